@@ -16,7 +16,10 @@ const stages = [
 
 for (const [name, script, ...args] of stages) {
   console.log(`\n▶ ${name}`);
-  const { status } = spawnSync(process.execPath, [script, ...args], { cwd: root, stdio: "inherit" });
+  const { status } = spawnSync(process.execPath, [script, ...args], {
+    cwd: root,
+    stdio: "inherit",
+  });
   if (status !== 0) {
     console.error(`\n✗ npm test failed at: ${name}`);
     process.exit(status || 1);
