@@ -1,0 +1,245 @@
+import type { ByteReader, ByteWriter } from "../model/bytes.ts";
+import type { CapstanError } from "../model/errors.ts";
+import type { HybridClock } from "../model/hybrid-clock.ts";
+import type { Epoch, Incarnation, LogSequence, NodeId, StoreId } from "../model/ids.ts";
+import type {
+  EngineChange,
+  Operation,
+  OperationResult,
+  ScanPage,
+  ScanRequest,
+} from "../model/operations.ts";
+import type { LogRecord, StateEntry, StateRange } from "./storage.ts";
+import type { Lane } from "./transport.ts";
+
+/**
+ * Silent machines: a strategy of ours is a **replica** per hosted shard and a **coordinator** per
+ * keyspace and node. Both run as `step(event, effects)`: to the end, without await, clock, timer,
+ * randomness or I/O but what they are handed.
+ *
+ * Obligations of a machine
+ * - Order: `step` is called once per event, one at a time; the order of events from one source is
+ *   kept, between sources there is none. Messages may be lost, doubled, late, out of order.
+ * - Atomicity: a step is all or nothing. A throw discards its effects and the machine's memory:
+ *   the host makes the machine anew, feeds it `opened` and the log, a bounded number of times,
+ *   then stops the node.
+ * - Size: no step over a millisecond, or a MiB beyond one record; more work is cut into steps.
+ * - Buffers: bytes in an event are the machine's to keep and nobody's to change.
+ *
+ * Obligations of the host
+ * - Words after durability: `send`, `reply` and `change` leave only when every earlier append of
+ *   the machine's shard is durable as its keyspace demands; `sendBeforeDurable` and
+ *   `replyBeforeDurable` at once.
+ * - Reads through `effects` are synchronous and see the step's own pending `put`s.
+ */
+export interface Machine<Message> {
+  step(event: MachineEvent<Message>, effects: Effects<Message>): void;
+  /** What health, console and tests read: plain data, cheap. */
+  describe(): Readonly<Record<string, unknown>>;
+}
+
+/** Who a message came from: (node, store id) is what counts and votes. */
+export interface Sender {
+  readonly node: NodeId;
+  readonly storeId: StoreId;
+  readonly incarnation: Incarnation;
+}
+
+/** A client's operation in the host's request table. Compared by identity. */
+export interface Request {
+  readonly id: number;
+  readonly operation: Operation;
+  readonly startedAtMs: number;
+  /** True once answered: a machine may meet its own finished request in a late event. */
+  readonly answered: boolean;
+}
+
+/** A client's scan of one page, likewise. */
+export interface ScanTask {
+  readonly id: number;
+  readonly request: ScanRequest;
+  readonly startedAtMs: number;
+  readonly answered: boolean;
+}
+
+interface Moment {
+  /** Monotonic time of this event. */
+  readonly nowMs: number;
+  /** Wall time of this event. */
+  readonly wallMs: number;
+}
+
+export type MachineEvent<Message> = Moment &
+  (
+    | { readonly type: "opened"; readonly state: OpenedState }
+    /** Records after the state's position, in order: merge them into the state. */
+    | { readonly type: "replay"; readonly records: readonly LogRecord[] }
+    | { readonly type: "operation"; readonly request: Request }
+    | { readonly type: "scan"; readonly task: ScanTask }
+    /** `from` is this node itself for messages between its own machines. */
+    | {
+        readonly type: "message";
+        readonly from: Sender;
+        readonly shardIndex: number;
+        readonly message: Message;
+      }
+    /** Every append up to `sequence` of this shard is durable. Only to machines that ask (`watchDurable`). */
+    | { readonly type: "durable"; readonly sequence: LogSequence }
+    | {
+        readonly type: "log-records";
+        readonly token: number;
+        readonly records: readonly LogRecord[];
+        readonly end: boolean;
+      }
+    | { readonly type: "timer"; readonly timer: string }
+    /** The request's deadline has passed; it must be answered in this step. */
+    | { readonly type: "deadline"; readonly request: Request | ScanTask }
+    /** The caller gave up; answer with the truth in this step. */
+    | { readonly type: "aborted"; readonly request: Request | ScanTask }
+    | { readonly type: "reachability"; readonly peer: NodeId; readonly reachable: boolean }
+    /** A peer came back under another (store id, incarnation): what the old one held is void. */
+    | { readonly type: "identity"; readonly peer: Sender }
+    | { readonly type: "map"; readonly placement: ShardPlacement }
+    /** The node drains: finish what is under way; nothing new comes. */
+    | { readonly type: "draining" }
+  );
+
+export interface OpenedState {
+  /**
+   * - `newborn`: the cluster was born with this store in it, empty: there is nothing to learn.
+   * - `kept`: the state is what this store id last held.
+   * - `empty`: nothing here, but the cluster may hold something: learn it before counting.
+   */
+  readonly origin: "newborn" | "kept" | "empty";
+  readonly lastSequence: LogSequence;
+}
+
+/** Who holds a shard, as the map has it. The host gives every machine the current one. */
+export interface ShardPlacement {
+  readonly epoch: Epoch;
+  readonly replicas: readonly NodeId[];
+  /** The next nodes in placement order. */
+  readonly standIns: readonly NodeId[];
+  /** A change under way: writes must meet their count in `replicas` and in these. */
+  readonly pending?: { readonly epoch: Epoch; readonly replicas: readonly NodeId[] };
+}
+
+export type MachineRole = "replica" | "coordinator";
+
+/** What a step may do. Collected, and released when `step` returns. */
+export interface Effects<Message> extends StateReader {
+  /** Appends to the shard's log. The token is the record's sequence. Replicas only. */
+  append(payload: Uint8Array): LogSequence;
+  /** The shard's `data`. Replicas only. `key` and `value` belong to the store from here on. */
+  put(key: Uint8Array, value: Uint8Array): void;
+  delete(key: Uint8Array): void;
+  /** The machine's own records: votes, hints, ballots. They go into the same commit. */
+  putSide(key: Uint8Array, value: Uint8Array): void;
+  deleteSide(key: Uint8Array): void;
+  /** Rows of a bounded table of facts. */
+  putFact(table: string, key: Uint8Array, value: Uint8Array): void;
+  /** Drops the shard's log records above `sequence`. */
+  truncateSuffix(sequence: LogSequence): void;
+  /** The log below `sequence` is not needed by this machine any more. */
+  releaseLog(sequence: LogSequence): void;
+  /** Answered by a `log-records` event that carries `token`. */
+  readLog(token: number, from: LogSequence, maxBytes: number): void;
+  /** Starts a new generation beside the current one; `put`s of following steps go there. */
+  beginGeneration(): void;
+  /** Makes the generation that was begun the current one, in one commit. */
+  switchGeneration(): void;
+
+  /** To the machine of `role` for `shardIndex` of the same keyspace on `node` (this one included). */
+  send(node: NodeId, role: MachineRole, shardIndex: number, message: Message, lane?: Lane): void;
+  /** As `send`, but without waiting for this shard's appends. Argue for each use in a comment. */
+  sendBeforeDurable(
+    node: NodeId,
+    role: MachineRole,
+    shardIndex: number,
+    message: Message,
+    lane?: Lane,
+  ): void;
+  reply(request: Request, result: OperationResult): void;
+  replyBeforeDurable(request: Request, result: OperationResult): void;
+  replyScan(task: ScanTask, page: ScanPage): void;
+  /** Answers with a fault. At once: a fault vouches for nothing. */
+  refuse(request: Request | ScanTask, fault: CapstanError): void;
+  /** For watchers. */
+  change(event: EngineChange): void;
+
+  /** Sets the machine's timer of this name, replacing one that is set. */
+  setTimer(timer: string, delayMs: number): void;
+  cancelTimer(timer: string): void;
+  /** Moves the deadline of a request; the host set it to the level's own. */
+  setDeadline(request: Request | ScanTask, deadlineMs: number): void;
+  /** For `store.events$`. */
+  emit(event: MachineNotice): void;
+}
+
+export interface MachineNotice {
+  readonly type: string;
+  readonly [field: string]: unknown;
+}
+
+/** Synchronous reads of the shard's state. */
+export interface StateReader {
+  get(key: Uint8Array): Uint8Array | undefined;
+  /** Entries with `from ≤ key < to` in key-byte order, at least one if there is one. */
+  range(from: Uint8Array | undefined, to: Uint8Array | undefined, limitBytes: number): StateRange;
+  getSide(key: Uint8Array): Uint8Array | undefined;
+  rangeSide(
+    from: Uint8Array | undefined,
+    to: Uint8Array | undefined,
+    limitBytes: number,
+  ): readonly StateEntry[];
+  /** A stable picture for streams that outlive a step; bounded life. */
+  openView(): StateViewHandle;
+}
+
+export interface StateViewHandle {
+  range(from: Uint8Array | undefined, to: Uint8Array | undefined, limitBytes: number): StateRange;
+  close(): void;
+}
+
+/** How a machine's messages travel. Bytes of a decoded message are owned by it. */
+export interface MessageCodec<Message> {
+  encode(message: Message, writer: ByteWriter): void;
+  /** Throws `MalformedBytesError`; the host drops the message and counts it. */
+  decode(reader: ByteReader): Message;
+}
+
+/** What a machine is made with. */
+export interface MachineContext {
+  readonly self: Sender;
+  readonly keyspace: string;
+  /** Frozen, checked settings of the keyspace, defaults filled in. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** One per node, shared by its machines. */
+  readonly clock: HybridClock;
+  /** The shard's placement now; a `map` event follows every change. */
+  placement(shardIndex: number): ShardPlacement;
+  /** Whether the node-level detector holds the peer reachable; true for this node itself. */
+  isReachable(node: NodeId): boolean;
+  /** A draw from a seeded stream of this machine's own. */
+  randomUint32(): number;
+}
+
+export interface ReplicaContext extends MachineContext {
+  readonly shardIndex: number;
+}
+
+export interface CoordinatorContext extends MachineContext {
+  readonly shardCount: number;
+  /** A reader of a shard's state where this node hosts it; for `readNow` and local reads at `one`. */
+  localState(shardIndex: number): StateReader | undefined;
+  /** `describe()` of the local replica, without a copy; undefined where not hosted. */
+  localReplica(shardIndex: number): unknown;
+}
+
+/** A coordinator also answers what can be answered without a step. */
+export interface CoordinatorMachine<Message> extends Machine<Message> {
+  /** The result if local state alone can give it now; undefined: make it an `operation`. */
+  readNow(operation: Operation, nowMs: number): OperationResult | undefined;
+  /** An id whose use makes a retry the very same write. */
+  mintOperationId(nowMs: number, wallMs: number): string;
+}

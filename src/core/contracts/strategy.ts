@@ -1,0 +1,142 @@
+import type { CapstanError } from "../model/errors.ts";
+import type { Level } from "../model/levels.ts";
+import type {
+  EngineChange,
+  Operation,
+  OperationResult,
+  ScanPage,
+  ScanRequest,
+} from "../model/operations.ts";
+import type { Outcome } from "../model/outcome.ts";
+import type {
+  CoordinatorContext,
+  CoordinatorMachine,
+  Machine,
+  MessageCodec,
+  ReplicaContext,
+} from "./machine.ts";
+
+/** What a strategy can do; the store refuses the rest before it reaches the engine. */
+export interface StrategyCapabilities {
+  readonly readLevels: readonly Level[];
+  readonly writeLevels: readonly Level[];
+  readonly scanLevels: readonly Level[];
+  readonly conditional: boolean;
+  readonly update: boolean;
+  readonly batch: boolean;
+  readonly ttl: boolean;
+  readonly watch: boolean;
+  readonly sessions: boolean;
+  /** Whether concurrent versions can stay apart, given a resolver that keeps them. */
+  readonly siblings: boolean;
+  /** Whether `partitionPolicy` is a choice here. */
+  readonly partitionPolicy: boolean;
+  readonly operationIds: boolean;
+}
+
+/** One line of "what is promised": per level, on what condition, shown by which test. */
+export interface Guarantee {
+  readonly levels: readonly Level[];
+  readonly promise: string;
+  readonly condition: string;
+  readonly notPromised: string;
+  /** Path of the test file that shows it. */
+  readonly shownBy: string;
+}
+
+/** Receives an operation's one answer. */
+export interface Completion {
+  succeed(result: OperationResult): void;
+  fail(fault: CapstanError): void;
+}
+
+export interface ScanCompletion {
+  succeed(page: ScanPage): void;
+  fail(fault: CapstanError): void;
+}
+
+export interface WatchRequest {
+  readonly prefix: Uint8Array | undefined;
+  readonly cursor: string | undefined;
+}
+
+/** A handle on something under way. Idempotent. */
+export interface Cancellation {
+  cancel(): void;
+}
+
+/**
+ * A strategy at work on one keyspace of one node: all that the store knows of it.
+ *
+ * Obligations
+ * - Order: operations may be answered in any order; changes are ordered per shard.
+ * - Durability at return: `succeed` of a write means that the level's copies are durable as the
+ *   keyspace demands, and its receipt says how many.
+ * - Buffers: an operation's bytes are never changed by anybody; result bytes likewise.
+ * - Concurrency: any number of operations at once, up to the engine's own bound, above which it
+ *   refuses with `OVERLOADED`. `execute` may answer before it returns. Exactly one answer each.
+ * - Errors: every fault says `applied`, `not-applied` or `unknown`, and never the wrong one; an
+ *   `unknown` carries an operation id. Nothing is thrown.
+ * - Deadlines: every operation is answered by its deadline, or by the level's own.
+ */
+export interface Engine {
+  readonly capabilities: StrategyCapabilities;
+  execute(operation: Operation, done: Completion): Cancellation;
+  /** Answers at once from local state where the level allows it; undefined otherwise. */
+  readNow(operation: Operation): OperationResult | undefined;
+  scan(request: ScanRequest, done: ScanCompletion): Cancellation;
+  watch(request: WatchRequest, sink: (change: EngineChange) => void): Cancellation;
+  mintOperationId(): string;
+  /** What is known of an earlier write: never a wrong answer, `unknown` where nothing is. */
+  resolve(operationId: string, done: (outcome: Outcome) => void): void;
+  /** Whether an operation at this level could succeed now, as far as this node knows. */
+  isReady(level: Level): boolean;
+  describe(): Readonly<Record<string, unknown>>;
+  guarantees(): readonly Guarantee[];
+  /** Pending operations get `timeoutMs` to end, then are answered with the truth. Idempotent. */
+  close(options: { readonly drain: boolean; readonly timeoutMs: number }): Promise<void>;
+}
+
+/** What an engine that is not made of silent machines is opened with. */
+export interface EngineContext {
+  readonly keyspace: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly shardCount: number;
+  readonly nowMs: () => number;
+}
+
+interface StrategyBase {
+  readonly name: string;
+  readonly capabilities: StrategyCapabilities;
+  /**
+   * Checks the keyspace's own options (those the core does not know) and fills in defaults.
+   * Throws `INVALID_CONFIGURATION` naming path, value and what is allowed.
+   */
+  parseSettings(
+    options: Readonly<Record<string, unknown>>,
+    path: string,
+  ): Readonly<Record<string, unknown>>;
+  guarantees(): readonly Guarantee[];
+}
+
+/** Replica and coordinator, run by the store's host of silent machines. */
+export interface SilentStrategy<Message = unknown> extends StrategyBase {
+  readonly kind: "silent";
+  readonly codec: MessageCodec<Message>;
+  /** Deadline of an operation that names none, in milliseconds. */
+  deadlineMs(
+    operation: Operation | ScanRequest,
+    settings: Readonly<Record<string, unknown>>,
+  ): number;
+  createReplica(context: ReplicaContext): Machine<Message>;
+  createCoordinator(context: CoordinatorContext): CoordinatorMachine<Message>;
+}
+
+/** An engine of its own making, perhaps leaning on another system. May be asynchronous. */
+export interface EngineStrategy extends StrategyBase {
+  readonly kind: "engine";
+  openEngine(context: EngineContext): Promise<Engine>;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: each strategy's message type is its own affair
+export type Strategy = SilentStrategy<any> | EngineStrategy;

@@ -1,0 +1,209 @@
+import { MalformedBytesError } from "./malformed-bytes-error.ts";
+
+const MIN_CAPACITY = 1024;
+const TWO_POW_32 = 4_294_967_296;
+
+/**
+ * Grows as it is written to; big-endian, so that bytes order as the numbers do. One writer is
+ * meant to be used again and again: `reset`, write, `view`.
+ */
+export class ByteWriter {
+  #buffer: Buffer;
+  #length = 0;
+
+  constructor(capacity = MIN_CAPACITY) {
+    this.#buffer = Buffer.allocUnsafeSlow(Math.max(capacity, MIN_CAPACITY));
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  reset(): void {
+    this.#length = 0;
+  }
+
+  /** Forgets what was written behind `length`. */
+  rewind(length: number): void {
+    if (length > this.#length) throw new RangeError(`rewind to ${length} beyond ${this.#length}`);
+    this.#length = length;
+  }
+
+  u8(value: number): void {
+    const at = this.#take(1);
+    this.#buffer[at] = value;
+  }
+
+  u16(value: number): void {
+    const at = this.#take(2);
+    this.#buffer.writeUInt16BE(value, at);
+  }
+
+  u32(value: number): void {
+    const at = this.#take(4);
+    this.#buffer.writeUInt32BE(value >>> 0, at);
+  }
+
+  /** A safe integer ≥ 0 in eight bytes. */
+  u64(value: number): void {
+    const at = this.#take(8);
+    this.#buffer.writeUInt32BE(Math.floor(value / TWO_POW_32), at);
+    this.#buffer.writeUInt32BE(value % TWO_POW_32, at + 4);
+  }
+
+  f64(value: number): void {
+    const at = this.#take(8);
+    this.#buffer.writeDoubleBE(value, at);
+  }
+
+  /** The bytes alone; the reader must know how many. */
+  raw(bytes: Uint8Array): void {
+    const at = this.#take(bytes.length);
+    this.#buffer.set(bytes, at);
+  }
+
+  /** A u32 length and the bytes. */
+  bytes(bytes: Uint8Array): void {
+    this.u32(bytes.length);
+    this.raw(bytes);
+  }
+
+  /** A u16 length and the UTF-8 bytes. */
+  string(text: string): void {
+    const start = this.#take(2);
+    const at = this.#take(text.length * 3);
+    const written = this.#buffer.write(text, at, "utf8");
+    if (written > 0xffff) throw new RangeError(`a string of ${written} bytes does not fit a u16`);
+    this.#buffer.writeUInt16BE(written, start);
+    this.#length = at + written;
+  }
+
+  /** Overwrites four bytes written before: a length that is known only afterwards. */
+  patchU32(at: number, value: number): void {
+    this.#buffer.writeUInt32BE(value >>> 0, at);
+  }
+
+  /** Valid until the next write or reset. */
+  view(from = 0): Uint8Array {
+    return this.#buffer.subarray(from, this.#length);
+  }
+
+  /** The caller's own. */
+  copy(from = 0): Uint8Array {
+    const out = new Uint8Array(this.#length - from);
+    out.set(this.#buffer.subarray(from, this.#length));
+    return out;
+  }
+
+  #take(count: number): number {
+    const at = this.#length;
+    const end = at + count;
+    if (end > this.#buffer.length) this.#grow(end);
+    this.#length = end;
+    return at;
+  }
+
+  #grow(needed: number): void {
+    let capacity = this.#buffer.length * 2;
+    while (capacity < needed) capacity *= 2;
+    const grown = Buffer.allocUnsafeSlow(capacity);
+    this.#buffer.copy(grown, 0, 0, this.#length);
+    this.#buffer = grown;
+  }
+}
+
+/**
+ * Reads what a `ByteWriter` wrote. Every read is checked against the end: bytes from a peer or a
+ * disk are never trusted, and a read past the end is a `MalformedBytesError`, never `undefined`.
+ */
+export class ByteReader {
+  #buffer: Buffer = Buffer.alloc(0);
+  #offset = 0;
+  #end = 0;
+
+  constructor(bytes?: Uint8Array) {
+    if (bytes !== undefined) this.reset(bytes);
+  }
+
+  reset(bytes: Uint8Array, from = 0, to = bytes.length): void {
+    this.#buffer = Buffer.isBuffer(bytes)
+      ? bytes
+      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#offset = from;
+    this.#end = to;
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+
+  get remaining(): number {
+    return this.#end - this.#offset;
+  }
+
+  u8(): number {
+    const at = this.#take(1);
+    return this.#buffer[at] as number;
+  }
+
+  u16(): number {
+    return this.#buffer.readUInt16BE(this.#take(2));
+  }
+
+  u32(): number {
+    return this.#buffer.readUInt32BE(this.#take(4));
+  }
+
+  u64(): number {
+    const at = this.#take(8);
+    const value = this.#buffer.readUInt32BE(at) * TWO_POW_32 + this.#buffer.readUInt32BE(at + 4);
+    if (value > Number.MAX_SAFE_INTEGER) {
+      throw new MalformedBytesError(`integer ${value} is beyond 2^53 - 1`);
+    }
+    return value;
+  }
+
+  f64(): number {
+    return this.#buffer.readDoubleBE(this.#take(8));
+  }
+
+  /** A view of the source: copy what must outlive it. */
+  raw(length: number): Uint8Array {
+    const at = this.#take(length);
+    return this.#buffer.subarray(at, at + length);
+  }
+
+  /** A u32 length, at most `maxLength`, and a view of that many bytes. */
+  bytes(maxLength = this.#end): Uint8Array {
+    const length = this.u32();
+    if (length > maxLength) {
+      throw new MalformedBytesError(`length ${length} is above the allowed ${maxLength}`);
+    }
+    return this.raw(length);
+  }
+
+  string(maxLength = 0xffff): string {
+    const length = this.u16();
+    if (length > maxLength) {
+      throw new MalformedBytesError(`length ${length} is above the allowed ${maxLength}`);
+    }
+    const at = this.#take(length);
+    return this.#buffer.toString("utf8", at, at + length);
+  }
+
+  /** Everything must have been read: trailing bytes are as wrong as missing ones. */
+  end(): void {
+    if (this.#offset !== this.#end) {
+      throw new MalformedBytesError(`${this.#end - this.#offset} bytes too many`);
+    }
+  }
+
+  #take(count: number): number {
+    const at = this.#offset;
+    if (at + count > this.#end) {
+      throw new MalformedBytesError(`${count} bytes wanted, ${this.#end - at} left`);
+    }
+    this.#offset = at + count;
+    return at;
+  }
+}

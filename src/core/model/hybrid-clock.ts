@@ -1,0 +1,98 @@
+import {
+  type Actor,
+  compareStamps,
+  HYBRID_COUNTER_SPAN,
+  type HybridTime,
+  hybridTimeOf,
+  type Stamp,
+} from "./stamp.ts";
+
+/** What the clock did with a stamp that it was shown. */
+export type ObserveOutcome = "observed" | "beyond-guard";
+
+/** How far above its proof a stamp may lie: one millisecond's counter. */
+const PROOF_SPAN = HYBRID_COUNTER_SPAN;
+
+export interface HybridClockOptions {
+  readonly actor: Actor;
+  /** A stamp this far ahead of the wall clock is not followed. */
+  readonly maxSkewMs: number;
+  /** Every minted time is greater than this: the persisted high mark of an earlier start. */
+  readonly floor?: HybridTime;
+}
+
+/**
+ * A hybrid logical clock (Kulkarni et al. 2014, algorithm in §3.3), one per node. Pure: the wall
+ * time is handed in.
+ *
+ * Invariants:
+ * - every minted time > every time minted before by this clock, and > `floor`;
+ * - every minted time > every observed time (those within the guard);
+ * - |time of the clock − wall| ≤ maxSkewMs, unless the wall clock itself stepped back.
+ */
+export class HybridClock {
+  readonly #actor: Actor;
+  readonly #guardSpan: number;
+  #last: HybridTime;
+  #beyondGuardMints = 0;
+
+  constructor(options: HybridClockOptions) {
+    this.#actor = options.actor;
+    this.#guardSpan = options.maxSkewMs * HYBRID_COUNTER_SPAN;
+    this.#last = options.floor ?? 0;
+  }
+
+  get last(): HybridTime {
+    return this.#last;
+  }
+
+  get actor(): Actor {
+    return this.#actor;
+  }
+
+  /** A stamp greater than all that this clock has minted or observed. */
+  mint(wallMs: number): Stamp {
+    const wall = hybridTimeOf(wallMs);
+    this.#last = wall > this.#last ? wall : this.#last + 1;
+    return this.#stamp(this.#last);
+  }
+
+  /**
+   * A stamp greater than `seen`. Where `seen` lies beyond the guard, the new stamp follows it
+   * closely and the clock itself is not moved: `seen` is the proof that the stamp has to carry.
+   * A rotating step keeps concurrent writes behind one proof apart.
+   */
+  mintAbove(seen: Stamp, wallMs: number): { stamp: Stamp; proof: Stamp | undefined } {
+    if (this.observe(seen, wallMs) === "observed") {
+      return { stamp: this.mint(wallMs), proof: undefined };
+    }
+    const step = 1 + (this.#beyondGuardMints++ % PROOF_SPAN);
+    return { stamp: this.#stamp(seen.time + step), proof: seen };
+  }
+
+  /** Moves the clock up to `seen`, unless `seen` is beyond the guard. */
+  observe(seen: Stamp, wallMs: number): ObserveOutcome {
+    if (seen.time <= this.#last) return "observed";
+    if (this.isBeyondGuard(seen, wallMs)) return "beyond-guard";
+    this.#last = seen.time;
+    return "observed";
+  }
+
+  isBeyondGuard(stamp: Stamp, wallMs: number): boolean {
+    return stamp.time > hybridTimeOf(wallMs) + this.#guardSpan;
+  }
+
+  /** Whether a first-hand write with this stamp may be stored: within the guard, or proven. */
+  accepts(stamp: Stamp, proof: Stamp | undefined, wallMs: number): boolean {
+    if (!this.isBeyondGuard(stamp, wallMs)) return true;
+    return (
+      proof !== undefined &&
+      compareStamps(proof, stamp) < 0 &&
+      stamp.time - proof.time <= PROOF_SPAN
+    );
+  }
+
+  #stamp(time: HybridTime): Stamp {
+    return { time, actorHigh: this.#actor.high, actorLow: this.#actor.low };
+  }
+}

@@ -1,0 +1,110 @@
+import type { Level } from "./levels.ts";
+import type { Receipt } from "./receipt.ts";
+
+export type OperationType = "get" | "put" | "delete" | "update" | "batch" | "resolve";
+
+/**
+ * One client operation as an engine sees it: checked, encoded once, with its shard chosen. The
+ * store makes it, and never changes it after `execute`.
+ */
+export interface Operation {
+  readonly type: OperationType;
+  /** UTF-8 bytes of the key, 1–1,024. */
+  readonly key: Uint8Array;
+  readonly shardIndex: number;
+  /** Canonical encoding of the value (`put`), or of the resolver's operation (`update`). */
+  readonly value: Uint8Array | undefined;
+  readonly level: Level;
+  /** From `store.operationId`: makes a retry the very same write. */
+  readonly operationId: string | undefined;
+  /** Monotonic time after which the caller wants an answer; `undefined`: the level's own deadline. */
+  readonly deadlineMs: number | undefined;
+  readonly options: OperationOptions | undefined;
+}
+
+/** The rarer options, apart so that the plain operation stays small. */
+export interface OperationOptions {
+  readonly ifVersion?: string;
+  readonly ifAbsent?: boolean;
+  readonly ttlMs?: number;
+  /** What the client saw, opaque (leaderless writes). */
+  readonly context?: string;
+  /** What the client's session has seen, opaque. */
+  readonly session?: string;
+  /** Members of a `batch`, in order. */
+  readonly batch?: readonly Operation[];
+}
+
+/** A read as an engine answers it; the store decodes the bytes. */
+export interface ReadResult {
+  readonly found: boolean;
+  /** Set if `found` and there is one value. Owned by the receiver; never changed afterwards. */
+  readonly value: Uint8Array | undefined;
+  /** Set if concurrent versions stay apart: two or more values. */
+  readonly siblings: readonly Uint8Array[] | undefined;
+  /** Opaque; set if anything, a tombstone too, is known of the key. */
+  readonly version: string | undefined;
+  readonly receipt: Receipt;
+}
+
+/** A write that took effect. */
+export interface WriteResult {
+  readonly version: string;
+  readonly receipt: Receipt;
+  /** Only for conditional writes: why the condition did not hold, and what is there instead. */
+  readonly rejected?: {
+    readonly reason: "version-mismatch" | "exists" | "absent";
+    readonly current: ReadResult;
+  };
+}
+
+/** What `resolve` can say of an earlier write. */
+export interface ResolveResult {
+  readonly outcome: "applied" | "not-applied" | "unknown";
+}
+
+export type OperationResult = ReadResult | WriteResult | ResolveResult;
+
+/** One page of a scan: entries in key-byte order, and where to go on. */
+export interface ScanPage {
+  readonly entries: readonly ScanEntry[];
+  /** Scan on from the first key above this; `undefined`: the range is exhausted. */
+  readonly continueAfter: Uint8Array | undefined;
+  readonly receipt: Receipt;
+}
+
+export interface ScanEntry {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | undefined;
+  readonly siblings: readonly Uint8Array[] | undefined;
+  readonly version: string;
+}
+
+/** Half-open range of keys: `from ≤ key < to`; `undefined` is unbounded. */
+export interface KeyRange {
+  readonly from: Uint8Array | undefined;
+  readonly to: Uint8Array | undefined;
+}
+
+export interface ScanRequest {
+  readonly range: KeyRange;
+  /** Entries wanted in this page, 1–1,000. */
+  readonly limit: number;
+  readonly level: Level;
+  readonly deadlineMs: number | undefined;
+}
+
+export type ChangeType = "put" | "delete" | "expire" | "conflict" | "synced" | "gap";
+
+/** One event for watchers, still encoded. */
+export interface EngineChange {
+  readonly type: ChangeType;
+  readonly shardIndex: number;
+  readonly key: Uint8Array | undefined;
+  readonly value: Uint8Array | undefined;
+  readonly version: string | undefined;
+  /** Opaque; a watch resumed with it goes on behind this event. */
+  readonly cursor: string;
+  /** Only on `gap`: why events are missing. */
+  readonly reason?: string;
+}

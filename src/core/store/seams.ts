@@ -1,0 +1,97 @@
+/**
+ * The seams between the rooms of the store: what the host of machines, the peer network and the
+ * store itself know of each other. Internal; plug-ins see `core/contracts` alone.
+ */
+import type { MachineRole, MessageCodec, OpenedState, Sender } from "../contracts/machine.ts";
+import type { Engine } from "../contracts/strategy.ts";
+import type { Lane } from "../contracts/transport.ts";
+import type { ByteReader } from "../model/bytes.ts";
+import type { CapstanError } from "../model/errors.ts";
+import type { ClusterId, NodeId } from "../model/ids.ts";
+
+/** Routes one message to one machine. 11 bytes on the wire, with the length. */
+export interface MessageAddress {
+  readonly role: MachineRole;
+  readonly keyspaceHash: number;
+  readonly shardIndex: number;
+}
+
+/**
+ * - `queued`: it leaves with the next flush; from here on it may be anywhere.
+ * - `unreachable`: nothing was taken: the peer is not connected, or has not been met yet.
+ * - `saturated`: nothing was taken: the lane's bound is reached.
+ */
+export type QueueResult = "queued" | "unreachable" | "saturated";
+
+/**
+ * The other nodes: sessions and their identities, the outbox (one frame per peer, lane and turn),
+ * the frame filter, the failure detector, and the birth of the cluster.
+ */
+export interface PeerNetwork {
+  start(): Promise<void>;
+  /** Encodes the message into the peer's outbox. `peer` is never this node. */
+  send<Message>(
+    peer: NodeId,
+    lane: Lane,
+    address: MessageAddress,
+    codec: MessageCodec<Message>,
+    message: Message,
+  ): QueueResult;
+  /** The turn's messages are complete: hand one frame per peer and lane to the transport. */
+  flush(): void;
+  /** Connected, met (hello accepted) and not suspected. */
+  isReachable(peer: NodeId): boolean;
+  /** The identity that the peer's accepted hello gave; undefined before. */
+  identityOf(peer: NodeId): Sender | undefined;
+  readonly clusterId: ClusterId | undefined;
+  describe(): PeerNetworkDescription;
+  close(options: { readonly timeoutMs: number }): Promise<void>;
+}
+
+export interface PeerNetworkEvents {
+  /** The reader stands at the message's body and ends with it; its bytes are borrowed. */
+  onMessage(from: Sender, address: MessageAddress, body: ByteReader): void;
+  /** All messages of a frame were delivered. */
+  onTurnEnd(): void;
+  onReachability(peer: NodeId, reachable: boolean): void;
+  /** A peer was met for the first time, or came back as somebody else. Before any of its messages. */
+  onIdentity(peer: Sender): void;
+  /** The cluster's id is known: shards may open, with this origin. Once. */
+  onBorn(clusterId: ClusterId, origin: OpenedState["origin"]): void;
+  /** Refused for good: another cluster's data, another node under this id. */
+  onFatal(error: CapstanError): void;
+  onNotice(notice: { readonly type: string; readonly [field: string]: unknown }): void;
+}
+
+export interface PeerDescription {
+  readonly node: NodeId;
+  readonly connected: boolean;
+  readonly reachable: boolean;
+  readonly identity: Sender | undefined;
+  /** Milliseconds since the last frame; undefined if there was none. */
+  readonly silentMs: number | undefined;
+  readonly bufferedBytes: number;
+}
+
+export interface PeerNetworkDescription {
+  readonly peers: readonly PeerDescription[];
+  readonly framesDropped: number;
+  /** What the node thinks of its own side; for people and events, never for refusals. */
+  readonly side: "majority" | "minority" | "isolated";
+}
+
+/** Decides about each frame between outbox and transport, and between transport and outbox. */
+export interface FrameFilter {
+  /**
+   * What becomes of a frame: each entry of the answer is one delivery, that many milliseconds
+   * later (0: now). `undefined` lets it pass as it is; `[]` drops it; two entries double it.
+   */
+  outgoing?(to: NodeId, lane: Lane, frameBytes: number): readonly number[] | undefined;
+  incoming?(from: NodeId, lane: Lane, frameBytes: number): readonly number[] | undefined;
+}
+
+/** Runs the silent machines of one node, and is an `Engine` for each keyspace that uses them. */
+export interface MachineHost {
+  engine(keyspace: string): Engine;
+  events: PeerNetworkEvents;
+}
