@@ -1,0 +1,41 @@
+import type { Finding } from "./project.ts";
+
+/** A finding that is right to keep: which rule, where, how its message begins, and why. */
+export interface Exception {
+  readonly rule: string;
+  readonly path: string;
+  readonly finding: string;
+  readonly reason: string;
+}
+
+/**
+ * The deviations that the house knows of. An entry that matches nothing any more fails the test as
+ * well, so that the list never says more than is true.
+ */
+export const EXCEPTIONS: readonly Exception[] = Object.freeze<Exception[]>([]);
+
+export function withoutExceptions(
+  rule: string,
+  findings: readonly Finding[],
+  exceptions: readonly Exception[] = EXCEPTIONS,
+): Finding[] {
+  return findings.filter((finding) => !exceptions.some((each) => covers(each, rule, finding)));
+}
+
+/** Exceptions that cover none of their rule's findings. */
+export function staleExceptions(
+  findingsOf: (rule: string) => readonly Finding[] | undefined,
+  exceptions: readonly Exception[] = EXCEPTIONS,
+): Exception[] {
+  return exceptions.filter(
+    (each) => !findingsOf(each.rule)?.some((finding) => covers(each, each.rule, finding)),
+  );
+}
+
+function covers(exception: Exception, rule: string, finding: Finding): boolean {
+  return (
+    exception.rule === rule &&
+    exception.path === finding.path &&
+    finding.message.startsWith(exception.finding)
+  );
+}
