@@ -1,5 +1,6 @@
 // Everything that must hold before a change is merged, in the order in which it is cheapest to
-// fail. The first stage that fails ends the run. The tests come last, as one run of Vitest, so
+// fail. The first stage that fails ends the run. Examples import the built package by its name, so
+// the build comes before the check of their types. The tests come last, as one run of Vitest, so
 // that the last lines printed are its totals; `vitest.config.ts` says in which order they go.
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -9,8 +10,8 @@ const tool = (path) => `${root}node_modules/${path}`;
 
 const stages = [
   ["lint", tool("@biomejs/biome/bin/biome"), "check"],
-  ["types", tool("typescript/bin/tsc"), "-p", "tsconfig.json"],
   ["build", `${root}scripts/build.mjs`],
+  ["types", tool("typescript/bin/tsc"), "-p", "tsconfig.json"],
   ["tests", tool("vitest/vitest.mjs"), "run"],
 ];
 
