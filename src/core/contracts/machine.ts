@@ -52,6 +52,8 @@ export interface Request {
   readonly startedAtMs: number;
   /** True once answered: a machine may meet its own finished request in a late event. */
   readonly answered: boolean;
+  /** The machine's own note, from which `operationIdOf` can name the write if all else is lost. */
+  memo: unknown;
 }
 
 /** A client's scan of one page, likewise. */
@@ -230,10 +232,17 @@ export interface ReplicaContext extends MachineContext {
 
 export interface CoordinatorContext extends MachineContext {
   readonly shardCount: number;
-  /** A reader of a shard's state where this node hosts it; for `readNow` and local reads at `one`. */
-  localState(shardIndex: number): StateReader | undefined;
-  /** `describe()` of the local replica, without a copy; undefined where not hosted. */
-  localReplica(shardIndex: number): unknown;
+  /**
+   * A reader of a shard's state where this node hosts it and its replica is serving; undefined
+   * otherwise. For `readNow`.
+   */
+  servingState(shardIndex: number): StateReader | undefined;
+}
+
+/** A replica also says whether what it answers may count. */
+export interface ReplicaMachine<Message> extends Machine<Message> {
+  /** False while it is being rebuilt: it answers, and counts nowhere. */
+  readonly serving: boolean;
 }
 
 /** A coordinator also answers what can be answered without a step. */
@@ -242,4 +251,8 @@ export interface CoordinatorMachine<Message> extends Machine<Message> {
   readNow(operation: Operation, nowMs: number): OperationResult | undefined;
   /** An id whose use makes a retry the very same write. */
   mintOperationId(nowMs: number, wallMs: number): string;
+  /** The id of a write under way, from the request and its memo alone. */
+  operationIdOf(request: Request): string | undefined;
+  /** Whether an operation at this level could succeed now, as far as this node knows. */
+  isReady(level: Level): boolean;
 }

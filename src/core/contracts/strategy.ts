@@ -11,9 +11,9 @@ import type { Outcome } from "../model/outcome.ts";
 import type {
   CoordinatorContext,
   CoordinatorMachine,
-  Machine,
   MessageCodec,
   ReplicaContext,
+  ReplicaMachine,
 } from "./machine.ts";
 
 /** What a strategy can do; the store refuses the rest before it reaches the engine. */
@@ -128,7 +128,7 @@ export interface SilentStrategy<Message = unknown> extends StrategyBase {
     operation: Operation | ScanRequest,
     settings: Readonly<Record<string, unknown>>,
   ): number;
-  createReplica(context: ReplicaContext): Machine<Message>;
+  createReplica(context: ReplicaContext): ReplicaMachine<Message>;
   createCoordinator(context: CoordinatorContext): CoordinatorMachine<Message>;
 }
 
