@@ -2,6 +2,7 @@ import type { ByteReader, ByteWriter } from "../model/bytes.ts";
 import type { CapstanError } from "../model/errors.ts";
 import type { HybridClock } from "../model/hybrid-clock.ts";
 import type { Epoch, Incarnation, LogSequence, NodeId, StoreId } from "../model/ids.ts";
+import type { Level } from "../model/levels.ts";
 import type {
   EngineChange,
   Operation,

@@ -12,7 +12,7 @@ export function versionTokenOf(stamp: Stamp): string {
   bytes.writeUInt32BE(stamp.time - timeHigh * 4_294_967_296, 4);
   bytes.writeUInt32BE(stamp.actorHigh, 8);
   bytes.writeUInt32BE(stamp.actorLow, 12);
-  return STAMP_MARK + bytes.base64urlSlice(0, STAMP_BYTES);
+  return STAMP_MARK + bytes.toString("base64url");
 }
 
 /** The stamp that a token names; undefined if it is not a token of this kind. */
