@@ -82,14 +82,18 @@ export function until(
   return new Promise((resolve, reject) => {
     const poll = (delayMs: number): void => {
       try {
-        if (condition()) return resolve();
+        if (condition()) {
+          resolve();
+          return;
+        }
         const waitedMs = clock.monotonicMs() - startedMs;
         check(waitedMs < timeoutMs, () => {
           const awaited = typeof what === "string" ? what : what();
           return `waited ${timeoutMs} ms in vain for ${awaited}`;
         });
       } catch (error) {
-        return reject(error);
+        reject(error);
+        return;
       }
       clock.setTimer(delayMs, () => poll(Math.min(delayMs * 2, LONGEST_POLL_MS)));
     };
