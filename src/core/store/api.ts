@@ -80,12 +80,12 @@ export interface Written {
   readonly receipt: Receipt;
 }
 
-export type ConditionalWritten<V> =
+export type ConditionalWritten<V, Current = GetResult<V>> =
   | ({ readonly ok: true } & Written)
   | {
       readonly ok: false;
       readonly reason: "version-mismatch" | "exists" | "absent";
-      readonly current: GetResult<V>;
+      readonly current: Current;
     };
 
 export interface ScanEntryResult<V> {

@@ -1,0 +1,85 @@
+/**
+ * What strategies and resolvers tell the type system. A plug-in merges its own entry in:
+ *
+ * ```ts
+ * declare module "capstan" {
+ *   interface Strategies {
+ *     mine: {
+ *       readLevels: "one" | "strong";
+ *       writeLevels: "strong";
+ *       scanLevels: "one";
+ *       conditional: true;
+ *       operations: "watch";
+ *       options: "operationId";
+ *       siblings: false;
+ *       configuration: { readonly read?: "one" | "strong" };
+ *     };
+ *   }
+ * }
+ * ```
+ *
+ * At run time the strategy's `capabilities` decide; the entry has to say the same.
+ */
+import type { Duration, PartitionPolicy } from "../model/configuration-types.ts";
+import type { Level } from "../model/levels.ts";
+
+/** The form of an entry of `Strategies`. */
+export interface StrategyTypes {
+  /** Words that `get`, `has` and `getMany` take as `consistency`. */
+  readonly readLevels: Level;
+  readonly writeLevels: Level;
+  readonly scanLevels: Level;
+  /** Whether `ifVersion`, `ifAbsent` and `modify` are offered. */
+  readonly conditional: boolean;
+  /** Methods beyond reading, writing and scanning; `never` for none. */
+  readonly operations: StrategyOperation;
+  /** Options of calls beyond `consistency`, `signal` and `timeoutMs`; `never` for none. */
+  readonly options: StrategyOption;
+  /** Whether concurrent versions can stay apart, given a resolver that keeps them. */
+  readonly siblings: boolean;
+  /** Fields of a keyspace that the strategy itself understands. */
+  readonly configuration: object;
+}
+
+export type StrategyOperation = "update" | "batch" | "watch";
+
+export type StrategyOption = "operationId" | "ttlMs" | "context" | "session";
+
+type TunableLevel = "one" | "two" | "three" | "quorum" | "all" | "strong" | "eventual";
+
+/** The strategies that a keyspace can name, by that name. `raft` and `dynamo` are to come. */
+export interface Strategies {
+  tunable: {
+    readLevels: TunableLevel;
+    writeLevels: TunableLevel;
+    scanLevels: TunableLevel;
+    conditional: false;
+    operations: never;
+    options: "operationId";
+    siblings: false;
+    configuration: {
+      /** Level of reads that name none. Default `"quorum"`. */
+      readonly read?: TunableLevel;
+      /** Level of writes that name none. Default `"quorum"`. */
+      readonly write?: TunableLevel;
+      /** How long an operation of a level may take. Defaults: one 50 ms, strong 1 s, others 200 ms. */
+      readonly deadlines?: { readonly [L in TunableLevel]?: Duration };
+      /** Default `"prefer-consistency"`. */
+      readonly partitionPolicy?: PartitionPolicy | "prefer_consistency" | "prefer_availability";
+    };
+  };
+}
+
+/** The form of an entry of `Resolvers`. */
+export interface ResolverTypes {
+  /** What `update` takes; `never` where the resolver has no operations. */
+  readonly operation: unknown;
+  /** What `get` gives, where that is not what `put` takes; `unknown` otherwise. */
+  readonly value: unknown;
+  /** Whether a read can come back with siblings. */
+  readonly siblings: boolean;
+}
+
+/** The resolvers that a keyspace can name, by that name. None is bound yet: tunable settles alone. */
+// biome-ignore lint/suspicious/noEmptyInterface: resolvers merge into it
+export interface Resolvers {}

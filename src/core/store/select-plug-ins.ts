@@ -1,0 +1,99 @@
+import type { Container } from "inversify";
+import type { StorageFactory } from "../contracts/storage.ts";
+import type { Strategy } from "../contracts/strategy.ts";
+import type { TransportFactory } from "../contracts/transport.ts";
+import type { ResolvedConfiguration, ResolvedKeyspace } from "../model/configuration-types.ts";
+import { CapstanError } from "../model/errors.ts";
+import type { HandedOver } from "./handed-over.ts";
+import { boundNames, findPlugIn, type PlugInKind, type PlugIns } from "./modules.ts";
+
+/** A keyspace's strategy and the settings that it made of the keyspace's own fields. */
+export interface SelectedStrategy {
+  readonly strategy: Strategy;
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/** What the configuration leads to; nothing of it is open yet. */
+export interface SelectedPlugIns {
+  readonly transport: TransportFactory;
+  readonly storage: StorageFactory;
+  /** By keyspace name. */
+  readonly strategies: ReadonlyMap<string, SelectedStrategy>;
+}
+
+/**
+ * Finds all that the configuration names, so that a wrong name is refused before anything opens.
+ *
+ * @throws CapstanError `INVALID_CONFIGURATION`.
+ */
+export function selectPlugIns(
+  configuration: ResolvedConfiguration,
+  handedOver: HandedOver,
+  container: Container,
+): SelectedPlugIns {
+  const { transport, storage, keyspaces } = configuration;
+  const strategies = new Map<string, SelectedStrategy>();
+  for (const keyspace of keyspaces) {
+    const strategy = handedOver.strategies.get(keyspace.name);
+    strategies.set(keyspace.name, selectStrategy(keyspace, strategy, container));
+  }
+  return {
+    transport:
+      handedOver.transport ?? named(container, "transport", transport.type, "transport.type"),
+    storage: handedOver.storage ?? named(container, "storage", storage.type, "storage.type"),
+    strategies,
+  };
+}
+
+function selectStrategy(
+  keyspace: ResolvedKeyspace,
+  handedOver: Strategy | undefined,
+  container: Container,
+): SelectedStrategy {
+  const path = `keyspaces.${keyspace.name}`;
+  const strategy =
+    handedOver ?? named(container, "strategy", keyspace.strategy, `${path}.strategy`);
+  const options = withResolver(keyspace, strategy, container, path);
+  return { strategy, settings: strategy.parseSettings(options, path) };
+}
+
+/** Only a strategy that can keep versions apart has a use for a resolver: it gets the object. */
+function withResolver(
+  keyspace: ResolvedKeyspace,
+  strategy: Strategy,
+  container: Container,
+  path: string,
+): Readonly<Record<string, unknown>> {
+  const { resolver, strategyOptions } = keyspace;
+  if (resolver === undefined) return strategyOptions;
+  const found =
+    typeof resolver === "string"
+      ? named(container, "resolver", resolver, `${path}.resolver`)
+      : resolver;
+  if (!strategy.capabilities.siblings && !strategy.capabilities.update) {
+    throw new CapstanError(
+      "INVALID_CONFIGURATION",
+      `${path}.resolver is set, but the strategy "${strategy.name}" settles conflicts by itself; ` +
+        "leave it out",
+      { details: { path: `${path}.resolver` } },
+    );
+  }
+  return { ...strategyOptions, resolver: found };
+}
+
+function named<K extends PlugInKind>(
+  container: Container,
+  kind: K,
+  name: string,
+  path: string,
+): PlugIns[K] {
+  const found = findPlugIn(container, kind, name);
+  if (found !== undefined) return found;
+  const names = boundNames(container, kind);
+  const listed = names.length === 0 ? "none is bound" : `there are: ${names.join(", ")}`;
+  throw new CapstanError(
+    "INVALID_CONFIGURATION",
+    `${path} is ${JSON.stringify(name)}, which is no ${kind} that is bound here; ${listed}`,
+    { allowed: names, details: { path, value: name } },
+  );
+}

@@ -1,0 +1,138 @@
+/** A keyspace with the levels, options and methods that its strategy has, and no others. */
+import type { Observable } from "rxjs";
+import type { ResolverTypes, StrategyTypes } from "../contracts/registry.ts";
+import type { Guarantee } from "../contracts/strategy.ts";
+import type {
+  CallOptions,
+  ConditionalWriteOptions,
+  ConditionalWritten,
+  EmbeddedKeyspace,
+  Found,
+  GetResult,
+  ManyResult,
+  NotFound,
+  ReadOptions,
+  ScanEntryResult,
+  ScanOptions,
+  WatchEvent,
+  WatchOptions,
+  WriteOptions,
+  Written,
+} from "./api.ts";
+
+/** All that the types of one keyspace rest on. `S` is undefined where the strategy is not known. */
+export interface KeyspaceTypes<
+  S extends StrategyTypes | undefined,
+  R extends ResolverTypes,
+  Input,
+  Value,
+> {
+  readonly strategy: S;
+  readonly resolver: R;
+  readonly input: Input;
+  readonly value: Value;
+}
+
+export type TypedKeyspace<T> =
+  T extends KeyspaceTypes<infer S, infer R, infer Input, infer Value>
+    ? S extends StrategyTypes
+      ? ReadingKeyspace<S, R, Value> &
+          WritingKeyspace<S, Input> &
+          ConditionalMethods<S, R, Input, Value> &
+          UpdateMethods<S, R> &
+          BatchMethods<S, Input> &
+          WatchMethods<S, Value>
+      : EmbeddedKeyspace<Value>
+    : never;
+
+/** Siblings only where strategy and resolver both keep them. */
+type GetResultOf<S extends StrategyTypes, R extends ResolverTypes, V> = [
+  S["siblings"],
+  R["siblings"],
+] extends [true, true]
+  ? GetResult<V>
+  : Found<V> | NotFound;
+
+type ReadOptionsOf<S extends StrategyTypes> = CallOptions &
+  Pick<ReadOptions<S["readLevels"]>, "consistency" | (S["options"] & "session")>;
+
+type WriteOptionsOf<S extends StrategyTypes> = CallOptions &
+  Pick<WriteOptions<S["writeLevels"]>, "consistency" | S["options"]>;
+
+type Condition = Required<Pick<ConditionalWriteOptions, "ifVersion">> | { readonly ifAbsent: true };
+
+interface ReadingKeyspace<S extends StrategyTypes, R extends ResolverTypes, V> {
+  readonly name: string;
+  get(key: string, options?: ReadOptionsOf<S>): Promise<GetResultOf<S, R, V>>;
+  has(key: string, options?: ReadOptionsOf<S>): Promise<boolean>;
+  getMany(
+    keys: readonly string[],
+    options?: ReadOptionsOf<S>,
+  ): Promise<readonly ManyResult<GetResultOf<S, R, V>>[]>;
+  scan(options?: ScanOptions<S["scanLevels"]>): AsyncIterable<ScanEntryResult<V>>;
+  describe(): Readonly<Record<string, unknown>>;
+  guarantees(): readonly Guarantee[];
+}
+
+interface WritingKeyspace<S extends StrategyTypes, Input> {
+  put(key: string, value: Input, options?: WriteOptionsOf<S>): Promise<Written>;
+  putMany(
+    entries: readonly (readonly [key: string, value: Input])[],
+    options?: Omit<WriteOptionsOf<S>, "operationId">,
+  ): Promise<readonly ManyResult<Written>[]>;
+  delete(key: string, options?: WriteOptionsOf<S>): Promise<Written>;
+  /** An id for one write, made before it is sent. */
+  operationId(): Promise<string>;
+}
+
+type ConditionalMethods<
+  S extends StrategyTypes,
+  R extends ResolverTypes,
+  Input,
+  V,
+> = S["conditional"] extends true
+  ? {
+      put(
+        key: string,
+        value: Input,
+        options: WriteOptionsOf<S> & Condition,
+      ): Promise<ConditionalWritten<V, GetResultOf<S, R, V>>>;
+      delete(
+        key: string,
+        options: WriteOptionsOf<S> & Condition,
+      ): Promise<ConditionalWritten<V, GetResultOf<S, R, V>>>;
+      modify(
+        key: string,
+        change: (current: V | undefined) => Input,
+        options?: Omit<WriteOptionsOf<S>, "operationId">,
+      ): Promise<Written>;
+    }
+  : unknown;
+
+type UpdateMethods<
+  S extends StrategyTypes,
+  R extends ResolverTypes,
+> = "update" extends S["operations"]
+  ? {
+      update(key: string, operation: R["operation"], options?: WriteOptionsOf<S>): Promise<Written>;
+    }
+  : unknown;
+
+type BatchMethods<S extends StrategyTypes, Input> = "batch" extends S["operations"]
+  ? {
+      batch(
+        writes: readonly (
+          | { readonly put: string; readonly value: Input }
+          | { readonly delete: string }
+        )[],
+        options?: WriteOptionsOf<S>,
+      ): Promise<readonly ManyResult<Written>[]>;
+    }
+  : unknown;
+
+type WatchMethods<S extends StrategyTypes, V> = "watch" extends S["operations"]
+  ? {
+      watch(options?: WatchOptions): AsyncIterable<WatchEvent<V>>;
+      readonly changes$: Observable<WatchEvent<V>>;
+    }
+  : unknown;
