@@ -30,12 +30,16 @@ export interface LogHandlers {
  *
  * Obligations
  * - Order: records become durable in the order of `append`; `onDurable(p)` covers all up to p.
+ *   What a power cut leaves is a beginning of that order, whatever the shard: no holes.
  * - Durability at return: none; `onDurable` says it. For `memory` it may say so at once, but
  *   never inside `append`: from `flush`, or later.
- * - Buffers: payloads belong to the log once handed over; the caller does not change them, and
- *   what `read` returns is not changed by the caller either.
+ * - Buffers: records and payloads belong to the log once handed over; the caller does not change
+ *   them, and what `read` returns is not changed by the caller either.
  * - Concurrency: one caller; handlers never run inside a call, except `onDurable` inside `flush`.
+ *   A handler may call any method; handlers do not nest.
  * - Errors: after `onFailed` every `append` throws; reads go on. A failed sync is never retried.
+ *   A sequence that is not allowed is a RangeError, and nothing is taken. After `close`
+ *   all calls throw but `close`, `health` and the positions.
  * - Damage: a record that fails its check at or below the synced mark is reported in
  *   `health().damagedShards` and that shard's `read` answers `damaged`; above the mark it is a
  *   torn tail, and cut at opening. The log always opens.
@@ -44,19 +48,30 @@ export interface LogStore {
   readonly capabilities: { readonly persistent: boolean };
   /** Called once, before anything else. */
   start(handlers: LogHandlers): void;
-  /** Takes the record into the next batch; returns its place in the node's log. */
+  /**
+   * Takes the record into the next batch; returns its place in the node's log, one above the last.
+   * `sequence` is `lastSequence(shard) + 1`, nothing else.
+   */
   append(record: LogRecord, durability: Durability): LogPosition;
-  /** The current turn's appends are complete: write them, as soon as no sync is in flight. */
+  /**
+   * The current turn's appends are complete: write them, as soon as no sync is in flight. What is
+   * appended after it waits for the next `flush`, or for `close`.
+   */
   flush(): void;
-  /** Greatest position given out, and greatest that is durable. */
+  /**
+   * Greatest position given out, and greatest that is durable: equal at opening. `onDurable(p)`
+   * finds `durablePosition` at p already. Over a reopening both go on from what was kept.
+   */
   readonly lastPosition: LogPosition;
   readonly durablePosition: LogPosition;
-  /** Greatest sequence of a shard that the log knows; 0 if none. */
+  /** Greatest sequence of a shard that the log knows, released or not; 0 if none. */
   lastSequence(shard: ShardId): LogSequence;
   /**
-   * Records of one shard with `sequence ≥ from`, in order, without a hole, up to `maxBytes` of
-   * payload but at least one if there is one. `compacted` if `from` was dropped. The callback
-   * never runs inside the call.
+   * Records of one shard with `sequence ≥ from` (below 1 counts as 1), durable or not, in order,
+   * without a hole, up to `maxBytes` of payload but at least one if there is one. `end`: there was
+   * none behind the last of them. `compacted` if `from` was dropped: `first` is the lowest that can
+   * be read, or the one that comes next. The callback never runs inside the call, and sees the log
+   * as it was at some moment in between.
    */
   read(
     shard: ShardId,
@@ -64,17 +79,25 @@ export interface LogStore {
     maxBytes: number,
     done: (result: LogReadResult) => void,
   ): void;
-  /** Drops the shard's records above `sequence`; itself a record, durable like one. */
+  /**
+   * Drops the shard's records above `sequence`, which is not below what was released; itself a
+   * record, durable like one, with a position of its own.
+   */
   truncateSuffix(shard: ShardId, sequence: LogSequence): LogPosition;
-  /** Forgets the shard altogether; its next record has sequence `next`. Itself a record. */
+  /** Forgets the shard altogether; its next record has sequence `next ≥ 1`. Itself a record. */
   reset(shard: ShardId, next: LogSequence): LogPosition;
   /**
    * The shard needs nothing below `sequence` any more. Space goes once no shard needs it; a cold
-   * pin is rewritten at the tail by the log, so that an idle shard holds nothing back.
+   * pin is rewritten at the tail by the log, so that an idle shard holds nothing back. Reads below
+   * it are `compacted` from now on; over a reopening they may come back. Never takes effect
+   * backwards.
    */
   release(shard: ShardId, sequence: LogSequence): void;
   health(): LogStoreHealth;
-  /** Everything appended is made durable, as asked, unless the log has failed. Idempotent. */
+  /**
+   * Everything appended is made durable, as asked, unless the log has failed; `onDurable` says so,
+   * and reads under way are answered, before the promise settles. Idempotent.
+   */
   close(): Promise<void>;
 }
 
@@ -94,8 +117,14 @@ export const SPACES: readonly Space[] = Object.freeze(["data", "side", "fact", "
 /** The shard id under which the node keeps what belongs to no shard: identity, clock high mark. */
 export const NODE_SHARD = 0 as ShardId;
 
-/** Numbers the copies of one shard's state; exactly one is current. */
+/**
+ * Numbers the copies of one shard's state, all spaces together; exactly one is current. The others
+ * are dropped by a switch and by closing or losing the store.
+ */
 export type Generation = number;
+
+/** A key of a user with what a machine puts around it; keys of no bytes are allowed. */
+export const MAX_STATE_KEY_BYTES = 1_536;
 
 export type StateMutation =
   | {
@@ -133,7 +162,10 @@ export type StateMutation =
 /** Mutations that become visible, and durable, together or not at all, in this order. */
 export interface StateBatch {
   readonly mutations: readonly StateMutation[];
-  /** The log position up to which this batch includes everything. Durable in the log before. */
+  /**
+   * The log position up to which this batch includes everything. Durable in the log before. Never
+   * falls from batch to batch; may stay.
+   */
   readonly position: LogPosition;
 }
 
@@ -145,14 +177,20 @@ export interface StateEntry {
 /** A stable picture of one shard's current generation, taken at `view()`. */
 export interface StateView {
   get(space: Space, key: Uint8Array): Uint8Array | undefined;
-  /** Entries with `from ≤ key < to` in key-byte order, up to `limitBytes` but at least one. */
+  /**
+   * Entries with `from ≤ key < to` in key-byte order, up to `limitBytes` of keys and values but at
+   * least one if there is one. Undefined bounds are open.
+   */
   range(
     space: Space,
     from: Uint8Array | undefined,
     to: Uint8Array | undefined,
     limitBytes: number,
   ): StateRange;
-  /** Must be called; a view that outlives `maxViewAgeMs` is closed by the store and then throws. */
+  /**
+   * Must be called; a view that outlives `maxViewAgeMs` is closed by the store. A closed view
+   * throws. Idempotent.
+   */
   close(): void;
 }
 
@@ -164,7 +202,7 @@ export interface StateRange {
 
 export interface StateStoreCapabilities {
   readonly persistent: boolean;
-  /** Longest life of a view. */
+  /** A view lives at least half of this, and at most this. */
   readonly maxViewAgeMs: number;
 }
 
@@ -178,25 +216,34 @@ export interface StateStoreCapabilities {
  * - Durability at return: none; `durablePosition` says how far it reaches.
  * - Buffers: keys and values handed over belong to the store; what it returns is not changed by
  *   the caller and stays valid.
- * - Concurrency: `get`, `view` and `range` are synchronous and see every commit that returned.
+ * - Concurrency: `get` and `view` are synchronous and see every commit that returned; opening a
+ *   view, reading a little and closing it is cheap.
  * - Errors: a failed commit is reported once through `onFailed` and is fatal. A record whose own
  *   check fails is damage: `get` and `range` throw a `StateDamageError` that names shard and key.
+ *   An invalid batch (a position that falls, a space that is not one, a key that is too long, a
+ *   generation that is neither current nor was given out since the last switch) throws a
+ *   RangeError or TypeError before anything of it is applied. After `close` all calls throw but
+ *   `close` and the positions.
  */
 export interface StateStore {
   readonly capabilities: StateStoreCapabilities;
   start(handlers: { onFailed(error: Error): void }): void;
   get(shard: ShardId, space: Space, key: Uint8Array): Uint8Array | undefined;
   view(shard: ShardId): StateView;
-  /** Shards that hold anything, with their current generation. */
+  /** Shards whose current generation holds anything, in any space, and its number. */
   shards(): readonly { readonly shard: ShardId; readonly generation: Generation }[];
-  /** A generation number of this shard that was never used before. */
+  /** A number above every generation that this shard has, or was given since opening. */
   newGeneration(shard: ShardId): Generation;
   commit(batch: StateBatch): void;
   readonly committedPosition: LogPosition;
-  /** Greatest position whose commit survives a power cut; the log may drop what lies at or below. */
+  /**
+   * Greatest position whose commit survives a power cut; the log may drop what lies at or below.
+   * Follows `committedPosition` by itself; a store that is not persistent has no difference.
+   */
   readonly durablePosition: LogPosition;
   /** Bytes committed but not yet durable: the store refuses work above its bound. */
   readonly pendingBytes: number;
+  /** Closes open views; everything committed is durable, unless the store has failed. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -213,6 +260,7 @@ export class StateDamageError extends Error {
 
 /** Who the data belongs to, as found or made at opening. */
 export interface StorageIdentity {
+  /** 32 hex digits, random. Persistent storage keeps it, the other kind has a new one each time. */
   readonly storeId: StoreId;
   /** Already counted up for this start. */
   readonly incarnation: number;
@@ -220,7 +268,10 @@ export interface StorageIdentity {
   readonly fresh: boolean;
 }
 
-/** Both stores of one node, opened together, because they share a directory, a lock and a fate. */
+/**
+ * Both stores of one node, opened together, because they share a directory, a lock and a fate: what
+ * is open cannot be opened again.
+ */
 export interface Storage {
   readonly identity: StorageIdentity;
   readonly log: LogStore;
@@ -236,7 +287,10 @@ export interface StorageContext {
   readonly observer: Observer;
 }
 
-/** What a module binds, and what configuration names by `storage.type`. */
+/**
+ * What a module binds, and what configuration names by `storage.type`. Rejects with
+ * `INVALID_CONFIGURATION`, naming `storage.<option>`, for an option that it does not know.
+ */
 export type StorageFactory = (
   options: Readonly<Record<string, unknown>>,
   context: StorageContext,

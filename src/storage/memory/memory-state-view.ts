@@ -1,0 +1,61 @@
+import {
+  SPACES,
+  type Space,
+  type StateRange,
+  type StateView,
+} from "../../core/contracts/storage.ts";
+import type { OrderedPicture } from "./ordered-bytes.ts";
+import type { Spaces } from "./shard-state.ts";
+
+const NOTHING: StateRange = Object.freeze({ entries: Object.freeze([]), more: false });
+
+/** Who keeps count of open views, and knows what time it is. */
+export interface ViewKeeper {
+  nowMs(): number;
+  forget(view: MemoryStateView): void;
+}
+
+export class MemoryStateView implements StateView {
+  readonly expiresAtMs: number;
+  readonly #keeper: ViewKeeper;
+  readonly #pictures: { [S in Space]?: OrderedPicture } = {};
+  #isOpen = true;
+
+  constructor(keeper: ViewKeeper, spaces: Spaces | undefined, expiresAtMs: number) {
+    this.#keeper = keeper;
+    this.expiresAtMs = expiresAtMs;
+    if (spaces === undefined) return;
+    for (const name of SPACES) {
+      const space = spaces[name];
+      if (space !== undefined && space.size > 0) this.#pictures[name] = space.openPicture();
+    }
+  }
+
+  get(space: Space, key: Uint8Array): Uint8Array | undefined {
+    this.#checkOpen();
+    return this.#pictures[space]?.get(key);
+  }
+
+  range(
+    space: Space,
+    from: Uint8Array | undefined,
+    to: Uint8Array | undefined,
+    limitBytes: number,
+  ): StateRange {
+    this.#checkOpen();
+    return this.#pictures[space]?.range(from, to, limitBytes) ?? NOTHING;
+  }
+
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    for (const name of SPACES) this.#pictures[name]?.close();
+    this.#keeper.forget(this);
+  }
+
+  /** The keeper's timer may fire late; the view's end does not wait for it. */
+  #checkOpen(): void {
+    if (this.#isOpen && this.#keeper.nowMs() >= this.expiresAtMs) this.close();
+    if (!this.#isOpen) throw new Error("the view is closed, or was kept for too long");
+  }
+}
