@@ -1,0 +1,118 @@
+import type {
+  Space,
+  Storage,
+  StorageContext,
+  StorageFactory,
+  StorageIdentity,
+} from "../../src/core/contracts/storage.ts";
+import type { ShardId, StoreId } from "../../src/core/model/ids.ts";
+import { memoryStorage } from "../../src/storage/memory/memory-storage.ts";
+import { LogDisk, PersistentMemoryLog } from "./persistent-memory-log.ts";
+import { PersistentMemoryState, StateDisk } from "./persistent-memory-state.ts";
+
+/**
+ * What survives a restart of one node, within this process: a stand-in for its directory. Hand
+ * `factory` to a store or a suite; opening again after `close` or `crash` finds the same store id,
+ * the next incarnation and what was kept.
+ *
+ * - A flush is durable one turn (`environment.soon`) later, one sync at a time; a commit likewise.
+ * - `crash()` keeps what was durable. The storage that was open is dead: its calls throw, its
+ *   handlers are silent.
+ * - Log records that were released come back over a reopening, as a real log's may.
+ */
+export class PersistentMemoryDisk {
+  readonly factory: StorageFactory;
+  readonly log = new LogDisk();
+  readonly state = new StateDisk();
+  #open: PersistentMemoryStorage | undefined;
+  #storeId: StoreId | undefined;
+  #incarnation = 0;
+
+  constructor() {
+    this.factory = (options, context) => this.#openStorage(options, context);
+  }
+
+  /**
+   * A power cut. Of what was not durable, the first `logEntries` and `commits` happen to have
+   * reached the disk; by default nothing has.
+   */
+  crash(kept: { readonly logEntries?: number; readonly commits?: number } = {}): void {
+    this.#open?.kill("the power was cut");
+    this.#open = undefined;
+    const { log, state } = this;
+    log.entries.length = Math.min(log.entries.length, log.synced + (kept.logEntries ?? 0));
+    log.synced = log.entries.length;
+    state.batches.length = Math.min(state.batches.length, state.synced + (kept.commits ?? 0));
+    state.synced = state.batches.length;
+  }
+
+  /** The next sync fails, and with it all that comes. Only while a storage is open. */
+  failNextSync(of: "log" | "state"): void {
+    if (this.#open === undefined) throw new Error("no storage is open on this disk");
+    this.#open[of].failNextSync = true;
+  }
+
+  /** From now on the shard's log fails its check, until the shard is reset. */
+  damageLog(shard: ShardId): void {
+    this.log.damagedShards.add(shard);
+  }
+
+  /** From now on what is stored under the key fails its check. */
+  damageEntry(shard: ShardId, space: Space, key: Uint8Array): void {
+    this.state.damage(shard, space, key);
+  }
+
+  /** Called by the storage when it has closed. */
+  closed(storage: PersistentMemoryStorage): void {
+    if (this.#open === storage) this.#open = undefined;
+  }
+
+  async #openStorage(
+    options: Readonly<Record<string, unknown>>,
+    context: StorageContext,
+  ): Promise<Storage> {
+    // Takes and refuses the same options as memory storage, and draws its store id the same way.
+    const template = await memoryStorage(options, context);
+    if (this.#open !== undefined) throw new Error("the disk is in use");
+    const identity = {
+      storeId: this.#storeId ?? template.identity.storeId,
+      incarnation: this.#incarnation + 1,
+      fresh: this.#storeId === undefined,
+    };
+    this.#storeId = identity.storeId;
+    this.#incarnation = identity.incarnation;
+    this.#open = new PersistentMemoryStorage(this, identity, context);
+    return this.#open;
+  }
+}
+
+class PersistentMemoryStorage implements Storage {
+  readonly identity: StorageIdentity;
+  readonly log: PersistentMemoryLog;
+  readonly state: PersistentMemoryState;
+  readonly #disk: PersistentMemoryDisk;
+  #closing: Promise<void> | undefined;
+
+  constructor(disk: PersistentMemoryDisk, identity: StorageIdentity, context: StorageContext) {
+    this.#disk = disk;
+    this.identity = Object.freeze(identity);
+    this.log = new PersistentMemoryLog(disk.log, context.environment);
+    this.state = new PersistentMemoryState(disk.state, context.environment);
+  }
+
+  kill(why: string): void {
+    this.log.kill(why);
+    this.state.kill(why);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.log.close();
+    await this.state.close();
+    this.#disk.closed(this);
+  }
+}
