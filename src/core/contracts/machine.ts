@@ -86,13 +86,19 @@ export type MachineEvent<Message> = Moment &
         readonly shardIndex: number;
         readonly message: Message;
       }
-    /** Every append up to `sequence` of this shard is durable. Only to machines that ask (`watchDurable`). */
+    /** Every append up to `sequence` of this shard is durable; once per sync that moved it. */
     | { readonly type: "durable"; readonly sequence: LogSequence }
     | {
         readonly type: "log-records";
         readonly token: number;
         readonly records: readonly LogRecord[];
         readonly end: boolean;
+      }
+    /** The records asked for are gone from the log, or damaged. */
+    | {
+        readonly type: "log-unreadable";
+        readonly token: number;
+        readonly reason: "compacted" | "damaged";
       }
     | { readonly type: "timer"; readonly timer: string }
     /** The request's deadline has passed; it must be answered in this step. */
@@ -215,6 +221,8 @@ export interface MessageCodec<Message> {
 export interface MachineContext {
   readonly self: Sender;
   readonly keyspace: string;
+  /** Names the keyspace on the wire and in operation ids. */
+  readonly keyspaceHash: number;
   /** Frozen, checked settings of the keyspace, defaults filled in. */
   readonly settings: Readonly<Record<string, unknown>>;
   /** One per node, shared by its machines. */
@@ -242,6 +250,8 @@ export interface CoordinatorContext extends MachineContext {
 
 /** A replica also says whether what it answers may count. */
 export interface ReplicaMachine<Message> extends Machine<Message> {
+  /** Whether it wants `durable` events; most need none, because the host holds words back. */
+  readonly wantsDurable: boolean;
   /** False while it is being rebuilt: it answers, and counts nowhere. */
   readonly serving: boolean;
 }

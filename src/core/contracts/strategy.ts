@@ -100,6 +100,8 @@ export interface Engine {
 /** What an engine that is not made of silent machines is opened with. */
 export interface EngineContext {
   readonly keyspace: string;
+  /** What operation ids of the keyspace carry: `encodeOperationId({ keyspaceHash, … })`. */
+  readonly keyspaceHash: number;
   readonly settings: Readonly<Record<string, unknown>>;
   readonly shardCount: number;
   readonly nowMs: () => number;
@@ -109,8 +111,10 @@ interface StrategyBase {
   readonly name: string;
   readonly capabilities: StrategyCapabilities;
   /**
-   * Checks the keyspace's own options (those the core does not know) and fills in defaults.
-   * Throws `INVALID_CONFIGURATION` naming path, value and what is allowed.
+   * Checks the keyspace's own options (those the core does not know) and fills in defaults. Of
+   * what it answers, `read` and `write` are the levels of calls that name none (where absent:
+   * `quorum` if offered, else the first); scans use `read` where it is a scan level. A strategy
+   * that keeps siblings finds the keyspace's resolver, the object, under `resolver`. Throws `INVALID_CONFIGURATION` naming path, value and what is allowed.
    */
   parseSettings(
     options: Readonly<Record<string, unknown>>,

@@ -92,6 +92,16 @@ export interface FrameFilter {
 
 /** Runs the silent machines of one node, and is an `Engine` for each keyspace that uses them. */
 export interface MachineHost {
+  /** For the peer network. */
+  readonly events: PeerNetworkEvents;
+  /** What an earlier start has stored; undefined if there was none. */
+  readonly storedClusterId: ClusterId | undefined;
+  saveClusterId(id: ClusterId): void;
+  /** How far this node's log is durable, for hellos. */
+  logPosition(): number;
+  attach(peers: PeerNetwork): void;
   engine(keyspace: string): Engine;
-  events: PeerNetworkEvents;
+  describe(): Readonly<Record<string, unknown>>;
+  /** Pending operations get `timeoutMs` if `drain`, then are answered with the truth. */
+  close(options: { readonly drain: boolean; readonly timeoutMs: number }): Promise<void>;
 }

@@ -1,0 +1,163 @@
+import type { CoordinatorMachine } from "../contracts/machine.ts";
+import type {
+  Cancellation,
+  Completion,
+  Engine,
+  Guarantee,
+  ScanCompletion,
+  SilentStrategy,
+  StrategyCapabilities,
+  WatchRequest,
+} from "../contracts/strategy.ts";
+import { CapstanError } from "../model/errors.ts";
+import type { Level } from "../model/levels.ts";
+import type {
+  EngineChange,
+  Operation,
+  OperationResult,
+  ResolveResult,
+  ScanRequest,
+} from "../model/operations.ts";
+import type { Outcome } from "../model/outcome.ts";
+import type { MachineCell } from "./machine-cell.ts";
+import type { MachineRunner } from "./machine-runner.ts";
+import { PendingRequest, PendingScan, type RequestTable } from "./request-table.ts";
+
+const NOTHING_TO_CANCEL: Cancellation = Object.freeze({ cancel: () => undefined });
+const NO_KEY = new Uint8Array(0);
+
+export interface BuiltInEngineOptions {
+  readonly strategy: SilentStrategy;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly coordinator: MachineCell;
+  readonly requests: RequestTable;
+  readonly runner: MachineRunner;
+  readonly operationsInFlight: number;
+  readonly nowMs: () => number;
+  readonly wallMs: () => number;
+  /** Why nothing can be taken now; undefined if it can. */
+  readonly refusal: () => CapstanError | undefined;
+  readonly subscribe: (request: WatchRequest, sink: (change: EngineChange) => void) => Cancellation;
+  readonly describe: () => Readonly<Record<string, unknown>>;
+  readonly drain: (options: {
+    readonly drain: boolean;
+    readonly timeoutMs: number;
+  }) => Promise<void>;
+}
+
+/** The engine of every strategy that is made of silent machines: a door to its coordinator. */
+export class BuiltInEngine implements Engine {
+  readonly capabilities: StrategyCapabilities;
+  readonly #options: BuiltInEngineOptions;
+  readonly #coordinator: MachineCell;
+  readonly #requests: RequestTable;
+  readonly #runner: MachineRunner;
+  readonly #limit: number;
+  readonly #cancelled: (pending: PendingRequest | PendingScan) => void;
+
+  constructor(options: BuiltInEngineOptions) {
+    this.#options = options;
+    this.capabilities = options.strategy.capabilities;
+    this.#coordinator = options.coordinator;
+    this.#requests = options.requests;
+    this.#runner = options.runner;
+    this.#limit = options.operationsInFlight;
+    this.#cancelled = (pending) => {
+      this.#runner.run(this.#coordinator, { type: "aborted", request: pending });
+    };
+  }
+
+  execute(operation: Operation, done: Completion): Cancellation {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) {
+      done.fail(refusal);
+      return NOTHING_TO_CANCEL;
+    }
+    const nowMs = this.#options.nowMs();
+    const deadlineMs =
+      operation.deadlineMs ??
+      nowMs + this.#options.strategy.deadlineMs(operation, this.#options.settings);
+    const id = this.#requests.nextId();
+    const request = new PendingRequest(id, operation, nowMs, deadlineMs, done, this.#cancelled);
+    this.#requests.add(request);
+    this.#runner.run(this.#coordinator, { type: "operation", request });
+    return request;
+  }
+
+  readNow(operation: Operation): OperationResult | undefined {
+    if (this.#options.refusal() !== undefined) return undefined;
+    return this.#machine().readNow(operation, this.#options.nowMs());
+  }
+
+  scan(request: ScanRequest, done: ScanCompletion): Cancellation {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) {
+      done.fail(refusal);
+      return NOTHING_TO_CANCEL;
+    }
+    const nowMs = this.#options.nowMs();
+    const deadlineMs =
+      request.deadlineMs ??
+      nowMs + this.#options.strategy.deadlineMs(request, this.#options.settings);
+    const id = this.#requests.nextId();
+    const task = new PendingScan(id, request, nowMs, deadlineMs, done, this.#cancelled);
+    this.#requests.add(task);
+    this.#runner.run(this.#coordinator, { type: "scan", task });
+    return task;
+  }
+
+  watch(request: WatchRequest, sink: (change: EngineChange) => void): Cancellation {
+    return this.#options.subscribe(request, sink);
+  }
+
+  mintOperationId(): string {
+    return this.#machine().mintOperationId(this.#options.nowMs(), this.#options.wallMs());
+  }
+
+  resolve(operationId: string, done: (outcome: Outcome) => void): void {
+    const operation: Operation = {
+      type: "resolve",
+      key: NO_KEY,
+      shardIndex: 0,
+      value: undefined,
+      level: "quorum",
+      operationId,
+      deadlineMs: undefined,
+      options: undefined,
+    };
+    this.execute(operation, {
+      succeed: (result) => done((result as ResolveResult).outcome),
+      fail: () => done("unknown"),
+    });
+  }
+
+  isReady(level: Level): boolean {
+    return this.#options.refusal() === undefined && this.#machine().isReady(level);
+  }
+
+  describe(): Readonly<Record<string, unknown>> {
+    return this.#options.describe();
+  }
+
+  guarantees(): readonly Guarantee[] {
+    return this.#options.strategy.guarantees();
+  }
+
+  close(options: { readonly drain: boolean; readonly timeoutMs: number }): Promise<void> {
+    return this.#options.drain(options);
+  }
+
+  #refusal(): CapstanError | undefined {
+    if (this.#requests.size >= this.#limit) {
+      return new CapstanError(
+        "OVERLOADED",
+        `${this.#requests.size} operations are under way; limits.operationsInFlight is ${this.#limit}`,
+      );
+    }
+    return this.#options.refusal();
+  }
+
+  #machine(): CoordinatorMachine<unknown> {
+    return this.#coordinator.machine as CoordinatorMachine<unknown>;
+  }
+}

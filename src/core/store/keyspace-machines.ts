@@ -1,0 +1,284 @@
+import type {
+  CoordinatorContext,
+  CoordinatorMachine,
+  MachineContext,
+  MachineRole,
+  MessageCodec,
+  ReplicaMachine,
+  ShardPlacement,
+  StateReader,
+} from "../contracts/machine.ts";
+import type { Cancellation, SilentStrategy, WatchRequest } from "../contracts/strategy.ts";
+import type { ResolvedKeyspace } from "../model/configuration-types.ts";
+import { CapstanError } from "../model/errors.ts";
+import type { HybridClock } from "../model/hybrid-clock.ts";
+import { type Epoch, type NodeId, shardIdOf } from "../model/ids.ts";
+import type { EngineChange } from "../model/operations.ts";
+import { placeShard } from "../model/placement.ts";
+import { BuiltInEngine } from "./built-in-engine.ts";
+import { MachineCell } from "./machine-cell.ts";
+import type { MachineHostOptions } from "./machine-host.ts";
+import type { MachineRunner } from "./machine-runner.ts";
+import { type Pending, PendingRequest, type PendingScan, RequestTable } from "./request-table.ts";
+import { ShardState } from "./shard-state.ts";
+import type { Deed, Word } from "./step-effects.ts";
+
+const DRAIN_CHECK_MS = 5;
+/** Until the group `system` keeps the map, there is one epoch. */
+const FIRST_EPOCH = 1 as Epoch;
+
+export interface KeyspaceMachinesOptions {
+  readonly keyspace: ResolvedKeyspace;
+  readonly strategy: SilentStrategy;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly host: MachineHostOptions;
+  readonly runner: MachineRunner;
+  readonly clock: HybridClock;
+  readonly isReachable: (node: NodeId) => boolean;
+  readonly refusal: () => CapstanError | undefined;
+}
+
+/** One keyspace on one node: its coordinator, its replicas, its requests and its engine. */
+export class KeyspaceMachines {
+  readonly name: string;
+  readonly codec: MessageCodec<unknown>;
+  readonly engine: BuiltInEngine;
+  readonly coordinator: MachineCell;
+  readonly #options: KeyspaceMachinesOptions;
+  readonly #requests: RequestTable;
+  readonly #replicas: (MachineCell | undefined)[] = [];
+  readonly #placements: readonly ShardPlacement[];
+  readonly #sinks = new Set<(change: EngineChange) => void>();
+
+  constructor(options: KeyspaceMachinesOptions) {
+    const { keyspace, strategy, host, runner } = options;
+    this.#options = options;
+    this.name = keyspace.name;
+    this.codec = strategy.codec;
+    this.#placements = placementsOf(options);
+    this.#requests = new RequestTable(host.environment, (pending) =>
+      runner.run(this.coordinator, { type: "deadline", request: pending }),
+    );
+    for (const [shardIndex, placement] of this.#placements.entries()) {
+      const hosted = placement.replicas.includes(host.self.node);
+      this.#replicas.push(hosted ? this.#makeReplica(shardIndex) : undefined);
+    }
+    this.coordinator = this.#makeCell("coordinator", 0, this.#makeCoordinator());
+    this.engine = this.#makeEngine();
+  }
+
+  cell(role: MachineRole, shardIndex: number): MachineCell | undefined {
+    return role === "coordinator" ? this.coordinator : this.#replicas[shardIndex];
+  }
+
+  replicas(): readonly MachineCell[] {
+    return this.#replicas.filter((cell) => cell !== undefined);
+  }
+
+  cells(): readonly MachineCell[] {
+    return [this.coordinator, ...this.replicas()];
+  }
+
+  answer(word: Extract<Word, { type: "reply" | "reply-scan" }>): void {
+    if (word.type === "reply") {
+      const pending = word.request as PendingRequest;
+      if (this.#requests.finish(pending)) pending.done.succeed(word.result);
+      return;
+    }
+    const pending = word.task as PendingScan;
+    if (this.#requests.finish(pending)) pending.done.succeed(word.page);
+  }
+
+  refuse(deed: Extract<Deed, { type: "refuse" }>): void {
+    const pending = deed.request as Pending;
+    if (this.#requests.finish(pending)) pending.done.fail(deed.fault);
+  }
+
+  moveDeadline(pending: Pending, deadlineMs: number): void {
+    this.#requests.setDeadline(pending, deadlineMs);
+  }
+
+  publish(change: EngineChange): void {
+    for (const sink of this.#sinks) sink(change);
+  }
+
+  /** Puts a new machine in the place of one that threw, whose memory cannot be trusted. */
+  renew(cell: MachineCell, error: unknown): void {
+    for (const handle of cell.timers.values()) this.#options.host.environment.clearTimer(handle);
+    cell.timers.clear();
+    if (cell.role === "coordinator") {
+      this.#answerAll(new CapstanError("INTERNAL", "a coordinator failed", { cause: error }));
+      cell.machine = this.#makeCoordinator();
+      return;
+    }
+    cell.open = false;
+    const replica = this.#options.strategy.createReplica({
+      ...this.#machineContext(),
+      shardIndex: cell.shardIndex,
+    });
+    cell.machine = replica;
+    cell.replica = replica;
+  }
+
+  /** The node stops: everything pending is answered with the truth. */
+  abandon(reason: CapstanError): void {
+    this.#answerAll(reason);
+  }
+
+  async drain(options: { readonly drain: boolean; readonly timeoutMs: number }): Promise<void> {
+    const { environment } = this.#options.host;
+    const { runner } = this.#options;
+    if (options.drain) {
+      for (const cell of this.cells()) runner.enqueue(cell, { type: "draining" });
+      runner.drain();
+      const endMs = environment.monotonicMs() + options.timeoutMs;
+      while (this.#requests.size > 0 && environment.monotonicMs() < endMs) {
+        await new Promise<void>((resolve) => environment.setTimer(DRAIN_CHECK_MS, resolve));
+      }
+    }
+    for (const pending of this.#requests.all()) {
+      runner.run(this.coordinator, { type: "aborted", request: pending });
+    }
+    this.#answerAll(new CapstanError("STORE_CLOSED", "the store was closed"));
+  }
+
+  stop(): void {
+    this.#requests.close();
+    for (const cell of this.cells()) {
+      for (const handle of cell.timers.values()) this.#options.host.environment.clearTimer(handle);
+      cell.timers.clear();
+      cell.open = false;
+    }
+  }
+
+  describe(): Readonly<Record<string, unknown>> {
+    const replicas = this.replicas();
+    return {
+      pending: this.#requests.size,
+      hosted: replicas.length,
+      serving: replicas.filter((cell) => cell.open && cell.replica?.serving === true).length,
+      coordinator: this.coordinator.machine.describe(),
+      shards: replicas.map((cell) => ({
+        shard: cell.shardIndex,
+        replicas: this.#placements[cell.shardIndex]?.replicas,
+        ...cell.machine.describe(),
+      })),
+    };
+  }
+
+  #answerAll(reason: CapstanError): void {
+    for (const pending of this.#requests.all()) {
+      if (!this.#requests.finish(pending)) continue;
+      pending.done.fail(this.#truthAbout(pending, reason));
+    }
+  }
+
+  /**
+   * A write whose machine left a memo may have been sent, so its outcome is unknown; without one,
+   * and for every read, nothing happened.
+   */
+  #truthAbout(pending: Pending, reason: CapstanError): CapstanError {
+    const machine = this.coordinator.machine as CoordinatorMachine<unknown>;
+    const operationId =
+      pending instanceof PendingRequest ? machine.operationIdOf(pending) : undefined;
+    if (operationId === undefined) {
+      return new CapstanError(reason.code, reason.message, {
+        outcome: "not-applied",
+        cause: reason.cause,
+      });
+    }
+    return new CapstanError(reason.code, reason.message, {
+      outcome: "unknown",
+      operationId,
+      cause: reason.cause,
+    });
+  }
+
+  #makeReplica(shardIndex: number): MachineCell {
+    const replica: ReplicaMachine<unknown> = this.#options.strategy.createReplica({
+      ...this.#machineContext(),
+      shardIndex,
+    });
+    const cell = this.#makeCell("replica", shardIndex, replica);
+    cell.replica = replica;
+    return cell;
+  }
+
+  #makeCoordinator(): CoordinatorMachine<unknown> {
+    const context: CoordinatorContext = {
+      ...this.#machineContext(),
+      shardCount: this.#options.keyspace.shards,
+      servingState: (shardIndex) => this.#servingState(shardIndex),
+    };
+    return this.#options.strategy.createCoordinator(context);
+  }
+
+  #servingState(shardIndex: number): StateReader | undefined {
+    const cell = this.#replicas[shardIndex];
+    return cell?.open === true && cell.replica?.serving === true ? cell.state : undefined;
+  }
+
+  #machineContext(): MachineContext {
+    const { host, keyspace, settings, clock, isReachable } = this.#options;
+    const random = host.environment.random(`machine/${keyspace.name}`);
+    return {
+      self: host.self,
+      keyspace: keyspace.name,
+      keyspaceHash: keyspace.hash,
+      settings,
+      clock,
+      placement: (shardIndex) => this.#placements[shardIndex] as ShardPlacement,
+      isReachable,
+      randomUint32: () => random.uint32(),
+    };
+  }
+
+  #makeCell(role: MachineRole, shardIndex: number, machine: MachineCell["machine"]): MachineCell {
+    const { keyspace, host } = this.#options;
+    const shardId = shardIdOf(keyspace.hash, shardIndex);
+    return new MachineCell({
+      role,
+      keyspaceHash: keyspace.hash,
+      shardIndex,
+      shardId,
+      durability: keyspace.durability,
+      state: new ShardState(host.storage.state, shardId),
+      machine,
+    });
+  }
+
+  #makeEngine(): BuiltInEngine {
+    const { host, runner, strategy, settings, refusal } = this.#options;
+    return new BuiltInEngine({
+      strategy,
+      settings,
+      coordinator: this.coordinator,
+      requests: this.#requests,
+      runner,
+      operationsInFlight: host.configuration.limits.operationsInFlight,
+      nowMs: () => host.environment.monotonicMs(),
+      wallMs: () => host.environment.wallMs(),
+      refusal,
+      subscribe: (_request: WatchRequest, sink): Cancellation => {
+        this.#sinks.add(sink);
+        return { cancel: () => this.#sinks.delete(sink) };
+      },
+      describe: () => this.describe(),
+      drain: (options) => this.drain(options),
+    });
+  }
+}
+
+function placementsOf(options: KeyspaceMachinesOptions): readonly ShardPlacement[] {
+  const { keyspace, host } = options;
+  const nodes = host.configuration.cluster.nodes;
+  return Array.from({ length: keyspace.shards }, (_, shardIndex) => {
+    const placed = placeShard({
+      keyspaceHash: keyspace.hash,
+      shardIndex,
+      replicas: keyspace.replicas,
+      nodes,
+    });
+    return Object.freeze({ epoch: FIRST_EPOCH, ...placed });
+  });
+}

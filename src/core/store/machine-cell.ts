@@ -1,0 +1,52 @@
+import type { TimerHandle } from "../contracts/environment.ts";
+import type { Machine, MachineRole, ReplicaMachine } from "../contracts/machine.ts";
+import type { Generation } from "../contracts/storage.ts";
+import type { Durability } from "../model/durability.ts";
+import type { LogPosition, LogSequence, ShardId } from "../model/ids.ts";
+import { NO_POSITION, NO_SEQUENCE } from "../model/ids.ts";
+import type { ShardState } from "./shard-state.ts";
+
+/** A machine in its place: what the host keeps about it between steps. */
+export class MachineCell {
+  readonly role: MachineRole;
+  readonly keyspaceHash: number;
+  readonly shardIndex: number;
+  readonly shardId: ShardId;
+  readonly durability: Durability;
+  readonly state: ShardState;
+  machine: Machine<unknown>;
+  /** Set where the machine is a replica. */
+  replica: ReplicaMachine<unknown> | undefined;
+  readonly timers = new Map<string, TimerHandle>();
+  lastSequence: LogSequence = NO_SEQUENCE;
+  /** Where this shard's newest record stands in the node's log: words wait for it. */
+  lastPosition: LogPosition = NO_POSITION;
+  /** The newest point of which `StateStore.durablePosition` is awaited to release the log. */
+  releasePosition: LogPosition = NO_POSITION;
+  releaseSequence: LogSequence = NO_SEQUENCE;
+  /** A machine that reads its log back holds it from here on; undefined: it needs none. */
+  pinnedFrom: LogSequence | undefined;
+  /** The generation being written beside the current one. */
+  buildingGeneration: Generation | undefined;
+  /** Steps that threw, over the life of the node. */
+  failures = 0;
+  open = false;
+
+  constructor(options: {
+    readonly role: MachineRole;
+    readonly keyspaceHash: number;
+    readonly shardIndex: number;
+    readonly shardId: ShardId;
+    readonly durability: Durability;
+    readonly state: ShardState;
+    readonly machine: Machine<unknown>;
+  }) {
+    this.role = options.role;
+    this.keyspaceHash = options.keyspaceHash;
+    this.shardIndex = options.shardIndex;
+    this.shardId = options.shardId;
+    this.durability = options.durability;
+    this.state = options.state;
+    this.machine = options.machine;
+  }
+}

@@ -1,0 +1,242 @@
+import type { Environment } from "../contracts/environment.ts";
+import type { OpenedState, Sender } from "../contracts/machine.ts";
+import type { Observer } from "../contracts/observer.ts";
+import type { Storage } from "../contracts/storage.ts";
+import type { Engine, SilentStrategy } from "../contracts/strategy.ts";
+import type { ResolvedConfiguration } from "../model/configuration-types.ts";
+import { CapstanError } from "../model/errors.ts";
+import type { ClusterId, NodeId } from "../model/ids.ts";
+import { ClockKeeper } from "./clock-keeper.ts";
+import { KeyspaceMachines } from "./keyspace-machines.ts";
+import type { MachineCell } from "./machine-cell.ts";
+import { MachineRunner, type RunnerHost } from "./machine-runner.ts";
+import { MessageRouter } from "./message-router.ts";
+import { loadClusterId, saveClusterId } from "./node-records.ts";
+import type { MachineHost, PeerNetwork, PeerNetworkEvents } from "./seams.ts";
+import { openReplica } from "./shard-opener.ts";
+
+/** A machine that throws is made anew this often over the life of a node; then the node stops. */
+const MAX_FAILURES = 3;
+
+export interface MachineHostOptions {
+  readonly self: Sender;
+  readonly configuration: ResolvedConfiguration;
+  /** The keyspaces whose strategy is made of silent machines, with their parsed settings. */
+  readonly strategies: ReadonlyMap<
+    string,
+    {
+      readonly strategy: SilentStrategy;
+      readonly settings: Readonly<Record<string, unknown>>;
+    }
+  >;
+  readonly storage: Storage;
+  readonly environment: Environment;
+  readonly observer: Observer;
+  readonly onNotice: (notice: { readonly type: string; readonly [field: string]: unknown }) => void;
+  /** The node has to stop; everything pending has been answered. */
+  readonly onFatal: (error: CapstanError) => void;
+}
+
+export function createMachineHost(options: MachineHostOptions): MachineHost {
+  return new SilentMachineHost(options);
+}
+
+/** Opens, wires and closes the silent machines of one node; `MachineRunner` runs them. */
+class SilentMachineHost implements MachineHost {
+  readonly events: PeerNetworkEvents;
+  readonly #options: MachineHostOptions;
+  readonly #clock: ClockKeeper;
+  readonly #runner: MachineRunner;
+  readonly #router: MessageRouter;
+  readonly #keyspaces = new Map<string, KeyspaceMachines>();
+  readonly #byHash = new Map<number, KeyspaceMachines>();
+  #origin: OpenedState["origin"] | undefined;
+  #peers: PeerNetwork | undefined;
+  #refusal: CapstanError | undefined;
+  #closed = false;
+
+  constructor(options: MachineHostOptions) {
+    this.#options = options;
+    const { environment, storage, configuration } = options;
+    this.#clock = new ClockKeeper(storage, environment, configuration.clock.maxSkewMs);
+    this.#runner = new MachineRunner(this.#runnerHost(), environment, storage);
+    this.#router = new MessageRouter(this.#byHash, this.#runner, options.observer);
+    this.events = this.#peerEvents();
+    storage.log.start({
+      onDurable: (position) => this.#runner.onDurable(position),
+      onFailed: (error) => this.#fail(storageFault(error)),
+    });
+    storage.state.start({ onFailed: (error) => this.#fail(storageFault(error)) });
+    for (const keyspace of configuration.keyspaces) {
+      const chosen = options.strategies.get(keyspace.name);
+      if (chosen === undefined) continue;
+      const machines = new KeyspaceMachines({
+        ...chosen,
+        keyspace,
+        host: options,
+        runner: this.#runner,
+        clock: this.#clock.clock,
+        isReachable: (node) => this.#isReachable(node),
+        refusal: () => this.#refusalNow(),
+      });
+      this.#keyspaces.set(keyspace.name, machines);
+      this.#byHash.set(keyspace.hash, machines);
+    }
+  }
+
+  get storedClusterId(): ClusterId | undefined {
+    return loadClusterId(this.#options.storage.state);
+  }
+
+  saveClusterId(id: ClusterId): void {
+    saveClusterId(this.#options.storage, id);
+  }
+
+  logPosition(): number {
+    return this.#options.storage.log.durablePosition;
+  }
+
+  attach(peers: PeerNetwork): void {
+    this.#peers = peers;
+    this.#runner.attach(peers);
+    this.#router.attach(peers);
+  }
+
+  engine(keyspace: string): Engine {
+    const machines = this.#keyspaces.get(keyspace);
+    if (machines === undefined) throw new Error(`no silent machines for keyspace ${keyspace}`);
+    return machines.engine;
+  }
+
+  describe(): Readonly<Record<string, unknown>> {
+    return {
+      born: this.#origin !== undefined,
+      clockTime: this.#clock.clock.last,
+      messagesDropped: this.#router.dropped,
+      keyspaces: [...this.#keyspaces].map(([name, machines]) => ({
+        name,
+        ...machines.describe(),
+      })),
+    };
+  }
+
+  async close(options: { readonly drain: boolean; readonly timeoutMs: number }): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#refusal ??= new CapstanError("STORE_CLOSED", "the store is closing");
+    await Promise.all([...this.#keyspaces.values()].map((machines) => machines.drain(options)));
+    this.#runner.endTurn();
+    this.#runner.stop();
+    for (const machines of this.#keyspaces.values()) machines.stop();
+  }
+
+  #isReachable(node: NodeId): boolean {
+    return node === this.#options.self.node || (this.#peers?.isReachable(node) ?? false);
+  }
+
+  #refusalNow(): CapstanError | undefined {
+    if (this.#refusal !== undefined) return this.#refusal;
+    if (this.#origin !== undefined) return undefined;
+    return new CapstanError(
+      "NOT_READY",
+      `node ${this.#options.self.node} has not joined its cluster yet; await store.ready()`,
+    );
+  }
+
+  #runnerHost(): RunnerHost {
+    return {
+      self: this.#options.self,
+      cellOf: (role, hash, shardIndex) => this.#byHash.get(hash)?.cell(role, shardIndex),
+      sendRemote: (cell, word) => this.#router.send(cell, word),
+      answer: (cell, word) => this.#of(cell)?.answer(word),
+      refuse: (cell, deed) => this.#of(cell)?.refuse(deed),
+      moveDeadline: (cell, pending, atMs) => this.#of(cell)?.moveDeadline(pending, atMs),
+      change: (cell, word) => this.#of(cell)?.publish(word.event),
+      notice: (cell, notice) => {
+        this.#options.onNotice({ ...notice, keyspace: this.#of(cell)?.name });
+      },
+      beforeRelease: () => this.#clock.keep(),
+      stepFailed: (cell, error) => this.#stepFailed(cell, error),
+    };
+  }
+
+  #of(cell: MachineCell): KeyspaceMachines | undefined {
+    return this.#byHash.get(cell.keyspaceHash);
+  }
+
+  #peerEvents(): PeerNetworkEvents {
+    return {
+      onMessage: (from, address, body) => this.#router.receive(from, address, body),
+      onTurnEnd: () => {
+        this.#runner.drain();
+        this.#runner.endTurn();
+      },
+      onReachability: (peer, reachable) => this.#toAll({ type: "reachability", peer, reachable }),
+      onIdentity: (peer) => this.#toAll({ type: "identity", peer }),
+      onBorn: (_id, origin) => this.#open(origin),
+      onFatal: (error) => this.#fail(error),
+      onNotice: (notice) => this.#options.onNotice(notice),
+    };
+  }
+
+  #open(origin: OpenedState["origin"]): void {
+    this.#origin = origin;
+    for (const machines of this.#keyspaces.values()) {
+      machines.coordinator.open = true;
+      for (const cell of machines.replicas()) this.#openReplica(cell, origin);
+    }
+  }
+
+  #openReplica(cell: MachineCell, origin: OpenedState["origin"]): void {
+    openReplica(cell, origin, this.#options.storage, this.#runner, (reason) =>
+      this.#options.onNotice({ type: "shard-damaged", shard: cell.shardIndex, reason }),
+    );
+  }
+
+  /** Every machine gets an event object of its own: the runner stamps it. */
+  #toAll(body: Parameters<MachineRunner["run"]>[1]): void {
+    for (const machines of this.#keyspaces.values()) {
+      for (const cell of machines.cells()) this.#runner.enqueue(cell, { ...body });
+    }
+    this.#runner.drain();
+  }
+
+  #stepFailed(cell: MachineCell, error: unknown): void {
+    cell.failures++;
+    this.#options.observer.log("error", "a machine's step threw", {
+      keyspace: this.#of(cell)?.name,
+      role: cell.role,
+      shard: cell.shardIndex,
+      failures: cell.failures,
+      error,
+    });
+    this.#options.onNotice({
+      type: "machine-failed",
+      keyspace: this.#of(cell)?.name,
+      role: cell.role,
+      shard: cell.shardIndex,
+      message: error instanceof Error ? error.message : String(error),
+    });
+    if (cell.failures > MAX_FAILURES) {
+      const message = `a ${cell.role} of keyspace ${this.#of(cell)?.name} failed ${cell.failures} times`;
+      this.#fail(new CapstanError("STORE_FAILED", message, { cause: error }));
+      return;
+    }
+    this.#of(cell)?.renew(cell, error);
+    if (cell.role === "replica") this.#openReplica(cell, "kept");
+  }
+
+  #fail(error: CapstanError): void {
+    if (this.#refusal !== undefined) return;
+    this.#refusal = new CapstanError("STORE_FAILED", `the node has stopped: ${error.message}`, {
+      cause: error,
+    });
+    this.#runner.stop();
+    for (const machines of this.#keyspaces.values()) machines.abandon(this.#refusal);
+    this.#options.onFatal(error);
+  }
+}
+
+function storageFault(error: Error): CapstanError {
+  return new CapstanError("STORE_FAILED", `storage failed: ${error.message}`, { cause: error });
+}

@@ -1,0 +1,327 @@
+import type { Environment } from "../contracts/environment.ts";
+import type { MachineEvent, MachineNotice, MachineRole, Sender } from "../contracts/machine.ts";
+import type { LogReadResult, LogRecord, StateMutation, Storage } from "../contracts/storage.ts";
+import type { LogPosition, LogSequence, ShardId } from "../model/ids.ts";
+import { CommitQueue } from "./commit-queue.ts";
+import type { MachineCell } from "./machine-cell.ts";
+import type { Pending, PendingRequest, PendingScan } from "./request-table.ts";
+import type { PeerNetwork } from "./seams.ts";
+import { type Deed, StepEffects, type Word } from "./step-effects.ts";
+
+/** What the runner asks of the host that it works for. */
+export interface RunnerHost {
+  readonly self: Sender;
+  cellOf(role: MachineRole, keyspaceHash: number, shardIndex: number): MachineCell | undefined;
+  sendRemote(cell: MachineCell, word: Extract<Word, { type: "send" }>): void;
+  answer(cell: MachineCell, word: Extract<Word, { type: "reply" | "reply-scan" }>): void;
+  refuse(cell: MachineCell, deed: Extract<Deed, { type: "refuse" }>): void;
+  moveDeadline(cell: MachineCell, pending: Pending, deadlineMs: number): void;
+  change(cell: MachineCell, word: Extract<Word, { type: "change" }>): void;
+  notice(cell: MachineCell, notice: MachineNotice): void;
+  /** Called before anything of a step leaves: what must be on record first. */
+  beforeRelease(): void;
+  stepFailed(cell: MachineCell, error: unknown): void;
+}
+
+/** An event without its moment, which the runner adds when the step begins. */
+export type EventBody =
+  MachineEvent<unknown> extends infer E
+    ? E extends unknown
+      ? Omit<E, "nowMs" | "wallMs">
+      : never
+    : never;
+
+interface Waiting {
+  readonly cell: MachineCell;
+  readonly event: EventBody;
+}
+
+/**
+ * Runs steps, one at a time, and carries out their effects in the order that DESIGN §4 demands:
+ * appends, then state, then words once they may be spoken. A message from one machine of this
+ * node to another is an event of the same turn and is never encoded.
+ */
+export class MachineRunner {
+  readonly #host: RunnerHost;
+  readonly #environment: Environment;
+  readonly #storage: Storage;
+  readonly #effects = new StepEffects();
+  readonly #queue: CommitQueue;
+  #inbox: Waiting[] = [];
+  #inboxHead = 0;
+  #running = false;
+  #turnScheduled = false;
+  #stopped = false;
+  #peers: PeerNetwork | undefined;
+  readonly #touched = new Set<MachineCell>();
+
+  constructor(host: RunnerHost, environment: Environment, storage: Storage) {
+    this.#host = host;
+    this.#environment = environment;
+    this.#storage = storage;
+    this.#queue = new CommitQueue({
+      log: storage.log,
+      state: storage.state,
+      speak: (cell, words) => this.#speak(cell, words),
+      withPosition: (cell, mutations, sequence) => this.#withPosition(cell, mutations, sequence),
+    });
+  }
+
+  attach(peers: PeerNetwork): void {
+    this.#peers = peers;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#inbox = [];
+    this.#inboxHead = 0;
+  }
+
+  /** Takes the event, and runs everything that waits unless a step is running already. */
+  run(cell: MachineCell, event: EventBody): void {
+    this.#inbox.push({ cell, event });
+    this.drain();
+  }
+
+  /** Takes the event for the next `drain`. */
+  enqueue(cell: MachineCell, event: EventBody): void {
+    this.#inbox.push({ cell, event });
+  }
+
+  drain(): void {
+    if (this.#running || this.#stopped) return;
+    this.#running = true;
+    try {
+      while (this.#inboxHead < this.#inbox.length) {
+        const { cell, event } = this.#inbox[this.#inboxHead++] as Waiting;
+        this.#step(cell, event);
+      }
+    } finally {
+      this.#running = false;
+      this.#inbox.length = 0;
+      this.#inboxHead = 0;
+    }
+    this.#scheduleTurnEnd();
+  }
+
+  /** Writes what the turn appended and hands over what it said. */
+  endTurn(): void {
+    if (this.#stopped) return;
+    this.#storage.log.flush();
+    this.#releaseLog();
+    this.#peers?.flush();
+  }
+
+  onDurable(position: LogPosition): void {
+    this.#queue.release(position);
+    for (const cell of this.#touched) {
+      if (cell.replica?.wantsDurable !== true || cell.lastPosition > position) continue;
+      this.enqueue(cell, { type: "durable", sequence: cell.lastSequence });
+    }
+    this.drain();
+  }
+
+  #scheduleTurnEnd(): void {
+    if (this.#turnScheduled) return;
+    this.#turnScheduled = true;
+    this.#environment.defer(() => {
+      this.#turnScheduled = false;
+      this.endTurn();
+    });
+  }
+
+  #step(cell: MachineCell, body: EventBody): void {
+    const effects = this.#effects;
+    const event = body as EventBody & { nowMs: number; wallMs: number };
+    event.nowMs = this.#environment.monotonicMs();
+    event.wallMs = this.#environment.wallMs();
+    effects.begin(cell);
+    try {
+      cell.machine.step(event as MachineEvent<unknown>, effects);
+    } catch (error) {
+      effects.clear();
+      this.#host.stepFailed(cell, error);
+      return;
+    }
+    this.#release(cell, effects);
+    effects.clear();
+  }
+
+  #release(cell: MachineCell, effects: StepEffects): void {
+    this.#host.beforeRelease();
+    if (effects.appends.length > 0) this.#append(cell, effects.appends);
+    if (effects.earlyWords.length > 0) this.#speak(cell, effects.earlyWords);
+    if (effects.beginsGeneration) {
+      cell.buildingGeneration = this.#storage.state.newGeneration(cell.shardId);
+    }
+    if (effects.mutations.length > 0 || effects.words.length > 0 || effects.switchesGeneration) {
+      this.#queue.add(cell, this.#directed(cell, effects), effects.words);
+    }
+    if (effects.deeds.length > 0) this.#do(cell, effects.deeds);
+  }
+
+  #append(cell: MachineCell, payloads: readonly Uint8Array[]): void {
+    const log = this.#storage.log;
+    for (const payload of payloads) {
+      const sequence = (cell.lastSequence + 1) as LogSequence;
+      const record: LogRecord = { shard: cell.shardId, sequence, payload };
+      cell.lastPosition = log.append(record, cell.durability);
+      cell.lastSequence = sequence;
+    }
+    this.#touched.add(cell);
+    // Nothing to wait for: the step's own words can leave with it.
+    if (cell.durability === "memory") log.flush();
+  }
+
+  /** Mutations to where they go: the current generation, or the one being written beside it. */
+  #directed(cell: MachineCell, effects: StepEffects): readonly StateMutation[] {
+    const generation = cell.buildingGeneration;
+    if (generation === undefined) return effects.mutations;
+    const directed = effects.mutations.map((mutation) =>
+      mutation.type !== "switch-generation" && mutation.space === "data"
+        ? { ...mutation, generation }
+        : mutation,
+    );
+    if (effects.switchesGeneration) {
+      directed.push({ type: "switch-generation", shard: cell.shardId, generation });
+      cell.buildingGeneration = undefined;
+    }
+    return directed;
+  }
+
+  #speak(cell: MachineCell, words: readonly Word[]): void {
+    for (const word of words) {
+      if (word.type === "send") this.#send(cell, word);
+      else if (word.type === "change") this.#host.change(cell, word);
+      else this.#host.answer(cell, word);
+    }
+  }
+
+  #send(cell: MachineCell, word: Extract<Word, { type: "send" }>): void {
+    if (word.node !== this.#host.self.node) {
+      this.#host.sendRemote(cell, word);
+      return;
+    }
+    const target = this.#host.cellOf(word.role, cell.keyspaceHash, word.shardIndex);
+    if (target === undefined || !target.open) return;
+    this.#inbox.push({
+      cell: target,
+      event: {
+        type: "message",
+        from: this.#host.self,
+        shardIndex: word.shardIndex,
+        message: word.message,
+      },
+    });
+    // Words that waited for durability are spoken outside a step.
+    if (!this.#running) this.#environment.defer(() => this.drain());
+  }
+
+  #do(cell: MachineCell, deeds: readonly Deed[]): void {
+    for (const deed of deeds) {
+      switch (deed.type) {
+        case "refuse":
+          this.#host.refuse(cell, deed);
+          break;
+        case "set-timer":
+          this.#setTimer(cell, deed.timer, deed.delayMs);
+          break;
+        case "cancel-timer":
+          this.#cancelTimer(cell, deed.timer);
+          break;
+        case "deadline":
+          this.#host.moveDeadline(
+            cell,
+            deed.request as PendingRequest | PendingScan,
+            deed.deadlineMs,
+          );
+          break;
+        case "emit":
+          this.#host.notice(cell, deed.notice);
+          break;
+        case "read-log":
+          this.#readLog(cell, deed.token, deed.from, deed.maxBytes);
+          break;
+        case "release-log":
+          cell.pinnedFrom = deed.sequence;
+          break;
+        case "truncate":
+          cell.lastPosition = this.#storage.log.truncateSuffix(cell.shardId, deed.sequence);
+          cell.lastSequence = deed.sequence;
+          break;
+      }
+    }
+  }
+
+  #setTimer(cell: MachineCell, timer: string, delayMs: number): void {
+    this.#cancelTimer(cell, timer);
+    const handle = this.#environment.setTimer(delayMs, () => {
+      if (cell.timers.get(timer) !== handle) return;
+      cell.timers.delete(timer);
+      this.run(cell, { type: "timer", timer });
+    });
+    cell.timers.set(timer, handle);
+  }
+
+  #cancelTimer(cell: MachineCell, timer: string): void {
+    const handle = cell.timers.get(timer);
+    if (handle === undefined) return;
+    this.#environment.clearTimer(handle);
+    cell.timers.delete(timer);
+  }
+
+  #readLog(cell: MachineCell, token: number, from: LogSequence, maxBytes: number): void {
+    this.#storage.log.read(cell.shardId, from, maxBytes, (result: LogReadResult) => {
+      if (result.type === "records") {
+        const { records, end } = result;
+        this.run(cell, { type: "log-records", token, records, end });
+      } else {
+        this.run(cell, { type: "log-unreadable", token, reason: result.type });
+      }
+    });
+  }
+
+  /** A persistent state must know how far each shard's log is in it; memory starts anew anyway. */
+  #withPosition(
+    cell: MachineCell,
+    mutations: readonly StateMutation[],
+    sequence: LogSequence,
+  ): readonly StateMutation[] {
+    if (!this.#storage.state.capabilities.persistent) return mutations;
+    const value = new Uint8Array(8);
+    new DataView(value.buffer).setFloat64(0, sequence);
+    return [
+      ...mutations,
+      { type: "put", shard: cell.shardId, space: "meta", key: APPLIED_KEY, value },
+    ];
+  }
+
+  /**
+   * The log may drop what the durable state includes and the machine does not read back. The
+   * point that is awaited was taken when the last one was reached, so one comparison per turn
+   * and shard is enough.
+   */
+  #releaseLog(): void {
+    const { log, state } = this.#storage;
+    for (const cell of this.#touched) {
+      if (cell.releasePosition > 0 && state.durablePosition < cell.releasePosition) continue;
+      if (cell.releaseSequence > 0) {
+        const next = (cell.releaseSequence + 1) as LogSequence;
+        const pinned = cell.pinnedFrom;
+        log.release(cell.shardId, pinned !== undefined && pinned < next ? pinned : next);
+      }
+      if (cell.releaseSequence === cell.lastSequence) this.#touched.delete(cell);
+      cell.releasePosition = cell.lastPosition;
+      cell.releaseSequence = cell.lastSequence;
+    }
+  }
+}
+
+/** Under `meta` of a shard: the sequence up to which its log is in the state. */
+export const APPLIED_KEY: Uint8Array = Buffer.from("applied", "utf8");
+
+export function appliedSequenceOf(storage: Storage, shard: ShardId): LogSequence {
+  const value = storage.state.get(shard, "meta", APPLIED_KEY);
+  if (value === undefined) return 0 as LogSequence;
+  return new DataView(value.buffer, value.byteOffset, 8).getFloat64(0) as LogSequence;
+}

@@ -1,0 +1,66 @@
+import type { Sender } from "../contracts/machine.ts";
+import type { Observer } from "../contracts/observer.ts";
+import type { ByteReader } from "../model/bytes.ts";
+import { MalformedBytesError } from "../model/malformed-bytes-error.ts";
+import type { KeyspaceMachines } from "./keyspace-machines.ts";
+import type { MachineCell } from "./machine-cell.ts";
+import type { MachineRunner } from "./machine-runner.ts";
+import type { MessageAddress, PeerNetwork } from "./seams.ts";
+import type { Word } from "./step-effects.ts";
+
+/** Takes messages between this node's machines and the peer network. */
+export class MessageRouter {
+  readonly #keyspaces: ReadonlyMap<number, KeyspaceMachines>;
+  readonly #runner: MachineRunner;
+  readonly #observer: Observer;
+  #peers: PeerNetwork | undefined;
+  /** Messages for machines that are not here, or that did not decode. */
+  dropped = 0;
+
+  constructor(
+    keyspaces: ReadonlyMap<number, KeyspaceMachines>,
+    runner: MachineRunner,
+    observer: Observer,
+  ) {
+    this.#keyspaces = keyspaces;
+    this.#runner = runner;
+    this.#observer = observer;
+  }
+
+  attach(peers: PeerNetwork): void {
+    this.#peers = peers;
+  }
+
+  /** What is not taken is lost, which every machine must be able to bear. */
+  send(cell: MachineCell, word: Extract<Word, { type: "send" }>): void {
+    const machines = this.#keyspaces.get(cell.keyspaceHash);
+    if (machines === undefined || this.#peers === undefined) return;
+    const { node, lane, role, shardIndex, message } = word;
+    const address: MessageAddress = { role, keyspaceHash: cell.keyspaceHash, shardIndex };
+    const result = this.#peers.send(node, lane, address, machines.codec, message);
+    if (result !== "queued") this.#observer.count("capstan_messages_unsent", 1, { result });
+  }
+
+  receive(from: Sender, address: MessageAddress, body: ByteReader): void {
+    const machines = this.#keyspaces.get(address.keyspaceHash);
+    const cell = machines?.cell(address.role, address.shardIndex);
+    if (machines === undefined || cell === undefined || !cell.open) {
+      this.#drop("no-machine");
+      return;
+    }
+    let message: unknown;
+    try {
+      message = machines.codec.decode(body);
+    } catch (error) {
+      if (!(error instanceof MalformedBytesError)) throw error;
+      this.#drop("malformed");
+      return;
+    }
+    this.#runner.run(cell, { type: "message", from, shardIndex: address.shardIndex, message });
+  }
+
+  #drop(reason: string): void {
+    this.dropped++;
+    this.#observer.count("capstan_messages_dropped", 1, { reason });
+  }
+}

@@ -1,0 +1,178 @@
+import type { Environment } from "../contracts/environment.ts";
+import type { Request, ScanTask } from "../contracts/machine.ts";
+import type { Cancellation, Completion, ScanCompletion } from "../contracts/strategy.ts";
+import type { Operation, ScanRequest } from "../model/operations.ts";
+
+/** Deadlines are kept to this grain, so that one timer serves thousands of operations. */
+const GRAIN_MS = 5;
+const MAX_REQUEST_ID = 0xffff_fffe;
+
+interface PendingBase extends Cancellation {
+  readonly id: number;
+  answered: boolean;
+  deadlineAtMs: number;
+}
+
+/** One client operation under way: the machine's `Request` and the caller's `Cancellation`. */
+export class PendingRequest implements Request, PendingBase {
+  memo: unknown = undefined;
+  answered = false;
+  readonly id: number;
+  readonly operation: Operation;
+  readonly startedAtMs: number;
+  readonly done: Completion;
+  deadlineAtMs: number;
+  readonly #cancelled: (pending: PendingRequest) => void;
+
+  constructor(
+    id: number,
+    operation: Operation,
+    startedAtMs: number,
+    deadlineAtMs: number,
+    done: Completion,
+    cancelled: (pending: PendingRequest) => void,
+  ) {
+    this.id = id;
+    this.operation = operation;
+    this.startedAtMs = startedAtMs;
+    this.deadlineAtMs = deadlineAtMs;
+    this.done = done;
+    this.#cancelled = cancelled;
+  }
+
+  cancel(): void {
+    if (!this.answered) this.#cancelled(this);
+  }
+}
+
+/** One page of a scan under way, likewise. */
+export class PendingScan implements ScanTask, PendingBase {
+  answered = false;
+  readonly id: number;
+  readonly request: ScanRequest;
+  readonly startedAtMs: number;
+  readonly done: ScanCompletion;
+  deadlineAtMs: number;
+  readonly #cancelled: (pending: PendingScan) => void;
+
+  constructor(
+    id: number,
+    request: ScanRequest,
+    startedAtMs: number,
+    deadlineAtMs: number,
+    done: ScanCompletion,
+    cancelled: (pending: PendingScan) => void,
+  ) {
+    this.id = id;
+    this.request = request;
+    this.startedAtMs = startedAtMs;
+    this.deadlineAtMs = deadlineAtMs;
+    this.done = done;
+    this.#cancelled = cancelled;
+  }
+
+  cancel(): void {
+    if (!this.answered) this.#cancelled(this);
+  }
+}
+
+export type Pending = PendingRequest | PendingScan;
+
+/**
+ * The operations that one engine has not answered yet, and their deadlines.
+ *
+ * The buckets hold ids and not the operations: an answered operation is garbage at once, though
+ * its deadline lies ahead.
+ */
+export class RequestTable {
+  readonly #environment: Environment;
+  readonly #expired: (pending: Pending) => void;
+  readonly #pending = new Map<number, Pending>();
+  readonly #buckets = new Map<number, number[]>();
+  #nextId: number;
+  #armedBucket = Number.POSITIVE_INFINITY;
+  #timer: ReturnType<Environment["setTimer"]> | undefined;
+
+  constructor(environment: Environment, expired: (pending: Pending) => void) {
+    this.#environment = environment;
+    this.#expired = expired;
+    this.#nextId = environment.random("request-ids").uint32() % MAX_REQUEST_ID;
+  }
+
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  /** Ids fit a u32 and start anywhere, so that an answer to an earlier start meets nobody. */
+  nextId(): number {
+    do {
+      this.#nextId = this.#nextId >= MAX_REQUEST_ID ? 1 : this.#nextId + 1;
+    } while (this.#pending.has(this.#nextId));
+    return this.#nextId;
+  }
+
+  add(pending: Pending): void {
+    this.#pending.set(pending.id, pending);
+    this.#schedule(pending);
+  }
+
+  setDeadline(pending: Pending, deadlineAtMs: number): void {
+    pending.deadlineAtMs = deadlineAtMs;
+    this.#schedule(pending);
+  }
+
+  /** Marks it answered; false if it was before, so that nobody is answered twice. */
+  finish(pending: Pending): boolean {
+    if (pending.answered) return false;
+    pending.answered = true;
+    this.#pending.delete(pending.id);
+    return true;
+  }
+
+  all(): readonly Pending[] {
+    return [...this.#pending.values()];
+  }
+
+  close(): void {
+    if (this.#timer !== undefined) this.#environment.clearTimer(this.#timer);
+    this.#timer = undefined;
+    this.#armedBucket = Number.POSITIVE_INFINITY;
+    this.#buckets.clear();
+  }
+
+  #schedule(pending: Pending): void {
+    const bucket = Math.ceil(pending.deadlineAtMs / GRAIN_MS);
+    const ids = this.#buckets.get(bucket);
+    if (ids === undefined) this.#buckets.set(bucket, [pending.id]);
+    else ids.push(pending.id);
+    if (bucket < this.#armedBucket) this.#arm(bucket);
+  }
+
+  #arm(bucket: number): void {
+    if (this.#timer !== undefined) this.#environment.clearTimer(this.#timer);
+    this.#armedBucket = bucket;
+    const delayMs = Math.max(0, bucket * GRAIN_MS - this.#environment.monotonicMs());
+    this.#timer = this.#environment.setTimer(delayMs, () => this.#fire());
+  }
+
+  #fire(): void {
+    this.#timer = undefined;
+    this.#armedBucket = Number.POSITIVE_INFINITY;
+    const nowMs = this.#environment.monotonicMs();
+    const due = [...this.#buckets.keys()].filter((bucket) => bucket * GRAIN_MS <= nowMs);
+    due.sort((a, b) => a - b);
+    for (const bucket of due) {
+      const ids = this.#buckets.get(bucket) ?? [];
+      this.#buckets.delete(bucket);
+      for (const id of ids) this.#expire(id, nowMs);
+    }
+    let next = Number.POSITIVE_INFINITY;
+    for (const bucket of this.#buckets.keys()) next = Math.min(next, bucket);
+    if (next < this.#armedBucket) this.#arm(next);
+  }
+
+  #expire(id: number, nowMs: number): void {
+    const pending = this.#pending.get(id);
+    if (pending !== undefined && pending.deadlineAtMs <= nowMs) this.#expired(pending);
+  }
+}

@@ -1,0 +1,128 @@
+import type { StateReader, StateViewHandle } from "../contracts/machine.ts";
+import type {
+  Space,
+  StateEntry,
+  StateMutation,
+  StateRange,
+  StateStore,
+} from "../contracts/storage.ts";
+import type { ShardId } from "../model/ids.ts";
+
+interface OverlayEntry {
+  /** undefined: deleted. */
+  readonly value: Uint8Array | undefined;
+  readonly key: Uint8Array;
+  /** Which of the host's waiting groups it came with. */
+  readonly group: number;
+}
+
+/**
+ * One shard's state as its machine sees it: what is committed, below what was applied and waits
+ * for its log records to become durable. Where the log is durable at once the overlay stays empty.
+ */
+export class ShardState implements StateReader {
+  readonly #store: StateStore;
+  readonly #shard: ShardId;
+  readonly #data = new Map<string, OverlayEntry>();
+  readonly #side = new Map<string, OverlayEntry>();
+
+  constructor(store: StateStore, shard: ShardId) {
+    this.#store = store;
+    this.#shard = shard;
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.#read("data", this.#data, key);
+  }
+
+  getSide(key: Uint8Array): Uint8Array | undefined {
+    return this.#read("side", this.#side, key);
+  }
+
+  range(from: Uint8Array | undefined, to: Uint8Array | undefined, limitBytes: number): StateRange {
+    return this.#range("data", this.#data, from, to, limitBytes);
+  }
+
+  rangeSide(
+    from: Uint8Array | undefined,
+    to: Uint8Array | undefined,
+    limitBytes: number,
+  ): readonly StateEntry[] {
+    return this.#range("side", this.#side, from, to, limitBytes).entries;
+  }
+
+  /** Of what is committed; the overlay's writes are younger than the view. */
+  openView(): StateViewHandle {
+    const view = this.#store.view(this.#shard);
+    return {
+      range: (from, to, limitBytes) => view.range("data", from, to, limitBytes),
+      close: () => view.close(),
+    };
+  }
+
+  /** Shows mutations that are not committed yet. */
+  overlay(mutations: readonly StateMutation[], group: number): void {
+    for (const mutation of mutations) {
+      if (mutation.type !== "put" && mutation.type !== "delete") continue;
+      if (mutation.generation !== undefined) continue;
+      const value = mutation.type === "put" ? mutation.value : undefined;
+      const entry = { key: mutation.key, value, group };
+      this.#overlayOf(mutation.space)?.set(textOf(mutation.key), entry);
+    }
+  }
+
+  /** The group is committed: what it showed, and nothing younger has replaced, goes. */
+  settle(mutations: readonly StateMutation[], group: number): void {
+    for (const mutation of mutations) {
+      if (mutation.type !== "put" && mutation.type !== "delete") continue;
+      const overlay = this.#overlayOf(mutation.space);
+      const text = textOf(mutation.key);
+      if (overlay?.get(text)?.group === group) overlay.delete(text);
+    }
+  }
+
+  #overlayOf(space: Space): Map<string, OverlayEntry> | undefined {
+    if (space === "data") return this.#data;
+    return space === "side" ? this.#side : undefined;
+  }
+
+  #read(space: Space, overlay: Map<string, OverlayEntry>, key: Uint8Array): Uint8Array | undefined {
+    if (overlay.size > 0) {
+      const entry = overlay.get(textOf(key));
+      if (entry !== undefined) return entry.value;
+    }
+    return this.#store.get(this.#shard, space, key);
+  }
+
+  #range(
+    space: Space,
+    overlay: Map<string, OverlayEntry>,
+    from: Uint8Array | undefined,
+    to: Uint8Array | undefined,
+    limitBytes: number,
+  ): StateRange {
+    const view = this.#store.view(this.#shard);
+    const stored = view.range(space, from, to, limitBytes);
+    view.close();
+    if (overlay.size === 0) return stored;
+    // Beyond the last stored entry nothing is known while more is stored there.
+    const last = stored.entries.at(-1)?.key;
+    const merged = new Map<string, StateEntry>();
+    for (const entry of stored.entries) merged.set(textOf(entry.key), entry);
+    for (const [text, entry] of overlay) {
+      if (from !== undefined && Buffer.compare(entry.key, from) < 0) continue;
+      if (to !== undefined && Buffer.compare(entry.key, to) >= 0) continue;
+      const beyond = stored.more && last !== undefined && Buffer.compare(entry.key, last) > 0;
+      if (beyond) continue;
+      if (entry.value === undefined) merged.delete(text);
+      else merged.set(text, { key: entry.key, value: entry.value });
+    }
+    const entries = [...merged.values()].sort((a, b) => Buffer.compare(a.key, b.key));
+    return { entries, more: stored.more };
+  }
+}
+
+/** Latin-1 text of the bytes: orders and compares as they do. */
+function textOf(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");
+}

@@ -1,0 +1,269 @@
+import type {
+  Effects,
+  MachineNotice,
+  MachineRole,
+  Request,
+  ScanTask,
+  StateViewHandle,
+} from "../contracts/machine.ts";
+import type { Space, StateEntry, StateMutation, StateRange } from "../contracts/storage.ts";
+import type { Lane } from "../contracts/transport.ts";
+import type { CapstanError } from "../model/errors.ts";
+import type { LogSequence, NodeId } from "../model/ids.ts";
+import type { EngineChange, OperationResult, ScanPage } from "../model/operations.ts";
+import type { MachineCell } from "./machine-cell.ts";
+
+/** A word: something that leaves the machine, and may have to wait for durability. */
+export type Word =
+  | {
+      readonly type: "send";
+      readonly node: NodeId;
+      readonly role: MachineRole;
+      readonly shardIndex: number;
+      readonly message: unknown;
+      readonly lane: Lane;
+    }
+  | { readonly type: "reply"; readonly request: Request; readonly result: OperationResult }
+  | { readonly type: "reply-scan"; readonly task: ScanTask; readonly page: ScanPage }
+  | { readonly type: "change"; readonly event: EngineChange };
+
+/** Everything else that a step asks for; done when it returns, in this order. */
+export type Deed =
+  | {
+      readonly type: "refuse";
+      readonly request: Request | ScanTask;
+      readonly fault: CapstanError;
+    }
+  | { readonly type: "set-timer"; readonly timer: string; readonly delayMs: number }
+  | { readonly type: "cancel-timer"; readonly timer: string }
+  | {
+      readonly type: "deadline";
+      readonly request: Request | ScanTask;
+      readonly deadlineMs: number;
+    }
+  | { readonly type: "emit"; readonly notice: MachineNotice }
+  | {
+      readonly type: "read-log";
+      readonly token: number;
+      readonly from: LogSequence;
+      readonly maxBytes: number;
+    }
+  | { readonly type: "release-log"; readonly sequence: LogSequence }
+  | { readonly type: "truncate"; readonly sequence: LogSequence };
+
+/**
+ * Collects what one step does. One object serves all machines of a node, because steps never
+ * nest; nothing takes effect before the host releases it, so a throw leaves no trace.
+ */
+export class StepEffects implements Effects<unknown> {
+  readonly appends: Uint8Array[] = [];
+  readonly mutations: StateMutation[] = [];
+  /** Wait for the shard's appends. */
+  readonly words: Word[] = [];
+  /** Do not. */
+  readonly earlyWords: Word[] = [];
+  readonly deeds: Deed[] = [];
+  switchesGeneration = false;
+  beginsGeneration = false;
+  #cell: MachineCell | undefined;
+  /** What this step has put, so that it sees its own writes; built when first asked for. */
+  #pending: Map<string, Uint8Array | undefined> | undefined;
+  #pendingUpTo = 0;
+
+  begin(cell: MachineCell): void {
+    this.#cell = cell;
+  }
+
+  clear(): void {
+    this.appends.length = 0;
+    this.mutations.length = 0;
+    this.words.length = 0;
+    this.earlyWords.length = 0;
+    this.deeds.length = 0;
+    this.switchesGeneration = false;
+    this.beginsGeneration = false;
+    this.#pending = undefined;
+    this.#pendingUpTo = 0;
+    this.#cell = undefined;
+  }
+
+  append(payload: Uint8Array): LogSequence {
+    const cell = this.#replicaCell("append");
+    this.appends.push(payload);
+    return (cell.lastSequence + this.appends.length) as LogSequence;
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.#mutate("data", key, value);
+  }
+
+  delete(key: Uint8Array): void {
+    this.#mutate("data", key, undefined);
+  }
+
+  putSide(key: Uint8Array, value: Uint8Array): void {
+    this.#mutate("side", key, value);
+  }
+
+  deleteSide(key: Uint8Array): void {
+    this.#mutate("side", key, undefined);
+  }
+
+  putFact(table: string, key: Uint8Array, value: Uint8Array): void {
+    this.#mutate("fact", Buffer.concat([Buffer.from(`${table}\0`, "utf8"), key]), value);
+  }
+
+  truncateSuffix(sequence: LogSequence): void {
+    this.#replicaCell("truncateSuffix");
+    this.deeds.push({ type: "truncate", sequence });
+  }
+
+  releaseLog(sequence: LogSequence): void {
+    this.deeds.push({ type: "release-log", sequence });
+  }
+
+  readLog(token: number, from: LogSequence, maxBytes: number): void {
+    this.#replicaCell("readLog");
+    this.deeds.push({ type: "read-log", token, from, maxBytes });
+  }
+
+  beginGeneration(): void {
+    this.#replicaCell("beginGeneration");
+    this.beginsGeneration = true;
+  }
+
+  switchGeneration(): void {
+    this.#replicaCell("switchGeneration");
+    this.switchesGeneration = true;
+  }
+
+  send(
+    node: NodeId,
+    role: MachineRole,
+    shardIndex: number,
+    message: unknown,
+    lane: Lane = "log",
+  ): void {
+    this.words.push({ type: "send", node, role, shardIndex, message, lane });
+  }
+
+  sendBeforeDurable(
+    node: NodeId,
+    role: MachineRole,
+    shardIndex: number,
+    message: unknown,
+    lane: Lane = "log",
+  ): void {
+    this.earlyWords.push({ type: "send", node, role, shardIndex, message, lane });
+  }
+
+  reply(request: Request, result: OperationResult): void {
+    this.words.push({ type: "reply", request, result });
+  }
+
+  replyBeforeDurable(request: Request, result: OperationResult): void {
+    this.earlyWords.push({ type: "reply", request, result });
+  }
+
+  replyScan(task: ScanTask, page: ScanPage): void {
+    this.words.push({ type: "reply-scan", task, page });
+  }
+
+  refuse(request: Request | ScanTask, fault: CapstanError): void {
+    this.deeds.push({ type: "refuse", request, fault });
+  }
+
+  change(event: EngineChange): void {
+    this.words.push({ type: "change", event });
+  }
+
+  setTimer(timer: string, delayMs: number): void {
+    this.deeds.push({ type: "set-timer", timer, delayMs });
+  }
+
+  cancelTimer(timer: string): void {
+    this.deeds.push({ type: "cancel-timer", timer });
+  }
+
+  setDeadline(request: Request | ScanTask, deadlineMs: number): void {
+    this.deeds.push({ type: "deadline", request, deadlineMs });
+  }
+
+  emit(notice: MachineNotice): void {
+    this.deeds.push({ type: "emit", notice });
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.#read("data", key);
+  }
+
+  getSide(key: Uint8Array): Uint8Array | undefined {
+    return this.#read("side", key);
+  }
+
+  range(from: Uint8Array | undefined, to: Uint8Array | undefined, limitBytes: number): StateRange {
+    this.#refuseOwnWrites("range");
+    return this.#replicaCell("range").state.range(from, to, limitBytes);
+  }
+
+  rangeSide(
+    from: Uint8Array | undefined,
+    to: Uint8Array | undefined,
+    limitBytes: number,
+  ): readonly StateEntry[] {
+    this.#refuseOwnWrites("rangeSide");
+    return this.#replicaCell("rangeSide").state.rangeSide(from, to, limitBytes);
+  }
+
+  openView(): StateViewHandle {
+    return this.#replicaCell("openView").state.openView();
+  }
+
+  #read(space: Space, key: Uint8Array): Uint8Array | undefined {
+    const cell = this.#replicaCell("get");
+    if (this.mutations.length > 0) {
+      const pending = this.#indexPending();
+      const text = pendingKey(space, key);
+      if (pending.has(text)) return pending.get(text);
+    }
+    return space === "data" ? cell.state.get(key) : cell.state.getSide(key);
+  }
+
+  /** Few steps read after they wrote, so the index is made only by those that do. */
+  #indexPending(): Map<string, Uint8Array | undefined> {
+    this.#pending ??= new Map();
+    for (; this.#pendingUpTo < this.mutations.length; this.#pendingUpTo++) {
+      const mutation = this.mutations[this.#pendingUpTo] as StateMutation;
+      if (mutation.type !== "put" && mutation.type !== "delete") continue;
+      const value = mutation.type === "put" ? mutation.value : undefined;
+      this.#pending.set(pendingKey(mutation.space, mutation.key), value);
+    }
+    return this.#pending;
+  }
+
+  /** A range over one's own pending writes would need a merge that no machine asks for. */
+  #refuseOwnWrites(call: string): void {
+    if (this.mutations.length > 0) throw new Error(`${call} must come before the step's writes`);
+  }
+
+  #mutate(space: Space, key: Uint8Array, value: Uint8Array | undefined): void {
+    const shard = this.#replicaCell("put").shardId;
+    this.mutations.push(
+      value === undefined
+        ? { type: "delete", shard, space, key }
+        : { type: "put", shard, space, key, value },
+    );
+  }
+
+  #replicaCell(call: string): MachineCell {
+    const cell = this.#cell;
+    if (cell === undefined) throw new Error(`${call} outside a step`);
+    if (cell.role !== "replica")
+      throw new Error(`${call} is for replicas; a coordinator called it`);
+    return cell;
+  }
+}
+
+function pendingKey(space: Space, key: Uint8Array): string {
+  return space + Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");
+}
