@@ -93,6 +93,12 @@ export const ERRORS = Object.freeze({
     409,
     "A newer version was already there: the write lost to it, either at once (applied) or without being stored anywhere (not applied).",
   ),
+  CONTENDED: row(
+    "not-applied",
+    "safe",
+    409,
+    "modify read the key and lost to other writers each time it tried to write.",
+  ),
   CLOCK_SKEW: row(
     "not-applied",
     "safe",

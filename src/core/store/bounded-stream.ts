@@ -1,0 +1,88 @@
+/**
+ * A stream for one slow reader: what comes faster than it is taken waits, up to a bound, beyond
+ * which the oldest is dropped and an item that says so takes its place.
+ */
+export class BoundedStream<Item> implements AsyncIterator<Item, undefined> {
+  readonly #capacity: number;
+  readonly #gapFor: (dropped: number, last: Item) => Item;
+  readonly #onReturn: () => void;
+  readonly #waiting: Reader<Item>[] = [];
+  #items: Item[] = [];
+  #dropped = 0;
+  #lastDropped: Item | undefined;
+  #end: { readonly error: Error | undefined } | undefined;
+
+  /**
+   * @param gapFor makes the item that stands for `dropped` lost ones, of which `last` was the last.
+   * @param onReturn is called once, when the reader goes away or the stream ends.
+   */
+  constructor(
+    capacity: number,
+    gapFor: (dropped: number, last: Item) => Item,
+    onReturn: () => void,
+  ) {
+    this.#capacity = capacity;
+    this.#gapFor = gapFor;
+    this.#onReturn = onReturn;
+  }
+
+  push(item: Item): void {
+    if (this.#end !== undefined) return;
+    const reader = this.#waiting.shift();
+    if (reader !== undefined) {
+      reader.resolve({ done: false, value: item });
+      return;
+    }
+    this.#items.push(item);
+    if (this.#items.length <= this.#capacity) return;
+    this.#lastDropped = this.#items.shift();
+    this.#dropped++;
+  }
+
+  /** What waits is still given out; then the next reader meets the error, later ones the end. */
+  end(error?: Error): void {
+    if (this.#end !== undefined) return;
+    this.#end = { error };
+    this.#onReturn();
+    for (const reader of this.#waiting.splice(0)) this.#finish(reader);
+  }
+
+  next(): Promise<IteratorResult<Item, undefined>> {
+    if (this.#dropped > 0) {
+      const gap = this.#gapFor(this.#dropped, this.#lastDropped as Item);
+      this.#dropped = 0;
+      this.#lastDropped = undefined;
+      return Promise.resolve({ done: false, value: gap });
+    }
+    const item = this.#items.shift();
+    if (item !== undefined) return Promise.resolve({ done: false, value: item });
+    return new Promise((resolve, reject) => {
+      const reader = { resolve, reject };
+      if (this.#end === undefined) this.#waiting.push(reader);
+      else this.#finish(reader);
+    });
+  }
+
+  return(): Promise<IteratorResult<Item, undefined>> {
+    this.#items = [];
+    this.#dropped = 0;
+    this.end();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #finish(reader: Reader<Item>): void {
+    const error = this.#end?.error;
+    this.#end = { error: undefined };
+    if (error === undefined) reader.resolve({ done: true, value: undefined });
+    else reader.reject(error);
+  }
+}
+
+interface Reader<Item> {
+  readonly resolve: (result: IteratorResult<Item, undefined>) => void;
+  readonly reject: (error: Error) => void;
+}

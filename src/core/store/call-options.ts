@@ -1,0 +1,179 @@
+import { CapstanError } from "../model/errors.ts";
+import type { Level } from "../model/levels.ts";
+
+/** Above every token that the store hands out: a context of 4 KiB is the longest. */
+const MAX_TOKEN_CHARACTERS = 8_192;
+
+/** The options of one call, checked and copied, so that nothing changes under way. */
+export class CallSettings {
+  consistency: Level | undefined = undefined;
+  signal: AbortSignal | undefined = undefined;
+  timeoutMs: number | undefined = undefined;
+  operationId: string | undefined = undefined;
+  ttlMs: number | undefined = undefined;
+  context: string | undefined = undefined;
+  session: string | undefined = undefined;
+  ifVersion: string | undefined = undefined;
+  ifAbsent: boolean | undefined = undefined;
+  prefix: string | undefined = undefined;
+  from: string | undefined = undefined;
+  to: string | undefined = undefined;
+  limit: number | undefined = undefined;
+  cursor: string | undefined = undefined;
+  drain: boolean | undefined = undefined;
+  level: Level | undefined = undefined;
+}
+
+export type OptionName = keyof CallSettings;
+
+/** Of a call that was given no options. */
+export const NO_SETTINGS: Readonly<CallSettings> = Object.freeze(new CallSettings());
+
+const CALL_OPTIONS = ["signal", "timeoutMs"] as const;
+
+/** The options that each kind of call takes. */
+export const OPTIONS_OF = Object.freeze({
+  read: names("consistency", "session", ...CALL_OPTIONS),
+  write: names(
+    "consistency",
+    "operationId",
+    "ttlMs",
+    "context",
+    "session",
+    "ifVersion",
+    "ifAbsent",
+    ...CALL_OPTIONS,
+  ),
+  /** Writes whose condition, or id, is the call's own affair. */
+  unconditionalWrite: names(
+    "consistency",
+    "operationId",
+    "ttlMs",
+    "context",
+    "session",
+    ...CALL_OPTIONS,
+  ),
+  manyWrites: names("consistency", "ttlMs", "context", "session", ...CALL_OPTIONS),
+  scan: names("consistency", "prefix", "from", "to", "limit", "cursor", ...CALL_OPTIONS),
+  watch: names("prefix", "cursor", ...CALL_OPTIONS),
+  plain: names(...CALL_OPTIONS),
+  ready: names("level", ...CALL_OPTIONS),
+  close: names("drain", "timeoutMs"),
+  events: names("signal"),
+});
+
+type OptionNames = readonly OptionName[];
+
+/**
+ * Checks options and copies them. An unknown name is refused, because a misspelt `ifVersion` would
+ * otherwise become an unconditional write; for the same reason a condition that is there but
+ * undefined is refused.
+ *
+ * @throws CapstanError `INVALID_ARGUMENT`.
+ */
+export function parseOptions(
+  options: unknown,
+  allowed: OptionNames,
+  maxTimeoutMs: number,
+): Readonly<CallSettings> {
+  if (options === undefined) return NO_SETTINGS;
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw invalid(`options have to be an object, not ${describe(options)}`, "options");
+  }
+  const settings = new CallSettings();
+  for (const name in options) {
+    if (!(allowed as readonly string[]).includes(name)) throw unknownOption(name, allowed);
+    const value = (options as Record<string, unknown>)[name];
+    assign(settings, name as OptionName, value, maxTimeoutMs);
+  }
+  return settings;
+}
+
+function assign(
+  settings: CallSettings,
+  name: OptionName,
+  value: unknown,
+  maxTimeoutMs: number,
+): void {
+  if (value === undefined) {
+    if (name !== "ifVersion" && name !== "ifAbsent") return;
+    throw invalid(`${name} is undefined; leave it out for an unconditional write`, name);
+  }
+  switch (name) {
+    case "timeoutMs":
+      settings.timeoutMs = checkTimeout(value, maxTimeoutMs);
+      return;
+    case "signal":
+      settings.signal = checkSignal(value);
+      return;
+    case "ifAbsent":
+    case "drain":
+      if (typeof value !== "boolean") throw wrongType(name, "true or false", value);
+      settings[name] = value;
+      return;
+    case "limit":
+    case "ttlMs":
+      if (!Number.isSafeInteger(value) || (value as number) < 1) {
+        throw wrongType(name, "a whole number from 1", value);
+      }
+      settings[name] = value as number;
+      return;
+    default:
+      if (typeof value !== "string") throw wrongType(name, "text", value);
+      checkLength(name, value);
+      // Levels are checked against the keyspace's own, which says which there are.
+      (settings as unknown as Record<string, string>)[name] = value;
+  }
+}
+
+function checkTimeout(value: unknown, maxTimeoutMs: number): number {
+  if (typeof value === "number" && value >= 1 && value <= maxTimeoutMs) return value;
+  throw wrongType("timeoutMs", `a number of milliseconds from 1 to ${maxTimeoutMs}`, value);
+}
+
+function checkSignal(value: unknown): AbortSignal {
+  const signal = value as Partial<AbortSignal> | null;
+  if (
+    typeof signal === "object" &&
+    typeof signal?.aborted === "boolean" &&
+    typeof signal.addEventListener === "function"
+  ) {
+    return signal as AbortSignal;
+  }
+  throw wrongType("signal", "an AbortSignal", value);
+}
+
+function checkLength(name: OptionName, value: string): void {
+  if (value.length <= MAX_TOKEN_CHARACTERS) return;
+  throw invalid(
+    `${name} has ${value.length} characters; at most ${MAX_TOKEN_CHARACTERS} are allowed`,
+    name,
+  );
+}
+
+function names(...list: OptionName[]): OptionNames {
+  return Object.freeze(list);
+}
+
+function unknownOption(name: string, allowed: OptionNames): CapstanError {
+  return new CapstanError(
+    "INVALID_ARGUMENT",
+    `there is no option ${JSON.stringify(name)} here; there are: ${allowed.join(", ")}`,
+    { allowed, details: { option: name } },
+  );
+}
+
+function wrongType(name: string, wanted: string, value: unknown): CapstanError {
+  return invalid(`${name} has to be ${wanted}, not ${describe(value)}`, name);
+}
+
+function invalid(message: string, option: string): CapstanError {
+  return new CapstanError("INVALID_ARGUMENT", message, { details: { option } });
+}
+
+function describe(value: unknown): string {
+  if (value === null) return "null";
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 40));
+  return Array.isArray(value) ? "an array" : `of type ${typeof value}`;
+}

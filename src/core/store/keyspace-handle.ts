@@ -1,0 +1,321 @@
+import type { Observable } from "rxjs";
+import type { Environment } from "../contracts/environment.ts";
+import type { StandardSchema } from "../contracts/standard-schema.ts";
+import type { Engine, Guarantee } from "../contracts/strategy.ts";
+import { CapstanError } from "../model/errors.ts";
+import type { Operation } from "../model/operations.ts";
+import type {
+  ConditionalWriteOptions,
+  ConditionalWritten,
+  EmbeddedKeyspace,
+  GetResult,
+  ManyResult,
+  ReadOptions,
+  ScanEntryResult,
+  ScanOptions,
+  WatchEvent,
+  WatchOptions,
+  WriteOptions,
+  Written,
+} from "./api.ts";
+import { type CallSettings, NO_SETTINGS, OPTIONS_OF, parseOptions } from "./call-options.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import { ManyCalls } from "./many-calls.ts";
+import { modifyKey } from "./modify-key.ts";
+import type { OperationMaker } from "./operation-maker.ts";
+import { type Finish, PendingCall, refuseAborted, toFault } from "./pending-call.ts";
+import { toConditionalWritten, toFound, toGetResult, toWritten } from "./result-decoder.ts";
+import { KeyspaceScan } from "./scan.ts";
+import { validate } from "./value-schema.ts";
+import { KeyspaceWatch, observeChanges } from "./watch.ts";
+
+export interface KeyspaceParts {
+  readonly name: string;
+  readonly hash: number;
+  readonly maker: OperationMaker;
+  readonly engine: Engine;
+  readonly lifecycle: Lifecycle;
+  readonly environment: Environment;
+  readonly schema: StandardSchema | undefined;
+  readonly maxTimeoutMs: number;
+  /** Entries that one page of a scan asks for at most. */
+  readonly scanPage: number;
+}
+
+type BatchWrite = { readonly put: string; readonly value: unknown } | { readonly delete: string };
+
+/**
+ * A keyspace of a store in this process. A call makes one promise and none inside: it is checked
+ * and encoded here, answered at once where the engine can, and else handed over as a `PendingCall`.
+ * Nothing is thrown: every refusal is a rejection.
+ */
+export class KeyspaceHandle implements EmbeddedKeyspace {
+  readonly name: string;
+  readonly #parts: KeyspaceParts;
+  readonly #maker: OperationMaker;
+  readonly #engine: Engine;
+  readonly #lifecycle: Lifecycle;
+
+  constructor(parts: KeyspaceParts) {
+    this.name = parts.name;
+    this.#parts = parts;
+    this.#maker = parts.maker;
+    this.#engine = parts.engine;
+    this.#lifecycle = parts.lifecycle;
+  }
+
+  get(key: string, options?: ReadOptions): Promise<GetResult<unknown>> {
+    return this.#read(key, options, toGetResult);
+  }
+
+  has(key: string, options?: ReadOptions): Promise<boolean> {
+    return this.#read(key, options, toFound);
+  }
+
+  put(key: string, value: unknown, options?: WriteOptions): Promise<Written>;
+  put(
+    key: string,
+    value: unknown,
+    options: ConditionalWriteOptions,
+  ): Promise<Written | ConditionalWritten<unknown>>;
+  put(
+    key: string,
+    value: unknown,
+    options?: ConditionalWriteOptions,
+  ): Promise<Written | ConditionalWritten<unknown>> {
+    try {
+      const settings = this.#settings(options, OPTIONS_OF.write);
+      const { schema } = this.#parts;
+      if (schema === undefined) return this.#put(key, value, settings);
+      // Refused before the schema runs, which may be the caller's slow code.
+      this.#maker.writeOptions(settings);
+      const checked = validate(schema, value);
+      return checked instanceof Promise
+        ? checked.then((valid) => this.#put(key, valid, settings)).catch(rethrowFault)
+        : this.#put(key, checked, settings);
+    } catch (error) {
+      return Promise.reject(toFault(error));
+    }
+  }
+
+  delete(key: string, options?: WriteOptions): Promise<Written>;
+  delete(
+    key: string,
+    options: ConditionalWriteOptions,
+  ): Promise<Written | ConditionalWritten<unknown>>;
+  delete(
+    key: string,
+    options?: ConditionalWriteOptions,
+  ): Promise<Written | ConditionalWritten<unknown>> {
+    try {
+      const settings = this.#settings(options, OPTIONS_OF.write);
+      const operation = this.#maker.delete(key, settings);
+      return this.#execute(operation, finishOf(settings), settings.signal);
+    } catch (error) {
+      return Promise.reject(toFault(error));
+    }
+  }
+
+  update(key: string, operation: unknown, options?: WriteOptions): Promise<Written> {
+    try {
+      const settings = this.#settings(options, OPTIONS_OF.unconditionalWrite);
+      const made = this.#maker.update(key, operation, settings);
+      return this.#execute(made, toWritten, settings.signal);
+    } catch (error) {
+      return Promise.reject(toFault(error));
+    }
+  }
+
+  getMany(
+    keys: readonly string[],
+    options?: ReadOptions,
+  ): Promise<readonly ManyResult<GetResult<unknown>>[]> {
+    try {
+      const settings = this.#settings(options, OPTIONS_OF.read);
+      this.#maker.readLevel(settings.consistency);
+      checkList(keys, "keys");
+      return new ManyCalls({
+        ...this.#many(settings),
+        items: [...keys],
+        keyOf: keyItself,
+        make: (key) => this.#maker.read(key, settings),
+        finish: toGetResult,
+      }).run();
+    } catch (error) {
+      return Promise.reject(toFault(error));
+    }
+  }
+
+  putMany(
+    entries: readonly (readonly [key: string, value: unknown])[],
+    options?: Omit<WriteOptions, "operationId">,
+  ): Promise<readonly ManyResult<Written>[]> {
+    try {
+      const settings = this.#settings(options, OPTIONS_OF.manyWrites);
+      this.#maker.writeLevel(settings.consistency);
+      this.#maker.writeOptions(settings);
+      checkList(entries, "entries");
+      return new ManyCalls({
+        ...this.#many(settings),
+        items: [...entries],
+        keyOf: keyOfEntry,
+        make: (entry) => this.#putOf(entry, settings),
+        finish: toWritten,
+      }).run();
+    } catch (error) {
+      return Promise.reject(toFault(error));
+    }
+  }
+
+  async modify(
+    key: string,
+    change: (current: unknown) => unknown,
+    options?: Omit<WriteOptions, "operationId">,
+  ): Promise<Written> {
+    this.#maker.needConditional("modify");
+    return modifyKey(this, key, change, this.#settings(options, OPTIONS_OF.manyWrites));
+  }
+
+  async batch(
+    writes: readonly BatchWrite[],
+    options?: WriteOptions,
+  ): Promise<readonly ManyResult<Written>[]> {
+    const settings = this.#settings(options, OPTIONS_OF.unconditionalWrite);
+    this.#maker.need("batch", "batch");
+    checkList(writes, "writes");
+    if (writes.length === 0) return [];
+    const none = NO_SETTINGS;
+    const members = await Promise.all(
+      writes.map((write) =>
+        "put" in write
+          ? this.#putOf([write.put, write.value], none)
+          : this.#maker.delete(write.delete, none),
+      ),
+    );
+    const operation = this.#maker.batch(members, settings);
+    const result = await this.#execute(operation, toWritten, settings.signal);
+    return writes.map((write) => ({
+      key: "put" in write ? write.put : write.delete,
+      ok: true,
+      result,
+    }));
+  }
+
+  scan(options?: ScanOptions): AsyncIterable<ScanEntryResult<unknown>> {
+    return new KeyspaceScan(this.#parts, options);
+  }
+
+  watch(options?: WatchOptions): AsyncIterable<WatchEvent<unknown>> {
+    return new KeyspaceWatch(this.#parts, options);
+  }
+
+  get changes$(): Observable<WatchEvent<unknown>> {
+    return observeChanges(this.#parts);
+  }
+
+  async operationId(): Promise<string> {
+    return this.mintOperationId();
+  }
+
+  /** `operationId()` at once, for callers in this process. */
+  mintOperationId(): string {
+    if (!this.#lifecycle.isAccepting) throw this.#lifecycle.refusal();
+    if (this.#maker.capabilities.operationIds) return this.#engine.mintOperationId();
+    throw new CapstanError(
+      "NOT_SUPPORTED",
+      `the strategy of the keyspace "${this.name}" takes no operation ids`,
+    );
+  }
+
+  describe(): Readonly<Record<string, unknown>> {
+    return this.#engine.describe();
+  }
+
+  guarantees(): readonly Guarantee[] {
+    return this.#engine.guarantees();
+  }
+
+  #read<Result>(key: string, options: unknown, finish: Finish<Result>): Promise<Result> {
+    try {
+      const settings = this.#settings(options, OPTIONS_OF.read);
+      const operation = this.#maker.read(key, settings);
+      const now = this.#engine.readNow(operation);
+      if (now !== undefined) return Promise.resolve(finish(now));
+      return this.#execute(operation, finish, settings.signal);
+    } catch (error) {
+      return Promise.reject(toFault(error));
+    }
+  }
+
+  #put(key: string, value: unknown, settings: Readonly<CallSettings>): Promise<Written> {
+    const operation = this.#maker.put(key, value, settings);
+    return this.#execute(operation, finishOf(settings), settings.signal);
+  }
+
+  #execute<Result>(
+    operation: Operation,
+    finish: Finish<Result>,
+    signal: AbortSignal | undefined,
+  ): Promise<Result> {
+    // An asynchronous schema may have taken its time: what was true before may be so no more.
+    if (!this.#lifecycle.isAccepting) throw this.#lifecycle.refusal();
+    refuseAborted(signal);
+    return new Promise((resolve, reject) => {
+      new PendingCall(finish, resolve, reject).begin(this.#engine, operation, signal);
+    });
+  }
+
+  #settings(options: unknown, allowed: Parameters<typeof parseOptions>[1]) {
+    if (!this.#lifecycle.isAccepting) throw this.#lifecycle.refusal();
+    const settings = parseOptions(options, allowed, this.#parts.maxTimeoutMs);
+    refuseAborted(settings.signal);
+    return settings;
+  }
+
+  #many(settings: Readonly<CallSettings>) {
+    return { engine: this.#engine, lifecycle: this.#lifecycle, signal: settings.signal };
+  }
+
+  #putOf(entry: Entry, settings: Readonly<CallSettings>): Operation | Promise<Operation> {
+    if (!Array.isArray(entry)) throw notAnEntry(entry);
+    const [key, value] = entry;
+    const { schema } = this.#parts;
+    if (schema === undefined) return this.#maker.put(key, value, settings);
+    const checked = validate(schema, value);
+    return checked instanceof Promise
+      ? checked.then((valid) => this.#maker.put(key, valid, settings))
+      : this.#maker.put(key, checked, settings);
+  }
+}
+
+type Entry = readonly [key: string, value: unknown];
+
+function finishOf(settings: Readonly<CallSettings>) {
+  const isConditional = settings.ifVersion !== undefined || settings.ifAbsent === true;
+  // Callers tell the shapes apart by the options that they gave: see the overloads.
+  return (isConditional ? toConditionalWritten : toWritten) as Finish<Written>;
+}
+
+function checkList(list: unknown, what: string): void {
+  if (Array.isArray(list)) return;
+  throw new CapstanError("INVALID_ARGUMENT", `${what} have to be an array`);
+}
+
+function notAnEntry(entry: unknown): CapstanError {
+  return new CapstanError(
+    "INVALID_ARGUMENT",
+    `an entry has to be [key, value], not of type ${typeof entry}`,
+  );
+}
+
+function rethrowFault(error: unknown): never {
+  throw toFault(error);
+}
+
+function keyItself(key: string): string {
+  return key;
+}
+
+function keyOfEntry(entry: Entry): string {
+  return Array.isArray(entry) ? entry[0] : "";
+}

@@ -1,0 +1,152 @@
+import type { Cancellation, Completion, Engine } from "../contracts/strategy.ts";
+import type { CapstanError } from "../model/errors.ts";
+import type { Operation, OperationResult } from "../model/operations.ts";
+import type { ManyResult } from "./api.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import { type Finish, refuseAborted, toFault } from "./pending-call.ts";
+
+/** So many of one call's operations are under way at once; the others wait for their turn. */
+const MAX_IN_FLIGHT = 64;
+
+export interface ManyCallsParts<Item, Result> {
+  readonly engine: Engine;
+  readonly lifecycle: Lifecycle;
+  readonly signal: AbortSignal | undefined;
+  readonly items: readonly Item[];
+  keyOf(item: Item): string;
+  /** A promise only where a schema is asynchronous; a throw is that item's outcome alone. */
+  make(item: Item): Operation | Promise<Operation>;
+  readonly finish: Finish<Result>;
+}
+
+/** `getMany` and `putMany`: one promise for all, one outcome per key, in the order given. */
+export class ManyCalls<Item, Result> {
+  readonly #parts: ManyCallsParts<Item, Result>;
+  readonly #results: ManyResult<Result>[];
+  readonly #inFlight = new Set<Member>();
+  #next = 0;
+  #answered = 0;
+  #pumping = false;
+  #resolve: (results: readonly ManyResult<Result>[]) => void = () => undefined;
+
+  constructor(parts: ManyCallsParts<Item, Result>) {
+    this.#parts = parts;
+    this.#results = new Array(parts.items.length);
+  }
+
+  run(): Promise<readonly ManyResult<Result>[]> {
+    return new Promise((resolve) => {
+      this.#resolve = resolve;
+      this.#parts.signal?.addEventListener("abort", this);
+      this.#pump();
+    });
+  }
+
+  /** The caller's signal aborts: what is under way says what became of it. */
+  handleEvent(): void {
+    for (const member of [...this.#inFlight]) member.cancel();
+  }
+
+  succeeded(member: Member, result: OperationResult): void {
+    this.#inFlight.delete(member);
+    try {
+      const finished = this.#parts.finish(result);
+      this.#answer(member.index, { key: this.#keyAt(member.index), ok: true, result: finished });
+    } catch (error) {
+      this.#refuse(member.index, error);
+    }
+    this.#pump();
+  }
+
+  failed(member: Member, error: unknown): void {
+    this.#inFlight.delete(member);
+    this.#refuse(member.index, error);
+    this.#pump();
+  }
+
+  /** An answer may come from within `execute`: then the loop below goes on, not the stack down. */
+  #pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    const { items } = this.#parts;
+    while (this.#next < items.length && this.#inFlight.size < MAX_IN_FLIGHT) {
+      this.#begin(this.#next++);
+    }
+    this.#pumping = false;
+    if (this.#answered < items.length) return;
+    this.#parts.signal?.removeEventListener("abort", this);
+    this.#resolve(this.#results);
+  }
+
+  #begin(index: number): void {
+    const { make, items, lifecycle, signal, engine } = this.#parts;
+    try {
+      if (!lifecycle.isAccepting) throw lifecycle.refusal();
+      refuseAborted(signal);
+      const made = make(items[index] as Item);
+      const member = new Member(this, index);
+      this.#inFlight.add(member);
+      if (!(made instanceof Promise)) {
+        member.begin(engine, made);
+        return;
+      }
+      made
+        .then((operation) => {
+          if (!lifecycle.isAccepting) throw lifecycle.refusal();
+          refuseAborted(signal);
+          member.begin(engine, operation);
+        })
+        .catch((error: unknown) => this.failed(member, error));
+    } catch (error) {
+      this.#refuse(index, error);
+    }
+  }
+
+  #refuse(index: number, error: unknown): void {
+    this.#answer(index, { key: this.#keyAt(index), ok: false, error: toFault(error) });
+  }
+
+  #keyAt(index: number): string {
+    return this.#parts.keyOf(this.#parts.items[index] as Item);
+  }
+
+  #answer(index: number, result: ManyResult<Result>): void {
+    this.#results[index] = result;
+    this.#answered++;
+  }
+}
+
+interface Owner {
+  succeeded(member: Member, result: OperationResult): void;
+  failed(member: Member, error: unknown): void;
+}
+
+/** One of the operations of a call with many keys. */
+class Member implements Completion {
+  readonly index: number;
+  readonly #owner: Owner;
+  #cancellation: Cancellation | undefined = undefined;
+
+  constructor(owner: Owner, index: number) {
+    this.#owner = owner;
+    this.index = index;
+  }
+
+  begin(engine: Engine, operation: Operation): void {
+    const now = operation.type === "get" ? engine.readNow(operation) : undefined;
+    if (now !== undefined) this.succeed(now);
+    else this.#cancellation = engine.execute(operation, this);
+  }
+
+  cancel(): void {
+    this.#cancellation?.cancel();
+  }
+
+  succeed(result: OperationResult): void {
+    this.#owner.succeeded(this, result);
+  }
+
+  fail(fault: CapstanError): void {
+    this.#owner.failed(this, fault);
+  }
+}

@@ -1,0 +1,53 @@
+import { CapstanError } from "../model/errors.ts";
+import type { ConditionalWritten, EmbeddedKeyspace, GetResult, Written } from "./api.ts";
+import type { CallSettings } from "./call-options.ts";
+
+/** A key that other writers change more often than this in one `modify` is not fit for it. */
+const MAX_ATTEMPTS = 16;
+
+/**
+ * Read, change, write if nothing came in between: again until it holds, a bounded number of times.
+ * A write whose outcome is unknown ends it, because a second try could apply the change twice.
+ *
+ * @throws CapstanError `CONTENDED`.
+ */
+export async function modifyKey(
+  keyspace: EmbeddedKeyspace,
+  key: string,
+  change: (current: unknown) => unknown,
+  settings: Readonly<CallSettings>,
+): Promise<Written> {
+  const { consistency, signal, timeoutMs, ttlMs, session } = settings;
+  const call = { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) };
+  const write = {
+    ...call,
+    ...(consistency !== undefined && { consistency }),
+    ...(ttlMs !== undefined && { ttlMs }),
+    ...(session !== undefined && { session }),
+  };
+  let current: GetResult<unknown> = await keyspace.get(key, call);
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+    const value = change(currentValue(current, key));
+    const condition = current.found ? { ifVersion: current.version } : { ifAbsent: true };
+    const result = (await keyspace.put(key, value, {
+      ...write,
+      ...condition,
+    })) as ConditionalWritten<unknown>;
+    if (result.ok) return { version: result.version, receipt: result.receipt };
+    current = result.current;
+  }
+  throw new CapstanError(
+    "CONTENDED",
+    `modify of ${JSON.stringify(key)} lost to other writers ${MAX_ATTEMPTS} times; ` +
+      "its change was not written",
+  );
+}
+
+function currentValue(current: GetResult<unknown>, key: string): unknown {
+  if (!current.found) return undefined;
+  if (!current.conflict) return current.value;
+  throw new CapstanError(
+    "NOT_SUPPORTED",
+    `modify of ${JSON.stringify(key)}: concurrent versions stay apart, so there is no one value`,
+  );
+}

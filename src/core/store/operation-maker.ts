@@ -1,0 +1,219 @@
+import type { Environment } from "../contracts/environment.ts";
+import type { StrategyCapabilities } from "../contracts/strategy.ts";
+import type { ResolvedKeyspace } from "../model/configuration-types.ts";
+import { CapstanError } from "../model/errors.ts";
+import { shardIndexForKey } from "../model/hash.ts";
+import { encodeKey } from "../model/keys.ts";
+import type { Level } from "../model/levels.ts";
+import { keyspaceHashOfOperationId } from "../model/operation-id.ts";
+import type { Operation, OperationOptions, OperationType } from "../model/operations.ts";
+import { encodeValue, type ValueLimits } from "../model/values.ts";
+import { type CallSettings, NO_SETTINGS } from "./call-options.ts";
+
+/** The levels of calls that name none. */
+export interface DefaultLevels {
+  readonly read: Level;
+  readonly write: Level;
+  readonly scan: Level;
+}
+
+/**
+ * Makes operations of checked calls on one keyspace: keys and values encoded once, the shard
+ * chosen, everything refused that the strategy does not offer. Everything that an engine gets has
+ * been through here.
+ */
+export class OperationMaker {
+  readonly capabilities: StrategyCapabilities;
+  readonly defaults: DefaultLevels;
+  readonly #keyspace: ResolvedKeyspace;
+  readonly #environment: Environment;
+  readonly #valueLimits: ValueLimits;
+
+  constructor(
+    keyspace: ResolvedKeyspace,
+    capabilities: StrategyCapabilities,
+    defaults: DefaultLevels,
+    environment: Environment,
+  ) {
+    this.#keyspace = keyspace;
+    this.capabilities = capabilities;
+    this.defaults = defaults;
+    this.#environment = environment;
+    this.#valueLimits = Object.freeze({ maxBytes: keyspace.maxValueBytes });
+  }
+
+  read(key: string, settings: Readonly<CallSettings>): Operation {
+    const level = this.readLevel(settings.consistency);
+    const options = settings.session === undefined ? undefined : this.#options(settings);
+    return this.#operation("get", key, undefined, level, settings, options);
+  }
+
+  put(key: string, value: unknown, settings: Readonly<CallSettings>): Operation {
+    // What the strategy does not offer is refused before the value is looked at.
+    const level = this.writeLevel(settings.consistency);
+    const options = this.writeOptions(settings);
+    const encoded = encodeValue(value, this.#valueLimits);
+    return this.#operation("put", key, encoded, level, settings, options);
+  }
+
+  delete(key: string, settings: Readonly<CallSettings>): Operation {
+    const level = this.writeLevel(settings.consistency);
+    const options = this.writeOptions(settings);
+    if (settings.ttlMs !== undefined) {
+      throw new CapstanError("INVALID_ARGUMENT", "ttlMs has no meaning for a delete");
+    }
+    return this.#operation("delete", key, undefined, level, settings, options);
+  }
+
+  update(key: string, change: unknown, settings: Readonly<CallSettings>): Operation {
+    this.need("update", "update");
+    const level = this.writeLevel(settings.consistency);
+    const options = this.writeOptions(settings);
+    const encoded = encodeValue(change, this.#valueLimits);
+    return this.#operation("update", key, encoded, level, settings, options);
+  }
+
+  /** All members have to lie in one shard: only there they take effect together. */
+  batch(members: readonly Operation[], settings: Readonly<CallSettings>): Operation {
+    const first = members[0] as Operation;
+    if (members.some((member) => member.shardIndex !== first.shardIndex)) {
+      throw new CapstanError(
+        "INVALID_ARGUMENT",
+        "the keys of a batch lie in more than one shard; groupBy puts keys together",
+      );
+    }
+    const options = { ...this.writeOptions(settings), batch: members };
+    return {
+      type: "batch",
+      key: first.key,
+      shardIndex: first.shardIndex,
+      value: undefined,
+      level: this.writeLevel(settings.consistency),
+      operationId: settings.operationId,
+      deadlineMs: this.deadlineMs(settings.timeoutMs),
+      options,
+    };
+  }
+
+  readLevel(asked: Level | undefined): Level {
+    if (asked === undefined) return this.defaults.read;
+    return this.#level(asked, this.capabilities.readLevels, "read");
+  }
+
+  writeLevel(asked: Level | undefined): Level {
+    if (asked === undefined) return this.defaults.write;
+    return this.#level(asked, this.capabilities.writeLevels, "write");
+  }
+
+  scanLevel(asked: Level | undefined): Level {
+    if (asked === undefined) return this.defaults.scan;
+    return this.#level(asked, this.capabilities.scanLevels, "scan");
+  }
+
+  deadlineMs(timeoutMs: number | undefined): number | undefined {
+    return timeoutMs === undefined ? undefined : this.#environment.monotonicMs() + timeoutMs;
+  }
+
+  /** @throws CapstanError `NOT_SUPPORTED` unless the strategy has the capability. */
+  need(capability: "update" | "batch" | "ttl" | "watch" | "sessions" | "siblings", what: string) {
+    if (this.capabilities[capability]) return;
+    throw new CapstanError(
+      "NOT_SUPPORTED",
+      `${what} is not offered by the strategy "${this.#keyspace.strategy}" ` +
+        `of the keyspace "${this.#keyspace.name}"`,
+    );
+  }
+
+  needConditional(what: string): void {
+    if (this.capabilities.conditional) return;
+    throw new CapstanError(
+      "CONDITIONAL_UNSUPPORTED",
+      `${what} needs consensus, which the strategy "${this.#keyspace.strategy}" of the keyspace ` +
+        `"${this.#keyspace.name}" does not have; nothing was written`,
+    );
+  }
+
+  /** Checks the rarer options; undefined if there is none for the engine. */
+  writeOptions(settings: Readonly<CallSettings>): OperationOptions | undefined {
+    if (settings === NO_SETTINGS) return undefined;
+    if (settings.operationId !== undefined) this.#checkOperationId(settings.operationId);
+    const { ifVersion, ifAbsent, ttlMs, context, session } = settings;
+    if (ifVersion !== undefined || ifAbsent !== undefined) this.#checkCondition(settings);
+    if (ttlMs !== undefined) this.need("ttl", "ttlMs");
+    if (context !== undefined) this.need("siblings", "context");
+    const isRare =
+      ifVersion !== undefined ||
+      ifAbsent === true ||
+      ttlMs !== undefined ||
+      context !== undefined ||
+      session !== undefined;
+    return isRare ? this.#options(settings) : undefined;
+  }
+
+  #operation(
+    type: OperationType,
+    key: string,
+    value: Uint8Array | undefined,
+    level: Level,
+    settings: Readonly<CallSettings>,
+    options: OperationOptions | undefined,
+  ): Operation {
+    const bytes = encodeKey(key);
+    const { groupBy, shards } = this.#keyspace;
+    return {
+      type,
+      key: bytes,
+      shardIndex: shardIndexForKey(bytes, groupBy, shards),
+      value,
+      level,
+      operationId: settings.operationId,
+      deadlineMs: this.deadlineMs(settings.timeoutMs),
+      options,
+    };
+  }
+
+  #options(settings: Readonly<CallSettings>): OperationOptions {
+    const { ifVersion, ifAbsent, ttlMs, context, session } = settings;
+    if (session !== undefined) this.need("sessions", "session");
+    return {
+      ...(ifVersion !== undefined && { ifVersion }),
+      ...(ifAbsent === true && { ifAbsent }),
+      ...(ttlMs !== undefined && { ttlMs }),
+      ...(context !== undefined && { context }),
+      ...(session !== undefined && { session }),
+    };
+  }
+
+  #checkCondition({ ifVersion, ifAbsent }: Readonly<CallSettings>): void {
+    this.needConditional(ifVersion === undefined ? "ifAbsent" : "ifVersion");
+    if (ifVersion === undefined || ifAbsent !== true) return;
+    throw new CapstanError("INVALID_ARGUMENT", "ifVersion and ifAbsent exclude each other");
+  }
+
+  #checkOperationId(id: string): void {
+    if (!this.capabilities.operationIds) {
+      throw new CapstanError(
+        "NOT_SUPPORTED",
+        `the strategy "${this.#keyspace.strategy}" of the keyspace "${this.#keyspace.name}" ` +
+          "takes no operation ids",
+      );
+    }
+    if (keyspaceHashOfOperationId(id) === this.#keyspace.hash) return;
+    throw new CapstanError(
+      "INVALID_OPERATION_ID",
+      `the operation id was not made for the keyspace "${this.#keyspace.name}", or is damaged; ` +
+        "operationId() of the keyspace makes one",
+    );
+  }
+
+  #level(asked: Level, offered: readonly Level[], what: string): Level {
+    if (offered.includes(asked)) return asked;
+    const { name, strategy } = this.#keyspace;
+    throw new CapstanError(
+      "INVALID_LEVEL",
+      `${JSON.stringify(asked)} is no ${what} level of the keyspace "${name}" (${strategy}); ` +
+        `there are: ${offered.join(", ")}`,
+      { allowed: offered, details: { level: asked, keyspace: name } },
+    );
+  }
+}

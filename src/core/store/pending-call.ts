@@ -1,0 +1,88 @@
+import type { Cancellation, Completion, Engine } from "../contracts/strategy.ts";
+import { CapstanError, isCapstanError } from "../model/errors.ts";
+import type { Operation, OperationResult } from "../model/operations.ts";
+
+/** Makes of an engine's result what the caller gets. One function per kind of call, not per call. */
+export type Finish<Result> = (result: OperationResult) => Result;
+
+/**
+ * One call of a client, between `execute` and its one answer: the engine completes it, and the
+ * caller's signal cancels it. After a cancellation the engine still decides what the answer is,
+ * because only it knows whether anything was sent.
+ */
+export class PendingCall<Result> implements Completion {
+  readonly #finish: Finish<Result>;
+  readonly #resolve: (result: Result) => void;
+  readonly #reject: (error: Error) => void;
+  #settled = false;
+  #cancellation: Cancellation | undefined = undefined;
+  #signal: AbortSignal | undefined = undefined;
+
+  constructor(
+    finish: Finish<Result>,
+    resolve: (result: Result) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.#finish = finish;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  begin(engine: Engine, operation: Operation, signal: AbortSignal | undefined): void {
+    const cancellation = engine.execute(operation, this);
+    if (this.#settled || signal === undefined) return;
+    this.#cancellation = cancellation;
+    this.#signal = signal;
+    signal.addEventListener("abort", this);
+  }
+
+  succeed(result: OperationResult): void {
+    if (!this.#end()) return;
+    let finished: Result;
+    try {
+      finished = this.#finish(result);
+    } catch (error) {
+      this.#reject(toFault(error));
+      return;
+    }
+    this.#resolve(finished);
+  }
+
+  fail(fault: CapstanError): void {
+    if (this.#end()) this.#reject(fault);
+  }
+
+  /** The caller's signal aborts. */
+  handleEvent(): void {
+    this.#cancellation?.cancel();
+  }
+
+  #end(): boolean {
+    if (this.#settled) return false;
+    this.#settled = true;
+    if (this.#signal !== undefined) {
+      this.#signal.removeEventListener("abort", this);
+      this.#signal = undefined;
+      this.#cancellation = undefined;
+    }
+    return true;
+  }
+}
+
+/** What is thrown while a call is checked is a refusal; all else is a fault of ours. */
+export function toFault(error: unknown): CapstanError {
+  if (isCapstanError(error)) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new CapstanError("INTERNAL", `an internal fault: ${message}`, {
+    outcome: "not-applied",
+    cause: error,
+  });
+}
+
+/** An already aborted signal: nothing is sent. */
+export function refuseAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return;
+  throw new CapstanError("ABORTED", "the call was aborted before anything was sent", {
+    cause: signal.reason,
+  });
+}

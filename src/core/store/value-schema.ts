@@ -1,0 +1,66 @@
+import type {
+  StandardSchema,
+  StandardSchemaIssue,
+  StandardSchemaResult,
+} from "../contracts/standard-schema.ts";
+import { CapstanError } from "../model/errors.ts";
+
+const TYPES_ALONE = "capstan.types-alone";
+
+/**
+ * A schema that types the values of a keyspace and checks nothing at run time:
+ *
+ * ```ts
+ * keyspaces: { profiles: { strategy: "tunable", schema: valuesOf<Profile>() } }
+ * ```
+ */
+export function valuesOf<Value>(): StandardSchema<Value, Value> {
+  return {
+    "~standard": {
+      version: 1,
+      vendor: TYPES_ALONE,
+      validate: (value) => ({ value: value as Value }),
+    },
+  };
+}
+
+/** The schema that a keyspace checks values against; undefined if it has none that checks. */
+export function checkingSchemaOf(schema: object | undefined, path: string) {
+  if (schema === undefined) return undefined;
+  const standard = (schema as Partial<StandardSchema>)["~standard"];
+  if (typeof standard?.validate !== "function") {
+    throw new CapstanError(
+      "INVALID_CONFIGURATION",
+      `${path} is no Standard Schema (https://standardschema.dev): it has no "~standard".validate`,
+      { details: { path } },
+    );
+  }
+  return standard.vendor === TYPES_ALONE ? undefined : (schema as StandardSchema);
+}
+
+/**
+ * What the schema makes of a value; a promise only if the schema is asynchronous.
+ *
+ * @throws CapstanError `INVALID_VALUE` with the schema's issues, also as a rejection.
+ */
+export function validate(schema: StandardSchema, value: unknown): unknown {
+  const result = schema["~standard"].validate(value);
+  // A promise of another realm, or a thenable, is made one of ours.
+  return "then" in result ? Promise.resolve(result).then(valueOrThrow) : valueOrThrow(result);
+}
+
+function valueOrThrow(result: StandardSchemaResult<unknown>): unknown {
+  if (result.issues === undefined) return result.value;
+  const issues = result.issues.map((issue) => ({ path: pathOf(issue), message: issue.message }));
+  const listed = issues.map(({ path, message }) => `${path}: ${message}`).join("; ");
+  throw new CapstanError("INVALID_VALUE", `the keyspace's schema refuses the value: ${listed}`, {
+    details: { issues },
+  });
+}
+
+function pathOf({ path = [] }: StandardSchemaIssue): string {
+  return path.reduce<string>((text, segment) => {
+    const key = typeof segment === "object" ? segment.key : segment;
+    return typeof key === "number" ? `${text}[${key}]` : `${text}.${String(key)}`;
+  }, "$");
+}
