@@ -71,6 +71,8 @@ export interface PeerDescription {
   /** Milliseconds since the last frame; undefined if there was none. */
   readonly silentMs: number | undefined;
   readonly bufferedBytes: number;
+  /** Why the peer's last hello was refused: another configuration, cluster or identity. */
+  readonly refusal?: string | undefined;
 }
 
 export interface PeerNetworkDescription {

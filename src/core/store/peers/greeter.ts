@@ -1,0 +1,214 @@
+import type { ByteReader } from "../../model/bytes.ts";
+import { ByteWriter } from "../../model/bytes.ts";
+import { CapstanError } from "../../model/errors.ts";
+import { type FrameHeader, writeFrameHeader } from "../../model/frames.ts";
+import type { NodeId } from "../../model/ids.ts";
+import { type Admission, admit } from "./admission.ts";
+import type { Birth } from "./birth.ts";
+import type { FilteredTransport } from "./filtered-transport.ts";
+import { type Hello, isAcceptance, readHello, type Verdict, writeHello } from "./hello.ts";
+import type { Notices } from "./notices.ts";
+import type { PeerNetworkOptions } from "./peer-network-options.ts";
+import type { PeerSession } from "./session.ts";
+
+/** A conflict that outlives this many times the detector's patience is no restart under way. */
+const CONFLICT_PATIENCE = 3;
+
+/** What the greeter asks of the peer network. */
+export interface GreeterHost {
+  /** The session is accepted in the place of the one before. */
+  begin(session: PeerSession, tag: number, hello: Hello, acceptance: Verdict): void;
+  /** Something was heard of the accepted session. */
+  heard(session: PeerSession): void;
+  /** Its state changed: say what follows from it. */
+  refresh(session: PeerSession): void;
+  fail(error: CapstanError): void;
+}
+
+export interface GreeterOptions {
+  readonly network: PeerNetworkOptions;
+  readonly wire: FilteredTransport;
+  readonly birth: Birth;
+  readonly notices: Notices;
+  readonly sessions: ReadonlyMap<NodeId, PeerSession>;
+  readonly host: GreeterHost;
+  readonly clusterTag: number;
+  /** Names this life of this process; never 0. */
+  readonly sessionTag: number;
+}
+
+/** Says hello, and judges the hellos of others. */
+export class Greeter {
+  readonly #options: GreeterOptions;
+  readonly #writer = new ByteWriter();
+
+  constructor(options: GreeterOptions) {
+    this.#options = options;
+  }
+
+  /** Out of turn, as often as the heartbeat allows. */
+  sayAgain(session: PeerSession): void {
+    if (session.replyCredits <= 0) return;
+    session.replyCredits -= 1;
+    this.say(session);
+  }
+
+  say(session: PeerSession): void {
+    if (!session.connected) return;
+    const { wire, birth, clusterTag, sessionTag } = this.#options;
+    session.sentSequence += 1;
+    session.sentTag = session.heardTag;
+    session.sentVerdict = session.verdict;
+    session.sentClusterId = birth.clusterId;
+    this.#writer.reset();
+    writeFrameHeader(this.#writer, "hello", clusterTag, sessionTag, session.heardTag);
+    writeHello(this.#writer, this.#helloFor(session));
+    // Refused or lost, the heartbeat repeats it.
+    wire.send(session.node, this.#writer.view(), "control");
+  }
+
+  /** False: the hello was dropped. Throws `MalformedBytesError`. */
+  hear(session: PeerSession, header: FrameHeader, reader: ByteReader): boolean {
+    const hello = readHello(reader);
+    const { network, birth, sessionTag } = this.#options;
+    const admission = admit(session, header, hello, {
+      sessionTag,
+      clusterName: network.configuration.cluster.name,
+      digest: network.configuration.digest,
+      clusterId: birth.clusterId,
+    });
+    if (admission.action === "drop") return false;
+    session.heardTag = header.senderTag;
+    session.verdict = admission.verdict;
+    const namesUs = header.receiverTag === sessionTag;
+    if (admission.action === "refuse") this.#refuse(session, header, hello, admission);
+    else this.#accept(session, header, hello, admission);
+    if (namesUs) this.#consider(session, hello.verdict);
+    if (!namesUs || this.#hasNews(session)) this.sayAgain(session);
+    return true;
+  }
+
+  #accept(session: PeerSession, header: FrameHeader, hello: Hello, admission: Admission): void {
+    const { host, birth, sessions } = this.#options;
+    if (admission.action === "begin") {
+      host.begin(session, header.senderTag, hello, admission.verdict);
+      if (admission.verdict === "accepted-old-copy") this.#noticeRefusal(session, header, hello);
+    }
+    session.accepted = true;
+    session.refusal = undefined;
+    session.sequence = hello.sequence;
+    session.clusterId = hello.clusterId;
+    session.ledger.advance(hello.storeId, hello.logPosition);
+    if (header.receiverTag === this.#options.sessionTag) {
+      session.acceptedUs = isAcceptance(hello.verdict);
+    }
+    host.heard(session);
+    this.#watchClock(session, hello);
+    birth.onHello(hello);
+    birth.review(sessions);
+    host.refresh(session);
+  }
+
+  #refuse(session: PeerSession, header: FrameHeader, hello: Hello, admission: Admission): void {
+    if (admission.verdict === "unheard" || admission.quiet === true) return;
+    session.refusal = admission.verdict;
+    this.#noticeRefusal(session, header, hello);
+    if (header.senderTag !== session.tag) return;
+    session.accepted = false;
+    this.#options.host.refresh(session);
+  }
+
+  #noticeRefusal(session: PeerSession, header: FrameHeader, hello: Hello): void {
+    const { notices, network, birth } = this.#options;
+    const peer = session.node;
+    const who = { storeId: hello.storeId, incarnation: hello.incarnation };
+    switch (session.verdict) {
+      case "configuration-mismatch": {
+        const expected = network.configuration.digest;
+        const said = { digest: hello.digest, expected };
+        return notices.sayOnce("configuration-mismatch", peer, hello.digest, said);
+      }
+      case "cluster-mismatch": {
+        const said = { clusterId: hello.clusterId, expected: birth.clusterId };
+        return notices.sayOnce("cluster-mismatch", peer, `${hello.clusterId}`, said);
+      }
+      case "identity-conflict":
+        return notices.sayOnce("identity-conflict", peer, header.senderTag, {
+          ...who,
+          holder: session.identity?.storeId,
+        });
+      default:
+        return notices.sayOnce("old-copy", peer, header.senderTag, {
+          ...who,
+          logPosition: hello.logPosition,
+        });
+    }
+  }
+
+  /** What the peer's hello says of us. */
+  #consider(session: PeerSession, verdict: Verdict): void {
+    const { notices, network, host } = this.#options;
+    const { self, environment, configuration } = network;
+    if (verdict === "accepted-old-copy") {
+      notices.sayOnce("old-copy", self.node, session.tag, { reportedBy: session.node });
+    }
+    if (verdict !== "identity-conflict" && verdict !== "old-copy") {
+      session.refusedUsSinceMs = undefined;
+      return;
+    }
+    const nowMs = environment.monotonicMs();
+    session.refusedUsSinceMs ??= nowMs;
+    notices.sayOnce(verdict, self.node, session.heardTag, { reportedBy: session.node });
+    const refusedMs = nowMs - session.refusedUsSinceMs;
+    if (refusedMs < CONFLICT_PATIENCE * configuration.detector.suspectAfterMs) return;
+    host.fail(conflictError(self.node, session.node, verdict));
+  }
+
+  #hasNews(session: PeerSession): boolean {
+    return (
+      session.heardTag !== session.sentTag ||
+      session.verdict !== session.sentVerdict ||
+      this.#options.birth.clusterId !== session.sentClusterId
+    );
+  }
+
+  #watchClock(session: PeerSession, hello: Hello): void {
+    const { environment, configuration } = this.#options.network;
+    const skewMs = hello.wallMs - Math.floor(environment.wallMs());
+    const skewed = Math.abs(skewMs) > configuration.clock.maxSkewMs;
+    if (skewed && !session.skewed) {
+      this.#options.notices.say("clock-skew", {
+        peer: session.node,
+        skewMs,
+        maxSkewMs: configuration.clock.maxSkewMs,
+      });
+    }
+    session.skewed = skewed;
+  }
+
+  #helloFor(session: PeerSession): Hello {
+    const { network, birth } = this.#options;
+    const { self, configuration, environment } = network;
+    return {
+      clusterName: configuration.cluster.name,
+      digest: configuration.digest,
+      node: self.node,
+      storeId: self.storeId,
+      incarnation: self.incarnation,
+      sequence: session.sentSequence,
+      clusterId: birth.clusterId,
+      verdict: session.verdict,
+      logPosition: network.logPosition(),
+      wallMs: environment.wallMs(),
+      founders: session.clusterId === undefined ? birth.founders : undefined,
+    };
+  }
+}
+
+function conflictError(self: NodeId, peer: NodeId, verdict: Verdict): CapstanError {
+  const message =
+    verdict === "old-copy"
+      ? `node "${self}" runs on an older copy of its data: ${peer} has met a later start of this store`
+      : `another live process answers as node "${self}": ${peer} goes on with that one`;
+  return new CapstanError("IDENTITY_CONFLICT", message, { details: { node: self, peer } });
+}

@@ -1,0 +1,121 @@
+import type { ByteReader, ByteWriter } from "../../model/bytes.ts";
+import type { ClusterId, Incarnation, NodeId, StoreId } from "../../model/ids.ts";
+import { MalformedBytesError } from "../../model/malformed-bytes-error.ts";
+
+/**
+ * What the sender of a hello thinks of the session that its frame's header names as receiver.
+ *
+ * - `unheard`: nothing: either it has heard no hello of it, or not yet one that proves to be fresh.
+ * - `accepted`: frames of that session are taken.
+ * - `accepted-old-copy`: likewise, but the same store was met with more in its log before.
+ * - `configuration-mismatch`: the two configurations disagree.
+ * - `cluster-mismatch`: the two belong to clusters that were born apart.
+ * - `identity-conflict`: another live process answers under this node id.
+ * - `old-copy`: a later start of this very store was met before.
+ */
+export type Verdict = (typeof VERDICTS)[number];
+
+const VERDICTS = Object.freeze([
+  "unheard",
+  "accepted",
+  "accepted-old-copy",
+  "configuration-mismatch",
+  "cluster-mismatch",
+  "identity-conflict",
+  "old-copy",
+] as const);
+
+/** A node's introduction of itself to one peer; its heartbeat as well. */
+export interface Hello {
+  readonly clusterName: string;
+  readonly digest: string;
+  readonly node: NodeId;
+  readonly storeId: StoreId;
+  readonly incarnation: Incarnation;
+  /** Rises with every hello of one session to one peer: a lower one was overtaken. */
+  readonly sequence: number;
+  readonly clusterId: ClusterId | undefined;
+  readonly verdict: Verdict;
+  /** How far the sender's log is durable. */
+  readonly logPosition: number;
+  readonly wallMs: number;
+  /**
+   * Store ids, cut to `FOUNDER_PREFIX` characters, that the nodes had when the cluster was born, in
+   * the order of the configuration's nodes. Only for a receiver that knows no cluster id yet, and
+   * undefined if the sender does not know.
+   */
+  readonly founders: readonly string[] | undefined;
+}
+
+export const FOUNDER_PREFIX = 16;
+
+const MAX_NAME_BYTES = 1024;
+const MAX_FOUNDERS = 4096;
+
+export function founderOf(storeId: StoreId): string {
+  return storeId.slice(0, FOUNDER_PREFIX);
+}
+
+export function isAcceptance(verdict: Verdict): boolean {
+  return verdict === "accepted" || verdict === "accepted-old-copy";
+}
+
+export function writeHello(writer: ByteWriter, hello: Hello): void {
+  writer.string(hello.clusterName);
+  writer.string(hello.digest);
+  writer.string(hello.node);
+  writer.string(hello.storeId);
+  writer.u64(hello.incarnation);
+  writer.u32(hello.sequence);
+  writer.string(hello.clusterId ?? "");
+  writer.u8(VERDICTS.indexOf(hello.verdict));
+  writer.u64(hello.logPosition);
+  writer.u64(Math.max(0, Math.floor(hello.wallMs)));
+  writer.u16(hello.founders?.length ?? 0);
+  for (const founder of hello.founders ?? []) writer.string(founder);
+}
+
+/** Throws `MalformedBytesError`, also for what follows the hello. */
+export function readHello(reader: ByteReader): Hello {
+  const clusterName = reader.string(MAX_NAME_BYTES);
+  const digest = reader.string(MAX_NAME_BYTES);
+  const node = reader.string(MAX_NAME_BYTES) as NodeId;
+  const storeId = reader.string(MAX_NAME_BYTES) as StoreId;
+  const incarnation = reader.u64() as Incarnation;
+  const sequence = reader.u32();
+  const clusterId = reader.string(MAX_NAME_BYTES) as ClusterId;
+  const verdict = readVerdict(reader);
+  const logPosition = reader.u64();
+  const wallMs = reader.u64();
+  const founders = readFounders(reader);
+  reader.end();
+  return {
+    clusterName,
+    digest,
+    node,
+    storeId,
+    incarnation,
+    sequence,
+    clusterId: clusterId === "" ? undefined : clusterId,
+    verdict,
+    logPosition,
+    wallMs,
+    founders,
+  };
+}
+
+function readVerdict(reader: ByteReader): Verdict {
+  const code = reader.u8();
+  const verdict = VERDICTS[code];
+  if (verdict === undefined) throw new MalformedBytesError(`verdict ${code} of a hello`);
+  return verdict;
+}
+
+function readFounders(reader: ByteReader): readonly string[] | undefined {
+  const count = reader.u16();
+  if (count === 0) return undefined;
+  if (count > MAX_FOUNDERS) throw new MalformedBytesError(`${count} founders of a cluster`);
+  const founders: string[] = [];
+  for (let at = 0; at < count; at += 1) founders.push(reader.string(MAX_NAME_BYTES));
+  return founders;
+}

@@ -1,0 +1,150 @@
+import type { MessageCodec } from "../../contracts/machine.ts";
+import type { Lane } from "../../contracts/transport.ts";
+import { ByteWriter } from "../../model/bytes.ts";
+import {
+  FRAME_HEADER_BYTES,
+  patchMessageLength,
+  writeFrameHeader,
+  writeMessageHeader,
+} from "../../model/frames.ts";
+import type { NodeId } from "../../model/ids.ts";
+import type { MessageAddress, QueueResult } from "../seams.ts";
+import type { FilteredTransport } from "./filtered-transport.ts";
+
+/** A writer that one big message has blown up is not kept. */
+const WRITER_KEEP_BYTES = 2 * 1024 * 1024;
+
+export interface FrameLimits {
+  /** A frame is handed over before it grows beyond this, unless one message alone does. */
+  readonly targetBytes: number;
+  readonly maxBytes: number;
+}
+
+/** Session tags that go into every frame of one open session. */
+export interface SessionTags {
+  readonly cluster: number;
+  readonly sender: number;
+  readonly receiver: number;
+}
+
+/**
+ * What waits for one peer on one lane: an open frame into which messages are encoded in place, and
+ * whole frames that the transport was too full for. Once `#waiting` is not empty the lane is
+ * blocked, and order is kept: nothing passes by what waits.
+ */
+export class LaneQueue {
+  readonly #wire: FilteredTransport;
+  readonly #peer: NodeId;
+  readonly #lane: Lane;
+  readonly #limits: FrameLimits;
+  #writer = new ByteWriter();
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  #blocked = false;
+
+  constructor(wire: FilteredTransport, peer: NodeId, lane: Lane, limits: FrameLimits) {
+    this.#wire = wire;
+    this.#peer = peer;
+    this.#lane = lane;
+    this.#limits = limits;
+  }
+
+  get bytes(): number {
+    return this.#writer.length + this.#waitingBytes;
+  }
+
+  /**
+   * `room`: bytes that may still be queued; a message beyond it is not taken. Throws RangeError
+   * for a message that no frame can hold, and what the codec throws; nothing is queued then.
+   */
+  add<Message>(
+    tags: SessionTags,
+    room: number,
+    address: MessageAddress,
+    codec: MessageCodec<Message>,
+    message: Message,
+  ): QueueResult {
+    const writer = this.#writer;
+    const before = writer.length;
+    if (before === 0) {
+      writeFrameHeader(writer, "messages", tags.cluster, tags.sender, tags.receiver);
+    }
+    const start = writer.length;
+    try {
+      writeMessageHeader(writer, address.role, address.keyspaceHash, address.shardIndex);
+      codec.encode(message, writer);
+    } catch (error) {
+      writer.rewind(before);
+      throw error;
+    }
+    patchMessageLength(writer, start);
+    const size = writer.length - start;
+    if (size > room) {
+      writer.rewind(before);
+      return "saturated";
+    }
+    if (writer.length > this.#limits.targetBytes) this.#split(before, start, size);
+    return "queued";
+  }
+
+  flush(): void {
+    if (this.#blocked || this.#writer.length === 0) return;
+    this.#handOver(this.#writer.view());
+    this.#resetWriter();
+  }
+
+  /** The transport takes frames again. */
+  onWritable(): void {
+    this.#blocked = false;
+    let sent = 0;
+    for (const frame of this.#waiting) {
+      if (this.#wire.send(this.#peer, frame, this.#lane) === "saturated") {
+        this.#blocked = true;
+        break;
+      }
+      this.#waitingBytes -= frame.length;
+      sent += 1;
+    }
+    this.#waiting.splice(0, sent);
+    this.flush();
+  }
+
+  /** Forgets everything: the session that it was meant for is over. */
+  drop(): void {
+    this.#resetWriter();
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#blocked = false;
+  }
+
+  /** The message at `start` made the frame too long: what stands before it goes ahead. */
+  #split(before: number, start: number, size: number): void {
+    const writer = this.#writer;
+    if (FRAME_HEADER_BYTES + size > this.#limits.maxBytes) {
+      writer.rewind(before);
+      throw new RangeError(
+        `a message of ${size} bytes; a frame of this transport holds ${this.#limits.maxBytes - FRAME_HEADER_BYTES}`,
+      );
+    }
+    if (start === FRAME_HEADER_BYTES) return;
+    const message = writer.copy(start);
+    writer.rewind(start);
+    this.#handOver(writer.view());
+    writer.rewind(FRAME_HEADER_BYTES);
+    writer.raw(message);
+  }
+
+  /** `frame` is borrowed from the writer: what has to wait is copied. */
+  #handOver(frame: Uint8Array): void {
+    if (!this.#blocked && this.#wire.send(this.#peer, frame, this.#lane) !== "saturated") return;
+    // A frame for a peer that is gone is lost, as any frame may be: `onPeer` says the rest.
+    this.#blocked = true;
+    this.#waiting.push(Buffer.from(frame));
+    this.#waitingBytes += frame.length;
+  }
+
+  #resetWriter(): void {
+    if (this.#writer.length > WRITER_KEEP_BYTES) this.#writer = new ByteWriter();
+    else this.#writer.reset();
+  }
+}

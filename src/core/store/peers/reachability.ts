@@ -1,0 +1,75 @@
+import type { PeerNetworkEvents } from "../seams.ts";
+import type { Birth } from "./birth.ts";
+import type { Notices } from "./notices.ts";
+import type { PeerSession } from "./session.ts";
+import { type Side, sideOf } from "./side.ts";
+
+export interface ReachabilityOptions {
+  readonly events: PeerNetworkEvents;
+  readonly notices: Notices;
+  readonly birth: Birth;
+  readonly peers: number;
+  readonly clusterTag: number;
+  readonly sessionTag: number;
+}
+
+/**
+ * What follows from a session's state. Invariant: `open` and `reachable` of every session, the
+ * count and the side are changed here alone, and the host is told in the same breath.
+ */
+export class Reachability {
+  readonly #options: ReachabilityOptions;
+  #reachablePeers = 0;
+  #side: Side;
+  #closed = false;
+
+  constructor(options: ReachabilityOptions) {
+    this.#options = options;
+    this.#side = sideOf(0, options.peers + 1);
+  }
+
+  get side(): Side {
+    return this.#side;
+  }
+
+  refresh(session: PeerSession): void {
+    if (this.#closed) return;
+    const { birth, clusterTag, sessionTag, events } = this.#options;
+    const open =
+      session.connected &&
+      session.accepted &&
+      session.acceptedUs &&
+      birth.clusterId !== undefined &&
+      session.clusterId === birth.clusterId;
+    if (open !== session.open) {
+      session.open = open;
+      if (!open) session.outbox.drop();
+      else session.outbox.begin({ cluster: clusterTag, sender: sessionTag, receiver: session.tag });
+    }
+    const reachable = open && !session.suspected;
+    if (reachable === session.reachable) return;
+    session.reachable = reachable;
+    this.#reachablePeers += reachable ? 1 : -1;
+    events.onReachability(session.node, reachable);
+    this.#reviewSide();
+  }
+
+  /** Nobody is told any more. */
+  close(sessions: Iterable<PeerSession>): void {
+    this.#closed = true;
+    for (const session of sessions) {
+      session.open = false;
+      session.reachable = false;
+      session.outbox.drop();
+    }
+  }
+
+  #reviewSide(): void {
+    const nodes = this.#options.peers + 1;
+    const side = sideOf(this.#reachablePeers, nodes);
+    if (side === this.#side) return;
+    this.#side = side;
+    const reachable = this.#reachablePeers + 1;
+    this.#options.notices.say("side", { side, reachable, nodes });
+  }
+}

@@ -1,0 +1,78 @@
+import type { Sender } from "../../contracts/machine.ts";
+import type { ClusterId, NodeId } from "../../model/ids.ts";
+import type { Watched } from "./failure-detector.ts";
+import type { Verdict } from "./hello.ts";
+import { IdentityLedger } from "./identity-ledger.ts";
+import type { Outbox } from "./outbox.ts";
+
+/** Hellos outside the heartbeat, per peer and heartbeat: enough to meet at once, no storm. */
+export const REPLY_CREDITS = 4;
+
+/**
+ * All that is known of one configured peer. Plain state, changed by the greeter and the peer
+ * network alone.
+ *
+ * Meeting takes three hellos each way: mine that says I am here; mine that names the session whose
+ * hello I heard, which proves it fresh to the other side; mine that says that I accept it. Each is
+ * repeated as the heartbeat, so that any of them may be lost.
+ */
+export class PeerSession {
+  readonly node: NodeId;
+  readonly outbox: Outbox;
+  readonly ledger = new IdentityLedger();
+
+  /** As the transport says. */
+  connected = false;
+  /** The transport lost it, and nothing was heard of the accepted session since. */
+  gone = false;
+
+  /** The session that was accepted last; `tag` is 0 if none was. */
+  tag = 0;
+  identity: Sender | undefined;
+  watched: Watched | undefined;
+  /** False again if that session turns out to be of another cluster. */
+  accepted = false;
+  acceptance: Verdict = "accepted";
+  /** The other side takes our frames. */
+  acceptedUs = false;
+  clusterId: ClusterId | undefined;
+  /** Of its newest hello. */
+  sequence = 0;
+  lastFrameMs: number | undefined;
+
+  /** The session that was heard last, accepted or not, and what is to be told to it. */
+  heardTag = 0;
+  verdict: Verdict = "unheard";
+  /** The last refusal; undefined again once somebody is accepted. */
+  refusal: Verdict | undefined;
+
+  /** What our newest hello said, and how often we may say more before the next heartbeat. */
+  sentTag = 0;
+  sentVerdict: Verdict = "unheard";
+  sentClusterId: ClusterId | undefined;
+  sentSequence = 0;
+  replyCredits = REPLY_CREDITS;
+
+  /** Since when this peer has refused our identity without a break. */
+  refusedUsSinceMs: number | undefined;
+  skewed = false;
+
+  /** Messages may be queued: connected, and each accepted the other into the same cluster. */
+  open = false;
+  /** `open`, and not suspected. */
+  reachable = false;
+
+  constructor(node: NodeId, outbox: Outbox) {
+    this.node = node;
+    this.outbox = outbox;
+  }
+
+  get suspected(): boolean {
+    return this.watched?.suspected ?? false;
+  }
+
+  /** Somebody was accepted and, for all that is known, still answers. */
+  get alive(): boolean {
+    return this.identity !== undefined && !this.gone && !this.suspected;
+  }
+}
