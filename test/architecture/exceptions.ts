@@ -12,7 +12,21 @@ export interface Exception {
  * The deviations that the house knows of. An entry that matches nothing any more fails the test as
  * well, so that the list never says more than is true.
  */
-export const EXCEPTIONS: readonly Exception[] = Object.freeze<Exception[]>([]);
+export const EXCEPTIONS: readonly Exception[] = Object.freeze<Exception[]>([
+  {
+    rule: "modules hold no state",
+    path: "src/core/model/values.ts",
+    finding: "module-level ENCODER",
+    reason:
+      "a scratch buffer on the path of every write; it carries nothing from one call to the next",
+  },
+  {
+    rule: "modules hold no state",
+    path: "src/core/model/values.ts",
+    finding: "module-level NAMES",
+    reason: "a table of fixed size on the path of every read; a hit and a miss give the same value",
+  },
+]);
 
 export function withoutExceptions(
   rule: string,

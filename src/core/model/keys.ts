@@ -7,10 +7,14 @@ export const MAX_KEY_BYTES = 1024;
 
 const MAX_ASCII = 0x7f;
 const MAX_SHOWN_CHARACTERS = 40;
-const LONE_SURROGATE = /\p{Surrogate}/u;
 const UTF8_ENCODER = new TextEncoder();
 /** `ignoreBOM`: a key that begins with U+FEFF is a key like any other, and keeps it. */
 const UTF8_DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** In every Node that the package runs on; the compiler's library for ES2023 lacks it. */
+interface Text {
+  isWellFormed(): boolean;
+}
 
 /**
  * UTF-8 bytes of a key, 1–1,024 of them. Nothing is normalised: the composed and the decomposed
@@ -71,7 +75,7 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
 }
 
 function encodeWide(key: string): Uint8Array {
-  if (LONE_SURROGATE.test(key)) {
+  if (!(key as unknown as Text).isWellFormed()) {
     throw new CapstanError(
       "INVALID_KEY",
       `the key ${shown(key)} holds half a surrogate pair, which has no UTF-8 form`,
