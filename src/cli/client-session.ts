@@ -1,0 +1,84 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { connect } from "../client/index.ts";
+import type { Level } from "../core/model/levels.ts";
+import type { CallOptions, Keyspace } from "../core/store/api.ts";
+import { durationOption, levelOption, urlOption } from "./parse-options.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { UsageError } from "./usage-error.ts";
+
+export const DEFAULT_URL = "http://127.0.0.1:8401";
+
+/** What every command that talks to a node understands. */
+export interface ServerOptions {
+  readonly url?: string;
+  readonly json?: boolean;
+  readonly timeout?: number;
+}
+
+export interface KeyspaceOptions extends ServerOptions {
+  readonly keyspace: string;
+  readonly consistency?: Level;
+}
+
+export function addServerOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        "--url <url>",
+        `HTTP address of a node (or CAPSTAN_URL; otherwise ${DEFAULT_URL})`,
+      ).argParser(urlOption),
+    )
+    .option("--timeout <time>", "give up after this long, such as 500ms or 5s", durationOption)
+    .option("--json", "print results and faults as JSON on standard output");
+}
+
+export function addKeyspaceOptions(command: Command): Command {
+  return addServerOptions(
+    command
+      .option("--keyspace <name>", "keyspace of the key", "default")
+      .option(
+        "--consistency <level>",
+        "one, two, three, quorum, all, strong, …: what the keyspace offers",
+        levelOption,
+      ),
+  );
+}
+
+/** `--url` before `CAPSTAN_URL` before the default. */
+export function serverUrl(options: ServerOptions, env: Surroundings["env"]): string {
+  if (options.url !== undefined) return options.url;
+  const fromEnvironment = env.CAPSTAN_URL;
+  if (fromEnvironment === undefined || fromEnvironment === "") return DEFAULT_URL;
+  try {
+    return urlOption(fromEnvironment);
+  } catch (error) {
+    if (!(error instanceof InvalidArgumentError)) throw error;
+    throw new UsageError(`CAPSTAN_URL is "${fromEnvironment}". ${error.message}`);
+  }
+}
+
+/** The options of one call, with those left out that were not given. */
+export function callOptions(
+  options: KeyspaceOptions,
+  surroundings: Surroundings,
+): CallOptions & { readonly consistency?: Level } {
+  return {
+    signal: surroundings.interruption.signal,
+    ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout }),
+    ...(options.consistency === undefined ? {} : { consistency: options.consistency }),
+  };
+}
+
+/** Lends a keyspace of the server to `use`, and closes the connection whatever happens. */
+export async function withKeyspace<T>(
+  options: KeyspaceOptions,
+  surroundings: Surroundings,
+  use: (keyspace: Keyspace) => Promise<T>,
+): Promise<T> {
+  const client = connect({ url: serverUrl(options, surroundings.env) });
+  try {
+    return await use(client.keyspace(options.keyspace));
+  } finally {
+    await client.close();
+  }
+}

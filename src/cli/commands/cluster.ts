@@ -1,0 +1,69 @@
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import type { CommandRunner } from "../command-runner.ts";
+import { loadConfiguration } from "../load-configuration.ts";
+import { checkPortsAreFree } from "../local-cluster/free-ports.ts";
+import { LocalCluster } from "../local-cluster/local-cluster.ts";
+import { planCluster } from "../local-cluster/plan-cluster.ts";
+import { writeConfiguration } from "../local-cluster/write-configuration.ts";
+import { shortPath } from "../own-command.ts";
+import { countOption } from "../parse-options.ts";
+import { printLine, type Surroundings } from "../surroundings.ts";
+import { packageVersion } from "../version.ts";
+
+interface ClusterOptions {
+  readonly nodes?: number;
+  readonly transport?: string;
+  readonly storage?: string;
+  readonly dir: string;
+  readonly httpPort: number;
+  readonly peerPort: number;
+  readonly config?: string;
+}
+
+const EXAMPLES = `
+Examples:
+  $ capstan cluster
+  $ capstan cluster --nodes 5 --http-port 9401 --peer-port 9501
+  $ capstan cluster --config capstan.config.ts     # its keyspaces, on this machine
+
+The nodes n1, n2, … are processes of their own on 127.0.0.1, with ports counted up from the two
+given ones. A keyspace that does not say how many replicas it has gets one per node, at most 5. The
+configuration that runs is written to DIR/capstan.config.json. A node that dies is not restarted:
+the line that brings it back is printed.`;
+
+export function addClusterCommand(program: Command, runner: CommandRunner): void {
+  program
+    .command("cluster")
+    .description("run a cluster on this machine, each node a process of its own")
+    .option("--nodes <count>", "how many nodes (default: 3)", countOption(1, 32))
+    .option("--transport <type>", "how nodes reach each other (default: tcp)")
+    .option("--storage <type>", "where nodes keep their data (default: memory)")
+    .option("--dir <folder>", "folder of the configuration that runs", ".capstan")
+    .option("--http-port <port>", "HTTP port of n1", countOption(1, 65_535), 8401)
+    .option("--peer-port <port>", "port of n1 for its peers", countOption(1, 65_535), 7401)
+    .option("--config <file>", "configuration to start from: a .json, .js, .mjs or .ts file")
+    .addHelpText("after", EXAMPLES)
+    .action((options: ClusterOptions) =>
+      runner.run(false, () => runCluster(options, runner.surroundings)),
+    );
+}
+
+async function runCluster(options: ClusterOptions, surroundings: Surroundings): Promise<number> {
+  const { directory, environment, stdout } = surroundings;
+  const given = options.config ? await loadConfiguration(options.config, directory) : {};
+  const { nodes, transport, storage, httpPort, peerPort } = options;
+  const plan = planCluster({ nodes, transport, storage, httpPort, peerPort }, given);
+  await checkPortsAreFree(plan.nodes, environment);
+  const folder = resolve(directory, options.dir);
+  const file = await writeConfiguration(folder, plan.configuration, environment);
+  const { length } = plan.nodes;
+  printLine(
+    stdout,
+    `capstan ${packageVersion()}: ${length} ${length === 1 ? "node" : "nodes"}, ` +
+      `transport ${plan.configuration.transport?.type}, storage ${plan.configuration.storage?.type}, ` +
+      `configuration ${shortPath(file, directory)}`,
+  );
+  for (const notice of plan.notices) printLine(stdout, notice);
+  return await new LocalCluster(plan, file, surroundings).run();
+}

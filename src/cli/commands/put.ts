@@ -1,0 +1,72 @@
+import type { Command } from "commander";
+import {
+  addKeyspaceOptions,
+  callOptions,
+  type KeyspaceOptions,
+  withKeyspace,
+} from "../client-session.ts";
+import type { CommandRunner } from "../command-runner.ts";
+import { parseJson } from "../parse-json.ts";
+import { readText } from "../read-stream.ts";
+import type { Surroundings } from "../surroundings.ts";
+import { UsageError } from "../usage-error.ts";
+import { addWriteOptions, reportWrite, type WriteFlags, writeOptions } from "../write-options.ts";
+
+interface PutOptions extends KeyspaceOptions, WriteFlags {
+  readonly text?: boolean;
+  readonly ifAbsent?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  $ capstan put user:123 '{"name":"John","age":30}'
+  $ capstan put motd --text "Good morning"
+  $ capstan put config - < config.json
+  $ capstan put user:123 '{"name":"John"}' --consistency all --timeout 2s`;
+
+export function addPutCommand(program: Command, runner: CommandRunner): void {
+  const command = program
+    .command("put")
+    .description("write the value of a key")
+    .argument("<key>", "the key: 1 to 1,024 bytes of text")
+    .argument("<value>", "JSON; with --text a string; - reads standard input")
+    .option("--text", "the value is a string, stored exactly as given")
+    .option("--if-absent", "only if there is no such key (keyspaces with consensus)");
+  addKeyspaceOptions(addWriteOptions(command))
+    .addHelpText("after", EXAMPLES)
+    .action((key: string, value: string, options: PutOptions) =>
+      runner.run(options.json, () => put(key, value, options, runner.surroundings)),
+    );
+}
+
+async function put(
+  key: string,
+  argument: string,
+  options: PutOptions,
+  surroundings: Surroundings,
+): Promise<number> {
+  const value = await valueFrom(argument, options, surroundings);
+  const result = await withKeyspace(options, surroundings, (keyspace) =>
+    keyspace.put(key, value, {
+      ...callOptions(options, surroundings),
+      ...writeOptions(options),
+      ...(options.ifAbsent ? { ifAbsent: true } : {}),
+    }),
+  );
+  return reportWrite("written", key, result, options, surroundings);
+}
+
+async function valueFrom(
+  argument: string,
+  options: PutOptions,
+  { stdin, interruption }: Surroundings,
+): Promise<unknown> {
+  const text = argument === "-" ? await readText(stdin, interruption.signal) : argument;
+  if (options.text) return text;
+  const parsed = parseJson(text);
+  if (parsed.ok) return parsed.value;
+  throw new UsageError(
+    `VALUE is not JSON: ${parsed.problem}. Quote JSON for the shell, as in '{"a": 1}', ` +
+      "or give --text to store the words as a string.",
+  );
+}

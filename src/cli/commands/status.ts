@@ -1,0 +1,93 @@
+import Table from "cli-table3";
+import type { Command } from "commander";
+import { addServerOptions, type ServerOptions, serverUrl } from "../client-session.ts";
+import type { CommandRunner } from "../command-runner.ts";
+import { EXIT } from "../exit-codes.ts";
+import { type Paint, paintFor } from "../paint.ts";
+import { fetchHealth, type Health } from "../read-health.ts";
+import { printLine, type Surroundings } from "../surroundings.ts";
+
+const DEFAULT_TIMEOUT_MS = 5_000;
+
+const EXAMPLES = `
+Examples:
+  $ capstan status
+  $ capstan status --url http://127.0.0.1:8402 --json
+
+The table says what the node that was asked knows: on two sides of a broken network two nodes say
+different things.`;
+
+export function addStatusCommand(program: Command, runner: CommandRunner): void {
+  const command = program
+    .command("status")
+    .description("show the nodes and keyspaces of a cluster");
+  addServerOptions(command)
+    .addHelpText("after", EXAMPLES)
+    .action((options: ServerOptions) =>
+      runner.run(options.json, () => status(options, runner.surroundings)),
+    );
+}
+
+async function status(options: ServerOptions, surroundings: Surroundings): Promise<number> {
+  const { environment, interruption, stdout, env } = surroundings;
+  const health = await fetchHealth(serverUrl(options, env), {
+    environment,
+    timeoutMs: options.timeout ?? DEFAULT_TIMEOUT_MS,
+    signal: interruption.signal,
+  });
+  if (options.json) printLine(stdout, JSON.stringify(health));
+  else printLine(stdout, statusText(health, paintFor(stdout, env)));
+  return EXIT.done;
+}
+
+function statusText(health: Health, paint: Paint): string {
+  const sides = health.side === "majority" ? "" : `, on the side of the ${health.side}`;
+  const degraded = health.degraded ? paint("yellow", ", degraded") : "";
+  const title =
+    `cluster ${paint("bold", health.cluster)}, as ${health.node} sees it (${health.state}${sides}): ` +
+    `${health.healthy_nodes} of ${health.total_nodes} nodes healthy${degraded}`;
+  return [title, nodesTable(health, paint), keyspacesTable(health)].join("\n");
+}
+
+function nodesTable({ nodes, node: asked }: Health, paint: Paint): string {
+  const table = plainTable(["node", "status", "http", "peers", "datacenter", "last heard"]);
+  for (const each of nodes) {
+    table.push([
+      each.node === asked ? `${each.node} *` : each.node,
+      each.status === "active" ? paint("green", each.status) : paint("red", each.status),
+      each.http ?? "-",
+      each.address ?? "-",
+      each.datacenter,
+      heard(each.silent_ms, each.node === asked),
+    ]);
+  }
+  return table.toString();
+}
+
+function keyspacesTable({ keyspaces }: Health): string {
+  const table = plainTable(["keyspace", "strategy", "replicas", "shards", "read", "write"]);
+  for (const each of keyspaces) {
+    table.push([
+      each.name,
+      each.strategy,
+      String(each.replicas),
+      String(each.shards),
+      each.read_default,
+      each.write_default,
+    ]);
+  }
+  return table.toString();
+}
+
+/** Without colours of its own: a head in colour would reach files and pipes too. */
+function plainTable(head: string[]): InstanceType<typeof Table> {
+  return new Table({ head, style: { head: [], border: [], compact: true } });
+}
+
+function heard(silentMs: number | undefined, isAsked: boolean): string {
+  if (isAsked) return "itself";
+  if (silentMs === undefined) return "never";
+  return silentMs < 1_000
+    ? `${Math.round(silentMs)} ms ago`
+    : `${Math.round(silentMs / 1_000)} s ago`;
+}

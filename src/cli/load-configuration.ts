@@ -1,0 +1,93 @@
+import { readFile, stat } from "node:fs/promises";
+import { extname, resolve } from "node:path";
+import { createJiti } from "jiti";
+import type { StoreConfigurationInput } from "../core/model/configuration-types.ts";
+import { parseJson } from "./parse-json.ts";
+import { UsageError } from "./usage-error.ts";
+
+const MODULE_EXTENSIONS = [".js", ".mjs", ".cjs", ".ts", ".mts", ".cts"];
+const ALLOWED = `a .json, .js, .mjs or .ts file`;
+
+/**
+ * Reads a configuration file: `openStore`'s first argument, as JSON or as the default export (or an
+ * export named `config`) of a module. Its content is checked by whoever opens a store with it.
+ */
+export async function loadConfiguration(
+  file: string,
+  directory: string,
+): Promise<StoreConfigurationInput> {
+  const path = resolve(directory, file);
+  await mustBeAFile(path, file);
+  const extension = extname(path).toLowerCase();
+  if (extension === ".json") return asConfiguration(await readJson(path, file), file);
+  if (!MODULE_EXTENSIONS.includes(extension)) {
+    throw new UsageError(`${file}: a configuration is ${ALLOWED}, not "${extension}".`);
+  }
+  return asConfiguration(exportOf(await importModule(path, file), file), file);
+}
+
+async function mustBeAFile(path: string, file: string): Promise<void> {
+  let found: Awaited<ReturnType<typeof stat>>;
+  try {
+    found = await stat(path);
+  } catch (error) {
+    throw unreadable(path, file, error);
+  }
+  if (!found.isFile())
+    throw new UsageError(`${file} is not a file; a configuration is ${ALLOWED}.`);
+}
+
+async function readJson(path: string, file: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    throw unreadable(path, file, error);
+  }
+  const parsed = parseJson(text.startsWith("\uFEFF") ? text.slice(1) : text);
+  if (parsed.ok) return parsed.value;
+  throw new UsageError(`${file} is not JSON: ${parsed.problem}.`);
+}
+
+function unreadable(path: string, file: string, error: unknown): UsageError {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === "ENOENT" || code === "ENOTDIR") {
+    return new UsageError(`${file}: there is no such file (looked for ${path}).`);
+  }
+  return new UsageError(`${file} cannot be read: ${(error as Error).message}.`);
+}
+
+/** Any module by the same way, so that a fault of any has its line and column. */
+async function importModule(path: string, file: string): Promise<Record<string, unknown>> {
+  const jiti = createJiti(import.meta.url, { fsCache: false });
+  try {
+    return await jiti.import<Record<string, unknown>>(path);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const [summary, place] = [message.split("\n")[0]?.trim(), /:(\d+):(\d+)\s*$/m.exec(message)];
+    if (message.startsWith("ParseError:")) {
+      const position = place ? ` (line ${place[1]}, column ${place[2]})` : "";
+      const what = summary?.replace("ParseError: ", "");
+      throw new UsageError(`${file} has a syntax error: ${what}${position}.`);
+    }
+    throw new UsageError(`${file} failed when it was loaded: ${summary}.`, { cause: error });
+  }
+}
+
+function exportOf(loaded: Record<string, unknown>, file: string): unknown {
+  const found = loaded.default ?? loaded.config;
+  if (found !== undefined) return found;
+  const names = Object.keys(loaded).filter((name) => name !== "default" && name !== "__esModule");
+  const there = names.length === 0 ? "nothing" : names.join(", ");
+  throw new UsageError(
+    `${file} has neither a default export nor one named "config"; it exports ${there}.`,
+  );
+}
+
+function asConfiguration(value: unknown, file: string): StoreConfigurationInput {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  const kind = Array.isArray(value) ? "an array" : value === null ? "null" : `a ${typeof value}`;
+  throw new UsageError(
+    `${file} holds ${kind}; a configuration is an object: openStore's first argument.`,
+  );
+}

@@ -1,0 +1,34 @@
+import { parseJson } from "../parse-json.ts";
+import type { TextLine } from "./read-lines.ts";
+
+/** What a line of a load file says, or why it says nothing. */
+export type ParsedLine =
+  | {
+      readonly kind: "entry";
+      readonly number: number;
+      readonly key: string;
+      readonly value: unknown;
+    }
+  | { readonly kind: "blank"; readonly number: number }
+  | { readonly kind: "bad"; readonly number: number; readonly problem: string };
+
+/** `version` stands in what `capstan scan --json` prints; a load gives every line a new one. */
+const FIELDS: ReadonlySet<string> = new Set(["key", "value", "version"]);
+
+export function parseLine({ number, text, problem }: TextLine): ParsedLine {
+  const bad = (why: string): ParsedLine => ({ kind: "bad", number, problem: why });
+  if (text === undefined) return bad(problem ?? "it cannot be read");
+  if (text.trim() === "") return { kind: "blank", number };
+  const parsed = parseJson(text);
+  if (!parsed.ok) return bad(`it is not JSON: ${parsed.problem}`);
+  const line = parsed.value;
+  if (typeof line !== "object" || line === null || Array.isArray(line)) {
+    return bad('it is not an object {"key": …, "value": …}');
+  }
+  const stray = Object.keys(line).find((field) => !FIELDS.has(field));
+  if (stray !== undefined)
+    return bad(`it has a field ${JSON.stringify(stray)}; known are key, value`);
+  if (!("key" in line) || typeof line.key !== "string") return bad('"key" is missing or no string');
+  if (!("value" in line)) return bad('"value" is missing');
+  return { kind: "entry", number, key: line.key, value: line.value };
+}

@@ -1,0 +1,143 @@
+import type {
+  KeyspaceInput,
+  NodeInput,
+  StoreConfigurationInput,
+} from "../../core/model/configuration-types.ts";
+import { UsageError } from "../usage-error.ts";
+import { pathOutsideJson } from "./path-outside-json.ts";
+
+export const LOCAL_HOST = "127.0.0.1";
+const MOST_REPLICAS = 5;
+const DEFAULT_NODES = 3;
+const LAST_PORT = 65_535;
+
+export interface ClusterWishes {
+  /** Default: as many as the configuration names, else 3. */
+  readonly nodes: number | undefined;
+  readonly transport: string | undefined;
+  readonly storage: string | undefined;
+  readonly httpPort: number;
+  readonly peerPort: number;
+}
+
+export interface PlannedNode {
+  readonly id: string;
+  readonly httpPort: number;
+  readonly peerPort: number;
+}
+
+export interface ClusterPlan {
+  readonly nodes: readonly PlannedNode[];
+  /** What every node of it is started with: JSON alone. */
+  readonly configuration: StoreConfigurationInput & {
+    readonly keyspaces: { readonly [name: string]: KeyspaceInput };
+  };
+  /** What was done to the given configuration, for people. */
+  readonly notices: readonly string[];
+}
+
+/**
+ * A cluster on this machine with everything that the given configuration says, but its nodes: those
+ * are n1, n2, … on loopback, so that the configuration of any other place can be tried here.
+ */
+export function planCluster(
+  wishes: ClusterWishes,
+  given: StoreConfigurationInput = {},
+): ClusterPlan {
+  const stranger = pathOutsideJson(given);
+  if (stranger !== undefined) {
+    throw new UsageError(
+      `${stranger} of the configuration is nothing that JSON can hold; \`capstan cluster\` hands ` +
+        "its nodes a JSON file. Leave it out here, or embed the store with openStore().",
+    );
+  }
+  const named = namesOf(given.cluster?.nodes);
+  const nodes = planNodes(wishes, wishes.nodes ?? (named.length || DEFAULT_NODES));
+  const transport = typed(wishes.transport, given.transport, "tcp");
+  if (transport.type === "memory" && nodes.length > 1) {
+    throw new UsageError(
+      "Transport memory connects nodes within one process, and these are processes of their own; " +
+        "take --transport tcp.",
+    );
+  }
+  const configuration = {
+    ...given,
+    cluster: { name: "local", ...given.cluster, nodes: nodeInputs(nodes) },
+    transport,
+    storage: typed(wishes.storage, given.storage, "memory"),
+    keyspaces: withReplicas(given.keyspaces ?? { default: { strategy: "tunable" } }, nodes.length),
+  };
+  const moved = `The ${named.length} nodes of the configuration become n1 to n${nodes.length} here.`;
+  return { nodes, configuration, notices: isSame(named, nodes) ? [] : [moved] };
+}
+
+function planNodes({ httpPort, peerPort }: ClusterWishes, count: number): PlannedNode[] {
+  for (const [option, first] of [
+    ["--http-port", httpPort],
+    ["--peer-port", peerPort],
+  ] as const) {
+    if (first + count - 1 > LAST_PORT) {
+      throw new UsageError(
+        `${count} nodes from ${option} ${first} on need ports beyond ${LAST_PORT}.`,
+      );
+    }
+  }
+  if (Math.abs(httpPort - peerPort) < count) {
+    throw new UsageError(
+      `--http-port ${httpPort} and --peer-port ${peerPort} lie too close for ${count} nodes: ` +
+        `their ports would overlap.`,
+    );
+  }
+  return Array.from({ length: count }, (_, index) => ({
+    id: `n${index + 1}`,
+    httpPort: httpPort + index,
+    peerPort: peerPort + index,
+  }));
+}
+
+function nodeInputs(nodes: readonly PlannedNode[]): Record<string, NodeInput> {
+  return Object.fromEntries(
+    nodes.map(({ id, httpPort, peerPort }) => [
+      id,
+      { peer: `${LOCAL_HOST}:${peerPort}`, http: `${LOCAL_HOST}:${httpPort}` },
+    ]),
+  );
+}
+
+/** The option's word before the configuration's, whose further fields belong to its own type. */
+function typed(
+  wish: string | undefined,
+  given: StoreConfigurationInput["transport"],
+  otherwise: string,
+): { readonly type: string; readonly [option: string]: unknown } {
+  if (given !== undefined && (wish === undefined || wish === given.type)) return given;
+  return { type: wish ?? otherwise };
+}
+
+function withReplicas(
+  keyspaces: { readonly [name: string]: KeyspaceInput },
+  nodeCount: number,
+): { readonly [name: string]: KeyspaceInput } {
+  const replicas = Math.min(nodeCount, MOST_REPLICAS);
+  return Object.fromEntries(
+    Object.entries(keyspaces).map(([name, keyspace]) => [
+      name,
+      // What is no keyspace at all stays as it is, for the configuration's check to refuse.
+      typeof keyspace === "object" && keyspace !== null ? { replicas, ...keyspace } : keyspace,
+    ]),
+  );
+}
+
+function namesOf(nodes: NonNullable<StoreConfigurationInput["cluster"]>["nodes"]): string[] {
+  if (nodes === undefined || nodes === null) return [];
+  return isList(nodes) ? [...nodes] : Object.keys(nodes);
+}
+
+function isList(nodes: readonly string[] | object): nodes is readonly string[] {
+  return Array.isArray(nodes);
+}
+
+function isSame(named: readonly string[], nodes: readonly PlannedNode[]): boolean {
+  if (named.length === 0) return true;
+  return named.length === nodes.length && nodes.every(({ id }) => named.includes(id));
+}

@@ -1,0 +1,92 @@
+import { Command, CommanderError } from "commander";
+import { type CommandAdder, CommandRunner } from "./command-runner.ts";
+import { addClusterCommand } from "./commands/cluster.ts";
+import { addDeleteCommand } from "./commands/delete.ts";
+import { addGetCommand } from "./commands/get.ts";
+import { addLoadCommand } from "./commands/load.ts";
+import { addPutCommand } from "./commands/put.ts";
+import { addScanCommand } from "./commands/scan.ts";
+import { addStartCommand } from "./commands/start.ts";
+import { addStatusCommand } from "./commands/status.ts";
+import { EXIT } from "./exit-codes.ts";
+import { hasColors, paintFor } from "./paint.ts";
+import { printLine, type Surroundings } from "./surroundings.ts";
+import { packageVersion } from "./version.ts";
+
+const COMMANDS: readonly CommandAdder[] = [
+  addClusterCommand,
+  addStartCommand,
+  addGetCommand,
+  addPutCommand,
+  addDeleteCommand,
+  addScanCommand,
+  addLoadCommand,
+  addStatusCommand,
+];
+
+const GUIDE = `
+Examples:
+  $ capstan cluster                           # three nodes on this machine
+  $ capstan put user:123 '{"name":"John"}'
+  $ capstan get user:123 --consistency strong
+  $ capstan status
+
+Environment: CAPSTAN_URL is the node to talk to, NO_COLOR=1 leaves colours out.
+Exit codes: 0 done, 1 not applied, 2 usage, 3 not found, 4 version mismatch, 5 outcome unknown,
+130 interrupted.`;
+
+/** One call of the command line, from its words to its exit code. */
+export async function runCommandLine(
+  words: readonly string[],
+  surroundings: Surroundings,
+): Promise<number> {
+  const runner = new CommandRunner(surroundings);
+  const asJson = words.includes("--json");
+  const program = createProgram(surroundings, asJson);
+  for (const add of COMMANDS) add(program, runner);
+  for (const command of program.commands) shareSettings(program, command);
+  try {
+    await program.parseAsync(words, { from: "user" });
+    return runner.exitCode;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return EXIT.done;
+    if (asJson) printLine(surroundings.stdout, usageJson(error));
+    return EXIT.usage;
+  }
+}
+
+function createProgram(surroundings: Surroundings, asJson: boolean): Command {
+  const { stdout, stderr, env } = surroundings;
+  const paint = paintFor(stderr, env);
+  return new Command("capstan")
+    .description("A replicated key-value store: run nodes, read and write keys.")
+    .version(packageVersion(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "show help")
+    .helpCommand("help [command]", "show help for a command")
+    .addHelpText("after", GUIDE)
+    .showSuggestionAfterError(true)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void stdout.write(text),
+      writeErr: (text) => void stderr.write(text),
+      getOutHasColors: () => hasColors(stdout, env),
+      getErrHasColors: () => hasColors(stderr, env),
+      outputError: (text, write) => {
+        if (!asJson) write(text.replace(/^error:/, paint("red", "error:")));
+      },
+    });
+}
+
+/** Commander copies settings only to commands that are made after they are set, and not this one. */
+function shareSettings(program: Command, command: Command): void {
+  command
+    .copyInheritedSettings(program)
+    .helpOption("-h, --help", "show help")
+    .showHelpAfterError(`(capstan ${command.name()} --help says more)`);
+}
+
+function usageJson(error: CommanderError): string {
+  const message = error.message.replace(/^error: /, "");
+  return JSON.stringify({ error: { code: "USAGE", outcome: "not-applied", message } });
+}
