@@ -41,8 +41,8 @@ export interface LogHandlers {
  *   A sequence that is not allowed is a RangeError, and nothing is taken. After `close`
  *   all calls throw but `close`, `health` and the positions.
  * - Damage: a record that fails its check at or below the synced mark is reported in
- *   `health().damagedShards` and that shard's `read` answers `damaged`; above the mark it is a
- *   torn tail, and cut at opening. The log always opens.
+ *   `health().damagedShards` and that shard's `read` answers `damaged`, until it is `reset`; above
+ *   the mark it is a torn tail, and cut at opening. The log always opens.
  */
 export interface LogStore {
   readonly capabilities: { readonly persistent: boolean };
