@@ -45,14 +45,17 @@ export type StrategyOperation = "update" | "batch" | "watch";
 
 export type StrategyOption = "operationId" | "ttlMs" | "context" | "session";
 
-type TunableLevel = "one" | "two" | "three" | "quorum" | "all" | "strong" | "eventual";
+type TunableLevel = TunableScanLevel | "strong";
+
+/** To read many keys at once as one moment is not offered. */
+type TunableScanLevel = "one" | "two" | "three" | "quorum" | "all" | "eventual";
 
 /** The strategies that a keyspace can name, by that name. `raft` and `dynamo` are to come. */
 export interface Strategies {
   tunable: {
     readLevels: TunableLevel;
     writeLevels: TunableLevel;
-    scanLevels: TunableLevel;
+    scanLevels: TunableScanLevel;
     conditional: false;
     operations: never;
     options: "operationId";
@@ -62,7 +65,7 @@ export interface Strategies {
       readonly read?: TunableLevel;
       /** Level of writes that name none. Default `"quorum"`. */
       readonly write?: TunableLevel;
-      /** How long an operation of a level may take. Defaults: one 50 ms, strong 1 s, others 200 ms. */
+      /** How long an operation may take, by its level. */
       readonly deadlines?: { readonly [L in TunableLevel]?: Duration };
       /** Default `"prefer-consistency"`. */
       readonly partitionPolicy?: PartitionPolicy | "prefer_consistency" | "prefer_availability";

@@ -14,7 +14,6 @@ import { type CallSettings, NO_SETTINGS } from "./call-options.ts";
 export interface DefaultLevels {
   readonly read: Level;
   readonly write: Level;
-  readonly scan: Level;
 }
 
 /**
@@ -105,9 +104,9 @@ export class OperationMaker {
     return this.#level(asked, this.capabilities.writeLevels, "write");
   }
 
+  /** A keyspace whose reads are stronger than its scans can be has no default for scans. */
   scanLevel(asked: Level | undefined): Level {
-    if (asked === undefined) return this.defaults.scan;
-    return this.#level(asked, this.capabilities.scanLevels, "scan");
+    return this.#level(asked ?? this.defaults.read, this.capabilities.scanLevels, "scan");
   }
 
   deadlineMs(timeoutMs: number | undefined): number | undefined {

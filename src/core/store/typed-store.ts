@@ -12,11 +12,9 @@ import type { Store } from "./api.ts";
 import type { KeyspaceTypes, TypedKeyspace } from "./typed-keyspace.ts";
 
 /** A keyspace as `openStore` takes it: the strategy may also be handed over as an object. */
-export interface KeyspaceConfiguration extends Omit<KeyspaceInput, "strategy" | "schema"> {
+export interface KeyspaceConfiguration extends Omit<KeyspaceInput, "strategy"> {
   /** What a module binds under this name, or the strategy itself. Default `"tunable"`. */
   readonly strategy?: string | Strategy;
-  /** Checks values before they are written, and types them. `valuesOf<T>()` types them alone. */
-  readonly schema?: StandardSchema;
 }
 
 export interface KeyspacesConfiguration {
@@ -24,9 +22,7 @@ export interface KeyspacesConfiguration {
 }
 
 /** What `keyspaces` is when it is left out. */
-export interface DefaultKeyspaces {
-  readonly default: { readonly strategy: "tunable" };
-}
+export type DefaultKeyspaces = { readonly default: { readonly strategy: "tunable" } };
 
 /** `openStore`'s first argument. */
 export interface StoreConfiguration<K>
@@ -71,10 +67,14 @@ type CheckedKeyspace<X> =
         : { readonly strategy: keyof Strategies | Strategy }
     : never;
 
+/** What every keyspace can have, whatever its strategy. */
 type CommonFields = Omit<
   KeyspaceConfiguration,
-  "strategy" | "read" | "write" | "deadlines" | "partitionPolicy"
->;
+  "strategy" | "read" | "write" | "deadlines" | "partitionPolicy" | "schema"
+> & {
+  /** Checks values before they are written, and types them. `valuesOf<T>()` types them alone. */
+  readonly schema?: StandardSchema;
+};
 
 type StrategyField<X, S> = {
   readonly strategy?: X extends { readonly strategy: object } ? Strategy : S;
@@ -82,7 +82,11 @@ type StrategyField<X, S> = {
 
 /** Field by field, so that the compiler names the one that is wrong. */
 type CheckedFields<X, Allowed> = {
-  readonly [F in keyof X]: F extends keyof Allowed ? Allowed[F] : never;
+  readonly [F in keyof X]: F extends keyof Allowed
+    ? F extends "deadlines"
+      ? CheckedFields<X[F], NonNullable<Allowed[F]>>
+      : Allowed[F]
+    : never;
 };
 
 /** Stands for a strategy that the types know nothing of: everything compiles, run time decides. */
@@ -97,11 +101,9 @@ type StrategyName<X> = X extends { readonly strategy: infer S }
     : S extends { readonly name: infer N extends keyof Strategies }
       ? N
       : Unchecked
-  : X extends { readonly strategy?: infer S }
-    ? undefined extends S
-      ? // The field may be there, or not: a configuration that is no literal.
-        Unchecked
-      : "tunable"
+  : "strategy" extends keyof X
+    ? // The field may be there, or not: a configuration that is no literal.
+      Unchecked
     : "tunable";
 
 type TypesOfKeyspace<X> = TypesOfStrategy<StrategyName<X>, X>;

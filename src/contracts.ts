@@ -1,0 +1,22 @@
+/** `capstan/contracts`: what authors of strategies, resolvers, transports and storages implement. */
+export * from "./core/contracts/environment.ts";
+export * from "./core/contracts/machine.ts";
+export * from "./core/contracts/observer.ts";
+export * from "./core/contracts/resolver.ts";
+export * from "./core/contracts/standard-schema.ts";
+export * from "./core/contracts/storage.ts";
+export * from "./core/contracts/strategy.ts";
+export * from "./core/contracts/transport.ts";
+export { ByteReader, ByteWriter } from "./core/model/bytes.ts";
+export { DURABILITIES, type Durability } from "./core/model/durability.ts";
+export { CapstanError, type ErrorCode, isCapstanError } from "./core/model/errors.ts";
+export { HybridClock } from "./core/model/hybrid-clock.ts";
+export * from "./core/model/ids.ts";
+export { LEVELS, type Level } from "./core/model/levels.ts";
+export { MalformedBytesError } from "./core/model/malformed-bytes-error.ts";
+export { decodeOperationId, encodeOperationId } from "./core/model/operation-id.ts";
+export * from "./core/model/operations.ts";
+export * from "./core/model/outcome.ts";
+export * from "./core/model/receipt.ts";
+export * from "./core/model/stamp.ts";
+export { decodeValue, encodeValue } from "./core/model/values.ts";

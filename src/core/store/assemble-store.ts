@@ -1,0 +1,265 @@
+import type { Container } from "inversify";
+import type { Environment } from "../contracts/environment.ts";
+import type { Sender } from "../contracts/machine.ts";
+import type { Observer } from "../contracts/observer.ts";
+import type { Storage } from "../contracts/storage.ts";
+import type { Engine, SilentStrategy } from "../contracts/strategy.ts";
+import type {
+  ResolvedConfiguration,
+  ResolvedKeyspace,
+  ResolvedNode,
+} from "../model/configuration-types.ts";
+import { CapstanError } from "../model/errors.ts";
+import type { Incarnation } from "../model/ids.ts";
+import type { Level } from "../model/levels.ts";
+import { ClosingStack } from "./closing-stack.ts";
+import { degradedReasons } from "./describe-store.ts";
+import type { HandedOver } from "./handed-over.ts";
+import { KeyspaceHandle } from "./keyspace-handle.ts";
+import { Lifecycle } from "./lifecycle.ts";
+import { createMachineHost } from "./machine-host.ts";
+import { NodeStore, type OpenKeyspace } from "./node-store.ts";
+import { type DefaultLevels, OperationMaker } from "./operation-maker.ts";
+import { createPeerNetwork } from "./peers/peer-network.ts";
+import { refuseAborted, toFault } from "./pending-call.ts";
+import type { FrameFilter, MachineHost, PeerNetwork } from "./seams.ts";
+import { type SelectedPlugIns, type SelectedStrategy, selectPlugIns } from "./select-plug-ins.ts";
+import { type Notice, StoreEvents } from "./store-events.ts";
+import { checkingSchemaOf } from "./value-schema.ts";
+
+export interface AssemblyParts {
+  readonly configuration: ResolvedConfiguration;
+  /** This process; may be left out where the configuration has one node. */
+  readonly node: string | undefined;
+  readonly container: Container;
+  readonly handedOver: HandedOver;
+  readonly environment: Environment;
+  readonly observer: Observer;
+  readonly frameFilter: FrameFilter | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Opens a node with what the container binds: storage, then the host of machines and the engines,
+ * then the network. Settles once the node listens and serves what it can alone.
+ *
+ * @throws CapstanError with nothing left open.
+ */
+export async function assembleStore(parts: AssemblyParts): Promise<NodeStore> {
+  const opened = new ClosingStack(parts.environment);
+  try {
+    return await new Assembly(parts, opened).open();
+  } catch (error) {
+    // The reason why it did not open is what the caller can act on, not what closing says to it.
+    await opened.close({ drain: false, timeoutMs: 0 }).catch(() => undefined);
+    throw toFault(error);
+  }
+}
+
+class Assembly {
+  readonly #parts: AssemblyParts;
+  readonly #opened: ClosingStack;
+  readonly #lifecycle = new Lifecycle();
+  readonly #events: StoreEvents;
+  #peers: PeerNetwork | undefined;
+  #store: NodeStore | undefined;
+  /** Of a failure before there was a store to fail. */
+  #earlyFailure: CapstanError | undefined;
+
+  constructor(parts: AssemblyParts, opened: ClosingStack) {
+    this.#parts = parts;
+    this.#opened = opened;
+    this.#events = new StoreEvents(parts.environment);
+  }
+
+  async open(): Promise<NodeStore> {
+    const { configuration, container, handedOver, environment, observer } = this.#parts;
+    const node = nodeOf(configuration, this.#parts.node);
+    // Whatever can be refused is refused before anything opens.
+    const selected = selectPlugIns(configuration, handedOver, container);
+    const schemas = schemasOf(configuration);
+    this.#goOn();
+    const storage = await this.#openStorage(selected, node);
+    this.#goOn();
+    const { storeId, incarnation } = storage.identity;
+    const self: Sender = { node: node.id, storeId, incarnation: incarnation as Incarnation };
+    const host = this.#createHost(self, selected, storage);
+    const engines = await this.#openEngines(selected, host);
+    this.#goOn();
+    const peers = this.#createPeers(self, selected, node, host);
+    host.attach(peers);
+    const keyspaces = new Map<string, OpenKeyspace>();
+    for (const keyspace of configuration.keyspaces) {
+      const engine = engines.get(keyspace.name) as Engine;
+      const { settings } = selected.strategies.get(keyspace.name) as SelectedStrategy;
+      const schema = schemas.get(keyspace.name);
+      keyspaces.set(keyspace.name, this.#openKeyspace(keyspace, engine, settings, schema));
+    }
+    await peers.start();
+    this.#goOn();
+    this.#lifecycle.advance("joining");
+    const store = new NodeStore({
+      ...{ self, configuration, container, environment, observer, keyspaces, host, peers },
+      lifecycle: this.#lifecycle,
+      events: this.#events,
+      closeAll: (request) => this.#opened.close(request),
+    });
+    this.#store = store;
+    this.#sayDegraded();
+    return store;
+  }
+
+  async #openStorage(selected: SelectedPlugIns, node: ResolvedNode): Promise<Storage> {
+    const { configuration, environment, observer } = this.#parts;
+    const storage = await selected.storage(configuration.storage.options, {
+      node: node.id,
+      cluster: configuration.cluster.name,
+      environment,
+      observer,
+    });
+    this.#opened.push("storage", () => storage.close());
+    return storage;
+  }
+
+  #createHost(self: Sender, selected: SelectedPlugIns, storage: Storage): MachineHost {
+    const { configuration, environment, observer } = this.#parts;
+    const strategies = new Map<
+      string,
+      { strategy: SilentStrategy; settings: SelectedStrategy["settings"] }
+    >();
+    for (const [name, { strategy, settings }] of selected.strategies) {
+      if (strategy.kind === "silent") strategies.set(name, { strategy, settings });
+    }
+    const host = createMachineHost({
+      ...{ self, configuration, strategies, storage, environment, observer },
+      onNotice: (notice) => this.#onNotice(notice),
+      onFatal: (error) => this.#onFatal(error),
+    });
+    // The network closes after the host, so that the host's last words still leave.
+    this.#opened.push("network", (request) => this.#peers?.close(request));
+    this.#opened.push("host", (request) => host.close(request));
+    return host;
+  }
+
+  /** Every keyspace's engine, by name: the host's, or the one that a plug-in opens. */
+  async #openEngines(selected: SelectedPlugIns, host: MachineHost): Promise<Map<string, Engine>> {
+    const { configuration, environment } = this.#parts;
+    const engines = new Map<string, Engine>();
+    for (const keyspace of configuration.keyspaces) {
+      const { strategy, settings } = selected.strategies.get(keyspace.name) as SelectedStrategy;
+      if (strategy.kind === "silent") {
+        engines.set(keyspace.name, host.engine(keyspace.name));
+        continue;
+      }
+      const engine = await strategy.openEngine({
+        keyspace: keyspace.name,
+        keyspaceHash: keyspace.hash,
+        settings,
+        shardCount: keyspace.shards,
+        nowMs: () => environment.monotonicMs(),
+      });
+      engines.set(keyspace.name, engine);
+      this.#opened.push(`engine of ${keyspace.name}`, (request) => engine.close(request));
+    }
+    return engines;
+  }
+
+  #createPeers(self: Sender, selected: SelectedPlugIns, node: ResolvedNode, host: MachineHost) {
+    const { configuration, environment, observer, frameFilter } = this.#parts;
+    const { name: cluster } = configuration.cluster;
+    const transport = selected.transport(configuration.transport.options, {
+      ...{ self: self.node, cluster, address: node.peer, environment, observer },
+    });
+    const peers = createPeerNetwork({
+      ...{ self, configuration, transport, environment, observer },
+      events: host.events,
+      filter: frameFilter,
+      storedClusterId: host.storedClusterId,
+      logPosition: () => host.logPosition(),
+      saveClusterId: (id) => host.saveClusterId(id),
+    });
+    this.#peers = peers;
+    return peers;
+  }
+
+  #openKeyspace(
+    keyspace: ResolvedKeyspace,
+    engine: Engine,
+    settings: Readonly<Record<string, unknown>>,
+    schema: ReturnType<typeof checkingSchemaOf>,
+  ): OpenKeyspace {
+    const { environment, configuration } = this.#parts;
+    const { name, hash } = keyspace;
+    const defaults = defaultLevels(engine, settings);
+    const handle = new KeyspaceHandle({
+      ...{ name, hash, engine, environment, schema },
+      maker: new OperationMaker(keyspace, engine.capabilities, defaults, environment),
+      lifecycle: this.#lifecycle,
+      maxTimeoutMs: configuration.limits.timeoutMs,
+      scanPage: configuration.limits.scanPage,
+    });
+    return { name, hash, handle, engine, defaults };
+  }
+
+  /** @throws what keeps the store from opening any further. */
+  #goOn(): void {
+    if (this.#earlyFailure !== undefined) throw this.#earlyFailure;
+    refuseAborted(this.#parts.signal);
+  }
+
+  #onNotice(notice: Notice): void {
+    this.#events.emit(notice);
+    this.#parts.environment.defer(() => this.#store?.noteChange());
+  }
+
+  #onFatal(error: CapstanError): void {
+    if (this.#store === undefined) this.#earlyFailure ??= error;
+    else this.#store.fail(error);
+  }
+
+  #sayDegraded(): void {
+    const reasons = degradedReasons(this.#parts);
+    if (reasons.length === 0) return;
+    this.#parts.observer.log("warn", `degraded: ${reasons.join("; ")}`);
+    this.#events.emit({ type: "degraded", reasons });
+  }
+}
+
+function nodeOf(configuration: ResolvedConfiguration, asked: string | undefined): ResolvedNode {
+  const { nodes } = configuration.cluster;
+  const ids = nodes.map(({ id }) => id);
+  const [only] = nodes;
+  if (asked === undefined && nodes.length === 1 && only !== undefined) return only;
+  const found = nodes.find(({ id }) => id === asked);
+  if (found !== undefined) return found;
+  const what =
+    asked === undefined
+      ? "options.node is missing: it says which node this process is"
+      : `options.node is ${JSON.stringify(asked)}, which the configuration does not name`;
+  throw new CapstanError("INVALID_CONFIGURATION", `${what}; there are: ${ids.join(", ")}`, {
+    allowed: ids,
+    details: { path: "options.node", value: asked },
+  });
+}
+
+function schemasOf({ keyspaces }: ResolvedConfiguration) {
+  return new Map(
+    keyspaces.map(({ name, schema }) => [
+      name,
+      checkingSchemaOf(schema, `keyspaces.${name}.schema`),
+    ]),
+  );
+}
+
+function defaultLevels(
+  { capabilities }: Engine,
+  { read, write }: Readonly<Record<string, unknown>>,
+): DefaultLevels {
+  const { readLevels, writeLevels } = capabilities;
+  return { read: pick(readLevels, read), write: pick(writeLevels, write) };
+}
+
+function pick(offered: readonly Level[], wanted: unknown): Level {
+  const level = offered.find((each) => each === wanted);
+  return level ?? (offered.includes("quorum") ? "quorum" : (offered[0] as Level));
+}

@@ -1,0 +1,70 @@
+import type { KeyspaceDescription, NodeHealth, StoreDescription } from "./api.ts";
+import type { StoreParts } from "./node-store.ts";
+import type { PeerDescription } from "./seams.ts";
+
+/** What health, console and tests read of a store. */
+export function describeStore(parts: StoreParts): StoreDescription {
+  const { self, configuration, lifecycle, peers } = parts;
+  const network = peers.describe();
+  const byNode = new Map(network.peers.map((peer) => [peer.node as string, peer]));
+  const { nodes } = configuration.cluster;
+  return {
+    node: self.node,
+    cluster: configuration.cluster.name,
+    clusterId: peers.clusterId,
+    storeId: self.storeId,
+    incarnation: self.incarnation,
+    state: lifecycle.state,
+    degraded: degradedReasons(parts).length > 0,
+    side: network.side,
+    nodes: nodes.map(
+      (node): NodeHealth => ({
+        node: node.id,
+        address: node.peer,
+        http: node.http,
+        datacenter: node.datacenter,
+        ...(node.id === self.node
+          ? { status: "active", silentMs: 0 }
+          : peerHealth(byNode.get(node.id))),
+      }),
+    ),
+    keyspaces: configuration.keyspaces.map((keyspace) => describeKeyspace(parts, keyspace.name)),
+  };
+}
+
+/** Why a loss of this one node, or process, would be felt more than the configuration says. */
+export function degradedReasons({
+  configuration,
+}: Pick<StoreParts, "configuration">): readonly string[] {
+  const { cluster, keyspaces } = configuration;
+  const count = cluster.nodes.length;
+  if (count === 1) return ["there is one node: what it holds has no other copy"];
+  return keyspaces
+    .filter(({ replicas }) => replicas > count)
+    .map(({ name, replicas }) => `${name} asks for ${replicas} replicas, there are ${count} nodes`);
+}
+
+function peerHealth(peer: PeerDescription | undefined): Pick<NodeHealth, "status" | "silentMs"> {
+  if (peer === undefined || (peer.identity === undefined && !peer.reachable)) {
+    return { status: "unknown", silentMs: peer?.silentMs };
+  }
+  return { status: peer.reachable ? "active" : "unreachable", silentMs: peer.silentMs };
+}
+
+function describeKeyspace({ configuration, keyspaces }: StoreParts, name: string) {
+  const resolved = configuration.keyspaces.find((each) => each.name === name);
+  const open = keyspaces.get(name);
+  if (resolved === undefined || open === undefined) throw new Error(`no keyspace ${name}`);
+  const { capabilities } = open.engine;
+  return {
+    name,
+    strategy: resolved.strategy,
+    replicas: Math.min(resolved.replicas, configuration.cluster.nodes.length),
+    shards: resolved.shards,
+    readLevels: capabilities.readLevels,
+    writeLevels: capabilities.writeLevels,
+    readDefault: open.defaults.read,
+    writeDefault: open.defaults.write,
+    engine: open.engine.describe(),
+  } satisfies KeyspaceDescription;
+}
