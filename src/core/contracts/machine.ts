@@ -241,6 +241,7 @@ export interface ReplicaContext extends MachineContext {
 
 export interface CoordinatorContext extends MachineContext {
   readonly shardCount: number;
+  shardOf(key: Uint8Array): number;
   /**
    * A reader of a shard's state where this node hosts it and its replica is serving; undefined
    * otherwise. For `readNow`.

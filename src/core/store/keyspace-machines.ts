@@ -11,6 +11,7 @@ import type {
 import type { Cancellation, SilentStrategy, WatchRequest } from "../contracts/strategy.ts";
 import type { ResolvedKeyspace } from "../model/configuration-types.ts";
 import { CapstanError } from "../model/errors.ts";
+import { shardIndexForKey } from "../model/hash.ts";
 import type { HybridClock } from "../model/hybrid-clock.ts";
 import { type Epoch, type NodeId, shardIdOf } from "../model/ids.ts";
 import type { EngineChange } from "../model/operations.ts";
@@ -208,6 +209,10 @@ export class KeyspaceMachines {
     const context: CoordinatorContext = {
       ...this.#machineContext(),
       shardCount: this.#options.keyspace.shards,
+      shardOf: (key) => {
+        const { groupBy, shards } = this.#options.keyspace;
+        return shardIndexForKey(key, groupBy, shards);
+      },
       servingState: (shardIndex) => this.#servingState(shardIndex),
     };
     return this.#options.strategy.createCoordinator(context);

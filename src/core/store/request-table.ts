@@ -152,7 +152,11 @@ export class RequestTable {
     if (this.#timer !== undefined) this.#environment.clearTimer(this.#timer);
     this.#armedBucket = bucket;
     const delayMs = Math.max(0, bucket * GRAIN_MS - this.#environment.monotonicMs());
-    this.#timer = this.#environment.setTimer(delayMs, () => this.#fire());
+    this.#timer = this.#environment.setTimer(delayMs, () => {
+      // Timers run before input is read: after a stall of the event loop the answers may be
+      // waiting already, and a deadline must not overtake them.
+      this.#environment.soon(() => this.#fire());
+    });
   }
 
   #fire(): void {

@@ -1,0 +1,247 @@
+import type { MessageCodec } from "../../core/contracts/machine.ts";
+import type { ByteReader, ByteWriter } from "../../core/model/bytes.ts";
+import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
+import { readStamp, type Stamp, writeStamp } from "../../core/model/stamp.ts";
+import { checkRecord, type KeyedRecord, splitPayload } from "./record.ts";
+
+/**
+ * - `first-hand`: a client's write from its coordinator: the clock guard applies, an ack is due.
+ * - `write-back`: a version that a quorum is to hold before a read may answer: an ack is due.
+ * - `repair`: a version for a replica that answered with an older one: nobody waits.
+ */
+export type WriteKind = "first-hand" | "write-back" | "repair";
+
+export interface WriteMessage {
+  readonly type: "write";
+  readonly requestId: number;
+  readonly kind: WriteKind;
+  /** The stamp that a stamp beyond the clock guard follows. */
+  readonly proof: Stamp | undefined;
+  readonly keyed: KeyedRecord;
+}
+
+/**
+ * - `stored`: it is the key's version here now.
+ * - `equal`: it was already.
+ * - `newer`: the replica holds a newer version, whose stamp comes along; nothing was stored.
+ * - `skewed`: the stamp lies beyond the clock guard; nothing was stored.
+ * - `reused`: other bytes are here under this very stamp; nothing was stored.
+ */
+export type WriteVerdict = "stored" | "equal" | "newer" | "skewed" | "reused";
+
+export interface WriteAck {
+  readonly type: "write-ack";
+  readonly requestId: number;
+  readonly verdict: WriteVerdict;
+  /** False while the replica is being rebuilt: it has stored, and counts nowhere. */
+  readonly serving: boolean;
+  /** With `newer`: the stamp that is there. */
+  readonly stamp: Stamp | undefined;
+}
+
+export interface ReadMessage {
+  readonly type: "read";
+  readonly requestId: number;
+  /** Only the record's header is wanted. */
+  readonly stampOnly: boolean;
+  readonly key: Uint8Array;
+}
+
+export interface ReadReply {
+  readonly type: "read-reply";
+  readonly requestId: number;
+  readonly serving: boolean;
+  /** Cut to its header where only the stamp was asked for. */
+  readonly record: Uint8Array | undefined;
+}
+
+/** Serves scans and the rebuilding of replicas alike: a run of a shard's records in key order. */
+export interface RangeMessage {
+  readonly type: "range";
+  readonly requestId: number;
+  readonly purpose: RangePurpose;
+  readonly from: Uint8Array | undefined;
+  readonly to: Uint8Array | undefined;
+  readonly limitBytes: number;
+  readonly limitEntries: number;
+}
+
+export type RangePurpose = "scan" | "rebuild";
+
+export interface RangeReply {
+  readonly type: "range-reply";
+  readonly requestId: number;
+  readonly purpose: RangePurpose;
+  readonly serving: boolean;
+  readonly entries: readonly KeyedRecord[];
+  /** Keys of the range lie beyond the last entry. */
+  readonly more: boolean;
+}
+
+export type LeaderlessMessage =
+  | WriteMessage
+  | WriteAck
+  | ReadMessage
+  | ReadReply
+  | RangeMessage
+  | RangeReply;
+
+const TYPES = Object.freeze({
+  write: 1,
+  "write-ack": 2,
+  read: 3,
+  "read-reply": 4,
+  range: 5,
+  "range-reply": 6,
+});
+const KINDS: readonly WriteKind[] = Object.freeze(["first-hand", "write-back", "repair"]);
+const VERDICTS: readonly WriteVerdict[] = Object.freeze([
+  "stored",
+  "equal",
+  "newer",
+  "skewed",
+  "reused",
+]);
+const PURPOSES: readonly RangePurpose[] = Object.freeze(["scan", "rebuild"]);
+const MAX_RANGE_ENTRIES = 65_536;
+
+export const leaderlessCodec: MessageCodec<LeaderlessMessage> = Object.freeze({ encode, decode });
+
+function encode(message: LeaderlessMessage, writer: ByteWriter): void {
+  writer.u8(TYPES[message.type]);
+  writer.u32(message.requestId);
+  switch (message.type) {
+    case "write":
+      writer.u8(KINDS.indexOf(message.kind));
+      writeOptionalStamp(writer, message.proof);
+      writer.raw(message.keyed.payload);
+      break;
+    case "write-ack":
+      writer.u8(VERDICTS.indexOf(message.verdict));
+      writer.u8(message.serving ? 1 : 0);
+      writeOptionalStamp(writer, message.stamp);
+      break;
+    case "read":
+      writer.u8(message.stampOnly ? 1 : 0);
+      writer.raw(message.key);
+      break;
+    case "read-reply":
+      writer.u8(message.serving ? 1 : 0);
+      if (message.record !== undefined) writer.raw(message.record);
+      break;
+    case "range":
+      writer.u8(PURPOSES.indexOf(message.purpose));
+      writeOptionalBytes(writer, message.from);
+      writeOptionalBytes(writer, message.to);
+      writer.u32(message.limitBytes);
+      writer.u32(message.limitEntries);
+      break;
+    case "range-reply":
+      writer.u8(PURPOSES.indexOf(message.purpose));
+      writer.u8(message.serving ? 1 : 0);
+      writer.u8(message.more ? 1 : 0);
+      writer.u32(message.entries.length);
+      for (const entry of message.entries) writer.bytes(entry.payload);
+      break;
+  }
+}
+
+function decode(reader: ByteReader): LeaderlessMessage {
+  const type = reader.u8();
+  const requestId = reader.u32();
+  switch (type) {
+    case TYPES.write: {
+      const kind = pick(KINDS, reader.u8(), "write kind");
+      const proof = readOptionalStamp(reader);
+      const keyed = splitPayload(owned(reader.raw(reader.remaining)));
+      return { type: "write", requestId, kind, proof, keyed };
+    }
+    case TYPES["write-ack"]: {
+      const verdict = pick(VERDICTS, reader.u8(), "verdict");
+      const serving = readFlag(reader);
+      const stamp = readOptionalStamp(reader);
+      reader.end();
+      return { type: "write-ack", requestId, verdict, serving, stamp };
+    }
+    case TYPES.read: {
+      const stampOnly = readFlag(reader);
+      const key = owned(reader.raw(reader.remaining));
+      if (key.length === 0) throw new MalformedBytesError("a read without a key");
+      return { type: "read", requestId, stampOnly, key };
+    }
+    case TYPES["read-reply"]:
+      return decodeReadReply(reader, requestId);
+    case TYPES.range: {
+      const purpose = pick(PURPOSES, reader.u8(), "purpose");
+      const from = readOptionalBytes(reader);
+      const to = readOptionalBytes(reader);
+      const limitBytes = reader.u32();
+      const limitEntries = reader.u32();
+      reader.end();
+      return { type: "range", requestId, purpose, from, to, limitBytes, limitEntries };
+    }
+    case TYPES["range-reply"]:
+      return decodeRangeReply(reader, requestId);
+    default:
+      throw new MalformedBytesError(`message type ${type}`);
+  }
+}
+
+function decodeReadReply(reader: ByteReader, requestId: number): ReadReply {
+  const serving = readFlag(reader);
+  if (reader.remaining === 0) {
+    return { type: "read-reply", requestId, serving, record: undefined };
+  }
+  const record = owned(reader.raw(reader.remaining));
+  checkRecord(record);
+  return { type: "read-reply", requestId, serving, record };
+}
+
+function decodeRangeReply(reader: ByteReader, requestId: number): RangeReply {
+  const purpose = pick(PURPOSES, reader.u8(), "purpose");
+  const serving = readFlag(reader);
+  const more = readFlag(reader);
+  const count = reader.u32();
+  if (count > MAX_RANGE_ENTRIES) throw new MalformedBytesError(`${count} entries in one reply`);
+  const entries: KeyedRecord[] = [];
+  for (let i = 0; i < count; i++) entries.push(splitPayload(owned(reader.bytes())));
+  reader.end();
+  return { type: "range-reply", requestId, purpose, serving, entries, more };
+}
+
+/** Frames are borrowed; what a machine keeps must be its own. Small copies share a slab. */
+function owned(view: Uint8Array): Uint8Array {
+  const copy = Buffer.allocUnsafe(view.length);
+  copy.set(view);
+  return copy;
+}
+
+function pick<T>(options: readonly T[], index: number, what: string): T {
+  const option = options[index];
+  if (option === undefined) throw new MalformedBytesError(`${what} ${index}`);
+  return option;
+}
+
+function readFlag(reader: ByteReader): boolean {
+  const flag = reader.u8();
+  if (flag > 1) throw new MalformedBytesError(`flag ${flag}`);
+  return flag === 1;
+}
+
+function writeOptionalStamp(writer: ByteWriter, stamp: Stamp | undefined): void {
+  writer.u8(stamp === undefined ? 0 : 1);
+  if (stamp !== undefined) writeStamp(writer, stamp);
+}
+
+function readOptionalStamp(reader: ByteReader): Stamp | undefined {
+  return readFlag(reader) ? readStamp(reader) : undefined;
+}
+
+function writeOptionalBytes(writer: ByteWriter, bytes: Uint8Array | undefined): void {
+  writer.u8(bytes === undefined ? 0 : 1);
+  if (bytes !== undefined) writer.bytes(bytes);
+}
+
+function readOptionalBytes(reader: ByteReader): Uint8Array | undefined {
+  return readFlag(reader) ? owned(reader.bytes()) : undefined;
+}

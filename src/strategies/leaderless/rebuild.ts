@@ -1,0 +1,143 @@
+import type { Sender } from "../../core/contracts/machine.ts";
+import type { NodeId } from "../../core/model/ids.ts";
+import { majorityOf, rebuildSources } from "../../core/model/quorum.ts";
+import type { RangeMessage, RangeReply } from "./messages.ts";
+
+const CHUNK_BYTES = 64 * 1024;
+const CHUNK_ENTRIES = 1_024;
+const RETRY_MS = 100;
+/** A chunk that has not come by then is asked for again. */
+const CHUNK_TIMEOUT_MS = 2_000;
+
+/** Why a rebuild may end: `enough` serving sources, or `all-others`, whatever their state. */
+export type RebuildOutcome = "enough" | "all-others";
+
+interface Source {
+  readonly node: NodeId;
+  identity: Sender | undefined;
+  /** Stream from the first key that is not below this; undefined: from the beginning. */
+  from: Uint8Array | undefined;
+  done: boolean;
+  /** The source said `serving` with every chunk so far. */
+  serving: boolean;
+  outstanding: number | undefined;
+  askedAtMs: number;
+}
+
+/**
+ * What an emptied replica has streamed from whom.
+ *
+ * A write that was acknowledged was held by W replicas; one of them may have been this one, so W−1
+ * others hold it at least. Any N − W + 1 of the other replicas (none of them rebuilding itself)
+ * include one of those, because (N − 1) − (W − 1) = N − W others may lack it. W is the majority:
+ * the smallest count that a promise of the strategy rests on. Writes acknowledged by fewer (`one`,
+ * `two` of five) have no such promise.
+ */
+export class Rebuild {
+  readonly #sources: readonly Source[];
+  readonly #needed: number;
+  readonly #startAtMs: number;
+  #nextRequestId = 1;
+  entries = 0;
+
+  constructor(options: {
+    readonly peers: readonly NodeId[];
+    readonly replicas: number;
+    readonly startAtMs: number;
+  }) {
+    this.#needed = rebuildSources(options.replicas, majorityOf(options.replicas));
+    this.#startAtMs = options.startAtMs;
+    this.#sources = options.peers.map((node) => ({ node, ...untouched() }));
+  }
+
+  /** A source that came back as somebody else has to be streamed from the beginning. */
+  onIdentity(peer: Sender): void {
+    const source = this.#sources.find((candidate) => candidate.node === peer.node);
+    if (source === undefined || source.identity === undefined) return;
+    const same =
+      source.identity.storeId === peer.storeId && source.identity.incarnation === peer.incarnation;
+    if (!same) Object.assign(source, untouched());
+  }
+
+  /** True if the chunk is the one that is awaited: its entries are to be merged. */
+  onReply(from: Sender, reply: RangeReply): boolean {
+    const source = this.#sources.find((candidate) => candidate.node === from.node);
+    if (source === undefined || source.outstanding !== reply.requestId) return false;
+    this.onIdentity(from);
+    if (source.outstanding === undefined) return false;
+    source.identity = from;
+    source.outstanding = undefined;
+    source.askedAtMs = Number.NEGATIVE_INFINITY;
+    source.serving = source.serving && reply.serving;
+    this.entries += reply.entries.length;
+    const last = reply.entries.at(-1);
+    if (last !== undefined) source.from = justAfter(last.key);
+    if (!reply.more) source.done = true;
+    return true;
+  }
+
+  requests(
+    nowMs: number,
+    isReachable: (node: NodeId) => boolean,
+  ): readonly { readonly node: NodeId; readonly message: RangeMessage }[] {
+    if (nowMs < this.#startAtMs) return [];
+    const requests: { node: NodeId; message: RangeMessage }[] = [];
+    for (const source of this.#sources) {
+      if (source.done || !isReachable(source.node)) continue;
+      const waiting = source.outstanding !== undefined;
+      if (waiting && nowMs - source.askedAtMs < CHUNK_TIMEOUT_MS) continue;
+      source.outstanding = this.#nextRequestId++;
+      source.askedAtMs = nowMs;
+      requests.push({ node: source.node, message: chunkRequest(source) });
+    }
+    return requests;
+  }
+
+  retryMs(nowMs: number): number {
+    return Math.max(RETRY_MS, this.#startAtMs - nowMs);
+  }
+
+  outcome(): RebuildOutcome | undefined {
+    const enough = this.#sources.filter((source) => source.done && source.serving).length;
+    if (enough >= this.#needed) return "enough";
+    return this.#sources.every((source) => source.done) ? "all-others" : undefined;
+  }
+
+  describe(): Readonly<Record<string, unknown>> {
+    return {
+      needed: this.#needed,
+      entries: this.entries,
+      sources: this.#sources.map(({ node, done, serving }) => ({ node, done, serving })),
+    };
+  }
+}
+
+function untouched(): Omit<Source, "node"> {
+  return {
+    identity: undefined,
+    from: undefined,
+    done: false,
+    serving: true,
+    outstanding: undefined,
+    askedAtMs: Number.NEGATIVE_INFINITY,
+  };
+}
+
+function chunkRequest(source: Source): RangeMessage {
+  return {
+    type: "range",
+    requestId: source.outstanding as number,
+    purpose: "rebuild",
+    from: source.from,
+    to: undefined,
+    limitBytes: CHUNK_BYTES,
+    limitEntries: CHUNK_ENTRIES,
+  };
+}
+
+/** The least key above `key`. */
+function justAfter(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;
+}

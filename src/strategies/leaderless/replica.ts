@@ -1,0 +1,277 @@
+import type {
+  Effects,
+  MachineEvent,
+  OpenedState,
+  ReplicaContext,
+  ReplicaMachine,
+  Sender,
+  StateReader,
+} from "../../core/contracts/machine.ts";
+import type {
+  LeaderlessMessage,
+  RangeMessage,
+  RangeReply,
+  ReadMessage,
+  WriteMessage,
+  WriteVerdict,
+} from "./messages.ts";
+import { Rebuild } from "./rebuild.ts";
+import {
+  compareRecordStamps,
+  compareRecords,
+  type KeyedRecord,
+  keyRecord,
+  RECORD_HEADER_BYTES,
+  splitPayload,
+  stampOf,
+} from "./record.ts";
+
+/** Present while this shard has not learned yet what its peers hold; survives a crash. */
+const REBUILDING_KEY = Buffer.from("rebuilding", "utf8");
+const PRESENT = new Uint8Array([1]);
+const REBUILD_TIMER = "rebuild";
+const MAX_REPLY_BYTES = 256 * 1024;
+
+type LeaderlessEffects = Effects<LeaderlessMessage>;
+type LeaderlessEvent = MachineEvent<LeaderlessMessage>;
+
+/**
+ * One replica of a leaderless shard: merges versions into the shard's state and answers for what
+ * it holds durably.
+ *
+ * Invariants:
+ * - the version of a key never falls in the order of `compareRecords`;
+ * - an answer says `serving` only if the replica has learned everything that an earlier holder of
+ *   its place may have acknowledged (DESIGN §7, leaderless).
+ *
+ * Hints, hash trees and anti-entropy come to stand beside this file; all of them go through
+ * `#merge`.
+ */
+export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
+  readonly wantsDurable = false;
+  readonly #context: ReplicaContext;
+  #rebuild: Rebuild | undefined;
+  #opened = false;
+
+  constructor(context: ReplicaContext) {
+    this.#context = context;
+  }
+
+  get serving(): boolean {
+    return this.#opened && this.#rebuild === undefined;
+  }
+
+  step(event: LeaderlessEvent, effects: LeaderlessEffects): void {
+    switch (event.type) {
+      case "message":
+        this.#onMessage(event.from, event.message, event.wallMs, event.nowMs, effects);
+        break;
+      case "opened":
+        this.#onOpened(event.state, event.nowMs, effects);
+        break;
+      case "replay":
+        for (const record of event.records) this.#replay(record.payload, event.wallMs, effects);
+        break;
+      case "timer":
+        if (event.timer === REBUILD_TIMER) this.#advanceRebuild(event.nowMs, effects);
+        break;
+      case "identity":
+        this.#rebuild?.onIdentity(event.peer);
+        break;
+      default:
+        break;
+    }
+  }
+
+  describe(): Readonly<Record<string, unknown>> {
+    return {
+      state: this.serving ? "serving" : this.#opened ? "rebuilding" : "closed",
+      ...(this.#rebuild === undefined ? {} : { rebuild: this.#rebuild.describe() }),
+    };
+  }
+
+  #onOpened(state: OpenedState, nowMs: number, effects: LeaderlessEffects): void {
+    this.#opened = true;
+    const interrupted = effects.getSide(REBUILDING_KEY) !== undefined;
+    if (state.origin === "newborn" || (state.origin === "kept" && !interrupted)) return;
+    const others = this.#others();
+    if (others.length === 0) return;
+    this.#rebuild = new Rebuild({
+      peers: others,
+      replicas: others.length + 1,
+      startAtMs: nowMs + rebuildDelayMsOf(this.#context.settings),
+    });
+    effects.putSide(REBUILDING_KEY, PRESENT);
+    effects.emit({ type: "rebuild-started", shard: this.#context.shardIndex });
+    this.#advanceRebuild(nowMs, effects);
+  }
+
+  #onMessage(
+    from: Sender,
+    message: LeaderlessMessage,
+    wallMs: number,
+    nowMs: number,
+    effects: LeaderlessEffects,
+  ): void {
+    switch (message.type) {
+      case "write":
+        this.#onWrite(from, message, wallMs, effects);
+        break;
+      case "read":
+        this.#onRead(from, message, effects);
+        break;
+      case "range":
+        this.#onRange(from, message, effects);
+        break;
+      case "range-reply":
+        this.#onRangeReply(from, message, wallMs, nowMs, effects);
+        break;
+      default:
+        break;
+    }
+  }
+
+  #onWrite(from: Sender, message: WriteMessage, wallMs: number, effects: LeaderlessEffects): void {
+    const { keyed, kind } = message;
+    const held = effects.get(keyed.key);
+    const verdict = this.#verdict(message, held, wallMs);
+    if (verdict === "stored") this.#store(keyed, wallMs, effects);
+    if (kind === "repair") return;
+    effects.send(from.node, "coordinator", this.#context.shardIndex, {
+      type: "write-ack",
+      requestId: message.requestId,
+      verdict,
+      serving: this.serving,
+      stamp: verdict === "newer" && held !== undefined ? stampOf(held) : undefined,
+    });
+  }
+
+  #verdict(message: WriteMessage, held: Uint8Array | undefined, wallMs: number): WriteVerdict {
+    const { record } = message.keyed;
+    const firstHand = message.kind === "first-hand";
+    if (held !== undefined) {
+      const order = compareRecordStamps(held, record);
+      if (order > 0) return "newer";
+      if (order === 0) {
+        const byBytes = compareRecords(held, record);
+        if (byBytes === 0) return "equal";
+        if (firstHand) return "reused";
+        return byBytes > 0 ? "newer" : "stored";
+      }
+    }
+    if (firstHand && !this.#context.clock.accepts(stampOf(record), message.proof, wallMs)) {
+      return "skewed";
+    }
+    return "stored";
+  }
+
+  #onRead(from: Sender, message: ReadMessage, effects: LeaderlessEffects): void {
+    const held = effects.get(message.key);
+    const record = message.stampOnly ? held?.subarray(0, RECORD_HEADER_BYTES) : held;
+    effects.send(from.node, "coordinator", this.#context.shardIndex, {
+      type: "read-reply",
+      requestId: message.requestId,
+      serving: this.serving,
+      record,
+    });
+  }
+
+  #onRange(from: Sender, message: RangeMessage, effects: LeaderlessEffects): void {
+    const { entries, more } = readRun(effects, message);
+    const forRebuild = message.purpose === "rebuild";
+    const reply: RangeReply = {
+      type: "range-reply",
+      requestId: message.requestId,
+      purpose: message.purpose,
+      serving: this.serving,
+      entries,
+      more,
+    };
+    const role = forRebuild ? "replica" : "coordinator";
+    effects.send(from.node, role, this.#context.shardIndex, reply, forRebuild ? "bulk" : "log");
+  }
+
+  #onRangeReply(
+    from: Sender,
+    reply: RangeReply,
+    wallMs: number,
+    nowMs: number,
+    effects: LeaderlessEffects,
+  ): void {
+    if (this.#rebuild === undefined || !this.#rebuild.onReply(from, reply)) return;
+    for (const keyed of reply.entries) this.#merge(keyed, wallMs, effects);
+    this.#advanceRebuild(nowMs, effects);
+  }
+
+  #advanceRebuild(nowMs: number, effects: LeaderlessEffects): void {
+    const rebuild = this.#rebuild;
+    if (rebuild === undefined) return;
+    const end = rebuild.outcome();
+    if (end !== undefined) {
+      this.#rebuild = undefined;
+      effects.cancelTimer(REBUILD_TIMER);
+      effects.deleteSide(REBUILDING_KEY);
+      const shard = this.#context.shardIndex;
+      effects.emit({ type: "rebuild-finished", shard, entries: rebuild.entries });
+      if (end === "all-others") effects.emit({ type: "writes-may-be-lost", shard });
+      return;
+    }
+    for (const request of rebuild.requests(nowMs, (node) => this.#context.isReachable(node))) {
+      effects.send(request.node, "replica", this.#context.shardIndex, request.message, "bulk");
+    }
+    effects.setTimer(REBUILD_TIMER, rebuild.retryMs(nowMs));
+  }
+
+  /** Repair, hints and streams: the newer of two versions stays, whatever the clock says. */
+  #merge(keyed: KeyedRecord, wallMs: number, effects: LeaderlessEffects): void {
+    const held = effects.get(keyed.key);
+    if (held === undefined || compareRecords(held, keyed.record) < 0) {
+      this.#store(keyed, wallMs, effects);
+    }
+  }
+
+  #store(keyed: KeyedRecord, wallMs: number, effects: LeaderlessEffects): void {
+    // Within the guard only: a stored stamp never drags this node's clock along.
+    this.#context.clock.observe(stampOf(keyed.record), wallMs);
+    effects.append(keyed.payload);
+    effects.put(keyed.key, keyed.record);
+  }
+
+  /** The log's own record: it is in the log already. */
+  #replay(payload: Uint8Array, wallMs: number, effects: LeaderlessEffects): void {
+    const { key, record } = splitPayload(payload);
+    const held = effects.get(key);
+    if (held !== undefined && compareRecords(held, record) >= 0) return;
+    this.#context.clock.observe(stampOf(record), wallMs);
+    effects.put(key, record);
+  }
+
+  #others() {
+    const { replicas } = this.#context.placement(this.#context.shardIndex);
+    return replicas.filter((node) => node !== this.#context.self.node);
+  }
+}
+
+/**
+ * How long a replica that lost its state waits before it streams. An acknowledgement that its
+ * lost self has given may still be counted by a coordinator whose write has not reached the other
+ * replicas; after the longest write deadline no such write is pending any more, and the stream
+ * sees all that was acknowledged.
+ */
+function rebuildDelayMsOf(settings: Readonly<Record<string, unknown>>): number {
+  const delay = settings.rebuildDelayMs;
+  return typeof delay === "number" ? delay : 0;
+}
+
+function readRun(
+  state: StateReader,
+  message: RangeMessage,
+): { readonly entries: readonly KeyedRecord[]; readonly more: boolean } {
+  const limitBytes = Math.min(message.limitBytes, MAX_REPLY_BYTES);
+  const run = state.range(message.from, message.to, limitBytes);
+  const kept = run.entries.slice(0, Math.max(1, message.limitEntries));
+  return {
+    entries: kept.map((entry) => keyRecord(entry.key, entry.value)),
+    more: run.more || kept.length < run.entries.length,
+  };
+}

@@ -1,0 +1,274 @@
+import type {
+  CoordinatorContext,
+  CoordinatorMachine,
+  Effects,
+  MachineEvent,
+  Request,
+  ScanTask,
+  Sender,
+} from "../../core/contracts/machine.ts";
+import { CapstanError } from "../../core/model/errors.ts";
+import type { Level } from "../../core/model/levels.ts";
+import { decodeOperationId, encodeOperationId } from "../../core/model/operation-id.ts";
+import type { Operation, OperationResult } from "../../core/model/operations.ts";
+import { compareStamps } from "../../core/model/stamp.ts";
+import type { LeaderlessMessage } from "../leaderless/messages.ts";
+import { stampOf } from "../leaderless/record.ts";
+import { countOf, ReplicaAnswers } from "../leaderless/replica-answers.ts";
+import { NO_PLANTED_BUGS, type PlantedBugs } from "./planted-bugs.ts";
+import { ReadFlow, readResultOf } from "./read-flow.ts";
+import { neededFor, receiptOf } from "./receipts.ts";
+import { ScanFlow } from "./scan-flow.ts";
+import type { TunableSettings } from "./settings.ts";
+import { UsedIds } from "./used-ids.ts";
+import { WriteFlow } from "./write-flow.ts";
+
+const SWEEP_TIMER = "sweep";
+const SWEEP_MS = 10;
+const MAX_ROUND_ID = 0xffff_fffe;
+
+type Fx = Effects<LeaderlessMessage>;
+
+/** Sees client operations of a tunable keyspace through, from one node. Keeps nothing durable. */
+export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage> {
+  readonly #context: CoordinatorContext;
+  readonly #settings: TunableSettings;
+  readonly #writes: WriteFlow;
+  readonly #reads: ReadFlow;
+  readonly #scans: ScanFlow;
+  readonly #usedIds = new UsedIds();
+  #roundId: number;
+  #sweeping = false;
+
+  constructor(context: CoordinatorContext, planted: PlantedBugs = NO_PLANTED_BUGS) {
+    this.#context = context;
+    this.#settings = context.settings as unknown as TunableSettings;
+    // Anywhere, so that an answer to an earlier start meets nobody.
+    this.#roundId = context.randomUint32() % MAX_ROUND_ID;
+    const next = () => this.#nextRoundId();
+    this.#writes = new WriteFlow(context, this.#settings, next, planted);
+    this.#reads = new ReadFlow(context, this.#settings, next, planted);
+    this.#scans = new ScanFlow(context, this.#settings, next);
+  }
+
+  step(event: MachineEvent<LeaderlessMessage>, effects: Fx): void {
+    const { nowMs, wallMs } = event;
+    switch (event.type) {
+      case "operation":
+        this.#onOperation(event.request, nowMs, wallMs, effects);
+        break;
+      case "message":
+        this.#onMessage(event.from, event.shardIndex, event.message, nowMs, wallMs, effects);
+        return;
+      case "scan":
+        this.#scans.start(event.task, nowMs, this.#deadlineOf(event.task, nowMs), effects);
+        break;
+      case "deadline":
+        this.#onDeadline(event.request, nowMs, effects);
+        return;
+      case "aborted":
+        this.#onAborted(event.request, effects);
+        return;
+      case "identity":
+        this.#writes.onIdentity(event.peer.node);
+        this.#reads.onIdentity(event.peer.node);
+        return;
+      case "timer":
+        this.#sweeping = false;
+        this.#reads.sweep(nowMs, effects);
+        this.#scans.sweep(nowMs, effects);
+        break;
+      default:
+        return;
+    }
+    this.#keepSweeping(effects);
+  }
+
+  /** `one` reads of a shard whose serving replica is here need neither step nor message. */
+  readNow(operation: Operation): OperationResult | undefined {
+    if (operation.type !== "get") return undefined;
+    if (operation.level !== "one" && operation.level !== "eventual") return undefined;
+    const state = this.#context.servingState(operation.shardIndex);
+    if (state === undefined) return undefined;
+    const placement = this.#context.placement(operation.shardIndex);
+    const receipt = receiptOf({
+      asked: operation.level,
+      counted: 1,
+      durable: 1,
+      total: placement.replicas.length,
+      met: true,
+      pendingSync: false,
+      repaired: 0,
+      epoch: placement.epoch,
+      durationMs: 0,
+      side: "Read",
+    });
+    return readResultOf(state.get(operation.key), receipt);
+  }
+
+  mintOperationId(_nowMs: number, wallMs: number): string {
+    const stamp = this.#context.clock.mint(wallMs);
+    return encodeOperationId({ keyspaceHash: this.#context.keyspaceHash, stamp, key: undefined });
+  }
+
+  operationIdOf(request: Request): string | undefined {
+    return this.#writes.operationIdOf(request);
+  }
+
+  isReady(level: Level): boolean {
+    for (let shardIndex = 0; shardIndex < this.#context.shardCount; shardIndex++) {
+      const answers = new ReplicaAnswers(this.#context.placement(shardIndex));
+      const needed = neededFor(level, answers.total);
+      if (needed === undefined) return false;
+      let available = answers.reachable(this.#context.isReachable);
+      const own = answers.bitOf(this.#context.self.node);
+      if (own !== 0 && this.#context.servingState(shardIndex) === undefined) available &= ~own;
+      if (countOf(available) < needed) return false;
+    }
+    return true;
+  }
+
+  describe(): Readonly<Record<string, unknown>> {
+    return {
+      writes: this.#writes.size,
+      reads: this.#reads.size,
+      scans: this.#scans.size,
+      read: this.#settings.read,
+      write: this.#settings.write,
+      partitionPolicy: this.#settings.partitionPolicy,
+    };
+  }
+
+  #onOperation(request: Request, nowMs: number, wallMs: number, effects: Fx): void {
+    const { operation } = request;
+    switch (operation.type) {
+      case "put":
+      case "delete":
+        if (operation.operationId !== undefined) {
+          this.#usedIds.remember(operation.operationId, operation.key, operation.shardIndex);
+        }
+        this.#writes.start(request, wallMs, effects);
+        return;
+      case "get": {
+        const { key, shardIndex, level } = operation;
+        const deadlineMs = operation.deadlineMs ?? nowMs + this.#deadlineForLevel(level);
+        this.#reads.start(
+          request,
+          { key, shardIndex, level },
+          { nowMs, deadlineMs },
+          {
+            found: (record, receipt, fx) => fx.reply(request, readResultOf(record, receipt)),
+            failed: (fault, fx) => fx.refuse(request, fault),
+          },
+          effects,
+        );
+        return;
+      }
+      case "resolve":
+        this.#resolve(request, nowMs, effects);
+        return;
+      default:
+        effects.refuse(
+          request,
+          new CapstanError(
+            "NOT_SUPPORTED",
+            `keyspace ${this.#context.keyspace} (strategy tunable) does not offer ${operation.type}`,
+          ),
+        );
+    }
+  }
+
+  /**
+   * `applied` only where a majority holds the write now, which a strong read of its key shows
+   * (and brings about). A newer version says nothing of whether this one was ever there.
+   */
+  #resolve(request: Request, nowMs: number, effects: Fx): void {
+    const operationId = request.operation.operationId as string;
+    const unknown = (fx: Fx) => fx.reply(request, { outcome: "unknown" });
+    const id = decodeOperationId(operationId);
+    const used = this.#usedIds.find(operationId);
+    const key = id.key ?? used?.key;
+    const shardIndex = used?.shardIndex ?? this.#context.shardOf(key ?? new Uint8Array(0));
+    if (key === undefined) {
+      unknown(effects);
+      return;
+    }
+    const deadlineMs = request.operation.deadlineMs ?? nowMs + this.#settings.deadlinesMs.all;
+    this.#reads.start(
+      request,
+      { key, shardIndex, level: "strong" },
+      { nowMs, deadlineMs },
+      {
+        found: (record, _receipt, fx) => {
+          const here = record !== undefined && compareStamps(stampOf(record), id.stamp) === 0;
+          fx.reply(request, { outcome: here ? "applied" : "unknown" });
+        },
+        failed: (_fault, fx) => unknown(fx),
+      },
+      effects,
+    );
+  }
+
+  #onMessage(
+    from: Sender,
+    shardIndex: number,
+    message: LeaderlessMessage,
+    nowMs: number,
+    wallMs: number,
+    effects: Fx,
+  ): void {
+    switch (message.type) {
+      case "write-ack":
+        if (!this.#writes.onAck(from, message, nowMs, wallMs, effects)) {
+          this.#reads.onAck(from, message, nowMs, effects);
+        }
+        break;
+      case "read-reply":
+        if (!this.#writes.onStamp(from, message, nowMs, wallMs, effects)) {
+          this.#reads.onReply(from, message, nowMs, effects);
+        }
+        break;
+      case "range-reply":
+        this.#scans.onReply(from, shardIndex, message, nowMs, effects);
+        break;
+      default:
+        break;
+    }
+  }
+
+  #onDeadline(late: Request | ScanTask, nowMs: number, effects: Fx): void {
+    if (isScan(late)) {
+      this.#scans.onDeadline(late, nowMs, effects);
+    } else if (!this.#writes.onDeadline(late, nowMs, effects)) {
+      this.#reads.onDeadline(late, nowMs, effects);
+    }
+  }
+
+  #onAborted(given: Request | ScanTask, effects: Fx): void {
+    if (isScan(given)) this.#scans.onAborted(given, effects);
+    else if (!this.#writes.onAborted(given, effects)) this.#reads.onAborted(given, effects);
+  }
+
+  #deadlineOf(task: ScanTask, nowMs: number): number {
+    return task.request.deadlineMs ?? nowMs + this.#deadlineForLevel(task.request.level);
+  }
+
+  #deadlineForLevel(level: Level): number {
+    return this.#settings.deadlinesMs[level as keyof TunableSettings["deadlinesMs"]];
+  }
+
+  #keepSweeping(effects: Fx): void {
+    if (this.#sweeping || this.#reads.size + this.#scans.size === 0) return;
+    this.#sweeping = true;
+    effects.setTimer(SWEEP_TIMER, SWEEP_MS);
+  }
+
+  #nextRoundId(): number {
+    this.#roundId = this.#roundId >= MAX_ROUND_ID ? 1 : this.#roundId + 1;
+    return this.#roundId;
+  }
+}
+
+function isScan(task: Request | ScanTask): task is ScanTask {
+  return "request" in task;
+}

@@ -1,0 +1,366 @@
+import type { CoordinatorContext, Effects, Request, Sender } from "../../core/contracts/machine.ts";
+import { CapstanError } from "../../core/model/errors.ts";
+import type { NodeId } from "../../core/model/ids.ts";
+import type { Level } from "../../core/model/levels.ts";
+import type { ReadResult } from "../../core/model/operations.ts";
+import { majorityOf } from "../../core/model/quorum.ts";
+import type { Receipt } from "../../core/model/receipt.ts";
+import { versionTokenOf } from "../../core/model/version-token.ts";
+import type { LeaderlessMessage, ReadReply, WriteAck } from "../leaderless/messages.ts";
+import { compareRecords, keyRecord, liveValueOf, stampOf } from "../leaderless/record.ts";
+import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
+import { levelTooHigh, tooFewReachable, unansweredRead } from "./faults.ts";
+import type { PlantedBugs } from "./planted-bugs.ts";
+import { neededFor, receiptOf } from "./receipts.ts";
+import type { TunableSettings } from "./settings.ts";
+
+/** Part of its time after which a read that asked only as many as it needs asks the others. */
+const WIDEN_AFTER_PART = 0.5;
+
+interface PendingRead {
+  readonly request: Request;
+  readonly key: Uint8Array;
+  readonly shardIndex: number;
+  readonly level: Level;
+  readonly needed: number;
+  readonly answers: ReplicaAnswers;
+  /** Per replica: what it answered. */
+  readonly records: (Uint8Array | undefined)[];
+  readonly roundId: number;
+  /** When to ask the replicas that were not asked at first. */
+  readonly widenAtMs: number;
+  /** When late answers are not waited for any more. */
+  readonly endAtMs: number;
+  newest: Uint8Array | undefined;
+  writeBack: WriteBack | undefined;
+  /** Late answers still come for read repair. */
+  answered: boolean;
+  /** How the answer is given: a client's `get`, or `resolve`. */
+  readonly finish: ReadFinish;
+}
+
+interface WriteBack {
+  readonly roundId: number;
+  readonly acks: ReplicaAnswers;
+  /** Replicas known to hold `newest`, or newer, durably. */
+  holders: ReplicaMask;
+}
+
+/** Says how a read that has its answer, or will get none, is answered. */
+export interface ReadFinish {
+  found(record: Uint8Array | undefined, receipt: Receipt, effects: Fx): void;
+  failed(fault: CapstanError, effects: Fx): void;
+}
+
+type Fx = Effects<LeaderlessMessage>;
+
+/**
+ * Reads of a tunable keyspace: ask the replicas, answer as soon as the level's count is in, and
+ * bring replicas that answered with something older up to date, off the critical path.
+ *
+ * `strong` is the read of Attiya, Bar-Noy and Dolev (1995): the newest version of a majority is
+ * written back to a majority before it is answered, unless a majority holds it already. Without
+ * the write-back two reads could see new, then old, while a write is half done.
+ */
+export class ReadFlow {
+  readonly #context: CoordinatorContext;
+  readonly #settings: TunableSettings;
+  readonly #nextRoundId: () => number;
+  readonly #planted: PlantedBugs;
+  readonly #pending = new Map<number, PendingRead>();
+  readonly #writeBacks = new Map<number, PendingRead>();
+  readonly #byRequest = new Map<Request, PendingRead>();
+
+  constructor(
+    context: CoordinatorContext,
+    settings: TunableSettings,
+    nextRoundId: () => number,
+    planted: PlantedBugs,
+  ) {
+    this.#context = context;
+    this.#planted = planted;
+    this.#settings = settings;
+    this.#nextRoundId = nextRoundId;
+  }
+
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  start(
+    request: Request,
+    read: { readonly key: Uint8Array; readonly shardIndex: number; readonly level: Level },
+    timing: { readonly nowMs: number; readonly deadlineMs: number },
+    finish: ReadFinish,
+    effects: Fx,
+  ): void {
+    const placement = this.#context.placement(read.shardIndex);
+    const answers = new ReplicaAnswers(placement);
+    const needed = neededFor(read.level, answers.total);
+    if (needed === undefined) {
+      finish.failed(levelTooHigh(read.level, answers.total), effects);
+      return;
+    }
+    const reachable = answers.reachable(this.#context.isReachable);
+    const mayLower = this.#mayLower(read.level);
+    if (countOf(reachable) < needed && !(mayLower && reachable !== 0)) {
+      const nodes = answers.nodesOf(reachable);
+      const { replicas } = placement;
+      finish.failed(tooFewReachable(read.level, needed, replicas, nodes), effects);
+      return;
+    }
+    const pending: PendingRead = {
+      request,
+      key: read.key,
+      shardIndex: read.shardIndex,
+      level: read.level,
+      needed,
+      answers,
+      records: new Array(answers.total).fill(undefined),
+      roundId: this.#nextRoundId(),
+      widenAtMs: timing.nowMs + (timing.deadlineMs - timing.nowMs) * WIDEN_AFTER_PART,
+      endAtMs: timing.deadlineMs,
+      newest: undefined,
+      writeBack: undefined,
+      answered: false,
+      finish,
+    };
+    this.#pending.set(pending.roundId, pending);
+    this.#byRequest.set(request, pending);
+    this.#ask(pending, this.#firstAsked(answers, reachable, needed), effects);
+  }
+
+  onReply(from: Sender, reply: ReadReply, nowMs: number, effects: Fx): boolean {
+    const pending = this.#pending.get(reply.requestId);
+    if (pending === undefined) return false;
+    const { answers } = pending;
+    const bit = answers.take(from.node, reply.serving);
+    if (bit === 0) return true;
+    pending.records[answers.placement.replicas.indexOf(from.node)] = reply.record;
+    if (pending.answered) this.#repairLate(pending, reply.record, bit, effects);
+    else if (pending.writeBack === undefined) this.#evaluate(pending, nowMs, effects);
+    if (pending.answered && answers.complete) this.#forget(pending);
+    return true;
+  }
+
+  onAck(from: Sender, ack: WriteAck, nowMs: number, effects: Fx): boolean {
+    const pending = this.#writeBacks.get(ack.requestId);
+    if (pending?.writeBack === undefined) return false;
+    const bit = pending.writeBack.acks.take(from.node, ack.serving);
+    if (bit === 0 || !ack.serving) return true;
+    pending.writeBack.holders |= bit;
+    if (countOf(pending.writeBack.holders) >= majorityOf(pending.answers.total)) {
+      this.#answer(pending, nowMs, true, effects);
+    }
+    return true;
+  }
+
+  onDeadline(request: Request, nowMs: number, effects: Fx): boolean {
+    const pending = this.#byRequest.get(request);
+    if (pending === undefined) return false;
+    this.#conclude(pending, nowMs, effects);
+    return true;
+  }
+
+  onAborted(request: Request, effects: Fx): boolean {
+    const pending = this.#byRequest.get(request);
+    if (pending === undefined) return false;
+    this.#forget(pending);
+    pending.finish.failed(new CapstanError("ABORTED", "the read was aborted"), effects);
+    return true;
+  }
+
+  onIdentity(peer: NodeId): void {
+    for (const pending of this.#pending.values()) {
+      if (pending.answered) continue;
+      const bit = pending.answers.void(peer);
+      if (pending.writeBack !== undefined) pending.writeBack.holders &= ~bit;
+    }
+  }
+
+  /** Asks further replicas for reads that wait, and forgets those whose late answers are overdue. */
+  sweep(nowMs: number, effects: Fx): void {
+    for (const pending of [...this.#pending.values()]) {
+      if (pending.answered) {
+        if (nowMs >= pending.endAtMs) this.#forget(pending);
+      } else if (nowMs >= pending.widenAtMs) {
+        this.#widen(pending, effects);
+      }
+    }
+  }
+
+  /** This node first; `quorum` and above ask everybody, so that one slow replica costs nothing. */
+  #firstAsked(answers: ReplicaAnswers, reachable: ReplicaMask, needed: number): ReplicaMask {
+    if (needed >= majorityOf(answers.total)) return reachable;
+    let asked = answers.bitOf(this.#context.self.node) & reachable;
+    for (let i = 0; i < answers.total && countOf(asked) < needed; i++)
+      asked |= reachable & (1 << i);
+    return asked;
+  }
+
+  #ask(pending: PendingRead, mask: ReplicaMask, effects: Fx): void {
+    const { answers, key, roundId, shardIndex } = pending;
+    answers.asked |= mask;
+    const message: LeaderlessMessage = { type: "read", requestId: roundId, stampOnly: false, key };
+    for (const node of answers.nodesOf(mask)) effects.send(node, "replica", shardIndex, message);
+  }
+
+  #widen(pending: PendingRead, effects: Fx): boolean {
+    const { answers } = pending;
+    const more = answers.reachable(this.#context.isReachable) & ~answers.asked;
+    if (more !== 0) this.#ask(pending, more, effects);
+    return more !== 0;
+  }
+
+  #evaluate(pending: PendingRead, nowMs: number, effects: Fx): void {
+    const { answers } = pending;
+    if (countOf(answers.counted) < pending.needed) {
+      if (answers.complete && !this.#widen(pending, effects)) {
+        this.#conclude(pending, nowMs, effects);
+      }
+      return;
+    }
+    pending.newest = newestOf(pending);
+    const writesBack =
+      pending.level === "strong" && this.#planted.strongReadDoesNotWriteBack !== true;
+    if (writesBack && pending.newest !== undefined) {
+      const holders = holdersOf(pending, pending.newest);
+      if (countOf(holders) < majorityOf(answers.total)) {
+        this.#beginWriteBack(pending, holders, effects);
+        return;
+      }
+    }
+    this.#answer(pending, nowMs, true, effects);
+  }
+
+  #beginWriteBack(pending: PendingRead, holders: ReplicaMask, effects: Fx): void {
+    const acks = new ReplicaAnswers(pending.answers.placement);
+    acks.asked = acks.reachable(this.#context.isReachable) & ~holders;
+    const writeBack: WriteBack = { roundId: this.#nextRoundId(), acks, holders };
+    pending.writeBack = writeBack;
+    this.#writeBacks.set(writeBack.roundId, pending);
+    this.#sendNewest(pending, acks.asked, "write-back", writeBack.roundId, effects);
+  }
+
+  #conclude(pending: PendingRead, nowMs: number, effects: Fx): void {
+    const { answers } = pending;
+    if (answers.counted !== 0 && this.#mayLower(pending.level)) {
+      pending.newest = newestOf(pending);
+      this.#answer(pending, nowMs, false, effects);
+      return;
+    }
+    this.#forget(pending);
+    pending.finish.failed(unansweredRead(pending.level, pending.needed, answers), effects);
+  }
+
+  #answer(pending: PendingRead, nowMs: number, met: boolean, effects: Fx): void {
+    const { answers, newest, request } = pending;
+    const stale = newest === undefined ? 0 : answers.answered & ~holdersOf(pending, newest, true);
+    const counted = countOf(answers.counted);
+    const receipt = receiptOf({
+      asked: pending.level,
+      counted,
+      durable: counted,
+      total: answers.total,
+      met,
+      pendingSync: stale !== 0,
+      repaired: countOf(stale),
+      epoch: answers.placement.epoch,
+      durationMs: nowMs - request.startedAtMs,
+      side: "Read",
+    });
+    pending.answered = true;
+    this.#byRequest.delete(request);
+    if (pending.writeBack !== undefined) this.#writeBacks.delete(pending.writeBack.roundId);
+    pending.finish.found(newest, receipt, effects);
+    // A write-back has gone to all of them already.
+    if (stale !== 0 && pending.writeBack === undefined) {
+      this.#sendNewest(pending, stale, "repair", 0, effects);
+    }
+    if (answers.complete) this.#forget(pending);
+  }
+
+  /** An answer that came after the client's: mends whichever side is behind. */
+  #repairLate(
+    pending: PendingRead,
+    record: Uint8Array | undefined,
+    bit: ReplicaMask,
+    effects: Fx,
+  ): void {
+    const { newest, answers } = pending;
+    if (newest !== undefined && (record === undefined || compareRecords(record, newest) < 0)) {
+      this.#sendNewest(pending, bit, "repair", 0, effects);
+    } else if (
+      record !== undefined &&
+      (newest === undefined || compareRecords(record, newest) > 0)
+    ) {
+      pending.newest = record;
+      this.#sendNewest(pending, answers.answered & ~bit, "repair", 0, effects);
+    }
+  }
+
+  #sendNewest(
+    pending: PendingRead,
+    mask: ReplicaMask,
+    kind: "repair" | "write-back",
+    requestId: number,
+    effects: Fx,
+  ): void {
+    if (mask === 0 || pending.newest === undefined) return;
+    const keyed = keyRecord(pending.key, pending.newest);
+    const message: LeaderlessMessage = {
+      type: "write",
+      requestId,
+      kind,
+      proof: undefined,
+      keyed,
+    };
+    const { shardIndex } = pending;
+    const lane = kind === "repair" ? "bulk" : "log";
+    for (const node of pending.answers.nodesOf(mask)) {
+      effects.send(node, "replica", shardIndex, message, lane);
+    }
+  }
+
+  #forget(pending: PendingRead): void {
+    this.#pending.delete(pending.roundId);
+    this.#byRequest.delete(pending.request);
+    if (pending.writeBack !== undefined) this.#writeBacks.delete(pending.writeBack.roundId);
+  }
+
+  #mayLower(level: Level): boolean {
+    return this.#settings.partitionPolicy === "prefer-availability" && level !== "strong";
+  }
+}
+
+/** The newest record among the answers that count. */
+function newestOf(pending: PendingRead): Uint8Array | undefined {
+  let newest: Uint8Array | undefined;
+  for (let i = 0; i < pending.records.length; i++) {
+    const record = pending.records[i];
+    if (record === undefined || (pending.answers.counted & (1 << i)) === 0) continue;
+    if (newest === undefined || compareRecords(record, newest) > 0) newest = record;
+  }
+  return newest;
+}
+
+/** Replicas that answered with `newest` or newer; with `anybody`, also those that do not count. */
+function holdersOf(pending: PendingRead, newest: Uint8Array, anybody = false): ReplicaMask {
+  const among = anybody ? pending.answers.answered : pending.answers.counted;
+  let holders = 0;
+  for (let i = 0; i < pending.records.length; i++) {
+    const record = pending.records[i];
+    if (record === undefined || (among & (1 << i)) === 0) continue;
+    if (compareRecords(record, newest) >= 0) holders |= 1 << i;
+  }
+  return holders;
+}
+
+export function readResultOf(record: Uint8Array | undefined, receipt: Receipt): ReadResult {
+  if (record === undefined) {
+    return { found: false, value: undefined, siblings: undefined, version: undefined, receipt };
+  }
+  const value = liveValueOf(record);
+  const version = versionTokenOf(stampOf(record));
+  return { found: value !== undefined, value, siblings: undefined, version, receipt };
+}

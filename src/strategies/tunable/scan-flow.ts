@@ -1,0 +1,282 @@
+import type {
+  CoordinatorContext,
+  Effects,
+  ScanTask,
+  Sender,
+} from "../../core/contracts/machine.ts";
+import { CapstanError } from "../../core/model/errors.ts";
+import type { ScanEntry, ScanPage } from "../../core/model/operations.ts";
+import { versionTokenOf } from "../../core/model/version-token.ts";
+import type { LeaderlessMessage, RangeMessage, RangeReply } from "../leaderless/messages.ts";
+import {
+  compareRecords,
+  isTombstone,
+  type KeyedRecord,
+  liveValueOf,
+  stampOf,
+} from "../leaderless/record.ts";
+import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
+import { levelTooHigh, tooFewReachable, unansweredRead } from "./faults.ts";
+import { neededFor, receiptOf } from "./receipts.ts";
+import type { TunableSettings } from "./settings.ts";
+
+/** Keys are spread over the shards by hash, so each is asked for its share and a little more. */
+const SHARE_SLACK = 1.25;
+const SHARE_MINIMUM = 16;
+/** For all shards of a page together. */
+const PAGE_BYTES = 4 * 1024 * 1024;
+const SHARD_MINIMUM_BYTES = 16 * 1024;
+const WIDEN_AFTER_PART = 0.5;
+
+interface ShardGather {
+  readonly answers: ReplicaAnswers;
+  readonly needed: number;
+  readonly replies: (RangeReply | undefined)[];
+}
+
+interface PendingScan {
+  readonly task: ScanTask;
+  readonly roundId: number;
+  readonly shards: readonly ShardGather[];
+  readonly widenAtMs: number;
+  widened: boolean;
+  /** Shards that have not met their count. */
+  missing: number;
+}
+
+type Fx = Effects<LeaderlessMessage>;
+
+/**
+ * One page of a scan over all shards: each shard answers a run of its keys from the same place on,
+ * from as many replicas as the level needs; the runs are merged in key-byte order. A page ends at
+ * the first key up to which *every* shard is known.
+ */
+export class ScanFlow {
+  readonly #context: CoordinatorContext;
+  readonly #settings: TunableSettings;
+  readonly #nextRoundId: () => number;
+  readonly #pending = new Map<number, PendingScan>();
+  readonly #byTask = new Map<ScanTask, PendingScan>();
+
+  constructor(context: CoordinatorContext, settings: TunableSettings, nextRoundId: () => number) {
+    this.#context = context;
+    this.#settings = settings;
+    this.#nextRoundId = nextRoundId;
+  }
+
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  start(task: ScanTask, nowMs: number, deadlineMs: number, effects: Fx): void {
+    const shards: ShardGather[] = [];
+    for (let shardIndex = 0; shardIndex < this.#context.shardCount; shardIndex++) {
+      const gather = this.#openShard(task, shardIndex);
+      if (gather instanceof CapstanError) {
+        effects.refuse(task, gather);
+        return;
+      }
+      shards.push(gather);
+    }
+    const pending: PendingScan = {
+      task,
+      roundId: this.#nextRoundId(),
+      shards,
+      widenAtMs: nowMs + (deadlineMs - nowMs) * WIDEN_AFTER_PART,
+      widened: false,
+      missing: shards.length,
+    };
+    this.#pending.set(pending.roundId, pending);
+    this.#byTask.set(task, pending);
+    for (const [shardIndex, shard] of shards.entries()) {
+      this.#ask(pending, shardIndex, this.#firstAsked(shard), effects);
+    }
+  }
+
+  onReply(
+    from: Sender,
+    shardIndex: number,
+    reply: RangeReply,
+    nowMs: number,
+    effects: Fx,
+  ): boolean {
+    const pending = this.#pending.get(reply.requestId);
+    const shard = pending?.shards[shardIndex];
+    if (pending === undefined || shard === undefined) return false;
+    const metBefore = countOf(shard.answers.counted) >= shard.needed;
+    if (shard.answers.take(from.node, reply.serving) === 0) return true;
+    shard.replies[shard.answers.placement.replicas.indexOf(from.node)] = reply;
+    const met = countOf(shard.answers.counted) >= shard.needed;
+    if (met && !metBefore) pending.missing--;
+    if (pending.missing === 0) this.#answer(pending, nowMs, true, effects);
+    else if (!met && shard.answers.complete) this.#askOthers(pending, shardIndex, nowMs, effects);
+    return true;
+  }
+
+  onDeadline(task: ScanTask, nowMs: number, effects: Fx): boolean {
+    const pending = this.#byTask.get(task);
+    if (pending === undefined) return false;
+    this.#conclude(pending, nowMs, effects);
+    return true;
+  }
+
+  onAborted(task: ScanTask, effects: Fx): boolean {
+    const pending = this.#byTask.get(task);
+    if (pending === undefined) return false;
+    this.#forget(pending);
+    effects.refuse(task, new CapstanError("ABORTED", "the scan was aborted"));
+    return true;
+  }
+
+  sweep(nowMs: number, effects: Fx): void {
+    for (const pending of [...this.#pending.values()]) {
+      if (pending.widened || nowMs < pending.widenAtMs) continue;
+      pending.widened = true;
+      for (const [shardIndex, shard] of pending.shards.entries()) {
+        if (countOf(shard.answers.counted) < shard.needed) {
+          this.#ask(pending, shardIndex, this.#notAsked(shard), effects);
+        }
+      }
+    }
+  }
+
+  #openShard(task: ScanTask, shardIndex: number): ShardGather | CapstanError {
+    const { level } = task.request;
+    const placement = this.#context.placement(shardIndex);
+    const answers = new ReplicaAnswers(placement);
+    const needed = neededFor(level, answers.total);
+    if (needed === undefined) return levelTooHigh(level, answers.total);
+    const reachable = answers.reachable(this.#context.isReachable);
+    if (countOf(reachable) < needed && !(this.#mayLower() && reachable !== 0)) {
+      return tooFewReachable(level, needed, placement.replicas, answers.nodesOf(reachable));
+    }
+    return { answers, needed, replies: new Array(answers.total).fill(undefined) };
+  }
+
+  #firstAsked(shard: ShardGather): ReplicaMask {
+    const { answers, needed } = shard;
+    const reachable = answers.reachable(this.#context.isReachable);
+    let asked = answers.bitOf(this.#context.self.node) & reachable;
+    for (let i = 0; i < answers.total && countOf(asked) < needed; i++)
+      asked |= reachable & (1 << i);
+    return asked;
+  }
+
+  #notAsked(shard: ShardGather): ReplicaMask {
+    return shard.answers.reachable(this.#context.isReachable) & ~shard.answers.asked;
+  }
+
+  #askOthers(pending: PendingScan, shardIndex: number, nowMs: number, effects: Fx): void {
+    const shard = pending.shards[shardIndex] as ShardGather;
+    const more = this.#notAsked(shard);
+    if (more !== 0) this.#ask(pending, shardIndex, more, effects);
+    else if (pending.shards.every((each) => each.answers.complete)) {
+      this.#conclude(pending, nowMs, effects);
+    }
+  }
+
+  #ask(pending: PendingScan, shardIndex: number, mask: ReplicaMask, effects: Fx): void {
+    const { answers } = pending.shards[shardIndex] as ShardGather;
+    const { range, limit } = pending.task.request;
+    const shardCount = this.#context.shardCount;
+    answers.asked |= mask;
+    const message: RangeMessage = {
+      type: "range",
+      requestId: pending.roundId,
+      purpose: "scan",
+      from: range.from,
+      to: range.to,
+      limitBytes: Math.max(SHARD_MINIMUM_BYTES, Math.floor(PAGE_BYTES / shardCount)),
+      limitEntries: Math.ceil((limit / shardCount) * SHARE_SLACK) + SHARE_MINIMUM,
+    };
+    for (const node of answers.nodesOf(mask)) effects.send(node, "replica", shardIndex, message);
+  }
+
+  #conclude(pending: PendingScan, nowMs: number, effects: Fx): void {
+    if (this.#mayLower() && pending.shards.every(({ answers }) => answers.counted !== 0)) {
+      this.#answer(pending, nowMs, false, effects);
+      return;
+    }
+    const short = pending.shards.find(({ answers, needed }) => countOf(answers.counted) < needed);
+    const { answers, needed } = short as ShardGather;
+    this.#forget(pending);
+    effects.refuse(pending.task, unansweredRead(pending.task.request.level, needed, answers));
+  }
+
+  #answer(pending: PendingScan, nowMs: number, met: boolean, effects: Fx): void {
+    this.#forget(pending);
+    const { task, shards } = pending;
+    const counted = Math.min(...shards.map(({ answers }) => countOf(answers.counted)));
+    const { answers } = shards[0] as ShardGather;
+    const receipt = receiptOf({
+      asked: task.request.level,
+      counted,
+      durable: counted,
+      total: answers.total,
+      met,
+      pendingSync: false,
+      repaired: 0,
+      epoch: answers.placement.epoch,
+      durationMs: nowMs - task.startedAtMs,
+      side: "Read",
+    });
+    effects.replyScan(task, { ...mergePage(shards, task.request.limit), receipt });
+  }
+
+  #forget(pending: PendingScan): void {
+    this.#pending.delete(pending.roundId);
+    this.#byTask.delete(pending.task);
+  }
+
+  #mayLower(): boolean {
+    return this.#settings.partitionPolicy === "prefer-availability";
+  }
+}
+
+/** Merges the shards' runs; exported for its unit test. */
+export function mergePage(
+  shards: readonly Pick<ShardGather, "answers" | "replies">[],
+  limit: number,
+): Pick<ScanPage, "entries" | "continueAfter"> {
+  const newest = new Map<string, KeyedRecord>();
+  let horizon: Uint8Array | undefined;
+  for (const { answers, replies } of shards) {
+    for (const [index, reply] of replies.entries()) {
+      if (reply === undefined || (answers.counted & (1 << index)) === 0) continue;
+      for (const keyed of reply.entries) keepNewest(newest, keyed);
+      const last = reply.entries.at(-1)?.key;
+      // Above its last key this replica may hold keys that it has not sent.
+      if (reply.more && last !== undefined && (horizon === undefined || below(last, horizon))) {
+        horizon = last;
+      }
+    }
+  }
+  const known = [...newest.values()]
+    .filter(({ key }) => horizon === undefined || !below(horizon, key))
+    .sort((a, b) => Buffer.compare(a.key, b.key));
+  const live = known.filter(({ record }) => !isTombstone(record));
+  const page = live.slice(0, limit);
+  const continueAfter = live.length > limit ? page.at(-1)?.key : horizon;
+  return { entries: page.map(scanEntryOf), continueAfter };
+}
+
+function keepNewest(newest: Map<string, KeyedRecord>, keyed: KeyedRecord): void {
+  const text = Buffer.from(keyed.key.buffer, keyed.key.byteOffset, keyed.key.length).toString(
+    "latin1",
+  );
+  const held = newest.get(text);
+  if (held === undefined || compareRecords(held.record, keyed.record) < 0) newest.set(text, keyed);
+}
+
+function below(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) < 0;
+}
+
+function scanEntryOf({ key, record }: KeyedRecord): ScanEntry {
+  return {
+    key,
+    value: liveValueOf(record),
+    siblings: undefined,
+    version: versionTokenOf(stampOf(record)),
+  };
+}

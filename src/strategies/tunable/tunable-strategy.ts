@@ -1,0 +1,51 @@
+import type { SilentStrategy, StrategyCapabilities } from "../../core/contracts/strategy.ts";
+import { type LeaderlessMessage, leaderlessCodec } from "../leaderless/messages.ts";
+import { LeaderlessReplica } from "../leaderless/replica.ts";
+import { TunableCoordinator } from "./coordinator.ts";
+import { TUNABLE_GUARANTEES } from "./guarantees.ts";
+import { NO_PLANTED_BUGS, type PlantedBugs } from "./planted-bugs.ts";
+import {
+  parseTunableSettings,
+  TUNABLE_LEVELS,
+  TUNABLE_SCAN_LEVELS,
+  type TunableSettings,
+} from "./settings.ts";
+
+const CAPABILITIES: StrategyCapabilities = Object.freeze({
+  readLevels: TUNABLE_LEVELS,
+  writeLevels: TUNABLE_LEVELS,
+  scanLevels: TUNABLE_SCAN_LEVELS,
+  conditional: false,
+  update: false,
+  batch: false,
+  ttl: false,
+  watch: false,
+  sessions: false,
+  siblings: false,
+  partitionPolicy: true,
+  operationIds: true,
+});
+
+/** Level per request, last writer wins. With a planted bug only in tests. */
+export function makeTunableStrategy(
+  planted: PlantedBugs = NO_PLANTED_BUGS,
+): SilentStrategy<LeaderlessMessage> {
+  return Object.freeze({
+    kind: "silent",
+    name: "tunable",
+    capabilities: CAPABILITIES,
+    codec: leaderlessCodec,
+    parseSettings: (options, path) =>
+      parseTunableSettings(options, path) as unknown as Readonly<Record<string, unknown>>,
+    guarantees: () => TUNABLE_GUARANTEES,
+    deadlineMs: ({ level }, settings) => {
+      const { deadlinesMs } = settings as unknown as TunableSettings;
+      return deadlinesMs[level as keyof TunableSettings["deadlinesMs"]];
+    },
+    createReplica: (context) => new LeaderlessReplica(context),
+    createCoordinator: (context) => new TunableCoordinator(context, planted),
+  } satisfies SilentStrategy<LeaderlessMessage>);
+}
+
+/** The strategy that configuration names `tunable`. */
+export const tunableStrategy: SilentStrategy<LeaderlessMessage> = makeTunableStrategy();

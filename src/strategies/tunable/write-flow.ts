@@ -1,0 +1,456 @@
+import type { CoordinatorContext, Effects, Request, Sender } from "../../core/contracts/machine.ts";
+import { CapstanError } from "../../core/model/errors.ts";
+import type { NodeId } from "../../core/model/ids.ts";
+import { decodeOperationId, encodeOperationId } from "../../core/model/operation-id.ts";
+import { compareStamps, type Stamp, ZERO_STAMP } from "../../core/model/stamp.ts";
+import { stampOfVersionToken, versionTokenOf } from "../../core/model/version-token.ts";
+import type { LeaderlessMessage, ReadReply, WriteAck } from "../leaderless/messages.ts";
+import { type KeyedRecord, makeKeyedRecord, stampOf } from "../leaderless/record.ts";
+import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
+import { levelTooHigh, tooFewReachable, unansweredWrite } from "./faults.ts";
+import type { PlantedBugs } from "./planted-bugs.ts";
+import { neededFor, receiptOf } from "./receipts.ts";
+import type { TunableSettings } from "./settings.ts";
+
+/** A write that met only refusals is stamped again at most this often. */
+const MAX_ATTEMPTS = 8;
+
+interface PendingWrite {
+  readonly request: Request;
+  readonly needed: number;
+  /** Given by an operation id: the write has this stamp or none. */
+  readonly fixedStamp: Stamp | undefined;
+  /** Names this round on the wire; late answers to an earlier round meet nobody. */
+  roundId: number;
+  phase: "learn" | "write";
+  answers: ReplicaAnswers;
+  stamp: Stamp;
+  keyed: KeyedRecord | undefined;
+  /** Greatest stamp that any replica or context has shown. */
+  newest: Stamp;
+  /** Replicas that hold exactly this version, whether they count or not. */
+  held: ReplicaMask;
+  /** Replicas that hold a newer one and have not stored it. */
+  newer: ReplicaMask;
+  skewed: ReplicaMask;
+  reused: ReplicaMask;
+  /** A copy was taken somewhere, perhaps by a replica that has since lost it. */
+  stored: boolean;
+  attempts: number;
+}
+
+type Fx = Effects<LeaderlessMessage>;
+
+/**
+ * Writes of a tunable keyspace. At all levels but `strong` the coordinator stamps the version with
+ * its hybrid clock and sends it to every replica that can be reached; the level decides how many
+ * have to hold it durably before the answer.
+ *
+ * `strong` is the write of Attiya, Bar-Noy and Dolev ("Sharing Memory Robustly in Message-Passing
+ * Systems", 1995; for many writers: Lynch and Shvartsman 1997): learn the greatest stamp from a
+ * majority, stamp above it, write to a majority.
+ */
+export class WriteFlow {
+  readonly #context: CoordinatorContext;
+  readonly #settings: TunableSettings;
+  readonly #nextRoundId: () => number;
+  readonly #planted: PlantedBugs;
+  readonly #pending = new Map<number, PendingWrite>();
+  readonly #byRequest = new Map<Request, PendingWrite>();
+
+  constructor(
+    context: CoordinatorContext,
+    settings: TunableSettings,
+    nextRoundId: () => number,
+    planted: PlantedBugs,
+  ) {
+    this.#context = context;
+    this.#planted = planted;
+    this.#settings = settings;
+    this.#nextRoundId = nextRoundId;
+  }
+
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  start(request: Request, wallMs: number, effects: Fx): void {
+    const { operation } = request;
+    const placement = this.#context.placement(operation.shardIndex);
+    const total = placement.replicas.length;
+    const needed = neededFor(operation.level, total);
+    if (needed === undefined) {
+      effects.refuse(request, levelTooHigh(operation.level, total));
+      return;
+    }
+    let fixedStamp: Stamp | undefined;
+    try {
+      fixedStamp = this.#fixedStampOf(request);
+    } catch (error) {
+      if (!(error instanceof CapstanError)) throw error;
+      effects.refuse(request, error);
+      return;
+    }
+    const answers = new ReplicaAnswers(placement);
+    const reachable = answers.reachable(this.#context.isReachable);
+    if (countOf(reachable) < needed && !(this.#mayLower(request) && reachable !== 0)) {
+      const nodes = answers.nodesOf(reachable);
+      effects.refuse(request, tooFewReachable(operation.level, needed, placement.replicas, nodes));
+      return;
+    }
+    const pending: PendingWrite = {
+      request,
+      needed,
+      fixedStamp,
+      roundId: 0,
+      phase: "write",
+      answers,
+      stamp: ZERO_STAMP,
+      keyed: undefined,
+      newest: this.#seenBy(request),
+      held: 0,
+      newer: 0,
+      skewed: 0,
+      reused: 0,
+      stored: false,
+      attempts: 0,
+    };
+    this.#byRequest.set(request, pending);
+    const learns = operation.level === "strong" && this.#planted.strongWriteDoesNotLearn !== true;
+    if (learns) this.#learn(pending, reachable, effects);
+    else this.#write(pending, reachable, wallMs, effects);
+  }
+
+  onAck(from: Sender, ack: WriteAck, nowMs: number, wallMs: number, effects: Fx): boolean {
+    const pending = this.#pending.get(ack.requestId);
+    if (pending === undefined || pending.phase !== "write") return false;
+    const bit = pending.answers.take(from.node, ack.serving);
+    if (bit === 0) return true;
+    switch (ack.verdict) {
+      case "stored":
+      case "equal":
+        pending.held |= bit;
+        pending.stored = true;
+        break;
+      case "newer":
+        pending.newer |= bit;
+        this.#see(pending, ack.stamp, wallMs);
+        break;
+      case "skewed":
+        pending.skewed |= bit;
+        break;
+      case "reused":
+        pending.reused |= bit;
+        break;
+    }
+    this.#evaluate(pending, nowMs, wallMs, effects);
+    return true;
+  }
+
+  /** An answer to the learning phase. */
+  onStamp(from: Sender, reply: ReadReply, nowMs: number, wallMs: number, effects: Fx): boolean {
+    const pending = this.#pending.get(reply.requestId);
+    if (pending === undefined || pending.phase !== "learn") return false;
+    if (pending.answers.take(from.node, reply.serving) === 0) return true;
+    if (reply.record !== undefined) this.#see(pending, stampOf(reply.record), wallMs);
+    const { answers } = pending;
+    if (countOf(answers.counted) >= pending.needed) this.#learned(pending, wallMs, effects);
+    else if (answers.complete) this.#conclude(pending, nowMs, effects);
+    return true;
+  }
+
+  onDeadline(request: Request, nowMs: number, effects: Fx): boolean {
+    const pending = this.#byRequest.get(request);
+    if (pending === undefined) return false;
+    this.#conclude(pending, nowMs, effects);
+    return true;
+  }
+
+  onAborted(request: Request, effects: Fx): boolean {
+    const pending = this.#byRequest.get(request);
+    if (pending === undefined) return false;
+    this.#end(pending);
+    effects.refuse(
+      request,
+      pending.phase === "learn"
+        ? new CapstanError("ABORTED", "the write was aborted before it was sent")
+        : unansweredWrite(
+            "the write was aborted after it was sent",
+            this.#idOf(pending),
+            pending.answers,
+          ),
+    );
+    return true;
+  }
+
+  /** What the old self of a replica held is void; that a copy was out there is not. */
+  onIdentity(peer: NodeId): void {
+    for (const pending of this.#pending.values()) {
+      const bit = pending.answers.void(peer);
+      pending.held &= ~bit;
+      pending.newer &= ~bit;
+    }
+  }
+
+  /** The id of a write under way, from its request alone. */
+  operationIdOf(request: Request): string | undefined {
+    const pending = request.memo as PendingWrite | undefined;
+    return pending === undefined ? undefined : this.#idOf(pending);
+  }
+
+  #fixedStampOf(request: Request): Stamp | undefined {
+    const { operationId, key } = request.operation;
+    if (operationId === undefined) return undefined;
+    const id = decodeOperationId(operationId);
+    if (id.keyspaceHash !== this.#context.keyspaceHash) {
+      throw new CapstanError(
+        "INVALID_OPERATION_ID",
+        `operation id ${operationId} belongs to another keyspace than ${this.#context.keyspace}`,
+      );
+    }
+    if (id.key !== undefined && Buffer.compare(id.key, key) !== 0) {
+      throw new CapstanError(
+        "OPERATION_ID_REUSED",
+        `operation id ${operationId} belongs to the key ` +
+          JSON.stringify(Buffer.from(id.key).toString("utf8")),
+      );
+    }
+    return id.stamp;
+  }
+
+  /** The stamp in the context that the client passed; below everything if there is none. */
+  #seenBy(request: Request): Stamp {
+    const context = request.operation.options?.context;
+    return (context === undefined ? undefined : stampOfVersionToken(context)) ?? ZERO_STAMP;
+  }
+
+  #see(pending: PendingWrite, stamp: Stamp | undefined, wallMs: number): void {
+    if (stamp === undefined) return;
+    this.#context.clock.observe(stamp, wallMs);
+    if (compareStamps(stamp, pending.newest) > 0) pending.newest = stamp;
+  }
+
+  #learn(pending: PendingWrite, reachable: ReplicaMask, effects: Fx): void {
+    pending.phase = "learn";
+    this.#beginRound(pending, reachable);
+    const { key, shardIndex } = pending.request.operation;
+    for (const node of pending.answers.nodesOf(reachable)) {
+      effects.send(node, "replica", shardIndex, {
+        type: "read",
+        requestId: pending.roundId,
+        stampOnly: true,
+        key,
+      });
+    }
+  }
+
+  #learned(pending: PendingWrite, wallMs: number, effects: Fx): void {
+    const { fixedStamp, newest, request } = pending;
+    if (fixedStamp !== undefined && compareStamps(newest, fixedStamp) > 0) {
+      // An earlier try under this id may have been the one that was overtaken.
+      this.#end(pending);
+      effects.refuse(request, this.#superseded(pending, "unknown"));
+      return;
+    }
+    const { answers } = pending;
+    this.#write(pending, answers.reachable(this.#context.isReachable), wallMs, effects);
+  }
+
+  #write(pending: PendingWrite, reachable: ReplicaMask, wallMs: number, effects: Fx): void {
+    const { request, newest, fixedStamp } = pending;
+    const { operation } = request;
+    let proof: Stamp | undefined;
+    if (fixedStamp !== undefined) {
+      pending.stamp = fixedStamp;
+    } else if (newest.time === 0) {
+      pending.stamp = this.#context.clock.mint(wallMs);
+    } else {
+      ({ stamp: pending.stamp, proof } = this.#context.clock.mintAbove(newest, wallMs));
+    }
+    pending.keyed = makeKeyedRecord(
+      operation.key,
+      pending.stamp,
+      operation.type === "delete" ? undefined : operation.value,
+    );
+    pending.phase = "write";
+    pending.attempts++;
+    // From here on a copy may be anywhere: if all else is lost, the memo names the write.
+    request.memo = pending;
+    this.#beginRound(pending, reachable);
+    const message: LeaderlessMessage = {
+      type: "write",
+      requestId: pending.roundId,
+      kind: "first-hand",
+      proof,
+      keyed: pending.keyed,
+    };
+    const { replicas } = pending.answers.placement;
+    for (let i = 0; i < replicas.length; i++) {
+      if ((reachable & (1 << i)) === 0) continue;
+      // Before this node's own copy is durable: the message vouches for nothing, each replica
+      // answers for itself, and none of the answers is given before that copy is durable there.
+      effects.sendBeforeDurable(replicas[i] as NodeId, "replica", operation.shardIndex, message);
+    }
+  }
+
+  #beginRound(pending: PendingWrite, reachable: ReplicaMask): void {
+    this.#pending.delete(pending.roundId);
+    if (pending.roundId !== 0) {
+      pending.answers = new ReplicaAnswers(pending.answers.placement);
+      pending.held = 0;
+      pending.newer = 0;
+      pending.skewed = 0;
+      pending.reused = 0;
+    }
+    pending.roundId = this.#nextRoundId();
+    pending.answers.asked = reachable;
+    this.#pending.set(pending.roundId, pending);
+  }
+
+  #evaluate(pending: PendingWrite, nowMs: number, wallMs: number, effects: Fx): void {
+    const { answers, held, newer } = pending;
+    const counted = countOf((held | newer) & answers.counted);
+    if (counted >= pending.needed) {
+      if (newer === 0) {
+        this.#succeed(pending, nowMs, true, effects);
+        return;
+      }
+      if (pending.stored) {
+        this.#end(pending);
+        effects.refuse(pending.request, this.#superseded(pending, "applied"));
+        return;
+      }
+    }
+    if (!answers.complete) return;
+    if (this.#mayStampAgain(pending)) {
+      const reachable = answers.reachable(this.#context.isReachable);
+      if (countOf(reachable) >= pending.needed) {
+        this.#write(pending, reachable, wallMs, effects);
+        return;
+      }
+    }
+    this.#conclude(pending, nowMs, effects);
+  }
+
+  /** Only where every recipient refused and none stored is a second stamp still one write. */
+  #mayStampAgain(pending: PendingWrite): boolean {
+    return (
+      pending.fixedStamp === undefined &&
+      !pending.stored &&
+      pending.newer !== 0 &&
+      pending.newer === pending.answers.asked &&
+      pending.attempts < MAX_ATTEMPTS
+    );
+  }
+
+  /** No further answer is awaited, or none will be: say what is known. */
+  #conclude(pending: PendingWrite, nowMs: number, effects: Fx): void {
+    const { request, answers } = pending;
+    if (pending.phase === "learn") {
+      this.#end(pending);
+      const nodes = answers.nodesOf(answers.counted);
+      const { replicas } = answers.placement;
+      effects.refuse(
+        request,
+        tooFewReachable(request.operation.level, pending.needed, replicas, nodes),
+      );
+      return;
+    }
+    const refused = pending.newer | pending.skewed | pending.reused;
+    if (!pending.stored && refused === answers.asked) {
+      this.#end(pending);
+      effects.refuse(request, this.#refusedByAll(pending));
+      return;
+    }
+    const durable = pending.held & answers.counted;
+    if (durable !== 0 && this.#mayLower(request)) {
+      if (pending.newer === 0) this.#succeed(pending, nowMs, false, effects);
+      else {
+        this.#end(pending);
+        effects.refuse(request, this.#superseded(pending, "applied"));
+      }
+      return;
+    }
+    this.#end(pending);
+    effects.refuse(
+      request,
+      unansweredWrite(
+        `the write was sent, and ${countOf(durable)} of the ${pending.needed} replicas that ` +
+          `${request.operation.level} needs confirmed it`,
+        this.#idOf(pending),
+        answers,
+      ),
+    );
+  }
+
+  #refusedByAll(pending: PendingWrite): CapstanError {
+    if (pending.reused !== 0) {
+      return new CapstanError(
+        "OPERATION_ID_REUSED",
+        `operation id ${pending.request.operation.operationId} was used for another value`,
+      );
+    }
+    if (pending.skewed !== 0) {
+      return new CapstanError(
+        "CLOCK_SKEW",
+        "the replicas refused the write's stamp: it lies beyond clock.maxSkew ahead of their clocks",
+      );
+    }
+    // With an id of its own the write may have been stored by an earlier try.
+    return this.#superseded(pending, pending.fixedStamp === undefined ? "not-applied" : "unknown");
+  }
+
+  #superseded(pending: PendingWrite, outcome: "applied" | "not-applied" | "unknown"): CapstanError {
+    const newest = versionTokenOf(pending.newest);
+    const said = {
+      applied: "took effect, and a newer version has replaced it",
+      "not-applied": "was refused: newer versions kept being there, and it was stored nowhere",
+      unknown: "was overtaken by a newer version; whether it took effect before is not known",
+    }[outcome];
+    return new CapstanError("SUPERSEDED", `the write ${said}`, {
+      outcome,
+      details: { newest },
+      ...(outcome === "unknown" ? { operationId: this.#idOf(pending) } : {}),
+    });
+  }
+
+  #succeed(pending: PendingWrite, nowMs: number, met: boolean, effects: Fx): void {
+    const { answers, held, request } = pending;
+    const durable = countOf(held & answers.counted);
+    this.#end(pending);
+    effects.reply(request, {
+      version: versionTokenOf(pending.stamp),
+      receipt: receiptOf({
+        asked: request.operation.level,
+        counted: durable,
+        durable,
+        total: answers.total,
+        met,
+        pendingSync: durable < answers.total,
+        repaired: 0,
+        epoch: answers.placement.epoch,
+        durationMs: nowMs - request.startedAtMs,
+        side: "Write",
+      }),
+    });
+  }
+
+  #end(pending: PendingWrite): void {
+    this.#pending.delete(pending.roundId);
+    this.#byRequest.delete(pending.request);
+  }
+
+  #mayLower(request: Request): boolean {
+    return (
+      this.#settings.partitionPolicy === "prefer-availability" &&
+      request.operation.level !== "strong"
+    );
+  }
+
+  #idOf(pending: PendingWrite): string {
+    const { operationId, key } = pending.request.operation;
+    if (operationId !== undefined) return operationId;
+    const { keyspaceHash } = this.#context;
+    return encodeOperationId({ keyspaceHash, stamp: pending.stamp, key });
+  }
+}
