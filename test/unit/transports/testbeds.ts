@@ -1,0 +1,49 @@
+import type { TransportConformanceOptions } from "../../../src/conformance/index.ts";
+import { SILENT_OBSERVER } from "../../../src/core/contracts/observer.ts";
+import type { TransportContext } from "../../../src/core/contracts/transport.ts";
+import type { NodeId } from "../../../src/core/model/ids.ts";
+import { SystemEnvironment } from "../../../src/core/store/system-environment.ts";
+import { createMemoryHub } from "../../../src/transports/memory/memory-hub.ts";
+import { memoryTransport } from "../../../src/transports/memory/memory-transport.ts";
+import { tcpTransport } from "../../../src/transports/tcp/tcp-transport.ts";
+import { freePort } from "./free-ports.ts";
+
+const environment = new SystemEnvironment();
+
+export function contextOf(self: string, cluster: string, address?: string): TransportContext {
+  return { self: self as NodeId, cluster, address, environment, observer: SILENT_OBSERVER };
+}
+
+export const MEMORY: TransportConformanceOptions = {
+  name: "memory",
+  capabilities: { addressed: false, ordered: true, remote: false },
+  create: async () => {
+    const hub = createMemoryHub();
+    return {
+      environment,
+      create: (node, cluster) => memoryTransport({ hub }, contextOf(node, cluster)),
+      addressOf: () => undefined,
+      dispose: async () => undefined,
+    };
+  },
+};
+
+export function tcpOptions(host = "127.0.0.1"): TransportConformanceOptions {
+  return {
+    name: "tcp",
+    capabilities: { addressed: true, ordered: true, remote: true },
+    create: async () => {
+      const addresses = new Map<string, string>();
+      const shown = host.includes(":") ? `[${host}]` : host;
+      for (const node of ["node-a", "node-b", "node-c"]) {
+        addresses.set(node, `${shown}:${await freePort(host)}`);
+      }
+      return {
+        environment,
+        create: (node, cluster) => tcpTransport({}, contextOf(node, cluster, addresses.get(node))),
+        addressOf: (node) => addresses.get(node),
+        dispose: async () => undefined,
+      };
+    },
+  };
+}
