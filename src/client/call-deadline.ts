@@ -1,0 +1,42 @@
+/**
+ * Ends one call: when its time is up, or when the caller's signal says so. The client lives outside
+ * of any store and has no Environment, so that this is its one timer.
+ */
+export class CallDeadline {
+  readonly #controller = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  readonly #callerSignal: AbortSignal | undefined;
+  #cause: "timeout" | "aborted" | undefined;
+
+  constructor(timeoutMs: number, callerSignal: AbortSignal | undefined) {
+    this.#timer = setTimeout(() => this.#end("timeout"), timeoutMs);
+    this.#callerSignal = callerSignal;
+    callerSignal?.addEventListener("abort", this);
+    if (callerSignal?.aborted === true) this.#end("aborted");
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Why it ended; undefined while it has not. */
+  get cause(): "timeout" | "aborted" | undefined {
+    return this.#cause;
+  }
+
+  handleEvent(): void {
+    this.#end("aborted");
+  }
+
+  /** Must be called when the call is over: the timer and the caller's signal hold on to it. */
+  dispose(): void {
+    clearTimeout(this.#timer);
+    this.#callerSignal?.removeEventListener("abort", this);
+  }
+
+  #end(cause: "timeout" | "aborted"): void {
+    if (this.#cause !== undefined) return;
+    this.#cause = cause;
+    this.#controller.abort();
+  }
+}

@@ -1,0 +1,118 @@
+import { CapstanError } from "../core/model/errors.ts";
+import type { Outcome } from "../core/model/outcome.ts";
+import type { CallOptions, Keyspace } from "../core/store/api.ts";
+import { RemoteKeyspace } from "./remote-keyspace.ts";
+import { wholeMs } from "./remote-writer.ts";
+import { checkOptions, OPTIONS, queryOf } from "./request-parts.ts";
+import { ServerConnection } from "./server-connection.ts";
+import { toResolved } from "./wire.ts";
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+export interface ConnectOptions {
+  /** Of a node's HTTP API, or of several: the first that works is used. */
+  readonly url: string | readonly string[];
+  /** How long a call waits that names no `timeoutMs` of its own, over all tries. Default 30,000. */
+  readonly timeoutMs?: number;
+  /** Default: the global one. */
+  readonly fetch?: typeof fetch;
+}
+
+/** What `GET /api/v1/cluster/health` answers: the cluster as that node sees it. */
+export interface ClusterHealth {
+  readonly total_nodes: number;
+  readonly healthy_nodes: number;
+  readonly partitioned: boolean;
+  readonly consistency_mode: string;
+  readonly writable_partitions: number;
+  readonly read_only_partitions: number;
+  readonly node: string;
+  readonly state: string;
+  readonly degraded: boolean;
+  readonly [field: string]: unknown;
+}
+
+/** A store reached over HTTP. */
+export interface Client {
+  keyspace(name: string): Keyspace;
+  health(options?: CallOptions): Promise<ClusterHealth>;
+  /** What became of a write whose outcome was unknown. Never says the wrong one. */
+  resolve(operationId: string, options?: CallOptions): Promise<{ readonly outcome: Outcome }>;
+  /** Refuses new calls and lets end those under way. Idempotent. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * A client of one or more nodes. Connects with the first call, and keeps values whole: dates,
+ * bytes and bigints come back as they went in.
+ *
+ * @throws CapstanError `INVALID_ARGUMENT` for a URL or option that makes no sense.
+ */
+export function connect(options: ConnectOptions): Client {
+  const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  checkOptions({ timeoutMs }, OPTIONS.plain);
+  const urls = typeof options.url === "string" ? [options.url] : [...(options.url ?? [])];
+  if (urls.length === 0) throw new CapstanError("INVALID_ARGUMENT", "connect needs a url");
+  return new HttpClient(
+    new ServerConnection({
+      urls: urls.map(checkUrl),
+      timeoutMs,
+      // Looked up at each call, so that a replaced global one is used.
+      fetch: options.fetch ?? ((input, init) => fetch(input, init)),
+    }),
+  );
+}
+
+class HttpClient implements Client {
+  readonly #connection: ServerConnection;
+
+  constructor(connection: ServerConnection) {
+    this.#connection = connection;
+  }
+
+  keyspace(name: string): Keyspace {
+    if (typeof name === "string" && name !== "" && name !== "." && name !== "..") {
+      return new RemoteKeyspace(this.#connection, name);
+    }
+    throw new CapstanError("INVALID_ARGUMENT", `${JSON.stringify(name)} is no keyspace's name`);
+  }
+
+  async health(options?: CallOptions): Promise<ClusterHealth> {
+    checkOptions(options, OPTIONS.plain);
+    const request = { method: "GET", path: "/api/v1/cluster/health", headers: {} } as const;
+    const { body } = await this.#connection.read(request, options ?? {});
+    return body as ClusterHealth;
+  }
+
+  async resolve(
+    operationId: string,
+    options?: CallOptions,
+  ): Promise<{ readonly outcome: Outcome }> {
+    checkOptions(options, OPTIONS.plain);
+    const query = queryOf({ timeout_ms: wholeMs(options?.timeoutMs) });
+    const path = `/api/v1/operations/${encodeURIComponent(operationId)}/resolve${query}`;
+    const request = { method: "POST", path, headers: {} } as const;
+    return toResolved((await this.#connection.read(request, options ?? {})).body);
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+function checkUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isHttp = url?.protocol === "http:" || url?.protocol === "https:";
+  if (url !== undefined && isHttp && url.search === "" && url.hash === "") {
+    return url.href.replace(/\/+$/, "");
+  }
+  throw new CapstanError(
+    "INVALID_ARGUMENT",
+    `${JSON.stringify(text)} is no URL of a server; allowed is http(s)://host:port`,
+  );
+}

@@ -1,0 +1,2 @@
+export type { Client, ClusterHealth, ConnectOptions } from "./connect.ts";
+export { connect } from "./connect.ts";

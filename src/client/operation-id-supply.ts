@@ -1,0 +1,42 @@
+import { isCapstanError } from "../core/model/errors.ts";
+
+/** As many as are under way at once: an id that waits long loses against newer writes. */
+const IDS_AT_ONCE = 16;
+
+/** Hands out operation ids one by one, and fetches some at a time, just before they are used. */
+export class OperationIdSupply {
+  readonly #fetch: (count: number) => Promise<readonly string[]>;
+  readonly #ready: string[] = [];
+  #fetching: Promise<void> | undefined;
+  #unfetched: number;
+  #unsupported = false;
+
+  constructor(count: number, fetch: (count: number) => Promise<readonly string[]>) {
+    this.#unfetched = count;
+    this.#fetch = fetch;
+  }
+
+  /** Undefined where the strategy has no ids: then a write is sent once, and never again. */
+  async take(): Promise<string | undefined> {
+    for (;;) {
+      const id = this.#ready.shift();
+      if (id !== undefined || this.#unsupported) return id;
+      this.#fetching ??= this.#fetchSome().finally(() => {
+        this.#fetching = undefined;
+      });
+      await this.#fetching;
+    }
+  }
+
+  /** Entries that fail before they take an id leave one over: hence never fewer than one. */
+  async #fetchSome(): Promise<void> {
+    const count = Math.max(1, Math.min(this.#unfetched, IDS_AT_ONCE));
+    try {
+      this.#ready.push(...(await this.#fetch(count)));
+      this.#unfetched -= count;
+    } catch (error) {
+      if (!isCapstanError(error) || error.code !== "NOT_SUPPORTED") throw error;
+      this.#unsupported = true;
+    }
+  }
+}

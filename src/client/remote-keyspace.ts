@@ -1,0 +1,199 @@
+import { CapstanError } from "../core/model/errors.ts";
+import { encodeValue } from "../core/model/values.ts";
+import type {
+  ConditionalWriteOptions,
+  ConditionalWritten,
+  GetResult,
+  Keyspace,
+  ManyResult,
+  ReadOptions,
+  ScanEntryResult,
+  ScanOptions,
+  WatchEvent,
+  WatchOptions,
+  WriteOptions,
+  Written,
+} from "../core/store/api.ts";
+import { mapMany } from "./map-many.ts";
+import { modifyKey } from "./modify-key.ts";
+import { type RemoteWrite, RemoteWriter, wholeMs } from "./remote-writer.ts";
+import { checkOptions, headersOf, keyPath, OPTIONS, queryOf } from "./request-parts.ts";
+import type { ServerConnection } from "./server-connection.ts";
+import { toGetResult, toScanPage } from "./wire.ts";
+
+/** Entries asked for at once by a scan. */
+const SCAN_PAGE = 500;
+
+type BatchWrite = { readonly put: string; readonly value: unknown } | { readonly delete: string };
+
+/** A keyspace of a server: the same calls as an embedded one, the same results, the same faults. */
+export class RemoteKeyspace implements Keyspace {
+  readonly name: string;
+  readonly #connection: ServerConnection;
+  readonly #base: string;
+  readonly #writer: RemoteWriter;
+
+  constructor(connection: ServerConnection, name: string) {
+    this.name = name;
+    this.#connection = connection;
+    this.#base = `/api/v1/keyspaces/${encodeURIComponent(name)}`;
+    this.#writer = new RemoteWriter(connection, this.#base);
+  }
+
+  async get(key: string, options?: ReadOptions): Promise<GetResult<unknown>> {
+    checkOptions(options, OPTIONS.read);
+    const query = queryOf({ timeout_ms: wholeMs(options?.timeoutMs) });
+    const path = `${this.#base}/data/${keyPath(key)}${query}`;
+    const request = { method: "GET", path, headers: headersOf(options) } as const;
+    const { body } = await this.#connection.read(request, options ?? {});
+    return toGetResult(body);
+  }
+
+  async has(key: string, options?: ReadOptions): Promise<boolean> {
+    return (await this.get(key, options)).found;
+  }
+
+  async getMany(
+    keys: readonly string[],
+    options?: ReadOptions,
+  ): Promise<readonly ManyResult<GetResult<unknown>>[]> {
+    checkOptions(options, OPTIONS.read);
+    return mapMany(
+      keys,
+      (key) => key,
+      (key) => this.get(key, options),
+    );
+  }
+
+  put(key: string, value: unknown, options?: WriteOptions): Promise<Written>;
+  put(
+    key: string,
+    value: unknown,
+    options: ConditionalWriteOptions,
+  ): Promise<Written | ConditionalWritten<unknown>>;
+  async put(
+    key: string,
+    value: unknown,
+    options?: ConditionalWriteOptions,
+  ): Promise<Written | ConditionalWritten<unknown>> {
+    checkOptions(options, OPTIONS.write);
+    return this.#writer.write(putOf(key, value, options));
+  }
+
+  async putMany(
+    entries: readonly (readonly [key: string, value: unknown])[],
+    options?: Omit<WriteOptions, "operationId">,
+  ): Promise<readonly ManyResult<Written>[]> {
+    checkOptions(options, OPTIONS.many);
+    const ids = this.#writer.idSupply(entries.length, options?.signal);
+    return mapMany(
+      entries,
+      ([key]) => key,
+      ([key, value]) => this.#unconditional({ ...putOf(key, value, options), ids }),
+    );
+  }
+
+  delete(key: string, options?: WriteOptions): Promise<Written>;
+  delete(
+    key: string,
+    options: ConditionalWriteOptions,
+  ): Promise<Written | ConditionalWritten<unknown>>;
+  async delete(
+    key: string,
+    options?: ConditionalWriteOptions,
+  ): Promise<Written | ConditionalWritten<unknown>> {
+    checkOptions(options, OPTIONS.write);
+    return this.#writer.write({ method: "DELETE", key, fields: {}, options });
+  }
+
+  async update(key: string, operation: unknown, options?: WriteOptions): Promise<Written> {
+    checkOptions(options, [...OPTIONS.many, "operationId"]);
+    const fields = { operation: encodeValue(operation) };
+    return this.#unconditional({ method: "POST", key, fields, options });
+  }
+
+  async modify(
+    key: string,
+    change: (current: unknown) => unknown,
+    options?: WriteOptions,
+  ): Promise<Written> {
+    checkOptions(options, OPTIONS.many);
+    return modifyKey(this, key, change, options ?? {});
+  }
+
+  /** The server refuses it: `NOT_SUPPORTED`. */
+  async batch(
+    _writes: readonly BatchWrite[],
+    options?: WriteOptions,
+  ): Promise<readonly ManyResult<Written>[]> {
+    checkOptions(options, [...OPTIONS.many, "operationId"]);
+    const request = { method: "POST", path: `${this.#base}/batch`, headers: {} } as const;
+    throw notUnderstood("batch", await this.#connection.read(request, options ?? {}));
+  }
+
+  scan(options?: ScanOptions): AsyncIterable<ScanEntryResult<unknown>> {
+    return { [Symbol.asyncIterator]: () => this.#scan(options) };
+  }
+
+  /** The server refuses it, at the first event: `NOT_SUPPORTED`. */
+  watch(options?: WatchOptions): AsyncIterable<WatchEvent<unknown>> {
+    return { [Symbol.asyncIterator]: () => this.#watch(options) };
+  }
+
+  async operationId(): Promise<string> {
+    const id = await this.#writer.idSupply(1).take();
+    if (id !== undefined) return id;
+    throw new CapstanError("NOT_SUPPORTED", `the keyspace "${this.name}" takes no operation ids`);
+  }
+
+  async *#scan(options?: ScanOptions): AsyncGenerator<ScanEntryResult<unknown>, undefined> {
+    checkOptions(options, OPTIONS.scan);
+    const { prefix, from, to, timeoutMs, limit = Number.POSITIVE_INFINITY } = options ?? {};
+    let wanted = limit;
+    let cursor = options?.cursor;
+    do {
+      const query = queryOf({
+        prefix,
+        from,
+        to,
+        cursor,
+        limit: Math.min(wanted, SCAN_PAGE),
+        timeout_ms: wholeMs(timeoutMs),
+      });
+      const path = `${this.#base}/data${query}`;
+      const request = { method: "GET", path, headers: headersOf(options) } as const;
+      const { body } = await this.#connection.read(request, options ?? {});
+      const page = toScanPage(body);
+      yield* page.entries;
+      wanted -= page.entries.length;
+      cursor = page.next;
+    } while (cursor !== undefined && wanted > 0);
+    return undefined;
+  }
+
+  // biome-ignore lint/correctness/useYield: the server has no events to give yet
+  async *#watch(options?: WatchOptions): AsyncGenerator<WatchEvent<unknown>, undefined> {
+    checkOptions(options, [...OPTIONS.plain, "prefix", "cursor"]);
+    const request = { method: "GET", path: `${this.#base}/watch`, headers: {} } as const;
+    throw notUnderstood("watch", await this.#connection.read(request, options ?? {}));
+  }
+
+  async #unconditional(write: RemoteWrite): Promise<Written> {
+    return (await this.#writer.write(write)) as Written;
+  }
+}
+
+function putOf(
+  key: string,
+  value: unknown,
+  options: ConditionalWriteOptions | undefined,
+): RemoteWrite {
+  return { method: "PUT", key, fields: { value: encodeValue(value) }, options };
+}
+
+function notUnderstood(what: string, answer: { readonly status: number }): CapstanError {
+  return new CapstanError(
+    "NOT_SUPPORTED",
+    `the server answers ${what} with ${answer.status}, which this client does not understand`,
+  );
+}

@@ -1,0 +1,127 @@
+import { CapstanError } from "../core/model/errors.ts";
+import { encodeKey } from "../core/model/keys.ts";
+import { parseLevel } from "../core/model/levels.ts";
+import type { ReadOptions } from "../core/store/api.ts";
+
+const TOKEN = /^[\x21-\x7e]{1,8192}$/;
+const LONGEST_TIMEOUT_MS = 2_147_483_647 - 60_000;
+
+/** Names of the options that a kind of call takes; others are refused, as the embedded store does. */
+export const OPTIONS = Object.freeze({
+  read: ["consistency", "session", "signal", "timeoutMs"],
+  write: [
+    "consistency",
+    "context",
+    "ifAbsent",
+    "ifVersion",
+    "operationId",
+    "session",
+    "signal",
+    "timeoutMs",
+    "ttlMs",
+  ],
+  scan: ["consistency", "cursor", "from", "limit", "prefix", "signal", "timeoutMs", "to"],
+  many: ["consistency", "context", "session", "signal", "timeoutMs", "ttlMs"],
+  plain: ["signal", "timeoutMs"],
+} as const);
+
+/**
+ * Refuses what is misspelt or of the wrong type here, before an id is minted for it.
+ *
+ * @throws CapstanError `INVALID_ARGUMENT`.
+ */
+export function checkOptions(options: object | undefined, allowed: readonly string[]): void {
+  for (const [name, value] of Object.entries(options ?? {})) {
+    if (!allowed.includes(name)) {
+      throw invalid(
+        `there is no option ${JSON.stringify(name)} here; there are: ${allowed.join(", ")}`,
+        allowed,
+      );
+    }
+    if (value === undefined && (name === "ifVersion" || name === "ifAbsent")) {
+      throw invalid(`${name} is undefined; leave it out for an unconditional write`);
+    }
+    if (value !== undefined) checkType(name, value);
+  }
+}
+
+/** The headers that a call's options become. */
+export function headersOf(options: ReadOptions | undefined): Record<string, string> {
+  const { consistency, session } = options ?? {};
+  return {
+    ...(consistency === undefined ? {} : { "consistency-level": levelOf(consistency) }),
+    ...(session === undefined ? {} : { "x-session-token": token(session, "session") }),
+  };
+}
+
+export function idempotencyHeader(operationId: string | undefined): Record<string, string> {
+  if (operationId === undefined) return {};
+  if (TOKEN.test(operationId)) return { "idempotency-key": operationId };
+  throw new CapstanError(
+    "INVALID_OPERATION_ID",
+    `operation id ${JSON.stringify(operationId.slice(0, 60))} was not made by a store`,
+  );
+}
+
+/**
+ * Path of a key. Its slashes are encoded too, so that nothing on the way takes dots between them
+ * for steps of a path; where dots are all of it nothing helps.
+ *
+ * @throws CapstanError `INVALID_KEY`.
+ */
+export function keyPath(key: string): string {
+  encodeKey(key);
+  if (key !== "." && key !== "..") return encodeURIComponent(key);
+  throw new CapstanError(
+    "INVALID_KEY",
+    `the key ${JSON.stringify(key)} cannot travel in the path of a URL; only the embedded store takes it`,
+  );
+}
+
+/** A query of the fields that are there. */
+export function queryOf(fields: Readonly<Record<string, string | number | undefined>>): string {
+  const parts = Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}=${encodeText(String(value), name)}`);
+  return parts.length === 0 ? "" : `?${parts.join("&")}`;
+}
+
+function encodeText(text: string, name: string): string {
+  try {
+    return encodeURIComponent(text);
+  } catch {
+    throw invalid(`${name} holds half a surrogate pair`);
+  }
+}
+
+function checkType(name: string, value: unknown): void {
+  const isRight =
+    name === "signal"
+      ? value instanceof AbortSignal
+      : name === "ifAbsent"
+        ? typeof value === "boolean"
+        : name === "timeoutMs"
+          ? typeof value === "number" && value >= 1 && value <= LONGEST_TIMEOUT_MS
+          : name === "limit" || name === "ttlMs"
+            ? Number.isSafeInteger(value) && (value as number) >= 1
+            : typeof value === "string";
+  if (!isRight) throw invalid(`${name} cannot be ${shown(value)}`);
+}
+
+function levelOf(word: string): string {
+  if (parseLevel(word) !== undefined) return word;
+  throw new CapstanError("INVALID_LEVEL", `${shown(word)} is no consistency level`);
+}
+
+function token(text: string, name: string): string {
+  if (TOKEN.test(text)) return text;
+  throw invalid(`${name} ${shown(text)} was not made by a store`);
+}
+
+function invalid(message: string, allowed?: readonly string[]): CapstanError {
+  return new CapstanError("INVALID_ARGUMENT", message, allowed === undefined ? {} : { allowed });
+}
+
+function shown(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value.slice(0, 60)) : String(value);
+}

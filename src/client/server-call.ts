@@ -1,0 +1,103 @@
+import { CapstanError } from "../core/model/errors.ts";
+import { MalformedBytesError } from "../core/model/malformed-bytes-error.ts";
+import { decodeValue } from "../core/model/values.ts";
+import type { CallDeadline } from "./call-deadline.ts";
+import { faultFromProblem, PROBLEM_TYPE } from "./problem.ts";
+
+export const CAPSTAN_TYPE = "application/vnd.capstan.value";
+const JSON_TYPE = "application/json";
+
+/** Failures of a connection that never was: not a byte of the request has left. */
+const UNSENT: readonly unknown[] = [
+  "EAI_AGAIN",
+  "ECONNREFUSED",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOTFOUND",
+  "UND_ERR_CONNECT_TIMEOUT",
+];
+
+/** One request, the same for each server that it is tried at. */
+export interface ServerRequest {
+  readonly method: "GET" | "PUT" | "DELETE" | "POST";
+  /** With the query, below the server's URL. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | undefined;
+  /** What a write is known by; makes it safe to send twice. */
+  readonly operationId?: string | undefined;
+}
+
+/**
+ * - `answered`: the server's word, decoded.
+ * - `failed`: no word; `sent` unless it is certain that nothing left.
+ */
+export type Attempt =
+  | { readonly type: "answered"; readonly status: number; readonly body: unknown }
+  | { readonly type: "refused"; readonly fault: CapstanError; readonly status: number }
+  | { readonly type: "failed"; readonly sent: boolean; readonly cause: unknown };
+
+/** Sends the request to one server, once. Never rejects. */
+export async function attempt(
+  fetchFunction: typeof fetch,
+  url: string,
+  request: ServerRequest,
+  deadline: CallDeadline,
+): Promise<Attempt> {
+  try {
+    const response = await fetchFunction(url + request.path, {
+      method: request.method,
+      headers: { accept: `${CAPSTAN_TYPE}, ${JSON_TYPE}`, ...request.headers },
+      redirect: "error",
+      signal: deadline.signal,
+      ...(request.body === undefined ? {} : { body: request.body as Uint8Array<ArrayBuffer> }),
+    });
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    return readAnswer(response, bytes, request.operationId);
+  } catch (cause) {
+    return { type: "failed", sent: !isUnsent(cause), cause };
+  }
+}
+
+function readAnswer(
+  response: Response,
+  bytes: Uint8Array,
+  operationId: string | undefined,
+): Attempt {
+  const { status } = response;
+  const type = response.headers.get("content-type")?.split(";")[0];
+  if (type === CAPSTAN_TYPE) return { type: "answered", status, body: decodeBody(bytes) };
+  if (type === JSON_TYPE && response.ok) return { type: "answered", status, body: parse(bytes) };
+  const fault = type === PROBLEM_TYPE ? faultFromProblem(parse(bytes), operationId) : undefined;
+  if (fault !== undefined) return { type: "refused", fault, status };
+  const cause = new Error(`the answer ${status} of type ${type} is not one of Capstan's`);
+  return { type: "failed", sent: true, cause };
+}
+
+function decodeBody(bytes: Uint8Array): unknown {
+  return decodeValue(bytes);
+}
+
+function parse(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    throw new MalformedBytesError("the answer is not JSON", { cause });
+  }
+}
+
+function isUnsent(error: unknown): boolean {
+  const cause = (error as { readonly cause?: { readonly code?: unknown } } | null)?.cause;
+  return UNSENT.includes(cause?.code);
+}
+
+/** Whether another node may do what this one could not. */
+export function isWorthAnotherServer(attempt: Attempt): boolean {
+  return (
+    attempt.type === "refused" && attempt.status === 503 && attempt.fault.outcome === "not-applied"
+  );
+}
+
+export function closedFault(): CapstanError {
+  return new CapstanError("STORE_CLOSED", "the client is closed");
+}

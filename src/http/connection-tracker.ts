@@ -1,0 +1,80 @@
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+
+interface Connection {
+  /** Requests without a finished answer. */
+  readonly open: Set<IncomingMessage>;
+  /** Those of them that have reached the store. */
+  readonly working: Set<IncomingMessage>;
+  /** What came behind them is broken: no more requests can be read. */
+  endsAfterAnswers: boolean;
+}
+
+/**
+ * Knows what every connection is doing, so that a shutdown ends at once what has not begun (an
+ * idle connection, half a request: Node would wait for these, and no longer times them out) and
+ * lets end what has; and so that a malformed request behind a good one does not answer for it.
+ */
+export class ConnectionTracker {
+  readonly #connections = new Map<Socket, Connection>();
+  #closing = false;
+
+  constructor(server: Server) {
+    server.on("connection", (socket: Socket) => this.#add(socket));
+    server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+      const connection = this.#connections.get(request.socket);
+      if (connection === undefined) return;
+      connection.open.add(request);
+      response.once("close", () => this.#finish(request, connection));
+    });
+  }
+
+  get closing(): boolean {
+    return this.#closing;
+  }
+
+  /** The whole request is here and goes to the store. */
+  begin(request: IncomingMessage): void {
+    this.#connections.get(request.socket)?.working.add(request);
+  }
+
+  /** Whether a request that arrived whole still waits for its answer on this connection. */
+  owesAnswer(socket: Socket): boolean {
+    const connection = this.#connections.get(socket);
+    return connection !== undefined && hasWholeRequest(connection);
+  }
+
+  endAfterAnswers(socket: Socket): void {
+    const connection = this.#connections.get(socket);
+    if (connection !== undefined) connection.endsAfterAnswers = true;
+  }
+
+  beginClosing(): void {
+    this.#closing = true;
+    for (const [socket, connection] of this.#connections) {
+      if (connection.working.size === 0) socket.destroy();
+    }
+  }
+
+  #add(socket: Socket): void {
+    this.#connections.set(socket, {
+      open: new Set(),
+      working: new Set(),
+      endsAfterAnswers: false,
+    });
+    socket.once("close", () => this.#connections.delete(socket));
+    if (this.#closing) socket.destroy();
+  }
+
+  #finish(request: IncomingMessage, connection: Connection): void {
+    connection.open.delete(request);
+    connection.working.delete(request);
+    const isIdle = this.#closing && connection.working.size === 0;
+    const isDone = connection.endsAfterAnswers && !hasWholeRequest(connection);
+    if (isIdle || isDone) request.socket.destroySoon();
+  }
+}
+
+function hasWholeRequest(connection: Connection): boolean {
+  return [...connection.open].some((request) => request.complete);
+}

@@ -1,0 +1,63 @@
+import { z } from "zod";
+import { type Observer, SILENT_OBSERVER } from "../core/contracts/observer.ts";
+import { CapstanError } from "../core/model/errors.ts";
+import { isLoopback } from "./host-guard.ts";
+
+/** Where and how a node answers HTTP. Sizes in bytes, times in milliseconds. */
+export interface HttpOptions {
+  /** Default `127.0.0.1`. An address that is not loopback needs `insecure`. */
+  readonly host?: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Names, beside the loopback ones and `host`, by which clients may address this node. */
+  readonly allowedHosts?: readonly string[];
+  /** Listens where others can reach it, with neither TLS nor authentication. Default false. */
+  readonly insecure?: boolean;
+  /** Of one request's body. Default 4 MiB. */
+  readonly maxBodyBytes?: number;
+  /** Within which a request has to arrive whole. Default 30,000. */
+  readonly requestTimeoutMs?: number;
+  /** After which an idle connection is closed. Default 5,000. */
+  readonly keepAliveTimeoutMs?: number;
+  /** Beyond which new connections are closed at once. Default 1,024. */
+  readonly maxConnections?: number;
+  /** Told of internal faults. Default: silent. */
+  readonly observer?: Observer;
+}
+
+const schema = z.strictObject({
+  host: z.string().min(1).default("127.0.0.1"),
+  port: z.int().min(0).max(65_535),
+  allowedHosts: z.array(z.string().min(1)).default([]),
+  insecure: z.boolean().default(false),
+  maxBodyBytes: z
+    .int()
+    .min(1_024)
+    .default(4 * 1024 * 1024),
+  requestTimeoutMs: z.int().min(1).default(30_000),
+  keepAliveTimeoutMs: z.int().min(1).default(5_000),
+  maxConnections: z.int().min(1).default(1_024),
+  observer: z.custom<Observer>((value) => typeof value === "object").default(SILENT_OBSERVER),
+});
+
+export type ResolvedHttpOptions = z.infer<typeof schema>;
+
+/** Throws `INVALID_CONFIGURATION`, naming the option, its value and what is allowed. */
+export function resolveHttpOptions(options: HttpOptions): ResolvedHttpOptions {
+  const result = schema.safeParse(options, { reportInput: true });
+  if (!result.success) {
+    const [issue] = result.error.issues;
+    const path = ["http", ...(issue?.path ?? [])].map(String).join(".");
+    const input = issue?.input === undefined ? "" : ` (it is ${JSON.stringify(issue.input)})`;
+    throw new CapstanError("INVALID_CONFIGURATION", `${path}: ${issue?.message}${input}`);
+  }
+  const { host, insecure } = result.data;
+  if (!insecure && !isLoopback(host)) {
+    throw new CapstanError(
+      "INVALID_CONFIGURATION",
+      `http.host ${JSON.stringify(host)} can be reached from elsewhere, and there is neither TLS nor ` +
+        "authentication: allowed are loopback addresses, or any with insecure: true",
+    );
+  }
+  return result.data;
+}

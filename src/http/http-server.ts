@@ -1,0 +1,186 @@
+import { STATUS_CODES } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import fastifySwagger from "@fastify/swagger";
+import { type FastifyInstance, fastify } from "fastify";
+import { jsonSchemaTransform } from "fastify-type-provider-zod";
+import { CapstanError } from "../core/model/errors.ts";
+import type { Store } from "../core/store/api.ts";
+import { addBodyParsers } from "./body-parsers.ts";
+import { headerOf } from "./call-options.ts";
+import { inputValidator } from "./check-input.ts";
+import { ConnectionTracker } from "./connection-tracker.ts";
+import { HostGuard } from "./host-guard.ts";
+import type { HttpOptions } from "./http-options.ts";
+import { type ResolvedHttpOptions, resolveHttpOptions } from "./http-options.ts";
+import { missingContentType } from "./media-types.ts";
+import { faultOf, rawProblem, sendProblem } from "./problem.ts";
+import { addRequestGuards } from "./request-guards.ts";
+import { API, DATA, KEYSPACES, OPERATIONS, routerPath } from "./resource-path.ts";
+import { addClusterRoutes } from "./routes/cluster-routes.ts";
+import { addKeyspaceOperationRoutes, addResolveRoute } from "./routes/operation-routes.ts";
+import { addReadRoutes } from "./routes/read-routes.ts";
+import { addScanRoute } from "./routes/scan-route.ts";
+import { addWriteRoutes } from "./routes/write-routes.ts";
+
+const MAX_HEADER_BYTES = 16 * 1024;
+const HEADERS_TIMEOUT_MS = 10_000;
+const TIMEOUT_CHECK_MS = 1_000;
+
+/** Statuses for what is no request; 400 for the rest. */
+const BROKEN_REQUESTS: Readonly<Record<string, readonly [status: number, detail: string]>> =
+  Object.freeze({
+    HPE_HEADER_OVERFLOW: [431, `the request's headers are larger than ${MAX_HEADER_BYTES} bytes`],
+    HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, "the chunk extensions of the body are too large"],
+    ERR_HTTP_REQUEST_TIMEOUT: [408, "the request did not arrive in time"],
+  });
+
+/** A node's HTTP API, listening. */
+export interface HttpServer {
+  /** `http://host:port`. */
+  readonly url: string;
+  readonly port: number;
+  /** Ends what has not begun, lets end what has. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Answers HTTP for one node's store. The store stays the caller's: close the server first.
+ *
+ * @throws CapstanError `INVALID_CONFIGURATION`, or `PORT_IN_USE` where the address cannot be
+ * listened on.
+ */
+export async function serveHttp(store: Store, options: HttpOptions): Promise<HttpServer> {
+  const resolved = resolveHttpOptions(options);
+  const app = createApp(resolved);
+  const connections = new ConnectionTracker(app.server);
+  app.server.maxConnections = resolved.maxConnections;
+  app.server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
+    answerBrokenRequest(error, socket, connections),
+  );
+  addBodyParsers(app);
+  addRequestGuards(app, new HostGuard(resolved.host, resolved.allowedHosts), connections);
+  addFaultAnswers(app, resolved);
+  await addApiDescription(app);
+  addRoutes(app, store, resolved.insecure);
+  await listen(app, resolved);
+  const { port } = app.server.address() as AddressInfo;
+  const host = resolved.host.includes(":") ? `[${resolved.host}]` : resolved.host;
+  return {
+    url: `http://${host}:${port}`,
+    port,
+    close: async () => {
+      connections.beginClosing();
+      await app.close();
+    },
+  };
+}
+
+function createApp(options: ResolvedHttpOptions): FastifyInstance {
+  const app: FastifyInstance = fastify({
+    bodyLimit: options.maxBodyBytes,
+    keepAliveTimeout: options.keepAliveTimeoutMs,
+    requestTimeout: options.requestTimeoutMs,
+    return503OnClosing: false,
+    http: {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: Math.min(HEADERS_TIMEOUT_MS, options.requestTimeoutMs),
+      connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, options.requestTimeoutMs),
+    },
+    rewriteUrl: (request) => routerPath(request.url ?? ""),
+    frameworkErrors: (error, request, reply) => {
+      void sendProblem(request, reply, faultOf(error));
+    },
+    // Ours is set once there is a tracker to ask; Fastify's own would answer first.
+    clientErrorHandler: () => undefined,
+  });
+  app.setValidatorCompiler(inputValidator);
+  // Every answer is sent as text or bytes: nothing is left to be serialised by schema.
+  app.setSerializerCompiler(() => JSON.stringify);
+  return app;
+}
+
+function addRoutes(app: FastifyInstance, store: Store, insecure: boolean): void {
+  for (const base of [API, `${KEYSPACES}/:keyspace`]) {
+    const data = base === API ? DATA : `${base}/data`;
+    addReadRoutes(app, store, data);
+    addWriteRoutes(app, store, data);
+    addScanRoute(app, store, data);
+    addKeyspaceOperationRoutes(app, store, base);
+  }
+  addResolveRoute(app, store, OPERATIONS);
+  addClusterRoutes(app, store, insecure);
+}
+
+function addFaultAnswers(app: FastifyInstance, options: ResolvedHttpOptions): void {
+  app.setErrorHandler((error, request, reply) => {
+    const fault = faultOf(error, headerOf(request, "idempotency-key"));
+    if (fault.code === "INTERNAL") {
+      options.observer.log("error", "an HTTP request failed", { error, route: request.url });
+    }
+    const hasNoType = request.headers["content-type"] === undefined;
+    const isForType = fault.code === "UNSUPPORTED_MEDIA_TYPE" && hasNoType;
+    return sendProblem(request, reply, isForType ? missingContentType() : fault);
+  });
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(
+      request,
+      reply,
+      new CapstanError(
+        "NOT_FOUND",
+        `there is no ${request.method} ${request.originalUrl.slice(0, 100)}; ` +
+          `${API}/openapi.json has what there is`,
+      ),
+    ),
+  );
+}
+
+async function addApiDescription(app: FastifyInstance): Promise<void> {
+  await app.register(fastifySwagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: {
+        title: "Capstan",
+        version: "1",
+        description:
+          "A replicated key-value store. Keys are percent-encoded, and may hold slashes. Every " +
+          "answer to a write says in X-Outcome what became of it: applied, not-applied, unknown.",
+      },
+    },
+    transform: jsonSchemaTransform,
+  });
+}
+
+async function listen(app: FastifyInstance, options: ResolvedHttpOptions): Promise<void> {
+  try {
+    await app.listen({ host: options.host, port: options.port });
+  } catch (cause) {
+    await app.close();
+    const reason = (cause as NodeJS.ErrnoException).code ?? "an unknown fault";
+    throw new CapstanError(
+      "PORT_IN_USE",
+      `${options.host}:${options.port} cannot be listened on (${reason})`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * Answers what the parser refuses. Not where an earlier request of the connection waits for its
+ * own answer: the client would take this one for it, and believe that its write was not applied.
+ */
+function answerBrokenRequest(
+  error: NodeJS.ErrnoException,
+  socket: Socket,
+  connections: ConnectionTracker,
+): void {
+  if (connections.owesAnswer(socket)) {
+    connections.endAfterAnswers(socket);
+    return;
+  }
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, detail] = BROKEN_REQUESTS[error.code ?? ""] ?? [400, "this is no HTTP request"];
+  socket.end(rawProblem(status, STATUS_CODES[status] ?? "", detail));
+}

@@ -1,0 +1,2 @@
+export type { HttpOptions } from "./http-options.ts";
+export { type HttpServer, serveHttp } from "./http-server.ts";

@@ -1,0 +1,74 @@
+import type { FastifyInstance } from "fastify";
+import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import type { KeyspaceDescription, NodeHealth, Store } from "../../core/store/api.ts";
+import { API, DEFAULT_KEYSPACE } from "../resource-path.ts";
+import { type Health, healthAnswer, problemAnswer } from "../schemas.ts";
+
+const MODES: Readonly<Record<string, string>> = Object.freeze({ raft: "CP", dynamo: "AP" });
+
+export function addClusterRoutes(app: FastifyInstance, store: Store, insecure: boolean): void {
+  app.withTypeProvider<ZodTypeProvider>().get(
+    `${API}/cluster/health`,
+    {
+      schema: {
+        summary: "The cluster as this node sees it",
+        tags: ["cluster"],
+        response: { 200: healthAnswer, default: problemAnswer },
+      },
+    },
+    async () => healthOf(store, insecure),
+  );
+  app.get(`${API}/openapi.json`, { schema: { hide: true } }, async () => app.swagger());
+}
+
+function healthOf(store: Store, insecure: boolean): Health {
+  const description = store.describe();
+  const { nodes } = description;
+  const isMajority = description.side === "majority";
+  return {
+    total_nodes: nodes.length,
+    healthy_nodes: nodes.filter((each) => each.status === "active").length,
+    partitioned: nodes.some((each) => each.status === "unreachable"),
+    consistency_mode: modeOf(description.keyspaces),
+    writable_partitions: isMajority ? 1 : 0,
+    read_only_partitions: isMajority ? 0 : 1,
+    node: description.node,
+    cluster: description.cluster,
+    state: description.state,
+    side: description.side,
+    degraded: description.degraded,
+    insecure,
+    nodes: nodes.map(nodeBody),
+    keyspaces: description.keyspaces.map(keyspaceBody),
+  };
+}
+
+/** Of the keyspace `default`; where there is none, of the first. */
+function modeOf(keyspaces: readonly KeyspaceDescription[]): string {
+  const chosen = keyspaces.find((each) => each.name === DEFAULT_KEYSPACE) ?? keyspaces[0];
+  return MODES[chosen?.strategy ?? ""] ?? chosen?.strategy ?? "none";
+}
+
+function nodeBody(node: NodeHealth): Health["nodes"][number] {
+  return {
+    node: node.node,
+    status: node.status,
+    datacenter: node.datacenter,
+    ...(node.address === undefined ? {} : { address: node.address }),
+    ...(node.http === undefined ? {} : { http: node.http }),
+    ...(node.silentMs === undefined ? {} : { silent_ms: node.silentMs }),
+  };
+}
+
+function keyspaceBody(keyspace: KeyspaceDescription): Health["keyspaces"][number] {
+  return {
+    name: keyspace.name,
+    strategy: keyspace.strategy,
+    replicas: keyspace.replicas,
+    shards: keyspace.shards,
+    read_levels: [...keyspace.readLevels],
+    write_levels: [...keyspace.writeLevels],
+    read_default: keyspace.readDefault,
+    write_default: keyspace.writeDefault,
+  };
+}

@@ -1,0 +1,220 @@
+import { z } from "zod";
+
+/**
+ * The shapes of what comes in and goes out. Objects that come in are strict: a misspelt
+ * `if_versoin` would otherwise make an unconditional write.
+ */
+const wholeNumber = (name: string) =>
+  z
+    .string()
+    .regex(/^[1-9]\d{0,15}$/, `${name} has to be a whole number above 0, without sign or exponent`)
+    .transform(Number);
+
+const timeoutMs = wholeNumber("timeout_ms").describe(
+  "Deadline of the operation in milliseconds; default: the level's own",
+);
+
+export const readQuery = z.strictObject({ timeout_ms: timeoutMs.optional() });
+
+export const writeQuery = z.strictObject({
+  timeout_ms: timeoutMs.optional(),
+  ttl_ms: wholeNumber("ttl_ms").describe("Life of the value, in milliseconds").optional(),
+});
+
+export const MAX_SCAN_LIMIT = 1_000;
+export const DEFAULT_SCAN_LIMIT = 100;
+
+export const scanQuery = z.strictObject({
+  prefix: z.string().optional(),
+  from: z.string().describe("First key, inclusive").optional(),
+  to: z.string().describe("Last key, exclusive").optional(),
+  limit: wholeNumber("limit")
+    .refine((limit) => limit <= MAX_SCAN_LIMIT, `limit is at most ${MAX_SCAN_LIMIT}`)
+    .describe(`Entries of this page, 1 to ${MAX_SCAN_LIMIT}; default ${DEFAULT_SCAN_LIMIT}`)
+    .optional(),
+  cursor: z.string().describe("`cursor` of an entry or page: go on behind it").optional(),
+  timeout_ms: timeoutMs.optional(),
+});
+
+const writeFields = {
+  context: z.string().describe("What was seen of the key: a `version` (leaderless)").optional(),
+  if_version: z.string().describe("Write only if this is the version").optional(),
+  if_absent: z.boolean().describe("Write only if there is no value").optional(),
+  ttl_ms: z.int().positive().describe("Life of the value, in milliseconds").optional(),
+};
+
+export const putBody = z.strictObject({
+  value: z.unknown().describe("Any JSON; null is a value"),
+  ...writeFields,
+});
+
+export const deleteBody = z
+  .strictObject({
+    context: writeFields.context,
+    if_version: writeFields.if_version,
+    if_absent: writeFields.if_absent,
+  })
+  .optional();
+
+export const updateBody = z.strictObject({
+  operation: z.unknown().describe("An operation of the keyspace's resolver"),
+  context: writeFields.context,
+  ttl_ms: writeFields.ttl_ms,
+});
+
+export const noBody = z.strictObject({}).optional();
+
+/** What a browser or another program sends beside these is its own affair. */
+export const readHeaders = z.looseObject({
+  "consistency-level": z
+    .string()
+    .describe("A level of the keyspace, in kebab-case or snake_case; default: the keyspace's")
+    .optional(),
+  "x-session-token": z.string().describe("What the client's session has seen").optional(),
+});
+
+export const writeHeaders = readHeaders.extend({
+  "idempotency-key": z
+    .string()
+    .describe("From `POST …/operation-ids`: makes a retry the very same write")
+    .optional(),
+  "x-causal-context": z.string().describe("As the body's `context`").optional(),
+  "if-match": z.string().describe("An ETag: write only if this is the version").optional(),
+  "if-none-match": z.string().describe("`*`: write only if there is no value").optional(),
+});
+
+const outcome = z.enum(["applied", "not-applied", "unknown"]);
+
+const receiptFields = {
+  consistency_asked: z.string(),
+  consistency_achieved: z.string(),
+  consistent: z.boolean().describe("Whether the level that was asked for was met"),
+  nodes_queried: z.int().describe("Replicas whose answer counted"),
+  pending_sync: z.boolean().describe("Whether replicas are known not to hold this state yet"),
+  warning: z
+    .string()
+    .describe("There if the level was not met but the policy allows less")
+    .optional(),
+  warning_detail: z.string().optional(),
+  replicas: z.strictObject({
+    total: z.int(),
+    answered: z.int(),
+    durable: z.int(),
+    stand_ins: z.int(),
+  }),
+  repaired: z.int(),
+  epoch: z.int(),
+  duration_ms: z.number(),
+};
+
+export const foundAnswer = z.strictObject({
+  key: z.string(),
+  found: z.literal(true),
+  conflict: z.literal(true).describe("There, with `siblings`, if versions stand apart").optional(),
+  value: z.unknown().optional(),
+  siblings: z.array(z.unknown()).optional(),
+  version: z.string(),
+  ...receiptFields,
+});
+
+export const missingAnswer = z.strictObject({
+  key: z.string(),
+  found: z.literal(false),
+  version: z.string().describe("There if a deletion is known").optional(),
+  ...receiptFields,
+});
+
+export const writtenAnswer = z.strictObject({
+  key: z.string(),
+  version: z.string(),
+  ...receiptFields,
+});
+
+export const mismatchAnswer = z.strictObject({
+  key: z.string(),
+  reason: z.enum(["version-mismatch", "exists", "absent"]),
+  current: z.union([foundAnswer, missingAnswer]).describe("What is there instead"),
+});
+
+export const scanAnswer = z.strictObject({
+  entries: z.array(
+    z.strictObject({
+      key: z.string(),
+      value: z.unknown().optional(),
+      conflict: z.literal(true).optional(),
+      siblings: z.array(z.unknown()).optional(),
+      omitted: z.string().describe("Why JSON cannot hold this entry's value").optional(),
+      version: z.string(),
+      cursor: z.string(),
+    }),
+  ),
+  more: z.boolean().describe("Whether the range may go on behind this page"),
+  cursor: z.string().describe("Where the next page begins").optional(),
+});
+
+export const MAX_OPERATION_IDS = 100;
+
+export const operationIdsQuery = z.strictObject({
+  count: wholeNumber("count")
+    .refine((count) => count <= MAX_OPERATION_IDS, `count is at most ${MAX_OPERATION_IDS}`)
+    .describe(`How many, 1 to ${MAX_OPERATION_IDS}; default 1. Each is for one write`)
+    .optional(),
+});
+
+export const operationIdsAnswer = z.strictObject({
+  operation_id: z.string().describe("The first"),
+  operation_ids: z.array(z.string()).describe("All of them, for writes in this order"),
+});
+export const resolveAnswer = z.strictObject({ operation_id: z.string(), outcome });
+
+export const healthAnswer = z.strictObject({
+  total_nodes: z.int(),
+  healthy_nodes: z.int(),
+  partitioned: z.boolean().describe("Whether this node cannot reach another one"),
+  consistency_mode: z.string().describe("CP, AP or tunable: the default keyspace's"),
+  writable_partitions: z.int().describe("1 if this node stands with a majority of nodes"),
+  read_only_partitions: z.int().describe("1 if it does not"),
+  node: z.string(),
+  cluster: z.string(),
+  state: z.string(),
+  side: z.enum(["majority", "minority", "isolated"]),
+  degraded: z.boolean(),
+  insecure: z.boolean(),
+  nodes: z.array(
+    z.strictObject({
+      node: z.string(),
+      status: z.enum(["active", "unreachable", "unknown"]),
+      datacenter: z.string(),
+      address: z.string().optional(),
+      http: z.string().optional(),
+      silent_ms: z.number().optional(),
+    }),
+  ),
+  keyspaces: z.array(
+    z.strictObject({
+      name: z.string(),
+      strategy: z.string(),
+      replicas: z.int(),
+      shards: z.int(),
+      read_levels: z.array(z.string()),
+      write_levels: z.array(z.string()),
+      read_default: z.string(),
+      write_default: z.string(),
+    }),
+  ),
+});
+
+export const problemAnswer = z.strictObject({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  code: z.string(),
+  outcome,
+  retry: z.enum(["never", "safe", "same-operation-id"]),
+  operation_id: z.string().optional(),
+  allowed: z.array(z.union([z.string(), z.number()])).optional(),
+  details: z.record(z.string(), z.unknown()).optional(),
+});
+
+export type Health = z.infer<typeof healthAnswer>;
