@@ -50,7 +50,13 @@ export const APPEND_CASES: readonly StorageCase[] = Object.freeze<StorageCase[]>
     name: "lastSequence follows every append, per shard",
     run: (storage, { clock }) => {
       const probe = new LogProbe(storage, clock);
-      for (const shard of [SHARD_A, SHARD_B, SHARD_A, SHARD_A]) probe.append(shard, "x");
+      const appended = [
+        [SHARD_A, 1],
+        [SHARD_B, 1],
+        [SHARD_A, 2],
+        [SHARD_A, 3],
+      ] as const;
+      for (const [shard, at] of appended) probe.appendBytes(shard, at, new Uint8Array(1));
       const known = [SHARD_A, SHARD_B, SHARD_C].map((shard) => storage.log.lastSequence(shard));
       checkEqual(known, [3, 1, 0], "lastSequence of three shards");
     },

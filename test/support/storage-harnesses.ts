@@ -33,11 +33,18 @@ export function memoryHarness(
   };
 }
 
+export interface PersistentHarnessOptions {
+  readonly defect?: Defect;
+  readonly makeDisk?: () => PersistentMemoryDisk;
+  /** What a power cut happens to leave of what was not durable. */
+  readonly kept?: { readonly logEntries: number; readonly commits: number };
+}
+
 export function persistentHarness(
   time: VirtualTime,
-  defect: Defect = NO_DEFECT,
-  makeDisk: () => PersistentMemoryDisk = () => new PersistentMemoryDisk(),
+  options: PersistentHarnessOptions = {},
 ): StorageHarness {
+  const { defect = NO_DEFECT, makeDisk = () => new PersistentMemoryDisk(), kept } = options;
   const nextContext = contexts(time);
   const disks = new WeakMap<Storage, PersistentMemoryDisk>();
   const diskOf = (storage: Storage): PersistentMemoryDisk => {
@@ -54,7 +61,7 @@ export function persistentHarness(
       disks.set(storage, disk);
       return storage;
     },
-    crash: async (storage) => diskOf(storage).crash(),
+    crash: async (storage) => diskOf(storage).crash(kept),
     faults: {
       failLogSync: (storage) => diskOf(storage).failNextSync("log"),
       failStateSync: (storage) => diskOf(storage).failNextSync("state"),

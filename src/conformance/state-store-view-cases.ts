@@ -1,0 +1,338 @@
+import type { StateMutation, StateView } from "../core/contracts/storage.ts";
+import type { LogPosition } from "../core/model/ids.ts";
+import {
+  checkListing,
+  del,
+  delRange,
+  keysOf,
+  listOf,
+  OPEN,
+  put,
+  puts,
+  StateProbe,
+  switchTo,
+} from "./state-store-probe.ts";
+import { isError, SHARD_A, SHARD_B, type StorageCase, textOf, utf8 } from "./storage-harness.ts";
+import { check, checkEqual, checkThrows, pause } from "./suite.ts";
+
+/** Keys whose order tells byte order from every other: signed bytes, UTF-16, locale, length. */
+const TELLING_KEYS: readonly Uint8Array[] = Object.freeze(
+  [
+    [],
+    [0],
+    [0, 0],
+    [0, 1],
+    [0, 255],
+    [1],
+    [64],
+    [65],
+    [65, 0],
+    [65, 66],
+    [66],
+    [90],
+    [97],
+    [97, 0],
+    [97, 97],
+    [97, 255],
+    [98],
+    [127],
+    [128],
+    [128, 0],
+    [129],
+    [195, 164],
+    [239, 191, 191],
+    [240, 144, 128, 128],
+    [254],
+    [255],
+    [255, 0],
+    [255, 255],
+  ].map((bytes) => Uint8Array.from(bytes)),
+);
+
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const length = Math.min(a.length, b.length);
+  for (let at = 0; at < length; at += 1) {
+    const difference = (a[at] as number) - (b[at] as number);
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
+
+function range(view: StateView, from: string | undefined, to: string | undefined): string {
+  const bound = (text: string | undefined) => (text === OPEN ? OPEN : utf8(text));
+  return keysOf(view.range("data", bound(from), bound(to), 1_000)).join(" ");
+}
+
+const RANGES: readonly StorageCase[] = [
+  {
+    name: "keys order by their bytes",
+    run: (storage, { clock }) => {
+      const { state } = new StateProbe(storage, clock);
+      // 11 and the number of keys have no common divisor: every key is put, out of order.
+      const shuffled = TELLING_KEYS.map((_, at) => TELLING_KEYS[(at * 11) % TELLING_KEYS.length]);
+      const mutations = shuffled.map((key): StateMutation => {
+        const bytes = key as Uint8Array;
+        return { type: "put", shard: SHARD_A, space: "data", key: bytes, value: bytes };
+      });
+      state.commit({ mutations, position: 1 as LogPosition });
+      const view = state.view(SHARD_A);
+      const keys = view.range("data", OPEN, OPEN, 10_000).entries.map(({ key }) => key);
+      view.close();
+      checkEqual(keys, [...TELLING_KEYS].sort(compareBytes), "keys in order");
+    },
+  },
+  {
+    name: "a range is half-open, and open where a bound is undefined",
+    run: (storage, { clock }) => {
+      const probe = new StateProbe(storage, clock);
+      probe.commit(...puts("a=1 b=2 ba=3 c=4 d=5"));
+      const view = probe.state.view(SHARD_A);
+      checkEqual(range(view, "b", "c"), "b ba", "from b to c");
+      checkEqual(range(view, OPEN, "c"), "a b ba", "to c");
+      checkEqual(range(view, "bb", OPEN), "c d", "from bb");
+      checkEqual(range(view, OPEN, OPEN), "a b ba c d", "all");
+      checkEqual(range(view, "b", "b"), "", "from b to b");
+      checkEqual(range(view, "c", "b"), "", "from c to b");
+      checkEqual(range(view, "e", OPEN), "", "behind the last");
+      checkEqual(range(view, OPEN, ""), "", "before the first");
+      view.close();
+    },
+  },
+  {
+    name: "a range stops at `limitBytes`, gives at least one entry, and says whether there is more",
+    run: (storage, { clock }) => {
+      const probe = new StateProbe(storage, clock);
+      // Each entry has 2 bytes of key and 8 of value.
+      probe.commit(...puts(Array.from({ length: 9 }, (_, at) => `k${at}=12345678`).join(" ")));
+      const view = probe.state.view(SHARD_A);
+      const pages: string[] = [];
+      for (let from: Uint8Array | undefined = utf8("k1"); from !== undefined; ) {
+        const page = view.range("data", from, utf8("k8"), 35);
+        pages.push(keysOf(page).join(""));
+        const last: Uint8Array | undefined = page.entries.at(-1)?.key;
+        check(last !== undefined, "a page without entries");
+        from = page.more ? Uint8Array.from([...last, 0]) : undefined;
+      }
+      checkEqual(pages, ["k1k2k3", "k4k5k6", "k7"], "pages of 35 bytes");
+      const tight = view.range("data", OPEN, OPEN, 1);
+      checkEqual([keysOf(tight), tight.more], [["k0"], true], "a range of 1 byte");
+      const exact = view.range("data", utf8("k7"), OPEN, 20);
+      checkEqual([keysOf(exact), exact.more], [["k7", "k8"], false], "a range that just fits");
+      view.close();
+    },
+  },
+  {
+    name: "pages over many entries give each of them once",
+    run: (storage, { clock }) => {
+      const probe = new StateProbe(storage, clock);
+      const keys = Array.from({ length: 2_000 }, (_, at) => `key-${(at * 7_919) % 2_000}`);
+      for (let at = 0; at < keys.length; at += 100) {
+        probe.commit(...keys.slice(at, at + 100).map((key) => put(key, `v${key}`)));
+      }
+      const view = probe.state.view(SHARD_A);
+      const seen: string[] = [];
+      let from: Uint8Array | undefined;
+      for (let more = true; more; ) {
+        const page = view.range("data", from, OPEN, 777);
+        seen.push(...keysOf(page));
+        from = Uint8Array.from([...(page.entries.at(-1)?.key ?? []), 0]);
+        more = page.more;
+      }
+      view.close();
+      checkEqual(seen, keys.map(utf8).sort(compareBytes).map(textOf), "keys over all pages");
+    },
+  },
+];
+
+const VIEWS: readonly StorageCase[] = [
+  {
+    name: "a view stays as it was, whatever is committed",
+    run: (storage, { clock }) => {
+      const probe = new StateProbe(storage, clock);
+      probe.commit(...puts("a=1 b=2 c=3"), put("v", "1", { space: "side" }));
+      const view = probe.state.view(SHARD_A);
+      const changes: readonly StateMutation[][] = [
+        [put("a", "9")],
+        [del("b")],
+        [put("bb", "new")],
+        [put("v", "2", { space: "side" }), put("m", "new", { space: "meta" })],
+        [delRange(OPEN, OPEN)],
+        [put("a", "10")],
+      ];
+      for (const change of changes) {
+        probe.commit(...change);
+        checkListing(listOf(view), "a=1 b=2 c=3", "the view");
+        checkListing(listOf(view, "side"), "v=1", "another space of the view");
+        checkListing(listOf(view, "meta"), "", "a space that was empty then");
+        checkEqual(textOf(view.get("data", utf8("a"))), "1", "get of the view");
+        checkEqual(view.get("data", utf8("bb")), undefined, "get of what came later");
+      }
+      view.close();
+      checkListing(probe.list(), "a=10", "the state itself");
+    },
+  },
+  {
+    name: "several views each show their own moment, in whatever order they close",
+    run: (storage, { clock }) => {
+      const probe = new StateProbe(storage, clock);
+      const views: StateView[] = [];
+      for (const moment of ["0", "1", "2", "3"]) {
+        probe.commit(put("k", moment), put(`only-${moment}`, moment));
+        views.push(probe.state.view(SHARD_A));
+      }
+      for (const closed of [1, 0, 3, 2]) {
+        probe.commit(put("k", `after closing ${closed}`));
+        views.forEach((view, at) => {
+          if (isClosed(view)) return;
+          const only = Array.from({ length: at + 1 }, (_, each) => `only-${each}=${each}`);
+          checkListing(listOf(view), [`k=${at}`, ...only].join(" "), `the view of moment ${at}`);
+        });
+        views[closed]?.close();
+      }
+    },
+  },
+  {
+    name: "a view shows one shard only, also one that is empty",
+    run: (storage, { clock }) => {
+      const probe = new StateProbe(storage, clock);
+      const empty = probe.state.view(SHARD_B);
+      probe.commit(put("k", "a"), put("k", "b", { shard: SHARD_B }));
+      checkListing(listOf(empty), "", "a view of a shard that was empty");
+      checkEqual(empty.get("data", utf8("k")), undefined, "get of a view of an empty shard");
+      empty.close();
+      checkListing(probe.list("data", SHARD_B), "k=b", "a view of it now");
+    },
+  },
+  {
+    name: "a closed view throws, and may be closed again",
+    run: (storage, { clock }) => {
+      const probe = new StateProbe(storage, clock);
+      probe.commit(put("k", "v"));
+      const view = probe.state.view(SHARD_A);
+      view.close();
+      view.close();
+      checkThrows(() => view.get("data", utf8("k")), isError, "get of a closed view");
+      checkThrows(() => view.range("data", OPEN, OPEN, 9), isError, "range of a closed view");
+    },
+  },
+  {
+    name: "a view lives half of maxViewAgeMs, and not longer than it",
+    run: async (storage, { clock }) => {
+      const probe = new StateProbe(storage, clock);
+      const { maxViewAgeMs } = probe.state.capabilities;
+      probe.commit(put("k", "v"));
+      const view = probe.state.view(SHARD_A);
+      await pause(clock, maxViewAgeMs / 2 - 1);
+      const younger = probe.state.view(SHARD_A);
+      probe.commit(put("k", "w"));
+      checkListing(listOf(view), "k=v", "the view after half of its age");
+      await pause(clock, maxViewAgeMs / 2 + 20);
+      checkThrows(() => view.get("data", utf8("k")), isError, "get of a view beyond its age");
+      checkThrows(() => view.range("data", OPEN, OPEN, 9), isError, "range of a view beyond it");
+      view.close();
+      younger.close();
+      checkListing(probe.list(), "k=w", "a view that was opened since");
+    },
+  },
+];
+
+function isClosed(view: StateView): boolean {
+  try {
+    view.get("data", utf8("k"));
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+const GENERATIONS: readonly StorageCase[] = [
+  {
+    name: "a generation is written beside, unseen, and a switch shows it whole and drops the rest",
+    run: (storage, { clock }) => {
+      const probe = new StateProbe(storage, clock);
+      probe.commit(...puts("a=old b=old"), put("s", "old", { space: "side" }));
+      const generation = probe.state.newGeneration(SHARD_A);
+      probe.commit(...puts("a=new c=new x=new", { generation }));
+      probe.commit(del("x", { generation }), put("b", "newer"));
+      checkListing(probe.list(), "a=old b=newer", "the current generation before the switch");
+      const view = probe.state.view(SHARD_A);
+      probe.commit(switchTo(generation), put("d", "new"));
+      checkListing(probe.list(), "a=new c=new d=new", "the generation that was switched to");
+      checkListing(probe.list("side"), "", "another space of it");
+      checkListing(listOf(view), "a=old b=newer", "a view from before the switch");
+      view.close();
+      checkEqual(probe.state.shards(), [{ shard: SHARD_A, generation }], "shards");
+    },
+  },
+  {
+    name: "delete-range works in a generation beside",
+    run: (storage, { clock }) => {
+      const probe = new StateProbe(storage, clock);
+      probe.commit(...puts("a=1 b=1 c=1"));
+      const generation = probe.state.newGeneration(SHARD_A);
+      probe.commit(...puts("a=2 b=2 c=2", { generation }));
+      probe.commit(delRange("b", OPEN, { generation }));
+      checkListing(probe.list(), "a=1 b=1 c=1", "the current generation");
+      probe.commit(switchTo(generation));
+      checkListing(probe.list(), "a=2", "the generation beside");
+    },
+  },
+  {
+    name: "a generation that was dropped by a switch is refused",
+    run: (storage, { clock }) => {
+      const probe = new StateProbe(storage, clock);
+      probe.commit(put("k", "1"));
+      const first = probe.state.shards()[0]?.generation as number;
+      const second = probe.state.newGeneration(SHARD_A);
+      const third = probe.state.newGeneration(SHARD_A);
+      probe.commit(put("k", "2", { generation: second }), put("k", "3", { generation: third }));
+      probe.commit(switchTo(third));
+      for (const generation of [first, second]) {
+        const late = put("k", "late", { generation });
+        checkThrows(() => probe.commit(late), isError, `a put into generation ${generation}`);
+        checkThrows(() => probe.commit(switchTo(generation)), isError, `a switch to ${generation}`);
+      }
+      const fourth = probe.state.newGeneration(SHARD_A);
+      const both = [switchTo(fourth), put("k", "late", { generation: third })];
+      checkThrows(() => probe.commit(...both), isError, "a put into what the batch drops");
+      checkListing(probe.list(), "k=3", "the current generation");
+    },
+  },
+  {
+    name: "generation numbers rise, per shard",
+    run: (storage, { clock }) => {
+      const probe = new StateProbe(storage, clock);
+      probe.commit(put("k", "v"));
+      let greatest = probe.state.shards()[0]?.generation as number;
+      for (let round = 0; round < 5; round += 1) {
+        const generation = probe.state.newGeneration(SHARD_A);
+        check(generation > greatest, `generation ${generation} is not above ${greatest}`);
+        greatest = generation;
+        if (round % 2 === 0) probe.commit(put("k", "v", { generation }), switchTo(generation));
+      }
+    },
+  },
+  {
+    name: "a switch to an empty generation empties the shard",
+    run: (storage, { clock }) => {
+      const probe = new StateProbe(storage, clock);
+      probe.commit(...puts("a=1 b=1"), put("k", "other", { shard: SHARD_B }));
+      probe.commit(switchTo(probe.state.newGeneration(SHARD_A)));
+      checkListing(probe.list(), "", "the shard");
+      checkEqual(
+        probe.state.shards().map(({ shard }) => shard),
+        [SHARD_B],
+        "shards",
+      );
+      probe.commit(put("a", "2"));
+      checkListing(probe.list(), "a=2", "the shard when it is written again");
+    },
+  },
+];
+
+/** Ranges, views and generations. */
+export const VIEW_CASES: readonly StorageCase[] = Object.freeze([
+  ...RANGES,
+  ...VIEWS,
+  ...GENERATIONS,
+]);
