@@ -1,6 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { extname, resolve } from "node:path";
-import { createJiti } from "jiti";
+import { types } from "node:util";
 import type { StoreConfigurationInput } from "../core/model/configuration-types.ts";
 import { parseJson } from "./parse-json.ts";
 import { UsageError } from "./usage-error.ts";
@@ -59,7 +59,9 @@ function unreadable(path: string, file: string, error: unknown): UsageError {
 
 /** Any module by the same way, so that a fault of any has its line and column. */
 async function importModule(path: string, file: string): Promise<Record<string, unknown>> {
-  const jiti = createJiti(import.meta.url, { fsCache: false });
+  // A compiler: loaded only where there is something to compile.
+  const { createJiti } = await import("jiti");
+  const jiti = createJiti(import.meta.url, { fsCache: false, interopDefault: false });
   try {
     return await jiti.import<Record<string, unknown>>(path);
   } catch (error) {
@@ -77,7 +79,9 @@ async function importModule(path: string, file: string): Promise<Record<string, 
 function exportOf(loaded: Record<string, unknown>, file: string): unknown {
   const found = loaded.default ?? loaded.config;
   if (found !== undefined) return found;
-  const names = Object.keys(loaded).filter((name) => name !== "default" && name !== "__esModule");
+  const names = Object.keys(loaded);
+  const isEcmaScript = loaded.__esModule === true || types.isModuleNamespaceObject(loaded);
+  if (!isEcmaScript && (typeof loaded !== "object" || names.length > 0)) return loaded;
   const there = names.length === 0 ? "nothing" : names.join(", ");
   throw new UsageError(
     `${file} has neither a default export nor one named "config"; it exports ${there}.`,

@@ -7,7 +7,9 @@ export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan" | "mage
 export type Paint = (style: Style, text: string) => string;
 
 export function paintFor(output: Output, env: Surroundings["env"]): Paint {
-  return hasColors(output, env) ? (style, text) => styleText(style, text) : (_style, text) => text;
+  return hasColors(output, env)
+    ? (style, text) => styleText(style, text, { validateStream: false })
+    : (_style, text) => text;
 }
 
 export function hasColors(output: Output, env: Surroundings["env"]): boolean {

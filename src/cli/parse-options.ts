@@ -14,7 +14,7 @@ const MS_PER_UNIT: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_0
 export function durationOption(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text.trim());
   const durationMs = match ? Number(match[1]) * MS_PER_UNIT[match[2] ?? "ms"]! : 0;
-  if (durationMs >= 1 && durationMs <= 24 * 3_600_000) return durationMs;
+  if (durationMs >= 1 && durationMs <= 24 * 3_600_000) return Math.round(durationMs);
   throw new InvalidArgumentError("It is a time from 1ms to 24h, such as 250ms, 5s or 2m.");
 }
 

@@ -1,0 +1,76 @@
+import type { Logger } from "pino";
+import type { LogLevel } from "../core/contracts/observer.ts";
+import type { Store } from "../core/store/api.ts";
+import { serveHttp } from "../http/index.ts";
+import { openStore } from "../open-store.ts";
+import { EXIT } from "./exit-codes.ts";
+import { httpAddressOf } from "./http-address.ts";
+import { loadConfiguration } from "./load-configuration.ts";
+import { createNodeLog, observerOf } from "./node-log.ts";
+import { endOfParent } from "./parent-process.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+const DRAIN_MS = 5_000;
+
+export interface NodeOptions {
+  readonly config: string;
+  readonly node: string;
+  readonly jsonLogs?: boolean;
+  readonly logLevel: LogLevel;
+}
+
+/** Runs one node until the user or the parent process ends it, or it stops itself. */
+export async function runNode(options: NodeOptions, surroundings: Surroundings): Promise<number> {
+  const { config, node } = options;
+  const configuration = await loadConfiguration(config, surroundings.directory);
+  const { host, port } = httpAddressOf(configuration, node, config);
+  const log = createNodeLog(
+    { node, json: options.jsonLogs === true, level: options.logLevel },
+    surroundings,
+  );
+  const observer = observerOf(log);
+  const insecure = configuration.insecure === true;
+  const store = await openStore(configuration, { node, observer });
+  try {
+    const server = await serveHttp(store, { host, port, insecure, observer });
+    log.info({ http: `http://${host}:${port}`, pid: process.pid }, `node ${node} is up`);
+    try {
+      return await serveUntilEnd(store, log, surroundings);
+    } finally {
+      await server.close();
+    }
+  } finally {
+    await store.close({ drain: true, timeoutMs: DRAIN_MS });
+    log.info("stopped");
+  }
+}
+
+/** Ends with the user's wish, the end of the process that started this one, or the store's own. */
+async function serveUntilEnd(
+  store: Store,
+  log: Logger,
+  { interruption }: Surroundings,
+): Promise<number> {
+  const ended = new AbortController();
+  const end = (): void => ended.abort();
+  interruption.signal.addEventListener("abort", end, { once: true });
+  const parent = endOfParent(end);
+  let failed = false;
+  try {
+    if (!interruption.requested) {
+      for await (const event of store.events({ signal: ended.signal })) {
+        if (store.describe().state !== "failed") continue;
+        failed = true;
+        log.error({ event: event.type }, "the node has stopped itself");
+        break;
+      }
+    }
+  } finally {
+    parent.forget();
+    interruption.signal.removeEventListener("abort", end);
+  }
+  if (failed) return EXIT.notApplied;
+  log.info({ signal: interruption.cause ?? "none" }, "stopping: operations under way may end");
+  // A service manager ends a service by SIGTERM, and takes any other code than 0 for a fault.
+  return interruption.cause === "SIGINT" ? EXIT.interrupted : EXIT.done;
+}
