@@ -16,7 +16,8 @@ export type PartitionPolicy = "prefer-consistency" | "prefer-availability";
 
 /**
  * Which part of a key chooses its shard. `whole`: all of it. `tag`: what stands between the first
- * `{` and the next `}`, if that is not empty. `prefix`: all before the first `separator`.
+ * `{` and the next `}`. `prefix`: all before the first `separator`. Where that is empty, or there is
+ * none, the whole key decides.
  */
 export type GroupBy = "whole" | "tag" | { readonly prefix: { readonly separator: string } };
 
@@ -81,7 +82,7 @@ export interface ResolvedNode {
 
 export interface ResolvedKeyspace {
   readonly name: string;
-  /** `hash32(name)`; unique among the keyspaces. */
+  /** `keyspaceHash(name)`: 32 bits, never 0; unique among the keyspaces. */
   readonly hash: number;
   readonly strategy: string;
   /** As asked; the placement holds fewer where the cluster has fewer nodes (`degraded`). */
