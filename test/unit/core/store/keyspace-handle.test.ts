@@ -1,0 +1,498 @@
+import { getEventListeners } from "node:events";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { isCapstanError } from "../../../../src/core/model/errors.ts";
+import { hash32 } from "../../../../src/core/model/hash.ts";
+import { decodeValue } from "../../../../src/core/model/values.ts";
+import { valuesOf } from "../../../../src/core/store/value-schema.ts";
+import { EVERYTHING, NOTHING_MORE, openBench } from "./fake-engine.ts";
+
+const untyped = (options: unknown) => options as never;
+
+describe("reading and writing", () => {
+  it("gives back what was put, with version and receipt", async () => {
+    const { keyspace } = openBench();
+    const value = { text: "x", bytes: new Uint8Array([1, 2]), when: new Date(5), big: 7n };
+    const written = await keyspace.put("k", value);
+    const read = await keyspace.get("k");
+    expect(read).toMatchObject({ found: true, conflict: false, value, version: written.version });
+    expect(read.receipt.asked).toBe("quorum");
+  });
+
+  it("says that a key is not there, and that it is", async () => {
+    const { keyspace } = openBench();
+    expect(await keyspace.get("k")).toMatchObject({ found: false });
+    expect(await keyspace.has("k")).toBe(false);
+    await keyspace.put("k", null);
+    expect(await keyspace.has("k")).toBe(true);
+    await keyspace.delete("k");
+    expect(await keyspace.has("k")).toBe(false);
+  });
+
+  it("hands over encoded bytes, the shard and the level, once", async () => {
+    const { keyspace, engine } = openBench();
+    await keyspace.put("schlüssel", [1], { consistency: "one" });
+    const [operation] = engine.executed;
+    const key = new TextEncoder().encode("schlüssel");
+    expect(operation).toMatchObject({ type: "put", key, level: "one", options: undefined });
+    expect(operation?.shardIndex).toBe(hash32(key) % 16);
+    expect(decodeValue(operation?.value as Uint8Array)).toEqual([1]);
+    expect(engine.executed).toHaveLength(1);
+  });
+
+  it("takes the engine's answer at once where it has one", async () => {
+    const { keyspace, engine } = openBench();
+    await keyspace.put("k", 1);
+    engine.executed.length = 0;
+    engine.answersNow = true;
+    expect(await keyspace.get("k")).toMatchObject({ value: 1 });
+    expect(engine.executed).toHaveLength(0);
+  });
+
+  it("gives siblings as they were kept", async () => {
+    const { keyspace, engine } = openBench();
+    engine.readNow = (operation) => ({
+      found: true,
+      value: undefined,
+      siblings: [new Uint8Array([1, 0x81]), new Uint8Array([1, 0x82])],
+      version: "v",
+      receipt: { asked: operation.level } as never,
+    });
+    expect(await keyspace.get("k")).toMatchObject({ conflict: true, siblings: [1, 2] });
+  });
+
+  it("answers with a fault of its own where stored bytes do not decode", async () => {
+    const { keyspace, engine } = openBench();
+    engine.readNow = () => ({
+      found: true,
+      value: new Uint8Array([255]),
+      siblings: undefined,
+      version: "v",
+      receipt: {} as never,
+    });
+    await expect(keyspace.get("k")).rejects.toMatchObject({ code: "INTERNAL" });
+  });
+
+  it("passes a fault on, with its operation id", async () => {
+    const { keyspace, engine } = openBench();
+    engine.hold = true;
+    const put = keyspace.put("k", 1, { signal: new AbortController().signal });
+    engine.held[0]?.done.fail({ code: "OUTCOME_UNKNOWN", operationId: "that one" } as never);
+    await expect(put).rejects.toMatchObject({ operationId: "that one" });
+  });
+});
+
+describe("refusals", () => {
+  const refused: [string, (bench: ReturnType<typeof openBench>) => Promise<unknown>, string][] = [
+    ["an empty key", ({ keyspace }) => keyspace.get(""), "INVALID_KEY"],
+    ["a key of 1,025 bytes", ({ keyspace }) => keyspace.put("k".repeat(1_025), 1), "INVALID_KEY"],
+    ["a key that is no text", ({ keyspace }) => keyspace.has(untyped(5)), "INVALID_KEY"],
+    ["a function", ({ keyspace }) => keyspace.put("k", () => 1), "INVALID_VALUE"],
+    [
+      "a value too large",
+      ({ keyspace }) => keyspace.put("k", "x".repeat(1_000)),
+      "VALUE_TOO_LARGE",
+    ],
+    [
+      "an unknown option",
+      ({ keyspace }) => keyspace.get("k", untyped({ ifVersoin: "v" })),
+      "INVALID_ARGUMENT",
+    ],
+    [
+      "an option of another call",
+      ({ keyspace }) => keyspace.get("k", untyped({ ttlMs: 1 })),
+      "INVALID_ARGUMENT",
+    ],
+    [
+      "options that are none",
+      ({ keyspace }) => keyspace.get("k", untyped("one")),
+      "INVALID_ARGUMENT",
+    ],
+    ["options in an array", ({ keyspace }) => keyspace.get("k", untyped([])), "INVALID_ARGUMENT"],
+    [
+      "a timeout of nothing",
+      ({ keyspace }) => keyspace.get("k", { timeoutMs: 0 }),
+      "INVALID_ARGUMENT",
+    ],
+    [
+      "a timeout above the limit",
+      ({ keyspace }) => keyspace.get("k", { timeoutMs: 60_001 }),
+      "INVALID_ARGUMENT",
+    ],
+    [
+      "a timeout that is no number",
+      ({ keyspace }) => keyspace.get("k", { timeoutMs: Number.NaN }),
+      "INVALID_ARGUMENT",
+    ],
+    [
+      "a signal that is none",
+      ({ keyspace }) => keyspace.get("k", untyped({ signal: {} })),
+      "INVALID_ARGUMENT",
+    ],
+    [
+      "an undefined condition",
+      ({ keyspace }) => keyspace.put("k", 1, untyped({ ifVersion: undefined })),
+      "INVALID_ARGUMENT",
+    ],
+    [
+      "two conditions",
+      ({ keyspace }) => keyspace.put("k", 1, { ifVersion: "v", ifAbsent: true }),
+      "INVALID_ARGUMENT",
+    ],
+    [
+      "a read level that there is not",
+      ({ keyspace }) => keyspace.get("k", { consistency: "all" }),
+      "INVALID_LEVEL",
+    ],
+    [
+      "a read level for a write",
+      ({ keyspace }) => keyspace.put("k", 1, { consistency: "strong" }),
+      "INVALID_LEVEL",
+    ],
+    [
+      "an id of nobody",
+      ({ keyspace }) => keyspace.put("k", 1, { operationId: "mine" }),
+      "INVALID_OPERATION_ID",
+    ],
+    [
+      "an expiry of a delete",
+      ({ keyspace }) => keyspace.delete("k", { ttlMs: 5 }),
+      "INVALID_ARGUMENT",
+    ],
+    ["a list that is none", ({ keyspace }) => keyspace.getMany(untyped("k")), "INVALID_ARGUMENT"],
+    [
+      "a batch over shards",
+      ({ keyspace }) => keyspace.batch([{ put: "a", value: 1 }, { delete: "b" }]),
+      "INVALID_ARGUMENT",
+    ],
+  ];
+
+  it.each(refused)("%s", async (_what, call, code) => {
+    const bench = openBench();
+    const fault = await call(bench).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    expect(isCapstanError(fault)).toBe(true);
+    expect(fault).toMatchObject({ code, outcome: "not-applied" });
+    expect(bench.engine.executed).toHaveLength(0);
+  });
+
+  const unsupported: [string, (bench: ReturnType<typeof openBench>) => Promise<unknown>, string][] =
+    [
+      [
+        "ifVersion",
+        ({ keyspace }) => keyspace.put("k", 1, { ifVersion: "v" }),
+        "CONDITIONAL_UNSUPPORTED",
+      ],
+      [
+        "ifAbsent",
+        ({ keyspace }) => keyspace.delete("k", { ifAbsent: true }),
+        "CONDITIONAL_UNSUPPORTED",
+      ],
+      [
+        "ifAbsent: false",
+        ({ keyspace }) => keyspace.put("k", 1, { ifAbsent: false }),
+        "CONDITIONAL_UNSUPPORTED",
+      ],
+      ["modify", ({ keyspace }) => keyspace.modify("k", () => 1), "CONDITIONAL_UNSUPPORTED"],
+      ["update", ({ keyspace }) => keyspace.update("k", {}), "NOT_SUPPORTED"],
+      ["batch", ({ keyspace }) => keyspace.batch([{ delete: "k" }]), "NOT_SUPPORTED"],
+      ["ttlMs", ({ keyspace }) => keyspace.put("k", 1, { ttlMs: 5 }), "NOT_SUPPORTED"],
+      ["session", ({ keyspace }) => keyspace.get("k", { session: "s" }), "NOT_SUPPORTED"],
+      [
+        "session of a write",
+        ({ keyspace }) => keyspace.put("k", 1, { session: "s" }),
+        "NOT_SUPPORTED",
+      ],
+      ["context", ({ keyspace }) => keyspace.put("k", 1, { context: "c" }), "NOT_SUPPORTED"],
+      [
+        "operationId",
+        ({ keyspace }) => keyspace.put("k", 1, { operationId: "x" }),
+        "NOT_SUPPORTED",
+      ],
+      ["operationId()", ({ keyspace }) => keyspace.operationId(), "NOT_SUPPORTED"],
+    ];
+
+  it.each(unsupported)("%s where the strategy does not offer it", async (_what, call, code) => {
+    const bench = openBench(NOTHING_MORE);
+    await expect(call(bench)).rejects.toMatchObject({ code, outcome: "not-applied" });
+    expect(bench.engine.executed).toHaveLength(0);
+  });
+
+  it("names the option that it does not know, and those that it does", async () => {
+    const { keyspace } = openBench();
+    await expect(keyspace.put("k", 1, untyped({ if_version: "v" }))).rejects.toThrow(
+      /"if_version".*there are: .*ifVersion/,
+    );
+  });
+
+  it("lists the levels that there are", async () => {
+    const { keyspace } = openBench();
+    await expect(keyspace.get("k", { consistency: "lease" })).rejects.toMatchObject({
+      allowed: EVERYTHING.readLevels,
+      message: expect.stringContaining("one, quorum, strong"),
+    });
+  });
+
+  it.each([
+    ["draining", "STORE_CLOSED"],
+    ["closed", "STORE_CLOSED"],
+  ] as const)("everything of a store that is %s", async (state, code) => {
+    const { keyspace, lifecycle, engine } = openBench();
+    lifecycle.advance(state);
+    const calls = [
+      keyspace.get("k"),
+      keyspace.put("k", 1),
+      keyspace.delete("k"),
+      keyspace.getMany(["k"]),
+      keyspace.operationId(),
+      keyspace.scan()[Symbol.asyncIterator]().next(),
+      keyspace.watch()[Symbol.asyncIterator]().next(),
+    ];
+    for (const call of calls) await expect(call).rejects.toMatchObject({ code });
+    expect(engine.executed).toHaveLength(0);
+  });
+});
+
+describe("conditions and ids", () => {
+  it("answers a condition that does not hold with what is there", async () => {
+    const { keyspace } = openBench();
+    const first = await keyspace.put("k", "old");
+    const exists = await keyspace.put("k", "new", { ifAbsent: true });
+    expect(exists).toMatchObject({ ok: false, reason: "exists", current: { value: "old" } });
+    const held = await keyspace.put("k", "new", { ifVersion: first.version });
+    expect(held).toMatchObject({ ok: true });
+    const stale = await keyspace.delete("k", { ifVersion: first.version });
+    expect(stale).toMatchObject({ ok: false, reason: "version-mismatch" });
+    expect(await keyspace.has("k")).toBe(true);
+  });
+
+  it("takes an id that it made itself, and no other keyspace's", async () => {
+    const { keyspace, engine } = openBench();
+    const id = await keyspace.operationId();
+    await keyspace.put("k", 1, { operationId: id });
+    expect(engine.executed[0]?.operationId).toBe(id);
+    const other = openBench(EVERYTHING, { name: "others", hash: 99 });
+    await expect(other.keyspace.put("k", 1, { operationId: id })).rejects.toMatchObject({
+      code: "INVALID_OPERATION_ID",
+    });
+  });
+
+  it("modifies what it read, again when somebody came in between", async () => {
+    const { keyspace } = openBench();
+    await keyspace.put("n", 1);
+    let interfered = false;
+    await keyspace.modify("n", (current) => {
+      if (!interfered) {
+        interfered = true;
+        void keyspace.put("n", 10);
+      }
+      return (current as number) + 1;
+    });
+    expect(await keyspace.get("n")).toMatchObject({ value: 11 });
+    await keyspace.modify("new", (current) => [current === undefined]);
+    expect(await keyspace.get("new")).toMatchObject({ value: [true] });
+  });
+
+  it("gives up modifying a key that others change each time", async () => {
+    const { keyspace } = openBench();
+    let changes = 0;
+    const modify = keyspace.modify("n", () => {
+      void keyspace.put("n", ++changes);
+      return "mine";
+    });
+    await expect(modify).rejects.toMatchObject({ code: "CONTENDED", outcome: "not-applied" });
+    expect(changes).toBe(16);
+    expect(await keyspace.get("n")).toMatchObject({ value: 16 });
+  });
+
+  it("writes a batch of one shard as one operation", async () => {
+    const { keyspace, engine } = openBench(EVERYTHING, { groupBy: "tag" });
+    const results = await keyspace.batch([{ put: "{a}1", value: 1 }, { delete: "{a}2" }]);
+    expect(results.map(({ key, ok }) => [key, ok])).toEqual([
+      ["{a}1", true],
+      ["{a}2", true],
+    ]);
+    expect(engine.executed).toHaveLength(1);
+    expect(await keyspace.get("{a}1")).toMatchObject({ value: 1 });
+    expect(await keyspace.batch([])).toEqual([]);
+  });
+
+  it("encodes an update's operation like a value", async () => {
+    const { keyspace, engine } = openBench();
+    await keyspace.update("k", { add: "milk" });
+    const [operation] = engine.executed;
+    expect(operation?.type).toBe("update");
+    expect(decodeValue(operation?.value as Uint8Array)).toEqual({ add: "milk" });
+  });
+});
+
+describe("signals and deadlines", () => {
+  it("sends nothing if the signal has aborted before", async () => {
+    const { keyspace, engine } = openBench();
+    const signal = AbortSignal.abort();
+    await expect(keyspace.put("k", 1, { signal })).rejects.toMatchObject({
+      code: "ABORTED",
+      outcome: "not-applied",
+    });
+    expect(engine.executed).toHaveLength(0);
+  });
+
+  it("leaves it to the engine what a later abort means", async () => {
+    const { keyspace, engine } = openBench();
+    engine.hold = true;
+    const controller = new AbortController();
+    const put = keyspace.put("k", 1, { signal: controller.signal });
+    controller.abort();
+    await expect(put).rejects.toMatchObject({ code: "OUTCOME_UNKNOWN", outcome: "unknown" });
+  });
+
+  it("forgets the signal once the call is over", async () => {
+    const { keyspace, engine } = openBench();
+    engine.hold = true;
+    const controller = new AbortController();
+    const { signal } = controller;
+    const put = keyspace.put("k", 1, { signal });
+    expect(getEventListeners(signal, "abort")).toHaveLength(1);
+    engine.release();
+    await put;
+    expect(getEventListeners(signal, "abort")).toHaveLength(0);
+    engine.hold = false;
+    await keyspace.put("k", 2, { signal });
+    expect(getEventListeners(signal, "abort")).toHaveLength(0);
+  });
+
+  it("turns timeoutMs into a moment, and leaves the level's own deadline to the engine", async () => {
+    const { keyspace, engine, environment } = openBench();
+    await keyspace.get("k", { timeoutMs: 250 });
+    await keyspace.get("k");
+    const [first, second] = engine.executed;
+    expect(first?.deadlineMs).toBe(environment.monotonicMs() + 250);
+    expect(second?.deadlineMs).toBeUndefined();
+  });
+});
+
+describe("schemas", () => {
+  const schema = z.strictObject({ name: z.string(), age: z.number().default(1) });
+
+  it("stores what the schema makes of a value", async () => {
+    const { keyspace } = openBench(EVERYTHING, { schema });
+    await keyspace.put("k", { name: "Ada" });
+    expect(await keyspace.get("k")).toMatchObject({ value: { name: "Ada", age: 1 } });
+  });
+
+  it("refuses with the schema's issues and their paths", async () => {
+    const { keyspace, engine } = openBench(EVERYTHING, { schema });
+    await expect(keyspace.put("k", { name: 5 })).rejects.toMatchObject({
+      code: "INVALID_VALUE",
+      outcome: "not-applied",
+      details: { issues: [{ path: "$.name", message: expect.any(String) }] },
+    });
+    expect(engine.executed).toHaveLength(0);
+  });
+
+  it("waits for an asynchronous schema, and refuses as late", async () => {
+    const slow = schema.refine(async ({ name }) => name !== "Eve");
+    const { keyspace, lifecycle } = openBench(EVERYTHING, { schema: slow });
+    await keyspace.put("k", { name: "Ada" });
+    await expect(keyspace.put("k", { name: "Eve" })).rejects.toMatchObject({
+      code: "INVALID_VALUE",
+    });
+    const late = keyspace.put("l", { name: "Ada" });
+    lifecycle.advance("draining");
+    await expect(late).rejects.toMatchObject({ code: "STORE_CLOSED" });
+  });
+
+  it("reports a schema that throws as a fault that wrote nothing", async () => {
+    const { keyspace, engine } = openBench(EVERYTHING, {
+      schema: {
+        "~standard": {
+          version: 1,
+          vendor: "test",
+          validate: () => {
+            throw new Error("schema bug");
+          },
+        },
+      },
+    });
+    await expect(keyspace.put("k", 1)).rejects.toMatchObject({ outcome: "not-applied" });
+    expect(engine.executed).toHaveLength(0);
+  });
+
+  it("does not call a schema that only types", async () => {
+    const types = valuesOf<string>();
+    let called = false;
+    const spied = {
+      "~standard": {
+        ...types["~standard"],
+        validate: (value: unknown) => {
+          called = true;
+          return { value };
+        },
+      },
+    };
+    const { keyspace } = openBench(EVERYTHING, { schema: spied });
+    await keyspace.put("k", "x");
+    expect(called).toBe(false);
+  });
+});
+
+describe("many keys", () => {
+  it("gives one outcome per key, in order", async () => {
+    const { keyspace } = openBench();
+    const written = await keyspace.putMany([
+      ["a", 1],
+      ["", 2],
+      ["c", () => 3],
+      ["d", 4],
+    ]);
+    expect(
+      written.map((one) => (one.ok ? "ok" : (one.error as never as { code: string }).code)),
+    ).toEqual(["ok", "INVALID_KEY", "INVALID_VALUE", "ok"]);
+    const read = await keyspace.getMany(["d", "nobody", "a"]);
+    expect(read.map(({ key }) => key)).toEqual(["d", "nobody", "a"]);
+    expect(read).toMatchObject([
+      { ok: true, result: { value: 4 } },
+      { ok: true, result: { found: false } },
+      { ok: true, result: { value: 1 } },
+    ]);
+    expect(await keyspace.getMany([])).toEqual([]);
+  });
+
+  it("keeps 64 under way and no more", async () => {
+    const { keyspace, engine } = openBench();
+    engine.hold = true;
+    const keys = Array.from({ length: 200 }, (_, index) => `k${index}`);
+    const all = keyspace.getMany(keys);
+    while (engine.held.length > 0) engine.release();
+    expect(await all).toHaveLength(200);
+    expect(engine.mostHeld).toBe(64);
+  });
+
+  it("says of each key what became of it when the caller gives up", async () => {
+    const { keyspace, engine } = openBench();
+    engine.hold = true;
+    const controller = new AbortController();
+    const entries = Array.from({ length: 70 }, (_, index) => [`k${index}`, index] as const);
+    const all = keyspace.putMany(entries, { signal: controller.signal });
+    engine.release();
+    controller.abort();
+    const codes = (await all).map((one) =>
+      one.ok ? "ok" : (one.error as never as { code: string }).code,
+    );
+    expect(codes[0]).toBe("ok");
+    expect(codes.filter((code) => code === "OUTCOME_UNKNOWN")).toHaveLength(64);
+    expect(codes.filter((code) => code === "ABORTED")).toHaveLength(5);
+  });
+
+  it("validates each value by itself", async () => {
+    const slow = z.number().refine(async (value) => value > 1);
+    const { keyspace } = openBench(EVERYTHING, { schema: slow });
+    const results = await keyspace.putMany([
+      ["a", 1],
+      ["b", 2],
+    ]);
+    expect(results.map(({ ok }) => ok)).toEqual([false, true]);
+  });
+});

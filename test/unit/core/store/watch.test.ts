@@ -1,0 +1,80 @@
+import { describe, expect, it } from "vitest";
+import { encodeKey } from "../../../../src/core/model/keys.ts";
+import { encodeValue } from "../../../../src/core/model/values.ts";
+import type { WatchEvent } from "../../../../src/core/store/api.ts";
+import { NOTHING_MORE, openBench } from "./fake-engine.ts";
+
+const changeOf = (index: number) => ({
+  key: encodeKey(`k${index}`),
+  value: encodeValue(index),
+  version: `v${index}`,
+  cursor: `c${index}`,
+});
+
+describe("watch", () => {
+  it("gives decoded events to a reader that waits, and to one that comes later", async () => {
+    const { keyspace, engine } = openBench();
+    const iterator = keyspace.watch()[Symbol.asyncIterator]();
+    const waiting = iterator.next();
+    engine.change(changeOf(1));
+    engine.change(changeOf(2));
+    const event = { type: "put", key: "k1", value: 1, version: "v1", cursor: "c1" };
+    expect(await waiting).toEqual({ done: false, value: event });
+    expect((await iterator.next()).value).toMatchObject({ key: "k2", value: 2 });
+  });
+
+  it("says what is missing for a slow reader, and where to go on", async () => {
+    const { keyspace, engine } = openBench();
+    const iterator = keyspace.watch()[Symbol.asyncIterator]();
+    for (let index = 0; index < 1_030; index++) engine.change(changeOf(index));
+    expect((await iterator.next()).value).toMatchObject({
+      type: "gap",
+      cursor: "c5",
+      reason: expect.stringContaining("6 events"),
+    });
+    expect((await iterator.next()).value).toMatchObject({ key: "k6" });
+  });
+
+  it("lets go of the engine when the reader goes, or aborts", async () => {
+    const { keyspace, engine } = openBench();
+    const iterator = keyspace.watch()[Symbol.asyncIterator]();
+    expect(engine.sinks.size).toBe(1);
+    await iterator.return?.();
+    expect(engine.sinks.size).toBe(0);
+    expect(await iterator.next()).toEqual({ done: true, value: undefined });
+
+    const controller = new AbortController();
+    const other = keyspace.watch({ signal: controller.signal })[Symbol.asyncIterator]();
+    const waiting = other.next();
+    controller.abort();
+    await expect(waiting).rejects.toMatchObject({ code: "ABORTED" });
+    expect(engine.sinks.size).toBe(0);
+  });
+
+  it("turns an event that does not decode into a gap", async () => {
+    const { keyspace, engine } = openBench();
+    const iterator = keyspace.watch()[Symbol.asyncIterator]();
+    engine.change({ ...changeOf(1), value: new Uint8Array([255]) });
+    expect((await iterator.next()).value).toMatchObject({ type: "gap", cursor: "c1" });
+  });
+
+  it("is refused where the strategy has none", async () => {
+    const { keyspace, engine } = openBench(NOTHING_MORE);
+    const refusal = { code: "NOT_SUPPORTED" };
+    await expect(keyspace.watch()[Symbol.asyncIterator]().next()).rejects.toMatchObject(refusal);
+    const errors: unknown[] = [];
+    keyspace.changes$.subscribe({ error: (error) => errors.push(error) });
+    expect(errors).toMatchObject([refusal]);
+    expect(engine.sinks.size).toBe(0);
+  });
+
+  it("is an Observable too, with a watch per subscriber", () => {
+    const { keyspace, engine } = openBench();
+    const seen: WatchEvent<unknown>[] = [];
+    const subscription = keyspace.changes$.subscribe((event) => seen.push(event));
+    engine.change(changeOf(1));
+    expect(seen).toMatchObject([{ key: "k1", value: 1 }]);
+    subscription.unsubscribe();
+    expect(engine.sinks.size).toBe(0);
+  });
+});
