@@ -4,12 +4,13 @@ import type { Sender } from "../contracts/machine.ts";
 import type { Observer } from "../contracts/observer.ts";
 import type { Storage } from "../contracts/storage.ts";
 import type { Engine, SilentStrategy } from "../contracts/strategy.ts";
+import { describeValue, invalidConfiguration } from "../model/configuration-problems.ts";
 import type {
   ResolvedConfiguration,
   ResolvedKeyspace,
   ResolvedNode,
 } from "../model/configuration-types.ts";
-import { CapstanError } from "../model/errors.ts";
+import type { CapstanError } from "../model/errors.ts";
 import type { Incarnation } from "../model/ids.ts";
 import type { Level } from "../model/levels.ts";
 import { ClosingStack } from "./closing-stack.ts";
@@ -232,14 +233,11 @@ function nodeOf(configuration: ResolvedConfiguration, asked: string | undefined)
   if (asked === undefined && nodes.length === 1 && only !== undefined) return only;
   const found = nodes.find(({ id }) => id === asked);
   if (found !== undefined) return found;
-  const what =
+  const reason =
     asked === undefined
-      ? "options.node is missing: it says which node this process is"
-      : `options.node is ${JSON.stringify(asked)}, which the configuration does not name`;
-  throw new CapstanError("INVALID_CONFIGURATION", `${what}; there are: ${ids.join(", ")}`, {
-    allowed: ids,
-    details: { path: "options.node", value: asked },
-  });
+      ? "is missing: it says which of the nodes this process is"
+      : `is ${describeValue(asked)}, which the configuration does not name`;
+  throw invalidConfiguration([{ path: "options.node", value: asked, allowed: ids, reason }]);
 }
 
 function schemasOf({ keyspaces }: ResolvedConfiguration) {

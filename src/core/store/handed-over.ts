@@ -1,8 +1,8 @@
 import type { StorageFactory } from "../contracts/storage.ts";
 import type { Strategy } from "../contracts/strategy.ts";
 import type { TransportFactory } from "../contracts/transport.ts";
+import { invalidConfiguration } from "../model/configuration-problems.ts";
 import type { KeyspaceInput, StoreConfigurationInput } from "../model/configuration-types.ts";
-import { CapstanError } from "../model/errors.ts";
 
 /** Plug-ins that a configuration holds as objects, not by name. */
 export interface HandedOver {
@@ -57,13 +57,14 @@ function withoutObject(name: string, keyspace: unknown, taken: Map<string, Strat
   if (!isRecord(keyspace) || !isRecord(keyspace.strategy)) return keyspace;
   const strategy = keyspace.strategy;
   if (!isStrategy(strategy)) {
-    const path = `keyspaces.${name}.strategy`;
-    throw new CapstanError(
-      "INVALID_CONFIGURATION",
-      `${path} is an object that is no strategy: it needs name, kind ("silent" or "engine"), ` +
-        "capabilities, parseSettings and guarantees",
-      { details: { path } },
-    );
+    throw invalidConfiguration([
+      {
+        path: `keyspaces.${name}.strategy`,
+        value: strategy,
+        allowed: ['a name, or { name, kind: "silent" | "engine", capabilities, … }'],
+        reason: "is an object that is no strategy",
+      },
+    ]);
   }
   taken.set(name, strategy);
   return { ...keyspace, strategy: strategy.name } satisfies KeyspaceInput;

@@ -2,8 +2,8 @@ import type { Container } from "inversify";
 import type { StorageFactory } from "../contracts/storage.ts";
 import type { Strategy } from "../contracts/strategy.ts";
 import type { TransportFactory } from "../contracts/transport.ts";
+import { describeValue, invalidConfiguration } from "../model/configuration-problems.ts";
 import type { ResolvedConfiguration, ResolvedKeyspace } from "../model/configuration-types.ts";
-import { CapstanError } from "../model/errors.ts";
 import type { HandedOver } from "./handed-over.ts";
 import { boundNames, findPlugIn, type PlugInKind, type PlugIns } from "./modules.ts";
 
@@ -71,12 +71,14 @@ function withResolver(
       ? named(container, "resolver", resolver, `${path}.resolver`)
       : resolver;
   if (!strategy.capabilities.siblings && !strategy.capabilities.update) {
-    throw new CapstanError(
-      "INVALID_CONFIGURATION",
-      `${path}.resolver is set, but the strategy "${strategy.name}" settles conflicts by itself; ` +
-        "leave it out",
-      { details: { path: `${path}.resolver` } },
-    );
+    throw invalidConfiguration([
+      {
+        path: `${path}.resolver`,
+        value: resolver,
+        allowed: ["no resolver"],
+        reason: `is set, but the strategy "${strategy.name}" settles conflicts by itself`,
+      },
+    ]);
   }
   return { ...strategyOptions, resolver: found };
 }
@@ -90,10 +92,12 @@ function named<K extends PlugInKind>(
   const found = findPlugIn(container, kind, name);
   if (found !== undefined) return found;
   const names = boundNames(container, kind);
-  const listed = names.length === 0 ? "none is bound" : `there are: ${names.join(", ")}`;
-  throw new CapstanError(
-    "INVALID_CONFIGURATION",
-    `${path} is ${JSON.stringify(name)}, which is no ${kind} that is bound here; ${listed}`,
-    { allowed: names, details: { path, value: name } },
-  );
+  throw invalidConfiguration([
+    {
+      path,
+      value: name,
+      allowed: names,
+      reason: `is ${describeValue(name)}, which is no ${kind} that is bound here`,
+    },
+  ]);
 }

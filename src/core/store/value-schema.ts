@@ -3,6 +3,7 @@ import type {
   StandardSchemaIssue,
   StandardSchemaResult,
 } from "../contracts/standard-schema.ts";
+import { invalidConfiguration } from "../model/configuration-problems.ts";
 import { CapstanError } from "../model/errors.ts";
 
 const TYPES_ALONE = "capstan.types-alone";
@@ -29,11 +30,14 @@ export function checkingSchemaOf(schema: object | undefined, path: string) {
   if (schema === undefined) return undefined;
   const standard = (schema as Partial<StandardSchema>)["~standard"];
   if (typeof standard?.validate !== "function") {
-    throw new CapstanError(
-      "INVALID_CONFIGURATION",
-      `${path} is no Standard Schema (https://standardschema.dev): it has no "~standard".validate`,
-      { details: { path } },
-    );
+    throw invalidConfiguration([
+      {
+        path,
+        value: schema,
+        allowed: ["a Standard Schema (https://standardschema.dev)"],
+        reason: 'has no "~standard".validate',
+      },
+    ]);
   }
   return standard.vendor === TYPES_ALONE ? undefined : (schema as StandardSchema);
 }

@@ -1,0 +1,259 @@
+/**
+ * What compiles and what does not. The compiler checks this file with the rest of `test`: an
+ * `@ts-expect-error` above a line that compiles is itself an error. None of it runs but the one
+ * test at the end.
+ */
+import { expect, expectTypeOf, it } from "vitest";
+import { z } from "zod";
+import {
+  createMemoryHub,
+  type DynamicName,
+  type EmbeddedKeyspace,
+  type Found,
+  type FoundSiblings,
+  type KeyspaceOf,
+  type NotFound,
+  openStore,
+  type Store,
+  type StoreConfigurationInput,
+  valuesOf,
+  type Written,
+} from "../../src/index.ts";
+
+declare module "../../src/index.ts" {
+  interface Strategies {
+    /** A plug-in's strategy that offers everything. */
+    "test-consensus": {
+      readLevels: "strong" | "lease";
+      writeLevels: "strong";
+      scanLevels: "strong";
+      conditional: true;
+      operations: "update" | "watch" | "batch";
+      options: "operationId" | "ttlMs" | "context" | "session";
+      siblings: true;
+      configuration: { readonly read?: "strong" | "lease"; readonly lanes?: number };
+    };
+  }
+  interface Resolvers {
+    "test-set": {
+      operation: { add: string } | { remove: string };
+      value: string[];
+      siblings: false;
+    };
+    "test-siblings": { operation: never; value: unknown; siblings: true };
+  }
+}
+
+interface Profile {
+  readonly name: string;
+  readonly age?: number;
+}
+
+const account = z.strictObject({ balance: z.number(), opened: z.string().transform(Number) });
+
+const open = () =>
+  openStore(
+    {
+      cluster: { name: "types", nodes: ["a", "b", "c"] },
+      transport: { type: "memory", hub: createMemoryHub() },
+      keyspaces: {
+        plain: { strategy: "tunable", replicas: 3, read: "one", write: "quorum" },
+        unnamed: { replicas: 3 },
+        accounts: { strategy: "tunable", schema: account },
+        profiles: { strategy: "tunable", schema: valuesOf<Profile>() },
+        ledger: { strategy: "test-consensus", read: "lease", lanes: 2 },
+        carts: { strategy: "test-consensus", resolver: "test-set" },
+        notes: {
+          strategy: "test-consensus",
+          resolver: "test-siblings",
+          schema: valuesOf<Profile>(),
+        },
+      },
+    },
+    { node: "a" },
+  );
+type Opened = Awaited<ReturnType<typeof open>>;
+declare const store: Opened;
+
+const checks = {
+  async keyspaces() {
+    store.keyspace("plain");
+    store.keyspace("unnamed");
+    // @ts-expect-error: not declared
+    store.keyspace("other");
+    // @ts-expect-error: a name that is only known at run time has to be marked
+    store.keyspace("plain" as string);
+    expectTypeOf(store.keyspace("plain" as DynamicName)).toEqualTypeOf<EmbeddedKeyspace>();
+
+    const unconfigured = await openStore();
+    unconfigured.keyspace("default");
+    // @ts-expect-error: without keyspaces there is one, `default`
+    unconfigured.keyspace("plain");
+  },
+
+  async levels() {
+    const plain = store.keyspace("plain");
+    await plain.get("k", { consistency: "one" });
+    await plain.get("k", { consistency: "strong" });
+    await plain.put("k", 1, { consistency: "all" });
+    await plain.delete("k", { consistency: "eventual" });
+    // @ts-expect-error: tunable has no lease
+    await plain.get("k", { consistency: "lease" });
+    // @ts-expect-error: a word that is no level
+    await plain.put("k", 1, { consistency: "most" });
+    // @ts-expect-error: no scan is strong
+    plain.scan({ consistency: "strong" });
+    // @ts-expect-error: the default strategy is tunable
+    await store.keyspace("unnamed").delete("k", { consistency: "session" });
+
+    const ledger = store.keyspace("ledger");
+    await ledger.get("k", { consistency: "lease" });
+    // @ts-expect-error: a lease is no level of writes
+    await ledger.put("k", 1, { consistency: "lease" });
+    // @ts-expect-error: not offered
+    await ledger.get("k", { consistency: "quorum" });
+  },
+
+  async options() {
+    const plain = store.keyspace("plain");
+    const signal = new AbortController().signal;
+    await plain.get("k", { signal, timeoutMs: 10 });
+    await plain.put("k", 1, { operationId: "id" });
+    // @ts-expect-error: no consensus, no condition
+    await plain.put("k", 1, { ifVersion: "v" });
+    // @ts-expect-error: likewise
+    await plain.delete("k", { ifAbsent: true });
+    // @ts-expect-error: tunable has no expiry
+    await plain.put("k", 1, { ttlMs: 5 });
+    // @ts-expect-error: nor sessions
+    await plain.get("k", { session: "s" });
+    // @ts-expect-error: nor contexts
+    await plain.put("k", 1, { context: "c" });
+    // @ts-expect-error: misspelt
+    await plain.get("k", { consistancy: "one" });
+    // @ts-expect-error: one id cannot name many writes
+    await plain.putMany([["k", 1]], { operationId: "id" });
+
+    const ledger = store.keyspace("ledger");
+    await ledger.put("k", 1, { ttlMs: 5, context: "c", session: "s" });
+    await ledger.get("k", { session: "s" });
+  },
+
+  async operations() {
+    const plain = store.keyspace("plain");
+    // @ts-expect-error: tunable has no update
+    await plain.update("k", { add: 1 });
+    // @ts-expect-error: nor modify
+    await plain.modify("k", () => 1);
+    // @ts-expect-error: nor watch
+    plain.watch();
+    // @ts-expect-error: nor its Observable
+    plain.changes$;
+    // @ts-expect-error: nor batch
+    await plain.batch([{ delete: "k" }]);
+
+    const carts = store.keyspace("carts");
+    await carts.update("k", { add: "milk" });
+    // @ts-expect-error: not an operation of the resolver
+    await carts.update("k", { increment: 1 });
+    await store.keyspace("ledger").modify("k", (current) => current);
+    store.keyspace("ledger").watch({ prefix: "a" });
+    await store.keyspace("ledger").batch([{ put: "k", value: 1 }, { delete: "l" }]);
+  },
+
+  async values() {
+    const plain = await store.keyspace("plain").get("k");
+    if (plain.found) expectTypeOf(plain.value).toBeUnknown();
+    await store.keyspace("plain").put("k", { anything: [1, "x"] });
+
+    const profiles = store.keyspace("profiles");
+    await profiles.put("k", { name: "Ada" });
+    // @ts-expect-error: not a profile
+    await profiles.put("k", { nam: "Ada" });
+    // @ts-expect-error: neither is this, in a list
+    await profiles.putMany([["k", { name: 1 }]]);
+    const profile = await profiles.get("k");
+    // @ts-expect-error: it may not be there
+    profile.value;
+    if (profile.found) expectTypeOf(profile.value).toEqualTypeOf<Profile>();
+    for await (const entry of profiles.scan()) {
+      expectTypeOf(entry.value).toEqualTypeOf<Profile | undefined>();
+    }
+
+    // A schema that transforms takes one type and gives another.
+    const accounts = store.keyspace("accounts");
+    await accounts.put("k", { balance: 1, opened: "2024" });
+    // @ts-expect-error: that is what comes out, not what goes in
+    await accounts.put("k", { balance: 1, opened: 2024 });
+    const found = await accounts.get("k");
+    if (found.found) expectTypeOf(found.value.opened).toBeNumber();
+
+    const cart = await store.keyspace("carts").get("k");
+    if (cart.found) expectTypeOf(cart.value).toEqualTypeOf<string[]>();
+  },
+
+  async results() {
+    expectTypeOf(await store.keyspace("profiles").get("k")).toEqualTypeOf<
+      Found<Profile> | NotFound
+    >();
+    expectTypeOf(await store.keyspace("notes").get("k")).toEqualTypeOf<
+      Found<Profile> | FoundSiblings<Profile> | NotFound
+    >();
+    expectTypeOf(
+      await store.keyspace("profiles").put("k", { name: "Ada" }),
+    ).toEqualTypeOf<Written>();
+
+    const ledger = store.keyspace("ledger");
+    expectTypeOf(await ledger.put("k", 1)).toEqualTypeOf<Written>();
+    const conditional = await ledger.put("k", 1, { ifVersion: "v" });
+    if (conditional.ok) expectTypeOf(conditional.version).toBeString();
+    else expectTypeOf(conditional.current.found).toBeBoolean();
+    const absent = await ledger.put("k", 1, { ifAbsent: true, ttlMs: 1 });
+    if (!absent.ok)
+      expectTypeOf(absent.reason).toEqualTypeOf<"version-mismatch" | "exists" | "absent">();
+    // @ts-expect-error: a condition that does not hold has no version
+    absent.version;
+  },
+
+  async configurations() {
+    // @ts-expect-error: not a level of tunable
+    await openStore({ keyspaces: { k: { strategy: "tunable", read: "lease" } } });
+    // @ts-expect-error: nor where tunable is only the default
+    await openStore({ keyspaces: { k: { write: "follower" } } });
+    // @ts-expect-error: not a level of this strategy
+    await openStore({ keyspaces: { k: { strategy: "test-consensus", read: "quorum" } } });
+    // @ts-expect-error: no such strategy
+    await openStore({ keyspaces: { k: { strategy: "paxos" } } });
+    // @ts-expect-error: misspelt
+    await openStore({ keyspaces: { k: { strategy: "tunable", replicsa: 3 } } });
+    // @ts-expect-error: another strategy's field
+    await openStore({ keyspaces: { k: { strategy: "tunable", lanes: 3 } } });
+    // @ts-expect-error: not a deadline of a level that there is
+    await openStore({ keyspaces: { k: { deadlines: { lease: 5 } } } });
+    // @ts-expect-error: not a durability
+    await openStore({ keyspaces: { k: { durability: "disk" } } });
+    // @ts-expect-error: not a schema
+    await openStore({ keyspaces: { k: { schema: { type: "object" } } } });
+    // @ts-expect-error: misspelt at the top
+    await openStore({ keyspace: {} });
+    // @ts-expect-error: misspelt option
+    await openStore({}, { nodes: "a" });
+    await openStore({
+      keyspaces: { k: { deadlines: { strong: "2s" }, partitionPolicy: "prefer_availability" } },
+    });
+
+    // A configuration that is no literal, from a file: run time checks it.
+    const loaded: StoreConfigurationInput = JSON.parse("{}");
+    const dynamic = await openStore(loaded, { node: "a" });
+    expectTypeOf(dynamic.keyspace("any")).toEqualTypeOf<EmbeddedKeyspace>();
+  },
+
+  assignability() {
+    expectTypeOf(store).toExtend<Store>();
+    expectTypeOf<KeyspaceOf<Opened, "profiles">>().toHaveProperty("put");
+  },
+};
+
+it("is checked by the compiler, case by case", () => {
+  expect(Object.keys(checks)).toHaveLength(8);
+});
