@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "commander";
+import { type Bounds, parseDurationMs } from "../core/model/durations.ts";
 import { LEVELS, type Level, parseLevel } from "../core/model/levels.ts";
 
 /** Parsers of option values. Commander puts the option's name before what they object. */
@@ -8,14 +9,15 @@ export function levelOption(word: string): Level {
   throw new InvalidArgumentError(`It is one of ${LEVELS.join(", ")}.`);
 }
 
-const MS_PER_UNIT: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const TIMEOUT_BOUNDS: Bounds = Object.freeze({ min: 1, max: 3_600_000 });
 
-/** `250`, `250ms`, `5s`, `2m`: in milliseconds. */
+/** `250`, `250ms`, `5s`, `2m`: in milliseconds. A bare number is one of milliseconds. */
 export function durationOption(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text.trim());
-  const durationMs = match ? Number(match[1]) * MS_PER_UNIT[match[2] ?? "ms"]! : 0;
-  if (durationMs >= 1 && durationMs <= 24 * 3_600_000) return Math.round(durationMs);
-  throw new InvalidArgumentError("It is a time from 1ms to 24h, such as 250ms, 5s or 2m.");
+  try {
+    return parseDurationMs(/^\d+$/.test(text) ? Number(text) : text, "time", TIMEOUT_BOUNDS);
+  } catch {
+    throw new InvalidArgumentError("It is a time from 1ms to 1h, such as 250ms, 5s or 2m.");
+  }
 }
 
 /** A whole number within bounds. */

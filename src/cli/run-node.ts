@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { LogLevel } from "../core/contracts/observer.ts";
-import type { Store } from "../core/store/api.ts";
+import type { Store, StoreEvent } from "../core/store/api.ts";
 import { serveHttp } from "../http/index.ts";
 import { openStore } from "../open-store.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -9,8 +9,6 @@ import { loadConfiguration } from "./load-configuration.ts";
 import { createNodeLog, observerOf } from "./node-log.ts";
 import { endOfParent } from "./parent-process.ts";
 import type { Surroundings } from "./surroundings.ts";
-
-const DRAIN_MS = 5_000;
 
 export interface NodeOptions {
   readonly config: string;
@@ -29,8 +27,9 @@ export async function runNode(options: NodeOptions, surroundings: Surroundings):
     surroundings,
   );
   const observer = observerOf(log);
+  const { signal } = surroundings.interruption;
   const insecure = configuration.insecure === true;
-  const store = await openStore(configuration, { node, observer });
+  const store = await openStore(configuration, { node, observer, signal });
   try {
     const server = await serveHttp(store, { host, port, insecure, observer });
     log.info({ http: `http://${host}:${port}`, pid: process.pid }, `node ${node} is up`);
@@ -40,9 +39,14 @@ export async function runNode(options: NodeOptions, surroundings: Surroundings):
       await server.close();
     }
   } finally {
-    await store.close({ drain: true, timeoutMs: DRAIN_MS });
+    await store.close();
     log.info("stopped");
   }
+}
+
+/** The log has what the store's events say; its own words say when a whole cluster is ready. */
+function logEvent(log: Logger, { type, atMs: _at, ...fields }: StoreEvent): void {
+  log.info(fields, type === "ready" ? "serves at the levels of its keyspaces" : type);
 }
 
 /** Ends with the user's wish, the end of the process that started this one, or the store's own. */
@@ -59,10 +63,9 @@ async function serveUntilEnd(
   try {
     if (!interruption.requested) {
       for await (const event of store.events({ signal: ended.signal })) {
-        if (store.describe().state !== "failed") continue;
-        failed = true;
-        log.error({ event: event.type }, "the node has stopped itself");
-        break;
+        logEvent(log, event);
+        failed ||= event.type === "failed";
+        if (failed) break;
       }
     }
   } finally {

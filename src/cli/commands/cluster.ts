@@ -54,6 +54,9 @@ async function runCluster(options: ClusterOptions, surroundings: Surroundings): 
   const given = options.config ? await loadConfiguration(options.config, directory) : {};
   const { nodes, transport, storage, httpPort, peerPort } = options;
   const plan = planCluster({ nodes, transport, storage, httpPort, peerPort }, given);
+  // The parts of a store are loaded for a cluster alone: `capstan get` must not wait for them.
+  const { checkConfiguration } = await import("../local-cluster/check-configuration.ts");
+  await checkConfiguration(plan.configuration, environment);
   await checkPortsAreFree(plan.nodes, environment);
   const folder = resolve(directory, options.dir);
   const file = await writeConfiguration(folder, plan.configuration, environment);

@@ -13,15 +13,15 @@ describe("a duration", () => {
     ["5s", 5_000],
     ["1.5s", 1_500],
     ["2m", 120_000],
-    ["24h", 86_400_000],
+    ["1h", 3_600_000],
   ])("%s is %i ms", (text, durationMs) => {
     expect(durationOption(text)).toBe(durationMs);
   });
 
-  test.each(["", "0", "-5s", "5 s", "5d", "abc", "25h", "0.5ms", "1e3", "Infinity"])(
+  test.each(["", "0", "-5s", "5q", "1d", "abc", "61m", "0.5ms", "1e3", "Infinity"])(
     "%j is refused, with what is allowed",
     (text) => {
-      expect(() => durationOption(text)).toThrow("from 1ms to 24h");
+      expect(() => durationOption(text)).toThrow("from 1ms to 1h");
     },
   );
 });
