@@ -30,9 +30,14 @@ export const ADDRESS_CASES: readonly (readonly [string, TransportCase])[] = Obje
 
 async function startsAlone(network: TestNetwork): Promise<void> {
   const alone = network.node(NODE_A, []);
-  await alone.start();
   const waiting = network.node(NODE_B, [NODE_A]);
-  await waiting.start();
+  let started = 0;
+  for (const node of [alone, waiting]) {
+    void node.start().then(() => {
+      started += 1;
+    });
+  }
+  await network.until(() => started === 2, "start to settle without a peer");
   await pause(network.environment, QUIET_MS);
   checkEqual([alone.handlerCalls, waiting.handlerCalls], [0, 0], "handler calls without a peer");
 }

@@ -8,7 +8,7 @@ import type {
   TransportHandlers,
 } from "../core/contracts/transport.ts";
 import type { NodeId } from "../core/model/ids.ts";
-import { check, until } from "./suite.ts";
+import { ConformanceFailure, check, shown, until } from "./suite.ts";
 
 /** A network of its own for one case. */
 export interface TransportTestbed {
@@ -222,7 +222,8 @@ export async function runOnNetwork(
     await run(network);
   } catch (error) {
     await network.dispose().catch(() => undefined);
-    throw error;
+    if (error instanceof ConformanceFailure) throw error;
+    throw new ConformanceFailure(`the transport threw: ${shown(error)}`, { cause: error });
   }
   await network.dispose();
 }
