@@ -47,7 +47,7 @@ export async function attempt(
   try {
     const response = await fetchFunction(url + request.path, {
       method: request.method,
-      headers: { accept: `${CAPSTAN_TYPE}, ${JSON_TYPE}`, ...request.headers },
+      headers: { accept: `${CAPSTAN_TYPE}, ${JSON_TYPE};q=0.5`, ...request.headers },
       redirect: "error",
       signal: deadline.signal,
       ...(request.body === undefined ? {} : { body: request.body as Uint8Array<ArrayBuffer> }),
