@@ -67,7 +67,7 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
         this.#onDeadline(event.request, nowMs, effects);
         return;
       case "aborted":
-        this.#onAborted(event.request, effects);
+        this.#onAborted(event.request, nowMs, effects);
         return;
       case "identity":
         this.#writes.onIdentity(event.peer.node);
@@ -75,6 +75,7 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
         return;
       case "timer":
         this.#sweeping = false;
+        this.#writes.sweep(nowMs, effects);
         this.#reads.sweep(nowMs, effects);
         this.#scans.sweep(nowMs, effects);
         break;
@@ -244,9 +245,9 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
     }
   }
 
-  #onAborted(given: Request | ScanTask, effects: Fx): void {
+  #onAborted(given: Request | ScanTask, nowMs: number, effects: Fx): void {
     if (isScan(given)) this.#scans.onAborted(given, effects);
-    else if (!this.#writes.onAborted(given, effects)) this.#reads.onAborted(given, effects);
+    else if (!this.#writes.onAborted(given, nowMs, effects)) this.#reads.onAborted(given, effects);
   }
 
   #deadlineOf(task: ScanTask, nowMs: number): number {
@@ -258,7 +259,7 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
   }
 
   #keepSweeping(effects: Fx): void {
-    if (this.#sweeping || this.#reads.size + this.#scans.size === 0) return;
+    if (this.#sweeping || this.#writes.size + this.#reads.size + this.#scans.size === 0) return;
     this.#sweeping = true;
     effects.setTimer(SWEEP_TIMER, SWEEP_MS);
   }

@@ -5,7 +5,7 @@ import { decodeOperationId, encodeOperationId } from "../../core/model/operation
 import { compareStamps, type Stamp, ZERO_STAMP } from "../../core/model/stamp.ts";
 import { stampOfVersionToken, versionTokenOf } from "../../core/model/version-token.ts";
 import type { LeaderlessMessage, ReadReply, WriteAck } from "../leaderless/messages.ts";
-import { type KeyedRecord, makeKeyedRecord, stampOf } from "../leaderless/record.ts";
+import { makeKeyedRecord, stampOf } from "../leaderless/record.ts";
 import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
 import { levelTooHigh, tooFewReachable, unansweredWrite } from "./faults.ts";
 import type { PlantedBugs } from "./planted-bugs.ts";
@@ -14,29 +14,50 @@ import type { TunableSettings } from "./settings.ts";
 
 /** A write that met only refusals is stamped again at most this often. */
 const MAX_ATTEMPTS = 8;
+/** Writes that were answered while copies were still on their way; above it, answers wait. */
+const MAX_LAGGING = 4_096;
+const LAG_TIMEOUT_MS = 500;
 
-interface PendingWrite {
+/** A request's memo while it is written. */
+class PendingWrite {
   readonly request: Request;
   readonly needed: number;
   /** Given by an operation id: the write has this stamp or none. */
   readonly fixedStamp: Stamp | undefined;
   /** Names this round on the wire; late answers to an earlier round meet nobody. */
-  roundId: number;
-  phase: "learn" | "write";
+  roundId = 0;
+  phase: "learn" | "write" = "learn";
+  /** Answered; copies of it may still be on their way to replicas. */
+  ended = false;
+  /** Met its level, and is held back until the replicas have caught up. */
+  paced = false;
   answers: ReplicaAnswers;
-  stamp: Stamp;
-  keyed: KeyedRecord | undefined;
+  stamp: Stamp = ZERO_STAMP;
   /** Greatest stamp that any replica or context has shown. */
   newest: Stamp;
   /** Replicas that hold exactly this version, whether they count or not. */
-  held: ReplicaMask;
+  held: ReplicaMask = 0;
   /** Replicas that hold a newer one and have not stored it. */
-  newer: ReplicaMask;
-  skewed: ReplicaMask;
-  reused: ReplicaMask;
+  newer: ReplicaMask = 0;
+  skewed: ReplicaMask = 0;
+  reused: ReplicaMask = 0;
   /** A copy was taken somewhere, perhaps by a replica that has since lost it. */
-  stored: boolean;
-  attempts: number;
+  stored = false;
+  attempts = 0;
+
+  constructor(
+    request: Request,
+    needed: number,
+    fixedStamp: Stamp | undefined,
+    answers: ReplicaAnswers,
+    newest: Stamp,
+  ) {
+    this.request = request;
+    this.needed = needed;
+    this.fixedStamp = fixedStamp;
+    this.answers = answers;
+    this.newest = newest;
+  }
 }
 
 type Fx = Effects<LeaderlessMessage>;
@@ -56,7 +77,9 @@ export class WriteFlow {
   readonly #nextRoundId: () => number;
   readonly #planted: PlantedBugs;
   readonly #pending = new Map<number, PendingWrite>();
-  readonly #byRequest = new Map<Request, PendingWrite>();
+  /** Of the pending: ended, but not by all replicas that were sent a copy. */
+  #lagging = 0;
+  readonly #paced: PendingWrite[] = [];
 
   constructor(
     context: CoordinatorContext,
@@ -98,24 +121,9 @@ export class WriteFlow {
       effects.refuse(request, tooFewReachable(operation.level, needed, placement.replicas, nodes));
       return;
     }
-    const pending: PendingWrite = {
-      request,
-      needed,
-      fixedStamp,
-      roundId: 0,
-      phase: "write",
-      answers,
-      stamp: ZERO_STAMP,
-      keyed: undefined,
-      newest: this.#seenBy(request),
-      held: 0,
-      newer: 0,
-      skewed: 0,
-      reused: 0,
-      stored: false,
-      attempts: 0,
-    };
-    this.#byRequest.set(request, pending);
+    const seen = this.#seenBy(request);
+    const pending = new PendingWrite(request, needed, fixedStamp, answers, seen);
+    request.memo = pending;
     const learns = operation.level === "strong" && this.#planted.strongWriteDoesNotLearn !== true;
     if (learns) this.#learn(pending, reachable, effects);
     else this.#write(pending, reachable, wallMs, effects);
@@ -126,6 +134,10 @@ export class WriteFlow {
     if (pending === undefined || pending.phase !== "write") return false;
     const bit = pending.answers.take(from.node, ack.serving);
     if (bit === 0) return true;
+    if (pending.ended) {
+      if (pending.answers.complete) this.#caughtUp(pending, nowMs, effects);
+      return true;
+    }
     switch (ack.verdict) {
       case "stored":
       case "equal":
@@ -160,15 +172,20 @@ export class WriteFlow {
   }
 
   onDeadline(request: Request, nowMs: number, effects: Fx): boolean {
-    const pending = this.#byRequest.get(request);
-    if (pending === undefined) return false;
-    this.#conclude(pending, nowMs, effects);
+    const pending = request.memo;
+    if (!(pending instanceof PendingWrite) || pending.ended) return false;
+    if (pending.paced) this.#succeed(pending, nowMs, true, effects);
+    else this.#conclude(pending, nowMs, effects);
     return true;
   }
 
-  onAborted(request: Request, effects: Fx): boolean {
-    const pending = this.#byRequest.get(request);
-    if (pending === undefined) return false;
+  onAborted(request: Request, nowMs: number, effects: Fx): boolean {
+    const pending = request.memo;
+    if (!(pending instanceof PendingWrite) || pending.ended) return false;
+    if (pending.paced) {
+      this.#succeed(pending, nowMs, true, effects);
+      return true;
+    }
     this.#end(pending);
     effects.refuse(
       request,
@@ -192,10 +209,20 @@ export class WriteFlow {
     }
   }
 
+  /** Gives up on copies whose acknowledgement is overdue; repair will find them. */
+  sweep(nowMs: number, effects: Fx): void {
+    for (const pending of this.#pending.values()) {
+      if (nowMs - pending.request.startedAtMs < LAG_TIMEOUT_MS) return;
+      if (pending.ended) this.#caughtUp(pending, nowMs, effects);
+    }
+  }
+
   /** The id of a write under way, from its request alone. */
   operationIdOf(request: Request): string | undefined {
-    const pending = request.memo as PendingWrite | undefined;
-    return pending === undefined ? undefined : this.#idOf(pending);
+    const pending = request.memo;
+    return pending instanceof PendingWrite && pending.phase === "write"
+      ? this.#idOf(pending)
+      : undefined;
   }
 
   #fixedStampOf(request: Request): Stamp | undefined {
@@ -267,22 +294,20 @@ export class WriteFlow {
     } else {
       ({ stamp: pending.stamp, proof } = this.#context.clock.mintAbove(newest, wallMs));
     }
-    pending.keyed = makeKeyedRecord(
+    const keyed = makeKeyedRecord(
       operation.key,
       pending.stamp,
       operation.type === "delete" ? undefined : operation.value,
     );
     pending.phase = "write";
     pending.attempts++;
-    // From here on a copy may be anywhere: if all else is lost, the memo names the write.
-    request.memo = pending;
     this.#beginRound(pending, reachable);
     const message: LeaderlessMessage = {
       type: "write",
       requestId: pending.roundId,
       kind: "first-hand",
       proof,
-      keyed: pending.keyed,
+      keyed,
     };
     const { replicas } = pending.answers.placement;
     for (let i = 0; i < replicas.length; i++) {
@@ -312,7 +337,9 @@ export class WriteFlow {
     const counted = countOf((held | newer) & answers.counted);
     if (counted >= pending.needed) {
       if (newer === 0) {
-        this.#succeed(pending, nowMs, true, effects);
+        if (pending.paced) return;
+        if (this.#lagging < MAX_LAGGING) this.#succeed(pending, nowMs, true, effects);
+        else this.#pace(pending);
         return;
       }
       if (pending.stored) {
@@ -436,8 +463,31 @@ export class WriteFlow {
   }
 
   #end(pending: PendingWrite): void {
+    pending.ended = true;
+    if (pending.phase === "learn" || pending.answers.complete) {
+      this.#pending.delete(pending.roundId);
+    } else {
+      this.#lagging++;
+    }
+  }
+
+  /**
+   * The level is met, but the replicas are so far behind that answering at once would only let
+   * the backlog grow: the caller is held to their pace, at the most until its deadline.
+   */
+  #pace(pending: PendingWrite): void {
+    pending.paced = true;
+    this.#paced.push(pending);
+  }
+
+  #caughtUp(pending: PendingWrite, nowMs: number, effects: Fx): void {
     this.#pending.delete(pending.roundId);
-    this.#byRequest.delete(pending.request);
+    this.#lagging--;
+    while (this.#lagging < MAX_LAGGING) {
+      const next = this.#paced.shift();
+      if (next === undefined) return;
+      if (!next.ended) this.#succeed(next, nowMs, true, effects);
+    }
   }
 
   #mayLower(request: Request): boolean {

@@ -1,0 +1,120 @@
+import { createHistogram, performance, type RecordableHistogram } from "node:perf_hooks";
+import Table from "cli-table3";
+
+export interface Measurement {
+  readonly name: string;
+  readonly inFlight: number;
+  readonly opsPerSecond: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+  /** Throughput as a part of the floor's with as many in flight; null where there is no floor. */
+  readonly floorRatio: number | null;
+  /** Median latency as a multiple of the floor's. */
+  readonly p50FloorRatio: number | null;
+}
+
+export interface GroupOptions {
+  /** Measured time of each row, after a warm-up of half as long. */
+  readonly seconds: number;
+  /** What this run has measured before: the floor, if its group has run. */
+  readonly earlier: readonly Measurement[];
+}
+
+export type Group = (options: GroupOptions) => Promise<readonly Measurement[]>;
+
+/** Starts one operation; calls `done` when it has ended. */
+export type StartOperation = (index: number, done: () => void) => void;
+
+export interface LoopResult {
+  readonly opsPerSecond: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+}
+
+const NS_PER_MS = 1_000_000;
+
+/**
+ * A closed loop: keeps `inFlight` operations under way for the warm-up and then for the measured
+ * time. Latency runs from the start of an operation to its `done`.
+ */
+export function closedLoop(
+  inFlight: number,
+  seconds: number,
+  start: StartOperation,
+): Promise<LoopResult> {
+  return new Promise((resolve) => {
+    const histogram: RecordableHistogram = createHistogram();
+    const warmUpEndMs = performance.now() + seconds * 500;
+    const endMs = warmUpEndMs + seconds * 1_000;
+    let measuredSinceMs = 0;
+    let completed = 0;
+    let next = 0;
+    let running = inFlight;
+    const issue = () => {
+      const startedMs = performance.now();
+      start(next++, () => {
+        const nowMs = performance.now();
+        if (nowMs >= warmUpEndMs) {
+          if (measuredSinceMs === 0) measuredSinceMs = nowMs;
+          completed++;
+          histogram.record(Math.max(1, Math.round((nowMs - startedMs) * NS_PER_MS)));
+        }
+        if (nowMs < endMs) {
+          issue();
+          return;
+        }
+        running--;
+        if (running > 0) return;
+        resolve({
+          opsPerSecond: Math.round((completed / (nowMs - measuredSinceMs)) * 1_000),
+          p50Us: round(histogram.percentile(50) / 1_000),
+          p99Us: round(histogram.percentile(99) / 1_000),
+        });
+      });
+    };
+    for (let i = 0; i < inFlight; i++) issue();
+  });
+}
+
+export function measurementOf(
+  name: string,
+  inFlight: number,
+  result: LoopResult,
+  floor: readonly Measurement[],
+): Measurement {
+  const base = floor.find((row) => row.name === FLOOR_NAME && row.inFlight === inFlight);
+  return {
+    name,
+    inFlight,
+    ...result,
+    floorRatio: base === undefined ? null : round(result.opsPerSecond / base.opsPerSecond),
+    p50FloorRatio: base === undefined ? null : round(result.p50Us / base.p50Us),
+  };
+}
+
+/** The row of `groups/floor.ts` that the others are held against. */
+export const FLOOR_NAME = "floor replicated, tcp";
+
+export function formatTable(rows: readonly Measurement[]): string {
+  const table = new Table({
+    head: ["name", "in flight", "ops/s", "p50 µs", "p99 µs", "of floor", "p50 × floor"],
+    colAligns: ["left", "right", "right", "right", "right", "right", "right"],
+    style: { head: [], border: [] },
+  });
+  for (const row of rows) {
+    table.push([
+      row.name,
+      row.inFlight,
+      row.opsPerSecond.toLocaleString("en"),
+      row.p50Us,
+      row.p99Us,
+      row.floorRatio ?? "",
+      row.p50FloorRatio ?? "",
+    ]);
+  }
+  return table.toString();
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
