@@ -1,5 +1,4 @@
-import type { ContainerModule } from "inversify";
-import { capstanModule } from "./core/store/modules.ts";
+import { capstanModule, type StoreModule } from "./core/store/modules.ts";
 import { memoryStorage } from "./storage/memory/memory-storage.ts";
 import { tunableStrategy } from "./strategies/tunable/tunable-strategy.ts";
 import { memoryTransport } from "./transports/memory/memory-transport.ts";
@@ -8,7 +7,7 @@ import { tcpTransport } from "./transports/tcp/tcp-transport.ts";
 export { createMemoryHub, type MemoryHub } from "./transports/memory/memory-hub.ts";
 
 /** What a configuration can name without a module of the user's own. */
-export function builtIns(): ContainerModule {
+export function builtIns(): StoreModule {
   return capstanModule({
     transports: { memory: memoryTransport, tcp: tcpTransport },
     storages: { memory: memoryStorage },

@@ -28,7 +28,12 @@ export { LEVELS, type Level } from "./core/model/levels.ts";
 export type { Outcome, RetryAdvice } from "./core/model/outcome.ts";
 export type { Receipt, ReceiptReplicas } from "./core/model/receipt.ts";
 export * from "./core/store/api.ts";
-export { capstanModule, IDENTIFIERS, type ModulePlugIns } from "./core/store/modules.ts";
+export {
+  capstanModule,
+  IDENTIFIERS,
+  type ModulePlugIns,
+  type StoreModule,
+} from "./core/store/modules.ts";
 export type { FrameFilter } from "./core/store/seams.ts";
 export type {
   DefaultKeyspaces,

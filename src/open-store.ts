@@ -1,4 +1,3 @@
-import type { ContainerModule } from "inversify";
 import { builtIns } from "./built-ins.ts";
 import type { Environment } from "./core/contracts/environment.ts";
 import { type Observer, SILENT_OBSERVER } from "./core/contracts/observer.ts";
@@ -7,7 +6,7 @@ import { CapstanError } from "./core/model/errors.ts";
 import type { Store } from "./core/store/api.ts";
 import { assembleStore } from "./core/store/assemble-store.ts";
 import { separatePlugIns } from "./core/store/handed-over.ts";
-import { createContainer } from "./core/store/modules.ts";
+import { createContainer, type StoreModule } from "./core/store/modules.ts";
 import { toFault } from "./core/store/pending-call.ts";
 import type { FrameFilter } from "./core/store/seams.ts";
 import { SystemEnvironment } from "./core/store/system-environment.ts";
@@ -23,7 +22,7 @@ export interface OpenStoreOptions {
   /** Which of the configuration's nodes this process is. May be left out where there is one. */
   readonly node?: string;
   /** Bind further plug-ins by name, or others in place of the built-in ones: see `capstanModule`. */
-  readonly modules?: readonly ContainerModule[];
+  readonly modules?: readonly StoreModule[];
   /** Time, timers and chance. Default: the real ones. */
   readonly environment?: Environment;
   /** Where logs, metrics and traces go. Default: nowhere. */

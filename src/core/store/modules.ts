@@ -10,6 +10,9 @@ import type { StorageFactory } from "../contracts/storage.ts";
 import type { Strategy } from "../contracts/strategy.ts";
 import type { TransportFactory } from "../contracts/transport.ts";
 
+/** What `openStore({ modules })` takes: `capstanModule` makes one, or Inversify itself. */
+export type StoreModule = ContainerModule;
+
 /** What a configuration can name. */
 export type PlugInKind = "transport" | "storage" | "strategy" | "resolver";
 
@@ -54,7 +57,7 @@ export interface ModulePlugIns {
  * A module that binds plug-ins by name, for `openStore(configuration, { modules })`. A later
  * module's name wins over an earlier one's, the built-in ones included.
  */
-export function capstanModule(plugIns: ModulePlugIns): ContainerModule {
+export function capstanModule(plugIns: ModulePlugIns): StoreModule {
   return new ContainerModule(({ bind }) => {
     const bindAll = <K extends PlugInKind>(
       kind: K,
