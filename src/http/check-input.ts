@@ -38,6 +38,9 @@ function unknownFieldFault(part: string, name: string, fields: readonly string[]
 function faultOf(part: string, error: z.ZodError): CapstanError {
   const [issue] = error.issues;
   const path = formatPath((issue?.path ?? []).map(String), "");
+  if (path !== "" && issue?.input === undefined) {
+    return new CapstanError("INVALID_ARGUMENT", `the ${part} has no ${path}, which is needed`);
+  }
   const input = issue?.input === undefined ? "" : ` (it is ${shown(issue.input)})`;
   return new CapstanError(
     "INVALID_ARGUMENT",

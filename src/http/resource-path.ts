@@ -7,8 +7,11 @@ export const OPERATIONS = `${API}/operations`;
 export const DEFAULT_KEYSPACE = "default";
 
 const RESOLVE = "/resolve";
-/** What stands for a user's text in the path that the router sees. */
-const STAND_IN = "-";
+/** With `-` for a user's text, in the paths that the router sees. */
+const KEYSPACE = `${KEYSPACES}/-`;
+const DATA_OF_KEY = `${DATA}/-`;
+const DATA_OF_KEY_REST = "/data/-";
+const NO_ROUTE = "/no-route";
 const ABSOLUTE_FORM = /^https?:\/\/([^/?#]*)(.*)$/is;
 const MAX_BYTE = 0xff;
 const UTF8_DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -16,27 +19,22 @@ const UTF8_DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /**
  * The path that the router sees. Keys, keyspaces and operation ids never pass through it: routers
  * decode more than once, bound lengths and join slashes, and a key must reach the store as it was
- * sent. They are read from the raw target below. Never throws: the router has no handler yet.
+ * sent. They are read from the raw target below. A path that is encoded elsewhere is no route: the
+ * router would take it for one that is read differently here. Never throws: there is no handler yet.
  */
 export function routerPath(rawTarget: string): string {
   const path = pathOf(rawTarget);
-  if (path.startsWith(`${DATA}/`)) return `${DATA}/${STAND_IN}`;
-  if (path.startsWith(`${OPERATIONS}/`) && path.endsWith(RESOLVE)) {
-    return `${OPERATIONS}/${STAND_IN}${RESOLVE}`;
-  }
-  if (!path.startsWith(`${KEYSPACES}/`)) return path;
-  const slash = path.indexOf("/", KEYSPACES.length + 1);
-  if (slash === -1) return path;
-  const rest = path.slice(slash);
-  return `${KEYSPACES}/${STAND_IN}${rest.startsWith("/data/") ? `/data/${STAND_IN}` : rest}`;
+  const { keyspace, key, rest } = partsOf(path);
+  if (key !== undefined) return keyspace === undefined ? DATA_OF_KEY : KEYSPACE + DATA_OF_KEY_REST;
+  const fixed = keyspace === undefined ? withoutOperationId(path) : KEYSPACE + rest;
+  return /[%#]/.test(fixed) ? NO_ROUTE : fixed;
 }
 
 /** The keyspace that the raw target names. */
 export function keyspaceOf(rawTarget: string): string {
-  const path = pathOf(rawTarget);
-  if (!path.startsWith(`${KEYSPACES}/`)) return DEFAULT_KEYSPACE;
-  const raw = path.slice(KEYSPACES.length + 1).split("/", 1)[0] as string;
-  return decodePercent(raw, "the keyspace", "INVALID_ARGUMENT");
+  const { keyspace } = partsOf(pathOf(rawTarget));
+  if (keyspace === undefined) return DEFAULT_KEYSPACE;
+  return decodePercent(keyspace, "the keyspace", "INVALID_ARGUMENT");
 }
 
 /**
@@ -46,11 +44,7 @@ export function keyspaceOf(rawTarget: string): string {
  * @throws CapstanError `INVALID_KEY`.
  */
 export function keyOf(rawTarget: string): string {
-  const path = pathOf(rawTarget);
-  const start = path.startsWith(`${DATA}/`)
-    ? DATA.length + 1
-    : path.indexOf("/data/", KEYSPACES.length + 1) + "/data/".length;
-  const raw = path.slice(start);
+  const raw = partsOf(pathOf(rawTarget)).key ?? "";
   if (raw === "") {
     throw new CapstanError(
       "INVALID_KEY",
@@ -104,6 +98,31 @@ export function decodePercent(raw: string, what: string, code: ErrorCode): strin
   } catch {
     throw refuse("is not well-formed UTF-8");
   }
+}
+
+interface PathParts {
+  /** Raw; undefined where the path names none. */
+  readonly keyspace: string | undefined;
+  /** Raw; undefined where the path is not one of a key. */
+  readonly key: string | undefined;
+  /** What follows the keyspace. */
+  readonly rest: string;
+}
+
+function partsOf(path: string): PathParts {
+  if (path.startsWith(`${DATA}/`)) {
+    return { keyspace: undefined, key: path.slice(DATA.length + 1), rest: "" };
+  }
+  const slash = path.startsWith(`${KEYSPACES}/`) ? path.indexOf("/", KEYSPACES.length + 1) : -1;
+  if (slash === -1) return { keyspace: undefined, key: undefined, rest: "" };
+  const rest = path.slice(slash);
+  const key = rest.startsWith("/data/") ? rest.slice("/data/".length) : undefined;
+  return { keyspace: path.slice(KEYSPACES.length + 1, slash), key, rest };
+}
+
+function withoutOperationId(path: string): string {
+  const isResolve = path.startsWith(`${OPERATIONS}/`) && path.endsWith(RESOLVE);
+  return isResolve ? `${OPERATIONS}/-${RESOLVE}` : path;
 }
 
 function pathOf(rawTarget: string): string {

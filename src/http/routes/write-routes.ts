@@ -1,6 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
-import { CapstanError } from "../../core/model/errors.ts";
 import type { ConditionalWritten, Store, Written } from "../../core/store/api.ts";
 import { type BodyFormat, formatOf, readBody, sendBody, writtenBody } from "../answers.ts";
 import { writeOptionsOf } from "../call-options.ts";
@@ -39,7 +38,6 @@ export function addWriteRoutes(app: FastifyInstance, store: Store, data: string)
     { schema: { ...COMMON, summary: "Write a key", body: putBody } },
     async (request, reply) => {
       const { value, ...fields } = request.body;
-      if (value === undefined) throw missing("value");
       const target = targetOf(request);
       const options = writeOptionsOf(store, target.keyspace, request, request.query, fields);
       const written = store.keyspace(target.keyspace).put(target.key, value, options);
@@ -62,7 +60,6 @@ export function addWriteRoutes(app: FastifyInstance, store: Store, data: string)
     { schema: { ...COMMON, summary: "Apply an operation of the resolver", body: updateBody } },
     async (request, reply) => {
       const { operation, ...fields } = request.body;
-      if (operation === undefined) throw missing("operation");
       const target = targetOf(request);
       const options = writeOptionsOf(store, target.keyspace, request, request.query, fields);
       const written = store.keyspace(target.keyspace).update(target.key, operation, options);
@@ -111,11 +108,4 @@ function currentBody(
   } catch {
     return readBody(key, current, { ...format, value: () => undefined });
   }
-}
-
-function missing(field: string): CapstanError {
-  return new CapstanError(
-    "INVALID_ARGUMENT",
-    `the body has no ${field}; null is a value, an absent one is not`,
-  );
 }

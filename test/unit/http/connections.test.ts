@@ -1,0 +1,192 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { CapstanError } from "../../../src/core/model/errors.ts";
+import { type HttpServer, serveHttp } from "../../../src/http/index.ts";
+import { FakeStore } from "./fake-store.ts";
+import { open, parseReply, putJson, raw, readToEnd, request, until } from "./requests.ts";
+
+let store: FakeStore;
+let server: HttpServer;
+
+beforeEach(async () => {
+  store = new FakeStore();
+  server = await serveHttp(store, { port: 0, requestTimeoutMs: 300, keepAliveTimeoutMs: 60_000 });
+});
+afterEach(() => server.close());
+
+const PUT = "PUT /api/v1/data/k HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+
+/** A door that a call waits at until the test opens it. */
+function door(): { readonly opened: Promise<void>; open(): void } {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
+
+function stored(): unknown {
+  return store.keyspace("default").data.size;
+}
+
+describe("half a request", () => {
+  test("a client that goes in the middle of a body has written nothing", async () => {
+    const socket = open(server.port, `${PUT}Content-Length: 11\r\n\r\n{"value"`);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    socket.destroy();
+    expect((await request(`${server.url}/api/v1/data/k`)).status).toBe(404);
+    expect([store.writes, stored()]).toEqual([[], 0]);
+  });
+
+  test("a body that ends before its length has written nothing", async () => {
+    const socket = open(server.port, `${PUT}Content-Length: 12\r\n\r\n{"value":1}`);
+    socket.end();
+    await readToEnd(socket);
+    expect(stored()).toBe(0);
+  });
+
+  test("slow headers and slow bodies end in 408, not applied", async () => {
+    const slow = [PUT, `${PUT}Content-Length: 11\r\n\r\n{"value"`];
+    for (const reply of await Promise.all(slow.map((text) => readToEnd(open(server.port, text))))) {
+      const { status, headers, json } = parseReply(reply);
+      expect([status, headers.get("x-outcome"), json?.outcome]).toEqual([
+        408,
+        "not-applied",
+        "not-applied",
+      ]);
+    }
+    expect(stored()).toBe(0);
+  });
+
+  test.each([
+    // It is as long as 64 bits can say: the rest never comes.
+    ["FFFFFFFFFFFFFFFF", 408],
+    ["1FFFFFFFFFFFFFFFF", 400],
+    ["-1", 400],
+    ["zz", 400],
+  ])("chunk size %s", async (size, expected) => {
+    const text = `${PUT}Transfer-Encoding: chunked\r\n\r\n${size}\r\n{"value":1}\r\n0\r\n\r\n`;
+    const { status, headers } = parseReply(await readToEnd(open(server.port, text)));
+    expect([status, headers.get("x-outcome")]).toEqual([expected, "not-applied"]);
+    expect(stored()).toBe(0);
+  });
+
+  test("a length and chunks at once are refused", async () => {
+    const both = `${PUT}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`;
+    expect(parseReply(await readToEnd(open(server.port, both))).status).toBe(400);
+    expect(stored()).toBe(0);
+  });
+});
+
+describe("broken bytes behind a request", () => {
+  test("never answer in its place", async () => {
+    const gate = door();
+    store.interrupt = () => gate.opened;
+    const body = '{"value":1}';
+    const socket = open(server.port, `${PUT}Content-Length: 11\r\n\r\n${body}garbage\r\n\r\n`);
+    const whole = readToEnd(socket);
+    await until(() => store.writes.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    gate.open();
+    const { status, headers, text } = parseReply(await whole);
+    expect([status, headers.get("x-outcome")]).toEqual([200, "applied"]);
+    expect(text).not.toContain("HTTP/1.1");
+  });
+
+  test("1,000 pipelined requests are answered in order", async () => {
+    const one = "GET /api/v1/data/k HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    const last = "GET /api/v1/data/last HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    const text = await readToEnd(open(server.port, one.repeat(1_000) + last));
+    expect(text.match(/HTTP\/1\.1 404/g)).toHaveLength(1_001);
+    expect(text.lastIndexOf('"key":"last"')).toBeGreaterThan(text.lastIndexOf('"key":"k"'));
+  });
+});
+
+describe("a client that goes while its request is under way", () => {
+  test("a read is aborted by its signal", async () => {
+    let aborted = false;
+    let began = false;
+    store.interrupt = ({ signal }) =>
+      new Promise((_resolve, reject) => {
+        began = true;
+        signal?.addEventListener("abort", () => {
+          aborted = true;
+          reject(new CapstanError("ABORTED", "gone"));
+        });
+      });
+    const socket = open(server.port, "GET /api/v1/data/k HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    await until(() => began);
+    expect(aborted).toBe(false);
+    socket.destroy();
+    await until(() => aborted);
+  });
+
+  test("a write is seen through, with no signal to abort it", async () => {
+    const gate = door();
+    let finished = false;
+    store.interrupt = async ({ signal }) => {
+      expect(signal).toBeUndefined();
+      await gate.opened;
+      finished = true;
+    };
+    const socket = open(server.port, `${PUT}Content-Length: 11\r\n\r\n{"value":1}`);
+    await until(() => store.writes.length === 1);
+    socket.destroy();
+    gate.open();
+    await until(() => finished);
+    expect(stored()).toBe(1);
+  });
+});
+
+describe("closing", () => {
+  test("lets end what has begun, and ends at once what has not", async () => {
+    const gate = door();
+    store.interrupt = () => gate.opened;
+    const idle = readToEnd(open(server.port, ""));
+    const half = readToEnd(open(server.port, `${PUT}Content-Length: 11\r\n\r\n{"value"`));
+    const write = putJson(`${server.url}/api/v1/data/k`, '{"value":1}');
+    await until(() => store.writes.length === 1);
+    let closed = false;
+    const closing = server.close().then(() => {
+      closed = true;
+    });
+    expect([await idle, await half]).toEqual(["", ""]);
+    expect(closed).toBe(false);
+    gate.open();
+    const reply = await write;
+    expect([reply.status, reply.headers.get("connection")]).toEqual([200, "close"]);
+    await closing;
+    await expect(request(`${server.url}/api/v1/data/k`)).rejects.toThrow();
+    await server.close();
+  });
+
+  test("a request behind the one that is finished is refused, not lost in silence", async () => {
+    const gate = door();
+    store.interrupt = () => gate.opened;
+    const put = `${PUT}Content-Length: 11\r\n\r\n{"value":1}`;
+    const socket = open(server.port, put);
+    const text = readToEnd(socket);
+    await until(() => store.writes.length === 1);
+    const closing = server.close();
+    socket.write(put);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    gate.open();
+    await closing;
+    const answer = await text;
+    expect(parseReply(answer).status).toBe(200);
+    expect(store.writes).toHaveLength(1);
+    const rest = answer.slice(answer.indexOf("HTTP/1.1", 10));
+    if (answer.indexOf("HTTP/1.1", 10) !== -1) expect(parseReply(rest).status).toBe(503);
+  });
+});
+
+test("connections beyond the bound are closed, the others served", async () => {
+  const small = await serveHttp(store, { port: 0, maxConnections: 1 });
+  const first = open(small.port, "");
+  await until(() => !first.connecting);
+  const second = await readToEnd(open(small.port, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+  expect(second).toBe("");
+  first.destroy();
+  await until(() => first.destroyed);
+  await small.close();
+  expect((await raw(server.port, "GET /api/v1/data/k HTTP/1.1\nHost: localhost")).status).toBe(404);
+});

@@ -1,0 +1,250 @@
+import { EMPTY, NEVER } from "rxjs";
+import { CapstanError } from "../../../src/core/model/errors.ts";
+import { encodeKey } from "../../../src/core/model/keys.ts";
+import type { Level } from "../../../src/core/model/levels.ts";
+import type { Receipt } from "../../../src/core/model/receipt.ts";
+import { decodeValue, encodeValue } from "../../../src/core/model/values.ts";
+import type {
+  ConditionalWriteOptions,
+  ConditionalWritten,
+  EmbeddedKeyspace,
+  GetResult,
+  ReadOptions,
+  ScanEntryResult,
+  ScanOptions,
+  Store,
+  StoreDescription,
+  Written,
+} from "../../../src/core/store/api.ts";
+
+const LEVELS: readonly Level[] = ["one", "quorum", "all", "strong", "eventual"];
+
+interface Stored {
+  readonly bytes: Uint8Array;
+  readonly version: string;
+}
+
+/** What a test may make of one call before it is carried out. */
+export type Interruption = (call: {
+  readonly type: "get" | "put" | "delete" | "resolve";
+  readonly key: string;
+  readonly signal: AbortSignal | undefined;
+}) => Promise<void> | void;
+
+/**
+ * A store in one map: `default` refuses conditions, as a tunable keyspace does, `accounts` knows
+ * them, `siblings` always has two versions of what it holds. Receipts, faults and waiting are set
+ * by the test.
+ */
+export class FakeStore implements Store {
+  readonly node = "n1";
+  readonly keyspaceNames = ["default", "accounts", "siblings"];
+  readonly events$ = NEVER;
+  readonly operations = new Map<string, string>();
+  /** Options of every write that arrived, in order. */
+  readonly writes: { readonly key: string; readonly options: ConditionalWriteOptions }[] = [];
+  interrupt: Interruption = () => undefined;
+  receipt: Partial<Receipt> = {};
+  side: StoreDescription["side"] = "majority";
+  #keyspaces = new Map<string, FakeKeyspace>(
+    this.keyspaceNames.map((name) => [name, new FakeKeyspace(this, name)]),
+  );
+  #minted = 0;
+
+  keyspace(name: string): FakeKeyspace {
+    const keyspace = this.#keyspaces.get(name);
+    if (keyspace !== undefined) return keyspace;
+    throw new CapstanError("UNKNOWN_KEYSPACE", `no keyspace ${name}`, {
+      allowed: this.keyspaceNames,
+    });
+  }
+
+  operationId(keyspace: string): string {
+    this.keyspace(keyspace);
+    const id = `op-${++this.#minted}`;
+    this.operations.set(id, "");
+    return id;
+  }
+
+  async resolve(operationId: string): Promise<{ outcome: "applied" | "unknown" }> {
+    await this.interrupt({ type: "resolve", key: operationId, signal: undefined });
+    const version = this.operations.get(operationId);
+    if (version === undefined) throw new CapstanError("INVALID_OPERATION_ID", "not mine");
+    return { outcome: version === "" ? "unknown" : "applied" };
+  }
+
+  describe(): StoreDescription {
+    const node = { datacenter: "default", address: undefined, http: undefined };
+    const isWhole = this.side === "majority";
+    return {
+      node: "n1",
+      cluster: "test",
+      clusterId: undefined,
+      storeId: "s",
+      incarnation: 1,
+      state: "ready",
+      degraded: true,
+      side: this.side,
+      nodes: [
+        { ...node, node: "n1", status: "active", silentMs: 0 },
+        { ...node, node: "n2", status: isWhole ? "active" : "unreachable", silentMs: 7 },
+      ],
+      keyspaces: this.keyspaceNames.map((name) => ({
+        name,
+        strategy: name === "accounts" ? "raft" : "tunable",
+        replicas: 1,
+        shards: 1,
+        readLevels: LEVELS,
+        writeLevels: LEVELS,
+        readDefault: "quorum",
+        writeDefault: "quorum",
+        engine: {},
+      })),
+    };
+  }
+
+  async ready(): Promise<void> {}
+  async close(): Promise<void> {}
+  async [Symbol.asyncDispose](): Promise<void> {}
+  async *events(): AsyncGenerator<never> {}
+
+  receiptFor(asked: Level): Receipt {
+    return {
+      asked,
+      achieved: asked,
+      consistent: true,
+      replicas: { total: 3, answered: 2, durable: 2, standIns: 0 },
+      pendingSync: false,
+      repaired: 0,
+      epoch: 1,
+      durationMs: 0.5,
+      ...this.receipt,
+    };
+  }
+}
+
+class FakeKeyspace implements EmbeddedKeyspace {
+  readonly name: string;
+  readonly changes$ = EMPTY;
+  readonly data = new Map<string, Stored>();
+  readonly #store: FakeStore;
+  #version = 0;
+
+  constructor(store: FakeStore, name: string) {
+    this.#store = store;
+    this.name = name;
+  }
+
+  async get(key: string, options: ReadOptions = {}): Promise<GetResult<unknown>> {
+    encodeKey(key);
+    const receipt = this.#store.receiptFor(levelOf(options));
+    await this.#store.interrupt({ type: "get", key, signal: options.signal });
+    return this.#read(key, receipt);
+  }
+
+  async has(key: string): Promise<boolean> {
+    return this.data.has(key);
+  }
+
+  async put(key: string, value: unknown, options: ConditionalWriteOptions = {}) {
+    encodeKey(key);
+    const bytes = encodeValue(value, { maxBytes: 64 * 1024 });
+    return this.#write("put", key, bytes, options);
+  }
+
+  async delete(key: string, options: ConditionalWriteOptions = {}) {
+    encodeKey(key);
+    return this.#write("delete", key, undefined, options);
+  }
+
+  async update(): Promise<Written> {
+    throw new CapstanError("NOT_SUPPORTED", "no operations here");
+  }
+
+  getMany = refuse;
+  putMany = refuse;
+  modify = refuse;
+  batch = refuse;
+  watch = (): AsyncIterable<never> => ({ [Symbol.asyncIterator]: () => ({ next: refuse }) });
+  operationId = async (): Promise<string> => this.#store.operationId(this.name);
+  describe = () => ({});
+  guarantees = () => [];
+
+  async *scan(options: ScanOptions = {}): AsyncGenerator<ScanEntryResult<unknown>> {
+    levelOf(options);
+    if (options.cursor !== undefined && !options.cursor.startsWith("after:")) {
+      throw new CapstanError("INVALID_CURSOR", "not mine");
+    }
+    const after = options.cursor?.slice("after:".length) ?? "";
+    const { from = "", to, prefix = "", limit = Number.POSITIVE_INFINITY } = options;
+    let count = 0;
+    for (const key of [...this.data.keys()].sort()) {
+      if (key <= after || key < from || (to !== undefined && key >= to)) continue;
+      if (!key.startsWith(prefix)) continue;
+      if (count++ >= limit) return;
+      const { bytes, version } = this.data.get(key) as Stored;
+      yield { key, value: decodeValue(bytes), version, cursor: `after:${key}` };
+    }
+  }
+
+  async #write(
+    type: "put" | "delete",
+    key: string,
+    bytes: Uint8Array | undefined,
+    options: ConditionalWriteOptions,
+  ): Promise<Written & Partial<ConditionalWritten<unknown>>> {
+    const receipt = this.#store.receiptFor(levelOf(options));
+    const isConditional = options.ifVersion !== undefined || options.ifAbsent === true;
+    if (isConditional && this.name !== "accounts") {
+      throw new CapstanError("CONDITIONAL_UNSUPPORTED", "no consensus here");
+    }
+    const { operationId } = options;
+    const known = operationId === undefined ? "" : this.#store.operations.get(operationId);
+    if (known === undefined) throw new CapstanError("INVALID_OPERATION_ID", "not mine");
+    this.#store.writes.push({ key, options });
+    if (known !== "") return { version: known, receipt };
+    const failed = this.#mismatch(key, options, receipt);
+    if (failed !== undefined) return failed as unknown as Written;
+    const version = `t${++this.#version}`;
+    if (bytes === undefined) this.data.delete(key);
+    else this.data.set(key, { bytes, version });
+    if (operationId !== undefined) this.#store.operations.set(operationId, version);
+    await this.#store.interrupt({ type, key, signal: options.signal });
+    return { ...(isConditional ? { ok: true } : {}), version, receipt };
+  }
+
+  #mismatch(
+    key: string,
+    options: ConditionalWriteOptions,
+    receipt: Receipt,
+  ): ConditionalWritten<unknown> | undefined {
+    const stored = this.data.get(key);
+    const current = this.#read(key, receipt);
+    if (options.ifAbsent === true && stored !== undefined) {
+      return { ok: false, reason: "exists", current };
+    }
+    if (options.ifVersion === undefined || options.ifVersion === stored?.version) return undefined;
+    const reason = stored === undefined ? "absent" : "version-mismatch";
+    return { ok: false, reason, current };
+  }
+
+  #read(key: string, receipt: Receipt): GetResult<unknown> {
+    const stored = this.data.get(key);
+    if (stored === undefined) return { found: false, receipt };
+    const value = decodeValue(stored.bytes);
+    const { version } = stored;
+    return this.name === "siblings"
+      ? { found: true, conflict: true, siblings: [value, "other"], version, receipt }
+      : { found: true, conflict: false, value, version, receipt };
+  }
+}
+
+function levelOf(options: { readonly consistency?: Level }): Level {
+  const level = options.consistency ?? "quorum";
+  if (LEVELS.includes(level)) return level;
+  throw new CapstanError("INVALID_LEVEL", `${level} is not offered`, { allowed: LEVELS });
+}
+
+async function refuse(): Promise<never> {
+  throw new CapstanError("NOT_SUPPORTED", "not in this fake");
+}
