@@ -1,4 +1,5 @@
 import { MalformedBytesError } from "./malformed-bytes-error.ts";
+import { decodeUtf8 } from "./utf8.ts";
 
 const MIN_CAPACITY = 1024;
 const TWO_POW_32 = 4_294_967_296;
@@ -73,7 +74,10 @@ export class ByteWriter {
     const start = this.#take(2);
     const at = this.#take(text.length * 3);
     const written = this.#buffer.write(text, at, "utf8");
-    if (written > 0xffff) throw new RangeError(`a string of ${written} bytes does not fit a u16`);
+    if (written > 0xffff) {
+      this.#length = start;
+      throw new RangeError(`a string of ${written} bytes does not fit a u16`);
+    }
     this.#buffer.writeUInt16BE(written, start);
     this.#length = at + written;
   }
@@ -126,6 +130,9 @@ export class ByteReader {
   }
 
   reset(bytes: Uint8Array, from = 0, to = bytes.length): void {
+    if (!(from >= 0 && from <= to && to <= bytes.length)) {
+      throw new RangeError(`${from} to ${to} is not within ${bytes.length} bytes`);
+    }
     this.#buffer = Buffer.isBuffer(bytes)
       ? bytes
       : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -182,13 +189,14 @@ export class ByteReader {
     return this.raw(length);
   }
 
+  /** A u16 length, at most `maxLength`, and that many bytes of well-formed UTF-8. */
   string(maxLength = 0xffff): string {
     const length = this.u16();
     if (length > maxLength) {
       throw new MalformedBytesError(`length ${length} is above the allowed ${maxLength}`);
     }
     const at = this.#take(length);
-    return this.#buffer.toString("utf8", at, at + length);
+    return decodeUtf8(this.#buffer, at, at + length);
   }
 
   /** Everything must have been read: trailing bytes are as wrong as missing ones. */
@@ -200,7 +208,8 @@ export class ByteReader {
 
   #take(count: number): number {
     const at = this.#offset;
-    if (at + count > this.#end) {
+    // Not `at + count > end` alone: a length that was computed may be negative, or NaN.
+    if (!(count >= 0 && count <= this.#end - at)) {
       throw new MalformedBytesError(`${count} bytes wanted, ${this.#end - at} left`);
     }
     this.#offset = at + count;

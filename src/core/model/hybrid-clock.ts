@@ -4,13 +4,14 @@ import {
   HYBRID_COUNTER_SPAN,
   type HybridTime,
   hybridTimeOf,
+  MAX_HYBRID_TIME,
   type Stamp,
 } from "./stamp.ts";
 
 /** What the clock did with a stamp that it was shown. */
 export type ObserveOutcome = "observed" | "beyond-guard";
 
-/** How far above its proof a stamp may lie: one millisecond's counter. */
+/** How far above its proof a stamp may lie: one millisecond's counter, more than is needed. */
 const PROOF_SPAN = HYBRID_COUNTER_SPAN;
 
 export interface HybridClockOptions {
@@ -26,9 +27,9 @@ export interface HybridClockOptions {
  * time is handed in.
  *
  * Invariants:
- * - every minted time > every time minted before by this clock, and > `floor`;
- * - every minted time > every observed time (those within the guard);
- * - |time of the clock − wall| ≤ maxSkewMs, unless the wall clock itself stepped back.
+ * - every `mint` > every earlier `mint`, > `floor`, > every observed time (those within the guard);
+ * - no two stamps of one clock are equal, those beyond the guard included;
+ * - time of the clock − wall ≤ maxSkewMs, unless the wall clock itself stepped back.
  */
 export class HybridClock {
   readonly #actor: Actor;
@@ -54,20 +55,27 @@ export class HybridClock {
   mint(wallMs: number): Stamp {
     const wall = hybridTimeOf(wallMs);
     this.#last = wall > this.#last ? wall : this.#last + 1;
-    return this.#stamp(this.#last);
+    return { time: this.#last, actorHigh: this.#actor.high, actorLow: this.#actor.low };
   }
 
   /**
    * A stamp greater than `seen`. Where `seen` lies beyond the guard, the new stamp follows it
    * closely and the clock itself is not moved: `seen` is the proof that the stamp has to carry.
-   * A rotating step keeps concurrent writes behind one proof apart.
+   * Such a time may have been used before, for another write that saw the same or an older stamp,
+   * so that each of these stamps has an actor of its own, derived from the clock's.
    */
   mintAbove(seen: Stamp, wallMs: number): { stamp: Stamp; proof: Stamp | undefined } {
     if (this.observe(seen, wallMs) === "observed") {
       return { stamp: this.mint(wallMs), proof: undefined };
     }
-    const step = 1 + (this.#beyondGuardMints++ % PROOF_SPAN);
-    return { stamp: this.#stamp(seen.time + step), proof: seen };
+    this.#beyondGuardMints++;
+    const stamp: Stamp = {
+      // At the end of time nothing can be greater: the write is superseded, and nothing breaks.
+      time: Math.min(seen.time + 1, MAX_HYBRID_TIME),
+      actorHigh: this.#actor.high,
+      actorLow: (this.#actor.low + this.#beyondGuardMints) >>> 0,
+    };
+    return { stamp, proof: seen };
   }
 
   /** Moves the clock up to `seen`, unless `seen` is beyond the guard. */
@@ -90,9 +98,5 @@ export class HybridClock {
       compareStamps(proof, stamp) < 0 &&
       stamp.time - proof.time <= PROOF_SPAN
     );
-  }
-
-  #stamp(time: HybridTime): Stamp {
-    return { time, actorHigh: this.#actor.high, actorLow: this.#actor.low };
   }
 }

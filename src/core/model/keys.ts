@@ -1,5 +1,5 @@
 import { CapstanError } from "./errors.ts";
-import { MalformedBytesError } from "./malformed-bytes-error.ts";
+import { decodeUtf8, isWellFormed } from "./utf8.ts";
 
 /** Bounds of a key, in bytes of its UTF-8 form. */
 export const MIN_KEY_BYTES = 1;
@@ -8,13 +8,6 @@ export const MAX_KEY_BYTES = 1024;
 const MAX_ASCII = 0x7f;
 const MAX_SHOWN_CHARACTERS = 40;
 const UTF8_ENCODER = new TextEncoder();
-/** `ignoreBOM`: a key that begins with U+FEFF is a key like any other, and keeps it. */
-const UTF8_DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** In every Node that the package runs on; the compiler's library for ES2023 lacks it. */
-interface Text {
-  isWellFormed(): boolean;
-}
 
 /**
  * UTF-8 bytes of a key, 1–1,024 of them. Nothing is normalised: the composed and the decomposed
@@ -44,11 +37,8 @@ export function encodeKey(key: string): Uint8Array {
  * @throws MalformedBytesError if the bytes are not well-formed UTF-8.
  */
 export function decodeKey(bytes: Uint8Array): string {
-  const length = bytes.length;
-  for (let index = 0; index < length; index++) {
-    if ((bytes[index] as number) > MAX_ASCII) return decodeWide(bytes);
-  }
-  return Buffer.from(bytes.buffer, bytes.byteOffset, length).toString("latin1");
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  return decodeUtf8(buffer, 0, buffer.length);
 }
 
 /**
@@ -75,7 +65,7 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
 }
 
 function encodeWide(key: string): Uint8Array {
-  if (!(key as unknown as Text).isWellFormed()) {
+  if (!isWellFormed(key)) {
     throw new CapstanError(
       "INVALID_KEY",
       `the key ${shown(key)} holds half a surrogate pair, which has no UTF-8 form`,
@@ -84,14 +74,6 @@ function encodeWide(key: string): Uint8Array {
   const bytes = UTF8_ENCODER.encode(key);
   if (bytes.length > MAX_KEY_BYTES) throw keyLength(key, bytes.length);
   return bytes;
-}
-
-function decodeWide(bytes: Uint8Array): string {
-  try {
-    return UTF8_DECODER.decode(bytes);
-  } catch (cause) {
-    throw new MalformedBytesError("a key is not well-formed UTF-8", { cause });
-  }
 }
 
 function keyLength(key: string, length: number): CapstanError {

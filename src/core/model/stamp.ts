@@ -19,8 +19,8 @@ export interface Actor {
 }
 
 /**
- * Names one write of a last-writer-wins keyspace. Total order: time, then actor. No actor mints a
- * time twice, so two different writes never have equal stamps.
+ * Names one write of a last-writer-wins keyspace. Total order: time, then actor. No two writes
+ * have equal stamps: a clock that may have to use a time again takes another actor for it.
  */
 export interface Stamp {
   readonly time: HybridTime;

@@ -1,5 +1,6 @@
 import { MalformedBytesError } from "./malformed-bytes-error.ts";
 import type { NameTable } from "./name-table.ts";
+import { decodeUtf8 } from "./utf8.ts";
 import {
   MAX_DATE_MS,
   MAX_VALUE_DEPTH,
@@ -22,8 +23,6 @@ import {
 
 /** Up to here a loop beats a call into native code. */
 const SHORT_TEXT = 24;
-const REPLACEMENT = "\ufffd";
-const UTF8_DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * Reads one canonical value (`value-format.ts`) and nothing else: damage, a second spelling of
@@ -186,25 +185,14 @@ export class ValueDecoder {
   #text(length: number): string {
     const from = this.#take(length);
     const buffer = this.#buffer;
-    if (length > SHORT_TEXT) return this.#longText(from, length);
+    if (length > SHORT_TEXT) return decodeUtf8(buffer, from, from + length);
     let text = "";
     for (let index = from; index < from + length; index++) {
       const code = buffer[index] as number;
-      if (code > 0x7f) return this.#longText(from, length);
+      if (code > 0x7f) return decodeUtf8(buffer, from, from + length);
       text += String.fromCharCode(code);
     }
     return text;
-  }
-
-  /** Bytes that are no UTF-8 decode to text with U+FFFD in it; then, alone, the strict way. */
-  #longText(from: number, length: number): string {
-    const text = this.#buffer.toString("utf8", from, from + length);
-    if (!text.includes(REPLACEMENT)) return text;
-    try {
-      return UTF8_DECODER.decode(this.#buffer.subarray(from, from + length));
-    } catch (cause) {
-      throw new MalformedBytesError("text is not well-formed UTF-8", { cause });
-    }
   }
 
   /** A varint that cannot be more than the bytes that are left: every element has at least one. */

@@ -1,4 +1,5 @@
 import { CapstanError } from "./errors.ts";
+import { isWellFormed } from "./utf8.ts";
 import {
   MAX_VALUE_DEPTH,
   TAG_ARRAY,
@@ -29,11 +30,6 @@ const SHORT_COPY = 96;
 /** Longest head of an item: a tag, and a varint or a double. */
 const MAX_HEAD_BYTES = 10;
 const FEW_KEYS = 16;
-
-/** In every Node that the package runs on; the compiler's library for ES2023 lacks it. */
-interface Text {
-  isWellFormed(): boolean;
-}
 
 /**
  * Turns values into their canonical bytes; the format is in `value-format.ts`. Meant to be used
@@ -228,7 +224,7 @@ export class ValueEncoder {
     if (this.#at + text.length > this.#maxBytes) throw this.#tooLarge();
     const length = Buffer.byteLength(text, "utf8");
     const ascii = length === text.length;
-    if (!ascii && !(text as unknown as Text).isWellFormed()) {
+    if (!ascii && !isWellFormed(text)) {
       throw this.#refusal("text with half a surrogate pair");
     }
     this.#reserve(MAX_HEAD_BYTES + length);

@@ -1,0 +1,29 @@
+import { isUtf8 } from "node:buffer";
+import { MalformedBytesError } from "./malformed-bytes-error.ts";
+
+const REPLACEMENT = "\ufffd";
+
+/** In every Node that the package runs on; the compiler's library for ES2023 lacks it. */
+interface WellFormedTest {
+  isWellFormed(): boolean;
+}
+
+/** Whether the text has a UTF-8 form: no half of a surrogate pair stands alone. */
+export function isWellFormed(text: string): boolean {
+  return (text as unknown as WellFormedTest).isWellFormed();
+}
+
+/**
+ * The text of well-formed UTF-8; a byte order mark is a character like any other. Bytes that are
+ * no UTF-8 decode to text with U+FFFD in it, which two different damages would share, so that
+ * only such text has to be looked at again.
+ *
+ * @throws MalformedBytesError
+ */
+export function decodeUtf8(buffer: Buffer, from: number, to: number): string {
+  const text = buffer.toString("utf8", from, to);
+  if (text.includes(REPLACEMENT) && !isUtf8(buffer.subarray(from, to))) {
+    throw new MalformedBytesError("text is not well-formed UTF-8");
+  }
+  return text;
+}
