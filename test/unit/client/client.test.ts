@@ -1,0 +1,286 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { type Client, connect } from "../../../src/client/index.ts";
+import { CapstanError } from "../../../src/core/model/errors.ts";
+import type { Keyspace } from "../../../src/core/store/api.ts";
+import { type HttpServer, serveHttp } from "../../../src/http/index.ts";
+import { FakeStore } from "../http/fake-store.ts";
+
+let store: FakeStore;
+let server: HttpServer;
+let client: Client;
+let keys: Keyspace;
+let accounts: Keyspace;
+
+beforeAll(async () => {
+  store = new FakeStore();
+  server = await serveHttp(store, { port: 0 });
+  client = connect({ url: server.url });
+  keys = client.keyspace("default");
+  accounts = client.keyspace("accounts");
+});
+afterAll(async () => {
+  await client.close();
+  await server.close();
+});
+beforeEach(() => {
+  store.interrupt = () => undefined;
+  store.receipt = {};
+  store.writes.length = 0;
+});
+
+describe("the same as embedded", () => {
+  test("values come back whole", async () => {
+    const proto = JSON.parse('{"__proto__":{"a":1}}') as unknown;
+    let deep: unknown = 1;
+    for (let depth = 0; depth < 100; depth++) deep = [deep];
+    const values = [
+      null,
+      "",
+      0,
+      -1.5,
+      1e20,
+      2n ** 80n,
+      new Date(0),
+      new Uint8Array([0, 255]),
+      { nested: [new Date(1), { big: -1n, bytes: new Uint8Array(0) }] },
+      proto,
+      deep,
+      "x".repeat(60_000),
+    ];
+    for (const value of values) {
+      await keys.put("v", value);
+      const read = await keys.get("v");
+      expect(read).toMatchObject({ found: true, conflict: false });
+      expect(read.found && !read.conflict && read.value).toEqual(value);
+    }
+  });
+
+  test("receipts are those of the store", async () => {
+    store.receipt = {
+      achieved: "one",
+      consistent: false,
+      pendingSync: true,
+      warning: "1 of 2 replicas answered",
+      repaired: 1,
+      epoch: 4,
+      durationMs: 12.25,
+    };
+    const written = await keys.put("r", 1, { consistency: "strong" });
+    expect(written.receipt).toEqual(store.receiptFor("strong"));
+    expect((await keys.get("r", { consistency: "one" })).receipt).toEqual(store.receiptFor("one"));
+    expect((await keys.get("none")).receipt).toEqual(store.receiptFor("quorum"));
+  });
+
+  test("not found, deleted, has, siblings", async () => {
+    await keys.put("d", 1);
+    expect(await keys.has("d")).toBe(true);
+    expect(await keys.delete("d")).toMatchObject({ version: expect.stringMatching(/^t/) });
+    expect(await keys.get("d")).toMatchObject({ found: false });
+    expect(await keys.has("d")).toBe(false);
+    const siblings = client.keyspace("siblings");
+    await siblings.put("s", 1n);
+    expect(await siblings.get("s")).toMatchObject({ conflict: true, siblings: [1n, "other"] });
+  });
+
+  test.each(["__proto__", "a/b", "a/../b", "..a", "%2F", "é", "e\u0301", "\0", "?#&+ ", "😀", "/"])(
+    "key %j",
+    async (key) => {
+      await keys.put(key, key);
+      expect(await keys.get(key)).toMatchObject({ value: key });
+      expect(store.keyspace("default").data.has(key)).toBe(true);
+      await keys.delete(key);
+      expect(store.keyspace("default").data.has(key)).toBe(false);
+    },
+  );
+
+  test("conditions: ok, and why not with what is there", async () => {
+    expect(await accounts.put("a", 1, { ifAbsent: true })).toMatchObject({ ok: true });
+    expect(await accounts.put("a", 2, { ifAbsent: true })).toMatchObject({
+      ok: false,
+      reason: "exists",
+      current: { found: true, value: 1 },
+    });
+    const read = await accounts.get("a");
+    const ifVersion = read.found ? read.version : "";
+    expect(await accounts.put("a", new Date(3), { ifVersion })).toMatchObject({ ok: true });
+    expect(await accounts.delete("a", { ifVersion })).toMatchObject({
+      ok: false,
+      reason: "version-mismatch",
+      current: { value: new Date(3) },
+    });
+    await expect(keys.put("a", 1, { ifAbsent: true })).rejects.toMatchObject({
+      code: "CONDITIONAL_UNSUPPORTED",
+      outcome: "not-applied",
+    });
+  });
+
+  test("modify changes what is there, again if another came in between", async () => {
+    await accounts.put("m", 1);
+    let interruptions = 3;
+    store.interrupt = async ({ type }) => {
+      if (type === "get" && interruptions-- > 0) await Promise.resolve();
+    };
+    const racing = Array.from({ length: 8 }, () =>
+      accounts.modify("m", (value) => (value as number) + 1),
+    );
+    await Promise.all(racing);
+    expect(await accounts.get("m")).toMatchObject({ value: 9 });
+    await expect(keys.modify("m", () => 1)).rejects.toMatchObject({
+      code: "CONDITIONAL_UNSUPPORTED",
+    });
+  });
+
+  test("many keys at once: one outcome each, in order", async () => {
+    const entries = Array.from({ length: 100 }, (_, index) => [`many/${index}`, index] as const);
+    const before = store.operations.size;
+    const written = await keys.putMany([...entries, ["", 1], ["many/x", 1]]);
+    expect(written.map((each) => each.ok)).toEqual([...entries.map(() => true), false, true]);
+    expect(written[100]).toMatchObject({ key: "", error: { code: "INVALID_KEY" } });
+    expect(store.operations.size - before).toBeGreaterThanOrEqual(101);
+    expect(store.operations.size - before).toBeLessThanOrEqual(102);
+    const read = await keys.getMany(["many/7", "none", "."]);
+    expect(read).toMatchObject([
+      { key: "many/7", ok: true, result: { found: true, value: 7 } },
+      { key: "none", ok: true, result: { found: false } },
+      { key: ".", ok: false, error: { code: "INVALID_KEY" } },
+    ]);
+  });
+
+  test("a scan goes over pages, in order, up to its limit, and again", async () => {
+    const names = Array.from(
+      { length: 1_203 },
+      (_, index) => `s/${String(index).padStart(4, "0")}`,
+    );
+    for (const name of names) await store.keyspace("accounts").put(name, new Uint8Array([1]));
+    const scan = accounts.scan({ prefix: "s/" });
+    for (let round = 0; round < 2; round++) {
+      const found: string[] = [];
+      for await (const entry of scan) {
+        expect(entry.value).toEqual(new Uint8Array([1]));
+        found.push(entry.key);
+      }
+      expect(found).toEqual(names);
+    }
+    const some: string[] = [];
+    let cursor = "";
+    for await (const entry of accounts.scan({ prefix: "s/", limit: 600 })) {
+      some.push(entry.key);
+      cursor = entry.cursor;
+    }
+    expect(some).toEqual(names.slice(0, 600));
+    for await (const entry of accounts.scan({ cursor, to: "s/0602" })) some.push(entry.key);
+    expect(some).toEqual(names.slice(0, 602));
+  });
+
+  test("what the server does not offer is refused by it", async () => {
+    const none = { code: "NOT_SUPPORTED", outcome: "not-applied" };
+    await expect(keys.update("k", { add: 1 })).rejects.toMatchObject(none);
+    await expect(keys.batch([])).rejects.toMatchObject(none);
+    const watch = keys.watch()[Symbol.asyncIterator]();
+    await expect(watch.next()).rejects.toMatchObject(none);
+  });
+
+  test("health, operation ids, resolve", async () => {
+    expect(await client.health()).toMatchObject({ total_nodes: 2, node: "n1" });
+    const id = await keys.operationId();
+    expect(await client.resolve(id)).toMatchObject({ outcome: "unknown" });
+    await keys.put("k", 1, { operationId: id });
+    expect(await client.resolve(id)).toMatchObject({ outcome: "applied" });
+    await expect(client.resolve("made-up")).rejects.toMatchObject({ code: "INVALID_OPERATION_ID" });
+  });
+
+  test("faults have the store's code, outcome, id, advice, details and list", async () => {
+    store.interrupt = () => {
+      throw new CapstanError("SUPERSEDED", "lost", {
+        outcome: "applied",
+        operationId: "op-1",
+        allowed: ["x", 2],
+        details: { reached: 1 },
+      });
+    };
+    await expect(keys.put("k", 1)).rejects.toMatchObject({
+      name: "CapstanError",
+      code: "SUPERSEDED",
+      message: "lost",
+      outcome: "applied",
+      retry: "never",
+      operationId: "op-1",
+      allowed: ["x", 2],
+      details: { reached: 1 },
+    });
+    store.interrupt = () => {
+      throw new CapstanError("OUTCOME_UNKNOWN", "who knows");
+    };
+    const [id] = await Promise.allSettled([keys.put("k", 1)]);
+    expect(id).toMatchObject({ reason: { outcome: "unknown", operationId: expect.any(String) } });
+  });
+});
+
+describe("refused here, before anything is sent", () => {
+  test.each([
+    ["", "INVALID_KEY"],
+    [".", "INVALID_KEY"],
+    ["..", "INVALID_KEY"],
+    ["a".repeat(1_025), "INVALID_KEY"],
+    ["\ud800", "INVALID_KEY"],
+    [7 as unknown as string, "INVALID_KEY"],
+  ])("key %j", async (key, code) => {
+    await expect(keys.put(key, 1)).rejects.toMatchObject({ code, outcome: "not-applied" });
+    await expect(keys.get(key)).rejects.toMatchObject({ code });
+    expect(store.writes).toEqual([]);
+  });
+
+  test.each([
+    [() => 1, "function"],
+    [{ a: [Number.NaN] }, "$.a[0]"],
+    [undefined, "undefined"],
+    [new Map(), "Map"],
+    ["\ud800", "surrogate"],
+  ])("value %s", async (value, named) => {
+    await expect(keys.put("k", value)).rejects.toMatchObject({
+      code: "INVALID_VALUE",
+      message: expect.stringContaining(named),
+    });
+    expect(store.writes).toEqual([]);
+  });
+
+  test.each([
+    [{ consistancy: "one" }, "INVALID_ARGUMENT", /"consistancy"/],
+    [{ ifVersion: undefined }, "INVALID_ARGUMENT", /ifVersion is undefined/],
+    [{ timeoutMs: 0 }, "INVALID_ARGUMENT", /timeoutMs cannot be 0/],
+    [{ timeoutMs: Number.POSITIVE_INFINITY }, "INVALID_ARGUMENT", /timeoutMs/],
+    [{ ttlMs: 1.5 }, "INVALID_ARGUMENT", /ttlMs/],
+    [{ signal: {} }, "INVALID_ARGUMENT", /signal/],
+    [{ consistency: "strongest\r\nX-Evil: 1" }, "INVALID_LEVEL", /no consistency level/],
+    [{ operationId: "a b" }, "INVALID_OPERATION_ID", /"a b"/],
+    [{ session: "a\nb" }, "INVALID_ARGUMENT", /session/],
+  ])("options %j", async (options, code, message) => {
+    await expect(keys.put("k", 1, options as object)).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message),
+    });
+    expect(store.writes).toEqual([]);
+  });
+
+  test.each(["", "localhost:1", "ftp://x", "http://x/?a=1", []])("connect to %j", (url) => {
+    expect(() => connect({ url })).toThrow(CapstanError);
+  });
+});
+
+test("a closed client refuses, and lets end what is under way", async () => {
+  let open: () => void = () => undefined;
+  store.interrupt = () =>
+    new Promise((resolve) => {
+      open = resolve;
+    });
+  const closing = connect({ url: `${server.url}/` });
+  const read = closing.keyspace("default").get("k");
+  await expect.poll(() => open.length).toBe(1);
+  const closed = closing.close();
+  await expect(closing.keyspace("default").get("k")).rejects.toMatchObject({
+    code: "STORE_CLOSED",
+  });
+  open();
+  expect(await read).toMatchObject({ receipt: { asked: "quorum" } });
+  await closed;
+});
