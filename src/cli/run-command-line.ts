@@ -44,7 +44,7 @@ export async function runCommandLine(
   const asJson = words.includes("--json");
   const program = createProgram(surroundings, asJson);
   for (const add of COMMANDS) add(program, runner);
-  for (const command of program.commands) shareSettings(program, command);
+  for (const command of program.commands) shareSettings(program, command, asJson);
   try {
     await program.parseAsync(words, { from: "user" });
     return runner.exitCode;
@@ -79,11 +79,11 @@ function createProgram(surroundings: Surroundings, asJson: boolean): Command {
 }
 
 /** Commander copies settings only to commands that are made after they are set, and not this one. */
-function shareSettings(program: Command, command: Command): void {
+function shareSettings(program: Command, command: Command, asJson: boolean): void {
   command
     .copyInheritedSettings(program)
     .helpOption("-h, --help", "show help")
-    .showHelpAfterError(`(capstan ${command.name()} --help says more)`);
+    .showHelpAfterError(asJson ? false : `(capstan ${command.name()} --help says more)`);
 }
 
 function usageJson(error: CommanderError): string {
