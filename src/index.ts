@@ -15,6 +15,7 @@ export type {
   Size,
   StoreConfigurationInput,
 } from "./core/model/configuration-types.ts";
+
 export { DURABILITIES, type Durability } from "./core/model/durability.ts";
 export {
   CapstanError,
@@ -28,6 +29,7 @@ export { LEVELS, type Level } from "./core/model/levels.ts";
 export type { Outcome, RetryAdvice } from "./core/model/outcome.ts";
 export type { Receipt, ReceiptReplicas } from "./core/model/receipt.ts";
 export * from "./core/store/api.ts";
+export { defineConfig } from "./core/store/define-config.ts";
 export {
   capstanModule,
   IDENTIFIERS,

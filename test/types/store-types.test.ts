@@ -1,13 +1,14 @@
 /**
  * What compiles and what does not. The compiler checks this file with the rest of `test`: an
- * `@ts-expect-error` above a line that compiles is itself an error. None of it runs but the one
- * test at the end.
+ * `@ts-expect-error` above a line that compiles is itself an error. Nothing of it runs.
  */
 import { expect, expectTypeOf, it } from "vitest";
 import { z } from "zod";
+import type { StorageFactory, Strategy, TransportFactory } from "../../src/contracts.ts";
 import {
   createMemoryHub,
   type DynamicName,
+  defineConfig,
   type EmbeddedKeyspace,
   type Found,
   type FoundSiblings,
@@ -248,12 +249,49 @@ const checks = {
     expectTypeOf(dynamic.keyspace("any")).toEqualTypeOf<EmbeddedKeyspace>();
   },
 
+  async sharedConfigurations() {
+    const shared = defineConfig({
+      cluster: { name: "shared", nodes: { a: "127.0.0.1:7001" } },
+      keyspaces: { profiles: { strategy: "tunable", read: "one", schema: valuesOf<Profile>() } },
+    });
+    const opened = await openStore(shared, { node: "a" });
+    await opened.keyspace("profiles").put("k", { name: "Ada" });
+    // @ts-expect-error: not declared
+    opened.keyspace("other");
+    // @ts-expect-error: not a profile
+    await opened.keyspace("profiles").put("k", 1);
+    // @ts-expect-error: checked here already
+    defineConfig({ keyspaces: { k: { strategy: "tunable", read: "lease" } } });
+    // @ts-expect-error: misspelt
+    defineConfig({ keyspaces: { k: { replcias: 3 } } });
+  },
+
+  async strategiesAsObjects() {
+    const { strategy, foreign } = {} as {
+      strategy: Strategy & { readonly name: "test-consensus" };
+      foreign: Strategy;
+    };
+    const opened = await openStore({
+      keyspaces: { known: { strategy, read: "lease", lanes: 2 }, foreign: { strategy: foreign } },
+      transport: {} as TransportFactory,
+      storage: {} as StorageFactory,
+    });
+    await opened.keyspace("known").get("k", { consistency: "lease" });
+    // @ts-expect-error: the entry of `Strategies` under the object's name decides
+    await opened.keyspace("known").get("k", { consistency: "quorum" });
+    // Without an entry only run time can decide.
+    await opened.keyspace("foreign").get("k", { consistency: "quorum" });
+  },
+
   assignability() {
     expectTypeOf(store).toExtend<Store>();
     expectTypeOf<KeyspaceOf<Opened, "profiles">>().toHaveProperty("put");
   },
 };
 
-it("is checked by the compiler, case by case", () => {
-  expect(Object.keys(checks)).toHaveLength(8);
+it("keeps a configuration as it was given", () => {
+  const given = { keyspaces: { k: { strategy: "tunable" } } } as const;
+  expect(defineConfig(given)).toBe(given);
+  // The cases above are for the compiler.
+  expect(checks).toBeDefined();
 });

@@ -10,34 +10,45 @@ import type { Outcome } from "../model/outcome.ts";
 import type { Receipt } from "../model/receipt.ts";
 
 export interface CallOptions {
-  /** Aborting a call after it was sent gives `OUTCOME_UNKNOWN`. */
+  /**
+   * Ends the call. Before anything was sent: `ABORTED`. After that the strategy decides what is
+   * true: a write that may have left is `OUTCOME_UNKNOWN`.
+   */
   readonly signal?: AbortSignal;
   /** Instead of the level's own deadline; 1 ms up to `limits.timeout`. */
   readonly timeoutMs?: number;
 }
 
 export interface ReadOptions<L extends string = Level> extends CallOptions {
+  /** Default: the keyspace's own. */
   readonly consistency?: L;
   /** What the client's session has seen, opaque. */
   readonly session?: string;
 }
 
 export interface WriteOptions<L extends string = Level> extends CallOptions {
+  /** Default: the keyspace's own. */
   readonly consistency?: L;
   /** From `store.operationId(keyspace)`: makes a retry the very same write. */
   readonly operationId?: string;
+  /** Whole milliseconds from 1, after which the key is gone. */
   readonly ttlMs?: number;
   /** What the client saw of the key (leaderless keyspaces): a result's `version`. */
   readonly context?: string;
   readonly session?: string;
 }
 
+/** The two exclude each other. One that is there but `undefined` is refused. */
 export interface ConditionalWriteOptions<L extends string = Level> extends WriteOptions<L> {
+  /** Writes only if this is the key's version. */
   readonly ifVersion?: string;
+  /** Writes only if there is no such key. `false` is no condition. */
   readonly ifAbsent?: boolean;
 }
 
+/** `timeoutMs` is for each page that the scan reads, not for all of it. */
 export interface ScanOptions<L extends string = Level> extends CallOptions {
+  /** Default: the keyspace's own for reads; refused if scans do not have that level. */
   readonly consistency?: L;
   readonly prefix?: string;
   /** Inclusive. */
@@ -99,6 +110,7 @@ export interface ScanEntryResult<V> {
 
 export interface WatchOptions extends CallOptions {
   readonly prefix?: string;
+  /** From an earlier event: go on behind it. */
   readonly cursor?: string;
 }
 
@@ -121,6 +133,7 @@ export interface Keyspace<V = unknown> {
   readonly name: string;
   get(key: string, options?: ReadOptions): Promise<GetResult<V>>;
   has(key: string, options?: ReadOptions): Promise<boolean>;
+  /** 64 at a time are under way. Rejects only for arguments that are wrong for all keys. */
   getMany(
     keys: readonly string[],
     options?: ReadOptions,
@@ -131,6 +144,7 @@ export interface Keyspace<V = unknown> {
     value: V,
     options: ConditionalWriteOptions,
   ): Promise<Written | ConditionalWritten<V>>;
+  /** Likewise. The writes are independent of each other. */
   putMany(
     entries: readonly (readonly [key: string, value: V])[],
     options?: Omit<WriteOptions, "operationId">,
@@ -138,16 +152,26 @@ export interface Keyspace<V = unknown> {
   delete(key: string, options?: WriteOptions): Promise<Written>;
   delete(key: string, options: ConditionalWriteOptions): Promise<Written | ConditionalWritten<V>>;
   update(key: string, operation: unknown, options?: WriteOptions): Promise<Written>;
+  /**
+   * Reads, changes and writes, again if somebody else wrote in between, up to 16 times; then
+   * `CONTENDED`. `change` gets `undefined` for a key that is not there; it may be called again.
+   */
   modify(
     key: string,
     change: (current: V | undefined) => V,
     options?: WriteOptions,
   ): Promise<Written>;
+  /** All of them or none; the keys have to lie in one shard (`groupBy`). */
   batch(
     writes: readonly ({ readonly put: string; readonly value: V } | { readonly delete: string })[],
     options?: WriteOptions,
   ): Promise<readonly ManyResult<Written>[]>;
+  /** In the order of the keys' bytes, over all shards. Each iteration is a scan of its own. */
   scan(options?: ScanOptions): AsyncIterable<ScanEntryResult<V>>;
+  /**
+   * Changes as they come, ordered per shard. 1,024 wait for a slow reader; beyond that the oldest
+   * are dropped and a `gap` says how many.
+   */
   watch(options?: WatchOptions): AsyncIterable<WatchEvent<V>>;
   /** An id for one write, made before it is sent. */
   operationId(): Promise<string>;
@@ -166,6 +190,7 @@ export interface StoreEvent {
   readonly [field: string]: unknown;
 }
 
+/** `timeoutMs`: 30,000 by default, or `limits.timeout` if that is less. */
 export interface ReadyOptions extends CallOptions {
   /** Every keyspace could serve an operation at this level (where it offers it). Default: its own. */
   readonly level?: Level;
@@ -174,7 +199,7 @@ export interface ReadyOptions extends CallOptions {
 export interface CloseOptions {
   /** Wait for operations under way. Default true. */
   readonly drain?: boolean;
-  /** Default 5,000. */
+  /** For everything together. Default 5,000. */
   readonly timeoutMs?: number;
 }
 
@@ -183,7 +208,9 @@ export interface NodeHealth {
   readonly address: string | undefined;
   readonly http: string | undefined;
   readonly datacenter: string;
+  /** `unknown`: not met since this node started. */
   readonly status: "active" | "unreachable" | "unknown";
+  /** Since the last frame; undefined if there was none. */
   readonly silentMs: number | undefined;
 }
 
@@ -216,16 +243,25 @@ export interface KeyspaceDescription {
 /** One node of a cluster, open in this process. */
 export interface Store {
   readonly node: string;
+  /** Throws `UNKNOWN_KEYSPACE`, which names those that are declared. */
   keyspace(name: string): EmbeddedKeyspace;
   readonly keyspaceNames: readonly string[];
   /** Settles once every keyspace can serve at the level; rejects with `UNAVAILABLE` at the deadline. */
   ready(options?: ReadyOptions): Promise<void>;
+  /**
+   * Refuses new calls at once (`STORE_CLOSED`), lets those under way end, then closes everything.
+   * Idempotent: the first call's options count.
+   */
   close(options?: CloseOptions): Promise<void>;
+  /** `close()`. */
   [Symbol.asyncDispose](): Promise<void>;
+  /** An id for one write of the keyspace, made before it is sent. */
   operationId(keyspace: string): string;
   /** What became of a write whose outcome was unknown. Never says the wrong one. */
   resolve(operationId: string, options?: CallOptions): Promise<{ readonly outcome: Outcome }>;
+  /** Delivered when the turn in which they happened is over. Completes when the store is closed. */
   readonly events$: Observable<StoreEvent>;
+  /** The same. 1,024 wait for a slow reader; then the oldest are dropped, and a `gap` says so. */
   events(options?: { readonly signal?: AbortSignal }): AsyncIterable<StoreEvent>;
   describe(): StoreDescription;
 }

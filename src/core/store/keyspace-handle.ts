@@ -18,6 +18,16 @@ import type {
   WriteOptions,
   Written,
 } from "./api.ts";
+import {
+  type BatchWrite,
+  checkBatch,
+  checkEntry,
+  checkList,
+  type Entry,
+  keyItself,
+  keyOfEntry,
+  keyOfWrite,
+} from "./call-lists.ts";
 import { type CallSettings, NO_SETTINGS, OPTIONS_OF, parseOptions } from "./call-options.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { ManyCalls } from "./many-calls.ts";
@@ -41,8 +51,6 @@ export interface KeyspaceParts {
   /** Entries that one page of a scan asks for at most. */
   readonly scanPage: number;
 }
-
-type BatchWrite = { readonly put: string; readonly value: unknown } | { readonly delete: string };
 
 /**
  * A keyspace of a store in this process. A call makes one promise and none inside: it is checked
@@ -182,23 +190,18 @@ export class KeyspaceHandle implements EmbeddedKeyspace {
   ): Promise<readonly ManyResult<Written>[]> {
     const settings = this.#settings(options, OPTIONS_OF.unconditionalWrite);
     this.#maker.need("batch", "batch");
-    checkList(writes, "writes");
+    checkBatch(writes);
     if (writes.length === 0) return [];
-    const none = NO_SETTINGS;
     const members = await Promise.all(
       writes.map((write) =>
         "put" in write
-          ? this.#putOf([write.put, write.value], none)
-          : this.#maker.delete(write.delete, none),
+          ? this.#putOf([write.put, write.value], NO_SETTINGS)
+          : this.#maker.delete(write.delete, NO_SETTINGS),
       ),
     );
     const operation = this.#maker.batch(members, settings);
     const result = await this.#execute(operation, toWritten, settings.signal);
-    return writes.map((write) => ({
-      key: "put" in write ? write.put : write.delete,
-      ok: true,
-      result,
-    }));
+    return writes.map((write) => ({ key: keyOfWrite(write), ok: true, result }));
   }
 
   scan(options?: ScanOptions): AsyncIterable<ScanEntryResult<unknown>> {
@@ -277,7 +280,7 @@ export class KeyspaceHandle implements EmbeddedKeyspace {
   }
 
   #putOf(entry: Entry, settings: Readonly<CallSettings>): Operation | Promise<Operation> {
-    if (!Array.isArray(entry)) throw notAnEntry(entry);
+    checkEntry(entry);
     const [key, value] = entry;
     const { schema } = this.#parts;
     if (schema === undefined) return this.#maker.put(key, value, settings);
@@ -288,34 +291,12 @@ export class KeyspaceHandle implements EmbeddedKeyspace {
   }
 }
 
-type Entry = readonly [key: string, value: unknown];
-
 function finishOf(settings: Readonly<CallSettings>) {
   const isConditional = settings.ifVersion !== undefined || settings.ifAbsent === true;
   // Callers tell the shapes apart by the options that they gave: see the overloads.
   return (isConditional ? toConditionalWritten : toWritten) as Finish<Written>;
 }
 
-function checkList(list: unknown, what: string): void {
-  if (Array.isArray(list)) return;
-  throw new CapstanError("INVALID_ARGUMENT", `${what} have to be an array`);
-}
-
-function notAnEntry(entry: unknown): CapstanError {
-  return new CapstanError(
-    "INVALID_ARGUMENT",
-    `an entry has to be [key, value], not of type ${typeof entry}`,
-  );
-}
-
 function rethrowFault(error: unknown): never {
   throw toFault(error);
-}
-
-function keyItself(key: string): string {
-  return key;
-}
-
-function keyOfEntry(entry: Entry): string {
-  return Array.isArray(entry) ? entry[0] : "";
 }

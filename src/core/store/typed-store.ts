@@ -42,9 +42,10 @@ export type DynamicName = string & { readonly "capstan.dynamic-name": true };
 
 /** A store that knows its keyspaces by the configuration's literal. */
 export interface TypedStore<K> extends Omit<Store, "keyspace"> {
-  keyspace<N extends keyof K & string>(name: N): TypedKeyspace<TypesOfKeyspace<K[N]>>;
   /** For programs that learn names at run time: `store.keyspace(name as DynamicName)`. */
   keyspace(name: DynamicName): ReturnType<Store["keyspace"]>;
+  // Last, because the compiler tells of the last overload that does not fit.
+  keyspace<N extends keyof K & string>(name: N): TypedKeyspace<TypesOfKeyspace<K[N]>>;
 }
 
 /** The type of one keyspace of a store: `KeyspaceOf<typeof store, "accounts">`. */

@@ -319,6 +319,17 @@ describe("conditions and ids", () => {
     expect(await keyspace.batch([])).toEqual([]);
   });
 
+  it.each([5, null, {}, { put: "k" }, { delete: "k", value: 1 }, { put: "k", vlaue: 1 }])(
+    "refuses %j as a write of a batch",
+    async (write) => {
+      const { keyspace, engine } = openBench();
+      await expect(keyspace.batch([untyped(write)])).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+      });
+      expect(engine.executed).toHaveLength(0);
+    },
+  );
+
   it("encodes an update's operation like a value", async () => {
     const { keyspace, engine } = openBench();
     await keyspace.update("k", { add: "milk" });
