@@ -124,6 +124,32 @@ describe("sessions", () => {
     expect(a!.noticesOf("identity-conflict")).toEqual([]);
   });
 
+  it("does not meet the dead: a hello that was said before this process started proves nothing", async () => {
+    const world = new World("a", "b");
+    const [a, b] = await world.startAll();
+    world.advance(1);
+    const old = b!.transport.sent.map(({ frame }) => frame);
+    world.kill(b!);
+    world.kill(a!);
+    const again = await world.start("a");
+    again.transport.handlers?.onPeer(nodeId("b"), "connected");
+    for (const frame of old) again.transport.handlers?.onFrame(nodeId("b"), frame, "control");
+    world.advance(10 * HEARTBEAT_MS);
+    expect(again.identities).toEqual([]);
+    expect(again.born).toEqual([]);
+  });
+
+  it("is not confused by its own peer's hellos when they come again, late", async () => {
+    const world = new World("a", "b");
+    const [a, b] = await world.startAll();
+    world.advance(1);
+    const hellos = b!.transport.sent.map(({ frame }) => frame);
+    for (const frame of hellos) a!.transport.handlers?.onFrame(nodeId("b"), frame, "control");
+    world.advance(HEARTBEAT_MS);
+    expect(a!.reachability).toEqual(["b up"]);
+    expect(a!.framesDropped).toBe(hellos.length);
+  });
+
   it("bounds the hellos with which it answers stale frames", async () => {
     const world = new World("a", "b");
     const [a, b] = await world.startAll();
@@ -149,6 +175,7 @@ describe("sessions", () => {
     a!.network.flush();
     world.kill(b!);
     world.advance(1);
+    expect(a!.network.describe().peers[0]?.bufferedBytes).toBe(0);
     a!.transport.result = "accepted";
     const again = await world.start("b");
     world.advance(HEARTBEAT_MS);

@@ -1,8 +1,10 @@
 import type { MessageCodec, Sender } from "../../../../../src/core/contracts/machine.ts";
 import { SILENT_OBSERVER } from "../../../../../src/core/contracts/observer.ts";
+import type { ByteReader } from "../../../../../src/core/model/bytes.ts";
 import type { ResolvedConfiguration } from "../../../../../src/core/model/configuration-types.ts";
 import type { CapstanError } from "../../../../../src/core/model/errors.ts";
 import type { ClusterId, Incarnation, NodeId, StoreId } from "../../../../../src/core/model/ids.ts";
+import { MalformedBytesError } from "../../../../../src/core/model/malformed-bytes-error.ts";
 import { createPeerNetwork } from "../../../../../src/core/store/peers/peer-network.ts";
 import type {
   FrameFilter,
@@ -109,9 +111,8 @@ export class TestNode {
   #events(): PeerNetworkEvents {
     return {
       onMessage: (from, { role, keyspaceHash, shardIndex }, body) => {
-        const text = textCodec.decode(body);
-        body.end();
-        this.messages.push({ from, role, keyspaceHash, shardIndex, text });
+        const text = decodeOrDrop(body);
+        if (text !== undefined) this.messages.push({ from, role, keyspaceHash, shardIndex, text });
       },
       onTurnEnd: () => {
         this.turnEnds += 1;
@@ -193,6 +194,18 @@ function configurationOf(names: readonly string[], options: NodeOptions): Resolv
     insecure: false,
     digest: options.digest ?? "digest-a",
   };
+}
+
+/** As a host does: a body that its codec refuses is the host's to drop. */
+function decodeOrDrop(body: ByteReader): string | undefined {
+  try {
+    const text = textCodec.decode(body);
+    body.end();
+    return text;
+  } catch (error) {
+    if (error instanceof MalformedBytesError) return undefined;
+    throw error;
+  }
 }
 
 /** Loses the given share of all frames, both ways, deterministically. */
