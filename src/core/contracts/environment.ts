@@ -11,10 +11,16 @@ export interface Environment {
   monotonicMs(): number;
   /** Milliseconds since the Unix epoch; may jump either way. */
   wallMs(): number;
-  /** Fires once, at or after `delayMs`; delays above 2^31 − 1 are kept whole. */
+  /**
+   * Fires once, at or after `delayMs`, but for less than a millisecond that a system's timers may
+   * be early; delays above 2^31 − 1 are kept whole.
+   */
   setTimer(delayMs: number, callback: () => void): TimerHandle;
   clearTimer(handle: TimerHandle): void;
-  /** Runs `callback` when the current turn's callbacks and its microtasks are done. */
+  /**
+   * Runs `callback` when the one that runs now has returned, before the next timer, input or
+   * `soon`. Called from a microtask, it also waits for the microtasks that are there.
+   */
   defer(callback: () => void): void;
   /** Runs `callback` after input that is already waiting has been read: the next turn. */
   soon(callback: () => void): void;
