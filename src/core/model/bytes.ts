@@ -47,6 +47,9 @@ export class ByteWriter {
 
   /** A safe integer ≥ 0 in eight bytes. */
   u64(value: number): void {
+    if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) {
+      throw new RangeError(`${value} is not from 0 to 2^53 - 1`);
+    }
     const at = this.#take(8);
     this.#buffer.writeUInt32BE(Math.floor(value / TWO_POW_32), at);
     this.#buffer.writeUInt32BE(value % TWO_POW_32, at + 4);
