@@ -12,7 +12,10 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 export interface ConnectOptions {
   /** Of a node's HTTP API, or of several: the first that works is used. */
   readonly url: string | readonly string[];
-  /** How long a call waits that names no `timeoutMs` of its own, over all tries. Default 30,000. */
+  /**
+   * How long a request waits, over all its tries, whose call names no `timeoutMs` of its own; a
+   * write is two: for its id, and itself. Default 30,000.
+   */
   readonly timeoutMs?: number;
   /** Default: the global one. */
   readonly fetch?: typeof fetch;

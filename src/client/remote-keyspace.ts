@@ -85,7 +85,7 @@ export class RemoteKeyspace implements Keyspace {
     options?: Omit<WriteOptions, "operationId">,
   ): Promise<readonly ManyResult<Written>[]> {
     checkOptions(options, OPTIONS.many);
-    const ids = this.#writer.idSupply(entries.length, options?.signal);
+    const ids = this.#writer.idSupply(entries.length, options);
     return mapMany(
       entries,
       ([key]) => key,

@@ -4,7 +4,7 @@ import { OperationIdSupply } from "./operation-id-supply.ts";
 import { headersOf, idempotencyHeader, keyPath, queryOf } from "./request-parts.ts";
 import type { ServerRequest } from "./server-call.ts";
 import { CAPSTAN_TYPE } from "./server-call.ts";
-import type { ServerConnection } from "./server-connection.ts";
+import type { CallLimits, ServerConnection } from "./server-connection.ts";
 import { encodeBody, toMismatch, toOperationIds, toWritten } from "./wire.ts";
 
 const VERSION_MISMATCH = 412;
@@ -35,7 +35,7 @@ export class RemoteWriter {
     const path = `${this.#base}/data/${keyPath(key)}`;
     const headers = headersOf(options);
     const operationId =
-      options.operationId ?? (await (write.ids ?? this.idSupply(1, options.signal)).take());
+      options.operationId ?? (await (write.ids ?? this.idSupply(1, options)).take());
     const { ifVersion, ifAbsent, context, ttlMs, timeoutMs } = options;
     const inBody = { ...write.fields, if_version: ifVersion, if_absent: ifAbsent, context };
     const hasBody = Object.values(inBody).some((each) => each !== undefined);
@@ -60,11 +60,11 @@ export class RemoteWriter {
   }
 
   /** Ids for `count` writes that are about to be made, in this order. */
-  idSupply(count: number, signal?: AbortSignal): OperationIdSupply {
+  idSupply(count: number, { signal, timeoutMs }: CallLimits = {}): OperationIdSupply {
     return new OperationIdSupply(count, async (wanted) => {
       const path = `${this.#base}/operation-ids${queryOf({ count: wanted })}`;
       const request: ServerRequest = { method: "POST", path, headers: {} };
-      return toOperationIds((await this.#connection.read(request, { signal })).body);
+      return toOperationIds((await this.#connection.read(request, { signal, timeoutMs })).body);
     });
   }
 }

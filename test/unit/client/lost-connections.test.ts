@@ -94,6 +94,18 @@ describe("a lost answer", () => {
     });
   });
 
+  test("a server that gives no id: the write was not sent, and the call's own time is kept", async () => {
+    const proxy = await FlakyProxy.start(server.port, () => "hang");
+    proxies.push(proxy);
+    const write = connect({ url: proxy.url }).keyspace("default").put("k", 1, { timeoutMs: 1 });
+    await expect(write).rejects.toMatchObject({
+      code: "UNREACHABLE_SERVER",
+      outcome: "not-applied",
+      message: expect.stringContaining("within 2001 ms"),
+    });
+    expect(store.writes).toEqual([]);
+  });
+
   test("a read is simply asked again", async () => {
     let count = 0;
     const proxy = await FlakyProxy.start(server.port, () => (count++ < 2 ? "lose" : "pass"));
