@@ -37,8 +37,7 @@ export function encodeKey(key: string): Uint8Array {
  * @throws MalformedBytesError if the bytes are not well-formed UTF-8.
  */
 export function decodeKey(bytes: Uint8Array): string {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  return decodeUtf8(buffer, 0, buffer.length);
+  return decodeUtf8(bytes, 0, bytes.length);
 }
 
 /**

@@ -20,7 +20,10 @@ export function isWellFormed(text: string): boolean {
  *
  * @throws MalformedBytesError
  */
-export function decodeUtf8(buffer: Buffer, from: number, to: number): string {
+export function decodeUtf8(bytes: Uint8Array, from: number, to: number): string {
+  const buffer = Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const text = buffer.toString("utf8", from, to);
   if (text.includes(REPLACEMENT) && !isUtf8(buffer.subarray(from, to))) {
     throw new MalformedBytesError("text is not well-formed UTF-8");
