@@ -128,7 +128,6 @@ const checks = {
     await plain.put("k", 1, { ttlMs: 5 });
     // @ts-expect-error: nor sessions
     await plain.get("k", { session: "s" });
-    // @ts-expect-error: nor contexts
     await plain.put("k", 1, { context: "c" });
     // @ts-expect-error: misspelt
     await plain.get("k", { consistancy: "one" });

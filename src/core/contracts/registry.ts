@@ -58,7 +58,7 @@ export interface Strategies {
     scanLevels: TunableScanLevel;
     conditional: false;
     operations: never;
-    options: "operationId";
+    options: "operationId" | "context";
     siblings: false;
     configuration: {
       /** Level of reads that name none. Default `"quorum"`. */

@@ -32,6 +32,8 @@ export interface StrategyCapabilities {
   /** Whether `partitionPolicy` is a choice here. */
   readonly partitionPolicy: boolean;
   readonly operationIds: boolean;
+  /** Whether a write takes what the client saw of the key (`context`). */
+  readonly contexts: boolean;
 }
 
 /** One line of "what is promised": per level, on what condition, shown by which test. */

@@ -114,7 +114,7 @@ export class OperationMaker {
   }
 
   /** @throws CapstanError `NOT_SUPPORTED` unless the strategy has the capability. */
-  need(capability: "update" | "batch" | "ttl" | "watch" | "sessions" | "siblings", what: string) {
+  need(capability: "update" | "batch" | "ttl" | "watch" | "sessions" | "contexts", what: string) {
     if (this.capabilities[capability]) return;
     throw new CapstanError(
       "NOT_SUPPORTED",
@@ -139,7 +139,7 @@ export class OperationMaker {
     const { ifVersion, ifAbsent, ttlMs, context, session } = settings;
     if (ifVersion !== undefined || ifAbsent !== undefined) this.#checkCondition(settings);
     if (ttlMs !== undefined) this.need("ttl", "ttlMs");
-    if (context !== undefined) this.need("siblings", "context");
+    if (context !== undefined) this.need("contexts", "context");
     const isRare =
       ifVersion !== undefined ||
       ifAbsent === true ||

@@ -1,6 +1,9 @@
 import { CapstanError } from "../../core/model/errors.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import type { Level } from "../../core/model/levels.ts";
+import type { Outcome } from "../../core/model/outcome.ts";
+import type { Stamp } from "../../core/model/stamp.ts";
+import { versionTokenOf } from "../../core/model/version-token.ts";
 import { countOf, type ReplicaAnswers } from "../leaderless/replica-answers.ts";
 import { neededFor } from "./receipts.ts";
 import { TUNABLE_LEVELS } from "./settings.ts";
@@ -65,5 +68,33 @@ export function unansweredRead(
         counted: answers.nodesOf(answers.counted),
       },
     },
+  );
+}
+
+/** `operationId` goes with the outcome `unknown`. */
+export function superseded(newest: Stamp, outcome: Outcome, operationId?: string): CapstanError {
+  const said: Readonly<Record<Outcome, string>> = {
+    applied: "took effect, and a newer version has replaced it",
+    "not-applied": "was refused: newer versions kept being there, and it was stored nowhere",
+    unknown: "was overtaken by a newer version; whether it took effect before is not known",
+  };
+  return new CapstanError("SUPERSEDED", `the write ${said[outcome]}`, {
+    outcome,
+    details: { newest: versionTokenOf(newest) },
+    ...(operationId === undefined ? {} : { operationId }),
+  });
+}
+
+export function reusedId(operationId: string | undefined): CapstanError {
+  return new CapstanError(
+    "OPERATION_ID_REUSED",
+    `operation id ${operationId} was used for another value`,
+  );
+}
+
+export function skewed(): CapstanError {
+  return new CapstanError(
+    "CLOCK_SKEW",
+    "the replicas refused the write's stamp: it lies beyond clock.maxSkew ahead of their clocks",
   );
 }

@@ -24,6 +24,7 @@ const CAPABILITIES: StrategyCapabilities = Object.freeze({
   siblings: false,
   partitionPolicy: true,
   operationIds: true,
+  contexts: true,
 });
 
 /** Level per request, last writer wins. With a planted bug only in tests. */

@@ -7,58 +7,24 @@ import { stampOfVersionToken, versionTokenOf } from "../../core/model/version-to
 import type { LeaderlessMessage, ReadReply, WriteAck } from "../leaderless/messages.ts";
 import { makeKeyedRecord, stampOf } from "../leaderless/record.ts";
 import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
-import { levelTooHigh, tooFewReachable, unansweredWrite } from "./faults.ts";
+import {
+  levelTooHigh,
+  reusedId,
+  skewed,
+  superseded,
+  tooFewReachable,
+  unansweredWrite,
+} from "./faults.ts";
+import { PendingWrite } from "./pending-write.ts";
 import type { PlantedBugs } from "./planted-bugs.ts";
 import { neededFor, receiptOf } from "./receipts.ts";
 import type { TunableSettings } from "./settings.ts";
+import { WritePace } from "./write-pace.ts";
 
 /** A write that met only refusals is stamped again at most this often. */
 const MAX_ATTEMPTS = 8;
-/** Writes that were answered while copies were still on their way; above it, answers wait. */
-const MAX_LAGGING = 4_096;
+/** Copies whose acknowledgement is overdue by then are not waited for any more. */
 const LAG_TIMEOUT_MS = 500;
-
-/** A request's memo while it is written. */
-class PendingWrite {
-  readonly request: Request;
-  readonly needed: number;
-  /** Given by an operation id: the write has this stamp or none. */
-  readonly fixedStamp: Stamp | undefined;
-  /** Names this round on the wire; late answers to an earlier round meet nobody. */
-  roundId = 0;
-  phase: "learn" | "write" = "learn";
-  /** Answered; copies of it may still be on their way to replicas. */
-  ended = false;
-  /** Met its level, and is held back until the replicas have caught up. */
-  paced = false;
-  answers: ReplicaAnswers;
-  stamp: Stamp = ZERO_STAMP;
-  /** Greatest stamp that any replica or context has shown. */
-  newest: Stamp;
-  /** Replicas that hold exactly this version, whether they count or not. */
-  held: ReplicaMask = 0;
-  /** Replicas that hold a newer one and have not stored it. */
-  newer: ReplicaMask = 0;
-  skewed: ReplicaMask = 0;
-  reused: ReplicaMask = 0;
-  /** A copy was taken somewhere, perhaps by a replica that has since lost it. */
-  stored = false;
-  attempts = 0;
-
-  constructor(
-    request: Request,
-    needed: number,
-    fixedStamp: Stamp | undefined,
-    answers: ReplicaAnswers,
-    newest: Stamp,
-  ) {
-    this.request = request;
-    this.needed = needed;
-    this.fixedStamp = fixedStamp;
-    this.answers = answers;
-    this.newest = newest;
-  }
-}
 
 type Fx = Effects<LeaderlessMessage>;
 
@@ -77,9 +43,7 @@ export class WriteFlow {
   readonly #nextRoundId: () => number;
   readonly #planted: PlantedBugs;
   readonly #pending = new Map<number, PendingWrite>();
-  /** Of the pending: ended, but not by all replicas that were sent a copy. */
-  #lagging = 0;
-  readonly #paced: PendingWrite[] = [];
+  readonly #pace = new WritePace();
 
   constructor(
     context: CoordinatorContext,
@@ -107,8 +71,10 @@ export class WriteFlow {
       return;
     }
     let fixedStamp: Stamp | undefined;
+    let seen: Stamp;
     try {
       fixedStamp = this.#fixedStampOf(request);
+      seen = this.#seenBy(request);
     } catch (error) {
       if (!(error instanceof CapstanError)) throw error;
       effects.refuse(request, error);
@@ -121,7 +87,6 @@ export class WriteFlow {
       effects.refuse(request, tooFewReachable(operation.level, needed, placement.replicas, nodes));
       return;
     }
-    const seen = this.#seenBy(request);
     const pending = new PendingWrite(request, needed, fixedStamp, answers, seen);
     request.memo = pending;
     const learns = operation.level === "strong" && this.#planted.strongWriteDoesNotLearn !== true;
@@ -248,7 +213,13 @@ export class WriteFlow {
   /** The stamp in the context that the client passed; below everything if there is none. */
   #seenBy(request: Request): Stamp {
     const context = request.operation.options?.context;
-    return (context === undefined ? undefined : stampOfVersionToken(context)) ?? ZERO_STAMP;
+    if (context === undefined) return ZERO_STAMP;
+    const stamp = stampOfVersionToken(context);
+    if (stamp !== undefined) return stamp;
+    throw new CapstanError(
+      "INVALID_ARGUMENT",
+      `context ${JSON.stringify(context.slice(0, 60))} is not a version of this store`,
+    );
   }
 
   #see(pending: PendingWrite, stamp: Stamp | undefined, wallMs: number): void {
@@ -276,7 +247,7 @@ export class WriteFlow {
     if (fixedStamp !== undefined && compareStamps(newest, fixedStamp) > 0) {
       // An earlier try under this id may have been the one that was overtaken.
       this.#end(pending);
-      effects.refuse(request, this.#superseded(pending, "unknown"));
+      effects.refuse(request, superseded(pending.newest, "unknown", this.#idOf(pending)));
       return;
     }
     const { answers } = pending;
@@ -338,13 +309,13 @@ export class WriteFlow {
     if (counted >= pending.needed) {
       if (newer === 0) {
         if (pending.paced) return;
-        if (this.#lagging < MAX_LAGGING) this.#succeed(pending, nowMs, true, effects);
-        else this.#pace(pending);
+        if (this.#pace.mayAnswer) this.#succeed(pending, nowMs, true, effects);
+        else this.#pace.hold(pending);
         return;
       }
       if (pending.stored) {
         this.#end(pending);
-        effects.refuse(pending.request, this.#superseded(pending, "applied"));
+        effects.refuse(pending.request, superseded(pending.newest, "applied"));
         return;
       }
     }
@@ -394,7 +365,7 @@ export class WriteFlow {
       if (pending.newer === 0) this.#succeed(pending, nowMs, false, effects);
       else {
         this.#end(pending);
-        effects.refuse(request, this.#superseded(pending, "applied"));
+        effects.refuse(request, superseded(pending.newest, "applied"));
       }
       return;
     }
@@ -411,34 +382,12 @@ export class WriteFlow {
   }
 
   #refusedByAll(pending: PendingWrite): CapstanError {
-    if (pending.reused !== 0) {
-      return new CapstanError(
-        "OPERATION_ID_REUSED",
-        `operation id ${pending.request.operation.operationId} was used for another value`,
-      );
-    }
-    if (pending.skewed !== 0) {
-      return new CapstanError(
-        "CLOCK_SKEW",
-        "the replicas refused the write's stamp: it lies beyond clock.maxSkew ahead of their clocks",
-      );
-    }
+    if (pending.reused !== 0) return reusedId(pending.request.operation.operationId);
+    if (pending.skewed !== 0) return skewed();
     // With an id of its own the write may have been stored by an earlier try.
-    return this.#superseded(pending, pending.fixedStamp === undefined ? "not-applied" : "unknown");
-  }
-
-  #superseded(pending: PendingWrite, outcome: "applied" | "not-applied" | "unknown"): CapstanError {
-    const newest = versionTokenOf(pending.newest);
-    const said = {
-      applied: "took effect, and a newer version has replaced it",
-      "not-applied": "was refused: newer versions kept being there, and it was stored nowhere",
-      unknown: "was overtaken by a newer version; whether it took effect before is not known",
-    }[outcome];
-    return new CapstanError("SUPERSEDED", `the write ${said}`, {
-      outcome,
-      details: { newest },
-      ...(outcome === "unknown" ? { operationId: this.#idOf(pending) } : {}),
-    });
+    return pending.fixedStamp === undefined
+      ? superseded(pending.newest, "not-applied")
+      : superseded(pending.newest, "unknown", this.#idOf(pending));
   }
 
   #succeed(pending: PendingWrite, nowMs: number, met: boolean, effects: Fx): void {
@@ -467,26 +416,16 @@ export class WriteFlow {
     if (pending.phase === "learn" || pending.answers.complete) {
       this.#pending.delete(pending.roundId);
     } else {
-      this.#lagging++;
+      this.#pace.lag();
     }
   }
 
-  /**
-   * The level is met, but the replicas are so far behind that answering at once would only let
-   * the backlog grow: the caller is held to their pace, at the most until its deadline.
-   */
-  #pace(pending: PendingWrite): void {
-    pending.paced = true;
-    this.#paced.push(pending);
-  }
-
+  /** All replicas have it, or are not waited for any more. */
   #caughtUp(pending: PendingWrite, nowMs: number, effects: Fx): void {
     this.#pending.delete(pending.roundId);
-    this.#lagging--;
-    while (this.#lagging < MAX_LAGGING) {
-      const next = this.#paced.shift();
-      if (next === undefined) return;
-      if (!next.ended) this.#succeed(next, nowMs, true, effects);
+    this.#pace.caughtUp();
+    for (let next = this.#pace.next(); next !== undefined; next = this.#pace.next()) {
+      this.#succeed(next, nowMs, true, effects);
     }
   }
 

@@ -42,13 +42,14 @@ export const EVERYTHING: StrategyCapabilities = Object.freeze({
   siblings: true,
   partitionPolicy: false,
   operationIds: true,
+  contexts: true,
 });
 
 /** As little as a strategy can offer. */
 export const NOTHING_MORE: StrategyCapabilities = Object.freeze({
   ...EVERYTHING,
   ...{ conditional: false, update: false, batch: false, ttl: false, watch: false },
-  ...{ sessions: false, siblings: false, operationIds: false },
+  ...{ sessions: false, siblings: false, operationIds: false, contexts: false },
 });
 
 interface Held {

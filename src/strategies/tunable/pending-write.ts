@@ -1,0 +1,45 @@
+import type { Request } from "../../core/contracts/machine.ts";
+import { type Stamp, ZERO_STAMP } from "../../core/model/stamp.ts";
+import type { ReplicaAnswers, ReplicaMask } from "../leaderless/replica-answers.ts";
+
+/** A request's memo while it is written. */
+export class PendingWrite {
+  readonly request: Request;
+  readonly needed: number;
+  /** Given by an operation id: the write has this stamp or none. */
+  readonly fixedStamp: Stamp | undefined;
+  /** Names this round on the wire; late answers to an earlier round meet nobody. */
+  roundId = 0;
+  phase: "learn" | "write" = "learn";
+  /** Answered; copies of it may still be on their way to replicas. */
+  ended = false;
+  /** Met its level, and is held back until the replicas have caught up. */
+  paced = false;
+  answers: ReplicaAnswers;
+  stamp: Stamp = ZERO_STAMP;
+  /** Greatest stamp that any replica or context has shown. */
+  newest: Stamp;
+  /** Replicas that hold exactly this version, whether they count or not. */
+  held: ReplicaMask = 0;
+  /** Replicas that hold a newer one and have not stored it. */
+  newer: ReplicaMask = 0;
+  skewed: ReplicaMask = 0;
+  reused: ReplicaMask = 0;
+  /** A copy was taken somewhere, perhaps by a replica that has since lost it. */
+  stored = false;
+  attempts = 0;
+
+  constructor(
+    request: Request,
+    needed: number,
+    fixedStamp: Stamp | undefined,
+    answers: ReplicaAnswers,
+    newest: Stamp,
+  ) {
+    this.request = request;
+    this.needed = needed;
+    this.fixedStamp = fixedStamp;
+    this.answers = answers;
+    this.newest = newest;
+  }
+}
