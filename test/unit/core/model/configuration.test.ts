@@ -237,6 +237,7 @@ describe("refuses, naming path, value and what is allowed", () => {
       "is 10.0.0.1:7300, which others can reach, and there is no TLS; allowed: a loopback address, insecure: true",
     ],
     [nodes({ a: { http: "0.0.0.0:80" } }), "cluster.nodes.a.http", "which others can reach"],
+    [nodes({ a: "notlocalhost:80" }), "cluster.nodes.a.peer", "which others can reach"],
     [nodes({ a: "127.0.0.1.nip.io:80" }), "cluster.nodes.a.peer", "which others can reach"],
     [nodes(["a", "b"]), "transport", 'connects none of the 2 nodes; allowed: { type: "memory", h'],
     [

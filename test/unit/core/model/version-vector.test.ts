@@ -130,6 +130,16 @@ describe("decode", () => {
     );
   });
 
+  test.each([
+    ["an actor twice", "01000200016100000000000000010001610000000000000002"],
+    ["actors in another order", "01000200016200000000000000010001610000000000000001"],
+    ["a counter of 0", "0100010001610000000000000000"],
+    ["an empty actor", "01000100000000000000000001"],
+    ["another format", "020000"],
+  ])("refuses %s", (_, hex) => {
+    expect(() => VersionVector.decode(Buffer.from(hex, "hex"))).toThrow(MalformedBytesError);
+  });
+
   test("refuses missing and trailing bytes, and more actors than are allowed", () => {
     const bytes = new VersionVector([
       ["a", 1],
