@@ -10,7 +10,6 @@
  * A session is one life of one process. On a lossy broker a frame may arrive minutes late, when
  * either end has restarted since: it names both sessions, so that it is known for what it is.
  */
-import type { MachineRole } from "../contracts/machine.ts";
 import type { ByteReader, ByteWriter } from "./bytes.ts";
 import { hashText } from "./hash.ts";
 import { MalformedBytesError } from "./malformed-bytes-error.ts";
@@ -30,9 +29,12 @@ export interface FrameHeader {
   receiverTag: number;
 }
 
+/** The machines of a shard or a keyspace that a message can be for. */
+export type MessageRole = "replica" | "coordinator";
+
 /** Likewise: where one message goes. */
 export interface MessageHeader {
-  role: MachineRole;
+  role: MessageRole;
   keyspaceHash: number;
   shardIndex: number;
 }
@@ -89,7 +91,7 @@ export function readFrameHeader(reader: ByteReader, into: FrameHeader): void {
 /** Leaves the length at 0: `patchMessageLength` once the bytes are written. */
 export function writeMessageHeader(
   writer: ByteWriter,
-  role: MachineRole,
+  role: MessageRole,
   keyspaceHash: number,
   shardIndex: number,
 ): void {

@@ -5,13 +5,7 @@ import { CapstanError, isCapstanError } from "../../model/errors.ts";
 import { clusterTagOf } from "../../model/frames.ts";
 import { hashText } from "../../model/hash.ts";
 import type { ClusterId, NodeId } from "../../model/ids.ts";
-import type {
-  MessageAddress,
-  PeerDescription,
-  PeerNetwork,
-  PeerNetworkDescription,
-  QueueResult,
-} from "../seams.ts";
+import type { MessageAddress, PeerNetwork, PeerNetworkDescription, QueueResult } from "../seams.ts";
 import { Birth } from "./birth.ts";
 import { FailureDetector } from "./failure-detector.ts";
 import { FilteredTransport } from "./filtered-transport.ts";
@@ -19,15 +13,13 @@ import { type DropReason, FrameReceiver, type ReceiverHost } from "./frame-recei
 import { Greeter, type GreeterHost } from "./greeter.ts";
 import type { Hello, Verdict } from "./hello.ts";
 import { Notices } from "./notices.ts";
-import { Outbox } from "./outbox.ts";
+import type { Outbox } from "./outbox.ts";
 import type { PeerNetworkOptions } from "./peer-network-options.ts";
 import { Reachability } from "./reachability.ts";
-import { PeerSession, REPLY_CREDITS } from "./session.ts";
+import { type PeerSession, REPLY_CREDITS } from "./session.ts";
+import { describeSession, makeSessions } from "./session-table.ts";
 
 export type { PeerNetworkOptions } from "./peer-network-options.ts";
-
-/** Large enough that a frame's own cost vanishes, small enough to be gone in a few milliseconds. */
-const FRAME_TARGET_BYTES = 1024 * 1024;
 
 /** The other nodes of the cluster, seen from this one. Nothing happens before `start`. */
 export function createPeerNetwork(options: PeerNetworkOptions): PeerNetwork {
@@ -37,7 +29,7 @@ export function createPeerNetwork(options: PeerNetworkOptions): PeerNetwork {
 /** Binds the parts together; each part's own rule is in its file. */
 class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
   readonly #options: PeerNetworkOptions;
-  readonly #sessions = new Map<NodeId, PeerSession>();
+  readonly #sessions: ReadonlyMap<NodeId, PeerSession>;
   readonly #wire: FilteredTransport;
   readonly #notices: Notices;
   readonly #birth: Birth;
@@ -68,6 +60,7 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
       environment,
       (from, frame, lane) => this.#receiver.receive(from, frame, lane),
     );
+    this.#sessions = makeSessions(options, this.#wire);
     this.#notices = new Notices(events);
     this.#detector = new FailureDetector(environment, configuration.detector);
     this.#birth = new Birth({
@@ -98,7 +91,6 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
       notices: this.#notices,
     });
     this.#receiver = new FrameReceiver({ ...shared, greeter: this.#greeter, events });
-    this.#makeSessions();
   }
 
   get clusterId(): ClusterId | undefined {
@@ -162,7 +154,9 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
   }
 
   describe(): PeerNetworkDescription {
-    const peers = [...this.#sessions.values()].map((session) => this.#describePeer(session));
+    const { environment, transport } = this.#options;
+    const nowMs = environment.monotonicMs();
+    const peers = [...this.#sessions.values()].map((one) => describeSession(one, transport, nowMs));
     return { peers, framesDropped: this.#framesDropped, side: this.#reachability.side };
   }
 
@@ -233,19 +227,6 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
     this.#options.events.onFatal(error);
   }
 
-  #makeSessions(): void {
-    const { configuration, self, transport } = this.#options;
-    const limits = {
-      targetBytes: Math.min(FRAME_TARGET_BYTES, transport.maxFrameBytes),
-      maxBytes: transport.maxFrameBytes,
-    };
-    for (const { id } of configuration.cluster.nodes) {
-      if (id === self.node) continue;
-      const outbox = new Outbox(this.#wire, id, limits, configuration.limits.queuedBytes);
-      this.#sessions.set(id, new PeerSession(id, outbox));
-    }
-  }
-
   #markDirty(outbox: Outbox): void {
     outbox.dirty = true;
     this.#dirty[this.#dirtyCount] = outbox;
@@ -296,15 +277,6 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
     }
     this.#birth.review(this.#sessions);
     this.#armTicker();
-  }
-
-  #describePeer(session: PeerSession): PeerDescription {
-    const { environment, transport } = this.#options;
-    const { node, connected, reachable, identity, lastFrameMs, refusal } = session;
-    const silentMs =
-      lastFrameMs === undefined ? undefined : environment.monotonicMs() - lastFrameMs;
-    const bufferedBytes = session.outbox.bytes + (connected ? transport.bufferedBytes(node) : 0);
-    return { node, connected, reachable, identity, silentMs, bufferedBytes, refusal };
   }
 }
 

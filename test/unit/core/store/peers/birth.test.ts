@@ -1,7 +1,16 @@
 import { describe, expect, it } from "vitest";
+import { ByteReader, ByteWriter } from "../../../../../src/core/model/bytes.ts";
+import {
+  FRAME_HEADER_BYTES,
+  newFrameHeader,
+  patchMessageLength,
+  readFrameHeader,
+  writeFrameHeader,
+  writeMessageHeader,
+} from "../../../../../src/core/model/frames.ts";
 import type { FrameFilter } from "../../../../../src/core/store/seams.ts";
 import { SeededRandom } from "../../../../support/seeded-random.ts";
-import { allMet, HEARTBEAT_MS, lossy, type TestNode, World } from "./world.ts";
+import { ADDRESS, allMet, HEARTBEAT_MS, lossy, nodeId, type TestNode, World } from "./world.ts";
 
 function clusterIds(nodes: readonly TestNode[]): Set<string | undefined> {
   return new Set(nodes.map(({ clusterId }) => clusterId));
@@ -132,6 +141,31 @@ describe("birth of the cluster", () => {
     expect(second.map(({ born }) => born)).toEqual([["newborn"], ["newborn"], ["newborn"]]);
     expect(clusterIds(second).size).toBe(1);
     expect(second[0]!.clusterId).not.toBe(first[0]!.clusterId);
+  });
+
+  it("comes before any message is delivered", async () => {
+    const world = new World("a", "b");
+    const a = await world.start("a");
+    const b = await world.start("b", { storedClusterId: "kept-since-long" });
+    world.advance(1);
+    expect(a.network.identityOf(nodeId("b"))).toEqual(b.self);
+    expect(a.born).toEqual([]);
+
+    const header = newFrameHeader();
+    readFrameHeader(new ByteReader(b.transport.sent.at(-1)!.frame), header);
+    const writer = new ByteWriter();
+    const { clusterTag, senderTag, receiverTag } = header;
+    writeFrameHeader(writer, "messages", clusterTag, senderTag, receiverTag);
+    writeMessageHeader(writer, ADDRESS.role, ADDRESS.keyspaceHash, ADDRESS.shardIndex);
+    writer.string("early");
+    patchMessageLength(writer, FRAME_HEADER_BYTES);
+    const deliver = () => a.transport.handlers?.onFrame(nodeId("b"), writer.copy(), "log");
+    deliver();
+    expect(a.messages).toEqual([]);
+    world.advance(4 * HEARTBEAT_MS);
+    expect(a.born).toEqual(["empty"]);
+    deliver();
+    expect(a.texts()).toEqual(["early"]);
   });
 
   it("is immediate for a node alone, which then needs no timers", async () => {

@@ -16,13 +16,15 @@ const TAGS = { cluster: 1, sender: 2, receiver: 3 };
 
 class Wire {
   result: SendResult = "accepted";
-  /** Frames that are taken before `result` counts. */
+  /** Larger frames find it saturated. */
+  largestTaken = Number.POSITIVE_INFINITY;
+  /** Frames that are taken before it is saturated. */
   capacity = Number.POSITIVE_INFINITY;
   readonly frames: { readonly texts: string[]; readonly lane: Lane; readonly bytes: number }[] = [];
 
   send(_peer: string, frame: Uint8Array, lane: Lane): SendResult {
     if (this.result !== "accepted") return this.result;
-    if (this.capacity <= 0) return "saturated";
+    if (this.capacity <= 0 || frame.length > this.largestTaken) return "saturated";
     this.capacity -= 1;
     this.frames.push({ texts: textsOf(frame), lane, bytes: frame.length });
     return "accepted";
@@ -149,7 +151,24 @@ describe("Outbox", () => {
     wire.capacity = Number.POSITIVE_INFINITY;
     box.onWritable("log");
     expect(wire.texts()).toEqual(texts);
+    // What came while the lane was blocked was packed, not sent one by one.
+    expect(wire.frames.length).toBeLessThan(10);
     expect(box.bytes).toBe(0);
+  });
+
+  it("lets nothing pass by what waits, though the transport would take it", () => {
+    const box = outbox();
+    wire.result = "saturated";
+    add(box, "x".repeat(600));
+    box.flush();
+    add(box, "small");
+    wire.result = "accepted";
+    wire.largestTaken = 500;
+    box.onWritable("log");
+    expect(wire.frames).toEqual([]);
+    wire.largestTaken = 1_000;
+    box.onWritable("log");
+    expect(wire.texts()).toEqual(["x".repeat(600), "small"]);
   });
 
   it("answers saturated at its bound, over all lanes, and takes messages again below it", () => {

@@ -1,0 +1,40 @@
+import type { Transport } from "../../contracts/transport.ts";
+import type { NodeId } from "../../model/ids.ts";
+import type { PeerDescription } from "../seams.ts";
+import type { FilteredTransport } from "./filtered-transport.ts";
+import { Outbox } from "./outbox.ts";
+import type { PeerNetworkOptions } from "./peer-network-options.ts";
+import { PeerSession } from "./session.ts";
+
+/** Large enough that a frame's own cost vanishes, small enough to be gone in a few milliseconds. */
+const FRAME_TARGET_BYTES = 1024 * 1024;
+
+/** One for every configured node but this one. */
+export function makeSessions(
+  { configuration, self, transport }: PeerNetworkOptions,
+  wire: FilteredTransport,
+): ReadonlyMap<NodeId, PeerSession> {
+  const limits = {
+    targetBytes: Math.min(FRAME_TARGET_BYTES, transport.maxFrameBytes),
+    maxBytes: transport.maxFrameBytes,
+  };
+  const sessions = new Map<NodeId, PeerSession>();
+  for (const { id } of configuration.cluster.nodes) {
+    if (id === self.node) continue;
+    const outbox = new Outbox(wire, id, limits, configuration.limits.queuedBytes);
+    sessions.set(id, new PeerSession(id, outbox));
+  }
+  return sessions;
+}
+
+export function describeSession(
+  session: PeerSession,
+  transport: Transport,
+  nowMs: number,
+): PeerDescription {
+  const { node, connected, reachable, identity, lastFrameMs, refusal } = session;
+  const silentMs = lastFrameMs === undefined ? undefined : nowMs - lastFrameMs;
+  const inTransport = connected ? transport.bufferedBytes(node) : 0;
+  const bufferedBytes = session.outbox.bytes + inTransport;
+  return { node, connected, reachable, identity, silentMs, bufferedBytes, refusal };
+}
