@@ -7,7 +7,7 @@ import {
   type RegisterOperation,
   type RegisterOutput,
 } from "../../src/verification/index.ts";
-import type { Cluster } from "./cluster.ts";
+import { type Cluster, type ClusterNode, NodeKilledError } from "./cluster.ts";
 import { SeededRandom } from "./seeded-random.ts";
 
 export interface WorkloadOptions {
@@ -89,7 +89,10 @@ export class Workload {
     const { level } = this.#options;
     const call = this.#recorder.invoke(`c${client}`, key, { type: "write", value });
     try {
-      const { version } = await this.#keyspace(client).put(key, value, { consistency: level });
+      const { store, died } = this.#node(client);
+      const keyspace = store.keyspace(this.#options.keyspace ?? "default");
+      const written = keyspace.put(key, value, { consistency: level });
+      const { version } = await Promise.race([written, died]);
       this.#note(client, key, value, "ok");
       this.#acknowledged.push({ key, value, version });
       call.returned({ value });
@@ -105,7 +108,10 @@ export class Workload {
     const { level } = this.#options;
     const call = this.#recorder.invoke(`c${client}`, key, { type: "read" });
     try {
-      const result = await this.#keyspace(client).get(key, { consistency: level });
+      const { store, died } = this.#node(client);
+      const keyspace = store.keyspace(this.#options.keyspace ?? "default");
+      const read = keyspace.get(key, { consistency: level });
+      const result = await Promise.race([read, died]);
       const value = result.found && !result.conflict ? (result.value as string) : undefined;
       this.#note(client, key, value ?? "-", "ok");
       call.returned({ value });
@@ -115,15 +121,16 @@ export class Workload {
     }
   }
 
-  #keyspace(client: number) {
+  #node(client: number): ClusterNode {
     const running = this.#cluster.runningIds();
-    return this.#cluster.keyspace(
-      running[client % running.length] as string,
-      this.#options.keyspace,
-    );
+    return this.#cluster.node(running[client % running.length] as string);
   }
 
   #noteFault(client: number, key: string, error: unknown): string {
+    if (error instanceof NodeKilledError) {
+      this.#note(client, key, "unknown", "killed");
+      return "unknown";
+    }
     if (!isCapstanError(error)) throw error;
     this.#note(client, key, error.outcome, error.code);
     return error.outcome;

@@ -34,7 +34,11 @@ export interface ClusterNode {
   readonly environment: NodeEnvironment;
   /** Since this start. */
   readonly events: StoreEvent[];
+  /** Rejects when the node is killed: nobody answers its callers any more. */
+  readonly died: Promise<never>;
 }
+
+export class NodeKilledError extends Error {}
 
 const PUMP_STEP_MS = 1;
 /** Of virtual time: what has not settled by then never will. */
@@ -52,6 +56,7 @@ export class Cluster {
   readonly #hub = createMemoryHub();
   readonly #options: ClusterOptions;
   readonly #nodes = new Map<string, ClusterNode>();
+  readonly #killers = new Map<string, () => void>();
   #starts = 0;
 
   private constructor(options: ClusterOptions) {
@@ -147,6 +152,7 @@ export class Cluster {
   kill(id: string, options: { readonly silently?: boolean } = {}): void {
     this.node(id).environment.die();
     this.#nodes.delete(id);
+    this.#killers.get(id)?.();
     this.disks.get(id)?.crash();
     if (options.silently === true) this.isolate(id);
     else this.#hub.detach(id);
@@ -189,7 +195,11 @@ export class Cluster {
     })) as unknown as Store;
     const events: StoreEvent[] = [];
     store.events$.subscribe((event) => events.push(event));
-    const node = { id, store, environment, events };
+    const died = new Promise<never>((_resolve, reject) => {
+      this.#killers.set(id, () => reject(new NodeKilledError(`node ${id} was killed`)));
+    });
+    died.catch(() => undefined);
+    const node = { id, store, environment, events, died };
     this.#nodes.set(id, node);
     return node;
   }
