@@ -9,7 +9,7 @@ import {
   type TransportContext,
   type TransportHandlers,
 } from "../../core/contracts/transport.ts";
-import { CapstanError } from "../../core/model/errors.ts";
+import { invalidConfiguration } from "../../core/model/configuration-problems.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import { Channel, type ChannelReceiver } from "./channel.ts";
 import { Hub, type HubMember, type MemoryHub } from "./memory-hub.ts";
@@ -38,18 +38,14 @@ export function memoryTransport(
 ): Transport {
   const unknown = Object.keys(options).find((name) => name !== "hub");
   if (unknown !== undefined) {
-    throw new CapstanError(
-      "INVALID_CONFIGURATION",
-      `transport.${unknown} is not an option of the transport "memory"; it has: hub`,
-      { allowed: ["hub"] },
-    );
+    const path = `transport.${unknown}`;
+    const reason = 'is not an option of the transport "memory"';
+    throw invalidConfiguration([{ path, value: options[unknown], allowed: ["hub"], reason }]);
   }
   const hub = options.hub ?? new Hub();
   if (!(hub instanceof Hub)) {
-    throw new CapstanError(
-      "INVALID_CONFIGURATION",
-      `transport.hub is a ${typeof hub}; it must be what createMemoryHub() returns`,
-    );
+    const allowed = ["what createMemoryHub() returns"];
+    throw invalidConfiguration([{ path: "transport.hub", value: hub, allowed }]);
   }
   return new MemoryTransport(hub, context);
 }

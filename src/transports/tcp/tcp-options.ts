@@ -1,16 +1,22 @@
-import { CapstanError } from "../../core/model/errors.ts";
+import { invalidConfiguration } from "../../core/model/configuration-problems.ts";
+import type { Duration, Size } from "../../core/model/configuration-types.ts";
+import { parseDurationMs } from "../../core/model/durations.ts";
+import { parseSizeBytes } from "../../core/model/sizes.ts";
 
 /** `transport: { type: "tcp", … }`. */
 export interface TcpTransportOptions {
-  /** Milliseconds for a connection to be made and to introduce itself. Default 5,000. */
-  readonly connectTimeout?: number;
+  /** For a connection to be made and to introduce itself; 50 ms to a minute. Default 5 s. */
+  readonly connectTimeout?: Duration;
   /**
-   * Milliseconds without progress after which a connection that has bytes to send is given up.
-   * Default 10,000.
+   * Without progress for so long, a connection that has bytes to send is given up; 100 ms to ten
+   * minutes. Default 10 s.
    */
-  readonly stallTimeout?: number;
-  /** Bytes that may wait per peer and lane, above which `send` answers `saturated`. Default 16 MiB. */
-  readonly maxBufferedBytes?: number;
+  readonly stallTimeout?: Duration;
+  /**
+   * What may wait per peer and lane, above which `send` answers `saturated`; 64 KiB to 1 GiB.
+   * Default 16 MiB.
+   */
+  readonly maxBufferedBytes?: Size;
   /** Listen here instead of on the host of the node's own address: `"0.0.0.0"` in a container. */
   readonly host?: string;
 }
@@ -22,54 +28,53 @@ export interface TcpSettings {
   readonly host: string | undefined;
 }
 
-const NAMES = Object.freeze(["connectTimeout", "stallTimeout", "maxBufferedBytes", "host"]);
+const NAMES: readonly string[] = Object.freeze([
+  "connectTimeout",
+  "stallTimeout",
+  "maxBufferedBytes",
+  "host",
+] satisfies (keyof TcpTransportOptions)[]);
 
-const KIB = 1024;
-const GIB = 1024 * 1024 * KIB;
+const DEFAULTS = Object.freeze({
+  connectTimeout: 5_000,
+  stallTimeout: 10_000,
+  maxBufferedBytes: 16 * 1024 * 1024,
+});
+
+const CONNECT_TIMEOUT_MS = Object.freeze({ min: 50, max: 60_000 });
+const STALL_TIMEOUT_MS = Object.freeze({ min: 100, max: 600_000 });
+const MAX_BUFFERED_BYTES = Object.freeze({ min: 64 * 1024, max: 1024 * 1024 * 1024 });
 
 /** Throws `INVALID_CONFIGURATION` naming path, value and what is allowed. */
 export function parseTcpOptions(options: Readonly<Record<string, unknown>>): TcpSettings {
   const unknown = Object.keys(options).find((name) => !NAMES.includes(name));
   if (unknown !== undefined) {
-    throw new CapstanError(
-      "INVALID_CONFIGURATION",
-      `transport.${unknown} is not an option of the transport "tcp"; it has: ${NAMES.join(", ")}`,
-      { allowed: NAMES, details: { path: `transport.${unknown}` } },
-    );
+    const reason = 'is not an option of the transport "tcp"';
+    const path = `transport.${unknown}`;
+    throw invalidConfiguration([{ path, value: options[unknown], allowed: NAMES, reason }]);
   }
-  const { host } = options;
+  const {
+    host,
+    connectTimeout = DEFAULTS.connectTimeout,
+    stallTimeout = DEFAULTS.stallTimeout,
+    maxBufferedBytes = DEFAULTS.maxBufferedBytes,
+  } = options;
   if (host !== undefined && (typeof host !== "string" || host === "")) {
-    throw refusal("host", host, "the name or number of a network interface of this machine");
+    const allowed = ["the name or number of a network interface of this machine"];
+    throw invalidConfiguration([{ path: "transport.host", value: host, allowed }]);
   }
   return Object.freeze({
-    connectTimeoutMs: integer(options, "connectTimeout", 5_000, 50, 60_000, "milliseconds"),
-    stallTimeoutMs: integer(options, "stallTimeout", 10_000, 100, 600_000, "milliseconds"),
-    maxBufferedBytes: integer(options, "maxBufferedBytes", 16 * KIB * KIB, 64 * KIB, GIB, "bytes"),
+    connectTimeoutMs: parseDurationMs(
+      connectTimeout,
+      "transport.connectTimeout",
+      CONNECT_TIMEOUT_MS,
+    ),
+    stallTimeoutMs: parseDurationMs(stallTimeout, "transport.stallTimeout", STALL_TIMEOUT_MS),
+    maxBufferedBytes: parseSizeBytes(
+      maxBufferedBytes,
+      "transport.maxBufferedBytes",
+      MAX_BUFFERED_BYTES,
+    ),
     host,
   });
-}
-
-function integer(
-  options: Readonly<Record<string, unknown>>,
-  name: string,
-  fallback: number,
-  least: number,
-  most: number,
-  unit: string,
-): number {
-  const value = options[name];
-  if (value === undefined) return fallback;
-  if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) {
-    return value;
-  }
-  throw refusal(name, value, `a whole number of ${unit} from ${least} to ${most}`);
-}
-
-function refusal(name: string, value: unknown, allowed: string): CapstanError {
-  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
-  return new CapstanError(
-    "INVALID_CONFIGURATION",
-    `transport.${name} is ${shown}; it must be ${allowed}`,
-    { details: { path: `transport.${name}` } },
-  );
 }

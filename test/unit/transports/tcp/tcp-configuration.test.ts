@@ -3,6 +3,7 @@ import { CapstanError } from "../../../../src/core/model/errors.ts";
 import type { NodeId } from "../../../../src/core/model/ids.ts";
 import { Backoff } from "../../../../src/transports/tcp/backoff.ts";
 import { parseSocketAddress } from "../../../../src/transports/tcp/socket-address.ts";
+import { parseTcpOptions } from "../../../../src/transports/tcp/tcp-options.ts";
 import { tcpTransport } from "../../../../src/transports/tcp/tcp-transport.ts";
 import { SeededRandom } from "../../../support/seeded-random.ts";
 import { contextOf } from "../testbeds.ts";
@@ -57,11 +58,11 @@ describe("options of the transport", () => {
 
   test.each([
     [{ timeout: 1 }, "transport.timeout is not an option", "connectTimeout, stallTimeout"],
-    [{ connectTimeout: 49 }, "transport.connectTimeout is 49", "from 50 to 60000"],
-    [{ connectTimeout: "5s" }, 'transport.connectTimeout is "5s"', "milliseconds"],
+    [{ connectTimeout: 49 }, "transport.connectTimeout is 49", "from 50ms to 1m"],
+    [{ connectTimeout: "5" }, 'transport.connectTimeout is "5"', "milliseconds"],
     [{ connectTimeout: Number.NaN }, "transport.connectTimeout is NaN", "milliseconds"],
-    [{ stallTimeout: 1.5 }, "transport.stallTimeout is 1.5", "from 100 to 600000"],
-    [{ maxBufferedBytes: -1 }, "transport.maxBufferedBytes is -1", "from 65536 to"],
+    [{ stallTimeout: "11m" }, 'transport.stallTimeout is "11m"', "from 100ms to 10m"],
+    [{ maxBufferedBytes: -1 }, "transport.maxBufferedBytes is -1", "from 64KiB to 1GiB"],
     [{ maxBufferedBytes: null }, "transport.maxBufferedBytes is null", "bytes"],
     [{ host: "" }, 'transport.host is ""', "network interface"],
     [{ host: 1 }, "transport.host is 1", "network interface"],
@@ -69,6 +70,17 @@ describe("options of the transport", () => {
     const message = refusalOf(make(options));
     expect(message).toContain(what);
     expect(message).toContain(allowed);
+  });
+
+  test("durations and sizes take units", () => {
+    expect(
+      parseTcpOptions({ connectTimeout: "2s", stallTimeout: undefined, maxBufferedBytes: "1MiB" }),
+    ).toEqual({
+      connectTimeoutMs: 2_000,
+      stallTimeoutMs: 10_000,
+      maxBufferedBytes: 1024 * 1024,
+      host: undefined,
+    });
   });
 
   test("a node without an address is refused, here and among the peers", () => {
