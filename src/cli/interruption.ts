@@ -1,3 +1,5 @@
+import { setMaxListeners } from "node:events";
+
 /** Repeats within this time are one key press that reached the process twice (see below). */
 const SAME_PRESS_MS = 1_000;
 
@@ -15,6 +17,8 @@ export class Interruption {
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
+    // Every call under way listens, and a load has many: Node would take that for a leak.
+    setMaxListeners(0, this.#orderly.signal, this.#immediate.signal);
   }
 
   /** Aborts at the first signal. */

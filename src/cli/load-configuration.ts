@@ -5,7 +5,14 @@ import type { StoreConfigurationInput } from "../core/model/configuration-types.
 import { parseJson } from "./parse-json.ts";
 import { UsageError } from "./usage-error.ts";
 
-const MODULE_EXTENSIONS = [".js", ".mjs", ".cjs", ".ts", ".mts", ".cts"];
+const MODULE_EXTENSIONS: readonly string[] = Object.freeze([
+  ".js",
+  ".mjs",
+  ".cjs",
+  ".ts",
+  ".mts",
+  ".cts",
+]);
 const ALLOWED = `a .json, .js, .mjs or .ts file`;
 
 /**

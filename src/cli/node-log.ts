@@ -1,4 +1,4 @@
-import { type Logger, pino } from "pino";
+import { type Logger, pino, stdSerializers } from "pino";
 import type { LogLevel, Observer } from "../core/contracts/observer.ts";
 import { SILENT_OBSERVER } from "../core/contracts/observer.ts";
 import { type Paint, paintFor, type Style } from "./paint.ts";
@@ -19,6 +19,8 @@ export function createNodeLog(options: NodeLogOptions, surroundings: Surrounding
     base: { node: options.node },
     timestamp: () => `,"time":${environment.wallMs()}`,
     formatters: { level: (label: string) => ({ level: label }) },
+    // An Error has no fields of its own that JSON would show.
+    serializers: { error: stdSerializers.errWithCause },
   };
   if (options.json) return pino(settings, stdout);
   const paint = paintFor(stdout, env);
@@ -57,10 +59,21 @@ function readableLine(record: Readonly<Record<string, unknown>>, paint: Paint): 
     String(msg ?? ""),
     ...rest,
   ];
-  return words.join(" ").trimEnd();
+  return [words.join(" ").trimEnd(), ...stackLines(fields.error)].join("\n");
+}
+
+/** Where an error came from, below its line. */
+function stackLines(error: unknown): string[] {
+  if (!isSerializedError(error)) return [];
+  return error.stack.split("\n").filter((line) => line.startsWith("    at "));
+}
+
+function isSerializedError(value: unknown): value is { message: string; stack: string } {
+  return typeof value === "object" && value !== null && "stack" in value && "message" in value;
 }
 
 function shown(value: unknown): string {
+  if (isSerializedError(value)) return JSON.stringify(value.message);
   if (typeof value === "string" && /^[^\s"=]+$/.test(value)) return value;
   return JSON.stringify(value) ?? String(value);
 }

@@ -1,0 +1,187 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  capstan,
+  ensureBuilt,
+  eventually,
+  freePorts,
+  MAIN,
+  Running,
+  startCapstan,
+  temporaryFolder,
+} from "../support/processes.ts";
+
+// The command line by itself and with one node, as a user at a terminal meets it.
+
+const folder = temporaryFolder();
+const { path: directory } = folder;
+
+beforeAll(() => ensureBuilt());
+afterAll(() => folder.remove());
+
+describe("without a server", () => {
+  test("knows its version, and helps with every command", async () => {
+    const manifest = JSON.parse(
+      await readFile(new URL("../../package.json", import.meta.url), "utf8"),
+    );
+    const version = await capstan(["--version"], { directory });
+    expect(version).toEqual({ exitCode: 0, stdout: `${manifest.version}\n`, stderr: "" });
+    const help = await capstan(["--help"], { directory });
+    const commands = ["cluster", "start", "get", "put", "delete", "scan", "load", "status"];
+    for (const command of commands) {
+      expect(help.stdout).toMatch(new RegExp(`^  ${command}\\b`, "m"));
+      const own = await capstan([command, "--help"], { directory });
+      expect(own, command).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(own.stdout, command).toContain(`$ capstan ${command}`);
+    }
+  });
+
+  test.each([
+    ["no command", [], /^Usage: capstan/],
+    ["an unknown command", ["gett", "k"], /unknown command 'gett'[\s\S]*Did you mean get\?/],
+    ["a misspelt option", ["get", "k", "--consistancy", "one"], /Did you mean --consistency\?/],
+    [
+      "an unknown level",
+      ["get", "k", "--consistency", "most"],
+      /'most' is invalid.*one, two, three/,
+    ],
+    ["a missing value", ["put", "k"], /missing required argument 'value'/],
+    [
+      "a value that is no JSON",
+      ["put", "k", "{bad"],
+      /VALUE is not JSON: .*line 1, column 2.*--text/,
+    ],
+    ["too many words", ["put", "k", "{a:", "1}"], /too many arguments/],
+    ["a bad URL", ["get", "k", "--url", "ftp://x"], /such as http:\/\/127\.0\.0\.1:8401/],
+    ["a bad timeout", ["get", "k", "--timeout", "soon"], /from 1ms to 1h/],
+    ["a bad limit", ["scan", "--limit", "0"], /whole number from 1/],
+    [
+      "a load without its file",
+      ["load", "nowhere.ndjson"],
+      /nowhere\.ndjson: there is no such file/,
+    ],
+    ["a load of a folder", ["load", "."], /is a folder/],
+    ["a node without its file", ["start", "--config", "no.json", "--node", "n1"], /no such file/],
+    ["a node without its name", ["start", "--config", "no.json"], /'--node <id>' not specified/],
+  ])("%s is a usage error, with a way out", async (_case, words, message) => {
+    const { exitCode, stdout, stderr } = await capstan(words, { directory });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/^ {4}at /m);
+  });
+
+  test("usage errors are JSON too where that is asked for", async () => {
+    const { exitCode, stdout, stderr } = await capstan(["get", "--json"], { directory });
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: "" });
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: "USAGE", outcome: "not-applied" } });
+  });
+
+  test("says that there is no server", async () => {
+    const url = `http://127.0.0.1:${await freePorts(1)}`;
+    const { exitCode, stderr } = await capstan(["put", "k", "1", "--url", url], { directory });
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^error: UNREACHABLE_SERVER \(not applied\): .+\n$/);
+    const env = { CAPSTAN_URL: "not a url" };
+    const wrong = await capstan(["status"], { directory, env });
+    expect(wrong).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("CAPSTAN_URL is") });
+  });
+});
+
+describe("one node in the foreground", () => {
+  let node: Running;
+  let url = "";
+
+  beforeAll(async () => {
+    const port = await freePorts(2);
+    url = `http://127.0.0.1:${port}`;
+    const nodes = `{ solo: { peer: "127.0.0.1:${port + 1}", http: "127.0.0.1:${port}" } }`;
+    await writeFile(
+      join(directory, "capstan.config.ts"),
+      `const nodes: Record<string, object> = ${nodes};
+       export default { cluster: { name: "one", nodes }, transport: { type: "tcp" } };`,
+    );
+    const words = ["start", "--config", "capstan.config.ts", "--node", "solo", "--json-logs"];
+    node = startCapstan(words, { directory });
+    await eventually("the node serves", async () => (await on(["status"])).exitCode === 0);
+  });
+
+  afterAll(() => node?.end());
+
+  const on = (words: readonly string[], input?: string) =>
+    capstan([...words, "--url", url], { directory, ...(input === undefined ? {} : { input }) });
+
+  test("starts from a TypeScript file, and logs JSON", async () => {
+    const [line = ""] = node.stdout.split("\n").filter((each) => each.includes("is up"));
+    expect(JSON.parse(line)).toMatchObject({ level: "info", node: "solo", http: url });
+    expect(node.stderr).toBe("");
+  });
+
+  test("keeps every kind of key apart", async () => {
+    const keys = [
+      "a b",
+      "a/b",
+      "a%2Fb",
+      "😀",
+      "a\tb",
+      "?q=1&r#f",
+      "\u00e9",
+      "e\u0301",
+      "__proto__",
+      "-",
+    ];
+    for (const [number, key] of keys.entries()) {
+      expect(await on(["put", key, `${number}`]), key).toMatchObject({ exitCode: 0 });
+    }
+    for (const [number, key] of keys.entries()) {
+      expect(await on(["get", key]), key).toMatchObject({ exitCode: 0, stdout: `${number}\n` });
+    }
+    const all = await on(["scan", "--json"]);
+    const scanned = all.stdout.trimEnd().split("\n");
+    expect(scanned.map((line) => JSON.parse(line).key).sort()).toEqual([...keys].sort());
+  });
+
+  test("takes a value of a mebibyte less its frame, and refuses a larger one", async () => {
+    const put = (length: number) => on(["put", "huge", "-", "--text"], "x".repeat(length));
+    expect(await put(1_000_000)).toMatchObject({ exitCode: 0 });
+    const tooLarge = await put(1_100_000);
+    expect(tooLarge).toMatchObject({ exitCode: 2, stdout: "" });
+    expect(tooLarge.stderr).toMatch(/^error: VALUE_TOO_LARGE \(not applied\): .*1048576.*\n$/);
+    expect((await on(["get", "huge", "--text"])).stdout).toHaveLength(1_000_000);
+  });
+
+  test("refuses what cannot be a key, and stores nothing", async () => {
+    for (const key of ["", ".", "..", "x".repeat(1_025)]) {
+      const ran = await on(["put", key, "1"]);
+      expect(ran, key).toMatchObject({ exitCode: 2, stdout: "" });
+      expect(ran.stderr, key).toMatch(/^error: \w+ \(not applied\): .+\n$/);
+    }
+    expect(await on(["put", "x".repeat(1_024), "1"])).toMatchObject({ exitCode: 0 });
+  });
+
+  test("lets a reader go that has seen enough", async () => {
+    const lines = Array.from({ length: 3_000 }, (_, number) => {
+      return JSON.stringify({ key: `many/${number}`, value: "x".repeat(200) });
+    });
+    expect(await on(["load", "-"], lines.join("\n"))).toMatchObject({ exitCode: 0 });
+    const command = `"${process.execPath}" "${MAIN}" scan --url ${url} | head -n 1; wait`;
+    const { stdout, stderr } = await new Running("sh", ["-c", command], { directory }).ended;
+    expect(stdout.trimEnd().split("\n")).toHaveLength(1);
+    expect(stderr).toBe("");
+  });
+
+  test("refuses to start twice, and says what holds its place", async () => {
+    const words = ["start", "--config", "capstan.config.ts", "--node", "solo"];
+    const { exitCode, stdout, stderr } = await capstan(words, { directory });
+    expect(exitCode).toBe(1);
+    expect(stdout + stderr).toContain("PORT_IN_USE");
+    expect(await on(["get", "a b"])).toMatchObject({ exitCode: 0 });
+  });
+
+  test("ends with code 0 when a service manager ends it", async () => {
+    node.signal("SIGTERM");
+    const { exitCode, stdout, stderr } = await node.ended;
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect(stdout).toContain('"msg":"stopped"');
+  });
+});
