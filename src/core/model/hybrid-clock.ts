@@ -90,12 +90,15 @@ export class HybridClock {
     return stamp.time > hybridTimeOf(wallMs) + this.#guardSpan;
   }
 
-  /** Whether a first-hand write with this stamp may be stored: within the guard, or proven. */
+  /**
+   * Whether a first-hand write with this stamp may be stored: within the guard, or proven by a
+   * stamp that it follows closely, or by itself: a retry of a write that a replica holds.
+   */
   accepts(stamp: Stamp, proof: Stamp | undefined, wallMs: number): boolean {
     if (!this.isBeyondGuard(stamp, wallMs)) return true;
     return (
       proof !== undefined &&
-      compareStamps(proof, stamp) < 0 &&
+      compareStamps(proof, stamp) <= 0 &&
       stamp.time - proof.time <= PROOF_SPAN
     );
   }

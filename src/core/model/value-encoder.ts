@@ -277,7 +277,9 @@ export class ValueEncoder {
 
   #result(): Uint8Array {
     const length = this.#at;
-    const result = new Uint8Array(length);
+    // From Node's slab where it is short: an encoding lives as long as its call, and memory of its
+    // own would cost more than the encoding.
+    const result = Buffer.allocUnsafe(length);
     if (length > SHORT_COPY) result.set(this.#buffer.subarray(0, length));
     else for (let index = 0; index < length; index++) result[index] = this.#buffer[index] as number;
     return result;

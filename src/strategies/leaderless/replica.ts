@@ -7,6 +7,8 @@ import type {
   Sender,
   StateReader,
 } from "../../core/contracts/machine.ts";
+import type { NodeId, StoreId } from "../../core/model/ids.ts";
+import { compareStamps, type Stamp } from "../../core/model/stamp.ts";
 import type {
   LeaderlessMessage,
   RangeMessage,
@@ -26,8 +28,13 @@ import {
   stampOf,
 } from "./record.ts";
 
-/** Present while this shard has not learned yet what its peers hold; survives a crash. */
-const REBUILDING_KEY = Buffer.from("rebuilding", "utf8");
+/**
+ * Present once this shard has learned what its peers hold, or had nothing to learn. A state that
+ * lost its latest commits lost this first, and all that it vouches for was committed before it; a
+ * mark for the opposite, that a rebuild is under way, could be lost and leave a half-filled shard
+ * that takes itself for whole.
+ */
+const COMPLETE_KEY = Buffer.from("complete", "utf8");
 const PRESENT = new Uint8Array([1]);
 const REBUILD_TIMER = "rebuild";
 const MAX_REPLY_BYTES = 256 * 1024;
@@ -52,6 +59,12 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   readonly #context: ReplicaContext;
   #rebuild: Rebuild | undefined;
   #opened = false;
+  /**
+   * Per coordinator: the greatest stamp of its that was refused as skewed. Its caller was told
+   * that the write never takes effect, so a late second copy of the message must not be stored
+   * though the clocks have moved on; whatever it stamps later is greater.
+   */
+  readonly #refusedUpTo = new Map<NodeId, { readonly storeId: StoreId; readonly stamp: Stamp }>();
 
   constructor(context: ReplicaContext) {
     this.#context = context;
@@ -92,16 +105,18 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
 
   #onOpened(state: OpenedState, nowMs: number, effects: LeaderlessEffects): void {
     this.#opened = true;
-    const interrupted = effects.getSide(REBUILDING_KEY) !== undefined;
-    if (state.origin === "newborn" || (state.origin === "kept" && !interrupted)) return;
+    if (state.origin === "kept" && effects.getSide(COMPLETE_KEY) !== undefined) return;
     const others = this.#others();
-    if (others.length === 0) return;
+    if (state.origin === "newborn" || others.length === 0) {
+      effects.putSide(COMPLETE_KEY, PRESENT);
+      return;
+    }
     this.#rebuild = new Rebuild({
       peers: others,
       replicas: others.length + 1,
       startAtMs: nowMs + rebuildDelayMsOf(this.#context.settings),
     });
-    effects.putSide(REBUILDING_KEY, PRESENT);
+    effects.deleteSide(COMPLETE_KEY);
     effects.emit({ type: "rebuild-started", shard: this.#context.shardIndex });
     this.#advanceRebuild(nowMs, effects);
   }
@@ -134,7 +149,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   #onWrite(from: Sender, message: WriteMessage, wallMs: number, effects: LeaderlessEffects): void {
     const { keyed, kind } = message;
     const held = effects.get(keyed.key);
-    const verdict = this.#verdict(message, held, wallMs);
+    const verdict = this.#verdict(from, message, held, wallMs);
     if (verdict === "stored") this.#store(keyed, wallMs, effects);
     if (kind === "repair") return;
     effects.send(from.node, "coordinator", this.#context.shardIndex, {
@@ -146,7 +161,12 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     });
   }
 
-  #verdict(message: WriteMessage, held: Uint8Array | undefined, wallMs: number): WriteVerdict {
+  #verdict(
+    from: Sender,
+    message: WriteMessage,
+    held: Uint8Array | undefined,
+    wallMs: number,
+  ): WriteVerdict {
     const { record } = message.keyed;
     const firstHand = message.kind === "first-hand";
     if (held !== undefined) {
@@ -159,10 +179,17 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
         return byBytes > 0 ? "newer" : "stored";
       }
     }
-    if (firstHand && !this.#context.clock.accepts(stampOf(record), message.proof, wallMs)) {
-      return "skewed";
-    }
-    return "stored";
+    return firstHand && !this.#accepts(from, stampOf(record), message, wallMs)
+      ? "skewed"
+      : "stored";
+  }
+
+  #accepts(from: Sender, stamp: Stamp, { proof }: WriteMessage, wallMs: number): boolean {
+    const refused = this.#refusedUpTo.get(from.node);
+    const isRefused = refused?.storeId === from.storeId && compareStamps(stamp, refused.stamp) <= 0;
+    if (!isRefused && this.#context.clock.accepts(stamp, proof, wallMs)) return true;
+    if (!isRefused) this.#refusedUpTo.set(from.node, { storeId: from.storeId, stamp });
+    return false;
   }
 
   #onRead(from: Sender, message: ReadMessage, effects: LeaderlessEffects): void {
@@ -210,7 +237,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     if (end !== undefined) {
       this.#rebuild = undefined;
       effects.cancelTimer(REBUILD_TIMER);
-      effects.deleteSide(REBUILDING_KEY);
+      effects.putSide(COMPLETE_KEY, PRESENT);
       const shard = this.#context.shardIndex;
       effects.emit({ type: "rebuild-finished", shard, entries: rebuild.entries });
       if (end === "all-others") effects.emit({ type: "writes-may-be-lost", shard });

@@ -89,8 +89,7 @@ export class WriteFlow {
     }
     const pending = new PendingWrite(request, needed, fixedStamp, answers, seen);
     request.memo = pending;
-    const learns = operation.level === "strong" && this.#planted.strongWriteDoesNotLearn !== true;
-    if (learns) this.#learn(pending, reachable, effects);
+    if (this.#mustLearn(pending, wallMs)) this.#learn(pending, reachable, effects);
     else this.#write(pending, reachable, wallMs, effects);
   }
 
@@ -222,6 +221,19 @@ export class WriteFlow {
     );
   }
 
+  /**
+   * A stamp beyond the clock guard is believed only of a replica that holds it: one in a context
+   * or in an operation id may be anybody's invention, so it is looked for first.
+   */
+  #mustLearn(pending: PendingWrite, wallMs: number): boolean {
+    const { clock } = this.#context;
+    const { newest, fixedStamp, request } = pending;
+    const isDoubtful = clock.isBeyondGuard(newest, wallMs);
+    if (isDoubtful) pending.newest = ZERO_STAMP;
+    if (request.operation.level === "strong") return !this.#planted.strongWriteDoesNotLearn;
+    return isDoubtful || (fixedStamp !== undefined && clock.isBeyondGuard(fixedStamp, wallMs));
+  }
+
   #see(pending: PendingWrite, stamp: Stamp | undefined, wallMs: number): void {
     if (stamp === undefined) return;
     this.#context.clock.observe(stamp, wallMs);
@@ -260,6 +272,7 @@ export class WriteFlow {
     let proof: Stamp | undefined;
     if (fixedStamp !== undefined) {
       pending.stamp = fixedStamp;
+      proof = newest;
     } else if (newest.time === 0) {
       pending.stamp = this.#context.clock.mint(wallMs);
     } else {

@@ -348,7 +348,7 @@ function expectCanonicalOrMalformed(bytes: Uint8Array): void {
     expect(error).toBeInstanceOf(MalformedBytesError);
     return;
   }
-  expect(encodeValue(value)).toEqual(Uint8Array.from(bytes));
+  expect(Uint8Array.from(encodeValue(value))).toEqual(Uint8Array.from(bytes));
 }
 
 function recordOf(entries: readonly (readonly [string, unknown])[]): object {
