@@ -27,8 +27,8 @@ export type WithPosition = (
  * Invariants, for every group g of one step's mutations and words:
  * - g is committed and spoken only when `log.durablePosition ≥ g.position`, and
  *   `g.position ≥` the position of every earlier append of g's shard;
- * - groups are released in the order in which their steps ran, so that the state never holds a
- *   step without all earlier ones.
+ * - mutations are committed in the order in which their steps ran, so that the state never holds
+ *   a step without all earlier ones; one machine's words leave in the order of its steps.
  */
 export class CommitQueue {
   readonly #log: LogStore;
@@ -58,7 +58,14 @@ export class CommitQueue {
   /** `mutations` and `words` are the step's own scratch arrays: copied if they have to wait. */
   add(cell: MachineCell, mutations: readonly StateMutation[], words: readonly Word[]): void {
     const position = cell.lastPosition;
-    if (this.length === 0 && position <= this.#log.durablePosition) {
+    const isDurable = position <= this.#log.durablePosition;
+    // Words that change nothing need not wait for other shards' syncs, only for their own machine's
+    // earlier words.
+    if (isDurable && mutations.length === 0 && cell.waitingGroups === 0) {
+      if (words.length > 0) this.#speak(cell, words);
+      return;
+    }
+    if (this.length === 0 && isDurable) {
       if (mutations.length > 0) {
         this.#commit(cell, mutations, cell.lastSequence, this.#log.durablePosition);
       }
@@ -76,6 +83,7 @@ export class CommitQueue {
       number: this.#nextNumber++,
     };
     if (group.mutations.length > 0) cell.state.overlay(group.mutations, group.number);
+    cell.waitingGroups++;
     this.#waiting.push(group);
   }
 
@@ -85,6 +93,7 @@ export class CommitQueue {
       const group = this.#waiting[this.#head] as WaitingGroup;
       if (group.position > position) break;
       this.#head++;
+      group.cell.waitingGroups--;
       if (group.mutations.length > 0) {
         this.#commit(group.cell, group.mutations, group.sequence, group.position);
         group.cell.state.settle(group.mutations, group.number);

@@ -1,3 +1,4 @@
+import type { RandomSource } from "../contracts/environment.ts";
 import type {
   CoordinatorContext,
   CoordinatorMachine,
@@ -50,6 +51,8 @@ export class KeyspaceMachines {
   readonly #replicas: (MachineCell | undefined)[] = [];
   readonly #placements: readonly ShardPlacement[];
   readonly #sinks = new Set<(change: EngineChange) => void>();
+  /** One stream per machine, which goes on where a machine is renewed: nothing is drawn twice. */
+  readonly #randoms = new Map<string, RandomSource>();
 
   constructor(options: KeyspaceMachinesOptions) {
     const { keyspace, strategy, host, runner } = options;
@@ -113,10 +116,7 @@ export class KeyspaceMachines {
       return;
     }
     cell.open = false;
-    const replica = this.#options.strategy.createReplica({
-      ...this.#machineContext(),
-      shardIndex: cell.shardIndex,
-    });
+    const replica = this.#createReplica(cell.shardIndex);
     cell.machine = replica;
     cell.replica = replica;
   }
@@ -196,18 +196,20 @@ export class KeyspaceMachines {
   }
 
   #makeReplica(shardIndex: number): MachineCell {
-    const replica: ReplicaMachine<unknown> = this.#options.strategy.createReplica({
-      ...this.#machineContext(),
-      shardIndex,
-    });
+    const replica = this.#createReplica(shardIndex);
     const cell = this.#makeCell("replica", shardIndex, replica);
     cell.replica = replica;
     return cell;
   }
 
+  #createReplica(shardIndex: number): ReplicaMachine<unknown> {
+    const context = { ...this.#machineContext(`replica/${shardIndex}`), shardIndex };
+    return this.#options.strategy.createReplica(context);
+  }
+
   #makeCoordinator(): CoordinatorMachine<unknown> {
     const context: CoordinatorContext = {
-      ...this.#machineContext(),
+      ...this.#machineContext("coordinator"),
       shardCount: this.#options.keyspace.shards,
       shardOf: (key) => {
         const { groupBy, shards } = this.#options.keyspace;
@@ -223,9 +225,11 @@ export class KeyspaceMachines {
     return cell?.open === true && cell.replica?.serving === true ? cell.state : undefined;
   }
 
-  #machineContext(): MachineContext {
+  #machineContext(machine: string): MachineContext {
     const { host, keyspace, settings, clock, isReachable } = this.#options;
-    const random = host.environment.random(`machine/${keyspace.name}`);
+    const known = this.#randoms.get(machine);
+    const random = known ?? host.environment.random(`machine/${keyspace.name}/${machine}`);
+    this.#randoms.set(machine, random);
     return {
       self: host.self,
       keyspace: keyspace.name,

@@ -28,6 +28,8 @@ export class MachineCell {
   pinnedFrom: LogSequence | undefined;
   /** The generation being written beside the current one. */
   buildingGeneration: Generation | undefined;
+  /** Steps of this machine whose mutations or words wait in the commit queue. */
+  waitingGroups = 0;
   /** Steps that threw, over the life of the node. */
   failures = 0;
   open = false;

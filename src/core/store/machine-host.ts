@@ -157,6 +157,8 @@ class SilentMachineHost implements MachineHost {
       },
       beforeRelease: () => this.#clock.keep(),
       stepFailed: (cell, error) => this.#stepFailed(cell, error),
+      releaseFailed: (error) =>
+        this.#fail(storageFault(error instanceof Error ? error : new Error(String(error)))),
     };
   }
 

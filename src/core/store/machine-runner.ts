@@ -21,6 +21,8 @@ export interface RunnerHost {
   /** Called before anything of a step leaves: what must be on record first. */
   beforeRelease(): void;
   stepFailed(cell: MachineCell, error: unknown): void;
+  /** What a step did could not be carried out, or only in part: the node cannot go on. */
+  releaseFailed(error: unknown): void;
 }
 
 /** An event without its moment, which the runner adds when the step begins. */
@@ -113,7 +115,12 @@ export class MachineRunner {
   }
 
   onDurable(position: LogPosition): void {
-    this.#queue.release(position);
+    try {
+      this.#queue.release(position);
+    } catch (error) {
+      this.#host.releaseFailed(error);
+      return;
+    }
     for (const cell of this.#touched) {
       if (cell.replica?.wantsDurable !== true || cell.lastPosition > position) continue;
       this.enqueue(cell, { type: "durable", sequence: cell.lastSequence });
@@ -143,7 +150,11 @@ export class MachineRunner {
       this.#host.stepFailed(cell, error);
       return;
     }
-    this.#release(cell, effects);
+    try {
+      this.#release(cell, effects);
+    } catch (error) {
+      this.#host.releaseFailed(error);
+    }
     effects.clear();
   }
 

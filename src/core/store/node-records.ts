@@ -30,6 +30,7 @@ export function saveClockHigh(storage: Storage, high: HybridTime): void {
 function put(storage: Storage, key: Uint8Array, value: Uint8Array): void {
   storage.state.commit({
     mutations: [{ type: "put", shard: NODE_SHARD, space: "meta", key, value }],
-    position: storage.log.durablePosition,
+    // It adds nothing of the log: records that are durable already may still wait to be committed.
+    position: storage.state.committedPosition,
   });
 }

@@ -18,7 +18,11 @@ export function openReplica(
   runner: MachineRunner,
   damaged: (reason: string) => void,
 ): void {
-  const applied = appliedSequenceOf(storage, cell.shardId);
+  // A state that does not persist has no mark; a machine that is made anew finds in it whatever it
+  // has appended, and a store that was just opened finds nothing.
+  const applied = storage.state.capabilities.persistent
+    ? appliedSequenceOf(storage, cell.shardId)
+    : cell.lastSequence;
   const last = storage.log.lastSequence(cell.shardId);
   cell.lastSequence = (last > applied ? last : applied) as LogSequence;
   if (last <= applied) {

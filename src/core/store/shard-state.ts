@@ -102,24 +102,63 @@ export class ShardState implements StateReader {
     limitBytes: number,
   ): StateRange {
     const view = this.#store.view(this.#shard);
-    const stored = view.range(space, from, to, limitBytes);
-    view.close();
-    if (overlay.size === 0) return stored;
-    // Beyond the last stored entry nothing is known while more is stored there.
-    const last = stored.entries.at(-1)?.key;
-    const merged = new Map<string, StateEntry>();
-    for (const entry of stored.entries) merged.set(textOf(entry.key), entry);
-    for (const [text, entry] of overlay) {
-      if (from !== undefined && Buffer.compare(entry.key, from) < 0) continue;
-      if (to !== undefined && Buffer.compare(entry.key, to) >= 0) continue;
-      const beyond = stored.more && last !== undefined && Buffer.compare(entry.key, last) > 0;
-      if (beyond) continue;
-      if (entry.value === undefined) merged.delete(text);
-      else merged.set(text, { key: entry.key, value: entry.value });
+    try {
+      let stored = view.range(space, from, to, limitBytes);
+      if (overlay.size === 0) return stored;
+      let start = from;
+      for (;;) {
+        const merged = mergedRange(stored, overlay, start, to, limitBytes);
+        const last = stored.entries.at(-1)?.key;
+        // All that was stored there is deleted by now: "more" with nothing is no answer.
+        if (merged.entries.length > 0 || !merged.more || last === undefined) return merged;
+        start = justAfter(last);
+        stored = view.range(space, start, to, limitBytes);
+      }
+    } finally {
+      view.close();
     }
-    const entries = [...merged.values()].sort((a, b) => Buffer.compare(a.key, b.key));
-    return { entries, more: stored.more };
   }
+}
+
+/** What is stored with the overlay over it, up to `limitBytes` but at least one entry. */
+function mergedRange(
+  stored: StateRange,
+  overlay: ReadonlyMap<string, OverlayEntry>,
+  from: Uint8Array | undefined,
+  to: Uint8Array | undefined,
+  limitBytes: number,
+): StateRange {
+  // Beyond the last stored entry nothing is known while more is stored there.
+  const last = stored.entries.at(-1)?.key;
+  const merged = new Map<string, StateEntry>();
+  for (const entry of stored.entries) merged.set(textOf(entry.key), entry);
+  for (const [text, entry] of overlay) {
+    if (from !== undefined && Buffer.compare(entry.key, from) < 0) continue;
+    if (to !== undefined && Buffer.compare(entry.key, to) >= 0) continue;
+    const beyond = stored.more && last !== undefined && Buffer.compare(entry.key, last) > 0;
+    if (beyond) continue;
+    if (entry.value === undefined) merged.delete(text);
+    else merged.set(text, { key: entry.key, value: entry.value });
+  }
+  const entries = [...merged.values()].sort((a, b) => Buffer.compare(a.key, b.key));
+  const kept = entriesWithin(entries, limitBytes);
+  return { entries: entries.slice(0, kept), more: stored.more || kept < entries.length };
+}
+
+function entriesWithin(entries: readonly StateEntry[], limitBytes: number): number {
+  let bytes = 0;
+  for (const [index, { key, value }] of entries.entries()) {
+    bytes += key.length + value.length;
+    if (bytes > limitBytes && index > 0) return index;
+  }
+  return entries.length;
+}
+
+/** The least key above `key`. */
+function justAfter(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;
 }
 
 /** Latin-1 text of the bytes: orders and compares as they do. */

@@ -7,8 +7,7 @@ import type {
   Sender,
   StateReader,
 } from "../../core/contracts/machine.ts";
-import type { NodeId, StoreId } from "../../core/model/ids.ts";
-import { compareStamps, type Stamp } from "../../core/model/stamp.ts";
+import type { Stamp } from "../../core/model/stamp.ts";
 import type {
   LeaderlessMessage,
   RangeMessage,
@@ -27,6 +26,7 @@ import {
   splitPayload,
   stampOf,
 } from "./record.ts";
+import { RefusedStamps } from "./refused-stamps.ts";
 
 /**
  * Present once this shard has learned what its peers hold, or had nothing to learn. A state that
@@ -59,12 +59,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   readonly #context: ReplicaContext;
   #rebuild: Rebuild | undefined;
   #opened = false;
-  /**
-   * Per coordinator: the greatest stamp of its that was refused as skewed. Its caller was told
-   * that the write never takes effect, so a late second copy of the message must not be stored
-   * though the clocks have moved on; whatever it stamps later is greater.
-   */
-  readonly #refusedUpTo = new Map<NodeId, { readonly storeId: StoreId; readonly stamp: Stamp }>();
+  readonly #refused = new RefusedStamps();
 
   constructor(context: ReplicaContext) {
     this.#context = context;
@@ -130,7 +125,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   ): void {
     switch (message.type) {
       case "write":
-        this.#onWrite(from, message, wallMs, effects);
+        this.#onWrite(from, message, wallMs, nowMs, effects);
         break;
       case "read":
         this.#onRead(from, message, effects);
@@ -146,10 +141,16 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     }
   }
 
-  #onWrite(from: Sender, message: WriteMessage, wallMs: number, effects: LeaderlessEffects): void {
+  #onWrite(
+    from: Sender,
+    message: WriteMessage,
+    wallMs: number,
+    nowMs: number,
+    effects: LeaderlessEffects,
+  ): void {
     const { keyed, kind } = message;
     const held = effects.get(keyed.key);
-    const verdict = this.#verdict(from, message, held, wallMs);
+    const verdict = this.#verdict(message, held, wallMs, nowMs);
     if (verdict === "stored") this.#store(keyed, wallMs, effects);
     if (kind === "repair") return;
     effects.send(from.node, "coordinator", this.#context.shardIndex, {
@@ -162,10 +163,10 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   }
 
   #verdict(
-    from: Sender,
     message: WriteMessage,
     held: Uint8Array | undefined,
     wallMs: number,
+    nowMs: number,
   ): WriteVerdict {
     const { record } = message.keyed;
     const firstHand = message.kind === "first-hand";
@@ -179,16 +180,16 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
         return byBytes > 0 ? "newer" : "stored";
       }
     }
-    return firstHand && !this.#accepts(from, stampOf(record), message, wallMs)
-      ? "skewed"
-      : "stored";
+    if (firstHand && !this.#accepts(stampOf(record), message.proof, wallMs, nowMs)) {
+      return "skewed";
+    }
+    return "stored";
   }
 
-  #accepts(from: Sender, stamp: Stamp, { proof }: WriteMessage, wallMs: number): boolean {
-    const refused = this.#refusedUpTo.get(from.node);
-    const isRefused = refused?.storeId === from.storeId && compareStamps(stamp, refused.stamp) <= 0;
-    if (!isRefused && this.#context.clock.accepts(stamp, proof, wallMs)) return true;
-    if (!isRefused) this.#refusedUpTo.set(from.node, { storeId: from.storeId, stamp });
+  #accepts(stamp: Stamp, proof: Stamp | undefined, wallMs: number, nowMs: number): boolean {
+    const isWithin = this.#context.clock.accepts(stamp, proof, wallMs);
+    if (isWithin && !this.#refused.has(stamp, nowMs)) return true;
+    if (!isWithin) this.#refused.add(stamp, nowMs);
     return false;
   }
 
