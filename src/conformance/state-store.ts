@@ -1,4 +1,5 @@
 import { COMMIT_CASES } from "./state-store-commit-cases.ts";
+import { GENERATION_CASES } from "./state-store-generation-cases.ts";
 import { REOPEN_CASES } from "./state-store-reopen-cases.ts";
 import { VIEW_CASES } from "./state-store-view-cases.ts";
 import { bindCases, type StorageHarness } from "./storage-harness.ts";
@@ -8,6 +9,11 @@ import type { ConformanceSuite } from "./suite.ts";
 export function stateStoreConformance(harness: StorageHarness): ConformanceSuite {
   return {
     name: "StateStore",
-    cases: bindCases(harness, [...COMMIT_CASES, ...VIEW_CASES, ...REOPEN_CASES]),
+    cases: bindCases(harness, [
+      ...COMMIT_CASES,
+      ...VIEW_CASES,
+      ...GENERATION_CASES,
+      ...REOPEN_CASES,
+    ]),
   };
 }

@@ -13,8 +13,10 @@ export interface EngineHarness {
 /** One engine, and what happens around it. */
 export interface EngineUnderTest {
   readonly engine: Engine;
-  /** For reads, writes and scans: one that shows what was written, and needs others of the cluster. */
+  /** For reads and writes: one that shows what was written, and needs others of the cluster. */
   readonly level: Level;
+  /** For scans, likewise. */
+  readonly scanLevel: Level;
   /** Operations at once, above which the engine refuses. */
   readonly bound: number;
   /** The longest deadline of its own that an operation at `level` can have. */

@@ -140,7 +140,13 @@ export class EngineProbe {
   scan(parts: Partial<ScanRequest>): Call<ScanPage> {
     const call = new Call<ScanPage>(this.clock);
     const range = { from: undefined, to: undefined };
-    const request = { range, limit: 100, level: this.under.level, deadlineMs: undefined, ...parts };
+    const request = {
+      range,
+      limit: 100,
+      level: this.under.scanLevel,
+      deadlineMs: undefined,
+      ...parts,
+    };
     call.cancellation = this.under.engine.scan(request, call);
     return call;
   }

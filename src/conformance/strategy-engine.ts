@@ -30,10 +30,11 @@ export function checkPromises(
 const SELF_CASES: readonly EngineCase[] = [
   {
     name: "capabilities and guarantees speak of the same levels",
-    run: async ({ under: { engine, level } }) => {
+    run: async ({ under: { engine, level, scanLevel } }) => {
       checkPromises(engine.capabilities, engine.guarantees());
       check(engine.capabilities.readLevels.includes(level), `${level} is not offered to reads`);
       check(engine.capabilities.writeLevels.includes(level), `${level} is not offered to writes`);
+      check(engine.capabilities.scanLevels.includes(scanLevel), `${scanLevel} is not for scans`);
     },
   },
   {

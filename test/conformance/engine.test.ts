@@ -24,6 +24,7 @@ function simulatedHarness(time: VirtualTime, defect: Members = () => ({})): Engi
       return {
         engine: withMembers<Engine>(engine, defect(engine, environment)),
         level: "quorum",
+        scanLevel: "quorum",
         bound: engine.bound,
         ownDeadlineMs: engine.ownDeadlineMs,
         slackMs: 20,
