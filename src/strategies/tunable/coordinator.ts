@@ -9,12 +9,17 @@ import type {
 } from "../../core/contracts/machine.ts";
 import { CapstanError } from "../../core/model/errors.ts";
 import type { Level } from "../../core/model/levels.ts";
-import { decodeOperationId, encodeOperationId } from "../../core/model/operation-id.ts";
+import {
+  decodeOperationId,
+  encodeOperationId,
+  keyspaceHashOfOperationId,
+} from "../../core/model/operation-id.ts";
 import type { Operation, OperationResult } from "../../core/model/operations.ts";
 import { compareStamps } from "../../core/model/stamp.ts";
 import type { LeaderlessMessage } from "../leaderless/messages.ts";
 import { stampOf } from "../leaderless/record.ts";
 import { countOf, ReplicaAnswers } from "../leaderless/replica-answers.ts";
+import { ableReplicas } from "./able-replicas.ts";
 import { NO_PLANTED_BUGS, type PlantedBugs } from "./planted-bugs.ts";
 import { ReadFlow, readResultOf } from "./read-flow.ts";
 import { neededFor, receiptOf } from "./receipts.ts";
@@ -121,10 +126,7 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
       const answers = new ReplicaAnswers(this.#context.placement(shardIndex));
       const needed = neededFor(level, answers.total);
       if (needed === undefined) return false;
-      let available = answers.reachable(this.#context.isReachable);
-      const own = answers.bitOf(this.#context.self.node);
-      if (own !== 0 && this.#context.servingState(shardIndex) === undefined) available &= ~own;
-      if (countOf(available) < needed) return false;
+      if (countOf(ableReplicas(this.#context, answers, shardIndex)) < needed) return false;
     }
     return true;
   }
@@ -145,10 +147,8 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
     switch (operation.type) {
       case "put":
       case "delete":
-        if (operation.operationId !== undefined) {
-          this.#usedIds.remember(operation.operationId, operation.key, operation.shardIndex);
-        }
-        this.#writes.start(request, wallMs, effects);
+        if (this.#isUsedElsewhere(operation)) effects.refuse(request, otherKey(operation));
+        else this.#writes.start(request, nowMs, wallMs, effects);
         return;
       case "get": {
         const { key, shardIndex, level } = operation;
@@ -179,6 +179,15 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
     }
   }
 
+  /** Whether the operation's id was used for another key, as far as this node knows. */
+  #isUsedElsewhere({ operationId, key, shardIndex }: Operation): boolean {
+    if (operationId === undefined) return false;
+    const used = this.#usedIds.find(operationId);
+    if (used !== undefined && Buffer.compare(used.key, key) !== 0) return true;
+    this.#usedIds.remember(operationId, key, shardIndex);
+    return false;
+  }
+
   /**
    * `applied` only where a majority holds the write now, which a strong read of its key shows
    * (and brings about). A newer version says nothing of whether this one was ever there.
@@ -186,6 +195,10 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
   #resolve(request: Request, nowMs: number, effects: Fx): void {
     const operationId = request.operation.operationId as string;
     const unknown = (fx: Fx) => fx.reply(request, { outcome: "unknown" });
+    if (keyspaceHashOfOperationId(operationId) !== this.#context.keyspaceHash) {
+      unknown(effects);
+      return;
+    }
     const id = decodeOperationId(operationId);
     const used = this.#usedIds.find(operationId);
     const key = id.key ?? used?.key;
@@ -268,6 +281,13 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
     this.#roundId = this.#roundId >= MAX_ROUND_ID ? 1 : this.#roundId + 1;
     return this.#roundId;
   }
+}
+
+function otherKey({ operationId }: Operation): CapstanError {
+  return new CapstanError(
+    "OPERATION_ID_REUSED",
+    `operation id ${operationId} was used for another key`,
+  );
 }
 
 function isScan(task: Request | ScanTask): task is ScanTask {

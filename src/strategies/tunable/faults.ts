@@ -85,16 +85,20 @@ export function superseded(newest: Stamp, outcome: Outcome, operationId?: string
   });
 }
 
-export function reusedId(operationId: string | undefined): CapstanError {
+/** `refusedByAll`: no replica stored this value; others may have, where it is false. */
+export function reusedId(operationId: string, refusedByAll: boolean): CapstanError {
   return new CapstanError(
     "OPERATION_ID_REUSED",
     `operation id ${operationId} was used for another value`,
+    refusedByAll ? {} : { outcome: "unknown", retry: "never", operationId },
   );
 }
 
-export function skewed(): CapstanError {
+/** With an operation id: an earlier try under it may have been stored. */
+export function skewed(operationId: string | undefined): CapstanError {
   return new CapstanError(
     "CLOCK_SKEW",
     "the replicas refused the write's stamp: it lies beyond clock.maxSkew ahead of their clocks",
+    operationId === undefined ? {} : { outcome: "unknown", operationId },
   );
 }

@@ -1,6 +1,6 @@
 import type { Request } from "../../core/contracts/machine.ts";
 import { type Stamp, ZERO_STAMP } from "../../core/model/stamp.ts";
-import type { ReplicaAnswers, ReplicaMask } from "../leaderless/replica-answers.ts";
+import { countOf, type ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
 
 /** A request's memo while it is written. */
 export class PendingWrite {
@@ -17,6 +17,12 @@ export class PendingWrite {
   paced = false;
   answers: ReplicaAnswers;
   stamp: Stamp = ZERO_STAMP;
+  /** What a stamp beyond the clock guard follows. */
+  proof: Stamp | undefined = undefined;
+  /** When this round began; no acknowledgement of it is older. */
+  roundAtMs = 0;
+  /** Replicas that were sent this stamp, in this round or an earlier one. */
+  sentTo: ReplicaMask = 0;
   /** Greatest stamp that any replica or context has shown. */
   newest: Stamp;
   /** Replicas that hold exactly this version, whether they count or not. */
@@ -42,4 +48,15 @@ export class PendingWrite {
     this.answers = answers;
     this.newest = newest;
   }
+}
+
+/** As many replicas as the level needs hold it, and none of those asked holds a newer one. */
+export function isMet({ held, newer, answers, needed }: PendingWrite): boolean {
+  return newer === 0 && countOf(held & answers.counted) >= needed;
+}
+
+/** Nobody stored it, and whoever was sent a copy has refused it. */
+export function isRefusedByAll(pending: PendingWrite): boolean {
+  const { stored, newer, skewed, reused, sentTo } = pending;
+  return !stored && (newer | skewed | reused) === sentTo;
 }

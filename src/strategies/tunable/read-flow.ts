@@ -9,6 +9,7 @@ import { versionTokenOf } from "../../core/model/version-token.ts";
 import type { LeaderlessMessage, ReadReply, WriteAck } from "../leaderless/messages.ts";
 import { compareRecords, keyRecord, liveValueOf, stampOf } from "../leaderless/record.ts";
 import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
+import { ableReplicas } from "./able-replicas.ts";
 import { levelTooHigh, tooFewReachable, unansweredRead } from "./faults.ts";
 import type { PlantedBugs } from "./planted-bugs.ts";
 import { neededFor, receiptOf } from "./receipts.ts";
@@ -101,10 +102,10 @@ export class ReadFlow {
       finish.failed(levelTooHigh(read.level, answers.total), effects);
       return;
     }
-    const reachable = answers.reachable(this.#context.isReachable);
+    const able = ableReplicas(this.#context, answers, read.shardIndex);
     const mayLower = this.#mayLower(read.level);
-    if (countOf(reachable) < needed && !(mayLower && reachable !== 0)) {
-      const nodes = answers.nodesOf(reachable);
+    if (countOf(able) < needed && !(mayLower && able !== 0)) {
+      const nodes = answers.nodesOf(able);
       const { replicas } = placement;
       finish.failed(tooFewReachable(read.level, needed, replicas, nodes), effects);
       return;
@@ -127,7 +128,7 @@ export class ReadFlow {
     };
     this.#pending.set(pending.roundId, pending);
     this.#byRequest.set(request, pending);
-    this.#ask(pending, this.#firstAsked(answers, reachable, needed), effects);
+    this.#ask(pending, this.#firstAsked(answers, able, needed), effects);
   }
 
   onReply(from: Sender, reply: ReadReply, nowMs: number, effects: Fx): boolean {
@@ -190,11 +191,10 @@ export class ReadFlow {
   }
 
   /** This node first; `quorum` and above ask everybody, so that one slow replica costs nothing. */
-  #firstAsked(answers: ReplicaAnswers, reachable: ReplicaMask, needed: number): ReplicaMask {
-    if (needed >= majorityOf(answers.total)) return reachable;
-    let asked = answers.bitOf(this.#context.self.node) & reachable;
-    for (let i = 0; i < answers.total && countOf(asked) < needed; i++)
-      asked |= reachable & (1 << i);
+  #firstAsked(answers: ReplicaAnswers, able: ReplicaMask, needed: number): ReplicaMask {
+    if (needed >= majorityOf(answers.total)) return able;
+    let asked = answers.bitOf(this.#context.self.node) & able;
+    for (let i = 0; i < answers.total && countOf(asked) < needed; i++) asked |= able & (1 << i);
     return asked;
   }
 

@@ -16,6 +16,7 @@ import {
   stampOf,
 } from "../leaderless/record.ts";
 import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
+import { ableReplicas } from "./able-replicas.ts";
 import { levelTooHigh, tooFewReachable, unansweredRead } from "./faults.ts";
 import { neededFor, receiptOf } from "./receipts.ts";
 import type { TunableSettings } from "./settings.ts";
@@ -89,7 +90,7 @@ export class ScanFlow {
     this.#pending.set(pending.roundId, pending);
     this.#byTask.set(task, pending);
     for (const [shardIndex, shard] of shards.entries()) {
-      this.#ask(pending, shardIndex, this.#firstAsked(shard), effects);
+      this.#ask(pending, shardIndex, this.#firstAsked(shard, shardIndex), effects);
     }
   }
 
@@ -146,19 +147,18 @@ export class ScanFlow {
     const answers = new ReplicaAnswers(placement);
     const needed = neededFor(level, answers.total);
     if (needed === undefined) return levelTooHigh(level, answers.total);
-    const reachable = answers.reachable(this.#context.isReachable);
-    if (countOf(reachable) < needed && !(this.#mayLower() && reachable !== 0)) {
-      return tooFewReachable(level, needed, placement.replicas, answers.nodesOf(reachable));
+    const able = ableReplicas(this.#context, answers, shardIndex);
+    if (countOf(able) < needed && !(this.#mayLower() && able !== 0)) {
+      return tooFewReachable(level, needed, placement.replicas, answers.nodesOf(able));
     }
     return { answers, needed, replies: new Array(answers.total).fill(undefined) };
   }
 
-  #firstAsked(shard: ShardGather): ReplicaMask {
+  #firstAsked(shard: ShardGather, shardIndex: number): ReplicaMask {
     const { answers, needed } = shard;
-    const reachable = answers.reachable(this.#context.isReachable);
-    let asked = answers.bitOf(this.#context.self.node) & reachable;
-    for (let i = 0; i < answers.total && countOf(asked) < needed; i++)
-      asked |= reachable & (1 << i);
+    const able = ableReplicas(this.#context, answers, shardIndex);
+    let asked = answers.bitOf(this.#context.self.node) & able;
+    for (let i = 0; i < answers.total && countOf(asked) < needed; i++) asked |= able & (1 << i);
     return asked;
   }
 

@@ -1,12 +1,13 @@
 import type { CoordinatorContext, Effects, Request, Sender } from "../../core/contracts/machine.ts";
 import { CapstanError } from "../../core/model/errors.ts";
 import type { NodeId } from "../../core/model/ids.ts";
-import { decodeOperationId, encodeOperationId } from "../../core/model/operation-id.ts";
+import { encodeOperationId } from "../../core/model/operation-id.ts";
 import { compareStamps, type Stamp, ZERO_STAMP } from "../../core/model/stamp.ts";
-import { stampOfVersionToken, versionTokenOf } from "../../core/model/version-token.ts";
+import { versionTokenOf } from "../../core/model/version-token.ts";
 import type { LeaderlessMessage, ReadReply, WriteAck } from "../leaderless/messages.ts";
 import { makeKeyedRecord, stampOf } from "../leaderless/record.ts";
 import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
+import { ableReplicas } from "./able-replicas.ts";
 import {
   levelTooHigh,
   reusedId,
@@ -15,7 +16,8 @@ import {
   tooFewReachable,
   unansweredWrite,
 } from "./faults.ts";
-import { PendingWrite } from "./pending-write.ts";
+import { fixedStampOf, stampSeenBy } from "./given-stamps.ts";
+import { isMet, isRefusedByAll, PendingWrite } from "./pending-write.ts";
 import type { PlantedBugs } from "./planted-bugs.ts";
 import { neededFor, receiptOf } from "./receipts.ts";
 import type { TunableSettings } from "./settings.ts";
@@ -23,9 +25,6 @@ import { WritePace } from "./write-pace.ts";
 
 /** A write that met only refusals is stamped again at most this often. */
 const MAX_ATTEMPTS = 8;
-/** Copies whose acknowledgement is overdue by then are not waited for any more. */
-const LAG_TIMEOUT_MS = 500;
-
 type Fx = Effects<LeaderlessMessage>;
 
 /**
@@ -44,6 +43,8 @@ export class WriteFlow {
   readonly #planted: PlantedBugs;
   readonly #pending = new Map<number, PendingWrite>();
   readonly #pace = new WritePace();
+  /** Writes that may take longer than an acknowledgement stays good: see `sweep`. */
+  readonly #slow = new Set<PendingWrite>();
 
   constructor(
     context: CoordinatorContext,
@@ -58,10 +59,10 @@ export class WriteFlow {
   }
 
   get size(): number {
-    return this.#pending.size;
+    return this.#pending.size + this.#pace.size;
   }
 
-  start(request: Request, wallMs: number, effects: Fx): void {
+  start(request: Request, nowMs: number, wallMs: number, effects: Fx): void {
     const { operation } = request;
     const placement = this.#context.placement(operation.shardIndex);
     const total = placement.replicas.length;
@@ -73,35 +74,35 @@ export class WriteFlow {
     let fixedStamp: Stamp | undefined;
     let seen: Stamp;
     try {
-      fixedStamp = this.#fixedStampOf(request);
-      seen = this.#seenBy(request);
+      fixedStamp = fixedStampOf(operation, this.#context);
+      seen = stampSeenBy(operation);
     } catch (error) {
       if (!(error instanceof CapstanError)) throw error;
       effects.refuse(request, error);
       return;
     }
     const answers = new ReplicaAnswers(placement);
-    const reachable = answers.reachable(this.#context.isReachable);
-    if (countOf(reachable) < needed && !(this.#mayLower(request) && reachable !== 0)) {
-      const nodes = answers.nodesOf(reachable);
+    const able = ableReplicas(this.#context, answers, operation.shardIndex);
+    if (countOf(able) < needed && !(this.#mayLower(request) && able !== 0)) {
+      const nodes = answers.nodesOf(able);
       effects.refuse(request, tooFewReachable(operation.level, needed, placement.replicas, nodes));
       return;
     }
     const pending = new PendingWrite(request, needed, fixedStamp, answers, seen);
     request.memo = pending;
-    if (this.#mustLearn(pending, wallMs)) this.#learn(pending, reachable, effects);
-    else this.#write(pending, reachable, wallMs, effects);
+    const deadlineMs = operation.deadlineMs ?? nowMs;
+    if (deadlineMs - nowMs > this.#settings.rebuildDelayMs) this.#slow.add(pending);
+    const reachable = answers.reachable(this.#context.isReachable);
+    if (this.#mustLearn(pending, wallMs)) this.#learn(pending, reachable, nowMs, effects);
+    else this.#write(pending, reachable, nowMs, wallMs, effects);
   }
 
   onAck(from: Sender, ack: WriteAck, nowMs: number, wallMs: number, effects: Fx): boolean {
     const pending = this.#pending.get(ack.requestId);
-    if (pending === undefined || pending.phase !== "write") return false;
+    if (pending === undefined) return this.#onLateAck(from, ack, nowMs, effects);
+    if (pending.phase !== "write") return false;
     const bit = pending.answers.take(from.node, ack.serving);
     if (bit === 0) return true;
-    if (pending.ended) {
-      if (pending.answers.complete) this.#caughtUp(pending, nowMs, effects);
-      return true;
-    }
     switch (ack.verdict) {
       case "stored":
       case "equal":
@@ -130,7 +131,7 @@ export class WriteFlow {
     if (pending.answers.take(from.node, reply.serving) === 0) return true;
     if (reply.record !== undefined) this.#see(pending, stampOf(reply.record), wallMs);
     const { answers } = pending;
-    if (countOf(answers.counted) >= pending.needed) this.#learned(pending, wallMs, effects);
+    if (countOf(answers.counted) >= pending.needed) this.#learned(pending, nowMs, wallMs, effects);
     else if (answers.complete) this.#conclude(pending, nowMs, effects);
     return true;
   }
@@ -138,7 +139,7 @@ export class WriteFlow {
   onDeadline(request: Request, nowMs: number, effects: Fx): boolean {
     const pending = request.memo;
     if (!(pending instanceof PendingWrite) || pending.ended) return false;
-    if (pending.paced) this.#succeed(pending, nowMs, true, effects);
+    if (pending.paced && isMet(pending)) this.#succeed(pending, nowMs, true, effects);
     else this.#conclude(pending, nowMs, effects);
     return true;
   }
@@ -146,11 +147,11 @@ export class WriteFlow {
   onAborted(request: Request, nowMs: number, effects: Fx): boolean {
     const pending = request.memo;
     if (!(pending instanceof PendingWrite) || pending.ended) return false;
-    if (pending.paced) {
+    if (pending.paced && isMet(pending)) {
       this.#succeed(pending, nowMs, true, effects);
       return true;
     }
-    this.#end(pending);
+    this.#end(pending, nowMs);
     effects.refuse(
       request,
       pending.phase === "learn"
@@ -173,12 +174,20 @@ export class WriteFlow {
     }
   }
 
-  /** Gives up on copies whose acknowledgement is overdue; repair will find them. */
+  /**
+   * Gives up on copies whose acknowledgement is overdue; repair will find them. Writes that have
+   * more time than that are sent again, and counted anew: a replica that comes back empty rebuilds
+   * once every acknowledgement of its old self is out of use, `rebuildDelayMs` after its start.
+   */
   sweep(nowMs: number, effects: Fx): void {
-    for (const pending of this.#pending.values()) {
-      if (nowMs - pending.request.startedAtMs < LAG_TIMEOUT_MS) return;
-      if (pending.ended) this.#caughtUp(pending, nowMs, effects);
+    for (const pending of this.#slow) {
+      if (pending.paced || nowMs - pending.roundAtMs < this.#settings.rebuildDelayMs) continue;
+      const reachable = pending.answers.reachable(this.#context.isReachable);
+      if (pending.phase === "learn") this.#learn(pending, reachable, nowMs, effects);
+      else this.#send(pending, reachable, nowMs, effects);
     }
+    this.#pace.giveUp(nowMs);
+    this.#releaseHeld(nowMs, effects);
   }
 
   /** The id of a write under way, from its request alone. */
@@ -187,38 +196,6 @@ export class WriteFlow {
     return pending instanceof PendingWrite && pending.phase === "write"
       ? this.#idOf(pending)
       : undefined;
-  }
-
-  #fixedStampOf(request: Request): Stamp | undefined {
-    const { operationId, key } = request.operation;
-    if (operationId === undefined) return undefined;
-    const id = decodeOperationId(operationId);
-    if (id.keyspaceHash !== this.#context.keyspaceHash) {
-      throw new CapstanError(
-        "INVALID_OPERATION_ID",
-        `operation id ${operationId} belongs to another keyspace than ${this.#context.keyspace}`,
-      );
-    }
-    if (id.key !== undefined && Buffer.compare(id.key, key) !== 0) {
-      throw new CapstanError(
-        "OPERATION_ID_REUSED",
-        `operation id ${operationId} belongs to the key ` +
-          JSON.stringify(Buffer.from(id.key).toString("utf8")),
-      );
-    }
-    return id.stamp;
-  }
-
-  /** The stamp in the context that the client passed; below everything if there is none. */
-  #seenBy(request: Request): Stamp {
-    const context = request.operation.options?.context;
-    if (context === undefined) return ZERO_STAMP;
-    const stamp = stampOfVersionToken(context);
-    if (stamp !== undefined) return stamp;
-    throw new CapstanError(
-      "INVALID_ARGUMENT",
-      `context ${JSON.stringify(context.slice(0, 60))} is not a version of this store`,
-    );
   }
 
   /**
@@ -240,9 +217,9 @@ export class WriteFlow {
     if (compareStamps(stamp, pending.newest) > 0) pending.newest = stamp;
   }
 
-  #learn(pending: PendingWrite, reachable: ReplicaMask, effects: Fx): void {
+  #learn(pending: PendingWrite, reachable: ReplicaMask, nowMs: number, effects: Fx): void {
     pending.phase = "learn";
-    this.#beginRound(pending, reachable);
+    this.#beginRound(pending, reachable, nowMs);
     const { key, shardIndex } = pending.request.operation;
     for (const node of pending.answers.nodesOf(reachable)) {
       effects.send(node, "replica", shardIndex, {
@@ -254,21 +231,30 @@ export class WriteFlow {
     }
   }
 
-  #learned(pending: PendingWrite, wallMs: number, effects: Fx): void {
+  #learned(pending: PendingWrite, nowMs: number, wallMs: number, effects: Fx): void {
     const { fixedStamp, newest, request } = pending;
     if (fixedStamp !== undefined && compareStamps(newest, fixedStamp) > 0) {
       // An earlier try under this id may have been the one that was overtaken.
-      this.#end(pending);
+      this.#end(pending, nowMs);
       effects.refuse(request, superseded(pending.newest, "unknown", this.#idOf(pending)));
       return;
     }
     const { answers } = pending;
-    this.#write(pending, answers.reachable(this.#context.isReachable), wallMs, effects);
+    const reachable = answers.reachable(this.#context.isReachable);
+    // They were there to be learned from, and are gone: still nothing has been sent.
+    if (countOf(reachable) < pending.needed) this.#conclude(pending, nowMs, effects);
+    else this.#write(pending, reachable, nowMs, wallMs, effects);
   }
 
-  #write(pending: PendingWrite, reachable: ReplicaMask, wallMs: number, effects: Fx): void {
-    const { request, newest, fixedStamp } = pending;
-    const { operation } = request;
+  /** Stamps the write, and sends it. */
+  #write(
+    pending: PendingWrite,
+    reachable: ReplicaMask,
+    nowMs: number,
+    wallMs: number,
+    effects: Fx,
+  ): void {
+    const { newest, fixedStamp } = pending;
     let proof: Stamp | undefined;
     if (fixedStamp !== undefined) {
       pending.stamp = fixedStamp;
@@ -278,19 +264,28 @@ export class WriteFlow {
     } else {
       ({ stamp: pending.stamp, proof } = this.#context.clock.mintAbove(newest, wallMs));
     }
+    pending.proof = proof;
+    pending.sentTo = 0;
+    pending.phase = "write";
+    pending.attempts++;
+    this.#send(pending, reachable, nowMs, effects);
+  }
+
+  /** The same version, whenever it is sent. */
+  #send(pending: PendingWrite, reachable: ReplicaMask, nowMs: number, effects: Fx): void {
+    const { operation } = pending.request;
     const keyed = makeKeyedRecord(
       operation.key,
       pending.stamp,
       operation.type === "delete" ? undefined : operation.value,
     );
-    pending.phase = "write";
-    pending.attempts++;
-    this.#beginRound(pending, reachable);
+    this.#beginRound(pending, reachable, nowMs);
+    pending.sentTo |= reachable;
     const message: LeaderlessMessage = {
       type: "write",
       requestId: pending.roundId,
       kind: "first-hand",
-      proof,
+      proof: pending.proof,
       keyed,
     };
     const { replicas } = pending.answers.placement;
@@ -302,7 +297,7 @@ export class WriteFlow {
     }
   }
 
-  #beginRound(pending: PendingWrite, reachable: ReplicaMask): void {
+  #beginRound(pending: PendingWrite, reachable: ReplicaMask, nowMs: number): void {
     this.#pending.delete(pending.roundId);
     if (pending.roundId !== 0) {
       pending.answers = new ReplicaAnswers(pending.answers.placement);
@@ -312,12 +307,19 @@ export class WriteFlow {
       pending.reused = 0;
     }
     pending.roundId = this.#nextRoundId();
+    pending.roundAtMs = nowMs;
     pending.answers.asked = reachable;
     this.#pending.set(pending.roundId, pending);
   }
 
   #evaluate(pending: PendingWrite, nowMs: number, wallMs: number, effects: Fx): void {
     const { answers, held, newer } = pending;
+    if (pending.reused !== 0) {
+      // Two values under one id: neither may be acknowledged as the write of this id.
+      this.#end(pending, nowMs);
+      effects.refuse(pending.request, reusedId(this.#idOf(pending), isRefusedByAll(pending)));
+      return;
+    }
     const counted = countOf((held | newer) & answers.counted);
     if (counted >= pending.needed) {
       if (newer === 0) {
@@ -327,7 +329,7 @@ export class WriteFlow {
         return;
       }
       if (pending.stored) {
-        this.#end(pending);
+        this.#end(pending, nowMs);
         effects.refuse(pending.request, superseded(pending.newest, "applied"));
         return;
       }
@@ -336,7 +338,7 @@ export class WriteFlow {
     if (this.#mayStampAgain(pending)) {
       const reachable = answers.reachable(this.#context.isReachable);
       if (countOf(reachable) >= pending.needed) {
-        this.#write(pending, reachable, wallMs, effects);
+        this.#write(pending, reachable, nowMs, wallMs, effects);
         return;
       }
     }
@@ -349,7 +351,7 @@ export class WriteFlow {
       pending.fixedStamp === undefined &&
       !pending.stored &&
       pending.newer !== 0 &&
-      pending.newer === pending.answers.asked &&
+      pending.newer === pending.sentTo &&
       pending.attempts < MAX_ATTEMPTS
     );
   }
@@ -358,7 +360,7 @@ export class WriteFlow {
   #conclude(pending: PendingWrite, nowMs: number, effects: Fx): void {
     const { request, answers } = pending;
     if (pending.phase === "learn") {
-      this.#end(pending);
+      this.#end(pending, nowMs);
       const nodes = answers.nodesOf(answers.counted);
       const { replicas } = answers.placement;
       effects.refuse(
@@ -367,9 +369,8 @@ export class WriteFlow {
       );
       return;
     }
-    const refused = pending.newer | pending.skewed | pending.reused;
-    if (!pending.stored && refused === answers.asked) {
-      this.#end(pending);
+    if (isRefusedByAll(pending)) {
+      this.#end(pending, nowMs);
       effects.refuse(request, this.#refusedByAll(pending));
       return;
     }
@@ -377,12 +378,12 @@ export class WriteFlow {
     if (durable !== 0 && this.#mayLower(request)) {
       if (pending.newer === 0) this.#succeed(pending, nowMs, false, effects);
       else {
-        this.#end(pending);
+        this.#end(pending, nowMs);
         effects.refuse(request, superseded(pending.newest, "applied"));
       }
       return;
     }
-    this.#end(pending);
+    this.#end(pending, nowMs);
     effects.refuse(
       request,
       unansweredWrite(
@@ -395,18 +396,17 @@ export class WriteFlow {
   }
 
   #refusedByAll(pending: PendingWrite): CapstanError {
-    if (pending.reused !== 0) return reusedId(pending.request.operation.operationId);
-    if (pending.skewed !== 0) return skewed();
     // With an id of its own the write may have been stored by an earlier try.
-    return pending.fixedStamp === undefined
-      ? superseded(pending.newest, "not-applied")
-      : superseded(pending.newest, "unknown", this.#idOf(pending));
+    const operationId = pending.fixedStamp === undefined ? undefined : this.#idOf(pending);
+    if (pending.skewed !== 0) return skewed(operationId);
+    const outcome = operationId === undefined ? "not-applied" : "unknown";
+    return superseded(pending.newest, outcome, operationId);
   }
 
   #succeed(pending: PendingWrite, nowMs: number, met: boolean, effects: Fx): void {
     const { answers, held, request } = pending;
     const durable = countOf(held & answers.counted);
-    this.#end(pending);
+    this.#end(pending, nowMs);
     effects.reply(request, {
       version: versionTokenOf(pending.stamp),
       receipt: receiptOf({
@@ -424,19 +424,21 @@ export class WriteFlow {
     });
   }
 
-  #end(pending: PendingWrite): void {
+  #end(pending: PendingWrite, nowMs: number): void {
     pending.ended = true;
-    if (pending.phase === "learn" || pending.answers.complete) {
-      this.#pending.delete(pending.roundId);
-    } else {
-      this.#pace.lag();
-    }
+    this.#pending.delete(pending.roundId);
+    if (pending.phase === "learn" || pending.answers.complete) return;
+    this.#pace.lag(pending.roundId, pending.answers, nowMs);
   }
 
-  /** All replicas have it, or are not waited for any more. */
-  #caughtUp(pending: PendingWrite, nowMs: number, effects: Fx): void {
-    this.#pending.delete(pending.roundId);
-    this.#pace.caughtUp();
+  /** An acknowledgement of a copy whose write was answered before. */
+  #onLateAck(from: Sender, ack: WriteAck, nowMs: number, effects: Fx): boolean {
+    if (!this.#pace.onAck(ack.requestId, from.node)) return false;
+    this.#releaseHeld(nowMs, effects);
+    return true;
+  }
+
+  #releaseHeld(nowMs: number, effects: Fx): void {
     for (let next = this.#pace.next(); next !== undefined; next = this.#pace.next()) {
       this.#succeed(next, nowMs, true, effects);
     }

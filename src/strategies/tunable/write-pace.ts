@@ -1,7 +1,16 @@
+import type { NodeId } from "../../core/model/ids.ts";
+import type { ReplicaAnswers } from "../leaderless/replica-answers.ts";
 import type { PendingWrite } from "./pending-write.ts";
 
 /** Writes that were answered while copies of them were on their way; above it, answers wait. */
-const MAX_LAGGING = 4_096;
+const MAX_LAGGING = 2_048;
+/** Copies whose acknowledgement is overdue by then are not waited for any more. */
+const LAG_TIMEOUT_MS = 250;
+
+interface Lagging {
+  readonly answers: ReplicaAnswers;
+  readonly sinceMs: number;
+}
 
 /**
  * Holds writers to their replicas' pace. A write that has met its level is answered at once while
@@ -9,12 +18,16 @@ const MAX_LAGGING = 4_096;
  * the backlog grow, the answer waits until they have caught up, at the most until its deadline.
  */
 export class WritePace {
-  /** Writes that have ended, but not at all replicas that were sent a copy. */
-  #lagging = 0;
+  /** Answered writes of which copies are not acknowledged, the oldest first. */
+  readonly #lagging = new Map<number, Lagging>();
   readonly #held: PendingWrite[] = [];
 
+  get size(): number {
+    return this.#lagging.size;
+  }
+
   get mayAnswer(): boolean {
-    return this.#lagging < MAX_LAGGING;
+    return this.#lagging.size < MAX_LAGGING;
   }
 
   hold(pending: PendingWrite): void {
@@ -22,13 +35,24 @@ export class WritePace {
     this.#held.push(pending);
   }
 
-  /** A write has ended before all its copies were acknowledged. */
-  lag(): void {
-    this.#lagging++;
+  lag(roundId: number, answers: ReplicaAnswers, nowMs: number): void {
+    this.#lagging.set(roundId, { answers, sinceMs: nowMs });
   }
 
-  caughtUp(): void {
-    this.#lagging--;
+  /** False if the round is not one that lags. */
+  onAck(roundId: number, from: NodeId): boolean {
+    const lagging = this.#lagging.get(roundId);
+    if (lagging === undefined) return false;
+    lagging.answers.take(from, true);
+    if (lagging.answers.complete) this.#lagging.delete(roundId);
+    return true;
+  }
+
+  giveUp(nowMs: number): void {
+    for (const [roundId, { sinceMs }] of this.#lagging) {
+      if (nowMs - sinceMs < LAG_TIMEOUT_MS) return;
+      this.#lagging.delete(roundId);
+    }
   }
 
   /** The next held write that may be answered now. */

@@ -1,0 +1,17 @@
+import type { CoordinatorContext } from "../../core/contracts/machine.ts";
+import type { ReplicaAnswers, ReplicaMask } from "../leaderless/replica-answers.ts";
+
+/**
+ * Replicas whose answer could count, as far as this node knows: those that can be reached, without
+ * its own while that is being rebuilt. Whether a peer's is being rebuilt, only its answer says.
+ */
+export function ableReplicas(
+  context: CoordinatorContext,
+  answers: ReplicaAnswers,
+  shardIndex: number,
+): ReplicaMask {
+  const reachable = answers.reachable(context.isReachable);
+  const own = answers.bitOf(context.self.node);
+  if (own === 0 || context.servingState(shardIndex) !== undefined) return reachable;
+  return reachable & ~own;
+}
