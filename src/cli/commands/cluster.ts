@@ -7,6 +7,7 @@ import { LocalCluster } from "../local-cluster/local-cluster.ts";
 import { planCluster } from "../local-cluster/plan-cluster.ts";
 import { writeConfiguration } from "../local-cluster/write-configuration.ts";
 import { shortPath } from "../own-command.ts";
+import { endOfPackageManager } from "../parent-process.ts";
 import { countOption } from "../parse-options.ts";
 import { printLine, type Surroundings } from "../surroundings.ts";
 import { packageVersion } from "../version.ts";
@@ -68,5 +69,11 @@ async function runCluster(options: ClusterOptions, surroundings: Surroundings): 
       `configuration ${shortPath(file, directory)}`,
   );
   for (const notice of plan.notices) printLine(stdout, notice);
-  return await new LocalCluster(plan, file, surroundings).run();
+  const end = (): void => surroundings.interruption.request("the end of its parent");
+  const parent = endOfPackageManager(surroundings, end);
+  try {
+    return await new LocalCluster(plan, file, surroundings).run();
+  } finally {
+    parent.forget();
+  }
 }
