@@ -169,10 +169,7 @@ class SilentMachineHost implements MachineHost {
   #peerEvents(): PeerNetworkEvents {
     return {
       onMessage: (from, address, body) => this.#router.receive(from, address, body),
-      onTurnEnd: () => {
-        this.#runner.drain();
-        this.#runner.endTurn();
-      },
+      onTurnEnd: () => this.#runner.drain(),
       onReachability: (peer, reachable) => this.#toAll({ type: "reachability", peer, reachable }),
       onIdentity: (peer) => this.#toAll({ type: "identity", peer }),
       onBorn: (_id, origin) => this.#open(origin),

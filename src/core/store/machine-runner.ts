@@ -8,6 +8,8 @@ import type { Pending, PendingRequest, PendingScan } from "./request-table.ts";
 import type { PeerNetwork } from "./seams.ts";
 import { type Deed, StepEffects, type Word } from "./step-effects.ts";
 
+const INBOX_KEEP = 1_024;
+
 /** What the runner asks of the host that it works for. */
 export interface RunnerHost {
   readonly self: Sender;
@@ -33,11 +35,6 @@ export type EventBody =
       : never
     : never;
 
-interface Waiting {
-  readonly cell: MachineCell;
-  readonly event: EventBody;
-}
-
 /**
  * Runs steps, one at a time, and carries out their effects in the order that DESIGN §4 demands:
  * appends, then state, then words once they may be spoken. A message from one machine of this
@@ -49,13 +46,20 @@ export class MachineRunner {
   readonly #storage: Storage;
   readonly #effects = new StepEffects();
   readonly #queue: CommitQueue;
-  #inbox: Waiting[] = [];
+  /** Events that wait, and beside each the cell that it is for. */
+  #inbox: (EventBody | undefined)[] = [];
+  #inboxCells: MachineCell[] = [];
   #inboxHead = 0;
+  #inboxTail = 0;
   #running = false;
   #turnScheduled = false;
   #stopped = false;
   #peers: PeerNetwork | undefined;
   readonly #touched = new Set<MachineCell>();
+  readonly #endScheduledTurn = (): void => {
+    this.#turnScheduled = false;
+    this.endTurn();
+  };
 
   constructor(host: RunnerHost, environment: Environment, storage: Storage) {
     this.#host = host;
@@ -75,33 +79,35 @@ export class MachineRunner {
 
   stop(): void {
     this.#stopped = true;
-    this.#inbox = [];
-    this.#inboxHead = 0;
+    this.#clearInbox();
   }
 
   /** Takes the event, and runs everything that waits unless a step is running already. */
   run(cell: MachineCell, event: EventBody): void {
-    this.#inbox.push({ cell, event });
+    this.enqueue(cell, event);
     this.drain();
   }
 
   /** Takes the event for the next `drain`. */
   enqueue(cell: MachineCell, event: EventBody): void {
-    this.#inbox.push({ cell, event });
+    const at = this.#inboxTail++;
+    this.#inbox[at] = event;
+    this.#inboxCells[at] = cell;
   }
 
   drain(): void {
     if (this.#running || this.#stopped) return;
     this.#running = true;
     try {
-      while (this.#inboxHead < this.#inbox.length) {
-        const { cell, event } = this.#inbox[this.#inboxHead++] as Waiting;
-        this.#step(cell, event);
+      while (this.#inboxHead < this.#inboxTail) {
+        const at = this.#inboxHead++;
+        const event = this.#inbox[at] as EventBody;
+        this.#inbox[at] = undefined;
+        this.#step(this.#inboxCells[at] as MachineCell, event);
       }
     } finally {
       this.#running = false;
-      this.#inbox.length = 0;
-      this.#inboxHead = 0;
+      this.#clearInbox();
     }
     this.#scheduleTurnEnd();
   }
@@ -128,13 +134,25 @@ export class MachineRunner {
     this.drain();
   }
 
+  #clearInbox(): void {
+    // A turn's worth of places is kept: the arrays are filled again at once.
+    if (this.#inboxTail > INBOX_KEEP) {
+      this.#inbox = [];
+      this.#inboxCells = [];
+    }
+    this.#inboxHead = 0;
+    this.#inboxTail = 0;
+  }
+
+  /**
+   * After all input that is waiting has been read, and what clients did with its answers: several
+   * peers' frames then share one append, and one frame to each peer. A frame costs more than all
+   * else that an operation does (docs/performance.md).
+   */
   #scheduleTurnEnd(): void {
     if (this.#turnScheduled) return;
     this.#turnScheduled = true;
-    this.#environment.defer(() => {
-      this.#turnScheduled = false;
-      this.endTurn();
-    });
+    this.#environment.soon(this.#endScheduledTurn);
   }
 
   #step(cell: MachineCell, body: EventBody): void {
@@ -215,14 +233,11 @@ export class MachineRunner {
     }
     const target = this.#host.cellOf(word.role, cell.keyspaceHash, word.shardIndex);
     if (target === undefined || !target.open) return;
-    this.#inbox.push({
-      cell: target,
-      event: {
-        type: "message",
-        from: this.#host.self,
-        shardIndex: word.shardIndex,
-        message: word.message,
-      },
+    this.enqueue(target, {
+      type: "message",
+      from: this.#host.self,
+      shardIndex: word.shardIndex,
+      message: word.message,
     });
     // Words that waited for durability are spoken outside a step.
     if (!this.#running) this.#environment.defer(() => this.drain());

@@ -8,11 +8,19 @@ import type { MachineRunner } from "./machine-runner.ts";
 import type { MessageAddress, PeerNetwork } from "./seams.ts";
 import type { Word } from "./step-effects.ts";
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 /** Takes messages between this node's machines and the peer network. */
 export class MessageRouter {
   readonly #keyspaces: ReadonlyMap<number, KeyspaceMachines>;
   readonly #runner: MachineRunner;
   readonly #observer: Observer;
+  /** One for all messages: `send` has encoded it when it returns. */
+  readonly #address: Mutable<MessageAddress> = {
+    role: "replica",
+    keyspaceHash: 0,
+    shardIndex: 0,
+  };
   #peers: PeerNetwork | undefined;
   /** Messages for machines that are not here, or that did not decode. */
   dropped = 0;
@@ -36,7 +44,10 @@ export class MessageRouter {
     const machines = this.#keyspaces.get(cell.keyspaceHash);
     if (machines === undefined || this.#peers === undefined) return;
     const { node, lane, role, shardIndex, message } = word;
-    const address: MessageAddress = { role, keyspaceHash: cell.keyspaceHash, shardIndex };
+    const address = this.#address;
+    address.role = role;
+    address.keyspaceHash = cell.keyspaceHash;
+    address.shardIndex = shardIndex;
     const result = this.#peers.send(node, lane, address, machines.codec, message);
     if (result !== "queued") this.#observer.count("capstan_messages_unsent", 1, { result });
   }

@@ -13,6 +13,8 @@ import type { LogSequence, NodeId } from "../model/ids.ts";
 import type { EngineChange, OperationResult, ScanPage } from "../model/operations.ts";
 import type { MachineCell } from "./machine-cell.ts";
 
+const FEW = 16;
+
 /** A word: something that leaves the machine, and may have to wait for durability. */
 export type Word =
   | {
@@ -75,11 +77,11 @@ export class StepEffects implements Effects<unknown> {
   }
 
   clear(): void {
-    this.appends.length = 0;
-    this.mutations.length = 0;
-    this.words.length = 0;
-    this.earlyWords.length = 0;
-    this.deeds.length = 0;
+    empty(this.appends);
+    empty(this.mutations);
+    empty(this.words);
+    empty(this.earlyWords);
+    empty(this.deeds);
     this.switchesGeneration = false;
     this.beginsGeneration = false;
     this.#pending = undefined;
@@ -262,6 +264,15 @@ export class StepEffects implements Effects<unknown> {
       throw new Error(`${call} is for replicas; a coordinator called it`);
     return cell;
   }
+}
+
+/**
+ * A step leaves few entries, and the arrays are filled again at once: popping keeps their memory,
+ * where `length = 0` would drop it, at several times the cost.
+ */
+function empty(list: unknown[]): void {
+  if (list.length > FEW) list.length = 0;
+  else while (list.length > 0) list.pop();
 }
 
 function pendingKey(space: Space, key: Uint8Array): string {

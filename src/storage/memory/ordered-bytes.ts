@@ -30,6 +30,8 @@ export class OrderedBytes {
   readonly #byText = new Map<string, Entry>();
   #tree: Tree = new BTree<string, Entry>(undefined, compareTexts, MAX_NODE_SIZE);
   #treeBorn = 0;
+  #lastKey: Uint8Array | undefined;
+  #lastText = "";
   #taken = 0;
   #open = 0;
 
@@ -38,11 +40,11 @@ export class OrderedBytes {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    return this.#byText.get(keyText(key))?.value;
+    return this.#byText.get(this.#textOf(key))?.value;
   }
 
   set(key: Uint8Array, value: Uint8Array): void {
-    const text = keyText(key);
+    const text = this.#textOf(key);
     const known = this.#byText.get(text);
     if (known !== undefined && (this.#open === 0 || known.born === this.#taken)) {
       known.value = value;
@@ -80,6 +82,15 @@ export class OrderedBytes {
   /** Called by the picture, once. */
   closePicture(): void {
     this.#open -= 1;
+  }
+
+  /** A write asks for the key that it is about to set: the same bytes object, twice in a row. */
+  #textOf(key: Uint8Array): string {
+    if (key !== this.#lastKey) {
+      this.#lastKey = key;
+      this.#lastText = keyText(key);
+    }
+    return this.#lastText;
   }
 
   #detachPictures(): void {

@@ -233,7 +233,7 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
     this.#dirtyCount += 1;
     if (this.#flushIsDue) return;
     this.#flushIsDue = true;
-    this.#options.environment.defer(this.#deferredFlush);
+    this.#options.environment.soon(this.#deferredFlush);
   }
 
   #onPeer(peer: NodeId, state: "connected" | "disconnected"): void {
