@@ -53,7 +53,7 @@ async function readJson(path: string, file: string): Promise<unknown> {
   }
   const parsed = parseJson(text.startsWith("\uFEFF") ? text.slice(1) : text);
   if (parsed.ok) return parsed.value;
-  throw new UsageError(`${file} is not JSON: ${parsed.problem}.`);
+  throw new UsageError(`${file} is refused: ${parsed.problem}.`);
 }
 
 function unreadable(path: string, file: string, error: unknown): UsageError {

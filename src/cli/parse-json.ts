@@ -2,7 +2,7 @@ import { parseStrictJson } from "../http/strict-json.ts";
 
 export type ParsedJson =
   | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly problem: string };
+  | { readonly ok: false; readonly isJson: boolean; readonly problem: string };
 
 /**
  * JSON that means exactly one thing: what the HTTP API would refuse (a name twice, an integer that
@@ -12,12 +12,14 @@ export function parseJson(text: string): ParsedJson {
   try {
     JSON.parse(text);
   } catch (error) {
-    return { ok: false, problem: withLineAndColumn((error as Error).message, text) };
+    const problem = withLineAndColumn((error as Error).message, text);
+    return { ok: false, isJson: false, problem: `not JSON: ${problem}` };
   }
   try {
     return { ok: true, value: parseStrictJson(Buffer.from(text)) };
   } catch (error) {
-    return { ok: false, problem: (error as Error).message.replaceAll("the body", "the text") };
+    const [problem = ""] = (error as Error).message.replaceAll("the body", "the text").split("; ");
+    return { ok: false, isJson: true, problem };
   }
 }
 

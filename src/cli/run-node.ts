@@ -1,6 +1,9 @@
 import type { Logger } from "pino";
 import type { LogLevel } from "../core/contracts/observer.ts";
+import { resolveConfiguration } from "../core/model/configuration.ts";
+import type { StoreConfigurationInput } from "../core/model/configuration-types.ts";
 import type { Store, StoreEvent } from "../core/store/api.ts";
+import { separatePlugIns } from "../core/store/handed-over.ts";
 import { serveHttp } from "../http/index.ts";
 import { openStore } from "../open-store.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -31,7 +34,10 @@ export async function runNode(options: NodeOptions, surroundings: Surroundings):
   const insecure = configuration.insecure === true;
   const store = await openStore(configuration, { node, observer, signal });
   try {
-    const server = await serveHttp(store, { host, port, insecure, observer });
+    const server = await serveHttp(store, {
+      ...{ host, port, insecure, observer },
+      maxBodyBytes: maxBodyBytesOf(configuration),
+    });
     log.info({ http: `http://${host}:${port}`, pid: process.pid }, `node ${node} is up`);
     try {
       return await serveUntilEnd(store, log, surroundings);
@@ -42,6 +48,15 @@ export async function runNode(options: NodeOptions, surroundings: Surroundings):
     await store.close();
     log.info("stopped");
   }
+}
+
+const LEAST_BODY_BYTES = 4 * 1024 * 1024;
+
+/** JSON may take twice the bytes of the value that it stands for, and the body has other fields. */
+function maxBodyBytesOf(configuration: StoreConfigurationInput): number {
+  const { keyspaces } = resolveConfiguration(separatePlugIns(configuration).plain);
+  const largest = Math.max(...keyspaces.map(({ maxValueBytes }) => maxValueBytes));
+  return Math.max(LEAST_BODY_BYTES, 2 * largest + 64 * 1024);
 }
 
 /** The log has what the store's events say; its own words say when a whole cluster is ready. */

@@ -50,7 +50,7 @@ describe("without a server", () => {
     [
       "a value that is no JSON",
       ["put", "k", "{bad"],
-      /VALUE is not JSON: .*line 1, column 2.*--text/,
+      /VALUE is refused: not JSON: .*line 1, column 2.*--text/,
     ],
     ["too many words", ["put", "k", "{a:", "1}"], /too many arguments/],
     ["a bad URL", ["get", "k", "--url", "ftp://x"], /such as http:\/\/127\.0\.0\.1:8401/],

@@ -83,7 +83,7 @@ async function write(
     { label: "loading", total: source.totalBytes, quiet: options.json === true },
     surroundings,
   );
-  let lines = 0;
+  let doneBytes = 0;
   const loader = new Loader({
     write: (key, value, operationId) =>
       keyspace.put(key, value, {
@@ -95,9 +95,9 @@ async function write(
     remember: options.verify,
     environment: surroundings.environment,
     signal: surroundings.interruption.signal,
-    onLine: () => {
-      lines += 1;
-      progress.update(source.readBytes(), lines);
+    onLine: (endsAt) => {
+      doneBytes = Math.max(doneBytes, endsAt);
+      progress.update(doneBytes, loader.written + loader.badLines);
     },
   });
   try {

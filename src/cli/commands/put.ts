@@ -65,8 +65,8 @@ async function valueFrom(
   if (options.text) return text;
   const parsed = parseJson(text);
   if (parsed.ok) return parsed.value;
-  throw new UsageError(
-    `VALUE is not JSON: ${parsed.problem}. Quote JSON for the shell, as in '{"a": 1}', ` +
-      "or give --text to store the words as a string.",
-  );
+  const advice = parsed.isJson
+    ? "It would not be stored as it is written; a string would."
+    : `Quote JSON for the shell, as in '{"a": 1}', or give --text to store the words as a string.`;
+  throw new UsageError(`VALUE is refused: ${parsed.problem}. ${advice}`);
 }

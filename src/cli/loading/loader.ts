@@ -21,7 +21,8 @@ export interface LoaderOptions {
   readonly environment: Environment;
   /** Aborts: no further line is taken, those under way are ended. */
   readonly signal: AbortSignal;
-  readonly onLine: () => void;
+  /** Called for each line that is done with, as `TextLine.endsAt` tells where it ended. */
+  readonly onLine: (endsAt: number) => void;
 }
 
 /** What a key must hold after the load: the value of its last line. */
@@ -71,13 +72,19 @@ export class Loader {
   }
 
   async #work(lines: AsyncGenerator<TextLine, void, undefined>): Promise<void> {
-    while (!this.#stopped && !this.#options.signal.aborted) {
+    while (!this.#isOver()) {
       const next = await lines.next();
-      if (next.done || this.#stopped) return;
+      // An interruption cuts the file anywhere: what comes then may be half a line.
+      if (next.done || this.#isOver()) return;
       const line = parseLine(next.value);
       if (line.kind === "bad") this.#refuse(line);
       else if (line.kind === "entry") await this.#inTurn(line);
+      this.#options.onLine(next.value.endsAt);
     }
+  }
+
+  #isOver(): boolean {
+    return this.#stopped || this.#options.signal.aborted;
   }
 
   /** Between `lines.next()` and the map's `set` nothing awaits: lines enter in the file's order. */
@@ -91,7 +98,7 @@ export class Loader {
 
   async #write(line: ParsedLine & { kind: "entry" }): Promise<void> {
     const { environment, signal, write, remember } = this.#options;
-    if (this.#stopped || signal.aborted) return;
+    if (this.#isOver()) return;
     try {
       await withRetries(environment, signal, (id) => write(line.key, line.value, id));
     } catch (error) {
@@ -105,7 +112,6 @@ export class Loader {
       const fingerprint = fingerprintOf(line.value);
       this.expected.set(line.key, { line: line.number, fingerprint });
     }
-    this.#options.onLine();
   }
 
   #refuse(line: BadLine): void {
@@ -113,8 +119,7 @@ export class Loader {
     if (this.bad.length < REMEMBERED_FAILURES) {
       this.bad.push({ number: line.number, problem: line.problem });
     }
-    if (this.#options.skipBad) this.#options.onLine();
-    else this.#stopped = true;
+    if (!this.#options.skipBad) this.#stopped = true;
   }
 
   #fail(line: ParsedLine & { kind: "entry" }, error: unknown): void {

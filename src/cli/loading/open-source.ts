@@ -10,7 +10,6 @@ export interface Source {
   readonly chunks: AsyncIterable<Uint8Array>;
   /** Undefined where the end is not known. */
   readonly totalBytes: number | undefined;
-  readBytes(): number;
   close(): void;
 }
 
@@ -26,14 +25,11 @@ export async function openSource(
     stream.destroy();
   };
   interruption.signal.addEventListener("abort", stop, { once: true });
-  let readBytes = 0;
   return {
     chunks: (async function* () {
       try {
         for await (const chunk of stream) {
-          const bytes: Uint8Array = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk);
-          readBytes += bytes.length;
-          yield bytes;
+          yield Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk);
         }
       } catch (error) {
         if (interruption.requested) return;
@@ -41,7 +37,6 @@ export async function openSource(
       }
     })(),
     totalBytes,
-    readBytes: () => readBytes,
     close: () => {
       interruption.signal.removeEventListener("abort", stop);
       stream.destroy();

@@ -15,12 +15,12 @@ export type ParsedLine =
 /** `version` stands in what `capstan scan --json` prints; a load gives every line a new one. */
 const FIELDS: ReadonlySet<string> = new Set(["key", "value", "version"]);
 
-export function parseLine({ number, text, problem }: TextLine): ParsedLine {
+export function parseLine({ number, text, problem }: Omit<TextLine, "endsAt">): ParsedLine {
   const bad = (why: string): ParsedLine => ({ kind: "bad", number, problem: why });
   if (text === undefined) return bad(problem ?? "it cannot be read");
   if (text.trim() === "") return { kind: "blank", number };
   const parsed = parseJson(text);
-  if (!parsed.ok) return bad(`it is not JSON: ${parsed.problem}`);
+  if (!parsed.ok) return bad(parsed.isJson ? parsed.problem : `it is ${parsed.problem}`);
   const line = parsed.value;
   if (typeof line !== "object" || line === null || Array.isArray(line)) {
     return bad('it is not an object {"key": …, "value": …}');

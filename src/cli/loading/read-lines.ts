@@ -7,6 +7,8 @@ const CARRIAGE_RETURN = 0x0d;
 /** One line of a file, counted from 1; `text` is missing where it could not be read as text. */
 export interface TextLine {
   readonly number: number;
+  /** Bytes of the stream up to its end, line end included. */
+  readonly endsAt: number;
   readonly text?: string;
   readonly problem?: string;
 }
@@ -22,6 +24,7 @@ export async function* readLines(
   let number = 0;
   let parts: Uint8Array[] = [];
   let length = 0;
+  let endsAt = 0;
   const keep = (part: Uint8Array): void => {
     length += part.length;
     if (length <= maxLineBytes) parts.push(part);
@@ -29,8 +32,8 @@ export async function* readLines(
   };
   const finish = (): TextLine => {
     number += 1;
-    const line =
-      length > maxLineBytes ? tooLong(number, length, maxLineBytes) : decode(number, parts);
+    const content = length > maxLineBytes ? tooLong(length, maxLineBytes) : decode(number, parts);
+    const line = { number, endsAt, ...content };
     parts = [];
     length = 0;
     return line;
@@ -39,25 +42,29 @@ export async function* readLines(
     let from = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
       keep(chunk.subarray(from, end));
+      endsAt += end + 1 - from;
       from = end + 1;
       yield finish();
     }
     if (from < chunk.length) keep(chunk.subarray(from));
+    endsAt += chunk.length - from;
   }
   if (length > 0) yield finish();
 }
 
-function decode(number: number, parts: readonly Uint8Array[]): TextLine {
+type Content = Pick<TextLine, "text" | "problem">;
+
+function decode(number: number, parts: readonly Uint8Array[]): Content {
   const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
   const end = bytes[bytes.length - 1] === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length;
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: number > 1 });
-    return { number, text: text.decode(bytes.subarray(0, end)) };
+    return { text: text.decode(bytes.subarray(0, end)) };
   } catch {
-    return { number, problem: "it is not UTF-8 text" };
+    return { problem: "it is not UTF-8 text" };
   }
 }
 
-function tooLong(number: number, length: number, maxLineBytes: number): TextLine {
-  return { number, problem: `it has ${length} bytes; a line has at most ${maxLineBytes}` };
+function tooLong(length: number, maxLineBytes: number): Content {
+  return { problem: `it has ${length} bytes; a line has at most ${maxLineBytes}` };
 }

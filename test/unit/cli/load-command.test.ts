@@ -4,7 +4,13 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CapstanError } from "../../../src/core/model/errors.ts";
 import { type FakeStore, withFakeServer } from "./fake-store.ts";
-import { type FakeSurroundings, fakeSurroundings, type Ran, run } from "./fake-surroundings.ts";
+import {
+  type FakeSurroundings,
+  fakeSurroundings,
+  type Ran,
+  run,
+  silentStream,
+} from "./fake-surroundings.ts";
 
 let directory: string;
 
@@ -37,12 +43,12 @@ const lines = (count: number): string =>
 describe("capstan load", () => {
   test("writes, reads back at quorum, and counts", () =>
     against(async (load, store) => {
-      const ran = await load(`${lines(1_000)}{"key":"k0","value":"again"}\n`);
+      const ran = await load(`${lines(200)}{"key":"k0","value":"again"}\n`);
       expect(ran).toMatchObject({ exitCode: 0, stderr: "" });
       expect(ran.stdout).toMatch(
-        /^loaded: 1,001 lines written, 1 replaced by a later line of the same key, 1,000 verified at quorum, /,
+        /^loaded: 201 lines written, 1 replaced by a later line of the same key, 200 verified at quorum, /,
       );
-      expect([store.content.size, store.content.get("k0")]).toEqual([1_000, "again"]);
+      expect([store.content.size, store.content.get("k0")]).toEqual([200, "again"]);
       const reads = store.calls.filter(({ method }) => method === "get");
       expect(new Set(reads.map(({ options }) => options.consistency))).toEqual(new Set(["quorum"]));
     }));
@@ -108,6 +114,21 @@ describe("capstan load", () => {
       expect(ran).toMatchObject({ exitCode: 130, stderr: "" });
       expect(ran.stdout).toMatch(/^interrupted: 6 lines written, not verified/);
       expect(store.content.size).toBe(6);
+    }));
+
+  test("of a pipe that is interrupted takes no half line for a bad one", () =>
+    withFakeServer(async (store, url) => {
+      const stdin = silentStream();
+      const surroundings = fakeSurroundings({ stdin, env: { CAPSTAN_URL: url } });
+      const running = run(["load", "-"], surroundings);
+      stdin.push('{"key":"a","value":1}\n{"key":"b","va');
+      while (store.content.size === 0) await new Promise((resolve) => setImmediate(resolve));
+      surroundings.interruption.request("SIGINT");
+      expect(await running).toMatchObject({
+        exitCode: 130,
+        stdout: expect.stringMatching(/^interrupted: 1 lines written, not verified/),
+        stderr: "",
+      });
     }));
 
   test("of an empty file is done at once", () =>

@@ -82,7 +82,7 @@ describe("what is wrong with a configuration file is said", () => {
 
   test("with a syntax error, with line and column", async () => {
     const json = await refusal(load("bad.json", '{\n  "cluster": {,}\n}'));
-    expect(json).toMatch(/bad\.json is not JSON: .* at line 2, column 15/);
+    expect(json).toMatch(/bad\.json is refused: not JSON: .* at line 2, column 15/);
     const script = await refusal(load("bad.mjs", "export default {\n  a: 1\n  b: 2\n};"));
     expect(script).toMatch(/bad\.mjs has a syntax error: .*\(line 3, column \d+\)/);
     const typed = await refusal(load("bad.ts", "const a: number = ;\nexport default {};"));

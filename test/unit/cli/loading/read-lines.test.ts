@@ -34,15 +34,20 @@ describe("lines of a stream", () => {
   test("keep characters whose bytes lie in two chunks", async () => {
     const bytes = Buffer.from("ä€😀\n");
     const lines = await linesOf([...bytes].map((byte) => Uint8Array.of(byte)));
-    expect(lines).toEqual([{ number: 1, text: "ä€😀" }]);
+    expect(lines).toEqual([{ number: 1, endsAt: 10, text: "ä€😀" }]);
   });
 
   test("that are not UTF-8 are named, and the next ones are read", async () => {
     const lines = await linesOf([Uint8Array.of(0x61, 0xff, 0x0a), "b\n"]);
     expect(lines).toEqual([
-      { number: 1, problem: "it is not UTF-8 text" },
-      { number: 2, text: "b" },
+      { number: 1, endsAt: 3, problem: "it is not UTF-8 text" },
+      { number: 2, endsAt: 5, text: "b" },
     ]);
+  });
+
+  test("say where they end, wherever the chunks are cut", async () => {
+    const ends = (await linesOf(["a\r\nb", "b\n\nc", "c"])).map(({ endsAt }) => endsAt);
+    expect(ends).toEqual([3, 6, 7, 9]);
   });
 
   test("have a bound, up to which they are taken", async () => {
