@@ -9,6 +9,8 @@ export interface NetworkFaults {
   readonly loss?: number;
   /** Share of the others that arrive twice. */
   readonly doubling?: number;
+  /** How long the second copy takes, where that is another time than the first one's. */
+  readonly secondMs?: readonly [min: number, max: number];
   /** Each copy takes its own time, so that frames overtake each other. Default: none. */
   readonly delayMs?: readonly [min: number, max: number];
   /** Share of the copies that take `slowMs` instead. */
@@ -78,7 +80,13 @@ export class ClusterNetwork {
     if (lanes !== undefined && !lanes.includes(lane)) return [0];
     if (loss > 0 && this.#random.fraction() < loss) return [];
     const doubles = doubling > 0 && this.#random.fraction() < doubling;
-    return doubles ? [this.#delay(), this.#delay()] : [this.#delay()];
+    return doubles ? [this.#delay(), this.#second()] : [this.#delay()];
+  }
+
+  #second(): number {
+    const { secondMs } = this.faults;
+    if (secondMs === undefined) return this.#delay();
+    return secondMs[0] + this.#random.fraction() * (secondMs[1] - secondMs[0]);
   }
 
   #delay(): number {

@@ -342,7 +342,9 @@ export class WriteFlow {
         return;
       }
     }
-    this.#conclude(pending, nowMs, effects);
+    // There is time to be sent again: by then a replica that is being rebuilt may count.
+    const waits = this.#slow.has(pending) && !this.#mayLower(pending.request);
+    if (!waits || isRefusedByAll(pending)) this.#conclude(pending, nowMs, effects);
   }
 
   /** Only where every recipient refused and none stored is a second stamp still one write. */
