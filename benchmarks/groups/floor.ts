@@ -42,6 +42,8 @@ function floorLoop(sockets: readonly Socket[]): (index: number, done: () => void
   const waiting: (() => void)[] = [];
   let head = 0;
   let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  // Bytes from `start` to `length` wait; what lies before may still be with the sockets.
+  let start = 0;
   let length = 0;
   let scheduled = false;
   let sent = 0;
@@ -50,9 +52,8 @@ function floorLoop(sockets: readonly Socket[]): (index: number, done: () => void
   let acknowledged = base;
   const flush = () => {
     scheduled = false;
-    const bytes = slab.subarray(0, length);
-    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-    length = 0;
+    const bytes = slab.subarray(start, length);
+    start = length;
     for (const socket of sockets) socket.write(bytes);
   };
   for (const socket of sockets) {
@@ -79,7 +80,12 @@ function floorLoop(sockets: readonly Socket[]): (index: number, done: () => void
     waiting.push(done);
     sent++;
     (sockets[0] as Socket & { counted?: number }).counted = base + sent;
-    if (length + record.length > slab.length) flush();
+    if (length + record.length > slab.length) {
+      flush();
+      slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+      start = 0;
+      length = 0;
+    }
     slab.set(record, length);
     length += record.length;
     if (!scheduled) {

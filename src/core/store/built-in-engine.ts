@@ -20,7 +20,7 @@ import type {
 } from "../model/operations.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { MachineCell } from "./machine-cell.ts";
-import type { MachineRunner } from "./machine-runner.ts";
+import { type MachineRunner, NOT_YET } from "./machine-runner.ts";
 import { PendingRequest, PendingScan, type RequestTable } from "./request-table.ts";
 
 const NOTHING_TO_CANCEL: Cancellation = Object.freeze({ cancel: () => undefined });
@@ -80,7 +80,12 @@ export class BuiltInEngine implements Engine {
     const id = this.#requests.nextId();
     const request = new PendingRequest(id, operation, nowMs, deadlineMs, done, this.#cancelled);
     this.#requests.add(request);
-    this.#runner.run(this.#coordinator, { type: "operation", request });
+    this.#runner.run(this.#coordinator, {
+      type: "operation",
+      request,
+      nowMs: NOT_YET,
+      wallMs: NOT_YET,
+    });
     return request;
   }
 

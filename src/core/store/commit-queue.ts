@@ -1,7 +1,7 @@
 import type { LogStore, StateMutation, StateStore } from "../contracts/storage.ts";
 import type { LogPosition, LogSequence } from "../model/ids.ts";
 import type { MachineCell } from "./machine-cell.ts";
-import type { Word } from "./step-effects.ts";
+import { keepWords, type Word } from "./step-effects.ts";
 
 interface WaitingGroup {
   readonly cell: MachineCell;
@@ -78,7 +78,7 @@ export class CommitQueue {
       cell,
       position: last !== undefined && last.position > position ? last.position : position,
       mutations: mutations.slice(),
-      words: words.slice(),
+      words: keepWords(words),
       sequence: cell.lastSequence,
       number: this.#nextNumber++,
     };

@@ -27,13 +27,16 @@ export interface RunnerHost {
   releaseFailed(error: unknown): void;
 }
 
-/** An event without its moment, which the runner adds when the step begins. */
+/** An event whose moment the runner fills in when the step begins. */
 export type EventBody =
   MachineEvent<unknown> extends infer E
     ? E extends unknown
-      ? Omit<E, "nowMs" | "wallMs">
+      ? Omit<E, "nowMs" | "wallMs"> & { nowMs?: number; wallMs?: number }
       : never
     : never;
+
+/** Keeps a moment's place in an event, so that filling it in does not change the object's shape. */
+export const NOT_YET = Number.NaN;
 
 /**
  * Runs steps, one at a time, and carries out their effects in the order that DESIGN §4 demands:
@@ -238,6 +241,8 @@ export class MachineRunner {
       from: this.#host.self,
       shardIndex: word.shardIndex,
       message: word.message,
+      nowMs: NOT_YET,
+      wallMs: NOT_YET,
     });
     // Words that waited for durability are spoken outside a step.
     if (!this.#running) this.#environment.defer(() => this.drain());

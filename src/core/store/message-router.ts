@@ -4,7 +4,7 @@ import type { ByteReader } from "../model/bytes.ts";
 import { MalformedBytesError } from "../model/malformed-bytes-error.ts";
 import type { KeyspaceMachines } from "./keyspace-machines.ts";
 import type { MachineCell } from "./machine-cell.ts";
-import type { MachineRunner } from "./machine-runner.ts";
+import { type MachineRunner, NOT_YET } from "./machine-runner.ts";
 import type { MessageAddress, PeerNetwork } from "./seams.ts";
 import type { Word } from "./step-effects.ts";
 
@@ -67,7 +67,14 @@ export class MessageRouter {
       this.#drop("malformed");
       return;
     }
-    this.#runner.run(cell, { type: "message", from, shardIndex: address.shardIndex, message });
+    this.#runner.run(cell, {
+      type: "message",
+      from,
+      shardIndex: address.shardIndex,
+      message,
+      nowMs: NOT_YET,
+      wallMs: NOT_YET,
+    });
   }
 
   #drop(reason: string): void {
