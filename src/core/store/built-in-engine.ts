@@ -53,6 +53,7 @@ export class BuiltInEngine implements Engine {
   readonly #requests: RequestTable;
   readonly #runner: MachineRunner;
   readonly #limit: number;
+  #closed = false;
   readonly #cancelled: (pending: PendingRequest | PendingScan) => void;
 
   constructor(options: BuiltInEngineOptions) {
@@ -149,6 +150,7 @@ export class BuiltInEngine implements Engine {
   }
 
   close(options: { readonly drain: boolean; readonly timeoutMs: number }): Promise<void> {
+    this.#closed = true;
     return this.#options.drain(options);
   }
 
@@ -159,6 +161,7 @@ export class BuiltInEngine implements Engine {
         `${this.#requests.size} operations are under way; limits.operationsInFlight is ${this.#limit}`,
       );
     }
+    if (this.#closed) return new CapstanError("STORE_CLOSED", "the keyspace is closed");
     return this.#options.refusal();
   }
 

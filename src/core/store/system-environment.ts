@@ -23,7 +23,8 @@ export class SystemEnvironment implements Environment {
 
   setTimer(delayMs: number, callback: () => void): TimerHandle {
     const handle: { timer: unknown } = { timer: undefined };
-    this.#arm(handle, Math.max(0, delayMs), callback);
+    // Node cuts fractions off, and would fire early by almost a millisecond.
+    this.#arm(handle, Math.max(0, Math.ceil(delayMs)), callback);
     return handle;
   }
 
