@@ -57,8 +57,9 @@ export function settleUnknowns(
       if (value === undefined || writes.get(value) !== 1) settled.push(operation);
       else {
         const seenAt = firstSeen.get(value);
-        // Just before the read that saw it: places of events are whole numbers.
-        if (seenAt !== undefined) settled.push({ ...operation, returnedAt: seenAt - 0.5 });
+        if (seenAt !== undefined) {
+          settled.push({ ...operation, returnedAt: Math.max(seenAt, operation.calledAt) });
+        }
       }
     }
   }
