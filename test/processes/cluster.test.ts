@@ -197,6 +197,22 @@ describe("the end of a cluster", () => {
     await cluster.end();
   });
 
+  test("by a second Ctrl-C kills a node that does not stop", async () => {
+    const cluster = await RunningCluster.ready(["--nodes", "2"]);
+    const pids = cluster.nodes.map(({ pid }) => pid);
+    process.kill(cluster.node("n2").pid, "SIGSTOP");
+    cluster.running.signal("SIGINT");
+    await cluster.running.says(/stopping n1, n2 \(Ctrl-C again kills them\)/);
+    // Repeated until it counts: what follows the first at once is taken for the same key press.
+    await eventually("the cluster has ended", () => {
+      cluster.running.signal("SIGINT");
+      return cluster.running.child.exitCode !== null;
+    });
+    expect((await cluster.running.ended).exitCode).toBe(130);
+    await eventually("no node is left", () => !pids.some(isAlive));
+    await cluster.end();
+  });
+
   test("by SIGKILL takes its nodes along", async () => {
     const cluster = await RunningCluster.ready(["--nodes", "2"]);
     const pids = cluster.nodes.map(({ pid }) => pid);
