@@ -28,8 +28,8 @@ const foundation = [contracts, model];
 const leaderless = "src/strategies/leaderless/";
 
 export const ROOMS: readonly Room[] = Object.freeze<Room[]>([
-  { name: model, imports: [], packages: ["msgpackr", "zod"], node: "pure" },
-  { name: contracts, imports: [model], packages: ["msgpackr", "zod"], node: "pure" },
+  { name: model, imports: [], packages: ["zod"], node: "pure" },
+  { name: contracts, imports: [model], packages: ["zod"], node: "pure" },
   {
     name: store,
     imports: foundation,
