@@ -41,6 +41,8 @@ describe("read repair", () => {
     const read = await cluster.until(cluster.keyspace("n1").get("key", { consistency: "all" }));
     expect(read).toMatchObject({ value: "new" });
     expect(read.receipt).toMatchObject({ pendingSync: true, repaired: 1, consistent: true });
+    // A receipt used to call every replica that answered a holder.
+    expect(read.receipt.replicas).toEqual({ total: 3, answered: 3, durable: 2, standIns: 0 });
     await cluster.advance(5);
     expect(await heldBy(cluster, "n3")).toMatchObject({ value: "new" });
     const again = await cluster.until(cluster.keyspace("n1").get("key", { consistency: "all" }));

@@ -256,11 +256,12 @@ export class ReadFlow {
   #answer(pending: PendingRead, nowMs: number, met: boolean, effects: Fx): void {
     const { answers, newest, request } = pending;
     const stale = newest === undefined ? 0 : answers.answered & ~holdersOf(pending, newest, true);
-    const counted = countOf(answers.counted);
+    const holders = newest === undefined ? answers.counted : holdersOf(pending, newest);
+    const written = pending.writeBack?.holders ?? 0;
     const receipt = receiptOf({
       asked: pending.level,
-      counted,
-      durable: counted,
+      counted: countOf(answers.counted | written),
+      durable: countOf(holders | written),
       total: answers.total,
       met,
       pendingSync: stale !== 0,

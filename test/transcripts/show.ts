@@ -1,0 +1,62 @@
+import type { OperationResult } from "../../src/core/model/operations.ts";
+import type { LeaderlessMessage } from "../../src/strategies/leaderless/messages.ts";
+import { showRecord, showStamp, showVersion } from "./stamp-text.ts";
+
+export function showMessage(message: LeaderlessMessage): string {
+  const round = `r${message.requestId}`;
+  switch (message.type) {
+    case "write": {
+      const { keyed, kind, proof } = message;
+      const after = proof === undefined ? "" : ` after ${showStamp(proof)}`;
+      return `${kind} ${round} ${Buffer.from(keyed.key)} ${showRecord(keyed.record)}${after}`;
+    }
+    case "write-ack": {
+      const { verdict, stamp } = message;
+      const newer = stamp === undefined ? "" : ` ${showStamp(stamp)}`;
+      return `ack ${round} ${verdict}${newer}${counts(message.serving)}`;
+    }
+    case "read":
+      return `read ${round} ${Buffer.from(message.key)}${message.stampOnly ? " stamp only" : ""}`;
+    case "read-reply":
+      return `record ${round} ${showRecord(message.record, true)}${counts(message.serving)}`;
+    case "range": {
+      const from =
+        message.from === undefined
+          ? "the first key"
+          : JSON.stringify(`${Buffer.from(message.from)}`);
+      return `range ${round} ${message.purpose} from ${from}`;
+    }
+    case "range-reply": {
+      const entries = message.entries.map(
+        ({ key, record }) => `${Buffer.from(key)} ${showRecord(record)}`,
+      );
+      const more = message.more ? ", more" : "";
+      return `chunk ${round} ${message.purpose} [${entries.join(", ")}]${more}${counts(message.serving)}`;
+    }
+  }
+}
+
+export function showResult(result: OperationResult): string {
+  if ("outcome" in result) return result.outcome;
+  const { receipt } = result;
+  const { answered, durable, total } = receipt.replicas;
+  const version = result.version === undefined ? "" : ` ${showVersion(result.version)}`;
+  const value =
+    "found" in result
+      ? result.value === undefined
+        ? " not found"
+        : ` "${Buffer.from(result.value)}"`
+      : "";
+  const notes = [
+    receipt.consistent ? `${receipt.achieved} met` : `only ${receipt.achieved} of ${receipt.asked}`,
+    `${answered} answered and ${durable} durable of ${total}`,
+    ...(receipt.pendingSync ? ["sync pending"] : []),
+    ...(receipt.repaired > 0 ? [`${receipt.repaired} repaired`] : []),
+    ...(receipt.warning === undefined ? [] : [`warning: ${receipt.warning}`]),
+  ];
+  return `ok${version}${value} (${notes.join("; ")})`;
+}
+
+function counts(serving: boolean): string {
+  return serving ? "" : " rebuilding";
+}
