@@ -9,6 +9,8 @@ import type { PeerNetwork } from "./seams.ts";
 import { type Deed, StepEffects, type Word } from "./step-effects.ts";
 
 const INBOX_KEEP = 1_024;
+/** Steps that run at one moment: a step takes microseconds, and so does reading two clocks. */
+const STEPS_PER_MOMENT = 32;
 
 /** What the runner asks of the host that it works for. */
 export interface RunnerHost {
@@ -56,6 +58,8 @@ export class MachineRunner {
   #inboxTail = 0;
   #running = false;
   #turnScheduled = false;
+  #nowMs = 0;
+  #wallMs = 0;
   #stopped = false;
   #peers: PeerNetwork | undefined;
   readonly #touched = new Set<MachineCell>();
@@ -93,6 +97,7 @@ export class MachineRunner {
 
   /** Takes the event for the next `drain`. */
   enqueue(cell: MachineCell, event: EventBody): void {
+    if (this.#stopped) return;
     const at = this.#inboxTail++;
     this.#inbox[at] = event;
     this.#inboxCells[at] = cell;
@@ -102,7 +107,8 @@ export class MachineRunner {
     if (this.#running || this.#stopped) return;
     this.#running = true;
     try {
-      while (this.#inboxHead < this.#inboxTail) {
+      for (let steps = 0; this.#inboxHead < this.#inboxTail; steps++) {
+        if (steps % STEPS_PER_MOMENT === 0) this.#readClocks();
         const at = this.#inboxHead++;
         const event = this.#inbox[at] as EventBody;
         this.#inbox[at] = undefined;
@@ -137,6 +143,11 @@ export class MachineRunner {
     this.drain();
   }
 
+  #readClocks(): void {
+    this.#nowMs = this.#environment.monotonicMs();
+    this.#wallMs = this.#environment.wallMs();
+  }
+
   #clearInbox(): void {
     // A turn's worth of places is kept: the arrays are filled again at once.
     if (this.#inboxTail > INBOX_KEEP) {
@@ -161,8 +172,8 @@ export class MachineRunner {
   #step(cell: MachineCell, body: EventBody): void {
     const effects = this.#effects;
     const event = body as EventBody & { nowMs: number; wallMs: number };
-    event.nowMs = this.#environment.monotonicMs();
-    event.wallMs = this.#environment.wallMs();
+    event.nowMs = this.#nowMs;
+    event.wallMs = this.#wallMs;
     effects.begin(cell);
     try {
       cell.machine.step(event as MachineEvent<unknown>, effects);

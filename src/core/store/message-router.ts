@@ -67,7 +67,8 @@ export class MessageRouter {
       this.#drop("malformed");
       return;
     }
-    this.#runner.run(cell, {
+    // Run when the frame has been taken apart: `onTurnEnd`.
+    this.#runner.enqueue(cell, {
       type: "message",
       from,
       shardIndex: address.shardIndex,
