@@ -125,7 +125,12 @@ export const ROOMS: readonly Room[] = Object.freeze<Room[]>([
   },
   { name: "src/conformance/", imports: foundation, packages: [], node: "pure" },
 
-  { name: "benchmarks/", imports: ["src/"], packages: ["capstan", "cli-table3", "rxjs", "zod"], node: "any" },
+  {
+    name: "benchmarks/",
+    imports: ["src/"],
+    packages: ["capstan", "cli-table3", "rxjs", "zod"],
+    node: "any",
+  },
   { name: "examples/", imports: [], packages: ["capstan", "rxjs", "zod"], node: "any" },
 ]);
 
