@@ -5,7 +5,9 @@ import type {
   MachineEvent,
   MachineRole,
 } from "../../src/core/contracts/machine.ts";
+import type { StorageFactory } from "../../src/core/contracts/storage.ts";
 import type { SilentStrategy } from "../../src/core/contracts/strategy.ts";
+import { memoryStorage } from "../../src/storage/memory/memory-storage.ts";
 import type { LeaderlessMessage } from "../../src/strategies/leaderless/messages.ts";
 import { makeTunableStrategy } from "../../src/strategies/tunable/tunable-strategy.ts";
 import type { Cluster, ClusterOptions } from "../support/cluster.ts";
@@ -203,6 +205,34 @@ describe("storage that fails", () => {
       await cluster.until(cluster.keyspace("n2").put("after", 1));
     },
   );
+
+  // The exception used to come out of `put`, or out of the transport, and took waiting events along.
+  test("a log that takes no record stops the node, and throws at nobody", async () => {
+    let isBroken = false;
+    const storage: StorageFactory = async (options, context) => {
+      const made = await memoryStorage(options, context);
+      const append = made.log.append.bind(made.log);
+      made.log.append = (record, durability) => {
+        if (isBroken && context.node === "n1") throw new Error("no room");
+        return append(record, durability);
+      };
+      return made;
+    };
+    const cluster = await open({ configuration: { storage } });
+    isBroken = true;
+    const { store } = cluster.node("n1");
+    // By a peer's write, which n1 takes in as a frame, and by its own.
+    const all = await faultOf(
+      cluster,
+      cluster.keyspace("n2").put("key", 1, { consistency: "all" }),
+    );
+    expect(all.outcome).toBe("unknown");
+    expect(store.describe().state).toBe("failed");
+    const refused = await faultOf(cluster, store.keyspace("default").put("key", 2));
+    expect([refused.code, refused.outcome]).toEqual(["STORE_FAILED", "not-applied"]);
+    await cluster.waitUntilReachable("n2", ["n3"]);
+    await cluster.until(cluster.keyspace("n2").put("key", 3));
+  });
 
   test("no acknowledgement leaves a node before the sync that it vouches for", async () => {
     const cluster = await open({ persistent: true });
