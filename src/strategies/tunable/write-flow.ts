@@ -429,6 +429,7 @@ export class WriteFlow {
   #end(pending: PendingWrite, nowMs: number): void {
     pending.ended = true;
     this.#pending.delete(pending.roundId);
+    if (this.#slow.size > 0) this.#slow.delete(pending);
     if (pending.phase === "learn" || pending.answers.complete) return;
     this.#pace.lag(pending.roundId, pending.answers, nowMs);
   }
@@ -442,7 +443,9 @@ export class WriteFlow {
 
   #releaseHeld(nowMs: number, effects: Fx): void {
     for (let next = this.#pace.next(); next !== undefined; next = this.#pace.next()) {
-      this.#succeed(next, nowMs, true, effects);
+      if (isMet(next)) this.#succeed(next, nowMs, true, effects);
+      // A replica that had acknowledged it came back empty meanwhile.
+      else next.paced = false;
     }
   }
 
