@@ -1,6 +1,7 @@
 import type { Environment } from "../contracts/environment.ts";
 import type { Request, ScanTask } from "../contracts/machine.ts";
 import type { Cancellation, Completion, ScanCompletion } from "../contracts/strategy.ts";
+import { IdTable } from "../model/id-table.ts";
 import type { Operation, ScanRequest } from "../model/operations.ts";
 
 /** Deadlines are kept to this grain, so that one timer serves thousands of operations. */
@@ -87,7 +88,7 @@ export type Pending = PendingRequest | PendingScan;
 export class RequestTable {
   readonly #environment: Environment;
   readonly #expired: (pending: Pending) => void;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new IdTable<Pending>();
   readonly #buckets = new Map<number, number[]>();
   #nextId: number;
   #armedBucket = Number.POSITIVE_INFINITY;
@@ -130,7 +131,7 @@ export class RequestTable {
   }
 
   all(): readonly Pending[] {
-    return [...this.#pending.values()];
+    return this.#pending.values();
   }
 
   close(): void {

@@ -9,8 +9,8 @@ export function ableReplicas(
   context: CoordinatorContext,
   answers: ReplicaAnswers,
   shardIndex: number,
+  reachable = answers.reachable(context.isReachable),
 ): ReplicaMask {
-  const reachable = answers.reachable(context.isReachable);
   const own = answers.bitOf(context.self.node);
   if (own === 0 || context.servingState(shardIndex) !== undefined) return reachable;
   return reachable & ~own;

@@ -1,5 +1,6 @@
 import type { CoordinatorContext, Effects, Request, Sender } from "../../core/contracts/machine.ts";
 import { CapstanError } from "../../core/model/errors.ts";
+import { IdTable } from "../../core/model/id-table.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import { encodeOperationId } from "../../core/model/operation-id.ts";
 import { compareStamps, type Stamp, ZERO_STAMP } from "../../core/model/stamp.ts";
@@ -41,7 +42,7 @@ export class WriteFlow {
   readonly #settings: TunableSettings;
   readonly #nextRoundId: () => number;
   readonly #planted: PlantedBugs;
-  readonly #pending = new Map<number, PendingWrite>();
+  readonly #pending = new IdTable<PendingWrite>();
   readonly #pace = new WritePace();
   /** Writes that may take longer than an acknowledgement stays good: see `sweep`. */
   readonly #slow = new Set<PendingWrite>();
@@ -82,7 +83,8 @@ export class WriteFlow {
       return;
     }
     const answers = new ReplicaAnswers(placement);
-    const able = ableReplicas(this.#context, answers, operation.shardIndex);
+    const reachable = answers.reachable(this.#context.isReachable);
+    const able = ableReplicas(this.#context, answers, operation.shardIndex, reachable);
     if (countOf(able) < needed && !(this.#mayLower(request) && able !== 0)) {
       const nodes = answers.nodesOf(able);
       effects.refuse(request, tooFewReachable(operation.level, needed, placement.replicas, nodes));
@@ -92,7 +94,6 @@ export class WriteFlow {
     request.memo = pending;
     const deadlineMs = operation.deadlineMs ?? nowMs;
     if (deadlineMs - nowMs > this.#settings.rebuildDelayMs) this.#slow.add(pending);
-    const reachable = answers.reachable(this.#context.isReachable);
     if (this.#mustLearn(pending, wallMs)) this.#learn(pending, reachable, nowMs, effects);
     else this.#write(pending, reachable, nowMs, wallMs, effects);
   }

@@ -1,3 +1,4 @@
+import { IdTable } from "../../core/model/id-table.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import type { ReplicaAnswers } from "../leaderless/replica-answers.ts";
 import type { PendingWrite } from "./pending-write.ts";
@@ -18,8 +19,8 @@ interface Lagging {
  * the backlog grow, the answer waits until they have caught up, at the most until its deadline.
  */
 export class WritePace {
-  /** Answered writes of which copies are not acknowledged, the oldest first. */
-  readonly #lagging = new Map<number, Lagging>();
+  /** Answered writes of which copies are not acknowledged. */
+  readonly #lagging = new IdTable<Lagging>();
   readonly #held: PendingWrite[] = [];
 
   get size(): number {
@@ -49,9 +50,8 @@ export class WritePace {
   }
 
   giveUp(nowMs: number): void {
-    for (const [roundId, { sinceMs }] of this.#lagging) {
-      if (nowMs - sinceMs < LAG_TIMEOUT_MS) return;
-      this.#lagging.delete(roundId);
+    for (const [roundId, { sinceMs }] of this.#lagging.entries()) {
+      if (nowMs - sinceMs >= LAG_TIMEOUT_MS) this.#lagging.delete(roundId);
     }
   }
 
