@@ -24,6 +24,8 @@ export class MachineCell {
   /** The newest point of which `StateStore.durablePosition` is awaited to release the log. */
   releasePosition: LogPosition = NO_POSITION;
   releaseSequence: LogSequence = NO_SEQUENCE;
+  /** In the runner's list of cells whose log may be released. */
+  touched = false;
   /** A machine that reads its log back holds it from here on; undefined: it needs none. */
   pinnedFrom: LogSequence | undefined;
   /** The generation being written beside the current one. */

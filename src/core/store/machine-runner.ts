@@ -62,7 +62,10 @@ export class MachineRunner {
   #wallMs = 0;
   #stopped = false;
   #peers: PeerNetwork | undefined;
-  readonly #touched = new Set<MachineCell>();
+  /** Cells of which the log holds records that it may drop one day; each once (`cell.touched`). */
+  #touched: MachineCell[] = [];
+  /** Cells that append and want to hear when it is durable. */
+  readonly #listening = new Set<MachineCell>();
   readonly #endScheduledTurn = (): void => {
     this.#turnScheduled = false;
     this.endTurn();
@@ -136,8 +139,9 @@ export class MachineRunner {
       this.#host.releaseFailed(error);
       return;
     }
-    for (const cell of this.#touched) {
-      if (cell.replica?.wantsDurable !== true || cell.lastPosition > position) continue;
+    for (const cell of this.#listening) {
+      if (cell.lastPosition > position) continue;
+      this.#listening.delete(cell);
       this.enqueue(cell, { type: "durable", sequence: cell.lastSequence });
     }
     this.drain();
@@ -211,7 +215,11 @@ export class MachineRunner {
       cell.lastPosition = log.append(record, cell.durability);
       cell.lastSequence = sequence;
     }
-    this.#touched.add(cell);
+    if (!cell.touched) {
+      cell.touched = true;
+      this.#touched.push(cell);
+    }
+    if (cell.replica?.wantsDurable === true) this.#listening.add(cell);
     // Nothing to wait for: the step's own words can leave with it.
     if (cell.durability === "memory") log.flush();
   }
@@ -345,17 +353,19 @@ export class MachineRunner {
    */
   #releaseLog(): void {
     const { log, state } = this.#storage;
-    for (const cell of this.#touched) {
-      if (cell.releasePosition > 0 && state.durablePosition < cell.releasePosition) continue;
+    if (this.#touched.length === 0) return;
+    this.#touched = this.#touched.filter((cell) => {
+      if (cell.releasePosition > 0 && state.durablePosition < cell.releasePosition) return true;
       if (cell.releaseSequence > 0) {
         const next = (cell.releaseSequence + 1) as LogSequence;
         const pinned = cell.pinnedFrom;
         log.release(cell.shardId, pinned !== undefined && pinned < next ? pinned : next);
       }
-      if (cell.releaseSequence === cell.lastSequence) this.#touched.delete(cell);
+      cell.touched = cell.releaseSequence !== cell.lastSequence;
       cell.releasePosition = cell.lastPosition;
       cell.releaseSequence = cell.lastSequence;
-    }
+      return cell.touched;
+    });
   }
 }
 

@@ -1,5 +1,6 @@
 import type { CoordinatorContext, Effects, Request, Sender } from "../../core/contracts/machine.ts";
 import { CapstanError } from "../../core/model/errors.ts";
+import { IdTable } from "../../core/model/id-table.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import type { Level } from "../../core/model/levels.ts";
 import type { ReadResult } from "../../core/model/operations.ts";
@@ -68,9 +69,10 @@ export class ReadFlow {
   readonly #settings: TunableSettings;
   readonly #nextRoundId: () => number;
   readonly #planted: PlantedBugs;
-  readonly #pending = new Map<number, PendingRead>();
-  readonly #writeBacks = new Map<number, PendingRead>();
-  readonly #byRequest = new Map<Request, PendingRead>();
+  readonly #pending = new IdTable<PendingRead>();
+  readonly #writeBacks = new IdTable<PendingRead>();
+  /** Those that are not answered, by the request's id. */
+  readonly #unanswered = new IdTable<PendingRead>();
 
   constructor(
     context: CoordinatorContext,
@@ -127,7 +129,7 @@ export class ReadFlow {
       finish,
     };
     this.#pending.set(pending.roundId, pending);
-    this.#byRequest.set(request, pending);
+    this.#unanswered.set(request.id, pending);
     this.#ask(pending, this.#firstAsked(answers, able, needed), effects);
   }
 
@@ -157,14 +159,14 @@ export class ReadFlow {
   }
 
   onDeadline(request: Request, nowMs: number, effects: Fx): boolean {
-    const pending = this.#byRequest.get(request);
+    const pending = this.#unanswered.get(request.id);
     if (pending === undefined) return false;
     this.#conclude(pending, nowMs, effects);
     return true;
   }
 
   onAborted(request: Request, effects: Fx): boolean {
-    const pending = this.#byRequest.get(request);
+    const pending = this.#unanswered.get(request.id);
     if (pending === undefined) return false;
     this.#forget(pending);
     pending.finish.failed(new CapstanError("ABORTED", "the read was aborted"), effects);
@@ -181,7 +183,7 @@ export class ReadFlow {
 
   /** Asks further replicas for reads that wait, and forgets those whose late answers are overdue. */
   sweep(nowMs: number, effects: Fx): void {
-    for (const pending of [...this.#pending.values()]) {
+    for (const pending of this.#pending.values()) {
       if (pending.answered) {
         if (nowMs >= pending.endAtMs) this.#forget(pending);
       } else if (nowMs >= pending.widenAtMs) {
@@ -271,7 +273,7 @@ export class ReadFlow {
       side: "Read",
     });
     pending.answered = true;
-    this.#byRequest.delete(request);
+    this.#unanswered.delete(request.id);
     if (pending.writeBack !== undefined) this.#writeBacks.delete(pending.writeBack.roundId);
     pending.finish.found(newest, receipt, effects);
     // A write-back has gone to all of them already.
@@ -325,7 +327,7 @@ export class ReadFlow {
 
   #forget(pending: PendingRead): void {
     this.#pending.delete(pending.roundId);
-    this.#byRequest.delete(pending.request);
+    this.#unanswered.delete(pending.request.id);
     if (pending.writeBack !== undefined) this.#writeBacks.delete(pending.writeBack.roundId);
   }
 
