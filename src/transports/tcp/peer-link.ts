@@ -18,7 +18,9 @@ const STABLE_MS = 1_000;
  * built, and, if this node has the smaller id, the dialing, which never ends.
  *
  * A new session replaces the open one only once it is complete: the peer's process restarted, or
- * lost a connection that still looks alive from here.
+ * lost a connection that still looks alive from here. Another process under the same id does not
+ * as long as frames of the first one come: otherwise the two would take the link from each other,
+ * in turn, and neither would be reached.
  */
 export class PeerLink implements SessionListener {
   readonly peer: NodeId;
@@ -66,6 +68,11 @@ export class PeerLink implements SessionListener {
 
   /** Whether a lane of this call may join; the acceptor welcomes it in between. */
   accept(call: Introduction): Objection | undefined {
+    const open = this.#open;
+    if (open !== undefined && open.nonce !== call.nonce && open.isHeard()) {
+      const reason = `another process is connected as ${this.peer}, and is still heard`;
+      return { fault: "identity", reason };
+    }
     for (const session of [this.#open, this.#building]) {
       if (session === undefined || session.nonce !== call.nonce) continue;
       if (call.attempt < session.attempt) return stale(call, "a later attempt was made");

@@ -6,6 +6,9 @@ import { LaneConnection, type LaneListener } from "./lane-connection.ts";
 import type { PeerSocket } from "./peer-socket.ts";
 import type { TcpNode } from "./tcp-node.ts";
 
+/** A session without a frame for this share of the stall timeout may be dead: 2.5 s by default. */
+const SILENCE_SHARE = 0.25;
+
 /** What a session tells its link; nothing after `destroy`. */
 export interface SessionListener {
   /** All lanes stand: `activate` it. */
@@ -23,6 +26,9 @@ export class PeerSession implements LaneListener, Flushable {
   /** Of the process that dialed. */
   readonly nonce: string;
   readonly attempt: number;
+  /** A frame came since somebody last asked for it. */
+  #heard = true;
+  #silentSinceMs = 0;
   readonly #node: TcpNode;
   readonly #listener: SessionListener;
   #control: LaneConnection | undefined;
@@ -53,6 +59,20 @@ export class PeerSession implements LaneListener, Flushable {
 
   get isDown(): boolean {
     return this.#state === "down";
+  }
+
+  /**
+   * Whether frames still came lately, as far as those who ask can tell: the clock of the silence
+   * starts with a question, because one per frame would cost every frame.
+   */
+  isHeard(): boolean {
+    const nowMs = this.#node.environment.monotonicMs();
+    if (this.#heard) {
+      this.#heard = false;
+      this.#silentSinceMs = nowMs;
+      return true;
+    }
+    return nowMs - this.#silentSinceMs < this.#node.settings.stallTimeoutMs * SILENCE_SHARE;
   }
 
   get bufferedBytes(): number {
@@ -141,6 +161,7 @@ export class PeerSession implements LaneListener, Flushable {
   }
 
   onFrame(frame: Uint8Array, lane: Lane): void {
+    this.#heard = true;
     this.#node.handlers?.onFrame(this.peer, frame, lane);
   }
 

@@ -24,7 +24,7 @@ let events: string[];
 let neighbourEvents: string[];
 let sockets: ForeignSocket[];
 
-async function setUp(connectTimeout = 5_000): Promise<void> {
+async function setUp(connectTimeout = 5_000, stallTimeout = 10_000): Promise<void> {
   port = await freePort();
   const addressB = `127.0.0.1:${port}`;
   const addressC = `127.0.0.1:${await freePort()}`;
@@ -32,7 +32,8 @@ async function setUp(connectTimeout = 5_000): Promise<void> {
   events = [];
   neighbourEvents = [];
   sockets = [];
-  node = tcpTransport({ connectTimeout }, { ...contextOf("node-b", "test", addressB), observer });
+  const options = { connectTimeout, stallTimeout };
+  node = tcpTransport(options, { ...contextOf("node-b", "test", addressB), observer });
   neighbour = tcpTransport({}, contextOf("node-c", "test", addressC));
   node.setPeers([
     { node: "node-a" as NodeId, address: "127.0.0.1:9" },
@@ -274,6 +275,34 @@ describe("a peer in the protocol", () => {
       PATIENCE,
     );
     await vi.waitFor(() => expect(first.log.isClosed).toBe(true), PATIENCE);
+  });
+
+  test("of a second process is refused while the first one is heard, not once it is silent", async () => {
+    await setUp(5_000, 800);
+    const first = lanes();
+    await vi.waitFor(() => expect(eventsOfA()).toEqual(["node-a connected"]), PATIENCE);
+    const other = { nonce: "fedcba9876543210" };
+    const callAgain = async () => {
+      const second = stranger();
+      second.send(callOf(other));
+      await vi.waitFor(() => expect(second.answer).toBeDefined(), PATIENCE);
+      return second.answer;
+    };
+    for (const word of ["one", "two", "three"]) {
+      first.control.send(frameOf(Buffer.from(word)));
+      await vi.waitFor(() => expect(eventsOfA().at(-1)).toBe(`node-a control: ${word}`), PATIENCE);
+      expect(await callAgain()).toEqual({
+        kind: "refusal",
+        reason: "another process is connected as node-a, and is still heard",
+      });
+    }
+    expect(observer.counted("transport_refusals identity")).toBe(3);
+    expect(first.control.isClosed).toBe(false);
+
+    await vi.waitFor(async () => expect((await callAgain())?.kind).toBe("welcome"), PATIENCE);
+    lanes(other);
+    await vi.waitFor(() => expect(eventsOfA().at(-1)).toBe("node-a connected"), PATIENCE);
+    await vi.waitFor(() => expect(first.control.isClosed).toBe(true), PATIENCE);
   });
 
   const body = Buffer.from("x");
