@@ -19,8 +19,9 @@ import type {
   ScanRequest,
 } from "../model/operations.ts";
 import type { Outcome } from "../model/outcome.ts";
+import { NOT_YET } from "./event-inbox.ts";
 import type { MachineCell } from "./machine-cell.ts";
-import { type MachineRunner, NOT_YET } from "./machine-runner.ts";
+import type { MachineRunner } from "./machine-runner.ts";
 import { PendingRequest, PendingScan, type RequestTable } from "./request-table.ts";
 
 const NOTHING_TO_CANCEL: Cancellation = Object.freeze({ cancel: () => undefined });

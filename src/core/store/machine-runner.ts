@@ -3,12 +3,13 @@ import type { MachineEvent, MachineNotice, MachineRole, Sender } from "../contra
 import type { LogReadResult, LogRecord, StateMutation, Storage } from "../contracts/storage.ts";
 import type { LogPosition, LogSequence, ShardId } from "../model/ids.ts";
 import { CommitQueue } from "./commit-queue.ts";
+import { type EventBody, EventInbox, NOT_YET } from "./event-inbox.ts";
+import { LogUpkeep } from "./log-upkeep.ts";
 import type { MachineCell } from "./machine-cell.ts";
 import type { Pending, PendingRequest, PendingScan } from "./request-table.ts";
 import type { PeerNetwork } from "./seams.ts";
 import { type Deed, StepEffects, type Word } from "./step-effects.ts";
 
-const INBOX_KEEP = 1_024;
 /** Steps that run at one moment: a step takes microseconds, and so does reading two clocks. */
 const STEPS_PER_MOMENT = 32;
 
@@ -29,17 +30,6 @@ export interface RunnerHost {
   releaseFailed(error: unknown): void;
 }
 
-/** An event whose moment the runner fills in when the step begins. */
-export type EventBody =
-  MachineEvent<unknown> extends infer E
-    ? E extends unknown
-      ? Omit<E, "nowMs" | "wallMs"> & { nowMs?: number; wallMs?: number }
-      : never
-    : never;
-
-/** Keeps a moment's place in an event, so that filling it in does not change the object's shape. */
-export const NOT_YET = Number.NaN;
-
 /**
  * Runs steps, one at a time, and carries out their effects in the order that DESIGN §4 demands:
  * appends, then state, then words once they may be spoken. A message from one machine of this
@@ -51,21 +41,15 @@ export class MachineRunner {
   readonly #storage: Storage;
   readonly #effects = new StepEffects();
   readonly #queue: CommitQueue;
-  /** Events that wait, and beside each the cell that it is for. */
-  #inbox: (EventBody | undefined)[] = [];
-  #inboxCells: MachineCell[] = [];
-  #inboxHead = 0;
-  #inboxTail = 0;
+  readonly #inbox = new EventInbox();
+  readonly #upkeep: LogUpkeep;
   #running = false;
   #turnScheduled = false;
   #nowMs = 0;
   #wallMs = 0;
   #stopped = false;
   #peers: PeerNetwork | undefined;
-  /** Cells of which the log holds records that it may drop one day; each once (`cell.touched`). */
-  #touched: MachineCell[] = [];
-  /** Cells that append and want to hear when it is durable. */
-  readonly #listening = new Set<MachineCell>();
+  readonly #runStep = (cell: MachineCell, event: EventBody): void => this.#step(cell, event);
   readonly #endScheduledTurn = (): void => {
     this.#turnScheduled = false;
     this.endTurn();
@@ -75,6 +59,7 @@ export class MachineRunner {
     this.#host = host;
     this.#environment = environment;
     this.#storage = storage;
+    this.#upkeep = new LogUpkeep(storage);
     this.#queue = new CommitQueue({
       log: storage.log,
       state: storage.state,
@@ -89,7 +74,7 @@ export class MachineRunner {
 
   stop(): void {
     this.#stopped = true;
-    this.#clearInbox();
+    this.#inbox.clear();
   }
 
   /** Takes the event, and runs everything that waits unless a step is running already. */
@@ -100,26 +85,19 @@ export class MachineRunner {
 
   /** Takes the event for the next `drain`. */
   enqueue(cell: MachineCell, event: EventBody): void {
-    if (this.#stopped) return;
-    const at = this.#inboxTail++;
-    this.#inbox[at] = event;
-    this.#inboxCells[at] = cell;
+    if (!this.#stopped) this.#inbox.push(cell, event);
   }
 
   drain(): void {
     if (this.#running || this.#stopped) return;
     this.#running = true;
     try {
-      for (let steps = 0; this.#inboxHead < this.#inboxTail; steps++) {
+      for (let steps = 0; !this.#inbox.isEmpty; steps++) {
         if (steps % STEPS_PER_MOMENT === 0) this.#readClocks();
-        const at = this.#inboxHead++;
-        const event = this.#inbox[at] as EventBody;
-        this.#inbox[at] = undefined;
-        this.#step(this.#inboxCells[at] as MachineCell, event);
+        this.#inbox.next(this.#runStep);
       }
     } finally {
       this.#running = false;
-      this.#clearInbox();
     }
     this.#scheduleTurnEnd();
   }
@@ -128,7 +106,7 @@ export class MachineRunner {
   endTurn(): void {
     if (this.#stopped) return;
     this.#storage.log.flush();
-    this.#releaseLog();
+    this.#upkeep.release();
     this.#peers?.flush();
   }
 
@@ -139,27 +117,15 @@ export class MachineRunner {
       this.#host.releaseFailed(error);
       return;
     }
-    for (const cell of this.#listening) {
-      if (cell.lastPosition > position) continue;
-      this.#listening.delete(cell);
-      this.enqueue(cell, { type: "durable", sequence: cell.lastSequence });
-    }
+    this.#upkeep.durable(position, (cell, sequence) => {
+      this.enqueue(cell, { type: "durable", sequence });
+    });
     this.drain();
   }
 
   #readClocks(): void {
     this.#nowMs = this.#environment.monotonicMs();
     this.#wallMs = this.#environment.wallMs();
-  }
-
-  #clearInbox(): void {
-    // A turn's worth of places is kept: the arrays are filled again at once.
-    if (this.#inboxTail > INBOX_KEEP) {
-      this.#inbox = [];
-      this.#inboxCells = [];
-    }
-    this.#inboxHead = 0;
-    this.#inboxTail = 0;
   }
 
   /**
@@ -215,11 +181,7 @@ export class MachineRunner {
       cell.lastPosition = log.append(record, cell.durability);
       cell.lastSequence = sequence;
     }
-    if (!cell.touched) {
-      cell.touched = true;
-      this.#touched.push(cell);
-    }
-    if (cell.replica?.wantsDurable === true) this.#listening.add(cell);
+    this.#upkeep.appended(cell);
     // Nothing to wait for: the step's own words can leave with it.
     if (cell.durability === "memory") log.flush();
   }
@@ -344,28 +306,6 @@ export class MachineRunner {
       ...mutations,
       { type: "put", shard: cell.shardId, space: "meta", key: APPLIED_KEY, value },
     ];
-  }
-
-  /**
-   * The log may drop what the durable state includes and the machine does not read back. The
-   * point that is awaited was taken when the last one was reached, so one comparison per turn
-   * and shard is enough.
-   */
-  #releaseLog(): void {
-    const { log, state } = this.#storage;
-    if (this.#touched.length === 0) return;
-    this.#touched = this.#touched.filter((cell) => {
-      if (cell.releasePosition > 0 && state.durablePosition < cell.releasePosition) return true;
-      if (cell.releaseSequence > 0) {
-        const next = (cell.releaseSequence + 1) as LogSequence;
-        const pinned = cell.pinnedFrom;
-        log.release(cell.shardId, pinned !== undefined && pinned < next ? pinned : next);
-      }
-      cell.touched = cell.releaseSequence !== cell.lastSequence;
-      cell.releasePosition = cell.lastPosition;
-      cell.releaseSequence = cell.lastSequence;
-      return cell.touched;
-    });
   }
 }
 

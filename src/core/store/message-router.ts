@@ -2,9 +2,10 @@ import type { Sender } from "../contracts/machine.ts";
 import type { Observer } from "../contracts/observer.ts";
 import type { ByteReader } from "../model/bytes.ts";
 import { MalformedBytesError } from "../model/malformed-bytes-error.ts";
+import { NOT_YET } from "./event-inbox.ts";
 import type { KeyspaceMachines } from "./keyspace-machines.ts";
 import type { MachineCell } from "./machine-cell.ts";
-import { type MachineRunner, NOT_YET } from "./machine-runner.ts";
+import type { MachineRunner } from "./machine-runner.ts";
 import type { MessageAddress, PeerNetwork } from "./seams.ts";
 import type { Word } from "./step-effects.ts";
 
