@@ -10,7 +10,11 @@ const PUT_FIELDS = "put,value";
 const DELETE_FIELDS = "delete";
 
 export function checkList(list: unknown, what: string): void {
-  if (!Array.isArray(list)) throw invalid(`${what} have to be an array, not a ${typeof list}`);
+  if (!Array.isArray(list)) throw invalid(`${what} have to be an array, not ${kindOf(list)}`);
+}
+
+function kindOf(value: unknown): string {
+  return value === null ? "null" : `of type ${typeof value}`;
 }
 
 export function checkEntry(entry: unknown): void {

@@ -1,7 +1,7 @@
 import type { LogStore, StateMutation, StateStore } from "../contracts/storage.ts";
 import type { LogPosition, LogSequence } from "../model/ids.ts";
 import type { MachineCell } from "./machine-cell.ts";
-import { keepWords, type Word } from "./step-effects.ts";
+import { keepWords, type Word } from "./words.ts";
 
 interface WaitingGroup {
   readonly cell: MachineCell;

@@ -3,6 +3,7 @@ import type { Strategy } from "../contracts/strategy.ts";
 import type { TransportFactory } from "../contracts/transport.ts";
 import { invalidConfiguration } from "../model/configuration-problems.ts";
 import type { KeyspaceInput, StoreConfigurationInput } from "../model/configuration-types.ts";
+import { isPlainObject } from "../model/plain-object.ts";
 
 /** Plug-ins that a configuration holds as objects, not by name. */
 export interface HandedOver {
@@ -22,7 +23,8 @@ export function separatePlugIns(configuration: unknown): {
   readonly plain: StoreConfigurationInput;
   readonly handedOver: HandedOver;
 } {
-  if (!isRecord(configuration)) {
+  // An instance of a class, a promise that nobody awaited: refused as a whole, not read as empty.
+  if (!isPlainObject(configuration)) {
     return { plain: configuration as StoreConfigurationInput, handedOver: NOTHING };
   }
   const plain: Record<string, unknown> = { ...configuration };
@@ -35,7 +37,7 @@ export function separatePlugIns(configuration: unknown): {
   const transport = take("transport") as TransportFactory | undefined;
   const storage = take("storage") as StorageFactory | undefined;
   const strategies = new Map<string, Strategy>();
-  if (isRecord(configuration.keyspaces)) {
+  if (isPlainObject(configuration.keyspaces)) {
     const entries = Object.entries(configuration.keyspaces);
     plain.keyspaces = Object.fromEntries(
       entries.map(([name, keyspace]) => [name, withoutObject(name, keyspace, strategies)]),
@@ -54,7 +56,7 @@ const NOTHING: HandedOver = Object.freeze({
 });
 
 function withoutObject(name: string, keyspace: unknown, taken: Map<string, Strategy>): unknown {
-  if (!isRecord(keyspace) || !isRecord(keyspace.strategy)) return keyspace;
+  if (!isPlainObject(keyspace) || !isRecord(keyspace.strategy)) return keyspace;
   const strategy = keyspace.strategy;
   if (!isStrategy(strategy)) {
     throw invalidConfiguration([

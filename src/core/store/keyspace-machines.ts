@@ -23,7 +23,7 @@ import type { MachineHostOptions } from "./machine-host.ts";
 import type { MachineRunner } from "./machine-runner.ts";
 import { type Pending, PendingRequest, type PendingScan, RequestTable } from "./request-table.ts";
 import { ShardState } from "./shard-state.ts";
-import type { Deed, Word } from "./step-effects.ts";
+import type { Deed, Word } from "./words.ts";
 
 const DRAIN_CHECK_MS = 5;
 /** Until the group `system` keeps the map, there is one epoch. */

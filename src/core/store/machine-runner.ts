@@ -8,7 +8,8 @@ import { LogUpkeep } from "./log-upkeep.ts";
 import type { MachineCell } from "./machine-cell.ts";
 import type { Pending, PendingRequest, PendingScan } from "./request-table.ts";
 import type { PeerNetwork } from "./seams.ts";
-import { type Deed, StepEffects, type Word } from "./step-effects.ts";
+import { StepEffects } from "./step-effects.ts";
+import type { Deed, Word } from "./words.ts";
 
 /** Steps that run at one moment: a step takes microseconds, and so does reading two clocks. */
 const STEPS_PER_MOMENT = 32;

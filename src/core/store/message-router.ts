@@ -7,7 +7,7 @@ import type { KeyspaceMachines } from "./keyspace-machines.ts";
 import type { MachineCell } from "./machine-cell.ts";
 import type { MachineRunner } from "./machine-runner.ts";
 import type { MessageAddress, PeerNetwork } from "./seams.ts";
-import type { Word } from "./step-effects.ts";
+import type { Word } from "./words.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 

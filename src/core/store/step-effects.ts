@@ -12,66 +12,9 @@ import type { CapstanError } from "../model/errors.ts";
 import type { LogSequence, NodeId } from "../model/ids.ts";
 import type { EngineChange, OperationResult, ScanPage } from "../model/operations.ts";
 import type { MachineCell } from "./machine-cell.ts";
+import { type Deed, SendWordPool, type Word } from "./words.ts";
 
 const FEW = 16;
-
-/** A message to a machine. Every step sends a few, so that `StepEffects` uses them again. */
-export class SendWord {
-  readonly type = "send";
-  node: NodeId;
-  role: MachineRole;
-  shardIndex: number;
-  message: unknown;
-  lane: Lane;
-
-  constructor(node: NodeId, role: MachineRole, shardIndex: number, message: unknown, lane: Lane) {
-    this.node = node;
-    this.role = role;
-    this.shardIndex = shardIndex;
-    this.message = message;
-    this.lane = lane;
-  }
-}
-
-/** The words as they can be kept beyond their step. */
-export function keepWords(words: readonly Word[]): readonly Word[] {
-  return words.map((word) =>
-    word.type === "send"
-      ? new SendWord(word.node, word.role, word.shardIndex, word.message, word.lane)
-      : word,
-  );
-}
-
-/** A word: something that leaves the machine, and may have to wait for durability. */
-export type Word =
-  | SendWord
-  | { readonly type: "reply"; readonly request: Request; readonly result: OperationResult }
-  | { readonly type: "reply-scan"; readonly task: ScanTask; readonly page: ScanPage }
-  | { readonly type: "change"; readonly event: EngineChange };
-
-/** Everything else that a step asks for; done when it returns, in this order. */
-export type Deed =
-  | {
-      readonly type: "refuse";
-      readonly request: Request | ScanTask;
-      readonly fault: CapstanError;
-    }
-  | { readonly type: "set-timer"; readonly timer: string; readonly delayMs: number }
-  | { readonly type: "cancel-timer"; readonly timer: string }
-  | {
-      readonly type: "deadline";
-      readonly request: Request | ScanTask;
-      readonly deadlineMs: number;
-    }
-  | { readonly type: "emit"; readonly notice: MachineNotice }
-  | {
-      readonly type: "read-log";
-      readonly token: number;
-      readonly from: LogSequence;
-      readonly maxBytes: number;
-    }
-  | { readonly type: "release-log"; readonly sequence: LogSequence }
-  | { readonly type: "truncate"; readonly sequence: LogSequence };
 
 /**
  * Collects what one step does. One object serves all machines of a node, because steps never
@@ -91,8 +34,7 @@ export class StepEffects implements Effects<unknown> {
   /** What this step has put, so that it sees its own writes; built when first asked for. */
   #pending: Map<string, Uint8Array | undefined> | undefined;
   #pendingUpTo = 0;
-  readonly #sendWords: SendWord[] = [];
-  #sendWordsUsed = 0;
+  readonly #pool = new SendWordPool();
 
   begin(cell: MachineCell): void {
     this.#cell = cell;
@@ -104,11 +46,7 @@ export class StepEffects implements Effects<unknown> {
     empty(this.words);
     empty(this.earlyWords);
     empty(this.deeds);
-    for (let at = 0; at < this.#sendWordsUsed; at++) {
-      (this.#sendWords[at] as SendWord).message = undefined;
-    }
-    this.#sendWordsUsed = 0;
-    if (this.#sendWords.length > FEW) this.#sendWords.length = FEW;
+    this.#pool.takeBack();
     this.switchesGeneration = false;
     this.beginsGeneration = false;
     this.#pending = undefined;
@@ -173,7 +111,7 @@ export class StepEffects implements Effects<unknown> {
     message: unknown,
     lane: Lane = "log",
   ): void {
-    this.words.push(this.#sendWord(node, role, shardIndex, message, lane));
+    this.words.push(this.#pool.send(node, role, shardIndex, message, lane));
   }
 
   sendBeforeDurable(
@@ -183,7 +121,7 @@ export class StepEffects implements Effects<unknown> {
     message: unknown,
     lane: Lane = "log",
   ): void {
-    this.earlyWords.push(this.#sendWord(node, role, shardIndex, message, lane));
+    this.earlyWords.push(this.#pool.send(node, role, shardIndex, message, lane));
   }
 
   reply(request: Request, result: OperationResult): void {
@@ -246,27 +184,6 @@ export class StepEffects implements Effects<unknown> {
 
   openView(): StateViewHandle {
     return this.#replicaCell("openView").state.openView();
-  }
-
-  #sendWord(
-    node: NodeId,
-    role: MachineRole,
-    shardIndex: number,
-    message: unknown,
-    lane: Lane,
-  ): SendWord {
-    const used = this.#sendWords[this.#sendWordsUsed++];
-    if (used === undefined) {
-      const made = new SendWord(node, role, shardIndex, message, lane);
-      this.#sendWords.push(made);
-      return made;
-    }
-    used.node = node;
-    used.role = role;
-    used.shardIndex = shardIndex;
-    used.message = message;
-    used.lane = lane;
-    return used;
   }
 
   #read(space: Space, key: Uint8Array): Uint8Array | undefined {

@@ -9,7 +9,7 @@ import type { LogPosition, LogSequence, NodeId, ShardId } from "../../../../src/
 import { CommitQueue } from "../../../../src/core/store/commit-queue.ts";
 import type { MachineCell } from "../../../../src/core/store/machine-cell.ts";
 import { ShardState } from "../../../../src/core/store/shard-state.ts";
-import type { Word } from "../../../../src/core/store/step-effects.ts";
+import type { Word } from "../../../../src/core/store/words.ts";
 import { MemoryStateStore } from "../../../../src/storage/memory/memory-state-store.ts";
 import { VirtualEnvironment } from "../../../support/virtual-environment.ts";
 
