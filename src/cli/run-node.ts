@@ -2,13 +2,14 @@ import type { Logger } from "pino";
 import type { LogLevel } from "../core/contracts/observer.ts";
 import { resolveConfiguration } from "../core/model/configuration.ts";
 import type { StoreConfigurationInput } from "../core/model/configuration-types.ts";
-import type { Store, StoreEvent } from "../core/store/api.ts";
+import type { Store } from "../core/store/api.ts";
 import { separatePlugIns } from "../core/store/handed-over.ts";
 import { serveHttp } from "../http/index.ts";
 import { openStore } from "../open-store.ts";
 import { EXIT } from "./exit-codes.ts";
 import { httpAddressOf } from "./http-address.ts";
 import { loadConfiguration } from "./load-configuration.ts";
+import { logStoreEvent } from "./log-store-event.ts";
 import { createNodeLog, observerOf } from "./node-log.ts";
 import { endOfParent } from "./parent-process.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -59,11 +60,6 @@ function maxBodyBytesOf(configuration: StoreConfigurationInput): number {
   return Math.max(LEAST_BODY_BYTES, 2 * largest + 64 * 1024);
 }
 
-/** The log has what the store's events say; its own words say when a whole cluster is ready. */
-function logEvent(log: Logger, { type, atMs: _at, ...fields }: StoreEvent): void {
-  log.info(fields, type === "ready" ? "serves at the levels of its keyspaces" : type);
-}
-
 /** Ends with the user's wish, the end of the process that started this one, or the store's own. */
 async function serveUntilEnd(
   store: Store,
@@ -78,7 +74,7 @@ async function serveUntilEnd(
   try {
     if (!interruption.requested) {
       for await (const event of store.events({ signal: ended.signal })) {
-        logEvent(log, event);
+        logStoreEvent(log, event);
         failed ||= event.type === "failed";
         if (failed) break;
       }

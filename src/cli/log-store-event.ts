@@ -1,0 +1,49 @@
+import type { Logger } from "pino";
+import type { LogLevel } from "../core/contracts/observer.ts";
+import type { StoreEvent } from "../core/store/api.ts";
+
+interface Entry {
+  readonly level: LogLevel;
+  /** Instead of the event's type, where that alone does not tell an operator what to do. */
+  readonly words?: string;
+}
+
+const ENTRIES: Readonly<Record<string, Entry>> = Object.freeze({
+  ready: { level: "info", words: "serves at the levels of its keyspaces" },
+  // One of each per shard: the events have them all, the log only when it is asked for more.
+  "rebuild-started": { level: "debug" },
+  "rebuild-finished": { level: "debug" },
+  degraded: { level: "warn" },
+  "clock-skew": { level: "warn" },
+  "machine-failed": { level: "error" },
+  "shard-damaged": { level: "error" },
+  failed: { level: "error" },
+  "writes-may-be-lost": {
+    level: "warn",
+    words: "writes-may-be-lost: too many copies of a shard were lost at once",
+  },
+  "configuration-mismatch": {
+    level: "error",
+    words: "configuration-mismatch: the peer's nodes or keyspaces are not those of this node",
+  },
+  "cluster-mismatch": {
+    level: "error",
+    words: "cluster-mismatch: the peer's data belongs to another cluster",
+  },
+  "identity-conflict": {
+    level: "error",
+    words: "identity-conflict: two processes run under one node id",
+  },
+  "old-copy": { level: "error", words: "old-copy: a node runs on an older copy of its data" },
+});
+
+/** The log has what the store's events say, at a level that tells what needs somebody. */
+export function logStoreEvent(log: Logger, { type, atMs: _at, ...fields }: StoreEvent): void {
+  const { level, words } = ENTRIES[type] ?? { level: isAlone(fields) ? "warn" : "info" };
+  log[level](fields, words ?? type);
+}
+
+/** An event `side` that says that this node is not with the majority. */
+function isAlone({ side }: Readonly<Record<string, unknown>>): boolean {
+  return side !== undefined && side !== "majority";
+}
