@@ -3,6 +3,7 @@ import type { Environment } from "./core/contracts/environment.ts";
 import { type Observer, SILENT_OBSERVER } from "./core/contracts/observer.ts";
 import { resolveConfiguration } from "./core/model/configuration.ts";
 import { CapstanError } from "./core/model/errors.ts";
+import { isPlainObject } from "./core/model/plain-object.ts";
 import type { Store } from "./core/store/api.ts";
 import { assembleStore } from "./core/store/assemble-store.ts";
 import { separatePlugIns } from "./core/store/handed-over.ts";
@@ -78,11 +79,35 @@ export async function openStore<const K extends KeyspacesConfiguration = Default
 }
 
 function checkOptions(options: OpenStoreOptions): void {
+  if (!isPlainObject(options)) throw invalid("options have to be an object", "options");
   const unknown = Object.keys(options).find((name) => !OPTION_NAMES.includes(name));
-  if (unknown === undefined) return;
-  throw new CapstanError(
-    "INVALID_ARGUMENT",
-    `there is no option ${JSON.stringify(unknown)} here; there are: ${OPTION_NAMES.join(", ")}`,
-    { allowed: OPTION_NAMES, details: { option: unknown } },
-  );
+  if (unknown !== undefined) {
+    throw new CapstanError(
+      "INVALID_ARGUMENT",
+      `there is no option ${JSON.stringify(unknown)} here; there are: ${OPTION_NAMES.join(", ")}`,
+      { allowed: OPTION_NAMES, details: { option: unknown } },
+    );
+  }
+  const { modules = [], observer = SILENT_OBSERVER, environment } = options;
+  if (!Array.isArray(modules) || !modules.every((each) => has(each, ["load"]))) {
+    throw invalid("modules have to be a list of what capstanModule returns", "modules");
+  }
+  if (!has(observer, OBSERVER_MEMBERS)) {
+    throw invalid(`observer has to have ${OBSERVER_MEMBERS.join(", ")}`, "observer");
+  }
+  if (environment !== undefined && !has(environment, ["monotonicMs", "wallMs", "setTimer"])) {
+    throw invalid("environment has to be an Environment", "environment");
+  }
+}
+
+const OBSERVER_MEMBERS: readonly string[] = Object.freeze(Object.keys(SILENT_OBSERVER));
+
+/** The compiler checks the rest; this is for JavaScript, where a wrong object fails much later. */
+function has(value: unknown, methods: readonly string[]): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return methods.every((name) => typeof Reflect.get(value, name) === "function");
+}
+
+function invalid(message: string, option: string): CapstanError {
+  return new CapstanError("INVALID_ARGUMENT", message, { details: { option } });
 }

@@ -199,6 +199,23 @@ describe("what does not open", () => {
     expect(fault).toMatchObject({ code: "INVALID_ARGUMENT" });
   });
 
+  it.each<readonly [string, unknown]>([
+    ["options", null],
+    ["modules", { modules: [5] }],
+    ["modules", { modules: {} }],
+    ["observer", { observer: {} }],
+    ["environment", { environment: {} }],
+  ])("names the option `%s` that is not what it has to be", async (option, options) => {
+    const fault = await faultOf(openStore({}, options as never));
+    expect(fault).toMatchObject({ code: "INVALID_ARGUMENT", details: { option } });
+  });
+
+  it("refuses a configuration that nobody awaited, instead of taking it for an empty one", async () => {
+    const fault = await faultOf(openStore(Promise.resolve({}) as never));
+    expect(fault.code).toBe("INVALID_CONFIGURATION");
+    expect(fault.message).toContain("an instance of a class; allowed: an object with cluster");
+  });
+
   it("does not even open storage for a wrong name", async () => {
     const storage = new WatchedStorage();
     await faultOf(openStore({ storage: storage.factory, transport: { type: "pigeon" } }));

@@ -1,4 +1,5 @@
 import { CapstanError, isCapstanError } from "./errors.ts";
+import { isPlainObject } from "./plain-object.ts";
 
 /** One thing that is wrong with a configuration. */
 export interface ConfigurationProblem {
@@ -58,7 +59,7 @@ export function joinPath(...segments: readonly (string | number)[]): string {
 function describeProblem({ path, value, allowed, reason }: ConfigurationProblem): string {
   const what = reason ?? `is ${describeValue(value)}`;
   const where = path === "" ? "the configuration" : path;
-  return `${where} ${what}; allowed: ${allowed.join(", ")}`;
+  return `${where} ${what}; allowed: ${allowed.join(", ") || "none yet"}`;
 }
 
 /** Short, whatever it is: no value may make the message itself fail. */
@@ -75,7 +76,9 @@ export function describeValue(value: unknown): string {
       return `a ${typeof value}`;
     case "object":
       if (value === null) return "null";
-      return Array.isArray(value) ? `a list of ${value.length}` : "an object";
+      if (Array.isArray(value)) return `a list of ${value.length}`;
+      if (!isPlainObject(value)) return "an instance of a class";
+      return Object.keys(value).length === 0 ? "an empty object" : "an object";
     default:
       return String(value);
   }

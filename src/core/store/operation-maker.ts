@@ -1,7 +1,7 @@
 import type { Environment } from "../contracts/environment.ts";
 import type { StrategyCapabilities } from "../contracts/strategy.ts";
 import type { ResolvedKeyspace } from "../model/configuration-types.ts";
-import { CapstanError } from "../model/errors.ts";
+import { CapstanError, isCapstanError } from "../model/errors.ts";
 import { shardIndexForKey } from "../model/hash.ts";
 import { encodeKey } from "../model/keys.ts";
 import type { Level } from "../model/levels.ts";
@@ -14,6 +14,17 @@ import { type CallSettings, NO_SETTINGS } from "./call-options.ts";
 export interface DefaultLevels {
   readonly read: Level;
   readonly write: Level;
+}
+
+/** What a getter or a proxy of the caller's value throws is about the value, not a fault of ours. */
+function encodedOf(value: unknown, limits: ValueLimits): Uint8Array {
+  try {
+    return encodeValue(value, limits);
+  } catch (error) {
+    if (isCapstanError(error)) throw error;
+    const why = error instanceof Error ? error.message : typeof error;
+    throw new CapstanError("INVALID_VALUE", `the value cannot be read: ${why}`, { cause: error });
+  }
 }
 
 /**
@@ -51,7 +62,7 @@ export class OperationMaker {
     // What the strategy does not offer is refused before the value is looked at.
     const level = this.writeLevel(settings.consistency);
     const options = this.writeOptions(settings);
-    const encoded = encodeValue(value, this.#valueLimits);
+    const encoded = encodedOf(value, this.#valueLimits);
     return this.#operation("put", key, encoded, level, settings, options);
   }
 
@@ -68,7 +79,7 @@ export class OperationMaker {
     this.need("update", "update");
     const level = this.writeLevel(settings.consistency);
     const options = this.writeOptions(settings);
-    const encoded = encodeValue(change, this.#valueLimits);
+    const encoded = encodedOf(change, this.#valueLimits);
     return this.#operation("update", key, encoded, level, settings, options);
   }
 

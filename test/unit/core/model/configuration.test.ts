@@ -248,7 +248,11 @@ describe("refuses, naming path, value and what is allowed", () => {
     [{ transport: { typ: "tcp" } }, "transport.type", "is undefined; allowed: the name of what"],
     [{ transport: "tcp" }, "transport", 'is "tcp"; allowed: an object with type'],
     [{ storage: { type: "" } }, "storage.type", 'is ""; allowed'],
-    [{ keyspaces: {} }, "keyspaces", "is an empty object; allowed: an object with 1 to 1000 keyspaces"],
+    [
+      { keyspaces: {} },
+      "keyspaces",
+      "is an empty object; allowed: an object with 1 to 1000 keyspaces",
+    ],
     [{ keyspaces: [] }, "keyspaces", "is a list of 0; allowed"],
     [{ keyspaces: { Carts: {} } }, "keyspaces", 'has a keyspace named "Carts"; allowed: 1 to 63'],
     [{ keyspaces: { "": {} } }, "keyspaces", 'has a keyspace named ""; allowed'],

@@ -7,6 +7,12 @@ import { decodeValue } from "../../../../src/core/model/values.ts";
 import { valuesOf } from "../../../../src/core/store/value-schema.ts";
 import { EVERYTHING, NOTHING_MORE, openBench } from "./fake-engine.ts";
 
+const THROWS = {
+  get field(): never {
+    throw new TypeError("no such luck");
+  },
+};
+
 const untyped = (options: unknown) => options as never;
 
 describe("reading and writing", () => {
@@ -88,6 +94,7 @@ describe("refusals", () => {
     ["a key of 1,025 bytes", ({ keyspace }) => keyspace.put("k".repeat(1_025), 1), "INVALID_KEY"],
     ["a key that is no text", ({ keyspace }) => keyspace.has(untyped(5)), "INVALID_KEY"],
     ["a function", ({ keyspace }) => keyspace.put("k", () => 1), "INVALID_VALUE"],
+    ["a value that throws", ({ keyspace }) => keyspace.put("k", THROWS), "INVALID_VALUE"],
     [
       "a value too large",
       ({ keyspace }) => keyspace.put("k", "x".repeat(1_000)),
