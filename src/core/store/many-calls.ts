@@ -3,6 +3,7 @@ import type { CapstanError } from "../model/errors.ts";
 import type { Operation, OperationResult } from "../model/operations.ts";
 import type { ManyResult } from "./api.ts";
 import type { Lifecycle } from "./lifecycle.ts";
+import { listenToAbort } from "./listen-to-abort.ts";
 import { type Finish, refuseAborted, toFault } from "./pending-call.ts";
 
 /** So many of one call's operations are under way at once; the others wait for their turn. */
@@ -37,7 +38,7 @@ export class ManyCalls<Item, Result> {
   run(): Promise<readonly ManyResult<Result>[]> {
     return new Promise((resolve) => {
       this.#resolve = resolve;
-      this.#parts.signal?.addEventListener("abort", this);
+      if (this.#parts.signal !== undefined) listenToAbort(this.#parts.signal, this);
       this.#pump();
     });
   }

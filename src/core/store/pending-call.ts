@@ -1,6 +1,7 @@
 import type { Cancellation, Completion, Engine } from "../contracts/strategy.ts";
 import { CapstanError, isCapstanError } from "../model/errors.ts";
 import type { Operation, OperationResult } from "../model/operations.ts";
+import { listenToAbort } from "./listen-to-abort.ts";
 
 /** Makes of an engine's result what the caller gets. One function per kind of call, not per call. */
 export type Finish<Result> = (result: OperationResult) => Result;
@@ -33,7 +34,7 @@ export class PendingCall<Result> implements Completion {
     if (this.#settled || signal === undefined) return;
     this.#cancellation = cancellation;
     this.#signal = signal;
-    signal.addEventListener("abort", this);
+    listenToAbort(signal, this);
   }
 
   succeed(result: OperationResult): void {

@@ -381,6 +381,22 @@ describe("signals and deadlines", () => {
     expect(getEventListeners(signal, "abort")).toHaveLength(0);
   });
 
+  it("takes one signal for many calls without a warning of a leak", async () => {
+    const { keyspace, engine } = openBench();
+    engine.hold = true;
+    const warnings: string[] = [];
+    const hear = ({ name }: Error) => warnings.push(name);
+    process.on("warning", hear);
+    const { signal } = new AbortController();
+    const puts = Array.from({ length: 20 }, (_, at) => keyspace.put(`k${at}`, 1, { signal }));
+    engine.release();
+    await Promise.all(puts);
+    // Node says its warnings in a later turn.
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    process.off("warning", hear);
+    expect(warnings).toEqual([]);
+  });
+
   it("turns timeoutMs into a moment, and leaves the level's own deadline to the engine", async () => {
     const { keyspace, engine, environment } = openBench();
     await keyspace.get("k", { timeoutMs: 250 });
