@@ -53,10 +53,11 @@ export interface Client {
  * @throws CapstanError `INVALID_ARGUMENT` for a URL or option that makes no sense.
  */
 export function connect(options: ConnectOptions): Client {
+  checkNames(options);
   const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
   checkOptions({ timeoutMs }, OPTIONS.plain);
-  const urls = typeof options.url === "string" ? [options.url] : [...(options.url ?? [])];
-  if (urls.length === 0) throw new CapstanError("INVALID_ARGUMENT", "connect needs a url");
+  const urls = typeof options.url === "string" ? [options.url] : options.url;
+  if (!Array.isArray(urls) || urls.length === 0) throw invalid("connect needs a url");
   return new HttpClient(
     new ServerConnection({
       urls: urls.map(checkUrl),
@@ -65,6 +66,21 @@ export function connect(options: ConnectOptions): Client {
       fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     }),
   );
+}
+
+const OPTION_NAMES: readonly string[] = Object.freeze(["url", "timeoutMs", "fetch"]);
+
+function checkNames(options: unknown): void {
+  if (typeof options !== "object" || options === null) {
+    throw invalid("connect needs an object with a url");
+  }
+  const unknown = Object.keys(options).find((name) => !OPTION_NAMES.includes(name));
+  if (unknown === undefined) return;
+  throw invalid(`there is no option "${unknown}" here; there are: ${OPTION_NAMES.join(", ")}`);
+}
+
+function invalid(message: string): CapstanError {
+  return new CapstanError("INVALID_ARGUMENT", message);
 }
 
 class HttpClient implements Client {

@@ -267,6 +267,20 @@ describe("refused here, before anything is sent", () => {
   });
 });
 
+test.each<unknown>([
+  undefined,
+  null,
+  {},
+  { url: 5 },
+  { url: [] },
+  { url: [5] },
+  { urls: "http://a" },
+])("is not made of %j", (options) => {
+  expect(() => connect(options as never)).toThrow(
+    expect.objectContaining({ code: "INVALID_ARGUMENT" }),
+  );
+});
+
 test("a closed client refuses, and lets end what is under way", async () => {
   let open: () => void = () => undefined;
   store.interrupt = () =>

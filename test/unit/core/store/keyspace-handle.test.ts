@@ -389,7 +389,7 @@ describe("signals and deadlines", () => {
     process.on("warning", hear);
     const { signal } = new AbortController();
     const puts = Array.from({ length: 20 }, (_, at) => keyspace.put(`k${at}`, 1, { signal }));
-    engine.release();
+    for (const _ of puts) engine.release();
     await Promise.all(puts);
     // Node says its warnings in a later turn.
     await new Promise((resolve) => setTimeout(resolve, 1));
