@@ -20,6 +20,7 @@ const health = z.looseObject({
       address: z.string().optional(),
       http: z.string().optional(),
       silent_ms: z.number().optional(),
+      refusal: z.string().optional(),
     }),
   ),
   keyspaces: z.array(

@@ -188,6 +188,7 @@ export const healthAnswer = z.strictObject({
       address: z.string().optional(),
       http: z.string().optional(),
       silent_ms: z.number().optional(),
+      refusal: z.string().optional(),
     }),
   ),
   keyspaces: z.array(

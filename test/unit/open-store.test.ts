@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { LogHandlers, StorageFactory } from "../../src/core/contracts/storage.ts";
 import type { TransportFactory } from "../../src/core/contracts/transport.ts";
 import { isCapstanError } from "../../src/core/model/errors.ts";
@@ -141,6 +141,22 @@ describe("a store of three nodes", () => {
     );
     expect(["UNAVAILABLE", "OUTCOME_UNKNOWN"]).toContain(fault.code);
     if (fault.outcome === "unknown") expect(fault.operationId).toBeDefined();
+    await Promise.all([a.close(), b.close()]);
+  });
+
+  it("says of a peer that is not met why it is not", async () => {
+    const transport = { type: "memory", hub: createMemoryHub() };
+    const { cluster } = configuration;
+    const a = await openStore({ ...configuration, transport }, { node: "a" });
+    const other = { cluster, keyspaces: { k: { strategy: "tunable", shards: 8 } }, transport };
+    const b = await openStore(other as never, { node: "b" });
+    const isSaid = () =>
+      expect(a.describe().nodes).toMatchObject([
+        { node: "a", status: "active" },
+        { node: "b", status: "unknown", refusal: "configuration-mismatch" },
+        { node: "c", status: "unknown", refusal: undefined },
+      ]);
+    await vi.waitFor(isSaid, 10_000);
     await Promise.all([a.close(), b.close()]);
   });
 

@@ -54,7 +54,7 @@ function nodesTable({ nodes, node: asked }: Health, paint: Paint): string {
   for (const each of nodes) {
     table.push([
       each.node === asked ? `${each.node} *` : each.node,
-      each.status === "active" ? paint("green", each.status) : paint("red", each.status),
+      statusOf(each, paint),
       each.http ?? "-",
       each.address ?? "-",
       each.datacenter,
@@ -62,6 +62,11 @@ function nodesTable({ nodes, node: asked }: Health, paint: Paint): string {
     ]);
   }
   return table.toString();
+}
+
+function statusOf({ status, refusal }: Health["nodes"][number], paint: Paint): string {
+  if (refusal !== undefined) return paint("red", `${status}: ${refusal}`);
+  return paint(status === "active" ? "green" : "red", status);
 }
 
 function keyspacesTable({ keyspaces }: Health): string {

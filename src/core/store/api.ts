@@ -212,6 +212,8 @@ export interface NodeHealth {
   readonly status: "active" | "unreachable" | "unknown";
   /** Since the last frame; undefined if there was none. */
   readonly silentMs: number | undefined;
+  /** Why its frames are not taken, while it is heard: `configuration-mismatch`, … */
+  readonly refusal?: string | undefined;
 }
 
 export interface StoreDescription {

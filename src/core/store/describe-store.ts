@@ -44,11 +44,15 @@ export function degradedReasons({
     .map(({ name, replicas }) => `${name} asks for ${replicas} replicas, there are ${count} nodes`);
 }
 
-function peerHealth(peer: PeerDescription | undefined): Pick<NodeHealth, "status" | "silentMs"> {
+type PeerHealth = Pick<NodeHealth, "status" | "silentMs" | "refusal">;
+
+function peerHealth(peer: PeerDescription | undefined): PeerHealth {
+  const silentMs = peer?.silentMs;
+  const refusal = peer?.connected === true ? peer.refusal : undefined;
   if (peer === undefined || (peer.identity === undefined && !peer.reachable)) {
-    return { status: "unknown", silentMs: peer?.silentMs };
+    return { status: "unknown", silentMs, refusal };
   }
-  return { status: peer.reachable ? "active" : "unreachable", silentMs: peer.silentMs };
+  return { status: peer.reachable ? "active" : "unreachable", silentMs, refusal };
 }
 
 function describeKeyspace({ configuration, keyspaces }: StoreParts, name: string) {

@@ -57,6 +57,7 @@ function nodeBody(node: NodeHealth): Health["nodes"][number] {
     ...(node.address === undefined ? {} : { address: node.address }),
     ...(node.http === undefined ? {} : { http: node.http }),
     ...(node.silentMs === undefined ? {} : { silent_ms: node.silentMs }),
+    ...(node.refusal === undefined ? {} : { refusal: node.refusal }),
   };
 }
 

@@ -1,9 +1,9 @@
 import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
 import type { AddressInfo, Server } from "node:net";
 
-/** What a healthy node of two says; `n2` has died. */
+/** What a node of three says: `n8` has died, `n9` runs on another configuration. */
 export const HEALTH = Object.freeze({
-  total_nodes: 2,
+  total_nodes: 3,
   healthy_nodes: 1,
   partitioned: true,
   consistency_mode: "tunable",
@@ -24,6 +24,7 @@ export const HEALTH = Object.freeze({
       http: "127.0.0.1:8407",
     },
     { node: "n8", status: "unreachable", datacenter: "default", silent_ms: 61_200 },
+    { node: "n9", status: "unknown", datacenter: "default", refusal: "configuration-mismatch" },
   ],
   keyspaces: [
     {

@@ -12,9 +12,10 @@ describe("capstan status", () => {
       expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
       expect(stdout).toContain(
         "cluster orders, as n7 sees it (ready, on the side of the isolated): " +
-          "1 of 2 nodes healthy, degraded",
+          "1 of 3 nodes healthy, degraded",
       );
       expect(stdout).toMatch(/│ n7 \* +│ active +│ 127\.0\.0\.1:8407 +│.*│ itself +│/);
+      expect(stdout).toMatch(/│ n9 +│ unknown: configuration-mismatch +│/);
       expect(stdout).toMatch(/│ n8 +│ unreachable +│ - +│.*│ 61 s ago +│/);
       expect(stdout).toMatch(/│ default +│ tunable +│ 2 +│ 16 +│ quorum +│ quorum +│/);
       expect(stdout).not.toContain("\u001b");
