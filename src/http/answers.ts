@@ -106,7 +106,8 @@ function receiptBody(receipt: Receipt, kind: "Read" | "Write"): object {
     },
     repaired: receipt.repaired,
     epoch: receipt.epoch,
-    duration_ms: receipt.durationMs,
+    // To the microsecond: what is beyond is the noise of a subtraction.
+    duration_ms: Math.round(receipt.durationMs * 1_000) / 1_000,
   };
 }
 

@@ -40,8 +40,13 @@ async function status(options: ServerOptions, surroundings: Surroundings): Promi
   return EXIT.done;
 }
 
+const SIDES: Readonly<Record<string, string>> = Object.freeze({
+  minority: ", on the side of the minority",
+  isolated: ", reaching no other",
+});
+
 function statusText(health: Health, paint: Paint): string {
-  const sides = health.side === "majority" ? "" : `, on the side of the ${health.side}`;
+  const sides = SIDES[health.side] ?? "";
   const degraded = health.degraded ? paint("yellow", ", degraded") : "";
   const title =
     `cluster ${paint("bold", health.cluster)}, as ${health.node} sees it (${health.state}${sides}): ` +

@@ -11,7 +11,7 @@ describe("capstan status", () => {
       const { exitCode, stdout, stderr } = await status(port);
       expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
       expect(stdout).toContain(
-        "cluster orders, as n7 sees it (ready, on the side of the isolated): " +
+        "cluster orders, as n7 sees it (ready, reaching no other): " +
           "1 of 3 nodes healthy, degraded",
       );
       expect(stdout).toMatch(/│ n7 \* +│ active +│ 127\.0\.0\.1:8407 +│.*│ itself +│/);

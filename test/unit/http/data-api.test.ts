@@ -43,6 +43,7 @@ describe("reading and writing", () => {
       nodes_queried: 2,
       consistent: true,
       pending_sync: false,
+      duration_ms: 0.5,
     });
     expect(get.headers.get("etag")).toBe(put.headers.get("etag"));
     expect(get.headers.has("x-outcome")).toBe(false);

@@ -117,7 +117,7 @@ export class FakeStore implements Store {
       pendingSync: false,
       repaired: 0,
       epoch: 1,
-      durationMs: 0.5,
+      durationMs: 0.500_000_000_02,
       ...this.receipt,
     };
   }
