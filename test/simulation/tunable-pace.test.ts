@@ -7,7 +7,7 @@ import { open } from "../support/cluster-calls.ts";
 const WRITES = 4_500;
 
 async function openBehind(): Promise<Cluster> {
-  const cluster = await open();
+  const cluster = await open({ configuration: { limits: { operationsInFlight: WRITES } } });
   // n3 takes every copy, and nothing of what it answers arrives.
   cluster.network.cutOneWay("n3", "n1");
   return cluster;

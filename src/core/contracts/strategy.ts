@@ -115,11 +115,15 @@ interface StrategyBase {
   /**
    * Checks the keyspace's own options (those the core does not know) and fills in defaults. Of
    * what it answers, `read` and `write` are the levels of calls that name none (where absent:
-   * `quorum` if offered, else the first); scans use `read` too. A strategy that keeps siblings finds the keyspace's resolver, the object, under `resolver`. Throws `INVALID_CONFIGURATION` naming path, value and what is allowed.
+   * `quorum` if offered, else the first); scans use `read` too. A strategy that keeps siblings
+   * finds the keyspace's resolver, the object, under `resolver`. `replicas` is the number that the
+   * keyspace asks for: levels that it can never meet are refused here. Throws
+   * `INVALID_CONFIGURATION` naming path, value and what is allowed.
    */
   parseSettings(
     options: Readonly<Record<string, unknown>>,
     path: string,
+    replicas?: number,
   ): Readonly<Record<string, unknown>>;
   guarantees(): readonly Guarantee[];
 }

@@ -34,7 +34,9 @@ export const DEFAULTS = Object.freeze({
     suspectAfterMs: 2_000,
   }),
   limits: Object.freeze({
-    operationsInFlight: 10_000,
+    /** What a node that has just started gets through within a quorum's 200 ms. */
+    operationsInFlight: 4_096,
+    /** For one peer, and of values under way in one keyspace. */
     queuedBytes: 64 * 1024 * 1024,
     /** The longest `timeoutMs` that a call may ask for. */
     timeoutMs: 60_000,

@@ -34,6 +34,8 @@ export interface BuiltInEngineOptions {
   readonly requests: RequestTable;
   readonly runner: MachineRunner;
   readonly operationsInFlight: number;
+  /** Bound of the values under way together. */
+  readonly bytesInFlight: number;
   readonly nowMs: () => number;
   readonly wallMs: () => number;
   /** Why nothing can be taken now; undefined if it can. */
@@ -70,7 +72,7 @@ export class BuiltInEngine implements Engine {
   }
 
   execute(operation: Operation, done: Completion): Cancellation {
-    const refusal = this.#refusal();
+    const refusal = this.#refusal() ?? this.#tooManyBytes(operation);
     if (refusal !== undefined) {
       done.fail(refusal);
       return NOTHING_TO_CANCEL;
@@ -164,6 +166,18 @@ export class BuiltInEngine implements Engine {
     }
     if (this.#closed) return new CapstanError("STORE_CLOSED", "the keyspace is closed");
     return this.#options.refusal();
+  }
+
+  /** One value alone is always taken: its size was checked against `maxValue`. */
+  #tooManyBytes({ value }: Operation): CapstanError | undefined {
+    const { bytes } = this.#requests;
+    const limit = this.#options.bytesInFlight;
+    if (value === undefined || bytes === 0 || bytes + value.length <= limit) return undefined;
+    return new CapstanError(
+      "OVERLOADED",
+      `${bytes} bytes of values are being written, and ${value.length} more are too many; ` +
+        `limits.queuedBytes is ${limit}`,
+    );
   }
 
   #machine(): CoordinatorMachine<unknown> {

@@ -265,6 +265,7 @@ export class KeyspaceMachines {
       requests: this.#requests,
       runner,
       operationsInFlight: host.configuration.limits.operationsInFlight,
+      bytesInFlight: host.configuration.limits.queuedBytes,
       nowMs: () => host.environment.monotonicMs(),
       wallMs: () => host.environment.wallMs(),
       refusal,

@@ -91,6 +91,7 @@ export class RequestTable {
   readonly #pending = new IdTable<Pending>();
   readonly #buckets = new Map<number, number[]>();
   #nextId: number;
+  #bytes = 0;
   #armedBucket = Number.POSITIVE_INFINITY;
   #timer: ReturnType<Environment["setTimer"]> | undefined;
 
@@ -112,8 +113,14 @@ export class RequestTable {
     return this.#nextId;
   }
 
+  /** Bytes of the values that are being written. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   add(pending: Pending): void {
     this.#pending.set(pending.id, pending);
+    this.#bytes += bytesOf(pending);
     this.#schedule(pending);
   }
 
@@ -127,6 +134,7 @@ export class RequestTable {
     if (pending.answered) return false;
     pending.answered = true;
     this.#pending.delete(pending.id);
+    this.#bytes -= bytesOf(pending);
     return true;
   }
 
@@ -180,4 +188,8 @@ export class RequestTable {
     const pending = this.#pending.get(id);
     if (pending !== undefined && pending.deadlineAtMs <= nowMs) this.#expired(pending);
   }
+}
+
+function bytesOf(pending: Pending): number {
+  return pending instanceof PendingRequest ? (pending.operation.value?.length ?? 0) : 0;
 }

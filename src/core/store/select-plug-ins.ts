@@ -54,7 +54,7 @@ function selectStrategy(
   const strategy =
     handedOver ?? named(container, "strategy", keyspace.strategy, `${path}.strategy`);
   const options = withResolver(keyspace, strategy, container, path);
-  return { strategy, settings: strategy.parseSettings(options, path) };
+  return { strategy, settings: strategy.parseSettings(options, path, keyspace.replicas) };
 }
 
 /** Only a strategy that can keep versions apart has a use for a resolver: it gets the object. */

@@ -2,6 +2,7 @@ import type { PartitionPolicy } from "../../core/model/configuration-types.ts";
 import { parseDurationMs } from "../../core/model/durations.ts";
 import { CapstanError } from "../../core/model/errors.ts";
 import { type Level, parseLevel } from "../../core/model/levels.ts";
+import { neededFor } from "./receipts.ts";
 
 /** The levels of a tunable keyspace; `eventual` is another word for `one`. */
 export const TUNABLE_LEVELS = Object.freeze([
@@ -56,6 +57,7 @@ export interface TunableSettings {
 export function parseTunableSettings(
   options: Readonly<Record<string, unknown>>,
   path: string,
+  replicas?: number,
 ): TunableSettings {
   const known = ["read", "write", "partitionPolicy", "deadlines"];
   for (const name of Object.keys(options)) {
@@ -63,8 +65,8 @@ export function parseTunableSettings(
   }
   const deadlinesMs = parseDeadlines(options.deadlines, `${path}.deadlines`);
   const settings: TunableSettings = {
-    read: parseTunableLevel(options.read, "quorum", `${path}.read`),
-    write: parseTunableLevel(options.write, "quorum", `${path}.write`),
+    read: parseTunableLevel(options.read, "quorum", `${path}.read`, replicas),
+    write: parseTunableLevel(options.write, "quorum", `${path}.write`, replicas),
     partitionPolicy: parsePolicy(options.partitionPolicy, `${path}.partitionPolicy`),
     deadlinesMs,
     rebuildDelayMs: Math.max(...Object.values(deadlinesMs)),
@@ -72,11 +74,21 @@ export function parseTunableSettings(
   return Object.freeze(settings);
 }
 
-function parseTunableLevel(value: unknown, fallback: TunableLevel, path: string): TunableLevel {
+function parseTunableLevel(
+  value: unknown,
+  fallback: TunableLevel,
+  path: string,
+  replicas: number | undefined,
+): TunableLevel {
   if (value === undefined) return fallback;
   const level = typeof value === "string" ? parseLevel(value) : undefined;
   const found = TUNABLE_LEVELS.find((candidate) => candidate === level);
-  return found ?? refuse(path, value, "not a level of the strategy tunable", TUNABLE_LEVELS);
+  if (found === undefined) {
+    return refuse(path, value, "not a level of the strategy tunable", TUNABLE_LEVELS);
+  }
+  if (replicas === undefined || neededFor(found, replicas) !== undefined) return found;
+  const met = TUNABLE_LEVELS.filter((word) => neededFor(word, replicas) !== undefined);
+  return refuse(path, value, `more than the ${replicas} replicas of the keyspace can meet`, met);
 }
 
 function parsePolicy(value: unknown, path: string): PartitionPolicy {

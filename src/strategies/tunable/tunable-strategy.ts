@@ -36,8 +36,8 @@ export function makeTunableStrategy(
     name: "tunable",
     capabilities: CAPABILITIES,
     codec: leaderlessCodec,
-    parseSettings: (options, path) =>
-      parseTunableSettings(options, path) as unknown as Readonly<Record<string, unknown>>,
+    parseSettings: (options, path, replicas) =>
+      parseTunableSettings(options, path, replicas) as unknown as Readonly<Record<string, unknown>>,
     guarantees: () => TUNABLE_GUARANTEES,
     deadlineMs: ({ level }, settings) => {
       const { deadlinesMs } = settings as unknown as TunableSettings;

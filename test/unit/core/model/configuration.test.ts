@@ -32,7 +32,7 @@ describe("where nothing is said", () => {
         clock: { maxSkewMs: 10_000 },
         detector: { heartbeatIntervalMs: 250, suspectAfterMs: 2_000 },
         limits: {
-          operationsInFlight: 10_000,
+          operationsInFlight: 4_096,
           queuedBytes: 67_108_864,
           timeoutMs: 60_000,
           scanPage: 1_000,
