@@ -1,17 +1,21 @@
+import type { AbortListener, AbortListeners } from "./abort-listeners.ts";
+
 /**
  * Ends one call: when its time is up, or when the caller's signal says so. The client lives outside
  * of any store and has no Environment, so that this is its one timer.
  */
-export class CallDeadline {
+export class CallDeadline implements AbortListener {
   readonly #controller = new AbortController();
   readonly #timer: NodeJS.Timeout;
   readonly #callerSignal: AbortSignal | undefined;
+  readonly #listeners: AbortListeners;
   #cause: "timeout" | "aborted" | undefined;
 
-  constructor(timeoutMs: number, callerSignal: AbortSignal | undefined) {
+  constructor(timeoutMs: number, callerSignal: AbortSignal | undefined, listeners: AbortListeners) {
     this.#timer = setTimeout(() => this.#end("timeout"), timeoutMs);
     this.#callerSignal = callerSignal;
-    callerSignal?.addEventListener("abort", this);
+    this.#listeners = listeners;
+    if (callerSignal !== undefined) listeners.add(callerSignal, this);
     if (callerSignal?.aborted === true) this.#end("aborted");
   }
 
@@ -24,14 +28,14 @@ export class CallDeadline {
     return this.#cause;
   }
 
-  handleEvent(): void {
+  onAbort(): void {
     this.#end("aborted");
   }
 
   /** Must be called when the call is over: the timer and the caller's signal hold on to it. */
   dispose(): void {
     clearTimeout(this.#timer);
-    this.#callerSignal?.removeEventListener("abort", this);
+    if (this.#callerSignal !== undefined) this.#listeners.remove(this.#callerSignal, this);
   }
 
   #end(cause: "timeout" | "aborted"): void {

@@ -1,4 +1,5 @@
 import { CapstanError } from "../core/model/errors.ts";
+import { AbortListeners } from "./abort-listeners.ts";
 import { CallDeadline } from "./call-deadline.ts";
 import {
   type Attempt,
@@ -39,6 +40,7 @@ export interface ServerConnectionOptions {
 export class ServerConnection {
   readonly #options: ServerConnectionOptions;
   readonly #underWay = new Set<Promise<unknown>>();
+  readonly #abortListeners = new AbortListeners();
   #current = 0;
   #closed = false;
 
@@ -75,7 +77,7 @@ export class ServerConnection {
   async #send(request: ServerRequest, limits: CallLimits, isWrite: boolean): Promise<Answer> {
     const { timeoutMs, urls } = this.#options;
     const patienceMs = limits.timeoutMs === undefined ? timeoutMs : limits.timeoutMs + GRACE_MS;
-    const deadline = new CallDeadline(patienceMs, limits.signal);
+    const deadline = new CallDeadline(patienceMs, limits.signal, this.#abortListeners);
     const mayRepeat = !isWrite || request.operationId !== undefined;
     const attempts = urls.length === 1 ? ATTEMPTS_AT_ONE : Math.max(urls.length, ATTEMPTS_AT_ONE);
     let sent = false;
