@@ -21,23 +21,26 @@ import {
 import { className, isBytes, isDate, isRootPrototype } from "./value-kinds.ts";
 import { formatPath } from "./value-path.ts";
 
-const INITIAL_CAPACITY = 4096;
-/** A scratch buffer that one big value made larger than this is let go again. */
-const MAX_KEPT_CAPACITY = 256 * 1024;
+const SLAB_BYTES = 64 * 1024;
+/** With less room than this left, the next encoding begins a new slab. */
+const MIN_ROOM_BYTES = 1024;
 /** Up to here a loop beats a call into native code. */
 const SHORT_TEXT = 32;
-const SHORT_COPY = 96;
 /** Longest head of an item: a tag, and a varint or a double. */
 const MAX_HEAD_BYTES = 10;
 const FEW_KEYS = 16;
 
 /**
  * Turns values into their canonical bytes; the format is in `value-format.ts`. Meant to be used
- * again and again, for its scratch buffer; not while it is `busy`: a getter of the value may ask
- * for another encoding.
+ * again and again, but not while it is `busy`: a getter of the value may ask for another encoding.
+ *
+ * Encodings stand one behind another in slabs and are handed out as views: memory of their own
+ * would cost more than the encoding, and an encoding lives as long as the call that it is for.
  */
 export class ValueEncoder {
-  #buffer: Buffer = Buffer.allocUnsafeSlow(INITIAL_CAPACITY);
+  #buffer: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  /** Where the encoding under way begins; before it stand earlier ones. */
+  #start = 0;
   #at = 0;
   #maxBytes = 0;
   #depth = 0;
@@ -55,18 +58,21 @@ export class ValueEncoder {
     this.#root = value;
     this.#maxBytes = maxBytes;
     this.#depth = 0;
-    this.#buffer[0] = VALUE_VERSION;
-    this.#at = 1;
+    if (this.#buffer.length - this.#at < MIN_ROOM_BYTES) this.#beginSlab();
+    this.#start = this.#at;
+    this.#buffer[this.#at++] = VALUE_VERSION;
     try {
       this.#item(value);
-      if (this.#at > maxBytes) throw this.#tooLarge();
-      return this.#result();
+      if (this.#at - this.#start > maxBytes) throw this.#tooLarge();
+      return this.#buffer.subarray(this.#start, this.#at);
+    } catch (error) {
+      this.#at = this.#start;
+      throw error;
     } finally {
       this.#busy = false;
       this.#root = undefined;
-      if (this.#buffer.length > MAX_KEPT_CAPACITY) {
-        this.#buffer = Buffer.allocUnsafeSlow(INITIAL_CAPACITY);
-      }
+      // One that a big value made larger is let go again.
+      if (this.#buffer.length > SLAB_BYTES) this.#beginSlab();
     }
   }
 
@@ -184,7 +190,7 @@ export class ValueEncoder {
   #bytes(value: ArrayBufferView): void {
     if (!isBytes(value)) throw this.#refusal(`an instance of ${className(value)}`);
     const length = value.length;
-    if (this.#at + length > this.#maxBytes) throw this.#tooLarge();
+    if (this.#at - this.#start + length > this.#maxBytes) throw this.#tooLarge();
     this.#reserve(MAX_HEAD_BYTES + length);
     this.#head(TAG_BYTES, length);
     this.#buffer.set(value, this.#at);
@@ -221,7 +227,7 @@ export class ValueEncoder {
   }
 
   #longText(text: string): void {
-    if (this.#at + text.length > this.#maxBytes) throw this.#tooLarge();
+    if (this.#at - this.#start + text.length > this.#maxBytes) throw this.#tooLarge();
     const length = Buffer.byteLength(text, "utf8");
     const ascii = length === text.length;
     if (!ascii && !isWellFormed(text)) {
@@ -269,20 +275,15 @@ export class ValueEncoder {
   }
 
   #grow(needed: number): void {
-    if (this.#at > this.#maxBytes) throw this.#tooLarge();
+    if (this.#at - this.#start > this.#maxBytes) throw this.#tooLarge();
     const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
     this.#buffer.copy(grown, 0, 0, this.#at);
     this.#buffer = grown;
   }
 
-  #result(): Uint8Array {
-    const length = this.#at;
-    // From Node's slab where it is short: an encoding lives as long as its call, and memory of its
-    // own would cost more than the encoding.
-    const result = Buffer.allocUnsafe(length);
-    if (length > SHORT_COPY) result.set(this.#buffer.subarray(0, length));
-    else for (let index = 0; index < length; index++) result[index] = this.#buffer[index] as number;
-    return result;
+  #beginSlab(): void {
+    this.#buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
+    this.#at = 0;
   }
 
   #refusal(what: string, depth = this.#depth): CapstanError {
