@@ -13,6 +13,8 @@ const ENTRIES: Readonly<Record<string, Entry>> = Object.freeze({
   // One of each per shard: the events have them all, the log only when it is asked for more.
   "rebuild-started": { level: "debug" },
   "rebuild-finished": { level: "debug" },
+  // The store itself logs it as a warning, with the reason in its words: once is enough.
+  "still-joining": { level: "debug" },
   degraded: { level: "warn" },
   "clock-skew": { level: "warn" },
   "machine-failed": { level: "error" },

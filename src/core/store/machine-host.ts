@@ -14,6 +14,7 @@ import { MessageRouter } from "./message-router.ts";
 import { loadClusterId, saveClusterId } from "./node-records.ts";
 import type { MachineHost, PeerNetwork, PeerNetworkEvents } from "./seams.ts";
 import { openReplica } from "./shard-opener.ts";
+import { unmetPeers } from "./unmet-peers.ts";
 
 /** A machine that throws is made anew this often over the life of a node; then the node stops. */
 const MAX_FAILURES = 3;
@@ -137,9 +138,20 @@ class SilentMachineHost implements MachineHost {
   #refusalNow(): CapstanError | undefined {
     if (this.#refusal !== undefined) return this.#refusal;
     if (this.#origin !== undefined) return undefined;
+    return this.#notJoined();
+  }
+
+  #notJoined(): CapstanError {
+    const { self, configuration } = this.#options;
+    const { node } = self;
+    if (this.#peers === undefined) {
+      return new CapstanError("NOT_READY", `node ${node} is not open yet`, { details: { node } });
+    }
+    const { peers, causes, text } = unmetPeers(this.#peers, configuration.digest);
     return new CapstanError(
       "NOT_READY",
-      `node ${this.#options.self.node} has not joined its cluster yet; await store.ready()`,
+      `node ${node} has not joined its cluster: ${text}; await store.ready()`,
+      { details: { node, peers, causes } },
     );
   }
 

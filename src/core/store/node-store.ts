@@ -19,6 +19,7 @@ import type {
 } from "./api.ts";
 import { OPTIONS_OF, parseOptions } from "./call-options.ts";
 import { describeStore } from "./describe-store.ts";
+import { JoiningWatch } from "./joining-watch.ts";
 import type { KeyspaceHandle } from "./keyspace-handle.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { DefaultLevels } from "./operation-maker.ts";
@@ -26,6 +27,7 @@ import { refuseAborted, toFault } from "./pending-call.ts";
 import { Readiness } from "./readiness.ts";
 import type { MachineHost, PeerNetwork } from "./seams.ts";
 import type { StoreEvents } from "./store-events.ts";
+import { unmetPeers } from "./unmet-peers.ts";
 
 const DEFAULT_CLOSE_TIMEOUT_MS = 5_000;
 
@@ -62,16 +64,28 @@ export class NodeStore implements Store {
   readonly keyspaceNames: readonly string[];
   readonly #parts: StoreParts;
   readonly #readiness: Readiness;
+  /** None where there is nobody to wait for: a timer would keep a script's process alive. */
+  readonly #joining: JoiningWatch | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(parts: StoreParts) {
-    const { self, keyspaces, lifecycle, environment, configuration } = parts;
+    const { self, keyspaces, lifecycle, environment, configuration, peers } = parts;
     this.#parts = parts;
     this.node = self.node;
     this.keyspaceNames = Object.freeze([...keyspaces.keys()]);
     const open = [...keyspaces.values()];
     const { timeoutMs } = configuration.limits;
-    this.#readiness = new Readiness(open, lifecycle, environment, timeoutMs);
+    const unmet = () => unmetPeers(peers, configuration.digest);
+    this.#readiness = new Readiness(open, lifecycle, environment, timeoutMs, unmet);
+    if (configuration.cluster.nodes.length === 1) return;
+    const { observer, events } = parts;
+    const isJoining = (): boolean => {
+      this.#noteReady();
+      return lifecycle.state === "joining";
+    };
+    this.#joining = new JoiningWatch({
+      ...{ node: this.node, environment, observer, events, isJoining, unmet },
+    });
   }
 
   keyspace(name: string): EmbeddedKeyspace {
@@ -152,6 +166,7 @@ export class NodeStore implements Store {
   fail(error: CapstanError): void {
     const { lifecycle, events, observer, environment } = this.#parts;
     if (!lifecycle.fail(error)) return;
+    this.#joining?.stop();
     observer.log("error", `node ${this.node} has stopped itself: ${error.message}`);
     events.emit({ type: "failed", code: error.code, message: error.message });
     this.#readiness.check();
@@ -166,6 +181,7 @@ export class NodeStore implements Store {
     const { lifecycle, events } = this.#parts;
     if (lifecycle.state === "closed") return this.#closing ?? Promise.resolve();
     lifecycle.advance("draining");
+    this.#joining?.stop();
     this.#readiness.check();
     return this.#closeAll(drain, timeoutMs).finally(() => {
       lifecycle.advance("closed");
@@ -184,6 +200,7 @@ export class NodeStore implements Store {
     const { lifecycle, events } = this.#parts;
     if (lifecycle.state !== "joining" || this.#readiness.missing(undefined).length > 0) return;
     lifecycle.advance("ready");
+    this.#joining?.stop();
     events.emit({ type: "ready" });
   }
 

@@ -7,6 +7,7 @@ import { OPTIONS_OF, parseOptions } from "./call-options.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { DefaultLevels } from "./operation-maker.ts";
 import { refuseAborted, toFault } from "./pending-call.ts";
+import type { UnmetPeers } from "./unmet-peers.ts";
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 /** Notices trigger a check at once; this bounds the wait for what nobody gives notice of. */
@@ -29,6 +30,7 @@ export class Readiness {
   readonly #lifecycle: Lifecycle;
   readonly #environment: Environment;
   readonly #maxTimeoutMs: number;
+  readonly #unmet: () => UnmetPeers;
   readonly #waiters = new Set<Waiter>();
   #recheck: TimerHandle | undefined;
 
@@ -37,11 +39,13 @@ export class Readiness {
     lifecycle: Lifecycle,
     environment: Environment,
     maxTimeoutMs: number,
+    unmet: () => UnmetPeers,
   ) {
     this.#keyspaces = keyspaces;
     this.#lifecycle = lifecycle;
     this.#environment = environment;
     this.#maxTimeoutMs = maxTimeoutMs;
+    this.#unmet = unmet;
   }
 
   wait(options: ReadyOptions | undefined): Promise<void> {
@@ -123,10 +127,12 @@ export class Readiness {
   #unavailable(level: Level | undefined, timeoutMs: number): CapstanError {
     const missing = this.missing(level);
     const what = level === undefined ? "at their own levels" : `at "${level}"`;
+    const { peers, causes, text } = this.#unmet();
+    const why = text === "" ? "" : `; ${text}`;
     return new CapstanError(
       "UNAVAILABLE",
-      `after ${timeoutMs} ms these keyspaces cannot serve ${what} yet: ${missing.join(", ")}`,
-      { details: { keyspaces: missing } },
+      `after ${timeoutMs} ms these keyspaces cannot serve ${what} yet: ${missing.join(", ")}${why}`,
+      { details: { keyspaces: missing, peers, causes } },
     );
   }
 

@@ -68,11 +68,15 @@ export interface PeerDescription {
   readonly connected: boolean;
   readonly reachable: boolean;
   readonly identity: Sender | undefined;
+  /** It is met and answers, but one of the two has not joined the cluster yet. */
+  readonly joining: boolean;
   /** Milliseconds since the last frame; undefined if there was none. */
   readonly silentMs: number | undefined;
   readonly bufferedBytes: number;
   /** Why the peer's last hello was refused: another configuration, cluster or identity. */
   readonly refusal?: string | undefined;
+  /** Of the configuration in that hello, if it is what was refused. */
+  readonly refusedDigest?: string | undefined;
 }
 
 export interface PeerNetworkDescription {

@@ -23,6 +23,7 @@ test("what needs somebody is a warning or an error, and says what it is", () => 
 test("what goes well is information; what comes for every shard is for who asks for it", () => {
   expect(logged("side", { side: "majority" }, "info")).toBe("info  side side=majority");
   expect(logged("side", { side: "majority" }, "warn")).toBe("");
+  expect(logged("still-joining", { reason: "n2 is not connected" }, "info")).toBe("");
   expect(logged("cluster-joined", { origin: "newborn" }, "info")).toContain("origin=newborn");
   expect(logged("ready", {}, "info")).toBe("info  serves at the levels of its keyspaces");
   expect(logged("rebuild-finished", { shard: 1 }, "info")).toBe("");

@@ -112,6 +112,7 @@ export class Greeter {
   #refuse(session: PeerSession, header: FrameHeader, hello: Hello, admission: Admission): void {
     if (admission.verdict === "unheard" || admission.quiet === true) return;
     session.refusal = admission.verdict;
+    session.refusedDigest = hello.digest;
     this.#noticeRefusal(session, header, hello);
     if (header.senderTag !== session.tag) return;
     session.accepted = false;

@@ -156,7 +156,9 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
   describe(): PeerNetworkDescription {
     const { environment, transport } = this.#options;
     const nowMs = environment.monotonicMs();
-    const peers = [...this.#sessions.values()].map((one) => describeSession(one, transport, nowMs));
+    const peers = [...this.#sessions.values()].map((one) =>
+      describeSession(one, transport, nowMs, this.clusterId),
+    );
     return { peers, framesDropped: this.#framesDropped, side: this.#reachability.side };
   }
 

@@ -1,5 +1,5 @@
 import type { Transport } from "../../contracts/transport.ts";
-import type { NodeId } from "../../model/ids.ts";
+import type { ClusterId, NodeId } from "../../model/ids.ts";
 import type { PeerDescription } from "../seams.ts";
 import type { FilteredTransport } from "./filtered-transport.ts";
 import { Outbox } from "./outbox.ts";
@@ -31,10 +31,17 @@ export function describeSession(
   session: PeerSession,
   transport: Transport,
   nowMs: number,
+  clusterId: ClusterId | undefined,
 ): PeerDescription {
   const { node, connected, reachable, identity, lastFrameMs, refusal } = session;
+  const isBorn = clusterId !== undefined && session.clusterId !== undefined;
+  const joining = connected && session.accepted && session.alive && !isBorn;
   const silentMs = lastFrameMs === undefined ? undefined : nowMs - lastFrameMs;
   const inTransport = connected ? transport.bufferedBytes(node) : 0;
   const bufferedBytes = session.outbox.bytes + inTransport;
-  return { node, connected, reachable, identity, silentMs, bufferedBytes, refusal };
+  const refusedDigest = refusal === "configuration-mismatch" ? session.refusedDigest : undefined;
+  return {
+    ...{ node, connected, reachable, joining, identity, silentMs, bufferedBytes },
+    ...{ refusal, refusedDigest },
+  };
 }

@@ -45,6 +45,8 @@ export class PeerSession {
   verdict: Verdict = "unheard";
   /** The last refusal; undefined again once somebody is accepted. */
   refusal: Verdict | undefined;
+  /** Of the configuration that the last refused hello named. */
+  refusedDigest: string | undefined;
 
   /** What our newest hello said, and how often we may say more before the next heartbeat. */
   sentTag = 0;

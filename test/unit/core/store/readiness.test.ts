@@ -13,8 +13,9 @@ function setUp() {
   engine.ready = false;
   const defaults = { read: "quorum", write: "quorum" } as const;
   const keyspaces = [{ name: "things", engine, defaults }];
-  const readiness = new Readiness(keyspaces, lifecycle, environment, 60_000);
-  return { readiness, engine, lifecycle, time: environment.time };
+  const unmet = { peers: [] as string[], causes: [] as string[], text: "" };
+  const readiness = new Readiness(keyspaces, lifecycle, environment, 60_000, () => unmet);
+  return { readiness, unmet, engine, lifecycle, time: environment.time };
 }
 
 describe("ready", () => {
@@ -49,7 +50,19 @@ describe("ready", () => {
     time.advance(500);
     await expect(waiting).rejects.toMatchObject({
       code: "UNAVAILABLE",
+      message: "after 500 ms these keyspaces cannot serve at their own levels yet: things",
       details: { keyspaces: ["things"] },
+    });
+  });
+
+  it("names the peers that it waits for, as they are at its deadline", async () => {
+    const { readiness, unmet, time } = setUp();
+    const waiting = readiness.wait({ timeoutMs: 500 });
+    Object.assign(unmet, { peers: ["n2"], causes: ["unheard"], text: "n2 was not heard yet" });
+    time.advance(500);
+    await expect(waiting).rejects.toMatchObject({
+      message: expect.stringMatching(/: things; n2 was not heard yet$/),
+      details: { keyspaces: ["things"], peers: ["n2"], causes: ["unheard"] },
     });
   });
 
