@@ -183,7 +183,7 @@ export const healthAnswer = z.strictObject({
   nodes: z.array(
     z.strictObject({
       node: z.string(),
-      status: z.enum(["active", "unreachable", "unknown"]),
+      status: z.enum(["active", "joining", "unreachable", "unknown"]),
       datacenter: z.string(),
       address: z.string().optional(),
       http: z.string().optional(),

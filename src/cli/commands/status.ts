@@ -69,9 +69,14 @@ function nodesTable({ nodes, node: asked }: Health, paint: Paint): string {
   return table.toString();
 }
 
+const COLOURS: Readonly<Record<string, "green" | "yellow">> = Object.freeze({
+  active: "green",
+  joining: "yellow",
+});
+
 function statusOf({ status, refusal }: Health["nodes"][number], paint: Paint): string {
   if (refusal !== undefined) return paint("red", `${status}: ${refusal}`);
-  return paint(status === "active" ? "green" : "red", status);
+  return paint(COLOURS[status] ?? "red", status);
 }
 
 function keyspacesTable({ keyspaces }: Health): string {

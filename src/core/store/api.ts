@@ -208,8 +208,11 @@ export interface NodeHealth {
   readonly address: string | undefined;
   readonly http: string | undefined;
   readonly datacenter: string;
-  /** `unknown`: not met since this node started. */
-  readonly status: "active" | "unreachable" | "unknown";
+  /**
+   * `joining`: met, and one of the two has not joined the cluster yet. `unknown`: not met since
+   * this node started.
+   */
+  readonly status: "active" | "joining" | "unreachable" | "unknown";
   /** Since the last frame; undefined if there was none. */
   readonly silentMs: number | undefined;
   /** Why its frames are not taken, while it is heard: `configuration-mismatch`, … */

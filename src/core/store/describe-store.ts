@@ -49,6 +49,7 @@ type PeerHealth = Pick<NodeHealth, "status" | "silentMs" | "refusal">;
 function peerHealth(peer: PeerDescription | undefined): PeerHealth {
   const silentMs = peer?.silentMs;
   const refusal = peer?.connected === true ? peer.refusal : undefined;
+  if (peer?.joining === true) return { status: "joining", silentMs, refusal };
   if (peer === undefined || (peer.identity === undefined && !peer.reachable)) {
     return { status: "unknown", silentMs, refusal };
   }

@@ -21,6 +21,19 @@ describe("capstan status", () => {
       expect(stdout).not.toContain("\u001b");
     }));
 
+  test("tells a node that joins from one that is lost, also by its colour", () => {
+    const nodes = [
+      { node: "n7", status: "joining", datacenter: "default", silent_ms: 100 },
+      { node: "n8", status: "unreachable", datacenter: "default", silent_ms: 61_200 },
+    ];
+    return listening(serveHealth({ ...HEALTH, nodes }), async (port) => {
+      const surroundings = fakeSurroundings({ env: { FORCE_COLOR: "1" } });
+      const { stdout } = await run(["status", "--url", `127.0.0.1:${port}`], surroundings);
+      expect(stdout).toContain("\u001b[33mjoining\u001b[39m");
+      expect(stdout).toContain("\u001b[31munreachable\u001b[39m");
+    });
+  });
+
   test("as JSON gives all that the node says", () =>
     listening(serveHealth(), async (port) => {
       const { stdout } = await status(port, "--json");

@@ -267,6 +267,30 @@ describe("the cluster", () => {
     });
   });
 
+  test("health says why a peer is not met, and tells one that joins from one that is lost", async () => {
+    const { json: whole } = await request(`${server.url}/api/v1/cluster/health`);
+    expect(whole.nodes[1]).not.toHaveProperty("refusal");
+    try {
+      store.peer = { status: "unknown", silentMs: undefined, refusal: "configuration-mismatch" };
+      const { json: refused } = await request(`${server.url}/api/v1/cluster/health`);
+      schemas.healthAnswer.parse(refused);
+      expect(refused).toMatchObject({ healthy_nodes: 1, partitioned: false });
+      expect(refused.nodes[1]).toEqual({
+        node: "n2",
+        status: "unknown",
+        datacenter: "default",
+        refusal: "configuration-mismatch",
+      });
+      store.peer = { status: "joining", silentMs: 100 };
+      const { json: joining } = await request(`${server.url}/api/v1/cluster/health`);
+      schemas.healthAnswer.parse(joining);
+      expect(joining).toMatchObject({ healthy_nodes: 1, partitioned: false });
+      expect(joining.nodes[1]).toMatchObject({ status: "joining", silent_ms: 100 });
+    } finally {
+      store.peer = {};
+    }
+  });
+
   test("the API describes itself in OpenAPI 3.1", async () => {
     const { json } = await request(`${server.url}/api/v1/openapi.json`);
     expect(json.openapi).toBe("3.1.0");

@@ -9,6 +9,7 @@ import type {
   ConditionalWritten,
   EmbeddedKeyspace,
   GetResult,
+  NodeHealth,
   ReadOptions,
   ScanEntryResult,
   ScanOptions,
@@ -46,6 +47,8 @@ export class FakeStore implements Store {
   interrupt: Interruption = () => undefined;
   receipt: Partial<Receipt> = {};
   side: StoreDescription["side"] = "majority";
+  /** What health says of the other node instead. */
+  peer: Partial<NodeHealth> = {};
   #keyspaces = new Map<string, FakeKeyspace>(
     this.keyspaceNames.map((name) => [name, new FakeKeyspace(this, name)]),
   );
@@ -87,7 +90,13 @@ export class FakeStore implements Store {
       side: this.side,
       nodes: [
         { ...node, node: "n1", status: "active", silentMs: 0 },
-        { ...node, node: "n2", status: isWhole ? "active" : "unreachable", silentMs: 7 },
+        {
+          ...node,
+          node: "n2",
+          status: isWhole ? "active" : "unreachable",
+          silentMs: 7,
+          ...this.peer,
+        },
       ],
       keyspaces: this.keyspaceNames.map((name) => ({
         name,
