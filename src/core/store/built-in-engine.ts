@@ -40,6 +40,8 @@ export interface BuiltInEngineOptions {
   readonly wallMs: () => number;
   /** Why nothing can be taken now; undefined if it can. */
   readonly refusal: () => CapstanError | undefined;
+  /** Whether `refusal` has nothing to say, without making the words. */
+  readonly isOpen: () => boolean;
   readonly subscribe: (request: WatchRequest, sink: (change: EngineChange) => void) => Cancellation;
   readonly describe: () => Readonly<Record<string, unknown>>;
   readonly drain: (options: {
@@ -94,7 +96,7 @@ export class BuiltInEngine implements Engine {
   }
 
   readNow(operation: Operation): OperationResult | undefined {
-    if (this.#options.refusal() !== undefined) return undefined;
+    if (this.#closed || !this.#options.isOpen()) return undefined;
     return this.#machine().readNow(operation, this.#options.nowMs());
   }
 
@@ -141,7 +143,7 @@ export class BuiltInEngine implements Engine {
   }
 
   isReady(level: Level): boolean {
-    return this.#options.refusal() === undefined && this.#machine().isReady(level);
+    return !this.#closed && this.#options.isOpen() && this.#machine().isReady(level);
   }
 
   describe(): Readonly<Record<string, unknown>> {

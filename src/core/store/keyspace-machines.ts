@@ -38,6 +38,7 @@ export interface KeyspaceMachinesOptions {
   readonly clock: HybridClock;
   readonly isReachable: (node: NodeId) => boolean;
   readonly refusal: () => CapstanError | undefined;
+  readonly isOpen: () => boolean;
 }
 
 /** One keyspace on one node: its coordinator, its replicas, its requests and its engine. */
@@ -257,7 +258,7 @@ export class KeyspaceMachines {
   }
 
   #makeEngine(): BuiltInEngine {
-    const { host, runner, strategy, settings, refusal } = this.#options;
+    const { host, runner, strategy, settings, refusal, isOpen } = this.#options;
     return new BuiltInEngine({
       strategy,
       settings,
@@ -269,6 +270,7 @@ export class KeyspaceMachines {
       nowMs: () => host.environment.monotonicMs(),
       wallMs: () => host.environment.wallMs(),
       refusal,
+      isOpen,
       subscribe: (_request: WatchRequest, sink): Cancellation => {
         this.#sinks.add(sink);
         return { cancel: () => this.#sinks.delete(sink) };

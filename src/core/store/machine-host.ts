@@ -79,6 +79,7 @@ class SilentMachineHost implements MachineHost {
         clock: this.#clock.clock,
         isReachable: (node) => this.#isReachable(node),
         refusal: () => this.#refusalNow(),
+        isOpen: () => this.#refusal === undefined && this.#origin !== undefined,
       });
       this.#keyspaces.set(keyspace.name, machines);
       this.#byHash.set(keyspace.hash, machines);
