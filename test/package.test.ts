@@ -35,8 +35,32 @@ afterAll(() => consumer?.remove());
 
 test("holds the built files and the pages that belong to them, and nothing else", () => {
   const files = consumer.installedFiles();
-  const pages = ["CHANGELOG.md", "LICENSE", "README.md", "docs/errors.md", "package.json"];
-  expect(files.filter((path) => !path.startsWith("dist/")).sort()).toEqual(pages);
+  const others = files.filter((path) => !path.startsWith("dist/"));
+  expect(others.filter((path) => !path.startsWith("docs/")).sort()).toEqual([
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "README.md",
+    "package.json",
+  ]);
+  expect(others.filter((path) => path.startsWith("docs/"))).toContain("docs/errors.md");
+});
+
+test("every page that the README links to comes with the package", () => {
+  const files = consumer.installedFiles();
+  const readme = readFileSync("README.md", "utf8");
+  const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(
+    ([, path]) => path as string,
+  );
+  expect(links.length).toBeGreaterThan(0);
+  const missing = links.filter(
+    (link) => !files.some((path) => path === link || path.startsWith(`${link}/`)),
+  );
+  expect(missing).toEqual([]);
+});
+
+test("holds no file of a kind that nobody reads", () => {
+  const files = consumer.installedFiles();
   expect(files.filter((path) => !/\.(js|d\.ts|md|json)$|^LICENSE$/.test(path))).toEqual([]);
 });
 

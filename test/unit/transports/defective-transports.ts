@@ -53,12 +53,17 @@ export class OneQueueTransport extends PassingTransport {
 
 /** Answers `saturated` and sends the frame later all the same. */
 export class LyingTransport extends PassingTransport {
+  /** What was refused, and goes ahead of the next frame that is taken. */
+  readonly #kept: Uint8Array[] = [];
+
   override send(peer: NodeId, frame: Uint8Array, lane: Lane): SendResult {
-    const result = this.inner.send(peer, frame, lane);
-    if (result === "saturated") {
-      const copy = Uint8Array.from(frame);
-      setTimeout(() => this.inner.send(peer, copy, lane), 30);
+    while (this.#kept.length > 0) {
+      const kept = this.#kept[0] as Uint8Array;
+      if (this.inner.send(peer, kept, lane) !== "accepted") break;
+      this.#kept.shift();
     }
+    const result = this.inner.send(peer, frame, lane);
+    if (result === "saturated") this.#kept.push(Uint8Array.from(frame));
     return result;
   }
 }
