@@ -128,7 +128,7 @@ function strategyOptionsOf(
   return frozenRecord(options);
 }
 
-/** HTTP and the seed say `prefer_availability`. */
+/** HTTP's words are in snake_case: `prefer_availability`. */
 function withHyphens(word: unknown): unknown {
   return typeof word === "string" ? word.replaceAll("_", "-") : word;
 }

@@ -1,6 +1,6 @@
 /**
  * Branded identifiers. A brand costs nothing at run time and keeps a shard from being passed for
- * a request. See DESIGN "Words": one meaning each.
+ * a request. One meaning for each word, everywhere.
  */
 declare const brand: unique symbol;
 type Brand<T, Name extends string> = T & { readonly [brand]: Name };

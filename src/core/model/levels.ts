@@ -1,6 +1,6 @@
 /**
- * The consistency that one request asks for. Each strategy offers some of these words; DESIGN §6
- * has the table. A level that is not offered is refused, never weakened.
+ * The consistency that one request asks for. Each strategy offers some of these words, as its
+ * capabilities say. A level that is not offered is refused, never weakened.
  */
 export type Level =
   | "one"
@@ -33,7 +33,7 @@ export const LEVELS: readonly Level[] = Object.freeze([
   "stale",
 ]);
 
-/** HTTP and configuration files also take the seed's snake_case. */
+/** HTTP and configuration files also take snake_case. */
 export function parseLevel(word: string): Level | undefined {
   const kebab = word.replaceAll("_", "-").toLowerCase();
   return LEVELS.find((level) => level === kebab);

@@ -32,7 +32,7 @@ export interface RunnerHost {
 }
 
 /**
- * Runs steps, one at a time, and carries out their effects in the order that DESIGN §4 demands:
+ * Runs steps, one at a time, and carries out their effects in the order of docs/architecture.md:
  * appends, then state, then words once they may be spoken. A message from one machine of this
  * node to another is an event of the same turn and is never encoded.
  */

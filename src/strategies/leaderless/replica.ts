@@ -49,7 +49,7 @@ type LeaderlessEvent = MachineEvent<LeaderlessMessage>;
  * Invariants:
  * - the version of a key never falls in the order of `compareRecords`;
  * - an answer says `serving` only if the replica has learned everything that an earlier holder of
- *   its place may have acknowledged (DESIGN §7, leaderless).
+ *   its place may have acknowledged (docs/decisions/0013).
  *
  * Hints, hash trees and anti-entropy come to stand beside this file; all of them go through
  * `#merge`.

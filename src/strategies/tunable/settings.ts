@@ -27,7 +27,7 @@ export const TUNABLE_SCAN_LEVELS = Object.freeze([
   "eventual",
 ] as const satisfies readonly Level[]);
 
-/** The seed's deadlines, in milliseconds; `strong` has two phases of a quorum each. */
+/** In milliseconds; `strong` has two phases of a quorum each. */
 export const DEFAULT_DEADLINES_MS: Readonly<Record<TunableLevel, number>> = Object.freeze({
   one: 50,
   eventual: 50,

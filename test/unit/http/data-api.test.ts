@@ -242,7 +242,7 @@ describe("scans", () => {
 });
 
 describe("the cluster", () => {
-  test("health has the seed's fields, and sides as this node sees them", async () => {
+  test("health has all its fields, and sides as this node sees them", async () => {
     const { json } = await request(`${server.url}/api/v1/cluster/health`);
     schemas.healthAnswer.parse(json);
     expect(json).toMatchObject({

@@ -26,7 +26,7 @@ afterAll(async () => {
 });
 
 describe("over a store of one node", () => {
-  test("the seed's walk: write, read at a level, delete", async () => {
+  test("a first walk: write, read at a level, delete", async () => {
     const put = await putJson(`${data}/user:123`, '{"value":{"name":"John","age":30}}', {
       "consistency-level": "quorum",
     });

@@ -18,7 +18,7 @@ export interface BirthOptions {
 }
 
 /**
- * How a node comes to its cluster id (DESIGN §8, Bootstrap). A cluster is born once, when every
+ * How a node comes to its cluster id. A cluster is born once, when every
  * configured node is met and none has an id: the lowest mints it and writes down which stores were
  * there, the *founders*. Whoever adopts the id with the founders knows whether its own store was
  * one of them (`newborn`: nothing was ever written that it could lack); without, it is `empty`.
