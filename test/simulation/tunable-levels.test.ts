@@ -112,3 +112,24 @@ describe("each level with 0, 1 and 2 of three nodes cut off", () => {
     expect(receipt.replicas).toEqual({ total: 1, answered: 1, durable: 1, standIns: 0 });
   });
 });
+
+describe("a read at one", () => {
+  // It used to count the copy as durable, which a power cut right after it would have disproved.
+  test("shows what this node has just taken, and says that it is not durable yet", async () => {
+    const cluster = await open({ persistent: true });
+    const keyspace = cluster.keyspace("n1");
+    const writing = keyspace.put("key", "new");
+    const early = await cluster.until(keyspace.get("key", { consistency: "one" }));
+    expect(early).toMatchObject({
+      found: true,
+      value: "new",
+      receipt: { consistent: true, replicas: { answered: 1, durable: 0 } },
+    });
+    await cluster.until(writing);
+    const late = await cluster.until(keyspace.get("key", { consistency: "one" }));
+    expect(late).toMatchObject({
+      value: "new",
+      receipt: { replicas: { answered: 1, durable: 1 } },
+    });
+  });
+});

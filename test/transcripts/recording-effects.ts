@@ -51,6 +51,11 @@ export class RecordingEffects implements Effects<LeaderlessMessage> {
     return this.#data.get(textOf(key));
   }
 
+  /** The state of a transcript is durable at once. */
+  isDurable(): boolean {
+    return true;
+  }
+
   getSide(key: Uint8Array): Uint8Array | undefined {
     return this.#side.get(textOf(key));
   }

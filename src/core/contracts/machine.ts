@@ -205,6 +205,12 @@ export interface StateReader {
   openView(): StateViewHandle;
 }
 
+/** The state of a replica that serves, read outside its steps: before durability. */
+export interface ServingState extends StateReader {
+  /** Whether what `get` answers for the key is durable, as the keyspace demands. */
+  isDurable(key: Uint8Array): boolean;
+}
+
 export interface StateViewHandle {
   range(from: Uint8Array | undefined, to: Uint8Array | undefined, limitBytes: number): StateRange;
   close(): void;
@@ -246,7 +252,7 @@ export interface CoordinatorContext extends MachineContext {
    * A reader of a shard's state where this node hosts it and its replica is serving; undefined
    * otherwise. For `readNow`.
    */
-  servingState(shardIndex: number): StateReader | undefined;
+  servingState(shardIndex: number): ServingState | undefined;
 }
 
 /** A replica also says whether what it answers may count. */

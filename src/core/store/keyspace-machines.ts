@@ -6,8 +6,8 @@ import type {
   MachineRole,
   MessageCodec,
   ReplicaMachine,
+  ServingState,
   ShardPlacement,
-  StateReader,
 } from "../contracts/machine.ts";
 import type { Cancellation, SilentStrategy, WatchRequest } from "../contracts/strategy.ts";
 import type { ResolvedKeyspace } from "../model/configuration-types.ts";
@@ -221,7 +221,7 @@ export class KeyspaceMachines {
     return this.#options.strategy.createCoordinator(context);
   }
 
-  #servingState(shardIndex: number): StateReader | undefined {
+  #servingState(shardIndex: number): ServingState | undefined {
     const cell = this.#replicas[shardIndex];
     return cell?.open === true && cell.replica?.serving === true ? cell.state : undefined;
   }

@@ -1,4 +1,4 @@
-import type { StateReader, StateViewHandle } from "../contracts/machine.ts";
+import type { ServingState, StateViewHandle } from "../contracts/machine.ts";
 import type {
   Space,
   StateEntry,
@@ -20,7 +20,7 @@ interface OverlayEntry {
  * One shard's state as its machine sees it: what is committed, below what was applied and waits
  * for its log records to become durable. Where the log is durable at once the overlay stays empty.
  */
-export class ShardState implements StateReader {
+export class ShardState implements ServingState {
   readonly #store: StateStore;
   readonly #shard: ShardId;
   readonly #data = new Map<string, OverlayEntry>();
@@ -33,6 +33,11 @@ export class ShardState implements StateReader {
 
   get(key: Uint8Array): Uint8Array | undefined {
     return this.#read("data", this.#data, key);
+  }
+
+  /** What the overlay shows waits for its log record; what is committed had it durable before. */
+  isDurable(key: Uint8Array): boolean {
+    return this.#data.size === 0 || !this.#data.has(textOf(key));
   }
 
   getSide(key: Uint8Array): Uint8Array | undefined {

@@ -100,7 +100,8 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
     const receipt = receiptOf({
       asked: operation.level,
       counted: 1,
-      durable: 1,
+      // The answer does not wait for the copy that it comes from to be durable.
+      durable: state.isDurable(operation.key) ? 1 : 0,
       total: placement.replicas.length,
       met: true,
       pendingSync: false,
