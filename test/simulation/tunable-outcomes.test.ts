@@ -187,6 +187,35 @@ describe("superseded", () => {
       expect(read.version).toBe(written.version);
     }
   });
+
+  // It used to be stamped again, over the newer one: the same write took effect twice.
+  test.each(["quorum", "strong"] as const)(
+    "%s: refused when it is sent again, it may have been stored the first time",
+    async (consistency) => {
+      const cluster = await open({ nodes: 2, keyspaces: { default: { replicas: 1 } } });
+      const hosts = (id: string) => cluster.keyspace(id).describe().hosted === 1;
+      const outsider = cluster.ids.find((id) => !hosts(id)) as string;
+      const insider = cluster.ids.find(hosts) as string;
+      // Everything takes 10 ms to the replica, so that an answer can be told from its question.
+      cluster.network.faults = { delayMs: [10, 10], lanes: ["log"] };
+      const writing = faultOf(
+        cluster,
+        cluster.keyspace(outsider).put("key", "first", { consistency, timeoutMs: 5_000 }),
+      );
+      await cluster.advance(consistency === "strong" ? 25 : 5);
+      cluster.network.cutOneWay(insider, outsider);
+      await cluster.advance(50);
+      cluster.network.heal();
+      const seen = await cluster.until(cluster.keyspace(insider).get("key", { consistency }));
+      expect(seen).toMatchObject({ value: "first" });
+      await cluster.until(cluster.keyspace(insider).put("key", "second", { consistency }));
+      const fault = await writing;
+      expect([fault.code, fault.outcome]).toEqual(["SUPERSEDED", "unknown"]);
+      expect(fault.operationId).toEqual(expect.any(String));
+      const read = await cluster.until(cluster.keyspace(insider).get("key", { consistency }));
+      expect(read).toMatchObject({ value: "second" });
+    },
+  );
 });
 
 function compareVersions(a: string, b: string): number {

@@ -33,6 +33,11 @@ export class PendingWrite {
   reused: ReplicaMask = 0;
   /** A copy was taken somewhere, perhaps by a replica that has since lost it. */
   stored = false;
+  /**
+   * This stamp was sent in an earlier round too: a replica that refuses it now for a newer one may
+   * have stored it then, so that no refusal says any more that it was stored nowhere.
+   */
+  sentAgain = false;
   attempts = 0;
 
   constructor(

@@ -185,7 +185,10 @@ export class WriteFlow {
       if (pending.paced || nowMs - pending.roundAtMs < this.#settings.rebuildDelayMs) continue;
       const reachable = pending.answers.reachable(this.#context.isReachable);
       if (pending.phase === "learn") this.#learn(pending, reachable, nowMs, effects);
-      else this.#send(pending, reachable, nowMs, effects);
+      else {
+        pending.sentAgain = true;
+        this.#send(pending, reachable, nowMs, effects);
+      }
     }
     this.#pace.giveUp(nowMs);
     this.#releaseHeld(nowMs, effects);
@@ -318,7 +321,10 @@ export class WriteFlow {
     if (pending.reused !== 0) {
       // Two values under one id: neither may be acknowledged as the write of this id.
       this.#end(pending, nowMs);
-      effects.refuse(pending.request, reusedId(this.#idOf(pending), isRefusedByAll(pending)));
+      effects.refuse(
+        pending.request,
+        reusedId(this.#idOf(pending), isRefusedByAll(pending) && !pending.sentAgain),
+      );
       return;
     }
     const counted = countOf((held | newer) & answers.counted);
@@ -353,6 +359,7 @@ export class WriteFlow {
     return (
       pending.fixedStamp === undefined &&
       !pending.stored &&
+      !pending.sentAgain &&
       pending.newer !== 0 &&
       pending.newer === pending.sentTo &&
       pending.attempts < MAX_ATTEMPTS
@@ -399,8 +406,10 @@ export class WriteFlow {
   }
 
   #refusedByAll(pending: PendingWrite): CapstanError {
-    // With an id of its own the write may have been stored by an earlier try.
-    const operationId = pending.fixedStamp === undefined ? undefined : this.#idOf(pending);
+    // With an id of its own the write may have been stored by an earlier try, as it may have been
+    // by an earlier round.
+    const isFirst = pending.fixedStamp === undefined && !pending.sentAgain;
+    const operationId = isFirst ? undefined : this.#idOf(pending);
     if (pending.skewed !== 0) return skewed(operationId);
     const outcome = operationId === undefined ? "not-applied" : "unknown";
     return superseded(pending.newest, outcome, operationId);
