@@ -188,6 +188,27 @@ describe("superseded", () => {
     }
   });
 
+  // The second copy met the newer version, was refused, and the write was stamped again over it.
+  test("a doubled write does not take effect a second time", async () => {
+    const cluster = await open({ nodes: 2, keyspaces: { default: { replicas: 1 } } });
+    const hosts = (id: string) => cluster.keyspace(id).describe().hosted === 1;
+    const outsider = cluster.ids.find((id) => !hosts(id)) as string;
+    const insider = cluster.ids.find(hosts) as string;
+    cluster.network.faults = { doubling: 1, secondMs: [100, 100], delayMs: [1, 1], lanes: ["log"] };
+    const writing = cluster.keyspace(outsider).put("key", "first", { consistency: "quorum" });
+    writing.catch(() => undefined);
+    await cluster.advance(0.5);
+    // The first copy arrives, and its answer does not.
+    cluster.network.faults = {};
+    cluster.network.cutOneWay(insider, outsider);
+    await cluster.advance(20);
+    cluster.network.heal();
+    await cluster.until(cluster.keyspace(insider).put("key", "second", { consistency: "quorum" }));
+    expect(await faultOf(cluster, writing)).toMatchObject({ code: "OUTCOME_UNKNOWN" });
+    const read = await cluster.until(cluster.keyspace(insider).get("key"));
+    expect(read).toMatchObject({ value: "second" });
+  });
+
   // It used to be stamped again, over the newer one: the same write took effect twice.
   test.each(["quorum", "strong"] as const)(
     "%s: refused when it is sent again, it may have been stored the first time",
@@ -198,10 +219,10 @@ describe("superseded", () => {
       const insider = cluster.ids.find(hosts) as string;
       // Everything takes 10 ms to the replica, so that an answer can be told from its question.
       cluster.network.faults = { delayMs: [10, 10], lanes: ["log"] };
-      const writing = faultOf(
-        cluster,
-        cluster.keyspace(outsider).put("key", "first", { consistency, timeoutMs: 5_000 }),
-      );
+      const writing = cluster
+        .keyspace(outsider)
+        .put("key", "first", { consistency, timeoutMs: 5_000 });
+      writing.catch(() => undefined);
       await cluster.advance(consistency === "strong" ? 25 : 5);
       cluster.network.cutOneWay(insider, outsider);
       await cluster.advance(50);
@@ -209,7 +230,7 @@ describe("superseded", () => {
       const seen = await cluster.until(cluster.keyspace(insider).get("key", { consistency }));
       expect(seen).toMatchObject({ value: "first" });
       await cluster.until(cluster.keyspace(insider).put("key", "second", { consistency }));
-      const fault = await writing;
+      const fault = await faultOf(cluster, writing);
       expect([fault.code, fault.outcome]).toEqual(["SUPERSEDED", "unknown"]);
       expect(fault.operationId).toEqual(expect.any(String));
       const read = await cluster.until(cluster.keyspace(insider).get("key", { consistency }));

@@ -1,21 +1,25 @@
 /**
  * What travels between two nodes, below the messages of the strategies. A frame is
  *
- *     version u8 | kind u8 | cluster tag u32 | sender's session u32 | receiver's session u32 | body
+ *     version u8 | kind u8 | cluster tag u32 | sender's session u32 | receiver's session u32 |
+ *     sequence u32 | body
  *
  * and the body of a `messages` frame is one or more of
  *
  *     role u8 | keyspace hash u32 | shard index u16 | length u32 | bytes
  *
  * A session is one life of one process. On a lossy broker a frame may arrive minutes late, when
- * either end has restarted since: it names both sessions, so that it is known for what it is.
+ * either end has restarted since: it names both sessions, so that it is known for what it is. The
+ * sequence counts the `messages` frames of one lane within the sender's life, so that a doubled one
+ * is known too; it is 0 in a hello, which has a sequence of its own.
  */
 import type { ByteReader, ByteWriter } from "./bytes.ts";
 import { hashText } from "./hash.ts";
 import { MalformedBytesError } from "./malformed-bytes-error.ts";
 
 export const FRAME_VERSION = 1;
-export const FRAME_HEADER_BYTES = 14;
+export const FRAME_HEADER_BYTES = 18;
+const SEQUENCE_AT = FRAME_HEADER_BYTES - 4;
 export const MESSAGE_HEADER_BYTES = 11;
 
 export type FrameKind = "hello" | "messages";
@@ -27,6 +31,7 @@ export interface FrameHeader {
   senderTag: number;
   /** 0 if the sender has not heard of the receiver's session yet; only in a hello. */
   receiverTag: number;
+  sequence: number;
 }
 
 /** The machines of a shard or a keyspace that a message can be for. */
@@ -50,13 +55,14 @@ export function clusterTagOf(clusterName: string): number {
 }
 
 export function newFrameHeader(): FrameHeader {
-  return { kind: "hello", clusterTag: 0, senderTag: 0, receiverTag: 0 };
+  return { kind: "hello", clusterTag: 0, senderTag: 0, receiverTag: 0, sequence: 0 };
 }
 
 export function newMessageHeader(): MessageHeader {
   return { role: "replica", keyspaceHash: 0, shardIndex: 0 };
 }
 
+/** Leaves the sequence at 0: `patchFrameSequence` when the frame is handed over. */
 export function writeFrameHeader(
   writer: ByteWriter,
   kind: FrameKind,
@@ -69,6 +75,12 @@ export function writeFrameHeader(
   writer.u32(clusterTag);
   writer.u32(senderTag);
   writer.u32(receiverTag);
+  writer.u32(0);
+}
+
+/** Of the frame that begins where the writer does. */
+export function patchFrameSequence(writer: ByteWriter, sequence: number): void {
+  writer.patchU32(SEQUENCE_AT, sequence);
 }
 
 /** Throws `MalformedBytesError`; `into` is then undefined in its content. */
@@ -85,6 +97,7 @@ export function readFrameHeader(reader: ByteReader, into: FrameHeader): void {
   into.clusterTag = reader.u32();
   into.senderTag = reader.u32();
   into.receiverTag = reader.u32();
+  into.sequence = reader.u32();
   if (into.senderTag === 0) throw new MalformedBytesError("a frame without its sender's session");
 }
 

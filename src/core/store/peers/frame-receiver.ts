@@ -15,7 +15,7 @@ import type { Greeter } from "./greeter.ts";
 import type { PeerSession } from "./session.ts";
 
 /** Why a frame was dropped; a label of the metric `peer_frames_dropped`. */
-export type DropReason = "malformed" | "foreign" | "stale";
+export type DropReason = "malformed" | "foreign" | "stale" | "doubled";
 
 export interface ReceiverHost {
   /** Whether messages of this accepted session may be delivered now. */
@@ -51,7 +51,7 @@ export class FrameReceiver {
   }
 
   /** Never throws for what the bytes hold; a throw of the events' owner passes through. */
-  receive(from: NodeId, frame: Uint8Array, _lane: Lane): void {
+  receive(from: NodeId, frame: Uint8Array, lane: Lane): void {
     const { sessions, host } = this.#options;
     const session = sessions.get(from);
     if (session === undefined) {
@@ -63,7 +63,7 @@ export class FrameReceiver {
       : Buffer.from(frame.buffer, frame.byteOffset, frame.length);
     let deliver: boolean;
     try {
-      deliver = this.#open(session, bytes);
+      deliver = this.#open(session, bytes, lane);
     } catch (error) {
       if (!(error instanceof MalformedBytesError)) throw error;
       host.dropped(from, "malformed");
@@ -73,7 +73,7 @@ export class FrameReceiver {
   }
 
   /** Reads the header; answers whether a well-formed frame of messages is to be delivered. */
-  #open(session: PeerSession, frame: Buffer): boolean {
+  #open(session: PeerSession, frame: Buffer, lane: Lane): boolean {
     const { host, greeter, clusterTag, sessionTag } = this.#options;
     const header = this.#header;
     this.#reader.reset(frame);
@@ -95,7 +95,9 @@ export class FrameReceiver {
       return false;
     }
     checkMessages(this.#reader, frame, this.#address);
-    return true;
+    if (session.came[lane].take(header.sequence)) return true;
+    host.dropped(session.node, "doubled");
+    return false;
   }
 
   #deliver(session: PeerSession, frame: Buffer): void {

@@ -3,6 +3,7 @@ import type { Lane } from "../../contracts/transport.ts";
 import { ByteWriter } from "../../model/bytes.ts";
 import {
   FRAME_HEADER_BYTES,
+  patchFrameSequence,
   patchMessageLength,
   writeFrameHeader,
   writeMessageHeader,
@@ -41,6 +42,8 @@ export class LaneQueue {
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #blocked = false;
+  /** Never begun anew: a session that is opened again is still the same one to the peer. */
+  #sequence = 0;
 
   constructor(wire: FilteredTransport, peer: NodeId, lane: Lane, limits: FrameLimits) {
     this.#wire = wire;
@@ -89,7 +92,7 @@ export class LaneQueue {
 
   flush(): void {
     if (this.#blocked || this.#writer.length === 0) return;
-    this.#handOver(this.#writer.view());
+    this.#handOver();
     this.#resetWriter();
   }
 
@@ -129,13 +132,16 @@ export class LaneQueue {
     if (start === FRAME_HEADER_BYTES) return;
     const message = writer.copy(start);
     writer.rewind(start);
-    this.#handOver(writer.view());
+    this.#handOver();
     writer.rewind(FRAME_HEADER_BYTES);
     writer.raw(message);
   }
 
-  /** `frame` is borrowed from the writer: what has to wait is copied. */
-  #handOver(frame: Uint8Array): void {
+  /** The frame is borrowed from the writer: what has to wait is copied. */
+  #handOver(): void {
+    this.#sequence = (this.#sequence + 1) >>> 0;
+    patchFrameSequence(this.#writer, this.#sequence);
+    const frame = this.#writer.view();
     if (!this.#blocked && this.#wire.send(this.#peer, frame, this.#lane) !== "saturated") return;
     // A frame for a peer that is gone is lost, as any frame may be: `onPeer` says the rest.
     this.#blocked = true;

@@ -180,6 +180,7 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
     this.refresh(session);
     const { node, storeId, incarnation } = hello;
     session.tag = tag;
+    for (const window of Object.values(session.came)) window.reset();
     session.identity = Object.freeze({ node, storeId, incarnation });
     session.acceptance = acceptance;
     session.ledger.remember(storeId, incarnation, hello.logPosition);

@@ -4,6 +4,7 @@ import type { Watched } from "./failure-detector.ts";
 import type { Verdict } from "./hello.ts";
 import { IdentityLedger } from "./identity-ledger.ts";
 import type { Outbox } from "./outbox.ts";
+import { SequenceWindow } from "./sequence-window.ts";
 
 /** Hellos outside the heartbeat, per peer and heartbeat: enough to meet at once, no storm. */
 export const REPLY_CREDITS = 4;
@@ -20,6 +21,12 @@ export class PeerSession {
   readonly node: NodeId;
   readonly outbox: Outbox;
   readonly ledger = new IdentityLedger();
+  /** Of the accepted session's frames of messages, by lane. */
+  readonly came = {
+    control: new SequenceWindow(),
+    log: new SequenceWindow(),
+    bulk: new SequenceWindow(),
+  };
 
   /** As the transport says. */
   connected = false;

@@ -9,6 +9,7 @@ import {
   MESSAGE_HEADER_BYTES,
   newFrameHeader,
   newMessageHeader,
+  patchFrameSequence,
   patchMessageLength,
   readFrameHeader,
   readMessageHeader,
@@ -56,7 +57,10 @@ describe("frames", () => {
         expect(writer.length).toBe(FRAME_HEADER_BYTES);
         const header = newFrameHeader();
         readFrameHeader(new ByteReader(writer.copy()), header);
-        expect(header).toEqual({ kind: frameKind, clusterTag, senderTag, receiverTag });
+        expect(header).toEqual({
+          ...{ kind: frameKind, clusterTag, senderTag, receiverTag },
+          sequence: 0,
+        });
       }),
     );
   });
@@ -82,14 +86,15 @@ describe("frames", () => {
     );
   });
 
-  it("spend 14 bytes on a frame and 11 on a message, whose layout is fixed", () => {
+  it("spend 18 bytes on a frame and 11 on a message, whose layout is fixed", () => {
     const writer = new ByteWriter();
     writeFrameHeader(writer, "messages", 0x01020304, 0x05060708, 0x090a0b0c);
     writeMessageHeader(writer, "coordinator", 0x11121314, 0x1516);
     writer.u8(0x77);
     patchMessageLength(writer, FRAME_HEADER_BYTES);
+    patchFrameSequence(writer, 0x0d0e0f10);
     expect(Buffer.from(writer.copy()).toString("hex")).toBe(
-      "01020102030405060708090a0b0c" + "0111121314151600000001" + "77",
+      "01020102030405060708090a0b0c0d0e0f10" + "0111121314151600000001" + "77",
     );
     expect(FRAME_HEADER_BYTES + MESSAGE_HEADER_BYTES + 1).toBe(writer.length);
   });
