@@ -117,6 +117,53 @@ describe("once a copy may be anywhere", () => {
   });
 });
 
+/**
+ * A replica that is emptied learns from the others once the longest deadline is over. What its old
+ * self has said must not be counted together with what others say after that, though a node that
+ * stood still has not heard of any of it. It used to be.
+ */
+describe("a coordinator that stood still for longer than a replica takes to be emptied", () => {
+  async function openSlow(): Promise<Cluster> {
+    const cluster = await open();
+    cluster.network.faults = { delayMs: [10, 10], lanes: ["log"] };
+    return cluster;
+  }
+
+  async function stall(cluster: Cluster): Promise<void> {
+    cluster.pause("n1");
+    await cluster.advance(1_500);
+    cluster.resume("n1");
+  }
+
+  test("does not call a write done on acknowledgements of before and after", async () => {
+    const cluster = await openSlow();
+    const writing = cluster.keyspace("n1").put("key", "value");
+    writing.catch(() => undefined);
+    await cluster.advance(15);
+    await stall(cluster);
+    const { code, operationId } = await faultOf(cluster, writing);
+    expect(code).toBe("OUTCOME_UNKNOWN");
+    const again = cluster
+      .keyspace("n1")
+      .put("key", "value", { operationId: operationId as string });
+    expect((await cluster.until(again)).receipt.consistent).toBe(true);
+  });
+
+  test("reads anew what it has to write back at strong", async () => {
+    const cluster = await openSlow();
+    const isolated = cluster.keyspace("n1").put("key", "value", { consistency: "one" });
+    cluster.isolate("n1");
+    await cluster.until(isolated);
+    cluster.network.heal();
+    const reading = cluster.keyspace("n1").get("key", { consistency: "strong", timeoutMs: 5_000 });
+    await cluster.advance(35);
+    const frames = watchFrames(cluster);
+    await stall(cluster);
+    expect(await cluster.until(reading)).toMatchObject({ value: "value" });
+    expect(frames.filter((frame) => frame === "n1>n2").length).toBeGreaterThan(0);
+  });
+});
+
 describe("superseded", () => {
   /** n3 has missed a write whose stamp lies five seconds ahead of n3's clock. */
   async function openBehind(options: ClusterOptions = {}): Promise<Cluster> {

@@ -29,6 +29,7 @@ interface PendingRead {
   /** Per replica: what it answered. */
   readonly records: (Uint8Array | undefined)[];
   readonly roundId: number;
+  readonly startedAtMs: number;
   /** When to ask the replicas that were not asked at first. */
   readonly widenAtMs: number;
   /** When late answers are not waited for any more. */
@@ -121,6 +122,7 @@ export class ReadFlow {
       answers,
       records: new Array(answers.total).fill(undefined),
       roundId: this.#nextRoundId(),
+      startedAtMs: timing.nowMs,
       widenAtMs: timing.nowMs + (timing.deadlineMs - timing.nowMs) * WIDEN_AFTER_PART,
       endAtMs: timing.deadlineMs,
       newest: undefined,
@@ -151,6 +153,10 @@ export class ReadFlow {
     if (pending?.writeBack === undefined) return false;
     const bit = pending.writeBack.acks.take(from.node, ack.serving);
     if (bit === 0 || !ack.serving) return true;
+    if (this.#isTooOld(pending, nowMs)) {
+      this.#startAgain(pending, nowMs, effects);
+      return true;
+    }
     pending.writeBack.holders |= bit;
     if (countOf(pending.writeBack.holders) >= majorityOf(pending.answers.total)) {
       this.#answer(pending, nowMs, true, effects);
@@ -226,6 +232,10 @@ export class ReadFlow {
     const writesBack =
       pending.level === "strong" && this.#planted.strongReadDoesNotWriteBack !== true;
     if (writesBack && pending.newest !== undefined) {
+      if (this.#isTooOld(pending, nowMs)) {
+        this.#startAgain(pending, nowMs, effects);
+        return;
+      }
       const holders = holdersOf(pending, pending.newest);
       if (countOf(holders) < majorityOf(answers.total)) {
         this.#beginWriteBack(pending, holders, effects);
@@ -233,6 +243,20 @@ export class ReadFlow {
       }
     }
     this.#answer(pending, nowMs, true, effects);
+  }
+
+  /**
+   * A replica that came back empty may have learned from the others already what they held: what
+   * its old self has said is no copy any more, though this node may not have heard of the new one.
+   */
+  #isTooOld(pending: PendingRead, nowMs: number): boolean {
+    return pending.needed > 1 && nowMs - pending.startedAtMs > this.#settings.rebuildDelayMs;
+  }
+
+  #startAgain(pending: PendingRead, nowMs: number, effects: Fx): void {
+    this.#forget(pending);
+    const timing = { nowMs, deadlineMs: pending.endAtMs };
+    this.start(pending.request, pending, timing, pending.finish, effects);
   }
 
   #beginWriteBack(pending: PendingRead, holders: ReplicaMask, effects: Fx): void {

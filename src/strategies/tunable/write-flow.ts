@@ -102,7 +102,11 @@ export class WriteFlow {
     const pending = this.#pending.get(ack.requestId);
     if (pending === undefined) return this.#onLateAck(from, ack, nowMs, effects);
     if (pending.phase !== "write") return false;
-    const bit = pending.answers.take(from.node, ack.serving);
+    // After a stall of this node: a replica that was emptied since may have learned from the
+    // others already what they held before this copy, and its old self's does not count any more.
+    const isTooOld =
+      pending.needed > 1 && nowMs - pending.roundAtMs > this.#settings.rebuildDelayMs;
+    const bit = pending.answers.take(from.node, ack.serving && !isTooOld);
     if (bit === 0) return true;
     switch (ack.verdict) {
       case "stored":
