@@ -9,6 +9,13 @@ const RETRY_MS = 100;
 /** A chunk that has not come by then is asked for again. */
 const CHUNK_TIMEOUT_MS = 2_000;
 
+/**
+ * A source that was being rebuilt itself is streamed this often again, and this long after all have
+ * been streamed: meanwhile it may have become one that counts.
+ */
+const EXTRA_ROUNDS = 3;
+const ROUND_PAUSE_MS = 1_000;
+
 /** Why a rebuild may end: `enough` serving sources, or `all-others`, whatever their state. */
 export type RebuildOutcome = "enough" | "all-others";
 
@@ -22,7 +29,11 @@ interface Source {
   serving: boolean;
   outstanding: number | undefined;
   askedAtMs: number;
+  roundsLeft: number;
+  notBeforeMs: number;
 }
+
+type Stream = Omit<Source, "node" | "roundsLeft" | "notBeforeMs">;
 
 /**
  * What an emptied replica has streamed from whom.
@@ -47,7 +58,12 @@ export class Rebuild {
   }) {
     this.#needed = rebuildSources(options.replicas, majorityOf(options.replicas));
     this.#startAtMs = options.startAtMs;
-    this.#sources = options.peers.map((node) => ({ node, ...untouched() }));
+    this.#sources = options.peers.map((node) => ({
+      node,
+      ...untouched(),
+      roundsLeft: EXTRA_ROUNDS,
+      notBeforeMs: options.startAtMs,
+    }));
   }
 
   /** A source that came back as somebody else has to be streamed from the beginning. */
@@ -80,10 +96,9 @@ export class Rebuild {
     nowMs: number,
     isReachable: (node: NodeId) => boolean,
   ): readonly { readonly node: NodeId; readonly message: RangeMessage }[] {
-    if (nowMs < this.#startAtMs) return [];
     const requests: { node: NodeId; message: RangeMessage }[] = [];
     for (const source of this.#sources) {
-      if (source.done || !isReachable(source.node)) continue;
+      if (source.done || nowMs < source.notBeforeMs || !isReachable(source.node)) continue;
       const waiting = source.outstanding !== undefined;
       if (waiting && nowMs - source.askedAtMs < CHUNK_TIMEOUT_MS) continue;
       source.outstanding = this.#nextRequestId++;
@@ -97,10 +112,21 @@ export class Rebuild {
     return Math.max(RETRY_MS, this.#startAtMs - nowMs);
   }
 
-  outcome(): RebuildOutcome | undefined {
+  /**
+   * Whether the rebuild ends, and why. Where all have been streamed and too few of them served, the
+   * others get another round before their silence is taken for a loss.
+   */
+  settle(nowMs: number): RebuildOutcome | undefined {
     const enough = this.#sources.filter((source) => source.done && source.serving).length;
     if (enough >= this.#needed) return "enough";
-    return this.#sources.every((source) => source.done) ? "all-others" : undefined;
+    if (!this.#sources.every((source) => source.done)) return undefined;
+    const again = this.#sources.filter((source) => !source.serving && source.roundsLeft > 0);
+    for (const source of again) {
+      Object.assign(source, untouched());
+      source.roundsLeft--;
+      source.notBeforeMs = nowMs + ROUND_PAUSE_MS;
+    }
+    return again.length === 0 ? "all-others" : undefined;
   }
 
   describe(): Readonly<Record<string, unknown>> {
@@ -112,7 +138,7 @@ export class Rebuild {
   }
 }
 
-function untouched(): Omit<Source, "node"> {
+function untouched(): Stream {
   return {
     identity: undefined,
     from: undefined,

@@ -234,7 +234,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   #advanceRebuild(nowMs: number, effects: LeaderlessEffects): void {
     const rebuild = this.#rebuild;
     if (rebuild === undefined) return;
-    const end = rebuild.outcome();
+    const end = rebuild.settle(nowMs);
     if (end !== undefined) {
       this.#rebuild = undefined;
       effects.cancelTimer(REBUILD_TIMER);

@@ -49,21 +49,43 @@ describe("a rebuild", () => {
     const requests = rebuild.requests(0, everybody);
     expect(requests).toHaveLength(replicas - 1);
     for (const [index, { node, message }] of requests.entries()) {
-      expect(rebuild.outcome()).toBe(index < needed ? undefined : "enough");
+      expect(rebuild.settle(0)).toBe(index < needed ? undefined : "enough");
       if (index === needed) return;
       expect(rebuild.onReply(senderOf(node), chunk(message.requestId))).toBe(true);
     }
-    expect(rebuild.outcome()).toBe("enough");
+    expect(rebuild.settle(0)).toBe("enough");
   });
 
-  test("of five goes on while two of four sources are not whole, and ends with all others", () => {
+  test("of five gives two sources that are not whole three more rounds, then ends with all others", () => {
     const rebuild = rebuildOf(5);
-    const requests = rebuild.requests(0, everybody);
-    for (const [index, { node, message }] of requests.entries()) {
-      expect(rebuild.outcome()).toBeUndefined();
+    for (const [index, { node, message }] of rebuild.requests(0, everybody).entries()) {
+      expect(rebuild.settle(0)).toBeUndefined();
       rebuild.onReply(senderOf(node), chunk(message.requestId, [], { serving: index < 2 }));
     }
-    expect(rebuild.outcome()).toBe("all-others");
+    for (let round = 1; round <= 3; round++) {
+      expect(rebuild.settle((round - 1) * 1_000)).toBeUndefined();
+      expect(rebuild.requests(round * 1_000 - 1, everybody)).toEqual([]);
+      const again = rebuild.requests(round * 1_000, everybody);
+      expect(again.map(({ node }) => node)).toEqual(["p2", "p3"]);
+      for (const { node, message } of again) {
+        rebuild.onReply(senderOf(node), chunk(message.requestId, [], { serving: false }));
+      }
+    }
+    expect(rebuild.settle(3_000)).toBe("all-others");
+  });
+
+  // A source that was streamed while it was being rebuilt itself never counted again: with another
+  // one emptied later, a replica of five gave up, and served, though nothing was lost.
+  test("counts a source that has become whole in a later round", () => {
+    const rebuild = rebuildOf(3);
+    const [first, second] = rebuild.requests(0, everybody);
+    rebuild.onReply(senderOf("p0"), chunk(first?.message.requestId ?? 0));
+    rebuild.onReply(senderOf("p1"), chunk(second?.message.requestId ?? 0, [], { serving: false }));
+    expect(rebuild.settle(0)).toBeUndefined();
+    const [again] = rebuild.requests(1_000, everybody);
+    expect(again?.node).toBe("p1");
+    rebuild.onReply(senderOf("p1"), chunk(again?.message.requestId ?? 0));
+    expect(rebuild.settle(1_001)).toBe("enough");
   });
 
   test("a source that was not whole at its first chunk is not whole", () => {
@@ -76,7 +98,9 @@ describe("a rebuild", () => {
     );
     const [second] = rebuild.requests(1, everybody);
     rebuild.onReply(from, chunk(second?.message.requestId ?? 0, ["b"]));
-    expect(rebuild.outcome()).toBe("all-others");
+    expect(rebuild.settle(1)).toBeUndefined();
+    const [again] = rebuild.requests(1_001, everybody);
+    expect(again?.message.from).toBeUndefined();
   });
 
   test("goes on behind the last key, and begins anew with another store", () => {
@@ -94,7 +118,7 @@ describe("a rebuild", () => {
     );
     const [third] = rebuild.requests(2, everybody);
     expect(third?.message.from).toBeUndefined();
-    expect(rebuild.outcome()).toBeUndefined();
+    expect(rebuild.settle(0)).toBeUndefined();
   });
 
   test("asks nobody before its start, nobody who is away, and nobody twice while it waits", () => {
