@@ -79,6 +79,19 @@ export const ROOMS: readonly Room[] = Object.freeze<Room[]>([
   },
 
   {
+    name: "src/transports/nats/",
+    imports: foundation,
+    packages: ["@nats-io/transport-node", "zod"],
+    node: "any",
+  },
+  {
+    name: "src/storage/disk/",
+    imports: foundation,
+    packages: ["lmdb", "sorted-btree", "zod"],
+    node: "any",
+  },
+
+  {
     name: "src/built-ins.ts",
     imports: ["src/core/", "src/strategies/", "src/resolvers/", "src/transports/", "src/storage/"],
     packages: ["inversify", "zod"],
