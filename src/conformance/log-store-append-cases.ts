@@ -102,6 +102,15 @@ export const APPEND_CASES: readonly StorageCase[] = Object.freeze<StorageCase[]>
     },
   },
   {
+    name: "syncedPosition covers what is durable as fsync, if anything survives a power cut",
+    run: async (storage, { clock, persistent }) => {
+      const probe = new LogProbe(storage, clock);
+      const position = probe.append(SHARD_A, "x", "fsync");
+      await probe.makeDurable();
+      checkEqual(storage.log.syncedPosition, persistent ? position : 0, "syncedPosition");
+    },
+  },
+  {
     name: "what is appended behind a flush waits for the next one",
     run: async (storage, { clock }) => {
       const probe = new LogProbe(storage, clock);

@@ -21,10 +21,12 @@ const STORE_ID = /^[0-9a-f]{32}$/;
 const CASES: readonly StorageCase[] = [
   {
     name: "new storage is fresh, with a store id of 128 bits and incarnation 1",
-    run: ({ identity }) => {
+    run: ({ identity, problems }) => {
+      checkEqual(problems, [], "problems");
       check(STORE_ID.test(identity.storeId), `store id ${identity.storeId} is not 32 hex digits`);
       checkEqual(identity.incarnation, 1, "incarnation");
       checkEqual(identity.fresh, true, "fresh");
+      checkEqual(identity.kept, "memory", "kept");
     },
   },
   {
@@ -77,9 +79,17 @@ const CASES: readonly StorageCase[] = [
     run: async (storage, harness) => {
       const { storeId } = storage.identity;
       await reopened(harness, storage, async (second) => {
-        checkEqual(second.identity, { storeId, incarnation: 2, fresh: false }, "the second time");
+        checkEqual(
+          second.identity,
+          { storeId, incarnation: 2, fresh: false, kept: "memory" },
+          "the second time",
+        );
         await reopened(harness, second, (third) => {
-          checkEqual(third.identity, { storeId, incarnation: 3, fresh: false }, "the third time");
+          checkEqual(
+            third.identity,
+            { storeId, incarnation: 3, fresh: false, kept: "memory" },
+            "the third time",
+          );
         });
       });
     },
@@ -90,10 +100,39 @@ const CASES: readonly StorageCase[] = [
     run: async (storage, harness) => {
       const { storeId } = storage.identity;
       await crashed(harness, storage, async (second) => {
-        checkEqual(second.identity, { storeId, incarnation: 2, fresh: false }, "the second time");
+        checkEqual(
+          second.identity,
+          { storeId, incarnation: 2, fresh: false, kept: "fsync" },
+          "the second time",
+        );
         await crashed(harness, second, (third) => {
           checkEqual(third.identity.incarnation, 3, "incarnation the third time");
         });
+      });
+    },
+  },
+  {
+    name: "what is disowned is set aside at the next opening, which is fresh",
+    needs: isPersistent,
+    run: async (storage, harness) => {
+      const { storeId } = storage.identity;
+      const log = new LogProbe(storage, harness.clock);
+      new StateProbe(storage, harness.clock).commit(put("k", "v"));
+      log.append(SHARD_A, "x");
+      await log.makeDurable();
+      await storage.disown("it is a copy");
+      log.append(SHARD_A, "still writable");
+      await log.makeDurable();
+      await reopened(harness, storage, (again) => {
+        check(again.identity.storeId !== storeId, "the store id has stayed");
+        checkEqual(again.identity.fresh, true, "fresh");
+        checkEqual(again.identity.incarnation, 1, "incarnation");
+        checkEqual(new StateProbe(again, harness.clock).get("k"), undefined, "the state");
+        checkEqual(again.log.lastSequence(SHARD_A), 0 as LogSequence, "the log");
+        check(
+          again.problems.some(({ reason }) => reason.includes("it is a copy")),
+          "no problem gives the reason",
+        );
       });
     },
   },

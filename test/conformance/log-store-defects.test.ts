@@ -46,6 +46,10 @@ const DEFECTS: Readonly<Record<string, readonly [Members, string]>> = {
     () => ({ capabilities: { persistent: true } }),
     "capabilities say whether the log is persistent",
   ],
+  "takes memory for stable storage": [
+    () => ({ syncedPosition: 1 as LogPosition }),
+    "syncedPosition covers what is durable as fsync, if anything survives a power cut",
+  ],
   "begins with sequence 1 known": [
     (log) => ({ lastSequence: (shard) => Math.max(1, log.lastSequence(shard)) as LogSequence }),
     "a new log is empty and durable",

@@ -53,6 +53,10 @@ const DEFECTS: Readonly<Record<string, readonly [Breakage, string]>> = {
     withIdentity(({ identity }) => ({ incarnation: Math.ceil(identity.incarnation / 2) })),
     "an incarnation is used up by a start that ends in a power cut",
   ],
+  "goes on with what was disowned": [
+    { defect: (storage) => withMembers(storage, { disown: () => Promise.resolve() }) },
+    "what is disowned is set aside at the next opening, which is fresh",
+  ],
   "has no lock": [
     { open: (open) => (previous, options) => open(previous, options).catch(() => open()) },
     "what is open cannot be opened again",

@@ -72,6 +72,10 @@ export class PersistentMemoryLog implements LogStore {
     return this.#index.lastPosition;
   }
 
+  get syncedPosition(): LogPosition {
+    return this.durablePosition;
+  }
+
   get durablePosition(): LogPosition {
     return this.#disk.synced as LogPosition;
   }

@@ -4,6 +4,7 @@ import type {
   StorageContext,
   StorageFactory,
   StorageIdentity,
+  StorageProblem,
 } from "../../src/core/contracts/storage.ts";
 import type { ShardId, StoreId } from "../../src/core/model/ids.ts";
 import { memoryStorage } from "../../src/storage/memory/memory-storage.ts";
@@ -22,11 +23,13 @@ import { PersistentMemoryState, StateDisk } from "./persistent-memory-state.ts";
  */
 export class PersistentMemoryDisk {
   readonly factory: StorageFactory;
-  readonly log = new LogDisk();
-  readonly state = new StateDisk();
+  log = new LogDisk();
+  state = new StateDisk();
   #open: PersistentMemoryStorage | undefined;
   #storeId: StoreId | undefined;
   #incarnation = 0;
+  #cut = false;
+  #disowned: string | undefined;
 
   constructor() {
     this.factory = (options, context) => this.#openStorage(options, context);
@@ -39,6 +42,7 @@ export class PersistentMemoryDisk {
   crash(kept: { readonly logEntries?: number; readonly commits?: number } = {}): void {
     this.#open?.kill("the power was cut");
     this.#open = undefined;
+    this.#cut = true;
     const { log, state } = this;
     log.entries.length = Math.min(log.entries.length, log.synced + (kept.logEntries ?? 0));
     log.synced = log.entries.length;
@@ -62,6 +66,11 @@ export class PersistentMemoryDisk {
     this.state.damage(shard, space, key);
   }
 
+  /** The next opening sets everything aside. */
+  disown(reason: string): void {
+    this.#disowned = reason;
+  }
+
   /** Called by the storage when it has closed. */
   closed(storage: PersistentMemoryStorage): void {
     if (this.#open === storage) this.#open = undefined;
@@ -74,30 +83,56 @@ export class PersistentMemoryDisk {
     // Takes and refuses the same options as memory storage, and draws its store id the same way.
     const template = await memoryStorage(options, context);
     if (this.#open !== undefined) throw new Error("the disk is in use");
+    const problems = this.#setAside();
     const identity = {
       storeId: this.#storeId ?? template.identity.storeId,
       incarnation: this.#incarnation + 1,
       fresh: this.#storeId === undefined,
+      kept: this.#cut ? ("fsync" as const) : ("memory" as const),
     };
+    this.#cut = false;
     this.#storeId = identity.storeId;
     this.#incarnation = identity.incarnation;
-    this.#open = new PersistentMemoryStorage(this, identity, context);
+    this.#open = new PersistentMemoryStorage(this, identity, problems, context);
     return this.#open;
+  }
+
+  #setAside(): readonly StorageProblem[] {
+    const reason = this.#disowned;
+    if (reason === undefined) return [];
+    this.#disowned = undefined;
+    this.#storeId = undefined;
+    this.#incarnation = 0;
+    this.log = new LogDisk();
+    this.state = new StateDisk();
+    return [{ what: "everything", reason, setAside: undefined }];
   }
 }
 
 class PersistentMemoryStorage implements Storage {
   readonly identity: StorageIdentity;
+  readonly problems: readonly StorageProblem[];
   readonly log: PersistentMemoryLog;
   readonly state: PersistentMemoryState;
   readonly #disk: PersistentMemoryDisk;
   #closing: Promise<void> | undefined;
 
-  constructor(disk: PersistentMemoryDisk, identity: StorageIdentity, context: StorageContext) {
+  constructor(
+    disk: PersistentMemoryDisk,
+    identity: StorageIdentity,
+    problems: readonly StorageProblem[],
+    context: StorageContext,
+  ) {
     this.#disk = disk;
+    this.problems = problems;
     this.identity = Object.freeze(identity);
     this.log = new PersistentMemoryLog(disk.log, context.environment);
     this.state = new PersistentMemoryState(disk.state, context.environment);
+  }
+
+  disown(reason: string): Promise<void> {
+    this.#disk.disown(reason);
+    return Promise.resolve();
   }
 
   kill(why: string): void {

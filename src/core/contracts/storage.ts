@@ -64,6 +64,8 @@ export interface LogStore {
    */
   readonly lastPosition: LogPosition;
   readonly durablePosition: LogPosition;
+  /** Greatest position that survives a power cut, whatever was asked: ≤ `durablePosition`. */
+  readonly syncedPosition: LogPosition;
   /** Greatest sequence of a shard that the log knows, released or not; 0 if none. */
   lastSequence(shard: ShardId): LogSequence;
   /**
@@ -266,6 +268,21 @@ export interface StorageIdentity {
   readonly incarnation: number;
   /** True if nothing was there before. */
   readonly fresh: boolean;
+  /**
+   * The weakest durability of which every acknowledged record is here: `memory` after a clean
+   * close, or where nothing was before; `os` after a process that was killed; `fsync` where the
+   * system may have stopped too. What a shard of a weaker one holds may lack its tail.
+   */
+  readonly kept: Durability;
+}
+
+/** Something stored that was found broken, and set aside, at opening. */
+export interface StorageProblem {
+  /** Which file or part, as a person would look for it. */
+  readonly what: string;
+  readonly reason: string;
+  /** Where it was put, if it was moved. */
+  readonly setAside: string | undefined;
 }
 
 /**
@@ -276,6 +293,17 @@ export interface Storage {
   readonly identity: StorageIdentity;
   readonly log: LogStore;
   readonly state: StateStore;
+  /**
+   * What was found broken at opening; the storage has opened without it. What is lost with it is
+   * told elsewhere: `identity.fresh`, `log.health().damagedShards`, `StateDamageError`.
+   */
+  readonly problems: readonly StorageProblem[];
+  /**
+   * This data is not to be gone on with: it is an older copy of what its peers have met. Everything
+   * is set aside at the next opening, which is then fresh, with a new store id. Settles once that
+   * is on stable storage; calls to the stores go on as before. Without effect in memory.
+   */
+  disown(reason: string): Promise<void>;
   /** Closes both, log first. Idempotent. */
   close(): Promise<void>;
 }

@@ -60,6 +60,9 @@ export class MemoryLogStore implements LogStore {
     return this.#lastPosition;
   }
 
+  /** Memory does not survive a power cut. */
+  readonly syncedPosition: LogPosition = NO_POSITION;
+
   get durablePosition(): LogPosition {
     return this.#durablePosition;
   }

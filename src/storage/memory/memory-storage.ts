@@ -21,9 +21,11 @@ export async function memoryStorage(
   const storeId = hex(context.environment.random("store-id").bytes(STORE_ID_BYTES)) as StoreId;
   let closing: Promise<void> | undefined;
   return {
-    identity: Object.freeze({ storeId, incarnation: 1, fresh: true }),
+    identity: Object.freeze({ storeId, incarnation: 1, fresh: true, kept: "memory" }),
     log,
     state,
+    problems: [],
+    disown: () => Promise.resolve(),
     close: () => {
       closing ??= log.close().then(() => state.close());
       return closing;
