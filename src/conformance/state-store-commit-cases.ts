@@ -23,10 +23,11 @@ function isRefusal(error: unknown): boolean {
 
 const WRITES: readonly StorageCase[] = [
   {
-    name: "capabilities say whether the state is persistent, and how long views live",
+    name: "capabilities say whether the state is persistent, and give the bounds",
     run: ({ state }, { persistent }) => {
       checkEqual(state.capabilities.persistent, persistent, "capabilities.persistent");
       check(state.capabilities.maxViewAgeMs > 0, "maxViewAgeMs is not above 0");
+      check(state.capabilities.maxPendingBytes > 0, "maxPendingBytes is not above 0");
     },
   },
   {

@@ -57,8 +57,12 @@ const NOT_PUT: StateMutation["type"][] = ["delete", "delete-range", "switch-gene
 /** What is wrong → how, and the case that notices. */
 const DEFECTS: Readonly<Record<string, readonly [Members, string]>> = {
   "says that its views live for ever": [
-    () => ({ capabilities: { persistent: false, maxViewAgeMs: 0 } }),
-    "capabilities say whether the state is persistent, and how long views live",
+    ({ capabilities }) => ({ capabilities: { ...capabilities, maxViewAgeMs: 0 } }),
+    "capabilities say whether the state is persistent, and give the bounds",
+  ],
+  "never lets any work in": [
+    ({ capabilities }) => ({ capabilities: { ...capabilities, maxPendingBytes: 0 } }),
+    "capabilities say whether the state is persistent, and give the bounds",
   ],
   "begins at position 1": [
     () => ({ committedPosition: 1 as LogPosition }),
@@ -274,8 +278,8 @@ const DEFECTS: Readonly<Record<string, readonly [Members, string]>> = {
     "a closed view throws, and may be closed again",
   ],
   "lets views live too long": [
-    (state) => ({
-      capabilities: { persistent: false, maxViewAgeMs: state.capabilities.maxViewAgeMs / 2 },
+    ({ capabilities }) => ({
+      capabilities: { ...capabilities, maxViewAgeMs: capabilities.maxViewAgeMs / 2 },
     }),
     "a view lives half of maxViewAgeMs, and not longer than it",
   ],

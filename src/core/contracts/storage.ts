@@ -206,6 +206,12 @@ export interface StateStoreCapabilities {
   readonly persistent: boolean;
   /** A view lives at least half of this, and at most this. */
   readonly maxViewAgeMs: number;
+  /**
+   * Where `pendingBytes` is at or above this, the state writes more slowly than it is written to,
+   * and the store lets no new work in until it has fallen. Commits are taken all the same: what the
+   * log has must go somewhere. Infinity where nothing is ever pending.
+   */
+  readonly maxPendingBytes: number;
 }
 
 /**
@@ -243,7 +249,7 @@ export interface StateStore {
    * Follows `committedPosition` by itself; a store that is not persistent has no difference.
    */
   readonly durablePosition: LogPosition;
-  /** Bytes committed but not yet durable: the store refuses work above its bound. */
+  /** Bytes committed but not yet durable; see `maxPendingBytes`. */
   readonly pendingBytes: number;
   /** Closes open views; everything committed is durable, unless the store has failed. Idempotent. */
   close(): Promise<void>;

@@ -21,6 +21,7 @@ export class MemoryStateStore implements StateStore, ViewKeeper, Generations {
   readonly capabilities: StateStoreCapabilities = Object.freeze({
     persistent: false,
     maxViewAgeMs: MAX_VIEW_AGE_MS,
+    maxPendingBytes: Number.POSITIVE_INFINITY,
   });
   readonly pendingBytes = 0;
   readonly #environment: Environment;
