@@ -2,6 +2,8 @@ import type { Socket } from "node:net";
 import type { Environment } from "../../core/contracts/environment.ts";
 
 const HEADER_BYTES = 4;
+/** As much is written at once: the peer works on it while the turn goes on. */
+const EARLY_BYTES = 4 * 1024;
 const FIRST_BUFFER_BYTES = 16 * 1024;
 /** A larger buffer is let go once it is empty. */
 const RETAINED_BYTES = 1024 * 1024;
@@ -9,8 +11,8 @@ const RETAINED_BYTES = 1024 * 1024;
 const SLICE_BYTES = 256 * 1024;
 
 /**
- * The sending half of one lane: frames are copied behind one another, and a flush gives the whole
- * run to the socket in one write. Two buffers: while the kernel has not taken all of one, frames
+ * The sending half of one lane: small frames are copied behind one another, and a flush gives the
+ * whole run to the socket in one write. Two buffers: while the kernel has not taken all of one, frames
  * gather in the other.
  *
  * Invariants: bufferedBytes = gathered + (leavingEnd − leavingFrom); leavingFrom < leavingEnd iff
@@ -68,6 +70,7 @@ export class LaneWriter {
     buffer[at + 3] = length;
     buffer.set(frame, at + HEADER_BYTES);
     this.#gathered = end;
+    if (end >= EARLY_BYTES && !this.#saturated) this.flush();
     return true;
   }
 

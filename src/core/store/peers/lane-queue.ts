@@ -16,7 +16,12 @@ import type { FilteredTransport } from "./filtered-transport.ts";
 const WRITER_KEEP_BYTES = 2 * 1024 * 1024;
 
 export interface FrameLimits {
-  /** A frame is handed over before it grows beyond this, unless one message alone does. */
+  /**
+   * The first frame of a turn is handed over before it grows beyond this, so that the peer works
+   * on it while this node goes on; each further one may have twice the length of the one before.
+   */
+  readonly firstBytes: number;
+  /** No frame grows beyond this, unless one message alone does. */
   readonly targetBytes: number;
   readonly maxBytes: number;
 }
@@ -42,6 +47,8 @@ export class LaneQueue {
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #blocked = false;
+  /** The open frame is handed over before it grows beyond this. */
+  #goalBytes: number;
   /** Never begun anew: a session that is opened again is still the same one to the peer. */
   #sequence = 0;
 
@@ -50,6 +57,7 @@ export class LaneQueue {
     this.#peer = peer;
     this.#lane = lane;
     this.#limits = limits;
+    this.#goalBytes = limits.firstBytes;
   }
 
   get bytes(): number {
@@ -86,11 +94,12 @@ export class LaneQueue {
       writer.rewind(before);
       return "saturated";
     }
-    if (writer.length > this.#limits.targetBytes) this.#split(before, start, size);
+    if (writer.length > this.#goalBytes) this.#split(before, start, size);
     return "queued";
   }
 
   flush(): void {
+    this.#goalBytes = this.#limits.firstBytes;
     if (this.#blocked || this.#writer.length === 0) return;
     this.#handOver();
     this.#resetWriter();
@@ -133,6 +142,7 @@ export class LaneQueue {
     const message = writer.copy(start);
     writer.rewind(start);
     this.#handOver();
+    this.#goalBytes = Math.min(2 * this.#goalBytes, this.#limits.targetBytes);
     writer.rewind(FRAME_HEADER_BYTES);
     writer.raw(message);
   }

@@ -6,6 +6,11 @@ import { Outbox } from "./outbox.ts";
 import type { PeerNetworkOptions } from "./peer-network-options.ts";
 import { PeerSession } from "./session.ts";
 
+/**
+ * Some 40 small writes: with 64 in flight this node and its peers work at the same time, and not in
+ * turns (docs/performance.md).
+ */
+const FIRST_FRAME_BYTES = 6 * 1024;
 /** Large enough that a frame's own cost vanishes, small enough to be gone in a few milliseconds. */
 const FRAME_TARGET_BYTES = 1024 * 1024;
 
@@ -15,6 +20,7 @@ export function makeSessions(
   wire: FilteredTransport,
 ): ReadonlyMap<NodeId, PeerSession> {
   const limits = {
+    firstBytes: Math.min(FIRST_FRAME_BYTES, transport.maxFrameBytes),
     targetBytes: Math.min(FRAME_TARGET_BYTES, transport.maxFrameBytes),
     maxBytes: transport.maxFrameBytes,
   };

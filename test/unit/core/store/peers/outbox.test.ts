@@ -58,14 +58,21 @@ describe("Outbox", () => {
     wire = new Wire();
   });
 
-  function outbox(limits: { target?: number; max?: number; queued?: number } = {}): Outbox {
+  function outbox(
+    limits: { first?: number; target?: number; max?: number; queued?: number } = {},
+  ): Outbox {
     const filtered = new FilteredTransport(
       wire as unknown as Transport,
       undefined,
       new VirtualEnvironment(),
       () => undefined,
     );
-    const frames = { targetBytes: limits.target ?? 1_000, maxBytes: limits.max ?? 4_000 };
+    const targetBytes = limits.target ?? 1_000;
+    const frames = {
+      firstBytes: limits.first ?? targetBytes,
+      targetBytes,
+      maxBytes: limits.max ?? 4_000,
+    };
     const box = new Outbox(filtered, nodeId("b"), frames, limits.queued ?? 100_000);
     box.begin(TAGS);
     return box;
@@ -100,6 +107,24 @@ describe("Outbox", () => {
     expect(wire.texts()).toEqual(texts);
     expect(wire.frames.length).toBeGreaterThan(5);
     for (const { bytes } of wire.frames) expect(bytes).toBeLessThanOrEqual(1_000);
+  });
+
+  it("hands the first frame over early, and lets each further one have twice its length", () => {
+    const box = outbox({ first: 500, target: 3_000 });
+    const texts = Array.from({ length: 60 }, (_, n) => `${n}`.padEnd(100, "."));
+    for (const text of texts) add(box, text);
+    const sizes = wire.frames.map(({ bytes }) => bytes);
+    expect(sizes.length).toBeGreaterThan(3);
+    for (const [at, bytes] of sizes.entries()) {
+      expect(bytes).toBeLessThanOrEqual(Math.min(500 * 2 ** at, 3_000));
+      expect(bytes).toBeGreaterThan(Math.min(500 * 2 ** at, 3_000) - 300);
+    }
+    box.flush();
+    expect(wire.texts()).toEqual(texts);
+    // The next turn begins anew.
+    const before = wire.frames.length;
+    for (const text of texts.slice(0, 8)) add(box, text);
+    expect(wire.frames[before]?.bytes).toBeLessThanOrEqual(500);
   });
 
   it("gives a message above the target a frame of its own", () => {
