@@ -2,14 +2,16 @@ import { capstanModule, type StoreModule } from "./core/store/modules.ts";
 import { memoryStorage } from "./storage/memory/memory-storage.ts";
 import { tunableStrategy } from "./strategies/tunable/tunable-strategy.ts";
 import { memoryTransport } from "./transports/memory/memory-transport.ts";
+import { natsTransport } from "./transports/nats/nats-transport.ts";
 import { tcpTransport } from "./transports/tcp/tcp-transport.ts";
 
 export { createMemoryHub, type MemoryHub } from "./transports/memory/memory-hub.ts";
+export { natsPermissions } from "./transports/nats/subjects.ts";
 
 /** What a configuration can name without a module of the user's own. */
 export function builtIns(): StoreModule {
   return capstanModule({
-    transports: { memory: memoryTransport, tcp: tcpTransport },
+    transports: { memory: memoryTransport, nats: natsTransport, tcp: tcpTransport },
     storages: { memory: memoryStorage },
     strategies: { tunable: tunableStrategy },
   });

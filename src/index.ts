@@ -1,5 +1,5 @@
 /** Capstan: a replicated key-value store inside your own process. Names, no logic. */
-export { builtIns, createMemoryHub, type MemoryHub } from "./built-ins.ts";
+export { builtIns, createMemoryHub, type MemoryHub, natsPermissions } from "./built-ins.ts";
 export type { Environment } from "./core/contracts/environment.ts";
 export { type Observer, SILENT_OBSERVER } from "./core/contracts/observer.ts";
 // `export *`: only so `declare module "capstan" { interface Strategies { … } }` merges.

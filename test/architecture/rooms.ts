@@ -129,6 +129,13 @@ export const ROOMS: readonly Room[] = Object.freeze<Room[]>([
     packages: ["cli-progress", "cli-table3", "commander", "jiti", "pino", "zod"],
     node: "any",
   },
+  {
+    name: "src/cli/nats-server/",
+    imports: ["src/cli/", "src/core/"],
+    // Only where Capstan itself is worked on: it is not there for users.
+    packages: ["testcontainers"],
+    node: "any",
+  },
   { name: "src/verification/", imports: [model], packages: [], node: "pure" },
   {
     name: "src/simulation/",

@@ -180,7 +180,7 @@ describe("what does not open", () => {
     [
       "a transport",
       [{ transport: { type: "pigeon" } }],
-      /transport\.type is "pigeon".*memory, tcp/,
+      /transport\.type is "pigeon".*memory, nats, tcp/,
     ],
     ["a storage", [{ storage: { type: "stone" } }], /storage\.type is "stone".*memory/],
     [
