@@ -18,11 +18,20 @@ const ENTRIES: Readonly<Record<string, Entry>> = Object.freeze({
   degraded: { level: "warn" },
   "clock-skew": { level: "warn" },
   "machine-failed": { level: "error" },
-  "shard-damaged": { level: "error" },
+  // The store itself logs each as an error when it opens.
+  "storage-damaged": { level: "debug" },
+  "shard-damaged": {
+    level: "error",
+    words: "shard-damaged: the shard does not serve until it has learned from its peers",
+  },
+  "shards-incomplete": {
+    level: "warn",
+    words: "shards-incomplete: these shards do not serve until they have learned from their peers",
+  },
   failed: { level: "error" },
   "writes-may-be-lost": {
     level: "warn",
-    words: "writes-may-be-lost: too many copies of a shard were lost at once",
+    words: "writes-may-be-lost: too few whole copies of a shard were left to learn from",
   },
   "configuration-mismatch": {
     level: "error",

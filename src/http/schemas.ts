@@ -180,6 +180,12 @@ export const healthAnswer = z.strictObject({
   side: z.enum(["majority", "minority", "isolated"]),
   degraded: z.boolean(),
   insecure: z.boolean(),
+  storage_problems: z
+    .array(
+      z.strictObject({ what: z.string(), reason: z.string(), set_aside: z.string().optional() }),
+    )
+    .describe("There if something stored was found broken when this node opened")
+    .optional(),
   nodes: z.array(
     z.strictObject({
       node: z.string(),

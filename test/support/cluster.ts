@@ -53,6 +53,8 @@ export class Cluster {
   readonly network: ClusterNetwork;
   readonly ids: readonly string[];
   readonly disks = new Map<string, PersistentMemoryDisk>();
+  /** Of the next starts, in the place of `skewsMs`. */
+  readonly wallOffsetMs = new Map<string, number>();
   readonly #hub = createMemoryHub();
   readonly #options: ClusterOptions;
   readonly #nodes = new Map<string, ClusterNode>();
@@ -148,12 +150,16 @@ export class Cluster {
     });
   }
 
-  /** The process is gone at once; its peers notice the connection closing unless `silently`. */
-  kill(id: string, options: { readonly silently?: boolean } = {}): void {
+  /**
+   * The process is gone at once; its peers notice the connection closing unless `silently`. Its disk
+   * loses what was not synced, as in a power cut, unless only the process was `killed`.
+   */
+  kill(id: string, options: { readonly silently?: boolean; readonly killed?: boolean } = {}): void {
     this.node(id).environment.die();
     this.#nodes.delete(id);
     this.#killers.get(id)?.();
-    this.disks.get(id)?.crash();
+    if (options.killed === true) this.disks.get(id)?.kill();
+    else this.disks.get(id)?.crash();
     if (options.silently === true) this.isolate(id);
     else this.#hub.detach(id);
   }
@@ -164,6 +170,14 @@ export class Cluster {
     const started = this.#start(id);
     this.#hub.reattach(id);
     return this.until(started);
+  }
+
+  /** Closes the node in order, as a person stops it. */
+  async stop(id: string): Promise<void> {
+    const { store } = this.node(id);
+    this.#nodes.delete(id);
+    await this.until(store.close({ drain: false }));
+    this.#hub.detach(id);
   }
 
   pause(id: string): void {
@@ -186,7 +200,7 @@ export class Cluster {
       time: this.time,
       seed: seed * 1_000 + this.#starts++,
     });
-    environment.wallOffsetMs = skewsMs[this.ids.indexOf(id)] ?? 0;
+    environment.wallOffsetMs = this.wallOffsetMs.get(id) ?? skewsMs[this.ids.indexOf(id)] ?? 0;
     const store = (await openStore(this.#configurationOf(id) as Parameters<typeof openStore>[0], {
       node: id,
       environment,

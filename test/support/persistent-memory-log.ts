@@ -1,4 +1,4 @@
-import type { Environment } from "../../src/core/contracts/environment.ts";
+import type { Environment, TimerHandle } from "../../src/core/contracts/environment.ts";
 import type {
   LogHandlers,
   LogReadResult,
@@ -14,9 +14,16 @@ type LogEntry =
   | { readonly type: "append"; readonly record: LogRecord; readonly durability: Durability }
   | { readonly type: "truncate" | "reset"; readonly shard: ShardId; readonly to: LogSequence };
 
-/** What a crash leaves of a log. Positions count entries from 1: `synced ≤ entries.length`. */
+/** How long what nobody waits for stays unsynced. */
+const LAZY_SYNC_MS = 100;
+
+/**
+ * What a crash leaves of a log. Positions count entries from 1: `synced ≤ written ≤
+ * entries.length`. A killed process leaves what was written, a power cut what was synced.
+ */
 export class LogDisk {
   readonly entries: LogEntry[] = [];
+  written = 0;
   synced = 0;
   readonly damagedShards = new Set<ShardId>();
 }
@@ -31,6 +38,7 @@ export class PersistentMemoryLog implements LogStore {
   #handlers: LogHandlers | undefined;
   #flushed: number;
   #isSyncing = false;
+  #lazySync: TimerHandle | undefined;
   #dead: string | undefined;
   #failed: Error | undefined;
   #closing: Promise<void> | undefined;
@@ -73,11 +81,12 @@ export class PersistentMemoryLog implements LogStore {
   }
 
   get syncedPosition(): LogPosition {
-    return this.durablePosition;
+    return this.#disk.synced as LogPosition;
   }
 
+  /** What is only to be written is durable before it is synced, up to the first that is not. */
   get durablePosition(): LogPosition {
-    return this.#disk.synced as LogPosition;
+    return this.#disk.written as LogPosition;
   }
 
   lastSequence(shard: ShardId): LogSequence {
@@ -129,6 +138,10 @@ export class PersistentMemoryLog implements LogStore {
       this.#flushed = this.#disk.entries.length;
       this.#sync();
     }
+    if (this.#lazySync !== undefined) this.#environment.clearTimer(this.#lazySync);
+    if (this.#dead === undefined && this.#failed === undefined) {
+      this.#disk.synced = Math.max(this.#disk.synced, this.#disk.written);
+    }
     while (this.#isSyncing) await new Promise<void>((resolve) => this.#environment.soon(resolve));
     await this.#index.close();
     this.#dead ??= "the log is closed";
@@ -150,7 +163,7 @@ export class PersistentMemoryLog implements LogStore {
   /** One at a time; what is flushed meanwhile is the next. */
   #sync(): void {
     const end = this.#flushed;
-    if (this.#isSyncing || this.#failed !== undefined || end <= this.#disk.synced) return;
+    if (this.#isSyncing || this.#failed !== undefined || end <= this.#disk.written) return;
     this.#isSyncing = true;
     this.#environment.soon(() => {
       this.#isSyncing = false;
@@ -160,15 +173,31 @@ export class PersistentMemoryLog implements LogStore {
         this.#handlers?.onFailed(this.#failed);
         return;
       }
-      this.#disk.synced = end;
+      if (this.#mustSync(end)) this.#disk.synced = end;
+      else this.#syncLazily();
+      this.#disk.written = end;
       this.#handlers?.onDurable(end as LogPosition);
       if (this.#dead === undefined) this.#sync();
     });
   }
 
+  #mustSync(end: number): boolean {
+    const fresh = this.#disk.entries.slice(this.#disk.written, end);
+    return fresh.some((entry) => entry.type !== "append" || entry.durability === "fsync");
+  }
+
+  #syncLazily(): void {
+    this.#lazySync ??= this.#environment.setTimer(LAZY_SYNC_MS, () => {
+      this.#lazySync = undefined;
+      if (this.#dead === undefined && this.#failed === undefined) {
+        this.#disk.synced = Math.max(this.#disk.synced, this.#disk.written);
+      }
+    });
+  }
+
   #queuedBytes(): number {
     let bytes = 0;
-    for (let at = this.#disk.synced; at < this.#disk.entries.length; at += 1) {
+    for (let at = this.#disk.written; at < this.#disk.entries.length; at += 1) {
       const entry = this.#disk.entries[at];
       if (entry?.type === "append") bytes += entry.record.payload.length;
     }

@@ -24,9 +24,35 @@ export class StateDisk {
 
   check(shard: ShardId, space: Space, key: Uint8Array): void {
     const name = nameOf(shard, space, key);
-    if (this.#damaged.has(name)) throw new StateDamageError(shard, `the entry ${name} is damaged`);
+    if (!this.#damaged.has(name)) return;
+    throw new StateDamageError(shard, `the entry ${name} is damaged`, { space, key });
+  }
+
+  /** What is written anew, or given up, is whole again. */
+  heal({ mutations }: StateBatch): void {
+    if (this.#damaged.size === 0) return;
+    for (const mutation of mutations) {
+      if (mutation.type === "put" || mutation.type === "delete") {
+        this.#damaged.delete(nameOf(mutation.shard, mutation.space, mutation.key));
+      } else if (mutation.type === "switch-generation") {
+        const ofShard = `${mutation.shard}/`;
+        for (const name of this.#damaged) if (name.startsWith(ofShard)) this.#damaged.delete(name);
+      }
+    }
+  }
+
+  /** The same, to go on by itself: a copy of the files. */
+  copy(): StateDisk {
+    const copy = new StateDisk();
+    copy.batches = this.batches.slice(0, this.synced);
+    copy.synced = this.synced;
+    for (const name of this.#damaged) copy.#damaged.add(name);
+    return copy;
   }
 }
+
+/** Commits that wait for the log look again this much later. */
+const RETRY_MS = 10;
 
 /** Commits go to the disk and to a `MemoryStateStore`, which serves the reads. */
 export class PersistentMemoryState implements StateStore {
@@ -34,6 +60,7 @@ export class PersistentMemoryState implements StateStore {
   failNextSync = false;
   readonly #disk: StateDisk;
   readonly #environment: Environment;
+  readonly #mustWait: (position: number) => boolean;
   readonly #index: MemoryStateStore;
   #handlers: { onFailed(error: Error): void } | undefined;
   #isSyncing = false;
@@ -41,7 +68,9 @@ export class PersistentMemoryState implements StateStore {
   #failed: Error | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(disk: StateDisk, environment: Environment) {
+  /** A commit does not reach the disk before the records of the log that it covers: `mustWait`. */
+  constructor(disk: StateDisk, environment: Environment, mustWait: (position: number) => boolean) {
+    this.#mustWait = mustWait;
     this.#disk = disk;
     this.#environment = environment;
     this.#index = new MemoryStateStore(environment);
@@ -92,6 +121,7 @@ export class PersistentMemoryState implements StateStore {
     this.#checkOpen();
     if (this.#failed !== undefined) throw this.#failed;
     this.#index.commit(batch);
+    this.#disk.heal(batch);
     this.#disk.batches.push(batch);
     this.#sync();
   }
@@ -126,26 +156,41 @@ export class PersistentMemoryState implements StateStore {
   }
 
   async #close(): Promise<void> {
+    if (this.#failed === undefined && this.#dead === undefined) {
+      this.#disk.synced = this.#coveredCommits();
+    }
     while (this.#isSyncing) await new Promise<void>((resolve) => this.#environment.soon(resolve));
     await this.#index.close();
     this.#dead ??= "the state is closed";
   }
 
   #sync(): void {
-    const end = this.#disk.batches.length;
-    if (this.#isSyncing || this.#failed !== undefined || end <= this.#disk.synced) return;
+    if (this.#isSyncing || this.#failed !== undefined) return;
+    if (this.#disk.batches.length <= this.#disk.synced) return;
     this.#isSyncing = true;
     this.#environment.soon(() => {
       this.#isSyncing = false;
+      const end = this.#coveredCommits();
       if (this.#dead !== undefined) return;
       if (this.failNextSync) {
         this.#failed = new Error("the commit of the state failed");
         this.#handlers?.onFailed(this.#failed);
         return;
       }
+      if (end === this.#disk.synced) {
+        this.#environment.setTimer(RETRY_MS, () => this.#sync());
+        return;
+      }
       this.#disk.synced = end;
       this.#sync();
     });
+  }
+
+  #coveredCommits(): number {
+    const { batches } = this.#disk;
+    let end = this.#disk.synced;
+    while (end < batches.length && !this.#mustWait((batches[end] as StateBatch).position)) end += 1;
+    return end;
   }
 
   #checkOpen(): void {

@@ -6,6 +6,7 @@ import type {
   StorageIdentity,
   StorageProblem,
 } from "../../src/core/contracts/storage.ts";
+import type { Durability } from "../../src/core/model/durability.ts";
 import type { ShardId, StoreId } from "../../src/core/model/ids.ts";
 import { memoryStorage } from "../../src/storage/memory/memory-storage.ts";
 import { LogDisk, PersistentMemoryLog } from "./persistent-memory-log.ts";
@@ -28,7 +29,8 @@ export class PersistentMemoryDisk {
   #open: PersistentMemoryStorage | undefined;
   #storeId: StoreId | undefined;
   #incarnation = 0;
-  #cut = false;
+  /** Of which durability everything is here. */
+  #kept: Durability = "memory";
   #disowned: string | undefined;
 
   constructor() {
@@ -40,13 +42,37 @@ export class PersistentMemoryDisk {
    * reached the disk; by default nothing has.
    */
   crash(kept: { readonly logEntries?: number; readonly commits?: number } = {}): void {
-    this.#open?.kill("the power was cut");
-    this.#open = undefined;
-    this.#cut = true;
+    this.#end("the power was cut", "fsync", this.log.synced + (kept.logEntries ?? 0), kept.commits);
+  }
+
+  /** The process is killed: the system has what was written, and the state what was durable. */
+  kill(): void {
+    this.#end("the process was killed", "os", this.log.written, 0);
+  }
+
+  /** As the files are while the node runs, or after: what is durable, to be put in place later. */
+  copy(): PersistentMemoryDisk {
+    const copy = new PersistentMemoryDisk();
+    copy.log.entries.push(...this.log.entries.slice(0, this.log.synced));
+    copy.log.written = this.log.synced;
+    copy.log.synced = this.log.synced;
+    for (const shard of this.log.damagedShards) copy.log.damagedShards.add(shard);
+    copy.state = this.state.copy();
+    copy.#storeId = this.#storeId;
+    copy.#incarnation = this.#incarnation;
+    copy.#kept = "fsync";
+    return copy;
+  }
+
+  #end(why: string, kept: Durability, logEntries: number, commits = 0): void {
     const { log, state } = this;
-    log.entries.length = Math.min(log.entries.length, log.synced + (kept.logEntries ?? 0));
+    this.#open?.kill(why);
+    this.#open = undefined;
+    this.#kept = kept;
+    log.entries.length = Math.min(log.entries.length, logEntries);
+    log.written = log.entries.length;
     log.synced = log.entries.length;
-    state.batches.length = Math.min(state.batches.length, state.synced + (kept.commits ?? 0));
+    state.batches.length = Math.min(state.batches.length, state.synced + commits);
     state.synced = state.batches.length;
   }
 
@@ -88,9 +114,9 @@ export class PersistentMemoryDisk {
       storeId: this.#storeId ?? template.identity.storeId,
       incarnation: this.#incarnation + 1,
       fresh: this.#storeId === undefined,
-      kept: this.#cut ? ("fsync" as const) : ("memory" as const),
+      kept: this.#kept,
     };
-    this.#cut = false;
+    this.#kept = "memory";
     this.#storeId = identity.storeId;
     this.#incarnation = identity.incarnation;
     this.#open = new PersistentMemoryStorage(this, identity, problems, context);
@@ -127,7 +153,9 @@ class PersistentMemoryStorage implements Storage {
     this.problems = problems;
     this.identity = Object.freeze(identity);
     this.log = new PersistentMemoryLog(disk.log, context.environment);
-    this.state = new PersistentMemoryState(disk.state, context.environment);
+    const mustWait = (position: number): boolean =>
+      position > disk.log.synced && position <= disk.log.entries.length;
+    this.state = new PersistentMemoryState(disk.state, context.environment, mustWait);
   }
 
   disown(reason: string): Promise<void> {

@@ -6,6 +6,7 @@ import type { ResolvedConfiguration } from "../../src/core/model/configuration-t
 import { shardIndexForKey } from "../../src/core/model/hash.ts";
 import type { Incarnation, NodeId } from "../../src/core/model/ids.ts";
 import { createMachineHost } from "../../src/core/store/machine-host.ts";
+import { NodeRecords } from "../../src/core/store/node-records.ts";
 import { createPeerNetwork } from "../../src/core/store/peers/peer-network.ts";
 import type { MachineHost, PeerNetwork } from "../../src/core/store/seams.ts";
 import { memoryStorage } from "../../src/storage/memory/memory-storage.ts";
@@ -62,11 +63,12 @@ async function openNode(
   const cluster = configuration.cluster.name;
   const openStorage = options.storage ?? memoryStorage;
   const storage = await openStorage({}, { node, cluster, environment, observer });
+  const records = await NodeRecords.open(storage);
   const { storeId, incarnation } = storage.identity;
   const self = { node, storeId, incarnation: incarnation as Incarnation };
   const settings = tunableStrategy.parseSettings({}, `keyspaces.${KEYSPACE}`);
   const host = createMachineHost({
-    ...{ self, configuration, storage, environment, observer },
+    ...{ self, configuration, storage, records, environment, observer },
     strategies: new Map([[KEYSPACE, { strategy: tunableStrategy, settings }]]),
     onNotice: () => undefined,
     onFatal: (error) => {
@@ -85,7 +87,8 @@ async function openNode(
     },
     storedClusterId: host.storedClusterId,
     logPosition: () => host.logPosition(),
-    saveClusterId: (id) => host.saveClusterId(id),
+    saveClusterId: (id, done) => host.saveClusterId(id, done),
+    isUnused: true,
   });
   opened.peers = peers;
   host.attach(peers);

@@ -259,10 +259,17 @@ export interface StateStore {
 export class StateDamageError extends Error {
   override readonly name = "StateDamageError";
   readonly shard: ShardId;
+  /** Which record. With it, a node that has the only copy can give up this one and keep the rest. */
+  readonly at: { readonly space: Space; readonly key: Uint8Array } | undefined;
 
-  constructor(shard: ShardId, message: string) {
+  constructor(
+    shard: ShardId,
+    message: string,
+    at?: { readonly space: Space; readonly key: Uint8Array },
+  ) {
     super(message);
     this.shard = shard;
+    this.at = at;
   }
 }
 
@@ -293,7 +300,8 @@ export interface StorageProblem {
 
 /**
  * Both stores of one node, opened together, because they share a directory, a lock and a fate: what
- * is open cannot be opened again.
+ * is open cannot be opened again. At opening `log.lastPosition ≥ state.committedPosition`, whatever
+ * a power cut has left of each: the next commit's position must not fall.
  */
 export interface Storage {
   readonly identity: StorageIdentity;

@@ -144,6 +144,12 @@ export const ERRORS = Object.freeze({
     503,
     "Another live node has this node's id, or the data belongs to another cluster.",
   ),
+  DATA_DISOWNED: row(
+    "not-applied",
+    "never",
+    503,
+    "The node's data is an older copy, or its own records are damaged: the next start sets it aside and learns from the peers.",
+  ),
   PORT_IN_USE: row(
     "not-applied",
     "never",

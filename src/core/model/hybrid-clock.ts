@@ -35,6 +35,7 @@ export class HybridClock {
   readonly #actor: Actor;
   readonly #guardSpan: number;
   #last: HybridTime;
+  #lastMinted: HybridTime = 0;
   #beyondGuardMints = 0;
 
   constructor(options: HybridClockOptions) {
@@ -47,6 +48,11 @@ export class HybridClock {
     return this.#last;
   }
 
+  /** Of the stamps that this clock has made, but for those beyond the guard; 0 if there is none. */
+  get lastMinted(): HybridTime {
+    return this.#lastMinted;
+  }
+
   get actor(): Actor {
     return this.#actor;
   }
@@ -55,6 +61,7 @@ export class HybridClock {
   mint(wallMs: number): Stamp {
     const wall = hybridTimeOf(wallMs);
     this.#last = wall > this.#last ? wall : this.#last + 1;
+    this.#lastMinted = this.#last;
     return { time: this.#last, actorHigh: this.#actor.high, actorLow: this.#actor.low };
   }
 

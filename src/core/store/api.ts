@@ -3,6 +3,7 @@
  * are in `typed-store.ts`). `capstan/client` implements the same `Keyspace`.
  */
 import type { Observable } from "rxjs";
+import type { StorageProblem } from "../contracts/storage.ts";
 import type { Guarantee } from "../contracts/strategy.ts";
 import type { Level } from "../model/levels.ts";
 import type { ChangeType } from "../model/operations.ts";
@@ -229,6 +230,8 @@ export interface StoreDescription {
   /** Fewer nodes than the replicas that were asked for, or a store for one process alone. */
   readonly degraded: boolean;
   readonly side: "majority" | "minority" | "isolated";
+  /** What was found broken, and set aside, when this node opened. */
+  readonly storageProblems: readonly StorageProblem[];
   readonly nodes: readonly NodeHealth[];
   readonly keyspaces: readonly KeyspaceDescription[];
 }

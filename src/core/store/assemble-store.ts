@@ -2,7 +2,7 @@ import type { Container } from "inversify";
 import type { Environment } from "../contracts/environment.ts";
 import type { Sender } from "../contracts/machine.ts";
 import type { Observer } from "../contracts/observer.ts";
-import type { Storage } from "../contracts/storage.ts";
+import type { Storage, StorageProblem } from "../contracts/storage.ts";
 import type { Engine, SilentStrategy } from "../contracts/strategy.ts";
 import { describeValue, invalidConfiguration } from "../model/configuration-problems.ts";
 import type {
@@ -10,7 +10,7 @@ import type {
   ResolvedKeyspace,
   ResolvedNode,
 } from "../model/configuration-types.ts";
-import type { CapstanError } from "../model/errors.ts";
+import { CapstanError } from "../model/errors.ts";
 import type { Incarnation } from "../model/ids.ts";
 import type { Level } from "../model/levels.ts";
 import { ClosingStack } from "./closing-stack.ts";
@@ -19,6 +19,7 @@ import type { HandedOver } from "./handed-over.ts";
 import { KeyspaceHandle } from "./keyspace-handle.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { createMachineHost } from "./machine-host.ts";
+import { NodeRecords } from "./node-records.ts";
 import { NodeStore, type OpenKeyspace } from "./node-store.ts";
 import { type DefaultLevels, OperationMaker } from "./operation-maker.ts";
 import { createPeerNetwork } from "./peers/peer-network.ts";
@@ -64,6 +65,7 @@ class Assembly {
   readonly #events: StoreEvents;
   #peers: PeerNetwork | undefined;
   #store: NodeStore | undefined;
+  readonly #problems: StorageProblem[] = [];
   /** Of a failure before there was a store to fail. */
   #earlyFailure: CapstanError | undefined;
 
@@ -71,6 +73,7 @@ class Assembly {
     this.#parts = parts;
     this.#opened = opened;
     this.#events = new StoreEvents(parts.environment);
+    this.#events.hold();
   }
 
   async open(): Promise<NodeStore> {
@@ -82,12 +85,14 @@ class Assembly {
     this.#goOn();
     const storage = await this.#openStorage(selected, node);
     this.#goOn();
+    const records = await this.#openRecords(storage, node);
+    this.#goOn();
     const { storeId, incarnation } = storage.identity;
     const self: Sender = { node: node.id, storeId, incarnation: incarnation as Incarnation };
-    const host = this.#createHost(self, selected, storage);
+    const host = this.#createHost(self, selected, storage, records);
     const engines = await this.#openEngines(selected, host);
     this.#goOn();
-    const peers = this.#createPeers(self, selected, node, host);
+    const peers = this.#createPeers(self, selected, node, host, isUnused(storage));
     host.attach(peers);
     const keyspaces = new Map<string, OpenKeyspace>();
     for (const keyspace of configuration.keyspaces) {
@@ -103,10 +108,13 @@ class Assembly {
       ...{ self, configuration, container, environment, observer, keyspaces, host, peers },
       lifecycle: this.#lifecycle,
       events: this.#events,
+      problems: this.#problems,
       closeAll: (request) => this.#opened.close(request),
     });
     this.#store = store;
+    this.#sayProblems();
     this.#sayDegraded();
+    this.#events.letGo();
     return store;
   }
 
@@ -119,10 +127,34 @@ class Assembly {
       observer,
     });
     this.#opened.push("storage", () => storage.close());
+    this.#problems.push(...storage.problems);
     return storage;
   }
 
-  #createHost(self: Sender, selected: SelectedPlugIns, storage: Storage): MachineHost {
+  /** Without what it kept about itself, a node does not know what it may have promised. */
+  async #openRecords(storage: Storage, node: ResolvedNode): Promise<NodeRecords> {
+    const records = await NodeRecords.open(storage);
+    const { damage } = records;
+    if (damage === undefined) return records;
+    if (this.#parts.configuration.cluster.nodes.length > 1) {
+      await storage.disown(damage);
+      throw new CapstanError(
+        "DATA_DISOWNED",
+        `${damage}: the next start of node ${node.id} sets its data aside and learns from its peers`,
+        { details: { node: node.id, reason: damage } },
+      );
+    }
+    this.#problems.push({ what: "the node's own records", reason: damage, setAside: undefined });
+    records.beginAnew();
+    return records;
+  }
+
+  #createHost(
+    self: Sender,
+    selected: SelectedPlugIns,
+    storage: Storage,
+    records: NodeRecords,
+  ): MachineHost {
     const { configuration, environment, observer } = this.#parts;
     const strategies = new Map<
       string,
@@ -132,7 +164,7 @@ class Assembly {
       if (strategy.kind === "silent") strategies.set(name, { strategy, settings });
     }
     const host = createMachineHost({
-      ...{ self, configuration, strategies, storage, environment, observer },
+      ...{ self, configuration, strategies, storage, records, environment, observer },
       onNotice: (notice) => this.#onNotice(notice),
       onFatal: (error) => this.#onFatal(error),
     });
@@ -165,7 +197,13 @@ class Assembly {
     return engines;
   }
 
-  #createPeers(self: Sender, selected: SelectedPlugIns, node: ResolvedNode, host: MachineHost) {
+  #createPeers(
+    self: Sender,
+    selected: SelectedPlugIns,
+    node: ResolvedNode,
+    host: MachineHost,
+    isUnused: boolean,
+  ) {
     const { configuration, environment, observer, frameFilter } = this.#parts;
     const { name: cluster } = configuration.cluster;
     const transport = selected.transport(configuration.transport.options, {
@@ -177,7 +215,8 @@ class Assembly {
       filter: frameFilter,
       storedClusterId: host.storedClusterId,
       logPosition: () => host.logPosition(),
-      saveClusterId: (id) => host.saveClusterId(id),
+      saveClusterId: (id, done) => host.saveClusterId(id, done),
+      isUnused,
     });
     this.#peers = peers;
     return peers;
@@ -218,6 +257,15 @@ class Assembly {
     else this.#store.fail(error);
   }
 
+  #sayProblems(): void {
+    for (const problem of this.#problems) {
+      const { what, reason, setAside } = problem;
+      const where = setAside === undefined ? "" : `; it was set aside as ${setAside}`;
+      this.#parts.observer.log("error", `storage is damaged: ${what}: ${reason}${where}`);
+      this.#events.emit({ type: "storage-damaged", ...problem });
+    }
+  }
+
   #sayDegraded(): void {
     const reasons = degradedReasons(this.#parts);
     if (reasons.length === 0) return;
@@ -238,6 +286,12 @@ function nodeOf(configuration: ResolvedConfiguration, asked: string | undefined)
       ? "is missing: it says which of the nodes this process is"
       : `is ${describeValue(asked)}, which the configuration does not name`;
   throw invalidConfiguration([{ path: "options.node", value: asked, allowed: ids, reason }]);
+}
+
+/** Nothing was ever kept in it, as far as it can be told from what is there. */
+function isUnused({ identity, log, state, problems }: Storage): boolean {
+  if (identity.fresh && problems.length === 0) return true;
+  return problems.length === 0 && log.lastPosition === 0 && state.shards().length === 0;
 }
 
 function schemasOf({ keyspaces }: ResolvedConfiguration) {

@@ -1,4 +1,5 @@
 import type { CoordinatorMachine } from "../contracts/machine.ts";
+import { StateDamageError } from "../contracts/storage.ts";
 import type {
   Cancellation,
   Completion,
@@ -42,6 +43,8 @@ export interface BuiltInEngineOptions {
   readonly refusal: () => CapstanError | undefined;
   /** Whether `refusal` has nothing to say, without making the words. */
   readonly isOpen: () => boolean;
+  /** What `readNow` met: the read then goes the long way, past the fenced replica. */
+  readonly onDamage: (error: StateDamageError) => void;
   readonly subscribe: (request: WatchRequest, sink: (change: EngineChange) => void) => Cancellation;
   readonly describe: () => Readonly<Record<string, unknown>>;
   readonly drain: (options: {
@@ -97,7 +100,13 @@ export class BuiltInEngine implements Engine {
 
   readNow(operation: Operation): OperationResult | undefined {
     if (this.#closed || !this.#options.isOpen()) return undefined;
-    return this.#machine().readNow(operation, this.#options.nowMs());
+    try {
+      return this.#machine().readNow(operation, this.#options.nowMs());
+    } catch (error) {
+      if (!(error instanceof StateDamageError)) throw error;
+      this.#options.onDamage(error);
+      return undefined;
+    }
   }
 
   scan(request: ScanRequest, done: ScanCompletion): Cancellation {
@@ -122,7 +131,9 @@ export class BuiltInEngine implements Engine {
   }
 
   mintOperationId(): string {
-    return this.#machine().mintOperationId(this.#options.nowMs(), this.#options.wallMs());
+    const id = this.#machine().mintOperationId(this.#options.nowMs(), this.#options.wallMs());
+    this.#runner.noteClock();
+    return id;
   }
 
   resolve(operationId: string, done: (outcome: Outcome) => void): void {

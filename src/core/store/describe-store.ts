@@ -17,6 +17,7 @@ export function describeStore(parts: StoreParts): StoreDescription {
     state: lifecycle.state,
     degraded: degradedReasons(parts).length > 0,
     side: network.side,
+    storageProblems: parts.problems,
     nodes: nodes.map(
       (node): NodeHealth => ({
         node: node.id,

@@ -9,8 +9,10 @@ import type {
   ServingState,
   ShardPlacement,
 } from "../contracts/machine.ts";
+import type { StateDamageError } from "../contracts/storage.ts";
 import type { Cancellation, SilentStrategy, WatchRequest } from "../contracts/strategy.ts";
 import type { ResolvedKeyspace } from "../model/configuration-types.ts";
+import type { Durability } from "../model/durability.ts";
 import { CapstanError } from "../model/errors.ts";
 import { shardIndexForKey } from "../model/hash.ts";
 import type { HybridClock } from "../model/hybrid-clock.ts";
@@ -39,6 +41,8 @@ export interface KeyspaceMachinesOptions {
   readonly isReachable: (node: NodeId) => boolean;
   readonly refusal: () => CapstanError | undefined;
   readonly isOpen: () => boolean;
+  /** A read outside a step has met damage. */
+  readonly onDamage: (error: StateDamageError) => void;
 }
 
 /** One keyspace on one node: its coordinator, its replicas, its requests and its engine. */
@@ -74,6 +78,15 @@ export class KeyspaceMachines {
 
   cell(role: MachineRole, shardIndex: number): MachineCell | undefined {
     return role === "coordinator" ? this.coordinator : this.#replicas[shardIndex];
+  }
+
+  get durability(): Durability {
+    return this.#options.keyspace.durability;
+  }
+
+  /** How many nodes hold the shard. */
+  copiesOf(shardIndex: number): number {
+    return (this.#placements[shardIndex] as ShardPlacement).replicas.length;
   }
 
   replicas(): readonly MachineCell[] {
@@ -117,6 +130,8 @@ export class KeyspaceMachines {
       return;
     }
     cell.open = false;
+    cell.openings += 1;
+    cell.buildingGeneration = undefined;
     const replica = this.#createReplica(cell.shardIndex);
     cell.machine = replica;
     cell.replica = replica;
@@ -258,7 +273,7 @@ export class KeyspaceMachines {
   }
 
   #makeEngine(): BuiltInEngine {
-    const { host, runner, strategy, settings, refusal, isOpen } = this.#options;
+    const { host, runner, strategy, settings, refusal, isOpen, onDamage } = this.#options;
     return new BuiltInEngine({
       strategy,
       settings,
@@ -271,6 +286,7 @@ export class KeyspaceMachines {
       wallMs: () => host.environment.wallMs(),
       refusal,
       isOpen,
+      onDamage,
       subscribe: (_request: WatchRequest, sink): Cancellation => {
         this.#sinks.add(sink);
         return { cancel: () => this.#sinks.delete(sink) };

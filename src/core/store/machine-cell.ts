@@ -34,6 +34,10 @@ export class MachineCell {
   waitingGroups = 0;
   /** Steps that threw, over the life of the node. */
   failures = 0;
+  /** Times that its log or state was found damaged, likewise. */
+  damages = 0;
+  /** Counts openings, so that what comes late for an earlier one is known. */
+  openings = 0;
   open = false;
 
   constructor(options: {

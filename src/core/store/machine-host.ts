@@ -1,23 +1,25 @@
 import type { Environment } from "../contracts/environment.ts";
 import type { OpenedState, Sender } from "../contracts/machine.ts";
 import type { Observer } from "../contracts/observer.ts";
-import type { Storage } from "../contracts/storage.ts";
+import { StateDamageError, type Storage } from "../contracts/storage.ts";
 import type { Engine, SilentStrategy } from "../contracts/strategy.ts";
 import type { ResolvedConfiguration } from "../model/configuration-types.ts";
 import { CapstanError } from "../model/errors.ts";
-import type { ClusterId, NodeId } from "../model/ids.ts";
+import { type ClusterId, keyspaceHashOf, type NodeId, shardIndexOf } from "../model/ids.ts";
 import { ClockKeeper } from "./clock-keeper.ts";
 import { KeyspaceMachines } from "./keyspace-machines.ts";
 import type { MachineCell } from "./machine-cell.ts";
 import { MachineRunner, type RunnerHost } from "./machine-runner.ts";
 import { MessageRouter } from "./message-router.ts";
-import { loadClusterId, saveClusterId } from "./node-records.ts";
+import type { NodeRecords } from "./node-records.ts";
 import type { MachineHost, PeerNetwork, PeerNetworkEvents } from "./seams.ts";
-import { openReplica } from "./shard-opener.ts";
+import { ShardKeeper } from "./shard-keeper.ts";
+import { ShardTrust } from "./shard-trust.ts";
 import { unmetPeers } from "./unmet-peers.ts";
 
 /** A machine that throws is made anew this often over the life of a node; then the node stops. */
 const MAX_FAILURES = 3;
+const CLUSTER_ID = "cluster-id";
 
 export interface MachineHostOptions {
   readonly self: Sender;
@@ -31,6 +33,8 @@ export interface MachineHostOptions {
     }
   >;
   readonly storage: Storage;
+  /** Of that storage, which is started. */
+  readonly records: NodeRecords;
   readonly environment: Environment;
   readonly observer: Observer;
   readonly onNotice: (notice: { readonly type: string; readonly [field: string]: unknown }) => void;
@@ -49,6 +53,7 @@ class SilentMachineHost implements MachineHost {
   readonly #clock: ClockKeeper;
   readonly #runner: MachineRunner;
   readonly #router: MessageRouter;
+  readonly #shards: ShardKeeper;
   readonly #keyspaces = new Map<string, KeyspaceMachines>();
   readonly #byHash = new Map<number, KeyspaceMachines>();
   #origin: OpenedState["origin"] | undefined;
@@ -58,16 +63,26 @@ class SilentMachineHost implements MachineHost {
 
   constructor(options: MachineHostOptions) {
     this.#options = options;
-    const { environment, storage, configuration } = options;
-    this.#clock = new ClockKeeper(storage, environment, configuration.clock.maxSkewMs);
+    const { environment, storage, records, configuration } = options;
+    const { maxSkewMs } = configuration.clock;
+    const isPersistent = storage.log.capabilities.persistent;
+    this.#clock = new ClockKeeper(records, isPersistent, environment, maxSkewMs);
     this.#runner = new MachineRunner(this.#runnerHost(), environment, storage);
     this.#router = new MessageRouter(this.#byHash, this.#runner, options.observer);
     this.events = this.#peerEvents();
-    storage.log.start({
-      onDurable: (position) => this.#runner.onDurable(position),
-      onFailed: (error) => this.#fail(storageFault(error)),
+    this.#shards = new ShardKeeper({
+      ...{ storage, runner: this.#runner, keyspaces: this.#byHash },
+      trust: new ShardTrust(records, storage.identity),
+      onNotice: (notice) => options.onNotice(notice),
+      fail: (error) => this.#fail(error),
     });
-    storage.state.start({ onFailed: (error) => this.#fail(storageFault(error)) });
+    records.attach(
+      {
+        onDurable: (position) => this.#runner.onDurable(position),
+        onFailed: (error) => this.#fail(storageFault(error)),
+      },
+      (cell, payload, mutations) => this.#runner.keepRecord(cell, payload, mutations),
+    );
     for (const keyspace of configuration.keyspaces) {
       const chosen = options.strategies.get(keyspace.name);
       if (chosen === undefined) continue;
@@ -80,6 +95,7 @@ class SilentMachineHost implements MachineHost {
         isReachable: (node) => this.#isReachable(node),
         refusal: () => this.#refusalNow(),
         isOpen: () => this.#refusal === undefined && this.#origin !== undefined,
+        onDamage: (error) => this.#stateDamaged(error),
       });
       this.#keyspaces.set(keyspace.name, machines);
       this.#byHash.set(keyspace.hash, machines);
@@ -87,15 +103,20 @@ class SilentMachineHost implements MachineHost {
   }
 
   get storedClusterId(): ClusterId | undefined {
-    return loadClusterId(this.#options.storage.state);
+    const value = this.#options.records.get(CLUSTER_ID);
+    return value === undefined ? undefined : (Buffer.from(value).toString("utf8") as ClusterId);
   }
 
-  saveClusterId(id: ClusterId): void {
-    saveClusterId(this.#options.storage, id);
+  saveClusterId(id: ClusterId, done: () => void): void {
+    try {
+      this.#options.records.put(CLUSTER_ID, Buffer.from(id, "utf8"), done);
+    } catch (error) {
+      this.#runner.failed(error);
+    }
   }
 
   logPosition(): number {
-    return this.#options.storage.log.durablePosition;
+    return this.#options.storage.log.syncedPosition;
   }
 
   attach(peers: PeerNetwork): void {
@@ -169,6 +190,8 @@ class SilentMachineHost implements MachineHost {
         this.#options.onNotice({ ...notice, keyspace: this.#of(cell)?.name });
       },
       beforeRelease: () => this.#clock.keep(),
+      turnEnded: () => this.#shards.review(),
+      logDamaged: (cell, error) => this.#shards.logDamaged(cell, error.message),
       stepFailed: (cell, error) => this.#stepFailed(cell, error),
       releaseFailed: (error) =>
         this.#fail(storageFault(error instanceof Error ? error : new Error(String(error)))),
@@ -195,14 +218,15 @@ class SilentMachineHost implements MachineHost {
     this.#origin = origin;
     for (const machines of this.#keyspaces.values()) {
       machines.coordinator.open = true;
-      for (const cell of machines.replicas()) this.#openReplica(cell, origin);
     }
+    this.#shards.openAll(origin);
   }
 
-  #openReplica(cell: MachineCell, origin: OpenedState["origin"]): void {
-    openReplica(cell, origin, this.#options.storage, this.#runner, (reason) =>
-      this.#options.onNotice({ type: "shard-damaged", shard: cell.shardIndex, reason }),
-    );
+  #stateDamaged(error: StateDamageError): void {
+    const machines = this.#byHash.get(keyspaceHashOf(error.shard));
+    const cell = machines?.cell("replica", shardIndexOf(error.shard));
+    if (cell === undefined) this.#fail(storageFault(error));
+    else this.#shards.stateDamaged(cell, error);
   }
 
   /** Every machine gets an event object of its own: the runner stamps it. */
@@ -214,6 +238,12 @@ class SilentMachineHost implements MachineHost {
   }
 
   #stepFailed(cell: MachineCell, error: unknown): void {
+    if (error instanceof StateDamageError) {
+      // No fault of the machine's: it is the shard that cannot be trusted.
+      if (cell.role === "coordinator") this.#of(cell)?.renew(cell, error);
+      this.#stateDamaged(error);
+      return;
+    }
     cell.failures++;
     this.#options.observer.log("error", "a machine's step threw", {
       keyspace: this.#of(cell)?.name,
@@ -235,7 +265,7 @@ class SilentMachineHost implements MachineHost {
       return;
     }
     this.#of(cell)?.renew(cell, error);
-    if (cell.role === "replica") this.#openReplica(cell, "kept");
+    if (cell.role === "replica") this.#shards.open(cell, "kept");
   }
 
   #fail(error: CapstanError): void {

@@ -1,7 +1,8 @@
 import type { Environment } from "../contracts/environment.ts";
 import type { MachineEvent, MachineNotice, MachineRole, Sender } from "../contracts/machine.ts";
 import type { LogReadResult, LogRecord, StateMutation, Storage } from "../contracts/storage.ts";
-import type { LogPosition, LogSequence, ShardId } from "../model/ids.ts";
+import type { LogPosition, LogSequence } from "../model/ids.ts";
+import { APPLIED_KEY, appliedBytes, appliedSequenceOf } from "./applied-sequence.ts";
 import { CommitQueue } from "./commit-queue.ts";
 import { type EventBody, EventInbox, NOT_YET } from "./event-inbox.ts";
 import { LogUpkeep } from "./log-upkeep.ts";
@@ -24,9 +25,16 @@ export interface RunnerHost {
   moveDeadline(cell: MachineCell, pending: Pending, deadlineMs: number): void;
   change(cell: MachineCell, word: Extract<Word, { type: "change" }>): void;
   notice(cell: MachineCell, notice: MachineNotice): void;
-  /** Called before anything of a step leaves: what must be on record first. */
-  beforeRelease(): void;
+  /**
+   * Called before anything of a step leaves: nothing of it may leave this node before the log is
+   * durable up to the answer.
+   */
+  beforeRelease(): LogPosition;
+  /** The turn's appends are with the log. */
+  turnEnded(): void;
   stepFailed(cell: MachineCell, error: unknown): void;
+  /** A machine that reads its log back has met records that fail their check. */
+  logDamaged(cell: MachineCell, error: Error): void;
   /** What a step did could not be carried out, or only in part: the node cannot go on. */
   releaseFailed(error: unknown): void;
 }
@@ -106,9 +114,52 @@ export class MachineRunner {
   /** Writes what the turn appended and hands over what it said. */
   endTurn(): void {
     if (this.#stopped) return;
-    this.#storage.log.flush();
-    this.#upkeep.release();
+    try {
+      this.#host.turnEnded();
+      this.#storage.log.flush();
+      this.#upkeep.release();
+    } catch (error) {
+      this.#host.releaseFailed(error);
+      return;
+    }
     this.#peers?.flush();
+  }
+
+  /** Appends a record that no step has made; `mutations` are committed once it is durable. */
+  keepRecord(
+    cell: MachineCell,
+    payload: Uint8Array,
+    mutations: readonly StateMutation[],
+  ): LogPosition {
+    this.#append(cell, [payload]);
+    this.#queue.add(cell, mutations, []);
+    this.#scheduleTurnEnd();
+    return cell.lastPosition;
+  }
+
+  /** Gives up the shard's log: the next record is one that no reader has ever met. */
+  resetLog(cell: MachineCell): void {
+    const { log } = this.#storage;
+    const applied = appliedSequenceOf(this.#storage, cell.shardId);
+    const last = Math.max(cell.lastSequence, log.lastSequence(cell.shardId), applied);
+    cell.lastPosition = log.reset(cell.shardId, (last + 1) as LogSequence);
+    cell.lastSequence = last as LogSequence;
+    this.#scheduleTurnEnd();
+  }
+
+  /** Storage has failed outside a step. */
+  failed(error: unknown): void {
+    this.#host.releaseFailed(error);
+  }
+
+  /** A stamp is about to leave outside a step: the clock's mark may have to be moved on. */
+  noteClock(): void {
+    if (this.#stopped) return;
+    try {
+      this.#host.beforeRelease();
+    } catch (error) {
+      this.#host.releaseFailed(error);
+    }
   }
 
   onDurable(position: LogPosition): void {
@@ -162,9 +213,10 @@ export class MachineRunner {
   }
 
   #release(cell: MachineCell, effects: StepEffects): void {
-    this.#host.beforeRelease();
+    const heldUntil = this.#host.beforeRelease();
     if (effects.appends.length > 0) this.#append(cell, effects.appends);
-    if (effects.earlyWords.length > 0) this.#speak(cell, effects.earlyWords);
+    if (heldUntil > this.#storage.log.durablePosition) this.#hold(cell, effects, heldUntil);
+    else if (effects.earlyWords.length > 0) this.#speak(cell, effects.earlyWords);
     if (effects.beginsGeneration) {
       cell.buildingGeneration = this.#storage.state.newGeneration(cell.shardId);
     }
@@ -185,6 +237,17 @@ export class MachineRunner {
     this.#upkeep.appended(cell);
     // Nothing to wait for: the step's own words can leave with it.
     if (cell.durability === "memory") log.flush();
+  }
+
+  /**
+   * Nothing of the step leaves the node before `position` is durable, its early words included.
+   * What it says to this node's own machines stays here: their records come after that position.
+   */
+  #hold(cell: MachineCell, effects: StepEffects, position: LogPosition): void {
+    if (cell.lastPosition < position) cell.lastPosition = position;
+    const isOwn = (word: Word) => word.type === "send" && word.node === this.#host.self.node;
+    this.#speak(cell, effects.earlyWords.filter(isOwn));
+    effects.words.unshift(...effects.earlyWords.filter((word) => !isOwn(word)));
   }
 
   /** Mutations to where they go: the current generation, or the one being written beside it. */
@@ -290,6 +353,7 @@ export class MachineRunner {
         this.run(cell, { type: "log-records", token, records, end });
       } else {
         this.run(cell, { type: "log-unreadable", token, reason: result.type });
+        if (result.type === "damaged") this.#host.logDamaged(cell, result.error);
       }
     });
   }
@@ -301,20 +365,10 @@ export class MachineRunner {
     sequence: LogSequence,
   ): readonly StateMutation[] {
     if (!this.#storage.state.capabilities.persistent) return mutations;
-    const value = new Uint8Array(8);
-    new DataView(value.buffer).setFloat64(0, sequence);
+    const value = appliedBytes(sequence);
     return [
       ...mutations,
       { type: "put", shard: cell.shardId, space: "meta", key: APPLIED_KEY, value },
     ];
   }
-}
-
-/** Under `meta` of a shard: the sequence up to which its log is in the state. */
-export const APPLIED_KEY: Uint8Array = Buffer.from("applied", "utf8");
-
-export function appliedSequenceOf(storage: Storage, shard: ShardId): LogSequence {
-  const value = storage.state.get(shard, "meta", APPLIED_KEY);
-  if (value === undefined) return 0 as LogSequence;
-  return new DataView(value.buffer, value.byteOffset, 8).getFloat64(0) as LogSequence;
 }

@@ -3,6 +3,7 @@ import type { Observable } from "rxjs";
 import type { Environment } from "../contracts/environment.ts";
 import type { Sender } from "../contracts/machine.ts";
 import type { Observer } from "../contracts/observer.ts";
+import type { StorageProblem } from "../contracts/storage.ts";
 import type { Engine } from "../contracts/strategy.ts";
 import type { ResolvedConfiguration } from "../model/configuration-types.ts";
 import { CapstanError } from "../model/errors.ts";
@@ -51,6 +52,8 @@ export interface StoreParts {
   readonly keyspaces: ReadonlyMap<string, OpenKeyspace>;
   readonly host: MachineHost;
   readonly peers: PeerNetwork;
+  /** What was found broken when this node opened. */
+  readonly problems: readonly StorageProblem[];
   /** Closes everything that was opened, the newest first. */
   readonly closeAll: (options: {
     readonly drain: boolean;

@@ -102,8 +102,9 @@ export interface MachineHost {
   readonly events: PeerNetworkEvents;
   /** What an earlier start has stored; undefined if there was none. */
   readonly storedClusterId: ClusterId | undefined;
-  saveClusterId(id: ClusterId): void;
-  /** How far this node's log is durable, for hellos. */
+  /** `done` once it is durable: it may be told, and served under, from then on. */
+  saveClusterId(id: ClusterId, done: () => void): void;
+  /** How far this node's log would survive a power cut, for hellos. */
   logPosition(): number;
   attach(peers: PeerNetwork): void;
   engine(keyspace: string): Engine;

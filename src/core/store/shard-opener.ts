@@ -1,50 +1,71 @@
 import type { OpenedState } from "../contracts/machine.ts";
 import type { LogReadResult, Storage } from "../contracts/storage.ts";
 import type { LogSequence } from "../model/ids.ts";
+import { appliedSequenceOf } from "./applied-sequence.ts";
 import type { MachineCell } from "./machine-cell.ts";
-import { appliedSequenceOf, type MachineRunner } from "./machine-runner.ts";
+import type { MachineRunner } from "./machine-runner.ts";
 
 const REPLAY_CHUNK_BYTES = 256 * 1024;
 
+export interface ReplicaOpening {
+  readonly cell: MachineCell;
+  readonly origin: OpenedState["origin"];
+  readonly storage: Storage;
+  readonly runner: MachineRunner;
+  /** The shard's log cannot be read back. It is not opened; whoever hears this opens it again. */
+  readonly logDamaged: (reason: string) => void;
+}
+
 /**
  * Tells a replica what it starts from, feeds it the log above its state, then opens it to
- * messages. A shard whose log cannot be read back is not trusted: it starts as `empty`, to be
- * rebuilt from its peers.
+ * messages.
+ *
+ * @throws StateDamageError if the state does not say how far it is.
  */
-export function openReplica(
-  cell: MachineCell,
-  origin: OpenedState["origin"],
-  storage: Storage,
-  runner: MachineRunner,
-  damaged: (reason: string) => void,
-): void {
+export function openReplica(opening: ReplicaOpening): void {
+  const { cell, origin, storage, runner, logDamaged } = opening;
+  const { log } = storage;
   // A state that does not persist has no mark; a machine that is made anew finds in it whatever it
   // has appended, and a store that was just opened finds nothing.
-  const applied = storage.state.capabilities.persistent
-    ? appliedSequenceOf(storage, cell.shardId)
-    : cell.lastSequence;
-  const last = storage.log.lastSequence(cell.shardId);
+  const isPersistent = storage.state.capabilities.persistent;
+  const applied = isPersistent ? appliedSequenceOf(storage, cell.shardId) : cell.lastSequence;
+  const last = log.lastSequence(cell.shardId);
+  const turn = ++cell.openings;
+  if (last < applied && isPersistent) {
+    // What is known to lack its tail may lack it in the log alone; else nobody can say what is gone.
+    if (origin !== "empty") {
+      logDamaged(`the log ends at record ${last}, and the state includes ${applied}`);
+      return;
+    }
+    runner.resetLog(cell);
+  }
   cell.lastSequence = (last > applied ? last : applied) as LogSequence;
   if (last <= applied) {
-    announce(cell, origin, runner);
-    cell.open = true;
+    announce(opening);
+    if (cell.openings === turn) cell.open = true;
     return;
   }
   let announced = false;
   const from = (sequence: LogSequence) =>
-    storage.log.read(cell.shardId, sequence, REPLAY_CHUNK_BYTES, (result) => next(result));
-  const next = (result: LogReadResult) => {
-    if (result.type !== "records") {
-      damaged(result.type);
-      announce(cell, "empty", runner);
-      cell.open = true;
+    log.read(cell.shardId, sequence, REPLAY_CHUNK_BYTES, (result) => next(result, sequence));
+  const next = (result: LogReadResult, asked: LogSequence) => {
+    if (cell.openings !== turn) return;
+    if (result.type === "damaged") {
+      logDamaged(result.error.message);
       return;
     }
-    if (!announced) announce(cell, origin, runner);
+    if (result.type === "compacted") {
+      // To be rebuilt anyway: what is left of its log is a base like the rest.
+      if (origin === "empty" && result.first > asked) from(result.first);
+      else logDamaged(`the log lacks the records ${asked} to ${result.first - 1}`);
+      return;
+    }
+    if (!announced) announce(opening);
     announced = true;
     if (result.records.length > 0) {
       runner.run(cell, { type: "replay", records: result.records });
     }
+    if (cell.openings !== turn) return;
     const read = result.records.at(-1)?.sequence;
     if (result.end || read === undefined) cell.open = true;
     else from((read + 1) as LogSequence);
@@ -52,6 +73,6 @@ export function openReplica(
   from((applied + 1) as LogSequence);
 }
 
-function announce(cell: MachineCell, origin: OpenedState["origin"], runner: MachineRunner): void {
+function announce({ cell, origin, runner }: ReplicaOpening): void {
   runner.run(cell, { type: "opened", state: { origin, lastSequence: cell.lastSequence } });
 }

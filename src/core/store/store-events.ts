@@ -23,6 +23,7 @@ export class StoreEvents {
   readonly #subject = new Subject<StoreEvent>();
   readonly #streams = new Set<BoundedStream<StoreEvent>>();
   #waiting: StoreEvent[] = [];
+  #held = false;
   #ended = false;
 
   constructor(environment: Environment) {
@@ -30,10 +31,21 @@ export class StoreEvents {
     this.events$ = this.#subject.asObservable();
   }
 
+  /** Keeps what happens while the store opens for whoever it is handed to. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  /** The store is handed over: whoever subscribes at once hears of everything. */
+  letGo(): void {
+    this.#held = false;
+    this.#environment.soon(() => this.#deliver());
+  }
+
   emit(notice: Notice): void {
     if (this.#ended) return;
     this.#waiting.push(Object.freeze({ ...notice, atMs: this.#environment.wallMs() }));
-    if (this.#waiting.length === 1) this.#environment.defer(() => this.#deliver());
+    if (this.#waiting.length === 1 && !this.#held) this.#environment.defer(() => this.#deliver());
   }
 
   stream(options: { readonly signal?: AbortSignal } | undefined): AsyncIterable<StoreEvent> {
@@ -65,6 +77,7 @@ export class StoreEvents {
   }
 
   #deliver(): void {
+    if (this.#held && !this.#ended) return;
     const events = this.#waiting;
     this.#waiting = [];
     for (const event of events) {

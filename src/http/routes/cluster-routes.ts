@@ -1,6 +1,11 @@
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
-import type { KeyspaceDescription, NodeHealth, Store } from "../../core/store/api.ts";
+import type {
+  KeyspaceDescription,
+  NodeHealth,
+  Store,
+  StoreDescription,
+} from "../../core/store/api.ts";
 import { API, DEFAULT_KEYSPACE } from "../resource-path.ts";
 import { type Health, healthAnswer, problemAnswer } from "../schemas.ts";
 
@@ -38,6 +43,9 @@ function healthOf(store: Store, insecure: boolean): Health {
     side: description.side,
     degraded: description.degraded,
     insecure,
+    ...(description.storageProblems.length === 0
+      ? {}
+      : { storage_problems: description.storageProblems.map(problemBody) }),
     nodes: nodes.map(nodeBody),
     keyspaces: description.keyspaces.map(keyspaceBody),
   };
@@ -47,6 +55,10 @@ function healthOf(store: Store, insecure: boolean): Health {
 function modeOf(keyspaces: readonly KeyspaceDescription[]): string {
   const chosen = keyspaces.find((each) => each.name === DEFAULT_KEYSPACE) ?? keyspaces[0];
   return MODES[chosen?.strategy ?? ""] ?? chosen?.strategy ?? "none";
+}
+
+function problemBody({ what, reason, setAside }: StoreDescription["storageProblems"][number]) {
+  return { what, reason, ...(setAside === undefined ? {} : { set_aside: setAside }) };
 }
 
 function nodeBody(node: NodeHealth): Health["nodes"][number] {

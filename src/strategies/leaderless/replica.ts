@@ -104,6 +104,8 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     const others = this.#others();
     if (state.origin === "newborn" || others.length === 0) {
       effects.putSide(COMPLETE_KEY, PRESENT);
+      // Something is missing, and nobody has it.
+      if (state.origin === "empty") this.#sayLoss(effects);
       return;
     }
     this.#rebuild = new Rebuild({
@@ -241,13 +243,17 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
       effects.putSide(COMPLETE_KEY, PRESENT);
       const shard = this.#context.shardIndex;
       effects.emit({ type: "rebuild-finished", shard, entries: rebuild.entries });
-      if (end === "all-others") effects.emit({ type: "writes-may-be-lost", shard });
+      if (end === "all-others") this.#sayLoss(effects);
       return;
     }
     for (const request of rebuild.requests(nowMs, (node) => this.#context.isReachable(node))) {
       effects.send(request.node, "replica", this.#context.shardIndex, request.message, "bulk");
     }
     effects.setTimer(REBUILD_TIMER, rebuild.retryMs(nowMs));
+  }
+
+  #sayLoss(effects: LeaderlessEffects): void {
+    effects.emit({ type: "writes-may-be-lost", shard: this.#context.shardIndex });
   }
 
   /** Repair, hints and streams: the newer of two versions stays, whatever the clock says. */

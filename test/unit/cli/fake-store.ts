@@ -116,6 +116,7 @@ function describe(): StoreDescription {
     incarnation: 1,
     state: "ready",
     degraded: false,
+    storageProblems: [],
     side: "majority",
     nodes: [],
     keyspaces: [],

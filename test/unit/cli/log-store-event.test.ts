@@ -13,7 +13,7 @@ function logged(type: string, fields: Record<string, unknown>, level: LogLevel):
 
 test("what needs somebody is a warning or an error, and says what it is", () => {
   expect(logged("writes-may-be-lost", { keyspace: "carts", shard: 3 }, "warn")).toBe(
-    "warn  writes-may-be-lost: too many copies of a shard were lost at once keyspace=carts shard=3",
+    "warn  writes-may-be-lost: too few whole copies of a shard were left to learn from keyspace=carts shard=3",
   );
   expect(logged("configuration-mismatch", { peer: "n2" }, "error")).toContain("peer=n2");
   expect(logged("identity-conflict", { peer: "n2" }, "error")).toContain("one node id");

@@ -87,6 +87,7 @@ export class FakeStore implements Store {
       incarnation: 1,
       state: "ready",
       degraded: true,
+      storageProblems: [],
       side: this.side,
       nodes: [
         { ...node, node: "n1", status: "active", silentMs: 0 },

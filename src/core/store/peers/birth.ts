@@ -13,7 +13,8 @@ export interface BirthOptions {
   readonly nodes: readonly NodeId[];
   readonly environment: Environment;
   readonly heartbeatIntervalMs: number;
-  readonly saveClusterId: (id: ClusterId) => void;
+  readonly saveClusterId: (id: ClusterId, done: () => void) => void;
+  readonly isUnused: boolean;
   readonly onBorn: (id: ClusterId, origin: OpenedState["origin"]) => void;
 }
 
@@ -27,6 +28,8 @@ export interface BirthOptions {
 export class Birth {
   readonly #options: BirthOptions;
   #clusterId: ClusterId | undefined;
+  /** An id is being made durable: it will be this node's, and nobody hears of it before. */
+  #adopting = false;
   #founders: readonly string[] | undefined;
   /** An id that was seen without its founders. */
   #seen: { readonly id: ClusterId; readonly sinceMs: number } | undefined;
@@ -52,19 +55,19 @@ export class Birth {
 
   /** A hello that was accepted. */
   onHello(hello: Hello): void {
-    if (this.#clusterId !== undefined || hello.clusterId === undefined) return;
+    if (this.#isDecided || hello.clusterId === undefined) return;
     this.#seen ??= { id: hello.clusterId, sinceMs: this.#options.environment.monotonicMs() };
     if (hello.founders === undefined || this.#seen.id !== hello.clusterId) return;
     if (hello.founders.length !== this.#options.nodes.length) return;
     this.#founders = hello.founders;
     const mine = hello.founders[this.#options.nodes.indexOf(this.#options.self.node)];
     const isFounder = mine === founderOf(this.#options.self.storeId);
-    this.#adopt(hello.clusterId, isFounder ? "newborn" : "empty");
+    this.#adopt(hello.clusterId, isFounder ? this.#founderOrigin : "empty");
   }
 
   /** After every accepted hello and with every heartbeat. */
   review(sessions: ReadonlyMap<NodeId, PeerSession>): void {
-    if (this.#clusterId !== undefined) return;
+    if (this.#isDecided) return;
     if (this.#seen !== undefined) {
       const waitedMs = this.#options.environment.monotonicMs() - this.#seen.sinceMs;
       const patienceMs = WAIT_FOR_FOUNDERS_HEARTBEATS * this.#options.heartbeatIntervalMs;
@@ -82,15 +85,23 @@ export class Birth {
     this.#mint(founders);
   }
 
+  get #isDecided(): boolean {
+    return this.#adopting || this.#clusterId !== undefined;
+  }
+
+  get #founderOrigin(): OpenedState["origin"] {
+    return this.#options.isUnused ? "newborn" : "empty";
+  }
+
   #mint(founders: readonly string[]): void {
     const bytes = this.#options.environment.random("cluster-id").bytes(16);
     this.#founders = founders;
-    this.#adopt(Buffer.from(bytes).toString("hex") as ClusterId, "newborn");
+    this.#adopt(Buffer.from(bytes).toString("hex") as ClusterId, this.#founderOrigin);
   }
 
   #adopt(id: ClusterId, origin: OpenedState["origin"]): void {
-    this.#options.saveClusterId(id);
-    this.#become(id, origin);
+    this.#adopting = true;
+    this.#options.saveClusterId(id, () => this.#become(id, origin));
   }
 
   #become(id: ClusterId, origin: OpenedState["origin"]): void {

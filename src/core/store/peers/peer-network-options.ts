@@ -18,8 +18,16 @@ export interface PeerNetworkOptions {
   readonly filter?: FrameFilter | undefined;
   /** The cluster that the storage belongs to; undefined if it is fresh. */
   readonly storedClusterId: ClusterId | undefined;
-  /** How far this node's log is durable, for the hello. */
+  /** How far this node's log would survive a power cut, for the hello. */
   readonly logPosition: () => number;
-  /** Called once, before `onBorn`, with an id that was minted or adopted. Durable at return. */
-  readonly saveClusterId: (id: ClusterId) => void;
+  /**
+   * Called once, before `onBorn`, with an id that was minted or adopted. `done` is called when it is
+   * durable, perhaps at once; the id is told to nobody before.
+   */
+  readonly saveClusterId: (id: ClusterId, done: () => void) => void;
+  /**
+   * Whether this store has never held anything: only then is a founder `newborn`. A store that lost
+   * what it held is `empty`, though the cluster was born with it in it.
+   */
+  readonly isUnused: boolean;
 }

@@ -69,6 +69,7 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
       environment,
       heartbeatIntervalMs: configuration.detector.heartbeatIntervalMs,
       saveClusterId: options.saveClusterId,
+      isUnused: options.isUnused,
       onBorn: (id, origin) => this.#onBorn(id, origin),
     });
     const tags = {
@@ -255,6 +256,7 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
   }
 
   #onBorn(id: ClusterId, origin: OpenedState["origin"]): void {
+    if (this.isClosed) return;
     this.#options.events.onBorn(id, origin);
     this.#notices.say("cluster-joined", { clusterId: id, origin });
     for (const session of this.#sessions.values()) {

@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import { SILENT_OBSERVER } from "../../../../src/core/contracts/observer.ts";
-import type { Storage } from "../../../../src/core/contracts/storage.ts";
-import { compareStamps } from "../../../../src/core/model/stamp.ts";
+import { NODE_SHARD, type Storage } from "../../../../src/core/contracts/storage.ts";
+import type { LogPosition } from "../../../../src/core/model/ids.ts";
+import { compareStamps, HYBRID_COUNTER_SPAN } from "../../../../src/core/model/stamp.ts";
 import { ClockKeeper } from "../../../../src/core/store/clock-keeper.ts";
+import { NodeRecords } from "../../../../src/core/store/node-records.ts";
 import { memoryStorage } from "../../../../src/storage/memory/memory-storage.ts";
 import { PersistentMemoryDisk } from "../../../support/persistent-memory-storage.ts";
 import { VirtualEnvironment, VirtualTime } from "../../../support/virtual-environment.ts";
@@ -15,12 +17,37 @@ function environmentOf(seed: number, wallOffsetMs: number): VirtualEnvironment {
   return environment;
 }
 
-async function openOn(disk: PersistentMemoryDisk, environment: VirtualEnvironment) {
+/** The keeper over a host that appends and commits, and flushes when it is told. */
+async function openOn(
+  disk: PersistentMemoryDisk,
+  environment: VirtualEnvironment,
+  skewMs = 10_000,
+) {
   const context = { node: "n", cluster: "c", environment, observer: SILENT_OBSERVER };
   const storage: Storage = await disk.factory({}, context);
-  storage.log.start({ onDurable: () => undefined, onFailed: () => undefined });
-  storage.state.start({ onFailed: () => undefined });
-  return { storage, keeper: new ClockKeeper(storage, environment, 10_000) };
+  const opening = NodeRecords.open(storage);
+  await Promise.resolve();
+  time.settle();
+  const records = await opening;
+  let appended = 0;
+  records.attach(
+    { onDurable: () => undefined, onFailed: () => undefined },
+    (cell, payload, mutations) => {
+      appended++;
+      const sequence = (cell.lastSequence + 1) as typeof cell.lastSequence;
+      cell.lastSequence = sequence;
+      const position = storage.log.append({ shard: NODE_SHARD, sequence, payload }, "fsync");
+      storage.state.commit({ mutations, position: storage.state.committedPosition });
+      return position;
+    },
+  );
+  const keeper = new ClockKeeper(records, true, environment, skewMs);
+  return { storage, keeper, appended: () => appended };
+}
+
+/** All that the keeper has let go: nothing that was minted waits. */
+function isFree(keeper: ClockKeeper): boolean {
+  return keeper.keep() === 0;
 }
 
 test("stamps rise over reopening, though the wall clock stepped back", async () => {
@@ -30,7 +57,9 @@ test("stamps rise over reopening, though the wall clock stepped back", async () 
   let newest = before.keeper.clock.mint(first.wallMs());
   for (let n = 0; n < 5_000; n++) newest = before.keeper.clock.mint(first.wallMs());
   before.keeper.keep();
-  time.advance(1);
+  before.storage.log.flush();
+  time.settle();
+  expect(isFree(before.keeper)).toBe(true);
   disk.crash();
 
   const second = environmentOf(2, -3_600_000);
@@ -42,52 +71,86 @@ test("stamps rise over reopening, though the wall clock stepped back", async () 
   expect(after.keeper.clock.actor).not.toEqual(before.keeper.clock.actor);
 });
 
-test("the record is written seldom, and reaches above what was minted", async () => {
+test("the mark is found though its commit was lost: the log has it", async () => {
   const disk = new PersistentMemoryDisk();
-  const environment = environmentOf(3, 0);
-  const { storage, keeper } = await openOn(disk, environment);
-  let commits = 0;
-  const { state } = storage;
-  const commit = state.commit.bind(state);
-  state.commit = (batch) => {
-    commits++;
-    commit(batch);
-  };
-  for (let n = 0; n < 1_000; n++) {
-    keeper.clock.mint(environment.wallMs());
-    keeper.keep();
-    time.advance(1);
-  }
-  expect(commits).toBe(1);
-  for (let n = 0; n < 2_000; n++) {
-    keeper.clock.mint(environment.wallMs());
-    keeper.keep();
-    time.advance(1);
-  }
-  expect(commits).toBe(2);
+  const first = environmentOf(6, 0);
+  const before = await openOn(disk, first);
+  const newest = before.keeper.clock.mint(first.wallMs());
+  before.keeper.keep();
+  before.storage.log.flush();
+  time.settle();
+  disk.state.batches = [];
+  disk.state.synced = 0;
+  disk.crash();
+  const second = environmentOf(7, -3_600_000);
+  const after = await openOn(disk, second);
+  expect(after.keeper.clock.mint(second.wallMs()).time).toBeGreaterThan(newest.time);
 });
 
-// It used to claim the log's durable position, though records up to there waited to be committed;
-// the next commit then fell behind it and was refused.
-test("the record claims nothing of the log", async () => {
+test("what is minted beyond the durable mark waits for the record that covers it", async () => {
   const disk = new PersistentMemoryDisk();
-  const environment = environmentOf(4, 0);
+  const environment = environmentOf(8, 0);
   const { storage, keeper } = await openOn(disk, environment);
-  storage.log.append({ shard: 5 as never, sequence: 1 as never, payload: Buffer.of(1) }, "fsync");
-  storage.log.flush();
-  time.advance(1);
-  expect(storage.log.durablePosition).toBe(1);
+  expect(isFree(keeper)).toBe(true);
   keeper.clock.mint(environment.wallMs());
-  keeper.keep();
-  expect(storage.state.committedPosition).toBe(0);
+  const position = keeper.keep();
+  expect(position).toBe(storage.log.lastPosition);
+  // It is asked for once, and everything waits for the same record.
+  keeper.clock.mint(environment.wallMs());
+  expect(keeper.keep()).toBe(position);
+  expect(storage.log.lastPosition).toBe(position);
+  storage.log.flush();
+  time.settle();
+  expect(storage.log.durablePosition).toBe(position);
+  expect(isFree(keeper)).toBe(true);
+});
+
+test("the mark is moved on at half of its reserve, so that a steady load never waits", async () => {
+  const disk = new PersistentMemoryDisk();
+  const environment = environmentOf(3, 0);
+  const { storage, keeper, appended } = await openOn(disk, environment);
+  const waits: LogPosition[] = [];
+  for (let n = 0; n < 10_000; n++) {
+    keeper.clock.mint(environment.wallMs());
+    const position = keeper.keep();
+    if (position !== 0) waits.push(position);
+    storage.log.flush();
+    time.advance(1);
+  }
+  expect(waits).toHaveLength(1);
+  expect(appended()).toBe(10);
+});
+
+test("a node that only stores what others have stamped keeps no mark", async () => {
+  const environment = environmentOf(9, 0);
+  const { keeper, appended } = await openOn(new PersistentMemoryDisk(), environment);
+  const time = 1_000 * HYBRID_COUNTER_SPAN;
+  keeper.clock.observe({ time, actorHigh: 1, actorLow: 1 }, environment.wallMs());
+  expect(isFree(keeper)).toBe(true);
+  expect(appended()).toBe(0);
+});
+
+test("a start begins within what its peers accept, however narrow that is", async () => {
+  const disk = new PersistentMemoryDisk();
+  const before = await openOn(disk, environmentOf(10, 0), 100);
+  before.keeper.clock.mint(environmentOf(10, 0).wallMs());
+  before.keeper.keep();
+  before.storage.log.flush();
+  time.settle();
+  disk.crash();
+  const environment = environmentOf(11, 0);
+  const { keeper } = await openOn(disk, environment, 100);
+  const stamp = keeper.clock.mint(environment.wallMs());
+  expect(keeper.clock.isBeyondGuard(stamp, environment.wallMs())).toBe(false);
 });
 
 test("memory storage keeps no record", async () => {
   const environment = environmentOf(5, 0);
   const context = { node: "n", cluster: "c", environment, observer: SILENT_OBSERVER };
   const storage = await memoryStorage({}, context);
-  const keeper = new ClockKeeper(storage, environment, 10_000);
+  const keeper = new ClockKeeper(await NodeRecords.open(storage), false, environment, 10_000);
   keeper.clock.mint(environment.wallMs());
-  keeper.keep();
+  expect(isFree(keeper)).toBe(true);
   expect(storage.state.shards()).toEqual([]);
+  expect(storage.log.lastPosition).toBe(0);
 });

@@ -168,6 +168,34 @@ describe("birth of the cluster", () => {
     expect(a.texts()).toEqual(["early"]);
   });
 
+  it("tells the id to nobody, and serves nothing under it, before it is durable", async () => {
+    const world = new World("a", "b");
+    const a = await world.start("a", { saveMs: 300 });
+    const b = await world.start("b", { saveMs: 1_000 });
+    world.advance(250);
+    expect(a.savedClusterIds).toHaveLength(1);
+    expect([a.born, a.clusterId, b.savedClusterIds]).toEqual([[], undefined, []]);
+    world.advance(200);
+    expect([a.born, b.savedClusterIds]).toEqual([["newborn"], [a.clusterId]]);
+    world.advance(500);
+    // b hears of it with every heartbeat, and writes it down once.
+    expect([b.born, b.clusterId, a.say("b", "too early")]).toEqual([[], undefined, "unreachable"]);
+    expect(b.savedClusterIds).toHaveLength(1);
+    world.advance(500);
+    expect([a.born, b.born]).toEqual([["newborn"], ["newborn"]]);
+    expect(allMet([a, b])).toBe(true);
+  });
+
+  it("makes a founder that has lost what it held empty, not newborn", async () => {
+    const world = new World("a", "b");
+    const a = await world.start("a", { isUnused: false });
+    const b = await world.start("b", { isUnused: false });
+    world.advance(HEARTBEAT_MS);
+    expect([a.born, b.born]).toEqual([["empty"], ["empty"]]);
+    const alone = await new World("a").start("a", { isUnused: false });
+    expect(alone.born).toEqual(["empty"]);
+  });
+
   it("is immediate for a node alone, which then needs no timers", async () => {
     const world = new World("a");
     const a = await world.start("a");

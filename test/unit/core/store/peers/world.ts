@@ -36,6 +36,9 @@ export interface NodeOptions {
   readonly clusterName?: string;
   readonly filter?: FrameFilter;
   readonly logPosition?: number;
+  /** How long it takes to make a cluster id durable; default: not at all. */
+  readonly saveMs?: number;
+  readonly isUnused?: boolean;
   readonly queuedBytes?: number;
 }
 
@@ -80,7 +83,12 @@ export class TestNode {
       filter: options.filter,
       storedClusterId: options.storedClusterId as ClusterId | undefined,
       logPosition: () => options.logPosition ?? 0,
-      saveClusterId: (id) => this.savedClusterIds.push(id),
+      saveClusterId: (id, done) => {
+        this.savedClusterIds.push(id);
+        if (options.saveMs === undefined) done();
+        else this.environment.setTimer(options.saveMs, done);
+      },
+      isUnused: options.isUnused ?? true,
     });
   }
 

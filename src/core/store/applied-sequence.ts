@@ -1,0 +1,17 @@
+import type { Storage } from "../contracts/storage.ts";
+import { type LogSequence, NO_SEQUENCE, type ShardId } from "../model/ids.ts";
+
+/** Under `meta` of a shard: the sequence up to which its log is in the state. */
+export const APPLIED_KEY: Uint8Array = Buffer.from("applied", "utf8");
+
+export function appliedBytes(sequence: LogSequence): Uint8Array {
+  const value = new Uint8Array(8);
+  new DataView(value.buffer).setFloat64(0, sequence);
+  return value;
+}
+
+export function appliedSequenceOf(storage: Storage, shard: ShardId): LogSequence {
+  const value = storage.state.get(shard, "meta", APPLIED_KEY);
+  if (value === undefined) return NO_SEQUENCE;
+  return new DataView(value.buffer, value.byteOffset, 8).getFloat64(0) as LogSequence;
+}

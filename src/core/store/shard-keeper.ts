@@ -1,0 +1,176 @@
+import type { MachineNotice, OpenedState } from "../contracts/machine.ts";
+import { StateDamageError, type Storage } from "../contracts/storage.ts";
+import { CapstanError } from "../model/errors.ts";
+import type { KeyspaceMachines } from "./keyspace-machines.ts";
+import type { MachineCell } from "./machine-cell.ts";
+import type { MachineRunner } from "./machine-runner.ts";
+import { openReplica } from "./shard-opener.ts";
+import type { ShardTrust } from "./shard-trust.ts";
+
+/** A shard that is found damaged more often in the life of a node stops the node. */
+const MAX_DAMAGES = 3;
+/** Where there is no other copy each damage costs one entry, and there may be many. */
+const MAX_DAMAGES_ALONE = 64;
+
+export interface ShardKeeperOptions {
+  readonly storage: Storage;
+  readonly trust: ShardTrust;
+  readonly runner: MachineRunner;
+  readonly keyspaces: ReadonlyMap<number, KeyspaceMachines>;
+  readonly onNotice: (notice: MachineNotice) => void;
+  readonly fail: (error: CapstanError) => void;
+}
+
+/**
+ * Opens replicas, and fences the one whose part of the log or the state is damaged: it stops
+ * serving, and comes back as one that has to learn from its peers (docs/decisions/0015).
+ */
+export class ShardKeeper {
+  readonly #options: ShardKeeperOptions;
+
+  constructor(options: ShardKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Opens every replica of the node. */
+  openAll(origin: OpenedState["origin"]): void {
+    const { trust, keyspaces, storage } = this.#options;
+    const damaged = new Set(storage.log.health().damagedShards);
+    const opening: (() => void)[] = [];
+    for (const machines of keyspaces.values()) {
+      const doubtful = origin === "kept" && trust.mayLackTail(machines.durability);
+      if (doubtful) this.#markAll(machines);
+      for (const cell of machines.replicas()) {
+        if (damaged.has(cell.shardId)) {
+          opening.push(() => this.logDamaged(cell, "records of its log fail their check"));
+        } else {
+          opening.push(() => this.open(cell, origin));
+        }
+      }
+    }
+    trust.noteStart();
+    for (const open of opening) open();
+  }
+
+  /** A marked shard is opened as `empty`, whatever `origin` says. */
+  open(cell: MachineCell, origin: OpenedState["origin"]): void {
+    const { storage, runner, trust } = this.#options;
+    const logDamaged = (reason: string): void => this.logDamaged(cell, reason);
+    const given = trust.isMarked(cell.shardId) ? "empty" : origin;
+    this.#guard(cell, () => openReplica({ cell, origin: given, storage, runner, logDamaged }));
+  }
+
+  /** Shards that serve again need no mark. Called at the end of a turn. */
+  review(): void {
+    const { trust, keyspaces } = this.#options;
+    if (!trust.isAnyMarked) return;
+    for (const machines of keyspaces.values()) {
+      for (const cell of machines.replicas()) {
+        const isBack = cell.open && cell.replica?.serving === true && cell.waitingGroups === 0;
+        if (isBack) trust.unmark(cell.shardId);
+      }
+    }
+  }
+
+  /**
+   * What is left of the log is given up, with the records that only it may have had; the state is
+   * a base to learn upon.
+   */
+  logDamaged(cell: MachineCell, reason: string): void {
+    if (!this.#fence(cell, reason, MAX_DAMAGES)) return;
+    this.#guard(cell, () => {
+      this.#options.runner.resetLog(cell);
+      this.open(cell, "empty");
+    });
+  }
+
+  /**
+   * With peers to learn from, the state begins anew beside the damaged one, and what the log has
+   * goes into it. Alone, the damaged entry goes, and all others stay.
+   */
+  stateDamaged(cell: MachineCell, error: StateDamageError): void {
+    const { storage } = this.#options;
+    const { state } = storage;
+    const position = state.committedPosition;
+    const shard = cell.shardId;
+    if (this.#hasPeers(cell)) {
+      if (!this.#fence(cell, error.message, MAX_DAMAGES)) return;
+      this.#guard(cell, () => {
+        const generation = state.newGeneration(shard);
+        state.commit({ mutations: [{ type: "switch-generation", shard, generation }], position });
+        this.open(cell, "empty");
+      });
+      return;
+    }
+    const { at } = error;
+    if (at === undefined) {
+      this.#stop(cell, `is damaged, has no other copy, and does not say where: ${error.message}`);
+      return;
+    }
+    if (!this.#fence(cell, error.message, MAX_DAMAGES_ALONE)) return;
+    this.#guard(cell, () => {
+      state.commit({ mutations: [{ type: "delete", shard, ...at }], position });
+      this.open(cell, "empty");
+    });
+  }
+
+  /** True if the shard may be opened again. Marks it first: what follows hides the damage. */
+  #fence(cell: MachineCell, reason: string, maxDamages: number): boolean {
+    const { onNotice, trust } = this.#options;
+    const machines = this.#machinesOf(cell);
+    if (machines === undefined) return false;
+    cell.damages += 1;
+    onNotice({
+      type: "shard-damaged",
+      keyspace: machines.name,
+      shard: cell.shardIndex,
+      reason,
+    });
+    if (cell.damages > maxDamages) {
+      this.#stop(cell, `was found damaged ${cell.damages} times`);
+      return false;
+    }
+    machines.renew(cell, undefined);
+    this.#guard(cell, () => trust.mark(cell.shardId));
+    return true;
+  }
+
+  #markAll(machines: KeyspaceMachines): void {
+    const { trust, onNotice } = this.#options;
+    const cells = machines.replicas();
+    if (cells.length === 0) return;
+    for (const cell of cells) trust.mark(cell.shardId);
+    onNotice({
+      type: "shards-incomplete",
+      keyspace: machines.name,
+      shards: cells.map(({ shardIndex }) => shardIndex),
+      reason:
+        `the last start did not end in order: of a keyspace with durability ` +
+        `"${machines.durability}" the newest records may be missing`,
+    });
+  }
+
+  #hasPeers(cell: MachineCell): boolean {
+    return (this.#machinesOf(cell)?.copiesOf(cell.shardIndex) ?? 1) > 1;
+  }
+
+  #machinesOf(cell: MachineCell): KeyspaceMachines | undefined {
+    return this.#options.keyspaces.get(cell.keyspaceHash);
+  }
+
+  #stop(cell: MachineCell, what: string): void {
+    const where = `shard ${cell.shardIndex} of keyspace ${this.#machinesOf(cell)?.name}`;
+    this.#options.fail(new CapstanError("STORE_FAILED", `${where} ${what}`));
+  }
+
+  /** Damage met on the way is dealt with like any other; storage that fails ends the node. */
+  #guard(cell: MachineCell, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      const isOwn = error instanceof StateDamageError && error.shard === cell.shardId;
+      if (isOwn) this.stateDamaged(cell, error);
+      else this.#options.runner.failed(error);
+    }
+  }
+}
