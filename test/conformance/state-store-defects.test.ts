@@ -431,7 +431,7 @@ const PERSISTENT_DEFECTS: Readonly<Record<string, readonly [PersistentHarnessOpt
         },
       })),
     },
-    "a damaged entry throws where it is read, and names its shard",
+    "a damaged entry throws where it is read, names its shard, and ends with a switch",
   ],
 };
 

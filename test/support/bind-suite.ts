@@ -4,10 +4,15 @@ import { runVirtually } from "./run-virtually.ts";
 import type { VirtualTime } from "./virtual-environment.ts";
 
 /** Each case becomes a test. With `time`, virtual time passes while the case waits. */
-export function bindSuite(over: string, suite: ConformanceSuite, time?: VirtualTime): void {
+export function bindSuite(
+  over: string,
+  suite: ConformanceSuite,
+  time?: VirtualTime,
+  runWith: typeof runVirtually = runVirtually,
+): void {
   describe(`${suite.name} over ${over}`, () => {
     for (const { name, run } of suite.cases) {
-      test(name, () => (time === undefined ? run() : runVirtually(time, run())));
+      test(name, () => (time === undefined ? run() : runWith(time, run())));
     }
   });
 }

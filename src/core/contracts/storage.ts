@@ -227,8 +227,9 @@ export interface StateStoreCapabilities {
  * - Concurrency: `get` and `view` are synchronous and see every commit that returned; opening a
  *   view, reading a little and closing it is cheap.
  * - Errors: a failed commit is reported once through `onFailed` and is fatal. A record whose own
- *   check fails is damage: `get` and `range` throw a `StateDamageError` that names shard and key.
- *   An invalid batch (a position that falls, a space that is not one, a key that is too long, a
+ *   check fails is damage: `get`, `view` or `range` throws a `StateDamageError` that names the
+ *   shard. Where damage was found, any read of that shard may throw it, until `switch-generation`:
+ *   the shard is listed by `shards` all the same. Commits are taken. An invalid batch (a position that falls, a space that is not one, a key that is too long, a
  *   generation that is neither current nor was given out since the last switch) throws a
  *   RangeError or TypeError before anything of it is applied. After `close` all calls throw but
  *   `close` and the positions.

@@ -150,6 +150,18 @@ export const ERRORS = Object.freeze({
     503,
     "The node's data is an older copy, or its own records are damaged: the next start sets it aside and learns from the peers.",
   ),
+  DATA_DIRECTORY_LOCKED: row(
+    "not-applied",
+    "never",
+    503,
+    "The node's data directory is open already; the message names the process that has it.",
+  ),
+  UNSUPPORTED_FORMAT: row(
+    "not-applied",
+    "never",
+    503,
+    "The data was written in a format that this version does not know.",
+  ),
   PORT_IN_USE: row(
     "not-applied",
     "never",

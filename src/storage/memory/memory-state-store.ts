@@ -1,4 +1,4 @@
-import type { Environment, TimerHandle } from "../../core/contracts/environment.ts";
+import type { Environment } from "../../core/contracts/environment.ts";
 import type {
   Generation,
   Space,
@@ -9,32 +9,30 @@ import type {
 } from "../../core/contracts/storage.ts";
 import { CapstanError } from "../../core/model/errors.ts";
 import { type LogPosition, NO_POSITION, type ShardId } from "../../core/model/ids.ts";
-import { checkBatch, type Generations } from "./batch-check.ts";
-import { MemoryStateView, type ViewKeeper } from "./memory-state-view.ts";
+import { checkBatch, type Generations } from "../batch-check.ts";
+import { OpenViews } from "../open-views.ts";
+import { MemoryStateView } from "./memory-state-view.ts";
 import { ShardState } from "./shard-state.ts";
 
 /** A view keeps what was overwritten since: long enough for a slow stream, short of for ever. */
 const MAX_VIEW_AGE_MS = 60_000;
 
 /** The state of a node that keeps nothing over a restart. */
-export class MemoryStateStore implements StateStore, ViewKeeper, Generations {
+export class MemoryStateStore implements StateStore, Generations {
   readonly capabilities: StateStoreCapabilities = Object.freeze({
     persistent: false,
     maxViewAgeMs: MAX_VIEW_AGE_MS,
     maxPendingBytes: Number.POSITIVE_INFINITY,
   });
   readonly pendingBytes = 0;
-  readonly #environment: Environment;
   readonly #shards = new Map<ShardId, ShardState>();
-  /** In the order of opening, and so of expiry. */
-  readonly #views = new Set<MemoryStateView>();
-  #expiry: TimerHandle | undefined;
+  readonly #views: OpenViews<MemoryStateView>;
   #committedPosition = NO_POSITION;
   #isStarted = false;
   #isOpen = true;
 
   constructor(environment: Environment) {
-    this.#environment = environment;
+    this.#views = new OpenViews(environment, MAX_VIEW_AGE_MS);
   }
 
   /** Nothing here can fail: the handler is never called. */
@@ -50,11 +48,10 @@ export class MemoryStateStore implements StateStore, ViewKeeper, Generations {
 
   view(shard: ShardId): StateView {
     this.#checkOpen();
-    const expiresAtMs = this.#environment.monotonicMs() + MAX_VIEW_AGE_MS;
-    const view = new MemoryStateView(this, this.#shards.get(shard)?.current, expiresAtMs);
-    this.#views.add(view);
-    this.#expiry ??= this.#environment.setTimer(MAX_VIEW_AGE_MS, this.#closeExpired);
-    return view;
+    const current = this.#shards.get(shard)?.current;
+    return this.#views.open(
+      (expiresAtMs) => new MemoryStateView(this.#views, current, expiresAtMs),
+    );
   }
 
   shards(): readonly { readonly shard: ShardId; readonly generation: Generation }[] {
@@ -87,35 +84,13 @@ export class MemoryStateStore implements StateStore, ViewKeeper, Generations {
   async close(): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    for (const view of [...this.#views]) view.close();
-    if (this.#expiry !== undefined) this.#environment.clearTimer(this.#expiry);
+    this.#views.closeAll();
     this.#shards.clear();
-  }
-
-  nowMs(): number {
-    return this.#environment.monotonicMs();
-  }
-
-  forget(view: MemoryStateView): void {
-    this.#views.delete(view);
   }
 
   isKnown(shard: ShardId, generation: Generation): boolean {
     return this.#shardState(shard).isKnown(generation);
   }
-
-  /** One timer for all views: a scan that opens and closes a view sets none of its own. */
-  readonly #closeExpired = (): void => {
-    this.#expiry = undefined;
-    const nowMs = this.nowMs();
-    for (const view of [...this.#views]) {
-      if (view.expiresAtMs <= nowMs) view.close();
-    }
-    const [oldest] = this.#views;
-    if (oldest === undefined || !this.#isOpen) return;
-    const delayMs = oldest.expiresAtMs - nowMs;
-    this.#expiry = this.#environment.setTimer(delayMs, this.#closeExpired);
-  };
 
   #shardState(shard: ShardId): ShardState {
     let state = this.#shards.get(shard);

@@ -4,24 +4,19 @@ import {
   type StateRange,
   type StateView,
 } from "../../core/contracts/storage.ts";
-import type { OrderedPicture } from "./ordered-bytes.ts";
+import type { OpenViews } from "../open-views.ts";
+import type { OrderedPicture } from "../ordered-bytes.ts";
 import type { Spaces } from "./shard-state.ts";
 
 const NOTHING: StateRange = Object.freeze({ entries: Object.freeze([]), more: false });
 
-/** Who keeps count of open views, and knows what time it is. */
-export interface ViewKeeper {
-  nowMs(): number;
-  forget(view: MemoryStateView): void;
-}
-
 export class MemoryStateView implements StateView {
   readonly expiresAtMs: number;
-  readonly #keeper: ViewKeeper;
+  readonly #keeper: OpenViews<MemoryStateView>;
   readonly #pictures: { [S in Space]?: OrderedPicture } = {};
   #isOpen = true;
 
-  constructor(keeper: ViewKeeper, spaces: Spaces | undefined, expiresAtMs: number) {
+  constructor(keeper: OpenViews<MemoryStateView>, spaces: Spaces | undefined, expiresAtMs: number) {
     this.#keeper = keeper;
     this.expiresAtMs = expiresAtMs;
     if (spaces === undefined) return;

@@ -4,7 +4,7 @@ import {
   type Space,
   type StateMutation,
 } from "../../core/contracts/storage.ts";
-import { OrderedBytes } from "./ordered-bytes.ts";
+import { OrderedBytes } from "../ordered-bytes.ts";
 
 /** One generation of one shard. Spaces are made when they are first written. */
 export type Spaces = { [S in Space]?: OrderedBytes };

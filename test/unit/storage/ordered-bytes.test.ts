@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { OrderedBytes, type OrderedPicture } from "../../../../src/storage/memory/ordered-bytes.ts";
-import { SeededRandom } from "../../../support/seeded-random.ts";
+import { OrderedBytes, type OrderedPicture } from "../../../src/storage/ordered-bytes.ts";
+import { SeededRandom } from "../../support/seeded-random.ts";
 
 type Model = Map<string, string>;
 

@@ -1,5 +1,5 @@
 import sortedBtree from "sorted-btree";
-import type { StateEntry, StateRange } from "../../core/contracts/storage.ts";
+import type { StateEntry, StateRange } from "../core/contracts/storage.ts";
 import { keyText } from "./key-text.ts";
 
 /** Node leaves a CommonJS module's default one level down; bundlers and test runners unwrap it. */
@@ -129,6 +129,16 @@ export class OrderedPicture {
       return undefined;
     });
     return { entries, more };
+  }
+
+  /** The same without a limit, one at a time; not to be gone on with once the picture is closed. */
+  *walk(from: Uint8Array | undefined, to: Uint8Array | undefined): Generator<StateEntry> {
+    const low = from === undefined ? "" : keyText(from);
+    const end = to === undefined ? undefined : keyText(to);
+    for (const [text, { key, value }] of this.#tree?.entries(low) ?? []) {
+      if (end !== undefined && text >= end) return;
+      yield { key, value };
+    }
   }
 
   /** Lets go of what only this picture still held; reads of it are empty from now on. */

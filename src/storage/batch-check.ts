@@ -4,8 +4,8 @@ import {
   SPACES,
   type StateBatch,
   type StateMutation,
-} from "../../core/contracts/storage.ts";
-import type { LogPosition, ShardId } from "../../core/model/ids.ts";
+} from "../core/contracts/storage.ts";
+import type { LogPosition, ShardId } from "../core/model/ids.ts";
 
 /** What a check must know of the store. */
 export interface Generations {

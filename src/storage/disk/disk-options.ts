@@ -1,0 +1,101 @@
+import { invalidConfiguration } from "../../core/model/configuration-problems.ts";
+import type { Duration, Size } from "../../core/model/configuration-types.ts";
+import { parseDurationMs } from "../../core/model/durations.ts";
+import { parseSizeBytes } from "../../core/model/sizes.ts";
+
+/** `storage: { type: "disk", … }`. */
+export interface DiskStorageOptions {
+  /** Each node keeps its data in a folder of its own name below this one. Default `"./data"`. */
+  readonly path?: string;
+  /**
+   * How long what was committed may wait to be written to the state file together with what comes
+   * after it; 1 ms to a minute. The log has it durable before. Default 50 ms.
+   */
+  readonly commitInterval?: Duration;
+  /**
+   * Of keys and values that wait to be written to the state file; above it the node takes no new
+   * work. 1 MiB to 4 GiB. Default 64 MiB.
+   */
+  readonly maxPendingBytes?: Size;
+  /**
+   * How long a view of the state, such as a transfer to another node works from, may stay open: the
+   * file cannot use space again that it still shows. 1 s to an hour. Default a minute.
+   */
+  readonly maxViewAge?: Duration;
+  /**
+   * Whether a state file that was not closed properly, or has changed since, is read through by
+   * another process before this one opens it: a damaged file can crash the process that does.
+   * Takes about a second for a million entries. Default true.
+   */
+  readonly verifyAtOpen?: boolean;
+}
+
+export interface DiskSettings {
+  readonly path: string;
+  readonly commitIntervalMs: number;
+  readonly maxPendingBytes: number;
+  readonly maxViewAgeMs: number;
+  readonly verifyAtOpen: boolean;
+}
+
+const NAMES: readonly string[] = Object.freeze([
+  "path",
+  "commitInterval",
+  "maxPendingBytes",
+  "maxViewAge",
+  "verifyAtOpen",
+] satisfies (keyof DiskStorageOptions)[]);
+
+const MIB = 1024 * 1024;
+
+const DEFAULTS = Object.freeze({
+  path: "./data",
+  commitInterval: 50,
+  maxPendingBytes: 64 * MIB,
+  maxViewAge: 60_000,
+  verifyAtOpen: true,
+});
+
+const COMMIT_INTERVAL_MS = Object.freeze({ min: 1, max: 60_000 });
+const MAX_PENDING_BYTES = Object.freeze({ min: MIB, max: 4 * 1024 * MIB });
+const MAX_VIEW_AGE_MS = Object.freeze({ min: 1_000, max: 3_600_000 });
+
+/** Throws `INVALID_CONFIGURATION` naming `storage.<option>`, its value and what is allowed. */
+export function parseDiskOptions(options: Readonly<Record<string, unknown>>): DiskSettings {
+  const known = [...NAMES, "type"];
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    const reason = 'is not an option of the storage "disk"';
+    const path = `storage.${unknown}`;
+    throw invalidConfiguration([{ path, value: options[unknown], allowed: NAMES, reason }]);
+  }
+  const given: Record<string, unknown> = { ...DEFAULTS, ...withoutUndefined(options) };
+  const { path, verifyAtOpen } = given;
+  if (typeof path !== "string" || path === "" || path.includes("\0")) {
+    const allowed = ["the path of a folder, as text"];
+    throw invalidConfiguration([{ path: "storage.path", value: path, allowed }]);
+  }
+  if (typeof verifyAtOpen !== "boolean") {
+    const allowed = ["true", "false"];
+    throw invalidConfiguration([{ path: "storage.verifyAtOpen", value: verifyAtOpen, allowed }]);
+  }
+  return Object.freeze({
+    path,
+    commitIntervalMs: parseDurationMs(
+      given.commitInterval,
+      "storage.commitInterval",
+      COMMIT_INTERVAL_MS,
+    ),
+    maxPendingBytes: parseSizeBytes(
+      given.maxPendingBytes,
+      "storage.maxPendingBytes",
+      MAX_PENDING_BYTES,
+    ),
+    maxViewAgeMs: parseDurationMs(given.maxViewAge, "storage.maxViewAge", MAX_VIEW_AGE_MS),
+    verifyAtOpen,
+  });
+}
+
+function withoutUndefined(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,135 @@
+import { join } from "node:path";
+import type {
+  LogStore,
+  StateStore,
+  Storage,
+  StorageContext,
+  StorageIdentity,
+  StorageProblem,
+} from "../../core/contracts/storage.ts";
+import type { LogPosition } from "../../core/model/ids.ts";
+import { DataDirectory, LOG_FOLDER, STATE_FOLDER } from "./directory/data-directory.ts";
+import type { lockDirectory } from "./directory/directory-lock.ts";
+import type { Disk } from "./disk.ts";
+import { calling } from "./disk-calls.ts";
+import { type DiskSettings, parseDiskOptions } from "./disk-options.ts";
+import type { DiskStateStore } from "./state/disk-state-store.ts";
+import { StateLostError } from "./state/load-state.ts";
+import { openState, sealOf } from "./state/open-state.ts";
+import type { OpenStateFile } from "./state/state-file.ts";
+
+/** What disk storage stands on; tests put their own in its place. */
+export interface DiskSurroundings {
+  readonly disk: Disk;
+  /** Undefined where the machine does not say when it was started. */
+  readBootId(): Promise<string | undefined>;
+  readonly lock: typeof lockDirectory;
+  readonly openStateFile: OpenStateFile;
+  /** Opens the log in `path`, at `position` or above. */
+  openLog(path: string, position: LogPosition, context: StorageContext): Promise<LogStore>;
+}
+
+/**
+ * Opens storage that survives its process and the power: a log and a state in a folder of the node's
+ * own below `storage.path`. Options: `DiskStorageOptions`.
+ *
+ * @throws CapstanError `INVALID_CONFIGURATION` for a wrong option or a path where no data can be
+ * kept, `DATA_DIRECTORY_LOCKED`, `UNSUPPORTED_FORMAT`, `IDENTITY_CONFLICT` for the data of another
+ * cluster or node, `STORE_FAILED` where the state could be neither verified nor opened.
+ */
+export async function openDiskStorage(
+  options: Readonly<Record<string, unknown>>,
+  context: StorageContext,
+  surroundings: DiskSurroundings,
+): Promise<Storage> {
+  const settings = parseDiskOptions(options);
+  const { disk, lock } = surroundings;
+  const bootId = await surroundings.readBootId();
+  const directory = await DataDirectory.open(settings.path, context, { disk, lock, bootId });
+  const opened: { close(): Promise<void> }[] = [];
+  try {
+    const state = await openStateIn(directory, settings, context, surroundings);
+    opened.push(state);
+    const logPath = join(directory.path, LOG_FOLDER);
+    const log = await surroundings.openLog(logPath, state.committedPosition, context);
+    return new DiskStorage(directory, log, state);
+  } catch (error) {
+    for (const each of opened) await each.close();
+    await directory.close(undefined);
+    throw error;
+  }
+}
+
+/** A state that is lost takes the log with it, which begins where the state ended. */
+async function openStateIn(
+  directory: DataDirectory,
+  settings: DiskSettings,
+  context: StorageContext,
+  surroundings: DiskSurroundings,
+): Promise<DiskStateStore> {
+  const { disk } = surroundings;
+  const path = join(directory.path, STATE_FOLDER);
+  const open = (isExpected: boolean): Promise<DiskStateStore> =>
+    openState({
+      path,
+      settings,
+      environment: context.environment,
+      seal: directory.lastClose,
+      isExpected,
+      openFile: surroundings.openStateFile,
+      verify: settings.verifyAtOpen,
+    });
+  const names = await calling<readonly string[]>((done) => disk.list(directory.path, done));
+  const isExpected = names.includes(STATE_FOLDER) || names.includes(LOG_FOLDER);
+  let state: DiskStateStore;
+  try {
+    state = await open(isExpected);
+  } catch (error) {
+    if (!(error instanceof StateLostError)) throw error;
+    await directory.startOver(path, error.message);
+    state = await open(false);
+  }
+  // LMDB syncs its file, and not the names that lead to it.
+  await calling((done) => disk.syncDirectory(path, done));
+  await calling((done) => disk.syncDirectory(directory.path, done));
+  return state;
+}
+
+class DiskStorage implements Storage {
+  readonly identity: StorageIdentity;
+  readonly problems: readonly StorageProblem[];
+  readonly log: LogStore;
+  readonly state: StateStore;
+  readonly #directory: DataDirectory;
+  readonly #diskState: DiskStateStore;
+  #closing: Promise<void> | undefined;
+
+  constructor(directory: DataDirectory, log: LogStore, state: DiskStateStore) {
+    this.identity = directory.identity;
+    this.problems = directory.problems;
+    this.log = log;
+    this.state = state;
+    this.#directory = directory;
+    this.#diskState = state;
+  }
+
+  disown(reason: string): Promise<void> {
+    return this.#directory.disown(reason);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.log.close();
+    } finally {
+      await this.#diskState.close();
+    }
+    const isWhole = this.log.health().state !== "failed" && !this.#diskState.hasFailed;
+    const seal = isWhole ? await sealOf(join(this.#directory.path, STATE_FOLDER)) : undefined;
+    await this.#directory.close(seal);
+  }
+}

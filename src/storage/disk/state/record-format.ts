@@ -1,0 +1,198 @@
+import { crc32 } from "node:zlib";
+import { type Generation, SPACES, type Space } from "../../../core/contracts/storage.ts";
+import type { ShardId } from "../../../core/model/ids.ts";
+
+/**
+ * How entries lie in the state file. All numbers are big-endian, so that keys order as the tuples
+ * do that they are made of.
+ *
+ *     0x00 "head"                                    → crc32, position u48, count u48, sum u48
+ *     0x01 shard u48  generation u32                 → crc32, isCurrent u8, count u48, sum u48
+ *     0x02 shard u48  generation u32  space u8  key  → crc32, value
+ *
+ * Each checksum covers the whole key and what follows the checksum in the value. A summary has
+ * number and sum of the entries of one generation, and the head those of the summaries: what a
+ * damaged page hides is missed at the next opening.
+ */
+export const CHECKSUM_BYTES = 4;
+
+export const HEAD_TABLE = 0;
+export const SUMMARY_TABLE = 1;
+export const ENTRY_TABLE = 2;
+
+export const SHARD_AT = 1;
+const SHARD_BYTES = 6;
+export const GENERATION_AT = SHARD_AT + SHARD_BYTES;
+const GENERATION_BYTES = 4;
+export const SPACE_AT = GENERATION_AT + GENERATION_BYTES;
+/** Bytes of an entry's key before the key of the user. */
+export const ENTRY_PREFIX_BYTES = SPACE_AT + 1;
+
+/** Sums of checksums wrap here: a sum and one more checksum are safe integers. */
+const SUM_MODULUS = 2 ** 48;
+
+export const MAX_GENERATION = 2 ** 32 - 1;
+
+export const HEAD_KEY: Readonly<Uint8Array> = Buffer.from("\0head", "latin1");
+
+/** What one generation of a shard holds, whatever the order: compared with a count at opening. */
+export interface Summary {
+  readonly isCurrent: boolean;
+  readonly count: number;
+  readonly sum: number;
+}
+
+export const EMPTY_SUM = 0;
+
+export function addToSum(sum: number, checksum: number): number {
+  return (sum + checksum) % SUM_MODULUS;
+}
+
+export function takeFromSum(sum: number, checksum: number): number {
+  return (sum - checksum + SUM_MODULUS) % SUM_MODULUS;
+}
+
+/** Where an entry is, without its key. */
+export function entryPrefix(shard: ShardId, generation: Generation, space: Space): Uint8Array {
+  const prefix = Buffer.alloc(ENTRY_PREFIX_BYTES);
+  prefix[0] = ENTRY_TABLE;
+  prefix.writeUIntBE(shard, SHARD_AT, SHARD_BYTES);
+  prefix.writeUInt32BE(generation, GENERATION_AT);
+  prefix[SPACE_AT] = SPACES.indexOf(space);
+  return prefix;
+}
+
+export function joined(prefix: Uint8Array, key: Uint8Array): Uint8Array {
+  const whole = Buffer.allocUnsafe(prefix.length + key.length);
+  whole.set(prefix, 0);
+  whole.set(key, prefix.length);
+  return whole;
+}
+
+/** The first key behind all that begin with `prefix`, whose last byte is not 255. */
+export function endOf(prefix: Uint8Array): Uint8Array {
+  const end = Uint8Array.from(prefix);
+  const last = end.length - 1;
+  end[last] = (end[last] as number) + 1;
+  return end;
+}
+
+/** Everything of one generation of a shard, half-open. */
+export function generationBounds(
+  shard: ShardId,
+  generation: Generation,
+): { readonly from: Uint8Array; readonly to: Uint8Array } {
+  const [first] = SPACES;
+  const from = entryPrefix(shard, generation, first as Space);
+  const to = Uint8Array.from(from);
+  to[SPACE_AT] = SPACES.length;
+  return { from, to };
+}
+
+export function summaryKey(shard: ShardId, generation: Generation): Uint8Array {
+  const key = Buffer.alloc(SPACE_AT);
+  key[0] = SUMMARY_TABLE;
+  key.writeUIntBE(shard, SHARD_AT, SHARD_BYTES);
+  key.writeUInt32BE(generation, GENERATION_AT);
+  return key;
+}
+
+/** Every summary, half-open. */
+export function summaryBounds(): { readonly from: Uint8Array; readonly to: Uint8Array } {
+  return { from: Uint8Array.of(SUMMARY_TABLE), to: Uint8Array.of(SUMMARY_TABLE + 1) };
+}
+
+/** Whose a summary or an entry is. */
+export function ownerOf(key: Uint8Array): {
+  readonly shard: ShardId;
+  readonly generation: Generation;
+} {
+  const bytes = Buffer.from(key.buffer, key.byteOffset, key.length);
+  return {
+    shard: bytes.readUIntBE(SHARD_AT, SHARD_BYTES) as ShardId,
+    generation: bytes.readUInt32BE(GENERATION_AT),
+  };
+}
+
+/** Writes checksum and value to `into` at `at`; answers the checksum. */
+export function sealInto(into: Uint8Array, at: number, key: Uint8Array, value: Uint8Array): number {
+  const checksum = crc32(value, crc32(key));
+  into[at] = checksum >>> 24;
+  into[at + 1] = checksum >>> 16;
+  into[at + 2] = checksum >>> 8;
+  into[at + 3] = checksum;
+  into.set(value, at + CHECKSUM_BYTES);
+  return checksum;
+}
+
+export function sealed(key: Uint8Array, value: Uint8Array): Uint8Array {
+  const record = new Uint8Array(CHECKSUM_BYTES + value.length);
+  sealInto(record, 0, key, value);
+  return record;
+}
+
+/** The checksum as it stands in a record, right or wrong; undefined where there is none. */
+export function storedChecksum(record: Uint8Array): number | undefined {
+  if (record.length < CHECKSUM_BYTES) return undefined;
+  const [a, b, c, d] = record as unknown as [number, number, number, number];
+  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+}
+
+/** The value, without a copy; undefined if the record fails its check. */
+export function unsealed(key: Uint8Array, record: Uint8Array): Uint8Array | undefined {
+  const value = record.subarray(CHECKSUM_BYTES);
+  return storedChecksum(record) === crc32(value, crc32(key)) ? value : undefined;
+}
+
+/** Where the state stands, and how many summaries there are. */
+export interface Head {
+  readonly position: number;
+  readonly count: number;
+  readonly sum: number;
+}
+
+const HEAD_BYTES = 18;
+const COUNT_AT = 1;
+const SUM_AT = COUNT_AT + 6;
+const SUMMARY_BYTES = SUM_AT + 6;
+
+export function encodeHead({ position, count, sum }: Head): Uint8Array {
+  const value = Buffer.alloc(HEAD_BYTES);
+  value.writeUIntBE(position, 0, 6);
+  value.writeUIntBE(count, 6, 6);
+  value.writeUIntBE(sum, 12, 6);
+  return sealed(HEAD_KEY, value);
+}
+
+/** Undefined if the record fails its check. */
+export function decodeHead(record: Uint8Array): Head | undefined {
+  const value = unsealed(HEAD_KEY, record);
+  if (value?.length !== HEAD_BYTES) return undefined;
+  const bytes = Buffer.from(value);
+  return {
+    position: bytes.readUIntBE(0, 6),
+    count: bytes.readUIntBE(6, 6),
+    sum: bytes.readUIntBE(12, 6),
+  };
+}
+
+export function encodeSummary(key: Uint8Array, summary: Summary): Uint8Array {
+  const value = Buffer.alloc(SUMMARY_BYTES);
+  value[0] = summary.isCurrent ? 1 : 0;
+  // Books that damage has put out of step may fall below nothing.
+  value.writeUIntBE(Math.max(0, summary.count), COUNT_AT, 6);
+  value.writeUIntBE(summary.sum, SUM_AT, 6);
+  return sealed(key, value);
+}
+
+/** Undefined if the record fails its check. */
+export function decodeSummary(key: Uint8Array, record: Uint8Array): Summary | undefined {
+  const value = unsealed(key, record);
+  if (value?.length !== SUMMARY_BYTES) return undefined;
+  const bytes = Buffer.from(value);
+  return {
+    isCurrent: bytes[0] === 1,
+    count: bytes.readUIntBE(COUNT_AT, 6),
+    sum: bytes.readUIntBE(SUM_AT, 6),
+  };
+}

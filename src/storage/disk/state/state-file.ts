@@ -1,0 +1,136 @@
+import type { RootDatabase, Transaction } from "lmdb";
+import { CapstanError } from "../../../core/model/errors.ts";
+import { storedChecksum } from "./record-format.ts";
+
+/** One entry of the file, as it lies there; `record` undefined removes it. */
+export interface FileOperation {
+  readonly key: Uint8Array;
+  readonly record: Uint8Array | undefined;
+}
+
+export interface FileEntry {
+  readonly key: Uint8Array;
+  readonly record: Uint8Array;
+}
+
+/** What the file held at one moment. Keeps the file from using space again: close it. */
+export interface FileSnapshot {
+  readonly transaction: Transaction;
+  close(): void;
+}
+
+/** Ordered bytes → bytes in one file. Everything but `write` and `close` is synchronous. */
+export interface StateFile {
+  readonly path: string;
+  get(key: Uint8Array, snapshot?: FileSnapshot): Uint8Array | undefined;
+  /** The checksum that a record has, without a copy of the record; undefined if there is none. */
+  checksumOf(key: Uint8Array): number | undefined;
+  /** Entries with `from ≤ key < to`, in order. */
+  entries(from: Uint8Array, to: Uint8Array, snapshot?: FileSnapshot): Generator<FileEntry>;
+  snapshot(): FileSnapshot;
+  /**
+   * All of it in one transaction, durable when the promise settles: then it is also what is read.
+   * One at a time. After a failure nothing may be written any more.
+   */
+  write(operations: readonly FileOperation[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens the file in the folder `path`, and makes both where there is nothing. */
+export type OpenStateFile = (path: string) => Promise<StateFile>;
+
+/** LMDB is loaded here, and not before. */
+export async function openLmdbFile(path: string): Promise<StateFile> {
+  const { open } = await import("lmdb");
+  return new LmdbFile(
+    path,
+    open<Uint8Array, Uint8Array>({
+      path,
+      noSubdir: false,
+      encoding: "binary",
+      keyEncoding: "binary",
+      cache: false,
+      maxReaders: MAX_READERS,
+    }),
+  );
+}
+
+/**
+ * What LMDB 3.5.6 does, and what it does not: a put is visible before it is durable, and its promise
+ * settles only once it is; after a failed sync `flushed` never settles, so that it is never awaited
+ * alone. `putSync` would block for the length of a sync, and is not used.
+ */
+class LmdbFile implements StateFile {
+  readonly path: string;
+  readonly #database: RootDatabase<Uint8Array, Uint8Array>;
+  #hasFailed = false;
+
+  constructor(path: string, database: RootDatabase<Uint8Array, Uint8Array>) {
+    this.path = path;
+    this.#database = database;
+  }
+
+  get(key: Uint8Array, snapshot?: FileSnapshot): Uint8Array | undefined {
+    return snapshot === undefined
+      ? this.#database.getBinary(key)
+      : this.#database.get(key, snapshot);
+  }
+
+  checksumOf(key: Uint8Array): number | undefined {
+    const record = this.#database.getBinaryFast(key);
+    return record === undefined ? undefined : (storedChecksum(record) ?? 0);
+  }
+
+  *entries(from: Uint8Array, to: Uint8Array, snapshot?: FileSnapshot): Generator<FileEntry> {
+    const range = this.#database.getRange({
+      start: from,
+      end: to,
+      ...(snapshot && { transaction: snapshot.transaction }),
+    });
+    for (const { key, value } of range) yield { key, record: value };
+  }
+
+  snapshot(): FileSnapshot {
+    const transaction = this.#database.useReadTransaction();
+    return { transaction, close: () => transaction.done() };
+  }
+
+  async write(operations: readonly FileOperation[]): Promise<void> {
+    let committed: Promise<unknown> | undefined;
+    for (const { key, record } of operations) {
+      // LMDB collects what is put within one turn, and answers with the one promise of it.
+      committed =
+        record === undefined ? this.#database.remove(key) : this.#database.put(key, record);
+    }
+    if (committed === undefined) return;
+    try {
+      await Promise.all([committed, this.#database.flushed]);
+    } catch (error) {
+      this.#hasFailed = true;
+      throw await describeFailure(error, this.path);
+    }
+    this.#database.resetReadTxn();
+  }
+
+  /** What was written is durable before. After a failure LMDB would wait for ever: it is let go. */
+  async close(): Promise<void> {
+    if (this.#hasFailed) return;
+    await this.#database.close();
+  }
+}
+
+/** Each open view of a moment of its own takes one; a scan has its view for a turn or a few. */
+const MAX_READERS = 1_000;
+
+/** LMDB rejects with a general error, whose `commitError` is a promise that rejects with the cause. */
+async function describeFailure(error: unknown, path: string): Promise<CapstanError> {
+  let cause = error;
+  const commitError = (error as { commitError?: Promise<unknown> } | undefined)?.commitError;
+  if (commitError !== undefined) {
+    cause = await Promise.race([commitError, Promise.resolve(error)]).catch((real) => real);
+  }
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new CapstanError("STORE_FAILED", `the state in ${path} cannot be written: ${reason}`, {
+    cause,
+  });
+}

@@ -1,0 +1,54 @@
+import type { Environment, TimerHandle } from "../core/contracts/environment.ts";
+
+/** A view that ends by its age. */
+export interface AgingView {
+  readonly expiresAtMs: number;
+  close(): void;
+}
+
+/** The views of one store that are open. One timer for all: a scan that opens and closes sets none. */
+export class OpenViews<View extends AgingView> {
+  readonly #environment: Environment;
+  readonly #maxAgeMs: number;
+  /** In the order of opening, and so of expiry. */
+  readonly #views = new Set<View>();
+  #expiry: TimerHandle | undefined;
+
+  constructor(environment: Environment, maxAgeMs: number) {
+    this.#environment = environment;
+    this.#maxAgeMs = maxAgeMs;
+  }
+
+  nowMs(): number {
+    return this.#environment.monotonicMs();
+  }
+
+  /** Makes a view that ends when it should, and calls `forget` when it is closed. */
+  open(make: (expiresAtMs: number) => View): View {
+    const view = make(this.nowMs() + this.#maxAgeMs);
+    this.#views.add(view);
+    this.#expiry ??= this.#environment.setTimer(this.#maxAgeMs, this.#closeExpired);
+    return view;
+  }
+
+  forget(view: View): void {
+    this.#views.delete(view);
+  }
+
+  closeAll(): void {
+    for (const view of [...this.#views]) view.close();
+    if (this.#expiry !== undefined) this.#environment.clearTimer(this.#expiry);
+    this.#expiry = undefined;
+  }
+
+  readonly #closeExpired = (): void => {
+    this.#expiry = undefined;
+    const nowMs = this.nowMs();
+    for (const view of [...this.#views]) {
+      if (view.expiresAtMs <= nowMs) view.close();
+    }
+    const [oldest] = this.#views;
+    if (oldest === undefined) return;
+    this.#expiry = this.#environment.setTimer(oldest.expiresAtMs - nowMs, this.#closeExpired);
+  };
+}
