@@ -139,7 +139,13 @@ export const ROOMS: readonly Room[] = Object.freeze<Room[]>([
   { name: "src/verification/", imports: [model], packages: [], node: "pure" },
   {
     name: "src/simulation/",
-    imports: ["src/core/", "src/verification/", "src/built-ins.ts", "src/storage/disk/"],
+    imports: [
+      "src/core/",
+      "src/verification/",
+      "src/built-ins.ts",
+      "src/storage/",
+      "src/strategies/",
+    ],
     packages: ["sorted-btree", "zod"],
     node: "pure",
   },

@@ -1,0 +1,242 @@
+import type { Environment } from "../core/contracts/environment.ts";
+import {
+  type Generation,
+  SPACES,
+  type Space,
+  type StateBatch,
+  StateDamageError,
+  type StateMutation,
+  type StateStore,
+  type StateView,
+} from "../core/contracts/storage.ts";
+import type { LogPosition, ShardId } from "../core/model/ids.ts";
+import { MemoryStateStore } from "../storage/memory/memory-state-store.ts";
+
+/** What a crash leaves of a state: whole commits, `synced ≤ batches.length` of them durable. */
+export class StateDisk {
+  batches: StateBatch[] = [];
+  synced = 0;
+  readonly #damaged = new Set<string>();
+
+  damage(shard: ShardId, space: Space, key: Uint8Array): void {
+    this.#damaged.add(nameOf(shard, space, key));
+  }
+
+  check(shard: ShardId, space: Space, key: Uint8Array): void {
+    const name = nameOf(shard, space, key);
+    if (!this.#damaged.has(name)) return;
+    throw new StateDamageError(shard, `the entry ${name} is damaged`, { space, key });
+  }
+
+  /** What is written anew, or given up, is whole again. */
+  heal({ mutations }: StateBatch): void {
+    if (this.#damaged.size === 0) return;
+    for (const mutation of mutations) {
+      if (mutation.type === "put" || mutation.type === "delete") {
+        this.#damaged.delete(nameOf(mutation.shard, mutation.space, mutation.key));
+      } else if (mutation.type === "switch-generation") {
+        const ofShard = `${mutation.shard}/`;
+        for (const name of this.#damaged) if (name.startsWith(ofShard)) this.#damaged.delete(name);
+      }
+    }
+  }
+
+  /** The same, to go on by itself: a copy of the files. */
+  copy(): StateDisk {
+    const copy = new StateDisk();
+    copy.batches = this.batches.slice(0, this.synced);
+    copy.synced = this.synced;
+    for (const name of this.#damaged) copy.#damaged.add(name);
+    return copy;
+  }
+}
+
+/** Commits that wait for the log look again this much later. */
+const RETRY_MS = 10;
+
+/** Commits go to the disk and to a `MemoryStateStore`, which serves the reads. */
+export class PersistentMemoryState implements StateStore {
+  readonly capabilities: StateStore["capabilities"];
+  failNextSync = false;
+  readonly #disk: StateDisk;
+  readonly #environment: Environment;
+  readonly #mustWait: (position: number) => boolean;
+  readonly #index: MemoryStateStore;
+  #handlers: { onFailed(error: Error): void } | undefined;
+  #isSyncing = false;
+  #dead: string | undefined;
+  #failed: Error | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** A commit does not reach the disk before the records of the log that it covers: `mustWait`. */
+  constructor(disk: StateDisk, environment: Environment, mustWait: (position: number) => boolean) {
+    this.#mustWait = mustWait;
+    this.#disk = disk;
+    this.#environment = environment;
+    this.#index = new MemoryStateStore(environment);
+    this.capabilities = Object.freeze({ ...this.#index.capabilities, persistent: true });
+    disk.batches = disk.batches.length === 0 ? [] : restore(disk.batches, this.#index, environment);
+    disk.synced = disk.batches.length;
+  }
+
+  start(handlers: { onFailed(error: Error): void }): void {
+    if (this.#handlers !== undefined) throw new TypeError("the state was started before");
+    this.#handlers = handlers;
+  }
+
+  get(shard: ShardId, space: Space, key: Uint8Array): Uint8Array | undefined {
+    this.#checkOpen();
+    this.#disk.check(shard, space, key);
+    return this.#index.get(shard, space, key);
+  }
+
+  view(shard: ShardId): StateView {
+    this.#checkOpen();
+    const view = this.#index.view(shard);
+    return {
+      get: (space, key) => {
+        this.#disk.check(shard, space, key);
+        return view.get(space, key);
+      },
+      range: (space, from, to, limitBytes) => {
+        const range = view.range(space, from, to, limitBytes);
+        for (const { key } of range.entries) this.#disk.check(shard, space, key);
+        return range;
+      },
+      close: () => view.close(),
+    };
+  }
+
+  shards(): readonly { readonly shard: ShardId; readonly generation: Generation }[] {
+    this.#checkOpen();
+    return this.#index.shards();
+  }
+
+  newGeneration(shard: ShardId): Generation {
+    this.#checkOpen();
+    return this.#index.newGeneration(shard);
+  }
+
+  commit(batch: StateBatch): void {
+    this.#checkOpen();
+    if (this.#failed !== undefined) throw this.#failed;
+    this.#index.commit(batch);
+    this.#disk.heal(batch);
+    this.#disk.batches.push(batch);
+    this.#sync();
+  }
+
+  get committedPosition(): LogPosition {
+    return this.#index.committedPosition;
+  }
+
+  get durablePosition(): LogPosition {
+    return (this.#disk.batches[this.#disk.synced - 1]?.position ?? 0) as LogPosition;
+  }
+
+  get pendingBytes(): number {
+    let bytes = 0;
+    for (let at = this.#disk.synced; at < this.#disk.batches.length; at += 1) {
+      for (const each of this.#disk.batches[at]?.mutations ?? []) {
+        if (each.type === "put") bytes += each.key.length + each.value.length;
+      }
+    }
+    return bytes;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** The process is gone: nothing of this object may reach the disk or a handler any more. */
+  kill(why: string): void {
+    this.#dead = why;
+    void this.#index.close();
+  }
+
+  async #close(): Promise<void> {
+    if (this.#failed === undefined && this.#dead === undefined) {
+      this.#disk.synced = this.#coveredCommits();
+    }
+    while (this.#isSyncing) await new Promise<void>((resolve) => this.#environment.soon(resolve));
+    await this.#index.close();
+    this.#dead ??= "the state is closed";
+  }
+
+  #sync(): void {
+    if (this.#isSyncing || this.#failed !== undefined) return;
+    if (this.#disk.batches.length <= this.#disk.synced) return;
+    this.#isSyncing = true;
+    this.#environment.soon(() => {
+      this.#isSyncing = false;
+      const end = this.#coveredCommits();
+      if (this.#dead !== undefined) return;
+      if (this.failNextSync) {
+        this.#failed = new Error("the commit of the state failed");
+        this.#handlers?.onFailed(this.#failed);
+        return;
+      }
+      if (end === this.#disk.synced) {
+        this.#environment.setTimer(RETRY_MS, () => this.#sync());
+        return;
+      }
+      this.#disk.synced = end;
+      this.#sync();
+    });
+  }
+
+  #coveredCommits(): number {
+    const { batches } = this.#disk;
+    let end = this.#disk.synced;
+    while (end < batches.length && !this.#mustWait((batches[end] as StateBatch).position)) end += 1;
+    return end;
+  }
+
+  #checkOpen(): void {
+    if (this.#dead !== undefined) throw new Error(this.#dead);
+    if (this.#closing !== undefined) throw new Error("the state is closed");
+  }
+}
+
+/**
+ * Replays the commits beside, and puts what they made current into `index`, in one commit, which
+ * takes their place on the disk: generations that were not switched to are gone.
+ */
+function restore(
+  batches: readonly StateBatch[],
+  index: MemoryStateStore,
+  environment: Environment,
+): StateBatch[] {
+  const beside = new MemoryStateStore(environment);
+  for (const batch of batches) {
+    for (const { shard, generation } of batch.mutations) makeKnown(beside, shard, generation);
+    beside.commit(batch);
+  }
+  const mutations: StateMutation[] = [];
+  for (const { shard, generation } of beside.shards()) {
+    makeKnown(index, shard, generation);
+    const view = beside.view(shard);
+    for (const space of SPACES) {
+      const all = view.range(space, undefined, undefined, Number.POSITIVE_INFINITY).entries;
+      for (const { key, value } of all) {
+        mutations.push({ type: "put", shard, space, key, value, generation });
+      }
+    }
+    view.close();
+    mutations.push({ type: "switch-generation", shard, generation });
+  }
+  const whole: StateBatch = { mutations, position: beside.committedPosition };
+  index.commit(whole);
+  void beside.close();
+  return [whole];
+}
+
+function makeKnown(store: MemoryStateStore, shard: ShardId, generation?: Generation): void {
+  if (generation === undefined) return;
+  while (!store.isKnown(shard, generation)) store.newGeneration(shard);
+}
+
+function nameOf(shard: ShardId, space: Space, key: Uint8Array): string {
+  return `${shard}/${space}/${Buffer.from(key).toString("hex")}`;
+}
