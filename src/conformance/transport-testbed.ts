@@ -20,6 +20,11 @@ export interface TransportTestbed {
    */
   create(node: NodeId, cluster: string): Transport;
   addressOf(node: NodeId): string | undefined;
+  /**
+   * Ends what carries the frames, under running transports, and settles when it is there again.
+   * Only where `TransportConformanceOptions.interruptible` is set.
+   */
+  interrupt?(): Promise<void>;
   /** Called once, when every transport is closed. */
   dispose(): Promise<void>;
 }
@@ -28,6 +33,8 @@ export interface TransportConformanceOptions {
   readonly name: string;
   /** What the transport says of itself; it decides which cases there are. */
   readonly capabilities: TransportCapabilities;
+  /** The testbed can `interrupt`; adds the cases about it. Default false. */
+  readonly interruptible?: boolean;
   readonly create: () => Promise<TransportTestbed>;
 }
 
@@ -202,6 +209,10 @@ export class TestNetwork {
   untilDisconnected(node: TestNode, peer: NodeId): Promise<void> {
     const what = `${node.id} to be told: ${peer} disconnected`;
     return this.until(() => !node.isConnected(peer), what);
+  }
+
+  async interrupt(): Promise<void> {
+    await this.#testbed.interrupt?.();
   }
 
   async dispose(): Promise<void> {

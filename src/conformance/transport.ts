@@ -1,6 +1,7 @@
 import { type ConformanceCase, type ConformanceSuite, checkEqual } from "./suite.ts";
 import { BOUND_CASES } from "./transport-bounds.ts";
 import { FRAME_CASES, ORDER_CASES } from "./transport-frames.ts";
+import { INTERRUPTION_CASES } from "./transport-interruptions.ts";
 import { ADDRESS_CASES, LIFECYCLE_CASES } from "./transport-lifecycle.ts";
 import { PEER_CASES } from "./transport-peers.ts";
 import {
@@ -29,6 +30,7 @@ export function transportConformance(options: TransportConformanceOptions): Conf
     ...PEER_CASES,
     ...LIFECYCLE_CASES,
     ...(options.capabilities.addressed ? ADDRESS_CASES : []),
+    ...(options.interruptible === true ? INTERRUPTION_CASES : []),
   ];
   return {
     name: `transport ${options.name}`,

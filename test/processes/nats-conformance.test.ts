@@ -22,6 +22,7 @@ describe.skipIf(program === undefined)("over a real server", () => {
   const suite = transportConformance({
     name: "nats",
     capabilities: { addressed: false, ordered: true, remote: true },
+    interruptible: true,
     create: async () => {
       // All cases share the server: the names of their clusters keep them apart.
       network += 1;
@@ -31,6 +32,10 @@ describe.skipIf(program === undefined)("over a real server", () => {
         create: (node, cluster) =>
           natsTransport({ servers: server.url }, contextOf(node, `${prefix} ${cluster}`)),
         addressOf: () => undefined,
+        interrupt: async () => {
+          await server.kill();
+          await server.restart();
+        },
         dispose: async () => undefined,
       };
     },
