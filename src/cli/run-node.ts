@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { LogLevel } from "../core/contracts/observer.ts";
 import { resolveConfiguration } from "../core/model/configuration.ts";
 import type { StoreConfigurationInput } from "../core/model/configuration-types.ts";
-import type { Store } from "../core/store/api.ts";
+import type { StoreEvent } from "../core/store/api.ts";
 import { separatePlugIns } from "../core/store/handed-over.ts";
 import { serveHttp } from "../http/index.ts";
 import { openStore } from "../open-store.ts";
@@ -12,6 +12,7 @@ import { loadConfiguration } from "./load-configuration.ts";
 import { logStoreEvent } from "./log-store-event.ts";
 import { createNodeLog, observerOf } from "./node-log.ts";
 import { endOfParent } from "./parent-process.ts";
+import { type NodeEnd, runWithRenewal } from "./run-with-renewal.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 export interface NodeOptions {
@@ -21,7 +22,10 @@ export interface NodeOptions {
   readonly logLevel: LogLevel;
 }
 
-/** Runs one node until the user or the parent process ends it, or it stops itself. */
+/**
+ * Runs one node until the user or the parent process ends it, or it stops itself. One whose data
+ * is an older copy starts anew by itself, once.
+ */
 export async function runNode(options: NodeOptions, surroundings: Surroundings): Promise<number> {
   const { config, node } = options;
   const configuration = await loadConfiguration(config, surroundings.directory);
@@ -33,22 +37,28 @@ export async function runNode(options: NodeOptions, surroundings: Surroundings):
   const observer = observerOf(log);
   const { signal } = surroundings.interruption;
   const insecure = configuration.insecure === true;
-  const store = await openStore(configuration, { node, observer, signal });
-  try {
-    const server = await serveHttp(store, {
-      ...{ host, port, insecure, observer },
-      maxBodyBytes: maxBodyBytesOf(configuration),
-    });
-    log.info({ http: `http://${host}:${port}`, pid: process.pid }, `node ${node} is up`);
+  const live = async (): Promise<NodeEnd> => {
+    const store = await openStore(configuration, { node, observer, signal });
+    const ended = new AbortController();
+    // From the beginning: what was found at opening is told first.
+    const events = store.events({ signal: ended.signal });
     try {
-      return await serveUntilEnd(store, log, surroundings);
+      const server = await serveHttp(store, {
+        ...{ host, port, insecure, observer },
+        maxBodyBytes: maxBodyBytesOf(configuration),
+      });
+      log.info({ http: `http://${host}:${port}`, pid: process.pid }, `node ${node} is up`);
+      try {
+        return await serveUntilEnd(events, ended, log, surroundings);
+      } finally {
+        await server.close();
+      }
     } finally {
-      await server.close();
+      await store.close();
+      log.info("stopped");
     }
-  } finally {
-    await store.close();
-    log.info("stopped");
-  }
+  };
+  return runWithRenewal(live, log);
 }
 
 const LEAST_BODY_BYTES = 4 * 1024 * 1024;
@@ -62,29 +72,32 @@ function maxBodyBytesOf(configuration: StoreConfigurationInput): number {
 
 /** Ends with the user's wish, the end of the process that started this one, or the store's own. */
 async function serveUntilEnd(
-  store: Store,
+  events: AsyncIterable<StoreEvent>,
+  ended: AbortController,
   log: Logger,
   { interruption }: Surroundings,
-): Promise<number> {
-  const ended = new AbortController();
+): Promise<NodeEnd> {
   const end = (): void => ended.abort();
   interruption.signal.addEventListener("abort", end, { once: true });
   const parent = endOfParent(end);
-  let failed = false;
+  let failure: StoreEvent | undefined;
   try {
     if (!interruption.requested) {
-      for await (const event of store.events({ signal: ended.signal })) {
+      for await (const event of events) {
         logStoreEvent(log, event);
-        failed ||= event.type === "failed";
-        if (failed) break;
+        if (event.type === "failed") failure = event;
+        if (failure !== undefined) break;
       }
     }
   } finally {
     parent.forget();
     interruption.signal.removeEventListener("abort", end);
   }
-  if (failed) return EXIT.notApplied;
+  if (failure !== undefined) {
+    return { exitCode: EXIT.notApplied, disowned: failure.code === "DATA_DISOWNED" };
+  }
   log.info({ signal: interruption.cause ?? "none" }, "stopping: operations under way may end");
   // A service manager ends a service by SIGTERM, and takes any other code than 0 for a fault.
-  return interruption.cause === "SIGINT" ? EXIT.interrupted : EXIT.done;
+  const exitCode = interruption.cause === "SIGINT" ? EXIT.interrupted : EXIT.done;
+  return { exitCode, disowned: false };
 }

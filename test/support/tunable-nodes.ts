@@ -89,6 +89,7 @@ async function openNode(
     logPosition: () => host.logPosition(),
     saveClusterId: (id, done) => host.saveClusterId(id, done),
     isUnused: true,
+    met: host.met,
   });
   opened.peers = peers;
   host.attach(peers);

@@ -217,6 +217,7 @@ class Assembly {
       logPosition: () => host.logPosition(),
       saveClusterId: (id, done) => host.saveClusterId(id, done),
       isUnused,
+      met: host.met,
     });
     this.#peers = peers;
     return peers;

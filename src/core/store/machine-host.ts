@@ -20,6 +20,7 @@ import { unmetPeers } from "./unmet-peers.ts";
 /** A machine that throws is made anew this often over the life of a node; then the node stops. */
 const MAX_FAILURES = 3;
 const CLUSTER_ID = "cluster-id";
+const MET = "met/";
 
 export interface MachineHostOptions {
   readonly self: Sender;
@@ -49,6 +50,7 @@ export function createMachineHost(options: MachineHostOptions): MachineHost {
 /** Opens, wires and closes the silent machines of one node; `MachineRunner` runs them. */
 class SilentMachineHost implements MachineHost {
   readonly events: PeerNetworkEvents;
+  readonly met: MachineHost["met"];
   readonly #options: MachineHostOptions;
   readonly #clock: ClockKeeper;
   readonly #runner: MachineRunner;
@@ -70,6 +72,10 @@ class SilentMachineHost implements MachineHost {
     this.#runner = new MachineRunner(this.#runnerHost(), environment, storage);
     this.#router = new MessageRouter(this.#byHash, this.#runner, options.observer);
     this.events = this.#peerEvents();
+    this.met = {
+      load: (node) => records.get(MET + node),
+      save: (node, bytes) => this.#keepRecord(MET + node, bytes),
+    };
     this.#shards = new ShardKeeper({
       ...{ storage, runner: this.#runner, keyspaces: this.#byHash },
       trust: new ShardTrust(records, storage.identity),
@@ -108,11 +114,7 @@ class SilentMachineHost implements MachineHost {
   }
 
   saveClusterId(id: ClusterId, done: () => void): void {
-    try {
-      this.#options.records.put(CLUSTER_ID, Buffer.from(id, "utf8"), done);
-    } catch (error) {
-      this.#runner.failed(error);
-    }
+    this.#keepRecord(CLUSTER_ID, Buffer.from(id, "utf8"), done);
   }
 
   logPosition(): number {
@@ -210,6 +212,7 @@ class SilentMachineHost implements MachineHost {
       onIdentity: (peer) => this.#toAll({ type: "identity", peer }),
       onBorn: (_id, origin) => this.#open(origin),
       onFatal: (error) => this.#fail(error),
+      onDisowned: (error) => this.#disown(error),
       onNotice: (notice) => this.#options.onNotice(notice),
     };
   }
@@ -268,14 +271,43 @@ class SilentMachineHost implements MachineHost {
     if (cell.role === "replica") this.#shards.open(cell, "kept");
   }
 
+  #keepRecord(name: string, value: Uint8Array, done?: () => void): void {
+    // What failed once takes nothing more; the node has stopped.
+    if (this.#refusal !== undefined && !this.#closed) return;
+    try {
+      this.#options.records.put(name, value, done);
+    } catch (error) {
+      this.#runner.failed(error);
+    }
+  }
+
+  /** Stops at once; whoever opens the node again must find that its data is given up. */
+  #disown(error: CapstanError): void {
+    if (!this.#halt(error)) return;
+    const { storage, onFatal } = this.#options;
+    storage.disown(error.message).then(
+      () => onFatal(error),
+      (cause: unknown) => {
+        const why = cause instanceof Error ? cause.message : String(cause);
+        const message = `${error.message}; and that could not be written down: ${why}`;
+        onFatal(new CapstanError("STORE_FAILED", message, { cause }));
+      },
+    );
+  }
+
   #fail(error: CapstanError): void {
-    if (this.#refusal !== undefined) return;
+    if (this.#halt(error)) this.#options.onFatal(error);
+  }
+
+  /** Nothing more happens here, and everything pending is answered. False if that was so before. */
+  #halt(error: CapstanError): boolean {
+    if (this.#refusal !== undefined) return false;
     this.#refusal = new CapstanError("STORE_FAILED", `the node has stopped: ${error.message}`, {
       cause: error,
     });
     this.#runner.stop();
     for (const machines of this.#keyspaces.values()) machines.abandon(this.#refusal);
-    this.#options.onFatal(error);
+    return true;
   }
 }
 

@@ -60,6 +60,8 @@ export interface PeerNetworkEvents {
   onBorn(clusterId: ClusterId, origin: OpenedState["origin"]): void;
   /** Refused for good: another cluster's data, another node under this id. */
   onFatal(error: CapstanError): void;
+  /** A peer has met more of this store than it holds: its data must not be gone on with. */
+  onDisowned(error: CapstanError): void;
   onNotice(notice: { readonly type: string; readonly [field: string]: unknown }): void;
 }
 
@@ -104,6 +106,11 @@ export interface MachineHost {
   readonly storedClusterId: ClusterId | undefined;
   /** `done` once it is durable: it may be told, and served under, from then on. */
   saveClusterId(id: ClusterId, done: () => void): void;
+  /** What this node knows of the stores that it has met; see `PeerNetworkOptions.met`. */
+  readonly met: {
+    load(node: NodeId): Uint8Array | undefined;
+    save(node: NodeId, bytes: Uint8Array): void;
+  };
   /** How far this node's log would survive a power cut, for hellos. */
   logPosition(): number;
   attach(peers: PeerNetwork): void;

@@ -24,6 +24,7 @@ export interface Admission {
   readonly quiet?: true;
 }
 
+const BEGIN: Admission = Object.freeze({ action: "begin", verdict: "accepted" });
 const DROP: Admission = Object.freeze({ action: "drop", verdict: "unheard" });
 
 /** Decides about one hello; changes nothing. */
@@ -44,7 +45,7 @@ export function admit(
   ) {
     return refuse("cluster-mismatch");
   }
-  if (known) return { action: "continue", verdict: session.acceptance };
+  if (known) return { action: "continue", verdict: "accepted" };
   // A broker may deliver a hello long after its sender died. Only one that names our own session
   // was said by somebody who lived after we started.
   if (header.receiverTag !== expected.sessionTag) return refuse("unheard");
@@ -60,11 +61,11 @@ function admitIdentity(session: PeerSession, hello: Hello): Admission {
       if (!session.alive) return refuse("old-copy");
       return { action: "refuse", verdict: "identity-conflict", quiet: true };
     case "later-start":
-      return replaces(session, hello) ? begin("accepted") : refuse("identity-conflict");
-    case "later-start-of-old-copy":
-      return replaces(session, hello) ? begin("accepted-old-copy") : refuse("identity-conflict");
+      return replaces(session, hello) ? BEGIN : refuse("identity-conflict");
+    case "old-copy":
+      return refuse(replaces(session, hello) ? "old-copy" : "identity-conflict");
     case "new":
-      return session.alive ? refuse("identity-conflict") : begin("accepted");
+      return session.alive ? refuse("identity-conflict") : BEGIN;
   }
 }
 
@@ -83,8 +84,4 @@ function isContinuation(session: PeerSession, hello: Hello): boolean {
 
 function refuse(verdict: Verdict): Admission {
   return { action: "refuse", verdict };
-}
-
-function begin(verdict: Verdict): Admission {
-  return { action: "begin", verdict };
 }

@@ -6,7 +6,7 @@ import type { NodeId } from "../../model/ids.ts";
 import { type Admission, admit } from "./admission.ts";
 import type { Birth } from "./birth.ts";
 import type { FilteredTransport } from "./filtered-transport.ts";
-import { type Hello, isAcceptance, readHello, type Verdict, writeHello } from "./hello.ts";
+import { type Hello, readHello, writeHello } from "./hello.ts";
 import type { Notices } from "./notices.ts";
 import type { PeerNetworkOptions } from "./peer-network-options.ts";
 import type { PeerSession } from "./session.ts";
@@ -17,12 +17,14 @@ const CONFLICT_PATIENCE = 3;
 /** What the greeter asks of the peer network. */
 export interface GreeterHost {
   /** The session is accepted in the place of the one before. */
-  begin(session: PeerSession, tag: number, hello: Hello, acceptance: Verdict): void;
+  begin(session: PeerSession, tag: number, hello: Hello): void;
   /** Something was heard of the accepted session. */
   heard(session: PeerSession): void;
   /** Its state changed: say what follows from it. */
   refresh(session: PeerSession): void;
   fail(error: CapstanError): void;
+  /** This node's data is an older copy. */
+  disown(error: CapstanError): void;
 }
 
 export interface GreeterOptions {
@@ -83,24 +85,22 @@ export class Greeter {
     const namesUs = header.receiverTag === sessionTag;
     if (admission.action === "refuse") this.#refuse(session, header, hello, admission);
     else this.#accept(session, header, hello, admission);
-    if (namesUs) this.#consider(session, hello.verdict);
+    if (namesUs) this.#consider(session, header, hello);
     if (!namesUs || this.#hasNews(session)) this.sayAgain(session);
     return true;
   }
 
   #accept(session: PeerSession, header: FrameHeader, hello: Hello, admission: Admission): void {
     const { host, birth, sessions } = this.#options;
-    if (admission.action === "begin") {
-      host.begin(session, header.senderTag, hello, admission.verdict);
-      if (admission.verdict === "accepted-old-copy") this.#noticeRefusal(session, header, hello);
-    }
+    if (admission.action === "begin") host.begin(session, header.senderTag, hello);
     session.accepted = true;
     session.refusal = undefined;
     session.sequence = hello.sequence;
     session.clusterId = hello.clusterId;
-    session.ledger.advance(hello.storeId, hello.logPosition);
+    const nowMs = this.#options.network.environment.monotonicMs();
+    session.ledger.advance(hello.storeId, hello.logPosition, nowMs);
     if (header.receiverTag === this.#options.sessionTag) {
-      session.acceptedUs = isAcceptance(hello.verdict);
+      session.acceptedUs = hello.verdict === "accepted";
     }
     host.heard(session);
     this.#watchClock(session, hello);
@@ -146,23 +146,27 @@ export class Greeter {
     }
   }
 
-  /** What the peer's hello says of us. */
-  #consider(session: PeerSession, verdict: Verdict): void {
+  /** What the peer's hello says of us, by naming our session. */
+  #consider(session: PeerSession, header: FrameHeader, { verdict }: Hello): void {
     const { notices, network, host } = this.#options;
     const { self, environment, configuration } = network;
-    if (verdict === "accepted-old-copy") {
-      notices.sayOnce("old-copy", self.node, session.tag, { reportedBy: session.node });
-    }
     if (verdict !== "identity-conflict" && verdict !== "old-copy") {
       session.refusedUsSinceMs = undefined;
       return;
     }
+    notices.sayOnce(verdict, self.node, session.heardTag, { reportedBy: session.node });
+    if (verdict === "old-copy") {
+      // At once, before more is written on what is to be set aside; but only on the word of a
+      // session that is itself accepted here, which its hello, naming ours, proves to be alive.
+      const isAccepted = session.accepted && header.senderTag === session.tag;
+      if (isAccepted) host.disown(oldCopyError(self.node, session.node));
+      return;
+    }
     const nowMs = environment.monotonicMs();
     session.refusedUsSinceMs ??= nowMs;
-    notices.sayOnce(verdict, self.node, session.heardTag, { reportedBy: session.node });
     const refusedMs = nowMs - session.refusedUsSinceMs;
     if (refusedMs < CONFLICT_PATIENCE * configuration.detector.suspectAfterMs) return;
-    host.fail(conflictError(self.node, session.node, verdict));
+    host.fail(conflictError(self.node, session.node));
   }
 
   #hasNews(session: PeerSession): boolean {
@@ -206,10 +210,19 @@ export class Greeter {
   }
 }
 
-function conflictError(self: NodeId, peer: NodeId, verdict: Verdict): CapstanError {
-  const message =
-    verdict === "old-copy"
-      ? `node "${self}" runs on an older copy of its data: ${peer} has met a later start of this store`
-      : `another live process answers as node "${self}": ${peer} goes on with that one`;
-  return new CapstanError("IDENTITY_CONFLICT", message, { details: { node: self, peer } });
+function conflictError(self: NodeId, peer: NodeId): CapstanError {
+  return new CapstanError(
+    "IDENTITY_CONFLICT",
+    `another live process answers as node "${self}": ${peer} goes on with that one`,
+    { details: { node: self, peer } },
+  );
+}
+
+function oldCopyError(self: NodeId, peer: NodeId): CapstanError {
+  return new CapstanError(
+    "DATA_DISOWNED",
+    `node "${self}" runs on an older copy of its data: ${peer} has met a later state of this ` +
+      "store; the next start sets the copy aside and learns from its peers",
+    { details: { node: self, peer } },
+  );
 }

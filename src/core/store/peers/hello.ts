@@ -7,18 +7,16 @@ import { MalformedBytesError } from "../../model/malformed-bytes-error.ts";
  *
  * - `unheard`: nothing: either it has heard no hello of it, or not yet one that proves to be fresh.
  * - `accepted`: frames of that session are taken.
- * - `accepted-old-copy`: likewise, but the same store was met with more in its log before.
  * - `configuration-mismatch`: the two configurations disagree.
  * - `cluster-mismatch`: the two belong to clusters that were born apart.
  * - `identity-conflict`: another live process answers under this node id.
- * - `old-copy`: a later start of this very store was met before.
+ * - `old-copy`: a later start of this very store was met before, or one with more in its log.
  */
 export type Verdict = (typeof VERDICTS)[number];
 
 const VERDICTS = Object.freeze([
   "unheard",
   "accepted",
-  "accepted-old-copy",
   "configuration-mismatch",
   "cluster-mismatch",
   "identity-conflict",
@@ -36,7 +34,7 @@ export interface Hello {
   readonly sequence: number;
   readonly clusterId: ClusterId | undefined;
   readonly verdict: Verdict;
-  /** How far the sender's log is durable. */
+  /** How far the sender's log would survive a power cut. */
   readonly logPosition: number;
   readonly wallMs: number;
   /**
@@ -54,10 +52,6 @@ const MAX_FOUNDERS = 4096;
 
 export function founderOf(storeId: StoreId): string {
   return storeId.slice(0, FOUNDER_PREFIX);
-}
-
-export function isAcceptance(verdict: Verdict): boolean {
-  return verdict === "accepted" || verdict === "accepted-old-copy";
 }
 
 export function writeHello(writer: ByteWriter, hello: Hello): void {

@@ -3,7 +3,7 @@ import type { Sender } from "../../contracts/machine.ts";
 import type { Observer } from "../../contracts/observer.ts";
 import type { Transport } from "../../contracts/transport.ts";
 import type { ResolvedConfiguration } from "../../model/configuration-types.ts";
-import type { ClusterId } from "../../model/ids.ts";
+import type { ClusterId, NodeId } from "../../model/ids.ts";
 import type { FrameFilter, PeerNetworkEvents } from "../seams.ts";
 
 /** What `createPeerNetwork` needs. */
@@ -30,4 +30,9 @@ export interface PeerNetworkOptions {
    * what it held is `empty`, though the cluster was born with it in it.
    */
   readonly isUnused: boolean;
+  /** What this node knows of the stores that it has met, per node, over its restarts. */
+  readonly met: {
+    load(node: NodeId): Uint8Array | undefined;
+    save(node: NodeId, bytes: Uint8Array): void;
+  };
 }

@@ -11,7 +11,7 @@ import { FailureDetector } from "./failure-detector.ts";
 import { FilteredTransport } from "./filtered-transport.ts";
 import { type DropReason, FrameReceiver, type ReceiverHost } from "./frame-receiver.ts";
 import { Greeter, type GreeterHost } from "./greeter.ts";
-import type { Hello, Verdict } from "./hello.ts";
+import type { Hello } from "./hello.ts";
 import { Notices } from "./notices.ts";
 import type { Outbox } from "./outbox.ts";
 import type { PeerNetworkOptions } from "./peer-network-options.ts";
@@ -171,11 +171,13 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
       this.#detector.close();
       this.#wire.close();
       this.#reachability.close(this.#sessions.values());
+      const nowMs = this.#options.environment.monotonicMs();
+      for (const { ledger } of this.#sessions.values()) ledger.close(nowMs);
     }
     return this.#options.transport.close({ timeoutMs: options.timeoutMs });
   }
 
-  begin(session: PeerSession, tag: number, hello: Hello, acceptance: Verdict): void {
+  begin(session: PeerSession, tag: number, hello: Hello): void {
     session.accepted = false;
     session.acceptedUs = false;
     this.refresh(session);
@@ -183,8 +185,8 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
     session.tag = tag;
     for (const window of Object.values(session.came)) window.reset();
     session.identity = Object.freeze({ node, storeId, incarnation });
-    session.acceptance = acceptance;
-    session.ledger.remember(storeId, incarnation, hello.logPosition);
+    const nowMs = this.#options.environment.monotonicMs();
+    session.ledger.remember(storeId, incarnation, hello.logPosition, nowMs);
     if (session.watched !== undefined) this.#detector.unwatch(session.watched);
     session.watched = this.#detector.watch(() => this.refresh(session));
     if (!this.isClosed) this.#options.events.onIdentity(session.identity);
@@ -229,6 +231,12 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
     if (this.#failed || this.isClosed) return;
     this.#failed = true;
     this.#options.events.onFatal(error);
+  }
+
+  disown(error: CapstanError): void {
+    if (this.#failed || this.isClosed) return;
+    this.#failed = true;
+    this.#options.events.onDisowned(error);
   }
 
   #markDirty(outbox: Outbox): void {

@@ -2,6 +2,7 @@ import type { Transport } from "../../contracts/transport.ts";
 import type { ClusterId, NodeId } from "../../model/ids.ts";
 import type { PeerDescription } from "../seams.ts";
 import type { FilteredTransport } from "./filtered-transport.ts";
+import { IdentityLedger } from "./identity-ledger.ts";
 import { Outbox } from "./outbox.ts";
 import type { PeerNetworkOptions } from "./peer-network-options.ts";
 import { PeerSession } from "./session.ts";
@@ -16,7 +17,7 @@ const FRAME_TARGET_BYTES = 1024 * 1024;
 
 /** One for every configured node but this one. */
 export function makeSessions(
-  { configuration, self, transport }: PeerNetworkOptions,
+  { configuration, self, transport, met }: PeerNetworkOptions,
   wire: FilteredTransport,
 ): ReadonlyMap<NodeId, PeerSession> {
   const limits = {
@@ -28,7 +29,9 @@ export function makeSessions(
   for (const { id } of configuration.cluster.nodes) {
     if (id === self.node) continue;
     const outbox = new Outbox(wire, id, limits, configuration.limits.queuedBytes);
-    sessions.set(id, new PeerSession(id, outbox));
+    const { nodes } = configuration.cluster;
+    const ledger = new IdentityLedger(met.load(id), (bytes) => met.save(id, bytes), nodes.length);
+    sessions.set(id, new PeerSession(id, outbox, ledger));
   }
   return sessions;
 }

@@ -2,7 +2,7 @@ import type { Sender } from "../../contracts/machine.ts";
 import type { ClusterId, NodeId } from "../../model/ids.ts";
 import type { Watched } from "./failure-detector.ts";
 import type { Verdict } from "./hello.ts";
-import { IdentityLedger } from "./identity-ledger.ts";
+import type { IdentityLedger } from "./identity-ledger.ts";
 import type { Outbox } from "./outbox.ts";
 import { SequenceWindow } from "./sequence-window.ts";
 
@@ -20,7 +20,7 @@ export const REPLY_CREDITS = 4;
 export class PeerSession {
   readonly node: NodeId;
   readonly outbox: Outbox;
-  readonly ledger = new IdentityLedger();
+  readonly ledger: IdentityLedger;
   /** Of the accepted session's frames of messages, by lane. */
   readonly came = {
     control: new SequenceWindow(),
@@ -39,7 +39,6 @@ export class PeerSession {
   watched: Watched | undefined;
   /** False again if that session turns out to be of another cluster. */
   accepted = false;
-  acceptance: Verdict = "accepted";
   /** The other side takes our frames. */
   acceptedUs = false;
   clusterId: ClusterId | undefined;
@@ -71,9 +70,10 @@ export class PeerSession {
   /** `open`, and not suspected. */
   reachable = false;
 
-  constructor(node: NodeId, outbox: Outbox) {
+  constructor(node: NodeId, outbox: Outbox, ledger: IdentityLedger) {
     this.node = node;
     this.outbox = outbox;
+    this.ledger = ledger;
   }
 
   get suspected(): boolean {

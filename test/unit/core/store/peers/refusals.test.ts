@@ -111,47 +111,122 @@ describe("refusals", () => {
     expect(a.identities).toEqual([b.self, second.self]);
   });
 
-  it("recognises a copy of the data that knows less than the store did before", async () => {
-    const world = new World("a", "b");
-    const stored = { storedClusterId: "cluster" };
-    const a = await world.start("a", stored);
-    const b = await world.start("b", {
-      ...stored,
-      storeId: "disk",
-      incarnation: 3,
-      logPosition: 500,
-    });
-    world.advance(1);
-    world.kill(b);
-    world.advance(1);
+  describe("of a copy of the data", () => {
+    const B = { storedClusterId: "cluster", storeId: "disk", incarnation: 3, logPosition: 500 };
 
-    const copy = await world.start("b", {
-      ...stored,
-      storeId: "disk",
-      incarnation: 4,
-      logPosition: 100,
-    });
-    world.advance(HEARTBEAT_MS);
-    expect(a.noticesOf("old-copy")).toEqual([
-      { type: "old-copy", peer: "b", storeId: "disk", incarnation: 4, logPosition: 100 },
-    ]);
-    expect(copy.noticesOf("old-copy")).toEqual([{ type: "old-copy", peer: "b", reportedBy: "a" }]);
-  });
+    /** `a`, which has met `b` as `B` says; `b` is gone. */
+    async function metAndGone() {
+      const world = new World("a", "b");
+      const a = await world.start("a", { storedClusterId: "cluster" });
+      const b = await world.start("b", B);
+      world.advance(HEARTBEAT_MS);
+      world.kill(b);
+      world.advance(1);
+      return { world, a, b };
+    }
 
-  it("refuses a start that is earlier than one that it met, once that one is gone", async () => {
-    const world = new World("a", "b");
-    const stored = { storedClusterId: "cluster", storeId: "disk" };
-    const a = await world.start("a", { storedClusterId: "cluster" });
-    const b = await world.start("b", { ...stored, incarnation: 5 });
-    world.advance(1);
-    world.kill(b);
-    world.advance(1);
-    const copy = await world.start("b", { ...stored, incarnation: 4 });
-    world.advance(5 * SUSPECT_AFTER_MS);
-    expect(a.reaches("b")).toBe(false);
-    expect(refusalOf(a, "b")).toBe("old-copy");
-    expect(copy.fatal.map(({ code }) => code)).toEqual(["IDENTITY_CONFLICT"]);
-    expect(copy.fatal[0]?.message).toContain("older copy");
+    it("that knows less than the store did before: it counts nowhere, and gives itself up", async () => {
+      const { world, a } = await metAndGone();
+      const copy = await world.start("b", { ...B, incarnation: 4, logPosition: 100 });
+      world.advance(HEARTBEAT_MS);
+      expect(a.reaches("b")).toBe(false);
+      expect(refusalOf(a, "b")).toBe("old-copy");
+      const seen = { storeId: "disk", incarnation: 4, logPosition: 100 };
+      expect(a.noticesOf("old-copy")).toEqual([{ type: "old-copy", peer: "b", ...seen }]);
+      expect(copy.noticesOf("old-copy")).toEqual([
+        { type: "old-copy", peer: "b", reportedBy: "a" },
+      ]);
+      expect(copy.disowned.map(({ code }) => code)).toEqual(["DATA_DISOWNED"]);
+      expect(copy.disowned[0]?.message).toContain("older copy");
+      expect([...copy.fatal, ...a.fatal, ...a.disowned]).toEqual([]);
+    });
+
+    it("whose start is not later than one that was met", async () => {
+      for (const incarnation of [2, 3]) {
+        const { world, a } = await metAndGone();
+        const copy = await world.start("b", { ...B, incarnation });
+        world.advance(HEARTBEAT_MS);
+        expect([a.reaches("b"), refusalOf(a, "b")]).toEqual([false, "old-copy"]);
+        expect(copy.disowned).toHaveLength(1);
+      }
+    });
+
+    it("is not what a later start that has kept everything gets, nor another store", async () => {
+      const { world, a } = await metAndGone();
+      const later = await world.start("b", { ...B, incarnation: 4 });
+      world.advance(HEARTBEAT_MS);
+      expect([a.reaches("b"), later.disowned]).toEqual([true, []]);
+      world.kill(later);
+      world.advance(1);
+      const other = await world.start("b", {
+        ...B,
+        storeId: "new",
+        incarnation: 1,
+        logPosition: 0,
+      });
+      world.advance(HEARTBEAT_MS);
+      expect([a.reaches("b"), other.disowned]).toEqual([true, []]);
+    });
+
+    it("by a peer that has started anew since, but was told by an earlier start of its own", async () => {
+      const { world, a } = await metAndGone();
+      world.kill(a);
+      world.advance(1);
+      const again = await world.start("a", { storedClusterId: "cluster", met: a.met });
+      const copy = await world.start("b", { ...B, incarnation: 4, logPosition: 499 });
+      world.advance(HEARTBEAT_MS);
+      expect([again.reaches("b"), refusalOf(again, "b")]).toEqual([false, "old-copy"]);
+      expect(copy.disowned).toHaveLength(1);
+    });
+
+    // It knows this start from its own records alone: the process that it met is still alive.
+    it("is not what a peer that has started anew says to a node that went on", async () => {
+      const world = new World("a", "b");
+      const a = await world.start("a", { storedClusterId: "cluster" });
+      const b = await world.start("b", B);
+      world.advance(HEARTBEAT_MS);
+      world.kill(a);
+      world.advance(1);
+      const again = await world.start("a", { storedClusterId: "cluster", met: a.met });
+      world.advance(HEARTBEAT_MS);
+      expect([again.reaches("b"), b.disowned]).toEqual([true, []]);
+    });
+
+    it("is believed of a peer alone that is accepted itself", async () => {
+      const { world, a } = await metAndGone();
+      // To this one the other belongs to another cluster.
+      const foreign = { ...B, incarnation: 4, logPosition: 100, storedClusterId: "other" };
+      const copy = await world.start("b", foreign);
+      world.advance(5 * SUSPECT_AFTER_MS);
+      expect(refusalOf(a, "b")).toBe("cluster-mismatch");
+      expect(copy.disowned).toEqual([]);
+    });
+
+    it("rests on positions that are recorded seldom, and at the end", async () => {
+      const world = new World("a", "b");
+      const a = await world.start("a", { storedClusterId: "cluster" });
+      const b = await world.start("b", B);
+      world.advance(HEARTBEAT_MS);
+      expect(a.saves).toEqual(["b"]);
+      b.logPosition += 7;
+      world.advance(5_000);
+      expect(a.saves).toHaveLength(1);
+      for (let n = 0; n < 50; n++) {
+        b.logPosition += 100;
+        world.advance(HEARTBEAT_MS);
+      }
+      expect(a.saves.length).toBeLessThanOrEqual(1 + 6);
+      b.logPosition += 1;
+      world.advance(HEARTBEAT_MS);
+      await a.network.close({ timeoutMs: 0 });
+      world.kill(b);
+      world.advance(1);
+      const again = await world.start("a", { storedClusterId: "cluster", met: a.met });
+      const copy = { ...B, incarnation: 4, logPosition: b.logPosition - 1 };
+      const disowned = (await world.start("b", copy)).disowned;
+      world.advance(HEARTBEAT_MS);
+      expect([disowned.length, again.reaches("b")]).toEqual([1, false]);
+    });
   });
 
   it("notices clocks that lie apart by more than the allowed skew", async () => {

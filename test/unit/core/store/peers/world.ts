@@ -39,6 +39,8 @@ export interface NodeOptions {
   /** How long it takes to make a cluster id durable; default: not at all. */
   readonly saveMs?: number;
   readonly isUnused?: boolean;
+  /** What an earlier start of this node has kept of those that it met. */
+  readonly met?: ReadonlyMap<NodeId, Uint8Array>;
   readonly queuedBytes?: number;
 }
 
@@ -61,12 +63,18 @@ export class TestNode {
   readonly born: string[] = [];
   readonly savedClusterIds: ClusterId[] = [];
   readonly fatal: CapstanError[] = [];
+  readonly disowned: CapstanError[] = [];
+  readonly met = new Map<NodeId, Uint8Array>();
+  readonly saves: NodeId[] = [];
   readonly notices: { readonly type: string; readonly [field: string]: unknown }[] = [];
   turnEnds = 0;
+  /** What its next hello says. */
+  logPosition: number;
   readonly self: Sender;
 
   constructor(world: World, name: string, options: NodeOptions, seed: number) {
     this.environment = new VirtualEnvironment({ time: world.time, seed });
+    this.logPosition = options.logPosition ?? 0;
     this.transport = new BusTransport(world.bus, nodeId(name));
     this.self = {
       node: nodeId(name),
@@ -82,13 +90,20 @@ export class TestNode {
       events: this.#events(),
       filter: options.filter,
       storedClusterId: options.storedClusterId as ClusterId | undefined,
-      logPosition: () => options.logPosition ?? 0,
+      logPosition: () => this.logPosition,
       saveClusterId: (id, done) => {
         this.savedClusterIds.push(id);
         if (options.saveMs === undefined) done();
         else this.environment.setTimer(options.saveMs, done);
       },
       isUnused: options.isUnused ?? true,
+      met: {
+        load: (node) => options.met?.get(node),
+        save: (node, bytes) => {
+          this.met.set(node, bytes);
+          this.saves.push(node);
+        },
+      },
     });
   }
 
@@ -131,6 +146,7 @@ export class TestNode {
       onIdentity: (peer) => this.identities.push(peer),
       onBorn: (_id, origin) => this.born.push(origin),
       onFatal: (error) => this.fatal.push(error),
+      onDisowned: (error) => this.disowned.push(error),
       onNotice: (notice) => this.notices.push(notice),
     };
   }
