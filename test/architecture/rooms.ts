@@ -139,13 +139,7 @@ export const ROOMS: readonly Room[] = Object.freeze<Room[]>([
   { name: "src/verification/", imports: [model], packages: [], node: "pure" },
   {
     name: "src/simulation/",
-    imports: [
-      "src/core/",
-      "src/verification/",
-      "src/built-ins.ts",
-      "src/storage/",
-      "src/strategies/",
-    ],
+    imports: ["src/core/", "src/verification/", "src/built-ins.ts", "src/storage/"],
     packages: ["sorted-btree", "zod"],
     node: "pure",
   },
