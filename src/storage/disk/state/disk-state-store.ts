@@ -197,6 +197,9 @@ export class DiskStateStore implements StateStore {
     const view = this.#open(shard);
     try {
       return SPACES.some((space) => view.range(space, undefined, undefined, 0).entries.length > 0);
+    } catch (error) {
+      if (error instanceof StateDamageError) return true;
+      throw error;
     } finally {
       view.close();
     }

@@ -9,9 +9,16 @@ import {
 } from "../../../core/contracts/storage.ts";
 import type { ShardId } from "../../../core/model/ids.ts";
 import type { OpenViews } from "../../open-views.ts";
-import { mergedEntries } from "./merged-entries.ts";
+import { mergedEntries, type UncheckedEntry } from "./merged-entries.ts";
 import { DELETED, type Overlay, type SpacePicture } from "./overlay.ts";
-import { ENTRY_PREFIX_BYTES, endOf, entryPrefix, joined, unsealed } from "./record-format.ts";
+import {
+  ENTRY_PREFIX_BYTES,
+  endOf,
+  entryPrefix,
+  joined,
+  SPACE_AT,
+  unsealed,
+} from "./record-format.ts";
 import type { FileSnapshot, StateFile } from "./state-file.ts";
 
 /** What a view is taken of. */
@@ -67,7 +74,9 @@ export class DiskStateView implements StateView {
     const entries: StateEntry[] = [];
     let bytes = 0;
     const file = this.#fileEntries(space, from, to);
-    for (const entry of mergedEntries(this.#pictures[space] ?? [], file, from, to)) {
+    for (const found of mergedEntries(this.#pictures[space] ?? [], file, from, to)) {
+      // Only now: what was overwritten or deleted since may be as damaged as it likes.
+      const entry = "record" in found ? this.#checked(found) : found;
       bytes += entry.key.length + entry.value.length;
       if (entries.length > 0 && bytes > limitBytes) return { entries, more: true };
       entries.push(entry);
@@ -89,15 +98,19 @@ export class DiskStateView implements StateView {
     space: Space,
     from: Uint8Array | undefined,
     to: Uint8Array | undefined,
-  ): Generator<StateEntry> {
-    const { file, shard } = this.#state;
+  ): Generator<UncheckedEntry> {
+    const { file } = this.#state;
     const prefix = this.#prefix(space);
     const low = from === undefined ? prefix : joined(prefix, from);
     const high = to === undefined ? endOf(prefix) : joined(prefix, to);
     if (Buffer.compare(low, high) >= 0) return;
     for (const { key, record } of file.entries(low, high, this.#snapshot)) {
-      yield { key: key.subarray(ENTRY_PREFIX_BYTES), value: checkedValue(shard, key, record) };
+      yield { key: key.subarray(ENTRY_PREFIX_BYTES), fileKey: key, record };
     }
+  }
+
+  #checked({ key, fileKey, record }: UncheckedEntry): StateEntry {
+    return { key, value: checkedValue(this.#state.shard, fileKey, record) };
   }
 
   #prefix(space: Space): Uint8Array {
@@ -115,6 +128,9 @@ export class DiskStateView implements StateView {
 export function checkedValue(shard: ShardId, fileKey: Uint8Array, record: Uint8Array): Uint8Array {
   const value = unsealed(fileKey, record);
   if (value !== undefined) return value;
-  const key = Buffer.from(fileKey.subarray(ENTRY_PREFIX_BYTES)).toString("hex");
-  throw new StateDamageError(shard, `the entry ${key} of shard ${shard} fails its check`);
+  const space = SPACES[fileKey[SPACE_AT] as number] as Space;
+  const key = Uint8Array.from(fileKey.subarray(ENTRY_PREFIX_BYTES));
+  const text = Buffer.from(key).toString("hex");
+  const message = `the entry ${space}/${text} of shard ${shard} fails its check`;
+  throw new StateDamageError(shard, message, { space, key });
 }

@@ -116,7 +116,7 @@ export class FileLedger {
         record.stored = undefined;
       } else {
         const encoded = encodeSummary(record.key, record);
-        record.stored = storedChecksum(encoded) as number;
+        record.stored = storedChecksum(encoded);
         this.#count += 1;
         this.#sum = addToSum(this.#sum, record.stored);
         yield { key: record.key, record: encoded };

@@ -4,7 +4,7 @@ import type { FileLedger } from "./file-ledger.ts";
 import type { GenerationTable } from "./generation-table.ts";
 import { DELETED, type Overlay, type OverlaySpace } from "./overlay.ts";
 import {
-  CHECKSUM_BYTES,
+  CHECK_BYTES,
   endOf,
   entryPrefix,
   generationBounds,
@@ -72,8 +72,8 @@ export class FileWriter {
         operations.push({ key: fileKey, record: undefined });
         this.#ledger.change(shard, generation, before, undefined);
       } else {
-        const record = this.#room(CHECKSUM_BYTES + value.length);
-        const after = sealInto(record, 0, fileKey, value);
+        const record = this.#room(CHECK_BYTES + value.length);
+        const after = sealInto(record, fileKey, value);
         operations.push({ key: fileKey, record });
         this.#ledger.change(shard, generation, before, after);
       }

@@ -33,7 +33,7 @@ export function loadState(file: StateFile, damaged: ReadonlyMap<ShardId, string>
     if (summary === undefined) throw new StateLostError("a summary fails its check");
     const { shard, generation } = ownerOf(key);
     generations.load(shard, generation, summary.isCurrent);
-    ledger.load(shard, generation, summary, storedChecksum(record) as number);
+    ledger.load(shard, generation, summary, storedChecksum(record));
   }
   const found = file.get(HEAD_KEY);
   const head = found && decodeHead(found);

@@ -1,21 +1,30 @@
 import type { StateEntry } from "../../../core/contracts/storage.ts";
 import { DELETED, type SpacePicture } from "./overlay.ts";
 
+/** As it lies in the file. */
+export interface UncheckedEntry {
+  readonly key: Uint8Array;
+  readonly fileKey: Uint8Array;
+  readonly record: Uint8Array;
+}
+
+type Found = StateEntry | UncheckedEntry;
+
 /**
  * The entries of one space in key order: what the pictures say, newest first, and for the rest
  * what lies in the file.
  */
 export function* mergedEntries(
   pictures: readonly SpacePicture[],
-  file: Generator<StateEntry>,
+  file: Generator<UncheckedEntry>,
   from: Uint8Array | undefined,
   to: Uint8Array | undefined,
-): Generator<StateEntry> {
+): Generator<Found> {
   if (pictures.length === 0) {
     yield* file;
     return;
   }
-  const sources = [...pictures.map((picture) => picture.walk(from, to)), file];
+  const sources: Generator<Found>[] = [...pictures.map((picture) => picture.walk(from, to)), file];
   try {
     const heads = sources.map(next);
     for (;;) {
@@ -23,12 +32,11 @@ export function* mergedEntries(
       const entry = heads[first];
       if (entry === undefined) return;
       const isHidden =
-        entry.value === DELETED ||
-        pictures.some((each, at) => at < first && each.clears(entry.key));
+        isDeleted(entry) || pictures.some((each, at) => at < first && each.clears(entry.key));
       for (let at = heads.length - 1; at >= first; at -= 1) {
         const head = heads[at];
         if (head !== undefined && Buffer.compare(head.key, entry.key) === 0) {
-          heads[at] = next(sources[at] as Generator<StateEntry>);
+          heads[at] = next(sources[at] as Generator<Found>);
         }
       }
       if (!isHidden) yield entry;
@@ -38,13 +46,17 @@ export function* mergedEntries(
   }
 }
 
-function next(source: Generator<StateEntry>): StateEntry | undefined {
+function isDeleted(entry: Found): boolean {
+  return "value" in entry && entry.value === DELETED;
+}
+
+function next(source: Generator<Found>): Found | undefined {
   const { done, value } = source.next();
   return done === true ? undefined : value;
 }
 
 /** The newest of those with the least key. */
-function leastOf(heads: readonly (StateEntry | undefined)[]): number {
+function leastOf(heads: readonly (Found | undefined)[]): number {
   let least = 0;
   for (let at = 1; at < heads.length; at += 1) {
     const head = heads[at];

@@ -6,15 +6,16 @@ import type { ShardId } from "../../../core/model/ids.ts";
  * How entries lie in the state file. All numbers are big-endian, so that keys order as the tuples
  * do that they are made of.
  *
- *     0x00 "head"                                    → crc32, position u48, count u48, sum u48
- *     0x01 shard u48  generation u32                 → crc32, isCurrent u8, count u48, sum u48
- *     0x02 shard u48  generation u32  space u8  key  → crc32, value
+ *     0x00 "head"                                    → checks, position u48, count u48, sum u48
+ *     0x01 shard u48  generation u32                 → checks, isCurrent u8, count u48, sum u48
+ *     0x02 shard u48  generation u32  space u8  key  → checks, value
  *
- * Each checksum covers the whole key and what follows the checksum in the value. A summary has
- * number and sum of the entries of one generation, and the head those of the summaries: what a
- * damaged page hides is missed at the next opening.
+ * Two checks of four bytes: the CRC-32 of the whole key and what follows the checks, which is the
+ * record's checksum, and that of the key alone, which tells a value that was changed from an entry
+ * that has lost its place. A summary has number and sum of checksums of the entries of one
+ * generation, and the head those of the summaries: what a damaged page hides is missed.
  */
-export const CHECKSUM_BYTES = 4;
+export const CHECK_BYTES = 8;
 
 export const HEAD_TABLE = 0;
 export const SUMMARY_TABLE = 1;
@@ -114,34 +115,55 @@ export function ownerOf(key: Uint8Array): {
   };
 }
 
-/** Writes checksum and value to `into` at `at`; answers the checksum. */
-export function sealInto(into: Uint8Array, at: number, key: Uint8Array, value: Uint8Array): number {
-  const checksum = crc32(value, crc32(key));
-  into[at] = checksum >>> 24;
-  into[at + 1] = checksum >>> 16;
-  into[at + 2] = checksum >>> 8;
-  into[at + 3] = checksum;
-  into.set(value, at + CHECKSUM_BYTES);
+/** Writes checks and value to `into`; answers the checksum. */
+export function sealInto(into: Uint8Array, key: Uint8Array, value: Uint8Array): number {
+  const keyCheck = crc32(key);
+  const checksum = crc32(value, keyCheck);
+  putU32(into, 0, checksum);
+  putU32(into, 4, keyCheck);
+  into.set(value, CHECK_BYTES);
   return checksum;
 }
 
 export function sealed(key: Uint8Array, value: Uint8Array): Uint8Array {
-  const record = new Uint8Array(CHECKSUM_BYTES + value.length);
-  sealInto(record, 0, key, value);
+  const record = new Uint8Array(CHECK_BYTES + value.length);
+  sealInto(record, key, value);
   return record;
 }
 
-/** The checksum as it stands in a record, right or wrong; undefined where there is none. */
-export function storedChecksum(record: Uint8Array): number | undefined {
-  if (record.length < CHECKSUM_BYTES) return undefined;
-  const [a, b, c, d] = record as unknown as [number, number, number, number];
-  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+/** The checksum as it stands in a record, right or wrong; 0 where there is none. */
+export function storedChecksum(record: Uint8Array): number {
+  return record.length < CHECK_BYTES ? 0 : u32At(record, 0);
+}
+
+/** What the checksum of the record should be. */
+export function trueChecksum(key: Uint8Array, record: Uint8Array): number {
+  return crc32(record.subarray(CHECK_BYTES), crc32(key));
+}
+
+/** Whether the record was written under this key, whatever has become of its value. */
+export function isUnderItsKey(key: Uint8Array, record: Uint8Array): boolean {
+  return record.length >= CHECK_BYTES && u32At(record, 4) === crc32(key);
 }
 
 /** The value, without a copy; undefined if the record fails its check. */
 export function unsealed(key: Uint8Array, record: Uint8Array): Uint8Array | undefined {
-  const value = record.subarray(CHECKSUM_BYTES);
-  return storedChecksum(record) === crc32(value, crc32(key)) ? value : undefined;
+  if (record.length < CHECK_BYTES) return undefined;
+  return u32At(record, 0) === trueChecksum(key, record) ? record.subarray(CHECK_BYTES) : undefined;
+}
+
+function putU32(into: Uint8Array, at: number, value: number): void {
+  into[at] = value >>> 24;
+  into[at + 1] = value >>> 16;
+  into[at + 2] = value >>> 8;
+  into[at + 3] = value;
+}
+
+function u32At(bytes: Uint8Array, at: number): number {
+  const [a, b, c, d] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]] as number[];
+  return (
+    (((a as number) << 24) | ((b as number) << 16) | ((c as number) << 8) | (d as number)) >>> 0
+  );
 }
 
 /** Where the state stands, and how many summaries there are. */

@@ -78,7 +78,7 @@ class LmdbFile implements StateFile {
 
   checksumOf(key: Uint8Array): number | undefined {
     const record = this.#database.getBinaryFast(key);
-    return record === undefined ? undefined : (storedChecksum(record) ?? 0);
+    return record === undefined ? undefined : storedChecksum(record);
   }
 
   *entries(from: Uint8Array, to: Uint8Array, snapshot?: FileSnapshot): Generator<FileEntry> {

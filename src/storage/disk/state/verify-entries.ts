@@ -6,13 +6,14 @@ import {
   decodeSummary,
   EMPTY_SUM,
   ENTRY_TABLE,
+  isUnderItsKey,
   ownerOf,
   SHARD_AT,
   SPACE_AT,
   type Summary,
   storedChecksum,
   summaryBounds,
-  unsealed,
+  trueChecksum,
 } from "./record-format.ts";
 import type { StateFile } from "./state-file.ts";
 
@@ -22,14 +23,27 @@ const SLICE_ENTRIES = 5_000;
 interface Tally {
   readonly shard: ShardId;
   count: number;
-  sum: number;
-  failing: number;
+  /** Of the checksums as they stand there, and as they should be. */
+  storedSum: number;
+  trueSum: number;
+  /** Entries whose value was changed, and those that are not under their key. */
+  changed: number;
+  misplaced: number;
 }
+
+const NOTHING: Tally = Object.freeze({
+  shard: NODE_SHARD,
+  count: 0,
+  storedSum: EMPTY_SUM,
+  trueSum: EMPTY_SUM,
+  changed: 0,
+  misplaced: 0,
+});
 
 /**
  * Reads every entry, checks it, and compares numbers and sums with the books. Answers the shards
- * whose current generation is damaged, with what is wrong: what is missing, doubled or changed is
- * found whatever it was.
+ * whose current generation is damaged as a whole, with what is wrong: what is missing, doubled or
+ * old is found whatever it was. Entries whose value alone was changed are told where they are read.
  */
 export async function verifyEntries(
   file: StateFile,
@@ -48,8 +62,12 @@ export async function verifyEntries(
         lastOwner = key;
       }
       last.count += 1;
-      last.sum = addToSum(last.sum, storedChecksum(record) ?? 0);
-      if (unsealed(key, record) === undefined) last.failing += 1;
+      const stored = storedChecksum(record);
+      const computed = trueChecksum(key, record);
+      last.storedSum = addToSum(last.storedSum, stored);
+      last.trueSum = addToSum(last.trueSum, computed);
+      if (!isUnderItsKey(key, record)) last.misplaced += 1;
+      else if (stored !== computed) last.changed += 1;
       untilBreath -= 1;
       if (untilBreath > 0) continue;
       untilBreath = SLICE_ENTRIES;
@@ -77,11 +95,17 @@ function compare(file: StateFile, tallies: Map<string, Tally>): ReadonlyMap<Shar
   return damaged;
 }
 
+/**
+ * Undefined also where values were changed, and nothing else: whoever reads one of them is told,
+ * and all others can be had. Where one of them was hit in its checksum, the sum of what the
+ * checksums should be is the right one.
+ */
 function difference(summary: Summary, tally: Tally | undefined): string | undefined {
-  const { count, sum, failing } = tally ?? { count: 0, sum: EMPTY_SUM, failing: 0 };
-  if (failing > 0) return `${failing} of its ${count} entries fail their check`;
+  const { count, storedSum, trueSum, changed, misplaced } = tally ?? NOTHING;
+  if (misplaced > 0) return `${misplaced} of its ${count} entries are not under their key`;
   if (count !== summary.count) return `it has ${count} entries, and should have ${summary.count}`;
-  return sum === summary.sum ? undefined : "some of its entries are not those written last";
+  const isSame = storedSum === summary.sum || (changed > 0 && trueSum === summary.sum);
+  return isSame ? undefined : "some of its entries are not those written last";
 }
 
 function tallyOf(tallies: Map<string, Tally>, key: Uint8Array): Tally {
@@ -90,7 +114,7 @@ function tallyOf(tallies: Map<string, Tally>, key: Uint8Array): Tally {
   if (tally === undefined) {
     // A key that is cut short belongs to nobody; the node's own shard stands for it.
     const shard = key.length < SPACE_AT ? NODE_SHARD : ownerOf(key).shard;
-    tally = { shard, count: 0, sum: EMPTY_SUM, failing: 0 };
+    tally = { ...NOTHING, shard };
     tallies.set(name, tally);
   }
   return tally;
