@@ -1,0 +1,88 @@
+import {
+  type ConfigurationProblem,
+  invalidConfiguration,
+} from "../model/configuration-problems.ts";
+import type { ResolvedConfiguration, ResolvedKeyspace } from "../model/configuration-types.ts";
+import type { NodeRecords } from "./node-records.ts";
+
+const PLACEMENT = "placement";
+
+/** What decides which node holds which key: data that was written under one is lost under another. */
+interface Placement {
+  /** `id` or `id@datacenter`, sorted. */
+  readonly nodes: readonly string[];
+  readonly keyspaces: Readonly<Record<string, KeyspacePlacement>>;
+}
+
+type KeyspacePlacement = Pick<ResolvedKeyspace, "strategy" | "shards" | "replicas" | "groupBy">;
+
+const FIELDS: readonly (keyof KeyspacePlacement)[] = Object.freeze([
+  "strategy",
+  "shards",
+  "replicas",
+  "groupBy",
+]);
+
+/**
+ * Refuses a configuration that looks for the node's data elsewhere than where it was written, until
+ * members and shards can be moved. A keyspace that is new is welcome, and one that is left out
+ * keeps its data.
+ *
+ * @throws CapstanError `INVALID_CONFIGURATION`.
+ */
+export function checkPlacement(records: NodeRecords, configuration: ResolvedConfiguration): void {
+  const kept = readPlacement(records);
+  if (kept === undefined) return;
+  const given = placementOf(configuration);
+  const problems: ConfigurationProblem[] = [];
+  const compare = (path: string, value: unknown, before: unknown) => {
+    if (textOf(value) === textOf(before)) return;
+    problems.push({
+      path,
+      value,
+      allowed: [textOf(before), "another storage.path"],
+      reason: `is ${textOf(value)}, and the data of this node was written under ${textOf(before)}`,
+    });
+  };
+  compare("cluster.nodes", given.nodes, kept.nodes);
+  for (const [name, before] of Object.entries(kept.keyspaces)) {
+    const now = given.keyspaces[name];
+    if (now === undefined) continue;
+    for (const field of FIELDS) compare(`keyspaces.${name}.${field}`, now[field], before[field]);
+  }
+  if (problems.length > 0) throw invalidConfiguration(problems);
+}
+
+/** Writes it down where data is to be kept, together with keyspaces that were there before. */
+export function keepPlacement(records: NodeRecords, configuration: ResolvedConfiguration): void {
+  const kept = readPlacement(records);
+  const given = placementOf(configuration);
+  const keyspaces = { ...kept?.keyspaces, ...given.keyspaces };
+  const text = textOf({ nodes: given.nodes, keyspaces });
+  if (kept === undefined || textOf(kept) !== text) {
+    records.put(PLACEMENT, Buffer.from(text, "utf8"));
+  }
+}
+
+function placementOf({ cluster, keyspaces }: ResolvedConfiguration): Placement {
+  return {
+    nodes: cluster.nodes.map(({ id, datacenter }) =>
+      datacenter === undefined ? id : `${id}@${datacenter}`,
+    ),
+    keyspaces: Object.fromEntries(
+      keyspaces.map(({ name, strategy, shards, replicas, groupBy }) => [
+        name,
+        { strategy, shards, replicas, groupBy },
+      ]),
+    ),
+  };
+}
+
+function readPlacement(records: NodeRecords): Placement | undefined {
+  const bytes = records.get(PLACEMENT);
+  return bytes === undefined ? undefined : JSON.parse(Buffer.from(bytes).toString("utf8"));
+}
+
+function textOf(value: unknown): string {
+  return JSON.stringify(value);
+}

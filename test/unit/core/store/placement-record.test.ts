@@ -1,0 +1,83 @@
+import { afterEach, describe, expect, test } from "vitest";
+import { capstanModule } from "../../../../src/core/store/modules.ts";
+import { openStore } from "../../../../src/open-store.ts";
+import { PersistentMemoryDisk } from "../../../support/persistent-memory-storage.ts";
+import { runVirtually } from "../../../support/run-virtually.ts";
+import { VirtualEnvironment, VirtualTime } from "../../../support/virtual-environment.ts";
+
+const BEFORE = {
+  cluster: { nodes: ["n1"] },
+  keyspaces: { users: { strategy: "tunable", replicas: 1, shards: 4 } },
+} as const;
+
+const time = new VirtualTime();
+let disk = new PersistentMemoryDisk();
+
+afterEach(() => {
+  disk = new PersistentMemoryDisk();
+});
+
+function opened(configuration: object): Promise<void> {
+  return runVirtually(time, openAndClose(configuration));
+}
+
+async function openAndClose(configuration: object): Promise<void> {
+  const given = { ...configuration, storage: { type: "kept" } } as Parameters<typeof openStore>[0];
+  const store = await openStore(given, {
+    node: "n1",
+    environment: new VirtualEnvironment({ time }),
+    modules: [capstanModule({ storages: { kept: disk.factory } })],
+  });
+  await store.close();
+}
+
+describe("a node with data", () => {
+  test.each([
+    [
+      "more nodes",
+      {
+        ...BEFORE,
+        cluster: { nodes: { n1: "127.0.0.1:1", n2: "127.0.0.1:2" } },
+      },
+      "cluster.nodes",
+    ],
+    [
+      "another datacenter",
+      { ...BEFORE, cluster: { nodes: { n1: { datacenter: "west" } } } },
+      "cluster.nodes",
+    ],
+    [
+      "another number of replicas",
+      { ...BEFORE, keyspaces: { users: { ...BEFORE.keyspaces.users, replicas: 3 } } },
+      "keyspaces.users.replicas",
+    ],
+    [
+      "another number of shards",
+      { ...BEFORE, keyspaces: { users: { ...BEFORE.keyspaces.users, shards: 8 } } },
+      "keyspaces.users.shards",
+    ],
+    [
+      "another grouping of keys",
+      { ...BEFORE, keyspaces: { users: { ...BEFORE.keyspaces.users, groupBy: "tag" } } },
+      "keyspaces.users.groupBy",
+    ],
+  ])("is not opened with %s, by name", async (_what, configuration, path) => {
+    await opened(BEFORE);
+    await expect(opened(configuration)).rejects.toMatchObject({
+      code: "INVALID_CONFIGURATION",
+      message: expect.stringContaining(path),
+    });
+    // Nothing was changed by the attempt.
+    await opened(BEFORE);
+  });
+
+  test("is opened with another keyspace, which is held to what it was from then on", async () => {
+    await opened(BEFORE);
+    const more = { strategy: "tunable", replicas: 1, shards: 2 };
+    const both = { ...BEFORE, keyspaces: { ...BEFORE.keyspaces, orders: more } };
+    await opened(both);
+    await opened(BEFORE);
+    const changed = { ...BEFORE, keyspaces: { orders: { ...more, shards: 3 } } };
+    await expect(opened(changed)).rejects.toThrow("keyspaces.orders.shards");
+  });
+});
