@@ -1,10 +1,12 @@
 import { dirname } from "node:path";
-import type { Disk, DiskCallback, DiskFile } from "./disk.ts";
+import type { Disk, DiskCallback, DiskDone, DiskFile } from "./disk.ts";
 
 /** A call of a `Disk` as a promise: for opening and closing, not for the path of every record. */
-export function calling<Result = void>(
-  call: (done: DiskCallback<Result>) => void,
-): Promise<Result> {
+export function calling(call: (done: DiskDone) => void): Promise<void>;
+export function calling<Result>(call: (done: DiskCallback<Result>) => void): Promise<Result>;
+export function calling(
+  call: (done: (error: Error | undefined, result?: unknown) => void) => void,
+): Promise<unknown> {
   return new Promise((resolve, reject) => {
     call((error, result) => {
       if (error === undefined) resolve(result);

@@ -19,13 +19,13 @@ export interface Disk {
   /** The names in a folder, files and folders alike, in no order. */
   list(directory: string, done: DiskCallback<readonly string[]>): void;
   /** Makes one folder; `EEXIST` if there is anything of that name. */
-  makeDirectory(path: string, done: DiskCallback): void;
+  makeDirectory(path: string, done: DiskDone): void;
   /** Puts names that were made, moved or removed in this folder on stable storage. */
-  syncDirectory(path: string, done: DiskCallback): void;
+  syncDirectory(path: string, done: DiskDone): void;
   /** Moves a file or folder over whatever file is called `to`: always one of both is there. */
-  rename(from: string, to: string, done: DiskCallback): void;
+  rename(from: string, to: string, done: DiskDone): void;
   /** Removes one file. */
-  remove(path: string, done: DiskCallback): void;
+  remove(path: string, done: DiskDone): void;
   /** Opens a file that exists, for reading and writing. */
   open(path: string, done: DiskCallback<DiskFile>): void;
   /** Makes a new, empty file and opens it; `EEXIST` if there is anything of that name. */
@@ -43,18 +43,21 @@ export interface DiskFile {
    */
   read(into: Uint8Array, position: number, done: DiskCallback<number>): void;
   /** Writes all of `bytes` at `position`; a gap that this leaves reads as zeros. */
-  write(bytes: Uint8Array, position: number, done: DiskCallback): void;
+  write(bytes: Uint8Array, position: number, done: DiskDone): void;
   /**
    * The same at once, into the system's memory: for little that is written often, where the way to
    * another thread and back costs more than the copy. Throws what `write` would answer.
    */
   writeNow(bytes: Uint8Array, position: number): void;
   /** Puts everything written to this file, and its size, on stable storage. */
-  sync(done: DiskCallback): void;
-  close(done: DiskCallback): void;
+  sync(done: DiskDone): void;
+  close(done: DiskDone): void;
 }
 
+/** Answers with an error, or with `undefined`. */
+export type DiskDone = (error: Error | undefined) => void;
+
 /** Answers with an error, or with `undefined` and the result. */
-export type DiskCallback<Result = void> = (
+export type DiskCallback<Result> = (
   ...answer: [error: Error, result: undefined] | [error: undefined, result: Result]
 ) => void;

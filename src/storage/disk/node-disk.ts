@@ -1,5 +1,5 @@
 import * as fs from "node:fs";
-import type { Disk, DiskCallback, DiskFile } from "./disk.ts";
+import type { Disk, DiskCallback, DiskDone, DiskFile } from "./disk.ts";
 
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
@@ -10,27 +10,27 @@ export class NodeDisk implements Disk {
     fs.readdir(directory, (error, names) => answer(done, error, names));
   }
 
-  makeDirectory(path: string, done: DiskCallback): void {
-    fs.mkdir(path, { mode: DIRECTORY_MODE }, (error) => answer(done, error, undefined));
+  makeDirectory(path: string, done: DiskDone): void {
+    fs.mkdir(path, { mode: DIRECTORY_MODE }, ending(done));
   }
 
-  syncDirectory(path: string, done: DiskCallback): void {
+  syncDirectory(path: string, done: DiskDone): void {
     fs.open(path, "r", (error, descriptor) => {
-      if (error !== null) return done(error, undefined);
+      if (error !== null) return done(error);
       fs.fsync(descriptor, (failure) => {
         fs.close(descriptor, () =>
-          answer(done, cannotSyncFolders(failure) ? null : failure, undefined),
+          done(cannotSyncFolders(failure) ? undefined : (failure ?? undefined)),
         );
       });
     });
   }
 
-  rename(from: string, to: string, done: DiskCallback): void {
-    fs.rename(from, to, (error) => answer(done, error, undefined));
+  rename(from: string, to: string, done: DiskDone): void {
+    fs.rename(from, to, ending(done));
   }
 
-  remove(path: string, done: DiskCallback): void {
-    fs.unlink(path, (error) => answer(done, error, undefined));
+  remove(path: string, done: DiskDone): void {
+    fs.unlink(path, ending(done));
   }
 
   open(path: string, done: DiskCallback<DiskFile>): void {
@@ -66,7 +66,7 @@ class NodeDiskFile implements DiskFile {
     this.#readOn(into, position, 0, done);
   }
 
-  write(bytes: Uint8Array, position: number, done: DiskCallback): void {
+  write(bytes: Uint8Array, position: number, done: DiskDone): void {
     this.#writeOn(bytes, position, 0, done);
   }
 
@@ -79,12 +79,12 @@ class NodeDiskFile implements DiskFile {
   }
 
   /** Zeros that were written and synced before keep the size out of this: one flush is enough. */
-  sync(done: DiskCallback): void {
-    fs.fdatasync(this.#descriptor, (error) => answer(done, error, undefined));
+  sync(done: DiskDone): void {
+    fs.fdatasync(this.#descriptor, ending(done));
   }
 
-  close(done: DiskCallback): void {
-    fs.close(this.#descriptor, (error) => answer(done, error ?? null, undefined));
+  close(done: DiskDone): void {
+    fs.close(this.#descriptor, ending(done));
   }
 
   /** The system may read or write less than it was asked to, and is asked for the rest then. */
@@ -98,15 +98,19 @@ class NodeDiskFile implements DiskFile {
     });
   }
 
-  #writeOn(bytes: Uint8Array, position: number, written: number, done: DiskCallback): void {
+  #writeOn(bytes: Uint8Array, position: number, written: number, done: DiskDone): void {
     const left = bytes.length - written;
     fs.write(this.#descriptor, bytes, written, left, position + written, (error, count) => {
-      if (error !== null) return done(error, undefined);
+      if (error !== null) return done(error);
       const total = written + count;
-      if (total === bytes.length) return done(undefined, undefined);
+      if (total === bytes.length) return done(undefined);
       this.#writeOn(bytes, position, total, done);
     });
   }
+}
+
+function ending(done: DiskDone): (error?: Error | null) => void {
+  return (error) => done(error ?? undefined);
 }
 
 function answer<Result>(

@@ -1,0 +1,159 @@
+import { crc32 } from "node:zlib";
+import type { ShardId } from "../../../core/model/ids.ts";
+import { asBuffer } from "./as-buffer.ts";
+
+/**
+ * A batch is what one flush sealed. All numbers are big-endian, and a batch begins and ends at a
+ * multiple of eight bytes of its file:
+ *
+ *     header (80) · records · table of shards · padding · trailer (80)
+ *
+ * The trailer is the header again under another magic number, so that one flipped bit in either
+ * loses nothing. The table names the shards that the records concern, and is asked only where a
+ * record's own header is broken.
+ */
+export const BATCH_HEADER_BYTES = 80;
+export const BATCH_HEADER_MAGIC = 0xca957a61;
+export const BATCH_TRAILER_MAGIC = 0xca957a62;
+const ALIGNMENT = 8;
+const SHARD_BYTES = 6;
+const CHECKSUM_BYTES = 4;
+const TWO_POW_32 = 4_294_967_296;
+
+export interface BatchHeader {
+  /** Random, one per log: bytes of another log that a user stored are never taken for ours. */
+  readonly logId: number;
+  readonly recordsBytes: number;
+  readonly shardCount: number;
+  /** How many of the records have a position; theirs are `firstPosition` and on. */
+  readonly positions: number;
+  readonly firstPosition: number;
+  /** Which use of its segment file this is. */
+  readonly generation: number;
+  /** Rises by one per batch, over segments and openings. */
+  readonly sequence: number;
+  /** Rises by one per opening. */
+  readonly epoch: number;
+  /** Batches of earlier epochs from this sequence on were cut when this epoch began. */
+  readonly epochStart: number;
+  /** All batches up to this one were on stable storage before this one was written. */
+  readonly mark: number;
+  /** The first batch that is still needed. */
+  readonly start: number;
+  readonly recordsChecksum: number;
+}
+
+export function align(bytes: number): number {
+  return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+}
+
+/** All bytes of a batch in the file. */
+export function batchSpan(header: { recordsBytes: number; shardCount: number }): number {
+  const table = header.shardCount * SHARD_BYTES + CHECKSUM_BYTES;
+  return align(BATCH_HEADER_BYTES + header.recordsBytes + table) + BATCH_HEADER_BYTES;
+}
+
+/** What checksums of records begin with, so that a record of another batch never fits. */
+export function batchSeed(logId: number, epoch: number, sequence: number): number {
+  const bytes = Buffer.allocUnsafe(20);
+  bytes.writeUInt32BE(logId, 0);
+  writeU64(bytes, epoch, 4);
+  writeU64(bytes, sequence, 12);
+  return crc32(bytes);
+}
+
+/** Puts header, table and trailer around records that are in their place already. */
+export function frameBatch(
+  target: Uint8Array,
+  at: number,
+  header: BatchHeader,
+  shards: Iterable<ShardId>,
+): void {
+  const into = asBuffer(target);
+  let end = at + BATCH_HEADER_BYTES + header.recordsBytes;
+  const table = end;
+  for (const shard of shards) {
+    into.writeUIntBE(shard, end, SHARD_BYTES);
+    end += SHARD_BYTES;
+  }
+  into.writeUInt32BE(crc32(into.subarray(table, end)), end);
+  end += CHECKSUM_BYTES;
+  const trailer = at + batchSpan(header) - BATCH_HEADER_BYTES;
+  into.fill(0, end, trailer);
+  encodeHeader(into, at, header);
+  into.copy(into, trailer, at, at + BATCH_HEADER_BYTES);
+  into.writeUInt32BE(BATCH_TRAILER_MAGIC, trailer);
+}
+
+function encodeHeader(into: Buffer, at: number, header: BatchHeader): void {
+  into.writeUInt32BE(BATCH_HEADER_MAGIC, at);
+  into.writeUInt32BE(header.logId, at + 8);
+  into.writeUInt32BE(header.recordsBytes, at + 12);
+  into.writeUInt32BE(header.shardCount, at + 16);
+  into.writeUInt32BE(header.positions, at + 20);
+  writeU64(into, header.generation, at + 24);
+  writeU64(into, header.sequence, at + 32);
+  into.writeUInt32BE(header.epoch, at + 40);
+  into.writeUInt32BE(header.recordsChecksum, at + 44);
+  writeU64(into, header.epochStart, at + 48);
+  writeU64(into, header.mark, at + 56);
+  writeU64(into, header.start, at + 64);
+  writeU64(into, header.firstPosition, at + 72);
+  into.writeUInt32BE(crc32(into.subarray(at + 8, at + BATCH_HEADER_BYTES)), at + 4);
+}
+
+/** The header, or trailer, that is whole at `at`; undefined if there is none. */
+export function decodeHeader(
+  source: Uint8Array,
+  at: number,
+  magic: number,
+): BatchHeader | undefined {
+  const bytes = asBuffer(source);
+  if (at + BATCH_HEADER_BYTES > bytes.length || bytes.readUInt32BE(at) !== magic) return undefined;
+  const checksum = crc32(bytes.subarray(at + 8, at + BATCH_HEADER_BYTES));
+  if (bytes.readUInt32BE(at + 4) !== checksum) return undefined;
+  return {
+    logId: bytes.readUInt32BE(at + 8),
+    recordsBytes: bytes.readUInt32BE(at + 12),
+    shardCount: bytes.readUInt32BE(at + 16),
+    positions: bytes.readUInt32BE(at + 20),
+    generation: readU64(bytes, at + 24),
+    sequence: readU64(bytes, at + 32),
+    epoch: bytes.readUInt32BE(at + 40),
+    recordsChecksum: bytes.readUInt32BE(at + 44),
+    epochStart: readU64(bytes, at + 48),
+    mark: readU64(bytes, at + 56),
+    start: readU64(bytes, at + 64),
+    firstPosition: readU64(bytes, at + 72),
+  };
+}
+
+/** Whether the records of a whole batch are as they were written. */
+export function recordsAreWhole(batch: Uint8Array, header: BatchHeader): boolean {
+  const end = BATCH_HEADER_BYTES + header.recordsBytes;
+  return crc32(batch.subarray(BATCH_HEADER_BYTES, end)) === header.recordsChecksum;
+}
+
+/** The shards that a batch concerns; undefined if the table is broken. */
+export function shardsOf(source: Uint8Array, header: BatchHeader): readonly ShardId[] | undefined {
+  const batch = asBuffer(source);
+  const from = BATCH_HEADER_BYTES + header.recordsBytes;
+  const end = from + header.shardCount * SHARD_BYTES;
+  if (crc32(batch.subarray(from, end)) !== batch.readUInt32BE(end)) return undefined;
+  const shards: ShardId[] = [];
+  for (let at = from; at < end; at += SHARD_BYTES) {
+    shards.push(batch.readUIntBE(at, SHARD_BYTES) as ShardId);
+  }
+  return shards;
+}
+
+export function writeU64(target: Uint8Array, value: number, at: number): void {
+  const into = asBuffer(target);
+  into.writeUInt32BE(Math.floor(value / TWO_POW_32), at);
+  into.writeUInt32BE(value % TWO_POW_32, at + 4);
+}
+
+export function readU64(source: Uint8Array, at: number): number {
+  const bytes = asBuffer(source);
+  return bytes.readUInt32BE(at) * TWO_POW_32 + bytes.readUInt32BE(at + 4);
+}

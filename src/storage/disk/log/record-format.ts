@@ -1,0 +1,106 @@
+import { crc32 } from "node:zlib";
+import type { ShardId } from "../../../core/model/ids.ts";
+import { asBuffer } from "./as-buffer.ts";
+import { readU64, writeU64 } from "./batch-format.ts";
+
+/**
+ * A record is a header of 28 bytes and its payload:
+ *
+ *     checksum of the header (4) · kind (1) · flags (1) · shard (6) · payload length (4) ·
+ *     sequence (8) · checksum of the payload (4)
+ *
+ * The header's checksum begins with the batch's seed, so that no record of another batch fits.
+ */
+export const RECORD_HEADER_BYTES = 28;
+
+export const RECORD_KINDS = Object.freeze({
+  append: 1,
+  /** The shard's records above `sequence` are dropped; `sequence` is the last that is left. */
+  truncate: 2,
+  /** The shard is forgotten; `sequence` is the next. */
+  reset: 3,
+  /** How the shard stands, for the time when older records of it are gone: `sequence` is the last. */
+  standing: 4,
+  /** A record again, so that the segment that held it can go. Has no position. */
+  rewritten: 5,
+} as const);
+
+export type RecordKind = (typeof RECORD_KINDS)[keyof typeof RECORD_KINDS];
+
+/** On a standing: the shard's records are damaged until it is reset. */
+export const DAMAGED_FLAG = 1;
+
+/** Stands for the shards of which nothing is known, where it is not known what was lost. */
+export const UNKNOWN_SHARDS = 0xffff_ffff_ffff as ShardId;
+
+export interface RecordHeader {
+  readonly kind: RecordKind;
+  readonly flags: number;
+  readonly shard: ShardId;
+  readonly sequence: number;
+  readonly payloadBytes: number;
+  readonly payloadChecksum: number;
+}
+
+export function hasPosition(kind: RecordKind): boolean {
+  return kind <= RECORD_KINDS.reset;
+}
+
+export interface RecordToEncode {
+  readonly kind: RecordKind;
+  readonly flags: number;
+  readonly shard: ShardId;
+  readonly sequence: number;
+  readonly payload: Uint8Array;
+}
+
+export function encodeRecord(
+  target: Uint8Array,
+  at: number,
+  seed: number,
+  record: RecordToEncode,
+): void {
+  const into = asBuffer(target);
+  const { payload } = record;
+  into[at + 4] = record.kind;
+  into[at + 5] = record.flags;
+  into.writeUIntBE(record.shard, at + 6, 6);
+  into.writeUInt32BE(payload.length, at + 12);
+  writeU64(into, record.sequence, at + 16);
+  into.writeUInt32BE(payload.length === 0 ? 0 : crc32(payload), at + 24);
+  into.writeUInt32BE(crc32(into.subarray(at + 4, at + RECORD_HEADER_BYTES), seed), at);
+  into.set(payload, at + RECORD_HEADER_BYTES);
+}
+
+/** Undefined if the header is not whole, or the payload would reach beyond `bytes`. */
+export function decodeRecord(
+  source: Uint8Array,
+  at: number,
+  seed: number,
+): RecordHeader | undefined {
+  const bytes = asBuffer(source);
+  if (at + RECORD_HEADER_BYTES > bytes.length) return undefined;
+  const checksum = crc32(bytes.subarray(at + 4, at + RECORD_HEADER_BYTES), seed);
+  if (bytes.readUInt32BE(at) !== checksum) return undefined;
+  const kind = bytes[at + 4] as RecordKind;
+  const payloadBytes = bytes.readUInt32BE(at + 12);
+  if (kind < RECORD_KINDS.append || kind > RECORD_KINDS.rewritten) return undefined;
+  if (at + RECORD_HEADER_BYTES + payloadBytes > bytes.length) return undefined;
+  return {
+    kind,
+    flags: bytes[at + 5] as number,
+    shard: bytes.readUIntBE(at + 6, 6) as ShardId,
+    sequence: readU64(bytes, at + 16),
+    payloadBytes,
+    payloadChecksum: bytes.readUInt32BE(at + 24),
+  };
+}
+
+export function payloadIsWhole(bytes: Uint8Array, at: number, header: RecordHeader): boolean {
+  if (header.payloadBytes === 0) return header.payloadChecksum === 0;
+  const from = at + RECORD_HEADER_BYTES;
+  return crc32(bytes.subarray(from, from + header.payloadBytes)) === header.payloadChecksum;
+}
+
+/** The payload of records that have none. */
+export const NO_PAYLOAD: Readonly<Uint8Array> = Object.freeze(new Uint8Array());

@@ -1,0 +1,156 @@
+import { join } from "node:path";
+import type { Observer } from "../../../core/contracts/observer.ts";
+import type { Disk, DiskCallback, DiskFile } from "../disk.ts";
+import { Segment } from "./segment.ts";
+import { encodeSegmentHeader, segmentName } from "./segment-format.ts";
+
+/** Zeros that are written and synced at once: a sync of the log waits for no more than that. */
+const SLICE_BYTES = 512 * 1024;
+/** Files that wait for their next use; more are removed. */
+const MAX_FREE = 2;
+
+export interface SegmentSupplyOptions {
+  readonly disk: Disk;
+  readonly directory: string;
+  readonly observer: Observer;
+  readonly logId: number;
+  readonly segmentBytes: number;
+  readonly nextNumber: number;
+  readonly free: readonly Segment[];
+}
+
+/**
+ * Has the next segment ready before it is needed: one that was used before, as it is, or a new file
+ * full of zeros, so that no write of the log changes the size of a file. To make one early may
+ * fail, for want of space above all, and is tried again when it is needed.
+ */
+export class SegmentSupply {
+  readonly #options: SegmentSupplyOptions;
+  readonly #free: Segment[];
+  #nextNumber: number;
+  #isPreparing = false;
+  #retries = 0;
+  #taker: DiskCallback<Segment> | undefined;
+  #onStopped: (() => void) | undefined;
+
+  constructor(options: SegmentSupplyOptions) {
+    this.#options = options;
+    this.#nextNumber = options.nextNumber;
+    this.#free = [...options.free];
+  }
+
+  /** Gives a segment, at once or later; one call at a time. */
+  take(done: DiskCallback<Segment>): void {
+    const free = this.#free.pop();
+    if (free !== undefined) return done(undefined, free);
+    this.#taker = done;
+    this.#retries = this.#isPreparing ? 1 : 0;
+    if (!this.#isPreparing) this.#make();
+  }
+
+  /** Sees to it that there is one to take. */
+  prepare(): void {
+    if (this.#free.length === 0 && !this.#isPreparing) this.#make();
+  }
+
+  /** Nothing in it is needed any more. */
+  give(segment: Segment): void {
+    const isOfSize = segment.bytes === this.#options.segmentBytes;
+    if (isOfSize && this.#free.length < MAX_FREE) this.#deliver(segment);
+    else this.#discard(segment.file, () => undefined);
+  }
+
+  /** Stops making one, if it is, and closes those that wait. */
+  stop(done: () => void): void {
+    const finish = (): void => closeAll(this.#free.splice(0), done);
+    this.#onStopped = finish;
+    if (!this.#isPreparing) finish();
+  }
+
+  #make(): void {
+    if (this.#onStopped !== undefined) return;
+    this.#isPreparing = true;
+    const { disk, directory } = this.#options;
+    const path = join(directory, segmentName(this.#nextNumber));
+    this.#nextNumber += 1;
+    disk.create(path, (error, file) => {
+      if (error !== undefined) return this.#failed(error);
+      this.#fill(file, 0);
+    });
+  }
+
+  /** Zeros from `at` to the end, slice by slice, each of them synced before the next. */
+  #fill(file: DiskFile, at: number): void {
+    if (this.#onStopped !== undefined) return this.#abandon(file, undefined);
+    const left = this.#options.segmentBytes - at;
+    if (left === 0) return this.#finish(file);
+    const slice = Buffer.alloc(Math.min(left, SLICE_BYTES));
+    this.#writeAndSync(file, slice, at, () => this.#fill(file, at + slice.length));
+  }
+
+  /** The header says that the file is complete; then its name has to last, too. */
+  #finish(file: DiskFile): void {
+    const { disk, directory, logId, segmentBytes } = this.#options;
+    this.#writeAndSync(file, encodeSegmentHeader({ logId, segmentBytes }), 0, () => {
+      disk.syncDirectory(directory, (error) => {
+        if (error !== undefined) return this.#abandon(file, error);
+        this.#isPreparing = false;
+        this.#deliver(new Segment(file, segmentBytes));
+        this.#onStopped?.();
+      });
+    });
+  }
+
+  #writeAndSync(file: DiskFile, bytes: Uint8Array, at: number, next: () => void): void {
+    file.write(bytes, at, (writeError) => {
+      if (writeError !== undefined) return this.#abandon(file, writeError);
+      file.sync((error) => {
+        if (error !== undefined) this.#abandon(file, error);
+        else next();
+      });
+    });
+  }
+
+  #deliver(segment: Segment): void {
+    const taker = this.#taker;
+    this.#taker = undefined;
+    if (taker === undefined) this.#free.push(segment);
+    else taker(undefined, segment);
+  }
+
+  #abandon(file: DiskFile, error: Error | undefined): void {
+    this.#discard(file, () => this.#failed(error));
+  }
+
+  #failed(error: Error | undefined): void {
+    this.#isPreparing = false;
+    if (this.#onStopped !== undefined) return this.#onStopped();
+    const message = "the next segment of the log could not be made";
+    this.#options.observer.log("warn", message, { error: error?.message });
+    const taker = this.#taker;
+    if (taker === undefined || error === undefined) return;
+    if (this.#retries > 0) {
+      this.#retries -= 1;
+      return this.#make();
+    }
+    this.#taker = undefined;
+    taker(error, undefined);
+  }
+
+  /** What cannot be removed is found, and removed or used, at the next opening. */
+  #discard(file: DiskFile, done: () => void): void {
+    file.close(() => this.#options.disk.remove(file.path, () => done()));
+  }
+}
+
+/** What fails here changes nothing any more. */
+export function closeAll(segments: readonly { readonly file: DiskFile }[], done: () => void): void {
+  let left = segments.length;
+  if (left === 0) return done();
+  for (const { file } of segments) {
+    file.close(() => {
+      left -= 1;
+      if (left === 0) done();
+    });
+  }
+}
