@@ -6,6 +6,8 @@ import type { StoreConfigurationInput } from "../../core/model/configuration-typ
 import { separatePlugIns } from "../../core/store/handed-over.ts";
 import { createContainer } from "../../core/store/modules.ts";
 import { selectPlugIns } from "../../core/store/select-plug-ins.ts";
+import { parseNatsOptions } from "../../transports/nats/nats-options.ts";
+import { parseTcpOptions } from "../../transports/tcp/tcp-options.ts";
 
 /**
  * Refuses once, before any process is started, what every node would refuse by itself.
@@ -18,6 +20,9 @@ export async function checkConfiguration(
 ): Promise<void> {
   const { plain, handedOver } = separatePlugIns(configuration);
   const resolved = resolveConfiguration(plain);
+  const { type, options } = resolved.transport;
+  if (type === "nats") parseNatsOptions(options);
+  if (type === "tcp") parseTcpOptions(options);
   const container = await createContainer({
     environment,
     observer: SILENT_OBSERVER,

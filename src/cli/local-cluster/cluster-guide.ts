@@ -4,14 +4,16 @@ import { type ClusterPlan, LOCAL_HOST, type PlannedNode } from "./plan-cluster.t
 
 /** Which addresses the nodes have, before they serve. */
 export function addressLines(
-  { nodes }: ClusterPlan,
+  { nodes, configuration }: ClusterPlan,
   processes: readonly NodeProcess[],
   paint: Paint,
 ): string[] {
+  const peersOf = ({ peerPort }: PlannedNode): string =>
+    peerPort === undefined ? `over ${configuration.transport?.type}` : `${LOCAL_HOST}:${peerPort}`;
   return nodes.map(
     (node, index) =>
       `  ${paint("bold", node.id)}  ${httpUrl(node)}  ` +
-      paint("dim", `peers ${LOCAL_HOST}:${node.peerPort}  pid ${processes[index]?.pid ?? "-"}`),
+      paint("dim", `peers ${peersOf(node)}  pid ${processes[index]?.pid ?? "-"}`),
   );
 }
 

@@ -26,6 +26,7 @@ export async function checkPortsAreFree(
       [httpPort, `HTTP of ${id}`],
       [peerPort, `peers of ${id}`],
     ] as const) {
+      if (port === undefined) continue;
       const code = await listenFault(port);
       if (code !== undefined) busy.push({ port, purpose, code });
     }

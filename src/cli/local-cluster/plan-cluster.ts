@@ -10,6 +10,8 @@ export const LOCAL_HOST = "127.0.0.1";
 const MOST_REPLICAS = 5;
 const DEFAULT_NODES = 3;
 const LAST_PORT = 65_535;
+const DEFAULT_PEER_PORT = 7401;
+const NATS = "nats";
 
 export interface ClusterWishes {
   /** Default: as many as the configuration names, else 3. */
@@ -17,13 +19,17 @@ export interface ClusterWishes {
   readonly transport: string | undefined;
   readonly storage: string | undefined;
   readonly httpPort: number;
-  readonly peerPort: number;
+  /** Default: 7401. */
+  readonly peerPort?: number | undefined;
+  /** Of a NATS server that runs already. */
+  readonly natsUrl?: string | undefined;
 }
 
 export interface PlannedNode {
   readonly id: string;
   readonly httpPort: number;
-  readonly peerPort: number;
+  /** None where nodes reach each other without addresses of their own. */
+  readonly peerPort?: number;
 }
 
 export interface ClusterPlan {
@@ -34,6 +40,8 @@ export interface ClusterPlan {
   };
   /** What was done to the given configuration, for people. */
   readonly notices: readonly string[];
+  /** The transport is to find a NATS server, and nobody said where. */
+  readonly needsNatsServer: boolean;
 }
 
 /**
@@ -52,12 +60,14 @@ export function planCluster(
     );
   }
   const named = namesOf(given.cluster?.nodes);
-  const nodes = planNodes(wishes, wishes.nodes ?? (named.length || DEFAULT_NODES));
-  const transport = typed(wishes.transport, given.transport, "tcp");
+  const transport = planTransport(wishes, given.transport);
+  const isAddressed = transport.type !== NATS;
+  const count = wishes.nodes ?? (named.length || DEFAULT_NODES);
+  const nodes = planNodes(wishes, count, isAddressed);
   if (transport.type === "memory" && nodes.length > 1) {
     throw new UsageError(
       "Transport memory connects nodes within one process, and these are processes of their own; " +
-        "take --transport tcp.",
+        "take --transport tcp or --transport nats.",
     );
   }
   const configuration = {
@@ -68,21 +78,52 @@ export function planCluster(
     keyspaces: withReplicas(given.keyspaces ?? { default: { strategy: "tunable" } }, nodes.length),
   };
   const moved = `The ${named.length} nodes of the configuration become n1 to n${nodes.length} here.`;
-  return { nodes, configuration, notices: isSame(named, nodes) ? [] : [moved] };
+  return {
+    nodes,
+    configuration,
+    notices: isSame(named, nodes) ? [] : [moved],
+    needsNatsServer: !isAddressed && transport.servers === undefined,
+  };
 }
 
-function planNodes({ httpPort, peerPort }: ClusterWishes, count: number): PlannedNode[] {
-  for (const [option, first] of [
-    ["--http-port", httpPort],
-    ["--peer-port", peerPort],
-  ] as const) {
+/** The same plan, its nodes connected with the NATS server at `url`. */
+export function withNatsServer(plan: ClusterPlan, url: string): ClusterPlan {
+  const { configuration } = plan;
+  const transport = { type: NATS, ...configuration.transport, servers: url };
+  return { ...plan, configuration: { ...configuration, transport }, needsNatsServer: false };
+}
+
+function planTransport(
+  { transport: wish, natsUrl, peerPort }: ClusterWishes,
+  given: StoreConfigurationInput["transport"],
+): { readonly type: string; readonly [option: string]: unknown } {
+  const transport = typed(wish, given, "tcp");
+  if (transport.type !== NATS) {
+    if (natsUrl === undefined) return transport;
+    throw new UsageError(`--nats-url goes with --transport nats, and this is ${transport.type}.`);
+  }
+  if (peerPort !== undefined) {
+    throw new UsageError(
+      "--peer-port has no meaning with transport nats: no node listens for peers.",
+    );
+  }
+  return natsUrl === undefined ? transport : { ...transport, servers: natsUrl };
+}
+
+function planNodes(
+  { httpPort, peerPort = DEFAULT_PEER_PORT }: ClusterWishes,
+  count: number,
+  isAddressed: boolean,
+): PlannedNode[] {
+  const ranges = [["--http-port", httpPort] as const, ["--peer-port", peerPort] as const];
+  for (const [option, first] of isAddressed ? ranges : ranges.slice(0, 1)) {
     if (first + count - 1 > LAST_PORT) {
       throw new UsageError(
         `${count} nodes from ${option} ${first} on need ports beyond ${LAST_PORT}.`,
       );
     }
   }
-  if (Math.abs(httpPort - peerPort) < count) {
+  if (isAddressed && Math.abs(httpPort - peerPort) < count) {
     throw new UsageError(
       `--http-port ${httpPort} and --peer-port ${peerPort} lie too close for ${count} nodes: ` +
         `their ports would overlap.`,
@@ -91,7 +132,7 @@ function planNodes({ httpPort, peerPort }: ClusterWishes, count: number): Planne
   return Array.from({ length: count }, (_, index) => ({
     id: `n${index + 1}`,
     httpPort: httpPort + index,
-    peerPort: peerPort + index,
+    ...(isAddressed ? { peerPort: peerPort + index } : {}),
   }));
 }
 
@@ -99,7 +140,10 @@ function nodeInputs(nodes: readonly PlannedNode[]): Record<string, NodeInput> {
   return Object.fromEntries(
     nodes.map(({ id, httpPort, peerPort }) => [
       id,
-      { peer: `${LOCAL_HOST}:${peerPort}`, http: `${LOCAL_HOST}:${httpPort}` },
+      {
+        ...(peerPort === undefined ? {} : { peer: `${LOCAL_HOST}:${peerPort}` }),
+        http: `${LOCAL_HOST}:${httpPort}`,
+      },
     ]),
   );
 }

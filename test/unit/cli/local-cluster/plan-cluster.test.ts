@@ -1,6 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { pathOutsideJson } from "../../../../src/cli/local-cluster/path-outside-json.ts";
-import { type ClusterWishes, planCluster } from "../../../../src/cli/local-cluster/plan-cluster.ts";
+import {
+  type ClusterWishes,
+  planCluster,
+  withNatsServer,
+} from "../../../../src/cli/local-cluster/plan-cluster.ts";
 import type { StoreConfigurationInput } from "../../../../src/core/model/configuration-types.ts";
 
 const WISHES: ClusterWishes = {
@@ -35,6 +39,42 @@ describe("the plan of a cluster on this machine", () => {
         keyspaces: { default: { replicas: 3, strategy: "tunable" } },
       },
       notices: [],
+      needsNatsServer: false,
+    });
+  });
+
+  test("over NATS has nodes without addresses for their peers, and needs a server", () => {
+    const planned = plan({ transport: "nats", peerPort: undefined, nodes: 2, httpPort: 7401 });
+    expect(planned).toMatchObject({
+      nodes: [
+        { id: "n1", httpPort: 7401 },
+        { id: "n2", httpPort: 7402 },
+      ],
+      needsNatsServer: true,
+    });
+    const { cluster, transport } = withNatsServer(planned, "nats://127.0.0.1:4999").configuration;
+    expect(cluster?.nodes).toEqual({
+      n1: { http: "127.0.0.1:7401" },
+      n2: { http: "127.0.0.1:7402" },
+    });
+    expect(transport).toEqual({ type: "nats", servers: "nats://127.0.0.1:4999" });
+  });
+
+  test("over NATS needs no server where one is named, by an option or the configuration", () => {
+    const wishes = { transport: "nats", peerPort: undefined };
+    const natsUrl = "nats://10.0.0.9:4222";
+    const given = { transport: { type: "nats", servers: "nats://a", user: "u", pass: "p" } };
+    expect(plan({ ...wishes, natsUrl })).toMatchObject({
+      configuration: { transport: { type: "nats", servers: natsUrl } },
+      needsNatsServer: false,
+    });
+    expect(plan(wishes, given)).toMatchObject({
+      configuration: given,
+      needsNatsServer: false,
+    });
+    expect(plan({ ...wishes, natsUrl }, given).configuration.transport).toEqual({
+      ...given.transport,
+      servers: natsUrl,
     });
   });
 
@@ -104,6 +144,11 @@ describe("a plan that cannot work is refused", () => {
   test("with a transport that connects nothing between processes", () => {
     expect(() => plan({ transport: "memory" })).toThrow("--transport tcp");
     expect(plan({ transport: "memory", nodes: 1 }).nodes).toHaveLength(1);
+  });
+
+  test("with options of one transport for another", () => {
+    expect(() => plan({ natsUrl: "nats://a" })).toThrow("--nats-url goes with --transport nats");
+    expect(() => plan({ transport: "nats" })).toThrow("--peer-port has no meaning");
   });
 
   test("with what a JSON file cannot hold, by its path", () => {
