@@ -25,6 +25,8 @@ export class LogDisk {
   readonly entries: LogEntry[] = [];
   written = 0;
   synced = 0;
+  /** How long a sync takes; 0: until the next turn. */
+  syncMs = 0;
   readonly damagedShards = new Set<ShardId>();
 }
 
@@ -142,7 +144,7 @@ export class PersistentMemoryLog implements LogStore {
     if (this.#dead === undefined && this.#failed === undefined) {
       this.#disk.synced = Math.max(this.#disk.synced, this.#disk.written);
     }
-    while (this.#isSyncing) await new Promise<void>((resolve) => this.#environment.soon(resolve));
+    while (this.#isSyncing) await new Promise<void>((resolve) => this.#later(resolve));
     await this.#index.close();
     this.#dead ??= "the log is closed";
   }
@@ -165,7 +167,7 @@ export class PersistentMemoryLog implements LogStore {
     const end = this.#flushed;
     if (this.#isSyncing || this.#failed !== undefined || end <= this.#disk.written) return;
     this.#isSyncing = true;
-    this.#environment.soon(() => {
+    this.#later(() => {
       this.#isSyncing = false;
       if (this.#dead !== undefined) return;
       if (this.failNextSync) {
@@ -202,6 +204,12 @@ export class PersistentMemoryLog implements LogStore {
       if (entry?.type === "append") bytes += entry.record.payload.length;
     }
     return bytes;
+  }
+
+  #later(callback: () => void): void {
+    const { syncMs } = this.#disk;
+    if (syncMs === 0) this.#environment.soon(callback);
+    else this.#environment.setTimer(syncMs, callback);
   }
 
   #checkOpen(): void {

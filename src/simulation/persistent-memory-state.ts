@@ -16,13 +16,25 @@ import { MemoryStateStore } from "../storage/memory/memory-state-store.ts";
 export class StateDisk {
   batches: StateBatch[] = [];
   synced = 0;
+  /** How long a sync takes; 0: until the next turn. */
+  syncMs = 0;
+  maxPendingBytes = Number.POSITIVE_INFINITY;
   readonly #damaged = new Set<string>();
+  /** Of which nobody can say where they are broken. */
+  readonly #damagedShards = new Set<ShardId>();
 
   damage(shard: ShardId, space: Space, key: Uint8Array): void {
     this.#damaged.add(nameOf(shard, space, key));
   }
 
+  damageShard(shard: ShardId): void {
+    this.#damagedShards.add(shard);
+  }
+
   check(shard: ShardId, space: Space, key: Uint8Array): void {
+    if (this.#damagedShards.has(shard)) {
+      throw new StateDamageError(shard, `the state of shard ${shard} is damaged`);
+    }
     const name = nameOf(shard, space, key);
     if (!this.#damaged.has(name)) return;
     throw new StateDamageError(shard, `the entry ${name} is damaged`, { space, key });
@@ -30,11 +42,12 @@ export class StateDisk {
 
   /** What is written anew, or given up, is whole again. */
   heal({ mutations }: StateBatch): void {
-    if (this.#damaged.size === 0) return;
+    if (this.#damaged.size + this.#damagedShards.size === 0) return;
     for (const mutation of mutations) {
       if (mutation.type === "put" || mutation.type === "delete") {
         this.#damaged.delete(nameOf(mutation.shard, mutation.space, mutation.key));
       } else if (mutation.type === "switch-generation") {
+        this.#damagedShards.delete(mutation.shard);
         const ofShard = `${mutation.shard}/`;
         for (const name of this.#damaged) if (name.startsWith(ofShard)) this.#damaged.delete(name);
       }
@@ -47,6 +60,7 @@ export class StateDisk {
     copy.batches = this.batches.slice(0, this.synced);
     copy.synced = this.synced;
     for (const name of this.#damaged) copy.#damaged.add(name);
+    for (const shard of this.#damagedShards) copy.#damagedShards.add(shard);
     return copy;
   }
 }
@@ -74,7 +88,9 @@ export class PersistentMemoryState implements StateStore {
     this.#disk = disk;
     this.#environment = environment;
     this.#index = new MemoryStateStore(environment);
-    this.capabilities = Object.freeze({ ...this.#index.capabilities, persistent: true });
+    const { maxPendingBytes } = disk;
+    const own = { persistent: true, maxPendingBytes };
+    this.capabilities = Object.freeze({ ...this.#index.capabilities, ...own });
     disk.batches = disk.batches.length === 0 ? [] : restore(disk.batches, this.#index, environment);
     disk.synced = disk.batches.length;
   }
@@ -159,7 +175,7 @@ export class PersistentMemoryState implements StateStore {
     if (this.#failed === undefined && this.#dead === undefined) {
       this.#disk.synced = this.#coveredCommits();
     }
-    while (this.#isSyncing) await new Promise<void>((resolve) => this.#environment.soon(resolve));
+    while (this.#isSyncing) await new Promise<void>((resolve) => this.#later(resolve));
     await this.#index.close();
     this.#dead ??= "the state is closed";
   }
@@ -168,7 +184,7 @@ export class PersistentMemoryState implements StateStore {
     if (this.#isSyncing || this.#failed !== undefined) return;
     if (this.#disk.batches.length <= this.#disk.synced) return;
     this.#isSyncing = true;
-    this.#environment.soon(() => {
+    this.#later(() => {
       this.#isSyncing = false;
       const end = this.#coveredCommits();
       if (this.#dead !== undefined) return;
@@ -191,6 +207,12 @@ export class PersistentMemoryState implements StateStore {
     let end = this.#disk.synced;
     while (end < batches.length && !this.#mustWait((batches[end] as StateBatch).position)) end += 1;
     return end;
+  }
+
+  #later(callback: () => void): void {
+    const { syncMs } = this.#disk;
+    if (syncMs === 0) this.#environment.soon(callback);
+    else this.#environment.setTimer(syncMs, callback);
   }
 
   #checkOpen(): void {

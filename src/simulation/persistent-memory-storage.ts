@@ -92,6 +92,11 @@ export class PersistentMemoryDisk {
     this.state.damage(shard, space, key);
   }
 
+  /** From now on nothing of the shard's state can be read, until another generation is current. */
+  damageShard(shard: ShardId): void {
+    this.state.damageShard(shard);
+  }
+
   /** The next opening sets everything aside. */
   disown(reason: string): void {
     this.#disowned = reason;

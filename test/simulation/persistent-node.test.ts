@@ -5,7 +5,7 @@ import { shardIdOf } from "../../src/core/model/ids.ts";
 import type { Level } from "../../src/core/model/levels.ts";
 import { stampOfVersionToken } from "../../src/core/model/version-token.ts";
 import type { Cluster } from "../support/cluster.ts";
-import { open, waitUntilServing } from "../support/cluster-calls.ts";
+import { faultOf, open, waitUntilServing } from "../support/cluster-calls.ts";
 import type { PersistentMemoryDisk } from "../support/persistent-memory-storage.ts";
 
 const SHARD = shardIdOf(keyspaceHash("default"), 0);
@@ -321,6 +321,45 @@ describe("damage of one shard", () => {
     await restart(cluster, "n1");
     expect(await valueAt(cluster, "n1", "bad")).toBe(3);
     expect(await valueAt(cluster, "n1", "good")).toBe(2);
+  });
+});
+
+describe("damage of a whole shard's state", () => {
+  test("is met at the next start, and rebuilt from the peers", async () => {
+    const cluster = await open({ persistent: true });
+    await put(cluster, "n1", "key", 1, "all");
+    cluster.kill("n3");
+    diskOf(cluster, "n3").damageShard(SHARD);
+    await restart(cluster, "n3");
+    expect(eventsOf(cluster, "n3", "shard-damaged")).toHaveLength(1);
+    await waitUntilServing(cluster, "n3");
+    expect(await valueAt(cluster, "n3", "key")).toBe(1);
+    expect(eventsOf(cluster, "n3", "shard-damaged")).toHaveLength(1);
+  });
+
+  test("where there is no other copy leaves the shard closed, and its data as it is", async () => {
+    const keyspaces = { default: {}, other: {} };
+    const cluster = await open({ nodes: 1, persistent: true, keyspaces });
+    await put(cluster, "n1", "key", 1);
+    await cluster.until(cluster.keyspace("n1", "other").put("key", 2));
+    cluster.kill("n1");
+    const disk = diskOf(cluster, "n1");
+    const batches = disk.state.batches.length;
+    disk.damageShard(SHARD);
+    for (let n = 0; n < 2; n++) {
+      await restart(cluster, "n1");
+      expect(eventsOf(cluster, "n1", "shard-damaged")).toHaveLength(1);
+      const fault = await faultOf(cluster, cluster.keyspace("n1").get("key"));
+      expect([fault.code, fault.outcome]).toEqual(["UNAVAILABLE", "not-applied"]);
+      const write = await faultOf(cluster, cluster.keyspace("n1").put("key", 1));
+      expect([write.code, write.outcome]).toEqual(["UNAVAILABLE", "not-applied"]);
+      const other = cluster.keyspace("n1", "other").get("key");
+      expect(await cluster.until(other)).toMatchObject({ value: 2 });
+      const mutations = disk.state.batches.slice(batches).flatMap((batch) => batch.mutations);
+      expect(mutations.filter(({ type }) => type === "switch-generation")).toEqual([]);
+      cluster.kill("n1");
+    }
+    await restart(cluster, "n1");
   });
 });
 

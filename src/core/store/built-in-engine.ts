@@ -41,6 +41,8 @@ export interface BuiltInEngineOptions {
   readonly wallMs: () => number;
   /** Why nothing can be taken now; undefined if it can. */
   readonly refusal: () => CapstanError | undefined;
+  /** Why no write can be taken now, though reads can. */
+  readonly writeRefusal: () => CapstanError | undefined;
   /** Whether `refusal` has nothing to say, without making the words. */
   readonly isOpen: () => boolean;
   /** What `readNow` met: the read then goes the long way, past the fenced replica. */
@@ -77,7 +79,7 @@ export class BuiltInEngine implements Engine {
   }
 
   execute(operation: Operation, done: Completion): Cancellation {
-    const refusal = this.#refusal() ?? this.#tooManyBytes(operation);
+    const refusal = this.#refusal() ?? this.#writeRefusal(operation);
     if (refusal !== undefined) {
       done.fail(refusal);
       return NOTHING_TO_CANCEL;
@@ -179,6 +181,11 @@ export class BuiltInEngine implements Engine {
     }
     if (this.#closed) return new CapstanError("STORE_CLOSED", "the keyspace is closed");
     return this.#options.refusal();
+  }
+
+  #writeRefusal(operation: Operation): CapstanError | undefined {
+    if (operation.type === "get" || operation.type === "resolve") return undefined;
+    return this.#options.writeRefusal() ?? this.#tooManyBytes(operation);
   }
 
   /** One value alone is always taken: its size was checked against `maxValue`. */

@@ -40,6 +40,7 @@ export interface KeyspaceMachinesOptions {
   readonly clock: HybridClock;
   readonly isReachable: (node: NodeId) => boolean;
   readonly refusal: () => CapstanError | undefined;
+  readonly writeRefusal: () => CapstanError | undefined;
   readonly isOpen: () => boolean;
   /** A read outside a step has met damage. */
   readonly onDamage: (error: StateDamageError) => void;
@@ -273,7 +274,8 @@ export class KeyspaceMachines {
   }
 
   #makeEngine(): BuiltInEngine {
-    const { host, runner, strategy, settings, refusal, isOpen, onDamage } = this.#options;
+    const { host, runner, strategy, settings } = this.#options;
+    const { refusal, writeRefusal, isOpen, onDamage } = this.#options;
     return new BuiltInEngine({
       strategy,
       settings,
@@ -284,9 +286,7 @@ export class KeyspaceMachines {
       bytesInFlight: host.configuration.limits.queuedBytes,
       nowMs: () => host.environment.monotonicMs(),
       wallMs: () => host.environment.wallMs(),
-      refusal,
-      isOpen,
-      onDamage,
+      ...{ refusal, writeRefusal, isOpen, onDamage },
       subscribe: (_request: WatchRequest, sink): Cancellation => {
         this.#sinks.add(sink);
         return { cancel: () => this.#sinks.delete(sink) };

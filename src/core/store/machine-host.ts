@@ -15,6 +15,7 @@ import type { NodeRecords } from "./node-records.ts";
 import type { MachineHost, PeerNetwork, PeerNetworkEvents } from "./seams.ts";
 import { ShardKeeper } from "./shard-keeper.ts";
 import { ShardTrust } from "./shard-trust.ts";
+import { StoragePressure } from "./storage-pressure.ts";
 import { unmetPeers } from "./unmet-peers.ts";
 
 /** A machine that throws is made anew this often over the life of a node; then the node stops. */
@@ -56,6 +57,7 @@ class SilentMachineHost implements MachineHost {
   readonly #runner: MachineRunner;
   readonly #router: MessageRouter;
   readonly #shards: ShardKeeper;
+  readonly #pressure: StoragePressure;
   readonly #keyspaces = new Map<string, KeyspaceMachines>();
   readonly #byHash = new Map<number, KeyspaceMachines>();
   #origin: OpenedState["origin"] | undefined;
@@ -70,7 +72,9 @@ class SilentMachineHost implements MachineHost {
     const isPersistent = storage.log.capabilities.persistent;
     this.#clock = new ClockKeeper(records, isPersistent, environment, maxSkewMs);
     this.#runner = new MachineRunner(this.#runnerHost(), environment, storage);
-    this.#router = new MessageRouter(this.#byHash, this.#runner, options.observer);
+    this.#pressure = new StoragePressure(storage, configuration.limits.queuedBytes);
+    const mustDrop = (): boolean => this.#pressure.mustDrop();
+    this.#router = new MessageRouter(this.#byHash, this.#runner, options.observer, mustDrop);
     this.events = this.#peerEvents();
     this.met = {
       load: (node) => records.get(MET + node),
@@ -100,6 +104,7 @@ class SilentMachineHost implements MachineHost {
         clock: this.#clock.clock,
         isReachable: (node) => this.#isReachable(node),
         refusal: () => this.#refusalNow(),
+        writeRefusal: () => this.#pressure.refusal(),
         isOpen: () => this.#refusal === undefined && this.#origin !== undefined,
         onDamage: (error) => this.#stateDamaged(error),
       });
@@ -192,7 +197,10 @@ class SilentMachineHost implements MachineHost {
         this.#options.onNotice({ ...notice, keyspace: this.#of(cell)?.name });
       },
       beforeRelease: () => this.#clock.keep(),
-      turnEnded: () => this.#shards.review(),
+      turnEnded: () => {
+        this.#shards.review();
+        this.#pressure.review();
+      },
       logDamaged: (cell, error) => this.#shards.logDamaged(cell, error.message),
       stepFailed: (cell, error) => this.#stepFailed(cell, error),
       releaseFailed: (error) =>

@@ -16,6 +16,8 @@ export class MessageRouter {
   readonly #keyspaces: ReadonlyMap<number, KeyspaceMachines>;
   readonly #runner: MachineRunner;
   readonly #observer: Observer;
+  /** The disk is too far behind for replicas to take anything more. */
+  readonly #mustDrop: () => boolean;
   /** One for all messages: `send` has encoded it when it returns. */
   readonly #address: Mutable<MessageAddress> = {
     role: "replica",
@@ -30,10 +32,12 @@ export class MessageRouter {
     keyspaces: ReadonlyMap<number, KeyspaceMachines>,
     runner: MachineRunner,
     observer: Observer,
+    mustDrop: () => boolean,
   ) {
     this.#keyspaces = keyspaces;
     this.#runner = runner;
     this.#observer = observer;
+    this.#mustDrop = mustDrop;
   }
 
   attach(peers: PeerNetwork): void {
@@ -58,6 +62,10 @@ export class MessageRouter {
     const cell = machines?.cell(address.role, address.shardIndex);
     if (machines === undefined || cell === undefined || !cell.open) {
       this.#drop("no-machine");
+      return;
+    }
+    if (address.role === "replica" && this.#mustDrop()) {
+      this.#drop("disk-behind");
       return;
     }
     let message: unknown;

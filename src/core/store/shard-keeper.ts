@@ -103,11 +103,9 @@ export class ShardKeeper {
       return;
     }
     const { at } = error;
-    if (at === undefined) {
-      this.#stop(cell, `is damaged, has no other copy, and does not say where: ${error.message}`);
-      return;
-    }
     if (!this.#fence(cell, error.message, MAX_DAMAGES_ALONE)) return;
+    // The shard stays closed, with all that it holds: the only copy is nobody's to throw away.
+    if (at === undefined) return;
     this.#guard(cell, () => {
       state.commit({ mutations: [{ type: "delete", shard, ...at }], position });
       this.open(cell, "empty");
