@@ -1,4 +1,5 @@
 import { capstanModule, type StoreModule } from "./core/store/modules.ts";
+import { diskStorage } from "./storage/disk/disk-storage.ts";
 import { memoryStorage } from "./storage/memory/memory-storage.ts";
 import { tunableStrategy } from "./strategies/tunable/tunable-strategy.ts";
 import { memoryTransport } from "./transports/memory/memory-transport.ts";
@@ -12,7 +13,7 @@ export { natsPermissions } from "./transports/nats/subjects.ts";
 export function builtIns(): StoreModule {
   return capstanModule({
     transports: { memory: memoryTransport, nats: natsTransport, tcp: tcpTransport },
-    storages: { memory: memoryStorage },
+    storages: { memory: memoryStorage, disk: diskStorage },
     strategies: { tunable: tunableStrategy },
   });
 }

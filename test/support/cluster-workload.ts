@@ -1,12 +1,11 @@
 import { createHash } from "node:crypto";
 import { isCapstanError } from "../../src/core/model/errors.ts";
 import type { Level } from "../../src/core/model/levels.ts";
-import type { Outcome } from "../../src/core/model/outcome.ts";
 import {
   HistoryRecorder,
-  type KeyValueInput,
-  type KeyValueOperation,
-  type KeyValueOutput,
+  type RegisterInput,
+  type RegisterOperation,
+  type RegisterOutput,
 } from "../../src/verification/index.ts";
 import { type Cluster, type ClusterNode, NodeKilledError } from "./cluster.ts";
 import { SeededRandom } from "./seeded-random.ts";
@@ -34,7 +33,7 @@ export interface Acknowledgement {
 export type Tally = Record<string, number>;
 
 export interface WorkloadReport {
-  readonly history: readonly KeyValueOperation[];
+  readonly history: readonly RegisterOperation[];
   readonly acknowledged: readonly Acknowledgement[];
   readonly tally: Tally;
   /** Of every operation's call and answer, in order. */
@@ -48,7 +47,7 @@ export interface WorkloadReport {
 export class Workload {
   readonly #cluster: Cluster;
   readonly #options: WorkloadOptions;
-  readonly #recorder = new HistoryRecorder<KeyValueInput, KeyValueOutput>();
+  readonly #recorder = new HistoryRecorder<RegisterInput, RegisterOutput>();
   readonly #acknowledged: Acknowledgement[] = [];
   readonly #tally: Tally = {};
   readonly #trace = createHash("sha256");
@@ -88,8 +87,7 @@ export class Workload {
 
   async #write(client: number, key: string, value: string): Promise<void> {
     const { level } = this.#options;
-    const input = { type: "put", key, value } as const;
-    const call = this.#recorder.call({ client: `c${client}`, level, input });
+    const call = this.#recorder.invoke(`c${client}`, key, { type: "write", value });
     try {
       const { store, died } = this.#node(client);
       const keyspace = store.keyspace(this.#options.keyspace ?? "default");
@@ -97,16 +95,18 @@ export class Workload {
       const { version } = await Promise.race([written, died]);
       this.#note(client, key, value, "ok");
       this.#acknowledged.push({ key, value, version });
-      call.applied({ version });
+      call.returned({ value });
     } catch (error) {
-      call.ended(this.#noteFault(client, key, error));
+      const outcome = this.#noteFault(client, key, error);
+      if (outcome === "applied") call.returned({ value });
+      else if (outcome === "unknown") call.unknown();
+      else call.dropped();
     }
   }
 
   async #read(client: number, key: string): Promise<void> {
     const { level } = this.#options;
-    const input = { type: "get", key } as const;
-    const call = this.#recorder.call({ client: `c${client}`, level, input });
+    const call = this.#recorder.invoke(`c${client}`, key, { type: "read" });
     try {
       const { store, died } = this.#node(client);
       const keyspace = store.keyspace(this.#options.keyspace ?? "default");
@@ -114,10 +114,10 @@ export class Workload {
       const result = await Promise.race([read, died]);
       const value = result.found && !result.conflict ? (result.value as string) : undefined;
       this.#note(client, key, value ?? "-", "ok");
-      call.applied(result.version === undefined ? { value } : { value, version: result.version });
+      call.returned({ value });
     } catch (error) {
       this.#noteFault(client, key, error);
-      call.notApplied();
+      call.dropped();
     }
   }
 
@@ -126,7 +126,7 @@ export class Workload {
     return this.#cluster.node(running[client % running.length] as string);
   }
 
-  #noteFault(client: number, key: string, error: unknown): Outcome {
+  #noteFault(client: number, key: string, error: unknown): string {
     if (error instanceof NodeKilledError) {
       this.#note(client, key, "unknown", "killed");
       return "unknown";

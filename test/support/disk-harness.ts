@@ -1,12 +1,12 @@
-import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { StorageHarness } from "../../src/conformance/storage-harness.ts";
 import { SILENT_OBSERVER } from "../../src/core/contracts/observer.ts";
-import type { Storage, StorageContext } from "../../src/core/contracts/storage.ts";
+import type { Storage } from "../../src/core/contracts/storage.ts";
 import { lockDirectory } from "../../src/storage/disk/directory/directory-lock.ts";
 import { type DiskSurroundings, openDiskStorage } from "../../src/storage/disk/disk-storage.ts";
+import { openSegmentedLog } from "../../src/storage/disk/log/open-segmented-log.ts";
 import { NodeDisk } from "../../src/storage/disk/node-disk.ts";
 import { entryPrefix, joined } from "../../src/storage/disk/state/record-format.ts";
 import {
@@ -14,7 +14,6 @@ import {
   openLmdbFile,
   type StateFile,
 } from "../../src/storage/disk/state/state-file.ts";
-import { LogDisk, PersistentMemoryLog } from "./persistent-memory-log.ts";
 import { VirtualEnvironment, type VirtualTime } from "./virtual-environment.ts";
 
 /** A state file under control: its writes can be made to fail, or never to come to an end. */
@@ -65,7 +64,6 @@ interface Opened {
 
 interface TestedFolder {
   readonly path: string;
-  log: LogDisk;
   boots: number;
 }
 
@@ -81,7 +79,7 @@ export function diskHarness(time: VirtualTime): StorageHarness & { remove(): Pro
   };
   const makeFolder = async (): Promise<TestedFolder> => {
     const path = await mkdtemp(join(tmpdir(), "capstan-disk-"));
-    const folder = { path, log: new LogDisk(), boots: 1 };
+    const folder = { path, boots: 1 };
     folders.push(folder);
     return folder;
   };
@@ -93,7 +91,7 @@ export function diskHarness(time: VirtualTime): StorageHarness & { remove(): Pro
     const storage = await openDiskStorage(
       { path: folder.path, ...options },
       context,
-      surroundingsOf(folder, context, taken),
+      surroundingsOf(folder, taken),
     );
     opened.set(storage, { folder, ...(taken as Required<typeof taken>) });
     return storage;
@@ -133,7 +131,6 @@ export function diskHarness(time: VirtualTime): StorageHarness & { remove(): Pro
 
 function surroundingsOf(
   folder: TestedFolder,
-  context: StorageContext,
   taken: { file?: TestedFile; release?: () => Promise<void> },
 ): DiskSurroundings {
   return {
@@ -148,13 +145,6 @@ function surroundingsOf(
       taken.file = new TestedFile(await openLmdbFile(path));
       return taken.file;
     },
-    openLog: async (path) => {
-      // Whoever sets the folder aside takes the log with it.
-      if (!existsSync(path)) {
-        folder.log = new LogDisk();
-        await mkdir(path);
-      }
-      return new PersistentMemoryLog(folder.log, context.environment);
-    },
+    openLog: openSegmentedLog,
   };
 }

@@ -2,6 +2,7 @@ import { invalidConfiguration } from "../../core/model/configuration-problems.ts
 import type { Duration, Size } from "../../core/model/configuration-types.ts";
 import { parseDurationMs } from "../../core/model/durations.ts";
 import { parseSizeBytes } from "../../core/model/sizes.ts";
+import { resolveLogOptions, type SegmentedLogOptions } from "./log/log-options.ts";
 
 /** `storage: { type: "disk", … }`. */
 export interface DiskStorageOptions {
@@ -28,6 +29,22 @@ export interface DiskStorageOptions {
    * Takes about a second for a million entries. Default true.
    */
   readonly verifyAtOpen?: boolean;
+  /** Size of one file of the log, a multiple of 4 KiB; 4 KiB to 1 GiB. Default 16 MiB. */
+  readonly segmentBytes?: Size;
+  /** Of one write and sync of the log, if one record is not more; 4 KiB to 64 MiB. Default 1 MiB. */
+  readonly maxBatchBytes?: Size;
+  /**
+   * Records of `os` and `memory` durability are synced at most this long after they were written;
+   * 1 ms to a minute. Default 200 ms.
+   */
+  readonly lazySync?: Duration;
+  /** A sync of the log that runs for longer is told as slow; 1 ms to ten minutes. Default 1 s. */
+  readonly slowSync?: Duration;
+  /**
+   * Files of the log beyond twice what is still needed, before old records are written anew to free
+   * the files they hold back; 1 to 1,000. Default 4.
+   */
+  readonly spareSegments?: number;
 }
 
 export interface DiskSettings {
@@ -36,6 +53,7 @@ export interface DiskSettings {
   readonly maxPendingBytes: number;
   readonly maxViewAgeMs: number;
   readonly verifyAtOpen: boolean;
+  readonly log: SegmentedLogOptions;
 }
 
 const NAMES: readonly string[] = Object.freeze([
@@ -44,6 +62,11 @@ const NAMES: readonly string[] = Object.freeze([
   "maxPendingBytes",
   "maxViewAge",
   "verifyAtOpen",
+  "segmentBytes",
+  "maxBatchBytes",
+  "lazySync",
+  "slowSync",
+  "spareSegments",
 ] satisfies (keyof DiskStorageOptions)[]);
 
 const MIB = 1024 * 1024;
@@ -58,6 +81,8 @@ const DEFAULTS = Object.freeze({
 
 const COMMIT_INTERVAL_MS = Object.freeze({ min: 1, max: 60_000 });
 const MAX_PENDING_BYTES = Object.freeze({ min: MIB, max: 4 * 1024 * MIB });
+const BYTES = Object.freeze({ min: 4 * 1024, max: 1024 * MIB });
+const TIMES = Object.freeze({ min: 1, max: 600_000 });
 const MAX_VIEW_AGE_MS = Object.freeze({ min: 1_000, max: 3_600_000 });
 
 /** Throws `INVALID_CONFIGURATION` naming `storage.<option>`, its value and what is allowed. */
@@ -93,7 +118,24 @@ export function parseDiskOptions(options: Readonly<Record<string, unknown>>): Di
     ),
     maxViewAgeMs: parseDurationMs(given.maxViewAge, "storage.maxViewAge", MAX_VIEW_AGE_MS),
     verifyAtOpen,
+    log: logOptions(given),
   });
+}
+
+/** Their bounds are the log's. */
+function logOptions(given: Readonly<Record<string, unknown>>): SegmentedLogOptions {
+  const size = (name: string): number | undefined =>
+    given[name] === undefined ? undefined : parseSizeBytes(given[name], `storage.${name}`, BYTES);
+  const duration = (name: string): number | undefined =>
+    given[name] === undefined ? undefined : parseDurationMs(given[name], `storage.${name}`, TIMES);
+  const options = {
+    segmentBytes: size("segmentBytes"),
+    maxBatchBytes: size("maxBatchBytes"),
+    lazySyncMs: duration("lazySync"),
+    slowSyncMs: duration("slowSync"),
+    spareSegments: given.spareSegments,
+  };
+  return resolveLogOptions(withoutUndefined(options));
 }
 
 function withoutUndefined(options: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -7,16 +7,18 @@ import type {
   StorageIdentity,
   StorageProblem,
 } from "../../core/contracts/storage.ts";
-import type { LogPosition } from "../../core/model/ids.ts";
+import { readBootId } from "./directory/boot-id.ts";
 import { DataDirectory, LOG_FOLDER, STATE_FOLDER } from "./directory/data-directory.ts";
-import type { lockDirectory } from "./directory/directory-lock.ts";
+import { lockDirectory } from "./directory/directory-lock.ts";
 import type { Disk } from "./disk.ts";
 import { calling } from "./disk-calls.ts";
 import { type DiskSettings, parseDiskOptions } from "./disk-options.ts";
+import { type OpenSegmentedLog, openSegmentedLog } from "./log/open-segmented-log.ts";
+import { NodeDisk } from "./node-disk.ts";
 import type { DiskStateStore } from "./state/disk-state-store.ts";
-import { StateLostError } from "./state/load-state.ts";
 import { openState, sealOf } from "./state/open-state.ts";
-import type { OpenStateFile } from "./state/state-file.ts";
+import { type OpenStateFile, openLmdbFile } from "./state/state-file.ts";
+import { StateLostError } from "./state/state-lost-error.ts";
 
 /** What disk storage stands on; tests put their own in its place. */
 export interface DiskSurroundings {
@@ -25,18 +27,31 @@ export interface DiskSurroundings {
   readBootId(): Promise<string | undefined>;
   readonly lock: typeof lockDirectory;
   readonly openStateFile: OpenStateFile;
-  /** Opens the log in `path`, at `position` or above. */
-  openLog(path: string, position: LogPosition, context: StorageContext): Promise<LogStore>;
+  openLog(opening: OpenSegmentedLog): Promise<LogStore>;
 }
 
 /**
- * Opens storage that survives its process and the power: a log and a state in a folder of the node's
- * own below `storage.path`. Options: `DiskStorageOptions`.
+ * Storage that survives its process and the power: a log and a state in a folder of the node's own
+ * below `storage.path`. Options: `DiskStorageOptions`. LMDB is loaded when the first is opened.
  *
- * @throws CapstanError `INVALID_CONFIGURATION` for a wrong option or a path where no data can be
- * kept, `DATA_DIRECTORY_LOCKED`, `UNSUPPORTED_FORMAT`, `IDENTITY_CONFLICT` for the data of another
- * cluster or node, `STORE_FAILED` where the state could be neither verified nor opened.
+ * Rejects with a `CapstanError`: `INVALID_CONFIGURATION` for a wrong option or a path where no data
+ * can be kept, `DATA_DIRECTORY_LOCKED`, `UNSUPPORTED_FORMAT`, `IDENTITY_CONFLICT` for the data of
+ * another cluster or node, `STORE_FAILED` where the state could be neither verified nor opened.
  */
+export function diskStorage(
+  options: Readonly<Record<string, unknown>>,
+  context: StorageContext,
+): Promise<Storage> {
+  return openDiskStorage(options, context, {
+    disk: new NodeDisk(),
+    readBootId,
+    lock: lockDirectory,
+    openStateFile: openLmdbFile,
+    openLog: openSegmentedLog,
+  });
+}
+
+/** The same over given surroundings. */
 export async function openDiskStorage(
   options: Readonly<Record<string, unknown>>,
   context: StorageContext,
@@ -50,8 +65,14 @@ export async function openDiskStorage(
   try {
     const state = await openStateIn(directory, settings, context, surroundings);
     opened.push(state);
-    const logPath = join(directory.path, LOG_FOLDER);
-    const log = await surroundings.openLog(logPath, state.committedPosition, context);
+    const log = await surroundings.openLog({
+      disk,
+      directory: join(directory.path, LOG_FOLDER),
+      environment: context.environment,
+      observer: context.observer,
+      // What was acknowledged without a sync may be in the state, and no more in the log.
+      options: { ...settings.log, floorPosition: state.committedPosition },
+    });
     return new DiskStorage(directory, log, state);
   } catch (error) {
     for (const each of opened) await each.close();

@@ -2,6 +2,7 @@ import type { Generation } from "../../../core/contracts/storage.ts";
 import type { ShardId } from "../../../core/model/ids.ts";
 import {
   addToSum,
+  DAMAGED_COUNT,
   EMPTY_SUM,
   encodeHead,
   encodeSummary,
@@ -59,6 +60,7 @@ export class FileLedger {
     after: number | undefined,
   ): void {
     const record = this.#of(shard, generation);
+    if (record.count === DAMAGED_COUNT) return;
     if (before !== undefined) {
       record.count -= 1;
       record.sum = takeFromSum(record.sum, before);
@@ -67,6 +69,18 @@ export class FileLedger {
       record.count += 1;
       record.sum = addToSum(record.sum, after);
     }
+    this.#touch(record);
+  }
+
+  /** A generation that may be empty. */
+  begin(shard: ShardId, generation: Generation): void {
+    this.#touch(this.#of(shard, generation));
+  }
+
+  /** Nothing of the generation may be believed any more, over all openings, until it is dead. */
+  giveUp(shard: ShardId, generation: Generation): void {
+    const record = this.#of(shard, generation);
+    record.count = DAMAGED_COUNT;
     this.#touch(record);
   }
 

@@ -4,6 +4,7 @@ import { FileLedger } from "./file-ledger.ts";
 import { FileWriter } from "./file-writer.ts";
 import { GenerationTable } from "./generation-table.ts";
 import {
+  DAMAGED_COUNT,
   decodeHead,
   decodeSummary,
   HEAD_KEY,
@@ -12,11 +13,7 @@ import {
   summaryBounds,
 } from "./record-format.ts";
 import type { StateFile } from "./state-file.ts";
-
-/** The file does not hold together: nothing in it may be believed. */
-export class StateLostError extends Error {
-  override readonly name = "StateLostError";
-}
+import { StateLostError } from "./state-lost-error.ts";
 
 /**
  * Reads the books of the file.
@@ -26,6 +23,7 @@ export class StateLostError extends Error {
  */
 export function loadState(file: StateFile, damaged: ReadonlyMap<ShardId, string>): LoadedState {
   const generations = new GenerationTable();
+  const known = new Map(damaged);
   const ledger = new FileLedger();
   const { from, to } = summaryBounds();
   for (const { key, record } of file.entries(from, to)) {
@@ -33,6 +31,9 @@ export function loadState(file: StateFile, damaged: ReadonlyMap<ShardId, string>
     if (summary === undefined) throw new StateLostError("a summary fails its check");
     const { shard, generation } = ownerOf(key);
     generations.load(shard, generation, summary.isCurrent);
+    if (summary.isCurrent && summary.count === DAMAGED_COUNT) {
+      known.set(shard, "it was found damaged before");
+    }
     ledger.load(shard, generation, summary, storedChecksum(record));
   }
   const found = file.get(HEAD_KEY);
@@ -43,12 +44,11 @@ export function loadState(file: StateFile, damaged: ReadonlyMap<ShardId, string>
   if (!ledger.agreesWith(head ?? { position: NO_POSITION, count: 0, sum: 0 })) {
     throw new StateLostError("summaries are missing, or are not those that were written last");
   }
-  for (const shard of damaged.keys()) generations.note(shard);
   return {
     file,
     writer: new FileWriter(file, ledger, generations),
     generations,
     position: (head?.position ?? NO_POSITION) as LogPosition,
-    damaged,
+    damaged: known,
   };
 }

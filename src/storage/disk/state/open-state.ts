@@ -8,8 +8,9 @@ import type { ShardId } from "../../../core/model/ids.ts";
 import { errorCode } from "../disk-calls.ts";
 import { DiskStateStore, type StateSettings } from "./disk-state-store.ts";
 import { saysDamage } from "./lmdb-errors.ts";
-import { loadState, StateLostError } from "./load-state.ts";
+import { loadState } from "./load-state.ts";
 import type { OpenStateFile } from "./state-file.ts";
+import { StateLostError } from "./state-lost-error.ts";
 import { readOnTrial } from "./trial-reading.ts";
 import { verifyEntries } from "./verify-entries.ts";
 

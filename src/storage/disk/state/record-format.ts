@@ -45,6 +45,9 @@ export interface Summary {
 
 export const EMPTY_SUM = 0;
 
+/** The count of a generation that was found damaged, and whose entries are given up. */
+export const DAMAGED_COUNT = 2 ** 48 - 1;
+
 export function addToSum(sum: number, checksum: number): number {
   return (sum + checksum) % SUM_MODULUS;
 }
@@ -201,8 +204,7 @@ export function decodeHead(record: Uint8Array): Head | undefined {
 export function encodeSummary(key: Uint8Array, summary: Summary): Uint8Array {
   const value = Buffer.alloc(SUMMARY_BYTES);
   value[0] = summary.isCurrent ? 1 : 0;
-  // Books that damage has put out of step may fall below nothing.
-  value.writeUIntBE(Math.max(0, summary.count), COUNT_AT, 6);
+  value.writeUIntBE(summary.count, COUNT_AT, 6);
   value.writeUIntBE(summary.sum, SUM_AT, 6);
   return sealed(key, value);
 }

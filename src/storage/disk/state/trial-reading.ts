@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { CapstanError } from "../../../core/model/errors.ts";
 
-/** Reads every byte that can be reached. Exit code 3: LMDB says that the file is damaged. */
+/** Reads every byte that can be reached, both ways: from key to key, and from the root. Exit code 3: LMDB says that the file is damaged. */
 const SCRIPT = `
 const [lmdbPath, statePath] = process.argv.slice(1);
 const { open } = require(lmdbPath);
@@ -13,11 +13,7 @@ try {
   const database = open({
     path: statePath, noSubdir: false, encoding: "binary", keyEncoding: "binary", cache: false,
   });
-  let last;
-  for (const { key } of database.getRange({})) {
-    if (last !== undefined && Buffer.compare(last, key) >= 0) throw new Error("keys out of order");
-    last = key;
-  }
+  for (const { key } of database.getRange({})) database.getBinaryFast(key);
   database.getStats();
   process.exit(0);
 } catch (error) {

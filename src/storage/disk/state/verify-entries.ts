@@ -1,8 +1,10 @@
 import type { Environment } from "../../../core/contracts/environment.ts";
 import { NODE_SHARD } from "../../../core/contracts/storage.ts";
 import type { ShardId } from "../../../core/model/ids.ts";
+import { saysDamage } from "./lmdb-errors.ts";
 import {
   addToSum,
+  DAMAGED_COUNT,
   decodeSummary,
   EMPTY_SUM,
   ENTRY_TABLE,
@@ -29,6 +31,8 @@ interface Tally {
   /** Entries whose value was changed, and those that are not under their key. */
   changed: number;
   misplaced: number;
+  /** Entries that only the way from key to key leads to, and not the one from the root. */
+  hidden: number;
 }
 
 const NOTHING: Tally = Object.freeze({
@@ -38,6 +42,7 @@ const NOTHING: Tally = Object.freeze({
   trueSum: EMPTY_SUM,
   changed: 0,
   misplaced: 0,
+  hidden: 0,
 });
 
 /**
@@ -68,6 +73,7 @@ export async function verifyEntries(
       last.trueSum = addToSum(last.trueSum, computed);
       if (!isUnderItsKey(key, record)) last.misplaced += 1;
       else if (stored !== computed) last.changed += 1;
+      if (!canBeFound(file, key)) last.hidden += 1;
       untilBreath -= 1;
       if (untilBreath > 0) continue;
       untilBreath = SLICE_ENTRIES;
@@ -101,11 +107,22 @@ function compare(file: StateFile, tallies: Map<string, Tally>): ReadonlyMap<Shar
  * checksums should be is the right one.
  */
 function difference(summary: Summary, tally: Tally | undefined): string | undefined {
-  const { count, storedSum, trueSum, changed, misplaced } = tally ?? NOTHING;
+  if (summary.count === DAMAGED_COUNT) return "it was found damaged before";
+  const { count, storedSum, trueSum, changed, misplaced, hidden } = tally ?? NOTHING;
+  if (hidden > 0) return `${hidden} of its ${count} entries cannot be found`;
   if (misplaced > 0) return `${misplaced} of its ${count} entries are not under their key`;
   if (count !== summary.count) return `it has ${count} entries, and should have ${summary.count}`;
   const isSame = storedSum === summary.sum || (changed > 0 && trueSum === summary.sum);
   return isSame ? undefined : "some of its entries are not those written last";
+}
+
+function canBeFound(file: StateFile, key: Uint8Array): boolean {
+  try {
+    return file.checksumOf(key) !== undefined;
+  } catch (error) {
+    if (saysDamage(error)) return false;
+    throw error;
+  }
 }
 
 function tallyOf(tallies: Map<string, Tally>, key: Uint8Array): Tally {
