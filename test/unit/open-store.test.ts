@@ -291,7 +291,7 @@ describe("plug-ins", () => {
     expect(storage.happened).toEqual(["storage opened", "storage closed"]);
     // Another store knows nothing of it.
     const fault = await faultOf(openStore({ storage: { type: "watched" } }));
-    expect(fault.allowed).toEqual(["memory"]);
+    expect(fault.allowed).toEqual(["disk", "memory"]);
   });
 
   it("take the place of built-in ones under their name", async () => {
