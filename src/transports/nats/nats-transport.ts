@@ -17,10 +17,11 @@ import type { LaneConnections } from "./lane-connections.ts";
 import type { NatsNode } from "./nats-node.ts";
 import { type NatsSettings, parseNatsOptions } from "./nats-options.ts";
 import type { StreamLimits } from "./outgoing-stream.ts";
-import { PeerLink } from "./peer-link.ts";
+import type { PeerLink } from "./peer-link.ts";
+import { PeerLinks } from "./peer-links.ts";
 import { refusalFault } from "./server-fault.ts";
 import { ServerLink, type ServerListener } from "./server-link.ts";
-import { decodeToken, encodeToken, senderTokenAt } from "./subjects.ts";
+import { senderTokenAt } from "./subjects.ts";
 import { type LinkId, newMessageHeader, readMessage } from "./wire.ts";
 
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
@@ -60,9 +61,7 @@ class NatsTransport implements Transport, NatsNode, ServerListener {
   handlers: TransportHandlers | undefined;
   limits: StreamLimits | undefined;
   readonly #server: ServerLink;
-  readonly #links = new Map<NodeId, PeerLink>();
-  /** By the token of their name. */
-  readonly #senders = new Map<string, PeerLink>();
+  readonly #links = new PeerLinks(this);
   readonly #senderTokenAt: ReadonlyMap<Lane, number>;
   readonly #header = newMessageHeader();
   readonly #start: number;
@@ -105,15 +104,9 @@ class NatsTransport implements Transport, NatsNode, ServerListener {
     if (this.#state === "closed") return;
     const wanted = new Set(peers.map(({ node }) => node));
     if (wanted.has(this.self)) throw new TypeError(`setPeers: ${this.self} is this node itself`);
-    for (const link of [...this.#links.values()]) {
-      if (!wanted.has(link.peer)) this.#drop(link);
-    }
-    for (const peer of wanted) {
-      if (this.#links.has(peer)) continue;
-      const link = new PeerLink(this, peer);
-      this.#links.set(peer, link);
-      this.#senders.set(encodeToken(peer), link);
-      if (this.limits !== undefined) link.begin();
+    for (const peer of this.#links.set(wanted)) {
+      // Handlers are not called inside `setPeers`: what it ended is told when the turn is over.
+      this.environment.defer(() => this.handlers?.onPeer(peer, "disconnected"));
     }
   }
 
@@ -163,14 +156,14 @@ class NatsTransport implements Transport, NatsNode, ServerListener {
     const share = Math.floor(windowBytes / CHUNKS_PER_WINDOW);
     const chunkBytes = Math.min(maxPayloadBytes, maxChunkBytes, share);
     this.limits = { chunkBytes, windowBytes, maxBufferedBytes };
-    for (const link of this.#links.values()) link.begin();
+    for (const link of this.#links.all()) link.begin();
     this.#armTicker();
   }
 
   onDown(): void {
     this.limits = undefined;
     this.#disarmTicker();
-    for (const link of [...this.#links.values()]) link.end();
+    for (const link of this.#links.all()) link.end();
     this.#settle();
   }
 
@@ -185,33 +178,14 @@ class NatsTransport implements Transport, NatsNode, ServerListener {
 
   onMessage(lane: Lane, subject: string, message: Uint8Array): void {
     const token = subject.slice(this.#senderTokenAt.get(lane));
-    const link = this.#senders.get(token);
-    if (link === undefined) return this.#refuseSender(token);
+    const link = this.#links.ofSender(token);
+    if (link === undefined) return;
     const fault = readMessage(message, this.#header) ?? link.receive(this.#header, message, lane);
     if (fault !== undefined) {
       const reason = `from ${link.peer}, lane ${lane}: ${fault}`;
       this.faults.note("warn", "malformed-message", "dropped a message", reason);
     }
     this.#settle();
-  }
-
-  #refuseSender(token: string): void {
-    const name = decodeToken(token);
-    if (name === undefined) {
-      this.faults.note("warn", "malformed-sender", "dropped a message", `from ${token}`);
-    } else {
-      this.faults.note("info", "unnamed-sender", "dropped a message", `from ${name}, no peer`);
-    }
-  }
-
-  /** Handlers are not called inside `setPeers`: what it ended is told when the turn is over. */
-  #drop(link: PeerLink): void {
-    const wasOpen = link.isOpen;
-    link.destroy();
-    this.#links.delete(link.peer);
-    this.#senders.delete(encodeToken(link.peer));
-    if (!wasOpen) return;
-    this.environment.defer(() => this.handlers?.onPeer(link.peer, "disconnected"));
   }
 
   #markDirty(link: PeerLink): void {
@@ -256,7 +230,7 @@ class NatsTransport implements Transport, NatsNode, ServerListener {
       this.#server.leave(`no answer for ${this.settings.stallTimeoutMs} ms`);
       return;
     }
-    for (const link of [...this.#links.values()]) {
+    for (const link of this.#links.all()) {
       if (isExcused) link.excuse(nowMs);
       link.tick(nowMs);
       if (this.#ticks % TICKS_PER_PRESENCE_TIMEOUT === 0) link.dropStalled();
@@ -269,7 +243,7 @@ class NatsTransport implements Transport, NatsNode, ServerListener {
     this.handlers = undefined;
     if (timeoutMs > 0) await this.#drain(timeoutMs);
     this.#disarmTicker();
-    for (const link of this.#links.values()) link.destroy();
+    for (const link of this.#links.all()) link.destroy();
     if (timeoutMs > 0) await this.#within(timeoutMs, this.#server.connections?.flush());
     // The client hands a goodbye to its socket in a microtask.
     else await new Promise<void>((resolve) => this.environment.soon(resolve));
@@ -289,7 +263,7 @@ class NatsTransport implements Transport, NatsNode, ServerListener {
   #settle(): void {
     if (this.#onSettled === undefined) return;
     let isSettled = true;
-    for (const link of this.#links.values()) {
+    for (const link of this.#links.all()) {
       if (link.isSettled) continue;
       link.hurry();
       isSettled = false;
