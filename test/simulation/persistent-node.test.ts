@@ -1,9 +1,13 @@
 import { describe, expect, test } from "vitest";
+import { createMemoryHub } from "../../src/built-ins.ts";
 import { NODE_SHARD } from "../../src/core/contracts/storage.ts";
+import type { TransportFactory } from "../../src/core/contracts/transport.ts";
+import { CapstanError } from "../../src/core/model/errors.ts";
 import { keyspaceHash } from "../../src/core/model/hash.ts";
 import { shardIdOf } from "../../src/core/model/ids.ts";
 import type { Level } from "../../src/core/model/levels.ts";
 import { stampOfVersionToken } from "../../src/core/model/version-token.ts";
+import { memoryTransport } from "../../src/transports/memory/memory-transport.ts";
 import type { Cluster } from "../support/cluster.ts";
 import { faultOf, open, waitUntilServing } from "../support/cluster-calls.ts";
 import type { PersistentMemoryDisk } from "../support/persistent-memory-storage.ts";
@@ -179,6 +183,27 @@ describe("a keyspace of a weaker durability than what the stop has kept", () => 
     await cluster.ready();
     expect(eventsOf(cluster, "n1", "writes-may-be-lost")).toHaveLength(1);
     expect(await valueAt(cluster, "n1", "kept")).toBe(1);
+  });
+
+  test("a start that does not come to its end in between changes nothing of what is whole", async () => {
+    let isTaken = false;
+    const hub = createMemoryHub();
+    const transport: TransportFactory = (_options, context) => {
+      const made = memoryTransport({ hub }, context);
+      const taken = new CapstanError("PORT_IN_USE", "somebody listens there");
+      if (isTaken) made.start = () => Promise.reject(taken);
+      return made;
+    };
+    const cluster = await open({ ...OS, nodes: 1, configuration: { transport } });
+    await put(cluster, "n1", "key", 1);
+    await cluster.stop("n1");
+    isTaken = true;
+    const fault = await cluster.restart("n1").catch((error: CapstanError) => error.code);
+    expect(fault).toBe("PORT_IN_USE");
+    isTaken = false;
+    await restart(cluster, "n1");
+    expect(eventsOf(cluster, "n1", "shards-incomplete")).toEqual([]);
+    expect(eventsOf(cluster, "n1", "writes-may-be-lost")).toEqual([]);
   });
 
   test("a keyspace with durability fsync beside it is whole at once", async () => {
@@ -360,6 +385,24 @@ describe("damage of a whole shard's state", () => {
       cluster.kill("n1");
     }
     await restart(cluster, "n1");
+  });
+});
+
+describe("damage that many operations meet in one turn", () => {
+  test("is one damage", async () => {
+    const cluster = await open({ nodes: 1, persistent: true });
+    await put(cluster, "n1", "key", 1);
+    await cluster.advance(50);
+    diskOf(cluster, "n1").damageShard(SHARD);
+    const calls = Array.from({ length: 200 }, (_, n) =>
+      cluster
+        .keyspace("n1")
+        .put(`key-${n}`, n)
+        .catch(() => undefined),
+    );
+    await cluster.until(Promise.all(calls));
+    expect(eventsOf(cluster, "n1", "shard-damaged")).toHaveLength(1);
+    expect(cluster.node("n1").store.describe().state).toBe("ready");
   });
 });
 

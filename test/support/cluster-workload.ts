@@ -77,6 +77,8 @@ export class Workload {
     const { seed, operations, keys, writeShare = 0.5, thinkMs = 0 } = this.#options;
     const random = new SeededRandom(seed, `client-${index}`);
     while (this.#begun < operations) {
+      // All of them may be down at once.
+      while (this.#cluster.runningIds().length === 0) await this.#pause(5);
       const number = this.#begun++;
       const key = `key-${random.uint32() % keys}`;
       if (random.fraction() < writeShare) await this.#write(index, key, `v${number}`);

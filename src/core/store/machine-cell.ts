@@ -36,6 +36,8 @@ export class MachineCell {
   failures = 0;
   /** Times that its log or state was found damaged, likewise. */
   damages = 0;
+  /** Found damaged, and not opened again yet. */
+  fenced = false;
   /** Counts openings, so that what comes late for an earlier one is known. */
   openings = 0;
   open = false;

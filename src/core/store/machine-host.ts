@@ -111,6 +111,7 @@ class SilentMachineHost implements MachineHost {
       this.#keyspaces.set(keyspace.name, machines);
       this.#byHash.set(keyspace.hash, machines);
     }
+    if (this.storedClusterId !== undefined) this.#shards.noteStart();
   }
 
   get storedClusterId(): ClusterId | undefined {

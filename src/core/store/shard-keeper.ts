@@ -32,29 +32,41 @@ export class ShardKeeper {
     this.#options = options;
   }
 
+  /**
+   * Marks what the last stop may have cost. To be called as soon as records can be kept, where the
+   * store was in a cluster before: a start that ends before it has done so leaves the next one in
+   * doubt.
+   */
+  noteStart(): void {
+    const { trust, keyspaces, runner } = this.#options;
+    try {
+      for (const machines of keyspaces.values()) {
+        if (trust.mayLackTail(machines.durability)) this.#markAll(machines);
+      }
+      trust.noteStart();
+    } catch (error) {
+      runner.failed(error);
+    }
+  }
+
   /** Opens every replica of the node. */
   openAll(origin: OpenedState["origin"]): void {
-    const { trust, keyspaces, storage } = this.#options;
+    const { keyspaces, storage, trust } = this.#options;
     const damaged = new Set(storage.log.health().damagedShards);
-    const opening: (() => void)[] = [];
+    // There was nothing to mark: what is empty has to learn in any case.
+    if (origin !== "kept") trust.noteStart();
     for (const machines of keyspaces.values()) {
-      const doubtful = origin === "kept" && trust.mayLackTail(machines.durability);
-      if (doubtful) this.#markAll(machines);
       for (const cell of machines.replicas()) {
-        if (damaged.has(cell.shardId)) {
-          opening.push(() => this.logDamaged(cell, "records of its log fail their check"));
-        } else {
-          opening.push(() => this.open(cell, origin));
-        }
+        if (!damaged.has(cell.shardId)) this.open(cell, origin);
+        else this.logDamaged(cell, "records of its log fail their check");
       }
     }
-    trust.noteStart();
-    for (const open of opening) open();
   }
 
   /** A marked shard is opened as `empty`, whatever `origin` says. */
   open(cell: MachineCell, origin: OpenedState["origin"]): void {
     const { storage, runner, trust } = this.#options;
+    cell.fenced = false;
     const logDamaged = (reason: string): void => this.logDamaged(cell, reason);
     const given = trust.isMarked(cell.shardId) ? "empty" : origin;
     this.#guard(cell, () => openReplica({ cell, origin: given, storage, runner, logDamaged }));
@@ -89,6 +101,8 @@ export class ShardKeeper {
    * goes into it. Alone, the damaged entry goes, and all others stay.
    */
   stateDamaged(cell: MachineCell, error: StateDamageError): void {
+    // Of what was on its way to it when it was fenced.
+    if (cell.fenced) return;
     const { storage } = this.#options;
     const { state } = storage;
     const position = state.committedPosition;
@@ -118,6 +132,7 @@ export class ShardKeeper {
     const machines = this.#machinesOf(cell);
     if (machines === undefined) return false;
     cell.damages += 1;
+    cell.fenced = true;
     onNotice({
       type: "shard-damaged",
       keyspace: machines.name,
