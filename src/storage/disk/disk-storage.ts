@@ -92,6 +92,7 @@ async function openStateIn(
   const path = join(directory.path, STATE_FOLDER);
   const open = (isExpected: boolean): Promise<DiskStateStore> =>
     openState({
+      disk,
       path,
       settings,
       environment: context.environment,
@@ -99,9 +100,10 @@ async function openStateIn(
       isExpected,
       openFile: surroundings.openStateFile,
       verify: settings.verifyAtOpen,
+      putAside: (reason) => directory.putAside(STATE_FOLDER, reason),
     });
   const names = await calling<readonly string[]>((done) => disk.list(directory.path, done));
-  const isExpected = names.includes(STATE_FOLDER) || names.includes(LOG_FOLDER);
+  const isExpected = names.some((name) => name === LOG_FOLDER || name.startsWith(STATE_FOLDER));
   let state: DiskStateStore;
   try {
     state = await open(isExpected);

@@ -104,8 +104,12 @@ export class DataDirectory {
     return this.#lastClose;
   }
 
-  note(problem: StorageProblem): void {
-    this.#problems.push(problem);
+  /** Sets one folder of the directory aside; what is to take its place is the caller's. */
+  async putAside(folder: string, reason: string): Promise<void> {
+    const { disk } = this.#surroundings;
+    const wallMs = this.#context.environment.wallMs();
+    const moved = await setAside(disk, this.path, wallMs, folder);
+    this.#problems.push({ what: join(this.path, folder), reason, setAside: moved });
   }
 
   /** Nothing here can be gone on with: everything is set aside, and the directory is a fresh one. */

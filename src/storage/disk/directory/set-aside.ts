@@ -7,8 +7,8 @@ const PREFIX = "set-aside-";
 const LOCK_PREFIX = "lock";
 
 /**
- * Moves everything in the directory, but what was set aside before and the lock, into a new folder
- * there, durably. Answers the folder, or undefined if there was nothing.
+ * Moves everything in the directory, but what was set aside before and the lock, or `only` what has
+ * that name, into a new folder there, durably. Answers the folder, or undefined if there was nothing.
  *
  * @param wallMs names the folder, so that a person sees what is older; never one that is there.
  */
@@ -16,9 +16,12 @@ export async function setAside(
   disk: Disk,
   directory: string,
   wallMs: number,
+  only?: string,
 ): Promise<string | undefined> {
   const names = await calling<readonly string[]>((done) => disk.list(directory, done));
-  const moved = names.filter((name) => !name.startsWith(PREFIX) && !name.startsWith(LOCK_PREFIX));
+  const moved = names.filter((name) =>
+    only === undefined ? !name.startsWith(PREFIX) && !name.startsWith(LOCK_PREFIX) : name === only,
+  );
   if (moved.length === 0) return undefined;
   const stamp = new Date(wallMs).toISOString().replaceAll(/[:.]/g, "-");
   let name = `${PREFIX}${stamp}`;

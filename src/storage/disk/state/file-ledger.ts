@@ -1,5 +1,6 @@
 import type { Generation } from "../../../core/contracts/storage.ts";
 import type { ShardId } from "../../../core/model/ids.ts";
+import type { BookedGeneration } from "./read-books.ts";
 import {
   addToSum,
   DAMAGED_COUNT,
@@ -8,7 +9,6 @@ import {
   encodeSummary,
   HEAD_KEY,
   type Head,
-  type Summary,
   storedChecksum,
   summaryKey,
   takeFromSum,
@@ -40,13 +40,9 @@ export class FileLedger {
   #sum = EMPTY_SUM;
 
   /** Found in the file at opening; what is not current there is dead. */
-  load(shard: ShardId, generation: Generation, summary: Summary, stored: number): void {
+  load({ shard, generation, isCurrent, count, sum, stored }: BookedGeneration): void {
     const record = this.#of(shard, generation);
-    record.isCurrent = summary.isCurrent;
-    record.count = summary.count;
-    record.sum = summary.sum;
-    record.stored = stored;
-    record.isDead = !summary.isCurrent;
+    Object.assign(record, { isCurrent, count, sum, stored, isDead: !isCurrent });
     if (record.isDead) this.#dead.add(record);
     this.#count += 1;
     this.#sum = addToSum(this.#sum, stored);
@@ -139,11 +135,6 @@ export class FileLedger {
     this.#changed.clear();
     const head: Head = { position, count: this.#count, sum: this.#sum };
     yield { key: HEAD_KEY, record: encodeHead(head) };
-  }
-
-  /** Whether the summaries that were loaded are all that the head counts. */
-  agreesWith(head: Head): boolean {
-    return head.count === this.#count && head.sum === this.#sum;
   }
 
   #touch(record: GenerationRecord): void {

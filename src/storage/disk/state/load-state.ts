@@ -1,54 +1,29 @@
-import { type LogPosition, NO_POSITION, type ShardId } from "../../../core/model/ids.ts";
+import type { ShardId } from "../../../core/model/ids.ts";
 import type { LoadedState } from "./disk-state-store.ts";
 import { FileLedger } from "./file-ledger.ts";
 import { FileWriter } from "./file-writer.ts";
 import { GenerationTable } from "./generation-table.ts";
-import {
-  DAMAGED_COUNT,
-  decodeHead,
-  decodeSummary,
-  HEAD_KEY,
-  ownerOf,
-  storedChecksum,
-  summaryBounds,
-} from "./record-format.ts";
+import { readBooks } from "./read-books.ts";
+import { DAMAGED_COUNT } from "./record-format.ts";
 import type { StateFile } from "./state-file.ts";
-import { StateLostError } from "./state-lost-error.ts";
 
 /**
- * Reads the books of the file.
+ * Gets ready to go on where the file ends.
  *
- * @param damaged shards of which something was found damaged before, and what.
- * @throws StateLostError if the books themselves are damaged.
+ * @throws StateLostError if its books are damaged.
  */
-export function loadState(file: StateFile, damaged: ReadonlyMap<ShardId, string>): LoadedState {
+export function loadState(file: StateFile): LoadedState {
   const generations = new GenerationTable();
-  const known = new Map(damaged);
+  const damaged = new Map<ShardId, string>();
   const ledger = new FileLedger();
-  const { from, to } = summaryBounds();
-  for (const { key, record } of file.entries(from, to)) {
-    const summary = decodeSummary(key, record);
-    if (summary === undefined) throw new StateLostError("a summary fails its check");
-    const { shard, generation } = ownerOf(key);
-    generations.load(shard, generation, summary.isCurrent);
-    if (summary.isCurrent && summary.count === DAMAGED_COUNT) {
-      known.set(shard, "it was found damaged before");
+  const books = readBooks(file);
+  for (const found of books.generations) {
+    generations.load(found.shard, found.generation, found.isCurrent);
+    ledger.load(found);
+    if (found.isCurrent && found.count === DAMAGED_COUNT) {
+      damaged.set(found.shard, "it was found damaged, and its entries were set aside");
     }
-    ledger.load(shard, generation, summary, storedChecksum(record));
   }
-  const found = file.get(HEAD_KEY);
-  const head = found && decodeHead(found);
-  if (found !== undefined && head === undefined) {
-    throw new StateLostError("the head fails its check");
-  }
-  if (!ledger.agreesWith(head ?? { position: NO_POSITION, count: 0, sum: 0 })) {
-    throw new StateLostError("summaries are missing, or are not those that were written last");
-  }
-  return {
-    file,
-    writer: new FileWriter(file, ledger, generations),
-    generations,
-    position: (head?.position ?? NO_POSITION) as LogPosition,
-    damaged: known,
-  };
+  const writer = new FileWriter(file, ledger, generations);
+  return { file, writer, generations, position: books.position, damaged };
 }

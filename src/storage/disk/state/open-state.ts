@@ -1,19 +1,23 @@
 import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
+import { rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
 import type { Environment } from "../../../core/contracts/environment.ts";
 import { NODE_SHARD } from "../../../core/contracts/storage.ts";
-import type { ShardId } from "../../../core/model/ids.ts";
-import { errorCode } from "../disk-calls.ts";
+import type { Disk } from "../disk.ts";
+import { calling, errorCode } from "../disk-calls.ts";
 import { DiskStateStore, type StateSettings } from "./disk-state-store.ts";
 import { saysDamage } from "./lmdb-errors.ts";
 import { loadState } from "./load-state.ts";
-import type { OpenStateFile } from "./state-file.ts";
+import { salvageState } from "./salvage-state.ts";
+import type { OpenStateFile, StateFile } from "./state-file.ts";
 import { StateLostError } from "./state-lost-error.ts";
 import { readOnTrial } from "./trial-reading.ts";
 import { verifyEntries } from "./verify-entries.ts";
 
+/** Behind the name of the folder while a new file is made, and once it may take its place. */
+const UNFINISHED = "-new";
+const WHOLE = "-whole";
 /** LMDB's name for it. */
 const FILE_NAME = "data.mdb";
 /** Above this, closing and opening would take noticeably longer for reading the whole file. */
@@ -27,6 +31,7 @@ export interface StateSeal {
 }
 
 export interface StateOpening {
+  readonly disk: Disk;
   /** The folder of the file. */
   readonly path: string;
   readonly settings: StateSettings;
@@ -38,6 +43,8 @@ export interface StateOpening {
   readonly openFile: OpenStateFile;
   /** Whether a file that is not as closing left it is read through. */
   readonly verify: boolean;
+  /** Moves the folder of a damaged file out of the way, durably, and reports it. */
+  putAside(reason: string): Promise<void>;
 }
 
 /**
@@ -47,22 +54,72 @@ export interface StateOpening {
  * @throws StateLostError where nothing in the file may be believed.
  */
 export async function openState(opening: StateOpening): Promise<DiskStateStore> {
-  const { path, environment, settings } = opening;
+  const { path } = opening;
+  await finishReplacing(opening);
   const found = await sealOf(path);
   if (found === undefined && opening.isExpected) throw new StateLostError("the file is missing");
   const isDoubtful = opening.verify && found !== undefined && !isSame(found, opening.seal);
   if (isDoubtful) {
     const wrong = await readOnTrial(path);
     if (wrong !== undefined) throw new StateLostError(wrong);
+    await salvageIfDamaged(opening);
   }
+  const { environment, settings } = opening;
+  return withFile(opening, path, async (file) => {
+    return new DiskStateStore(environment, settings, loadState(file));
+  });
+}
+
+/** Pages that are damaged are never written to: what is sound moves to a new file. */
+async function salvageIfDamaged(opening: StateOpening): Promise<void> {
+  const { path, environment } = opening;
+  const made = `${path}${UNFINISHED}`;
+  const damaged = await withFile(opening, path, async (file) => {
+    const found = await verifyEntries(file, environment);
+    const own = found.get(NODE_SHARD);
+    if (own !== undefined) throw new StateLostError(`of what the node knows of itself, ${own}`);
+    if (found.size > 0) {
+      const salvaged = await opening.openFile(made);
+      await salvageState(file, salvaged, found, environment);
+      await salvaged.close();
+    }
+    await file.close();
+    return found;
+  });
+  if (damaged.size === 0) return;
+  await sync(opening, made);
+  await rename(made, `${path}${WHOLE}`);
+  await sync(opening, dirname(path));
+  const reasons = [...damaged].map(([shard, reason]) => `of shard ${shard}, ${reason}`);
+  await replace(opening, reasons.join("; "));
+}
+
+/** A start may have ended anywhere in the middle of it. */
+async function finishReplacing(opening: StateOpening): Promise<void> {
+  await rm(`${opening.path}${UNFINISHED}`, { recursive: true, force: true });
+  if ((await sealOf(`${opening.path}${WHOLE}`)) === undefined) return;
+  await replace(opening, "it was found damaged by a start that did not come to its end");
+}
+
+async function replace(opening: StateOpening, reason: string): Promise<void> {
+  if ((await sealOf(opening.path)) !== undefined) await opening.putAside(reason);
+  await rename(`${opening.path}${WHOLE}`, opening.path);
+  await sync(opening, dirname(opening.path));
+}
+
+function sync({ disk }: StateOpening, path: string): Promise<void> {
+  return calling((done) => disk.syncDirectory(path, done));
+}
+
+/** What `use` answers; if it throws, the file is closed, and its damage told as such. */
+async function withFile<Result>(
+  opening: StateOpening,
+  path: string,
+  use: (file: StateFile) => Promise<Result>,
+): Promise<Result> {
   const file = await opening.openFile(path).catch(giveUpIfDamaged);
   try {
-    const damaged = isDoubtful
-      ? await verifyEntries(file, environment)
-      : new Map<ShardId, string>();
-    const own = damaged.get(NODE_SHARD);
-    if (own !== undefined) throw new StateLostError(`of what the node knows of itself, ${own}`);
-    return new DiskStateStore(environment, settings, loadState(file, damaged));
+    return await use(file);
   } catch (error) {
     await file.close();
     return giveUpIfDamaged(error);

@@ -56,7 +56,7 @@ class Comparison {
 
   async open(): Promise<void> {
     this.#file = await this.#openFile();
-    this.tested = new DiskStateStore(this.environment, SETTINGS, loadState(this.file, new Map()));
+    this.tested = new DiskStateStore(this.environment, SETTINGS, loadState(this.file));
     this.tested.start({
       onFailed: (error) => {
         throw error;
