@@ -246,6 +246,21 @@ describe.skipIf(program === undefined)("a NATS server", () => {
     await n1.reaches(n2);
   });
 
+  test("with two processes under one id connects the second when the first is gone", async () => {
+    const server = await serve();
+    const n1 = await started("n1", { servers: server.url }, ["n2"]);
+    const first = await started("n2", { servers: server.url }, ["n1"]);
+    await Promise.all([n1.connected("n2"), first.connected("n1")]);
+    const second = await started("n2", { servers: server.url }, ["n1"]);
+    const reports = (node: NatsNode) => node.logged("two processes have the id of one node");
+    await eventually("both to report it", () => reports(n1).length + reports(second).length === 2);
+    await n1.reaches(first);
+    expect([n1.events, second.events]).toEqual([["n2 connected"], []]);
+    await first.close();
+    await second.connected("n1");
+    await second.reaches(n1);
+  });
+
   test("passes on what anybody sends: nothing malformed gets through, and nothing breaks", async () => {
     const server = await serve();
     const n1 = await started("n1", { servers: server.url }, ["n2"]);

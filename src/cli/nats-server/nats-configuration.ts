@@ -4,6 +4,8 @@ export interface NatsServerSettings {
   readonly maxPayloadBytes?: number;
   /** Who may connect; without it, everybody. */
   readonly users?: readonly NatsUser[];
+  /** Whatever else its configuration file knows. */
+  readonly further?: Readonly<Record<string, unknown>>;
   /** Makes it one of several servers that pass messages on to each other. */
   readonly cluster?: {
     readonly name: string;
@@ -27,7 +29,7 @@ export function natsConfiguration(
   pidFile: string,
   settings: NatsServerSettings,
 ): string {
-  const { maxPayloadBytes, users, cluster } = settings;
+  const { maxPayloadBytes, users, cluster, further } = settings;
   const configuration = {
     host: "127.0.0.1",
     port,
@@ -35,6 +37,7 @@ export function natsConfiguration(
     ...(maxPayloadBytes === undefined ? {} : { max_payload: maxPayloadBytes }),
     ...(users === undefined ? {} : { authorization: { users: users.map(userEntry) } }),
     ...(cluster === undefined ? {} : { cluster: clusterEntry(cluster) }),
+    ...further,
   };
   return `${JSON.stringify(configuration, null, 2)}\n`;
 }

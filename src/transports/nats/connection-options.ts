@@ -28,6 +28,7 @@ export async function connectionOptions(
   }
   return {
     servers: [...servers],
+    noRandomize: true,
     reconnect: false,
     noEcho: true,
     noAsyncTraces: true,

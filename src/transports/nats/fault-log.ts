@@ -10,6 +10,8 @@ export type NatsFault =
   | "malformed-sender"
   | "unnamed-sender"
   | "malformed-message"
+  /** Two processes run under one node's id. */
+  | "twin"
   | "late-message"
   /** The server does not let this node in, publish or subscribe. */
   | "refused"

@@ -33,11 +33,11 @@ export interface NatsTransportOptions {
    * demands or offers it.
    */
   readonly tls?: boolean | Readonly<Record<string, unknown>>;
-  /** For one server to be reached, let this node in and take its subscriptions; default 5 s. */
+  /** For one server to be reached, let this node in and take its subscriptions; default 2 s. */
   readonly connectTimeout?: Duration;
   /** `start` gives up when no server was reached for so long; later attempts never end. Default 10 s. */
   readonly startTimeout?: Duration;
-  /** Between the first attempts to connect again; doubles to at most 2 s. Default 100 ms. */
+  /** Before the second attempt to connect; doubles to twenty times that. Default 100 ms. */
   readonly reconnectWait?: Duration;
   /** A server that answers nothing for so long is left; 100 ms to ten minutes. Default 10 s. */
   readonly stallTimeout?: Duration;
@@ -93,7 +93,7 @@ interface Quantity extends Bounds {
 }
 
 const DURATIONS = Object.freeze({
-  connectTimeout: quantity(5_000, 50, MINUTE_MS),
+  connectTimeout: quantity(2_000, 50, MINUTE_MS),
   startTimeout: quantity(10_000, 50, 60 * MINUTE_MS),
   reconnectWait: quantity(100, 1, MINUTE_MS),
   stallTimeout: quantity(10_000, 100, 10 * MINUTE_MS),

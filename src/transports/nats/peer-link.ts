@@ -15,6 +15,12 @@ import {
   STREAM_HEADER_BYTES,
 } from "./wire.ts";
 
+/**
+ * A process that said nothing for this share of the presence timeout, in which it should have said
+ * hello twice, gives way to another one under its name.
+ */
+const SILENCE_SHARE = 0.4;
+
 /** One lane to and from the peer, for one life of the link. */
 interface LaneStreams {
   readonly lane: Lane;
@@ -30,6 +36,8 @@ interface LaneStreams {
  * is used for one life of the link: whatever ends it (a goodbye, silence, another id of the peer,
  * the loss of a server), the next life has another one, and its streams begin at 0. Messages name
  * both ids, so that what comes late from another life is known for it.
+ *
+ * Two processes with one name would take turns for ever: the second waits until the first is silent.
  */
 export class PeerLink {
   readonly peer: NodeId;
@@ -162,6 +170,10 @@ export class PeerLink {
     if (isEarlierLink(sender, this.#theirs) || isEarlierLink(sender, this.#ended)) return;
     if (isSameLink(sender, this.#ended)) return;
     const isNew = !isSameLink(sender, this.#theirs);
+    if (isNew && this.#isOther(sender)) {
+      this.#reportTwin("another process says that it is this peer, which is connected");
+      return;
+    }
     if (isNew) {
       this.#shut();
       if (this.#isDestroyed) return;
@@ -171,8 +183,24 @@ export class PeerLink {
     if (knowsUs) {
       this.#heard = true;
       this.#open();
+    } else if (receiver.generation !== 0 && receiver.start !== this.#own.start) {
+      this.#reportTwin("it is connected with another process of this node's name, or was");
     }
     if ((isNew || !knowsUs) && !this.#isDestroyed) this.#say("hello");
+  }
+
+  /** Of another process than the one that this link is open with, which still speaks. */
+  #isOther(sender: LinkId): boolean {
+    if (!this.#isOpen || sender.start === this.#theirs?.start) return false;
+    if (this.#heard) return true;
+    const { environment, settings } = this.#node;
+    const silentMs = environment.monotonicMs() - this.#heardAtMs;
+    return silentMs < settings.presenceTimeoutMs * SILENCE_SHARE;
+  }
+
+  #reportTwin(what: string): void {
+    const { faults } = this.#node;
+    faults.note("warn", "twin", "two processes have the id of one node", `${this.peer}: ${what}`);
   }
 
   #onBye(sender: LinkId): void {

@@ -11,7 +11,8 @@ import {
   unreachableFault,
 } from "./server-fault.ts";
 
-const LONGEST_WAIT_MS = 2_000;
+/** Of the first wait: how long the longest may be. */
+const LONGEST_WAIT_FACTOR = 20;
 /** In a row, after a start that went well: then nobody is about to mend it. */
 const REFUSALS_BEFORE_FAILING = 10;
 
@@ -24,8 +25,8 @@ export interface ServerListener extends LaneListener {
 
 /**
  * Keeps this node connected with a server of the NATS cluster: whatever ends a connection, another
- * attempt follows, each on all known servers, with waits that double to 2 s and are drawn from the
- * upper half of their step.
+ * attempt follows, each on all known servers, those of the configuration first, in an order that is
+ * drawn; with waits that double to twenty times the first, each from the upper half of its step.
  */
 export class ServerLink {
   readonly #node: NatsNode;
@@ -105,7 +106,7 @@ export class ServerLink {
 
   async #connect(): Promise<void> {
     const { settings, observer } = this.#node;
-    const known = [...new Set([...settings.servers, ...this.#announced])];
+    const known = [...new Set([...this.#drawn(settings.servers), ...this.#drawn(this.#announced)])];
     const connections = await LaneConnections.open(this.#node, known, this.#listener);
     if (this.#isClosed) {
       connections.close();
@@ -166,6 +167,14 @@ export class ServerLink {
     }
   }
 
+  /** In any order, so that nodes spread over the servers. */
+  #drawn(servers: readonly string[]): readonly string[] {
+    return servers
+      .map((server) => ({ server, draw: this.#random.fraction() }))
+      .sort((a, b) => a.draw - b.draw)
+      .map(({ server }) => server);
+  }
+
   #noteUnreachable(error: unknown): void {
     const { faults, settings } = this.#node;
     const where = describeServers(settings);
@@ -178,9 +187,9 @@ export class ServerLink {
   }
 
   #pause(): Promise<void> {
-    const { environment } = this.#node;
+    const { environment, settings } = this.#node;
     const delayMs = this.#stepMs * (0.5 + this.#random.fraction() / 2);
-    this.#stepMs = Math.max(this.#stepMs, Math.min(this.#stepMs * 2, LONGEST_WAIT_MS));
+    this.#stepMs = Math.min(this.#stepMs * 2, settings.reconnectWaitMs * LONGEST_WAIT_FACTOR);
     if (this.#isClosed) return Promise.resolve();
     return new Promise((resolve) => {
       this.#wake = () => {

@@ -22,7 +22,7 @@ describe("options of the transport nats", () => {
     expect(parseNatsOptions({})).toMatchObject({
       servers: ["nats://127.0.0.1:4222".slice("nats://".length)],
       tls: undefined,
-      connectTimeoutMs: 5_000,
+      connectTimeoutMs: 2_000,
       startTimeoutMs: 10_000,
       reconnectWaitMs: 100,
       stallTimeoutMs: 10_000,
@@ -45,8 +45,8 @@ describe("options of the transport nats", () => {
     ["an NKey", { nkey: SEED }, { nkey: SEED }],
     [
       "units",
-      { window: "1MiB", connectTimeout: "2s" },
-      { windowBytes: 2 ** 20, connectTimeoutMs: 2_000 },
+      { window: "1MiB", connectTimeout: "3s" },
+      { windowBytes: 2 ** 20, connectTimeoutMs: 3_000 },
     ],
   ])("%s", (_what, options, expected) => {
     expect(parseNatsOptions(options)).toMatchObject(expected);

@@ -7,7 +7,13 @@ import { FaultLog } from "../../../../src/transports/nats/fault-log.ts";
 import type { NatsNode } from "../../../../src/transports/nats/nats-node.ts";
 import { parseNatsOptions } from "../../../../src/transports/nats/nats-options.ts";
 import { PeerLink } from "../../../../src/transports/nats/peer-link.ts";
-import { newMessageHeader, readMessage } from "../../../../src/transports/nats/wire.ts";
+import {
+  greeting,
+  type LinkId,
+  NO_LINK,
+  newMessageHeader,
+  readMessage,
+} from "../../../../src/transports/nats/wire.ts";
 import { SeededRandom } from "../../../support/seeded-random.ts";
 import { VirtualEnvironment, VirtualTime } from "../../../support/virtual-environment.ts";
 
@@ -68,6 +74,8 @@ class End {
   readonly events: string[] = [];
   readonly frames: Uint8Array[] = [];
   readonly faults: string[] = [];
+  /** The id in the last message that it sent. */
+  lastSaid: LinkId = NO_LINK;
   /** Cuts what this end sends. */
   isMute = false;
   readonly #node: NatsNode;
@@ -95,6 +103,8 @@ class End {
         return { start, generation };
       },
       publish: (lane, _subject, message) => {
+        const header = newMessageHeader();
+        if (readMessage(message, header) === undefined) this.lastSaid = header.sender;
         if (!this.isMute) world.carry(this, lane, message);
       },
     };
@@ -206,6 +216,25 @@ describe("a link", () => {
     for (let at = 0; at < 20; at += 1) world.a.send(frameOf(at, 200));
     world.time.advance(50);
     expect(world.b.frames).toHaveLength(40);
+  });
+
+  test("does not change to another process under the peer's name while the first one speaks", () => {
+    const world = new World().begin();
+    world.time.advance(5);
+    const stranger = { start: 99, generation: 1 };
+    const hello = () => world.a.receive("control", greeting("hello", stranger, NO_LINK));
+    for (let round = 0; round < 10; round += 1) {
+      hello();
+      world.pass(TICK_MS);
+    }
+    expect([world.a.events, world.b.events]).toEqual([["connected"], ["connected"]]);
+    world.b.isMute = true;
+    world.pass(3 * TICK_MS);
+    hello();
+    expect(world.a.events).toEqual(["connected", "disconnected"]);
+    world.time.advance(1);
+    world.a.receive("control", greeting("hello", stranger, world.a.lastSaid));
+    expect(world.a.events).toEqual(["connected", "disconnected", "connected"]);
   });
 
   test("goes on after every acknowledgement was lost", () => {
