@@ -13,21 +13,23 @@ const PEERS_MAY_EXCEED = 2;
  * senders learn it from the silence. What waits in the commit queue waits for the log, and is
  * bounded with it.
  *
- * It is looked at once a turn; only while it is too much, with everything that comes.
+ * Memory is never behind. A disk is looked at once a turn; only while it is too much, with everything that comes.
  */
 export class StoragePressure {
   readonly #storage: Storage;
   readonly #maxQueuedBytes: number;
+  readonly #mayFallBehind: boolean;
   #isHigh = false;
 
   constructor(storage: Storage, maxQueuedBytes: number) {
     this.#storage = storage;
     this.#maxQueuedBytes = maxQueuedBytes;
+    this.#mayFallBehind = storage.log.capabilities.persistent;
   }
 
   /** At the end of a turn that may have appended. */
   review(): void {
-    this.#isHigh = this.#share() >= 1;
+    if (this.#mayFallBehind) this.#isHigh = this.#share() >= 1;
   }
 
   /** Why a client's write is not taken now; undefined if it is. */

@@ -2,10 +2,11 @@ import { expect, test } from "vitest";
 import type { Storage } from "../../../../src/core/contracts/storage.ts";
 import { StoragePressure } from "../../../../src/core/store/storage-pressure.ts";
 
-function pressureOf() {
+function pressureOf(persistent = true) {
   const disk = { queuedBytes: 0, pendingBytes: 0, looks: 0 };
   const storage = {
     log: {
+      capabilities: { persistent },
       health: () => {
         disk.looks++;
         return { state: "ok", queuedBytes: disk.queuedBytes, syncAgeMs: 0, damagedShards: [] };
@@ -45,6 +46,13 @@ test("what peers send is taken up to twice as much", () => {
   expect(pressure.mustDrop()).toBe(true);
   disk.queuedBytes = 10;
   expect(pressure.mustDrop()).toBe(false);
+});
+
+test("memory is never behind, and is not looked at", () => {
+  const { disk, pressure } = pressureOf(false);
+  disk.queuedBytes = 1_000;
+  pressure.review();
+  expect([pressure.refusal(), pressure.mustDrop(), disk.looks]).toEqual([undefined, false, 0]);
 });
 
 test("costs nothing between turns while the disk keeps pace, and ends without one", () => {
