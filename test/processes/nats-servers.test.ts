@@ -3,6 +3,7 @@ import { connect as connectNats, type NatsConnection } from "@nats-io/transport-
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { RunningNatsServer } from "../../src/cli/nats-server/running-nats-server.ts";
 import { isCapstanError } from "../../src/core/model/errors.ts";
+import type { NodeId } from "../../src/core/model/ids.ts";
 import { frameSubject, natsPermissions } from "../../src/transports/nats/subjects.ts";
 import { greeting, NO_LINK, writeStreamHeader } from "../../src/transports/nats/wire.ts";
 import { natsProgram, startNats } from "../support/nats.ts";
@@ -235,6 +236,17 @@ describe.skipIf(program === undefined)("a NATS server", () => {
     const pid = await server.pid();
     process.kill(pid, "SIGSTOP");
     try {
+      // What is taken meanwhile is bounded: a window under way and what may wait, per lane.
+      let taken = 0;
+      for (const lane of ["control", "log", "bulk"] as const) {
+        while (n1.send("n2", 100_000, lane) === "accepted") taken += 100_000;
+        await eventually(
+          "a window to be under way",
+          () => n1.transport.bufferedBytes("n2" as NodeId) < taken,
+        );
+        while (n1.send("n2", 100_000, lane) === "accepted") taken += 100_000;
+      }
+      expect(taken).toBeLessThan(3 * (16 + 2) * 1024 * 1024);
       await eventually("n1 to miss n2", () => n1.events.includes("n2 disconnected"));
       await eventually("n1 to leave", () => n1.logged("left a NATS server").length > 0);
       expect(n1.logged("left a NATS server")[0]).toContain("no answer for 600 ms");
