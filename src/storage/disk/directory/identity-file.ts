@@ -27,10 +27,7 @@ export interface DirectoryIdentity {
 }
 
 /** Each of them is enough: a bit that is flipped in one is survived. */
-export const IDENTITY_FILES: readonly string[] = Object.freeze([
-  "identity-a.json",
-  "identity-b.json",
-]);
+export const IDENTITY_FILES: readonly string[] = Object.freeze(["identity-a", "identity-b"]);
 const MAX_FILE_BYTES = 64 * 1024;
 /** Stays as it is in all versions, so that each knows the others. */
 const HEADER = /^capstan data, format (\d{1,9}), checksum ([0-9a-f]{8})\n/;
