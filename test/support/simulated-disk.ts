@@ -99,6 +99,11 @@ export class SimulatedDisk {
     this.#faults.push({ operation, code, after });
   }
 
+  /** Faults that have not happened yet will not. */
+  clearFaults(): void {
+    this.#faults.length = 0;
+  }
+
   /** Lets go what was stalled. */
   resume(): void {
     this.stalled = undefined;

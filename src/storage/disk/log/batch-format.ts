@@ -53,6 +53,14 @@ export function batchSpan(header: { recordsBytes: number; shardCount: number }):
   return align(BATCH_HEADER_BYTES + header.recordsBytes + table) + BATCH_HEADER_BYTES;
 }
 
+/** Bytes of a mark; there is always room for one behind the last batch of a segment. */
+export const MARK_BYTES = batchSpan({ recordsBytes: 0, shardCount: 0 });
+
+/** A mark is no batch: it says that the batch of its sequence was put on stable storage. */
+export function isMark(header: BatchHeader): boolean {
+  return header.mark >= header.sequence;
+}
+
 /** What checksums of records begin with, so that a record of another batch never fits. */
 export function batchSeed(logId: number, epoch: number, sequence: number): number {
   const bytes = Buffer.allocUnsafe(20);

@@ -3,7 +3,7 @@ import type { Environment } from "../../../core/contracts/environment.ts";
 import type { Observer } from "../../../core/contracts/observer.ts";
 import type { Disk, DiskFile } from "../disk.ts";
 import { calling } from "../disk-calls.ts";
-import { type BatchHeader, batchSpan, recordsAreWhole } from "./batch-format.ts";
+import { type BatchHeader, batchSpan, isMark, recordsAreWhole } from "./batch-format.ts";
 import { FileWindow } from "./file-window.ts";
 import { type FoundSegment, type LogCensus, takeCensus } from "./log-census.ts";
 import type { RecoveredLog } from "./recovered-log.ts";
@@ -156,7 +156,7 @@ class LogRecovery {
     for (const found of used) {
       const window = this.#window(found);
       for await (const { header, offset } of this.#batches(found)) {
-        if (header.sequence < next || header.sequence > last) continue;
+        if (header.sequence < next || header.sequence > last || isMark(header)) continue;
         if (header.sequence > next) this.#lose(replay, next, header.sequence - 1, found);
         next = header.sequence + 1;
         let segment = segments.get(found);

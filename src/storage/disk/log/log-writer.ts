@@ -1,7 +1,7 @@
 import type { Environment, TimerHandle } from "../../../core/contracts/environment.ts";
 import { CapstanError } from "../../../core/model/errors.ts";
 import type { Batch, BatchEpoch } from "./batch.ts";
-import { batchSpan, frameBatch } from "./batch-format.ts";
+import { frameBatch, MARK_BYTES } from "./batch-format.ts";
 import type { BatchQueue } from "./batch-queue.ts";
 import type { ResolvedLogOptions } from "./log-options.ts";
 import type { Segment } from "./segment.ts";
@@ -13,7 +13,6 @@ const WRITE_NOW_BYTES = 64 * 1024;
 const LAZY_BYTES = 256 * 1024;
 /** Of the checksum of no bytes. */
 const NO_RECORDS = 0;
-const MARK_SPAN = batchSpan({ recordsBytes: 0, shardCount: 0 });
 
 export interface LogWriterOptions {
   readonly environment: Environment;
@@ -43,7 +42,7 @@ export class LogWriter {
   readonly #parts: LogWriterOptions;
   /** Flushed, and not durable as they were asked for. */
   readonly #waiting: Batch[] = [];
-  readonly #mark = Buffer.alloc(MARK_SPAN);
+  readonly #mark = Buffer.alloc(MARK_BYTES);
   #active: Segment | undefined;
   #nextGeneration: number;
   #writtenSequence: number;
@@ -119,7 +118,7 @@ export class LogWriter {
       if (next === undefined) return this.#rest();
       if (!this.#isUrgent && this.#parts.queue.canWait(LAZY_BYTES)) return this.#syncLater();
       const active = this.#active;
-      if (active !== undefined && active.bytes - active.end >= next.span) this.#write(active);
+      if (active !== undefined && roomIn(active) >= next.span) this.#write(active);
       else if (this.#isDirty) this.#sync();
       else this.#roll();
     }
@@ -143,7 +142,7 @@ export class LogWriter {
   }
 
   #write(segment: Segment): void {
-    const batches = this.#parts.queue.take(segment.bytes - segment.end);
+    const batches = this.#parts.queue.take(roomIn(segment));
     const pieces = this.#frame(segment, batches);
     this.#begin();
     const bytes = pieces.reduce((total, piece) => total + piece.bytes.length, 0);
@@ -257,8 +256,8 @@ export class LogWriter {
   }
 
   /**
-   * An empty batch that the next one overwrites: without it nothing would tell that the newest
-   * batch was synced, and damage to that one would be taken for a torn tail.
+   * The newest batch's header once more, which the next batch overwrites: without it nothing would
+   * tell that the newest batch was synced, and damage to that one would be taken for a torn tail.
    */
   #writeMark(): void {
     const segment = this.#active as Segment;
@@ -269,7 +268,7 @@ export class LogWriter {
       positions: 0,
       firstPosition: this.#writtenPosition + 1,
       generation: segment.generation,
-      sequence: this.#writtenSequence + 1,
+      sequence: this.#writtenSequence,
       mark: this.#syncedSequence,
       start: this.#writtenStart,
       recordsChecksum: NO_RECORDS,
@@ -286,8 +285,7 @@ export class LogWriter {
   #canMark(): boolean {
     const segment = this.#active;
     if (segment === undefined || this.#failure !== undefined || this.#isDirty) return false;
-    const isIdle = this.#busySinceMs === undefined && this.#parts.queue.next === undefined;
-    return isIdle && segment.bytes - segment.end >= MARK_SPAN;
+    return this.#busySinceMs === undefined && this.#parts.queue.next === undefined;
   }
 
   #writeLastMark(): void {
@@ -360,6 +358,11 @@ export class LogWriter {
       this.#drained();
     });
   }
+}
+
+/** For batches, with the room for a mark behind them left free. */
+function roomIn(segment: Segment): number {
+  return segment.bytes - segment.end - MARK_BYTES;
 }
 
 interface Piece {

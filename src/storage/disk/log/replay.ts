@@ -91,7 +91,7 @@ export class Replay {
   #apply(record: RecordHeader, extent: Extent, at: number): void {
     const { shard, sequence, kind } = record;
     const index = this.#indexFor(shard, record, extent);
-    index.trace = extent;
+    if (kind !== RECORD_KINDS.rewritten) index.trace = extent;
     switch (kind) {
       case RECORD_KINDS.append:
       case RECORD_KINDS.rewritten:
@@ -106,7 +106,8 @@ export class Replay {
       case RECORD_KINDS.truncate:
         this.#dropLoose(shard, (loose) => loose > sequence);
         if (sequence < index.first - 1) index.restart(sequence + 1);
-        else index.truncate(sequence);
+        else if (sequence <= index.last) index.truncate(sequence);
+        else this.#jump(shard, index, sequence + 1);
         return;
       case RECORD_KINDS.reset:
         this.#dropLoose(shard, () => true);

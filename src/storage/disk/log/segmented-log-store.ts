@@ -11,7 +11,7 @@ import type { Durability } from "../../../core/model/durability.ts";
 import { CapstanError } from "../../../core/model/errors.ts";
 import type { LogPosition, LogSequence, ShardId } from "../../../core/model/ids.ts";
 import type { Disk } from "../disk.ts";
-import { BATCH_HEADER_BYTES } from "./batch-format.ts";
+import { BATCH_HEADER_BYTES, MARK_BYTES } from "./batch-format.ts";
 import { BatchQueue } from "./batch-queue.ts";
 import { isShard, LogCleaner } from "./log-cleaner.ts";
 import type { ResolvedLogOptions } from "./log-options.ts";
@@ -25,7 +25,7 @@ import type { RecordPlace, ShardIndex } from "./shard-index.ts";
 import type { ShardTable } from "./shard-table.ts";
 
 /** Frame, table and padding of a batch with one record. */
-const BATCH_OVERHEAD_BYTES = 2 * BATCH_HEADER_BYTES + RECORD_HEADER_BYTES + 24;
+const ONE_RECORD_BYTES = 2 * BATCH_HEADER_BYTES + RECORD_HEADER_BYTES + 24;
 
 export interface SegmentedLogParts {
   readonly disk: Disk;
@@ -46,6 +46,8 @@ export class SegmentedLogStore implements LogStore {
   readonly #writer: LogWriter;
   readonly #reader: RecordReader;
   readonly #cleaner: LogCleaner;
+  /** What batches may have of a segment. */
+  readonly #segmentRoom: number;
   #handlers: LogHandlers | undefined;
   #failure: CapstanError | undefined;
   #closing: Promise<void> | undefined;
@@ -54,7 +56,9 @@ export class SegmentedLogStore implements LogStore {
     const { environment, options, recovered } = parts;
     this.#parts = parts;
     this.#table = recovered.table;
-    this.#queue = new BatchQueue({ ...recovered, maxBatchBytes: options.maxBatchBytes });
+    this.#segmentRoom = options.segmentBytes - SEGMENT_HEADER_BYTES - MARK_BYTES;
+    const maxBatchBytes = Math.min(options.maxBatchBytes, this.#segmentRoom);
+    this.#queue = new BatchQueue({ ...recovered, maxBatchBytes });
     this.#supply = new SegmentSupply({ ...parts, ...options, ...recovered });
     this.#reader = new RecordReader(environment);
     this.#writer = new LogWriter({
@@ -97,7 +101,7 @@ export class SegmentedLogStore implements LogStore {
         `sequence ${sequence} of shard ${shard} is out of order; next is ${next}`,
       );
     }
-    const most = this.#parts.options.segmentBytes - SEGMENT_HEADER_BYTES - BATCH_OVERHEAD_BYTES;
+    const most = this.#segmentRoom - ONE_RECORD_BYTES;
     if (payload.length > most) {
       throw new RangeError(
         `a record of ${payload.length} bytes does not fit a segment, which holds ${most}`,

@@ -23,7 +23,7 @@ export class ShardIndex {
   #lengths: number[] = [];
   #offset = 0;
   #first: number;
-  /** The newest batch that says something of this shard. */
+  /** The newest batch that tells which sequence is the last. */
   trace: Extent;
   /** Set while the shard is damaged; it holds no records then. */
   damage: Error | undefined;
@@ -59,7 +59,7 @@ export class ShardIndex {
     this.#drop(slot);
     this.#extents[slot] = place.extent;
     this.#ats[slot] = place.at;
-    this.trace = place.extent;
+    if (sequence === this.last) this.trace = place.extent;
     addLive(place.extent, RECORD_HEADER_BYTES + place.payloadBytes);
   }
 
