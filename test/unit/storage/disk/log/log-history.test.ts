@@ -9,7 +9,7 @@ import {
  * More with `CAPSTAN_SEEDS=20000`, from another start with `CAPSTAN_FIRST_SEED=…`; a failure names
  * its seed, which then is run alone with `CAPSTAN_SEEDS=1`.
  */
-const SEEDS = Number(process.env.CAPSTAN_SEEDS ?? 150);
+const SEEDS = Number(process.env.CAPSTAN_SEEDS ?? 100);
 const FIRST_SEED = Number(process.env.CAPSTAN_FIRST_SEED ?? 1);
 
 async function runAll(options: HistoryOptions): Promise<HistoryCounts> {
