@@ -4,6 +4,8 @@
  */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { diskGroup } from "./groups/disk.ts";
+import { durableGroup } from "./groups/durable.ts";
 import { floorGroup } from "./groups/floor.ts";
 import { transportGroup } from "./groups/transport.ts";
 import { tunableGroup } from "./groups/tunable.ts";
@@ -13,6 +15,8 @@ const GROUPS = Object.freeze({
   floor: floorGroup,
   transport: transportGroup,
   tunable: tunableGroup,
+  disk: diskGroup,
+  durable: durableGroup,
 });
 
 async function main(): Promise<void> {

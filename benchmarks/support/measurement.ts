@@ -22,6 +22,16 @@ export interface GroupOptions {
 
 export type Group = (options: GroupOptions) => Promise<readonly Measurement[]>;
 
+/** The rows of `floor` if this run has measured them; else they are measured now. */
+export async function earlierOr(
+  earlier: readonly Measurement[],
+  name: string,
+  measure: () => Promise<readonly Measurement[]>,
+): Promise<readonly Measurement[]> {
+  const found = earlier.filter((row) => row.name === name);
+  return found.length > 0 ? found : await measure();
+}
+
 /** Starts one operation; calls `done` when it has ended. */
 export type StartOperation = (index: number, done: () => void) => void;
 
@@ -76,13 +86,14 @@ export function closedLoop(
   });
 }
 
+/** `floor`: the rows that were measured and the name of those to be held against, if any. */
 export function measurementOf(
   name: string,
   inFlight: number,
   result: LoopResult,
-  floor: readonly Measurement[],
+  floor?: { readonly rows: readonly Measurement[]; readonly name: string },
 ): Measurement {
-  const base = floor.find((row) => row.name === FLOOR_NAME && row.inFlight === inFlight);
+  const base = floor?.rows.find((row) => row.name === floor.name && row.inFlight === inFlight);
   return {
     name,
     inFlight,
@@ -92,7 +103,7 @@ export function measurementOf(
   };
 }
 
-/** The row of `groups/floor.ts` that the others are held against. */
+/** The floor in memory over TCP, which rows without a sync are held against. */
 export const FLOOR_NAME = "floor replicated, tcp";
 
 export function formatTable(rows: readonly Measurement[]): string {

@@ -148,7 +148,7 @@ export const ROOMS: readonly Room[] = Object.freeze<Room[]>([
   {
     name: "benchmarks/",
     imports: ["src/"],
-    packages: ["capstan", "cli-table3", "rxjs", "zod"],
+    packages: ["@nats-io/transport-node", "capstan", "cli-table3", "lmdb", "rxjs", "zod"],
     node: "any",
   },
   { name: "examples/", imports: [], packages: ["capstan", "rxjs", "zod"], node: "any" },

@@ -1,0 +1,23 @@
+// The tests that `npm test` runs a little of, at full length: `node scripts/long-tests.mjs kills`.
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const LONG = {
+  kills: {
+    files: ["test/processes/kills.test.ts", "test/processes/damage.test.ts"],
+    env: { CAPSTAN_KILLS: "200", CAPSTAN_DAMAGES: "60" },
+  },
+};
+
+const chosen = LONG[process.argv[2] ?? ""];
+if (chosen === undefined) {
+  console.error(`name one of: ${Object.keys(LONG).join(", ")}`);
+  process.exit(2);
+}
+const root = fileURLToPath(new URL("..", import.meta.url));
+const { status } = spawnSync(
+  process.execPath,
+  [`${root}node_modules/vitest/vitest.mjs`, "run", "--project", "processes", ...chosen.files],
+  { cwd: root, stdio: "inherit", env: { ...chosen.env, ...process.env } },
+);
+process.exit(status ?? 1);
