@@ -16,21 +16,23 @@ export interface ClusterNode {
 
 /** `capstan cluster` in a folder and on ports of its own. */
 export class RunningCluster {
-  readonly running: Running;
+  running: Running;
   readonly directory: string;
   readonly httpPort: number;
   readonly peerPort: number;
+  readonly #words: readonly string[];
   readonly #remove: () => void;
   readonly #others: Running[] = [];
 
   private constructor(
-    running: Running,
+    words: readonly string[],
     folder: { readonly path: string; remove(): void },
     httpPort: number,
     peerPort: number,
   ) {
-    this.running = running;
+    this.#words = words;
     this.directory = folder.path;
+    this.running = startCapstan(words, { directory: folder.path });
     this.httpPort = httpPort;
     this.peerPort = peerPort;
     this.#remove = () => folder.remove();
@@ -42,8 +44,7 @@ export class RunningCluster {
     const firstPort = await freePorts(40);
     const [httpPort, peerPort] = [firstPort, firstPort + 20];
     const ports = ["--http-port", `${httpPort}`, "--peer-port", `${peerPort}`];
-    const running = startCapstan(["cluster", ...ports, ...words], { directory: folder.path });
-    return new RunningCluster(running, folder, httpPort, peerPort);
+    return new RunningCluster(["cluster", ...ports, ...words], folder, httpPort, peerPort);
   }
 
   static async ready(words: readonly string[] = []): Promise<RunningCluster> {
@@ -55,6 +56,19 @@ export class RunningCluster {
       await cluster.end();
       throw error;
     }
+  }
+
+  /** The same command in the same folder, after the one before has ended. Settles when it is ready. */
+  async again(): Promise<void> {
+    await this.running.end();
+    this.running = startCapstan(this.#words, { directory: this.directory });
+    await this.running.says(/^ready\b/m);
+  }
+
+  /** SIGKILL for all nodes at once; settles when the command has ended for want of nodes. */
+  async killAllNodes(): Promise<void> {
+    for (const { pid } of this.nodes) process.kill(pid, "SIGKILL");
+    await this.running.ended;
   }
 
   /** As the command printed them. */

@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import type { CommandRunner } from "../command-runner.ts";
 import { loadConfiguration } from "../load-configuration.ts";
@@ -34,8 +34,9 @@ Examples:
 
 The nodes n1, n2, … are processes of their own on 127.0.0.1, with ports counted up from the two
 given ones. A keyspace that does not say how many replicas it has gets one per node, at most 5. The
-configuration that runs is written to DIR/capstan.config.json. A node that dies is not restarted:
-the line that brings it back is printed.
+configuration that runs is written to DIR/capstan.config.json, and the nodes' data to DIR/data: the
+next start goes on with it. To begin anew, remove DIR; for nothing kept at all, --storage memory. A
+node that dies is not restarted: the line that brings it back is printed.
 
 With --transport nats and without --nats-url or transport.servers, a NATS server is started on a
 free port and ends with the cluster. It is the program that NATS_SERVER_BIN names, nats-server of
@@ -48,8 +49,8 @@ export function addClusterCommand(program: Command, runner: CommandRunner): void
     .description("run a cluster on this machine, each node a process of its own")
     .option("--nodes <count>", "how many nodes (default: 3)", countOption(1, 32))
     .option("--transport <type>", "how nodes reach each other: tcp or nats (default: tcp)")
-    .option("--storage <type>", "where nodes keep their data (default: memory)")
-    .option("--dir <folder>", "folder of the configuration that runs", ".capstan")
+    .option("--storage <type>", "where nodes keep their data: disk or memory (default: disk)")
+    .option("--dir <folder>", "folder of the data and of the configuration that runs", ".capstan")
     .option("--http-port <port>", "HTTP port of n1", countOption(1, 65_535), 8401)
     .option(
       "--peer-port <port>",
@@ -68,7 +69,9 @@ async function runCluster(options: ClusterOptions, surroundings: Surroundings): 
   const { directory, environment } = surroundings;
   const given = options.config ? await loadConfiguration(options.config, directory) : {};
   const { nodes, transport, storage, httpPort, peerPort, natsUrl } = options;
-  const plan = planCluster({ nodes, transport, storage, httpPort, peerPort, natsUrl }, given);
+  const dataFolder = join(resolve(directory, options.dir), "data");
+  const wishes = { nodes, transport, storage, dataFolder, httpPort, peerPort, natsUrl };
+  const plan = planCluster(wishes, given);
   // The parts of a store are loaded for a cluster alone: `capstan get` must not wait for them.
   const { checkConfiguration } = await import("../local-cluster/check-configuration.ts");
   await checkConfiguration(plan.configuration, environment);

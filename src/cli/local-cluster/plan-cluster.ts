@@ -18,6 +18,8 @@ export interface ClusterWishes {
   readonly nodes: number | undefined;
   readonly transport: string | undefined;
   readonly storage: string | undefined;
+  /** Where storage `disk` keeps its data, unless the configuration says otherwise. */
+  readonly dataFolder: string;
   readonly httpPort: number;
   /** Default: 7401. */
   readonly peerPort?: number | undefined;
@@ -74,7 +76,7 @@ export function planCluster(
     ...given,
     cluster: { name: "local", ...given.cluster, nodes: nodeInputs(nodes) },
     transport,
-    storage: typed(wishes.storage, given.storage, "memory"),
+    storage: storageOf(wishes, given.storage),
     keyspaces: withReplicas(given.keyspaces ?? { default: { strategy: "tunable" } }, nodes.length),
   };
   const moved = `The ${named.length} nodes of the configuration become n1 to n${nodes.length} here.`;
@@ -156,6 +158,14 @@ function typed(
 ): { readonly type: string; readonly [option: string]: unknown } {
   if (given !== undefined && (wish === undefined || wish === given.type)) return given;
   return { type: wish ?? otherwise };
+}
+
+function storageOf(
+  { storage, dataFolder }: ClusterWishes,
+  given: StoreConfigurationInput["storage"],
+): { readonly type: string; readonly [option: string]: unknown } {
+  const chosen = typed(storage, given, "disk");
+  return chosen.type === "disk" ? { ...chosen, path: chosen.path ?? dataFolder } : chosen;
 }
 
 function withReplicas(

@@ -11,6 +11,7 @@ const WISHES: ClusterWishes = {
   nodes: undefined,
   transport: undefined,
   storage: undefined,
+  dataFolder: "/here/.capstan/data",
   httpPort: 8401,
   peerPort: 7401,
 };
@@ -35,7 +36,7 @@ describe("the plan of a cluster on this machine", () => {
           },
         },
         transport: { type: "tcp" },
-        storage: { type: "memory" },
+        storage: { type: "disk", path: "/here/.capstan/data" },
         keyspaces: { default: { replicas: 3, strategy: "tunable" } },
       },
       notices: [],
@@ -120,6 +121,11 @@ describe("the plan of a cluster on this machine", () => {
     const given = { storage: { type: "disk", path: "./data" } };
     expect(plan({ storage: "memory" }, given).configuration.storage).toEqual({ type: "memory" });
     expect(plan({ storage: "disk" }, given).configuration.storage).toEqual(given.storage);
+    const pathless = { storage: { type: "disk", segmentBytes: "1MiB" } };
+    expect(plan({}, pathless).configuration.storage).toEqual({
+      ...pathless.storage,
+      path: "/here/.capstan/data",
+    });
   });
 
   test("leaves what is misspelt for the configuration's check to refuse", () => {
