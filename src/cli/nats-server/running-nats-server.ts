@@ -13,11 +13,11 @@ const KEPT_OUTPUT_CHARACTERS = 4_000;
 
 /**
  * A server that does not outlive whoever started it, however that ends: a shell beside it reads
- * from a pipe of ours, which ends with us.
+ * from a pipe of ours, which ends with us, and takes its folder away.
  */
 const GUARD =
-  'exec 3<&0; "$@" </dev/null 3<&- & server=$!; ' +
-  "{ cat <&3; kill $server; } >/dev/null 2>&1 & guard=$!; exec 3<&-; " +
+  'folder=$1; shift; exec 3<&0; "$@" </dev/null 3<&- & server=$!; ' +
+  '{ cat <&3; rm -rf "$folder"; kill $server; } >/dev/null 2>&1 & guard=$!; exec 3<&-; ' +
   "wait $server; code=$?; kill $guard 2>/dev/null; exit $code";
 
 export interface NatsServerOptions extends NatsServerSettings {
@@ -127,7 +127,7 @@ export class RunningNatsServer {
     const [file, ...words] =
       process.platform === "win32"
         ? [this.#path, ...args]
-        : ["sh", "-c", GUARD, "sh", this.#path, ...args];
+        : ["sh", "-c", GUARD, "sh", this.#folder, this.#path, ...args];
     // A group of its own: a Ctrl-C in the terminal is for whoever started it, who ends it in turn.
     const child = spawn(file as string, words, {
       env: { ...this.#options.env },
