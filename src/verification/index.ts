@@ -1,24 +1,77 @@
+/**
+ * `capstan/verification`: histories of what clients did and were answered, and the checkers that
+ * judge them. Every checker is a pure function.
+ */
 export {
-  type HistoryOperation,
-  HistoryRecorder,
-  type Invocation,
-  OPEN_ENDED,
-  partitionByKey,
-} from "./history.ts";
-export {
-  type CheckOptions,
   checkLinearizable,
-  checkLinearizablePerKey,
-  type Judgement,
-  type SequentialModel,
+  type LinearizabilityOptions,
+  type LinearizabilityResult,
   type Verdict,
-} from "./linearizability.ts";
-export { type AcknowledgedWrite, findLostWrites, type LostWrite } from "./lost-writes.ts";
+} from "./check-linearizable.ts";
 export {
-  type RegisterInput,
-  type RegisterOperation,
-  type RegisterOutput,
+  type ConvergenceResult,
+  checkConvergence,
+  type Divergence,
+  type KeyCopy,
+  type ReplicaCopies,
+} from "./convergence.ts";
+export {
+  checkFalseDominance,
+  checkFalseSiblings,
+  descends,
+  type FalseSiblings,
+  type GhostDrop,
+  type GhostResult,
+  type GhostSiblings,
+  type GhostVersion,
+} from "./ghosts.ts";
+export {
+  type AnswerNotes,
+  type Call,
+  HistoryRecorder,
+  type HistoryRecorderOptions,
+  type OpenCall,
+} from "./history-recorder.ts";
+export {
+  type AcknowledgedWrite,
+  checkLostWrites,
+  type LostWrite,
+  type LostWritesFacts,
+  type LostWritesResult,
+  type WipedCopy,
+} from "./lost-writes.ts";
+export {
+  atLevel,
+  type HistoryOperation,
+  type KeyValueBatch,
+  type KeyValueDelete,
+  type KeyValueGet,
+  type KeyValueInput,
+  type KeyValueOperation,
+  type KeyValueOutput,
+  type KeyValuePut,
+  type KeyValueWrite,
+  keysOf,
+  OPEN_ENDED,
   type RegisterValue,
-  registerModel,
-  settleUnknowns,
-} from "./register.ts";
+  writesOf,
+} from "./operation.ts";
+export { batchRegisterModel, type RegisterValues, registerModel } from "./register-model.ts";
+export {
+  checkRegularRegister,
+  type RegularResult,
+  type RegularViolation,
+} from "./regular-register.ts";
+export type { SequentialModel } from "./sequential-model.ts";
+export {
+  checkMonotonicReads,
+  checkMonotonicWrites,
+  checkReadYourWrites,
+  checkWritesFollowReads,
+  type SessionGuarantee,
+  type SessionOptions,
+  type SessionResult,
+  type SessionViolation,
+} from "./sessions.ts";
+export type { Counterexample } from "./shrink.ts";
+export { stampOrder, type VersionOrder } from "./version-order.ts";

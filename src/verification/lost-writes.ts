@@ -1,29 +1,76 @@
-/** A write whose caller was told that it is done, and the version that it made. */
+/** A write whose caller was told that it is done. */
 export interface AcknowledgedWrite<Version> {
   readonly key: string;
+  /** What it made. */
   readonly version: Version;
+  /** Place or time of the answer, in the same measure as the wipes'. */
+  readonly acknowledgedAt: number;
+  /** The nodes that held it durably at that moment. */
+  readonly holders: readonly string[];
 }
 
-export interface LostWrite<Version> extends AcknowledgedWrite<Version> {
-  /** What is there instead; undefined: nothing. */
-  readonly found: Version | undefined;
+/** A node lost what it held, or came back from an older copy of it. */
+export interface WipedCopy {
+  readonly node: string;
+  readonly at: number;
+}
+
+export interface LostWritesFacts<Version> {
+  readonly acknowledged: readonly AcknowledgedWrite<Version>[];
+  readonly wiped: readonly WipedCopy[];
+  /** What a read of each key finds at the end: none, one, or several side by side. */
+  readonly finals: ReadonlyMap<string, readonly Version[]>;
+  /** Whether `found` is the write, or has replaced it in the strategy's own order. */
+  readonly covers: (found: Version, written: Version) => boolean;
+}
+
+export interface LostWrite<Version> {
+  readonly write: AcknowledgedWrite<Version>;
+  /** What is there instead. */
+  readonly found: readonly Version[];
+}
+
+export interface LostWritesResult<Version> {
+  readonly verdict: "legal" | "illegal";
+  /** Writes that had to be there. */
+  readonly judged: number;
+  /** Writes all of whose holders were wiped afterwards: nothing was promised about them. */
+  readonly excused: number;
+  readonly violations: readonly LostWrite<Version>[];
 }
 
 /**
- * The acknowledged writes that a final read of their key does not know of: it finds nothing, or a
- * version that is older in the strategy's own order. A newer version has replaced the write, which
- * is no loss.
+ * The acknowledged writes that a final read of their key does not know of. A write counts while
+ * fewer copies were wiped than held it durably when it was acknowledged.
+ *
+ * @throws Error if there is no final read of an acknowledged write's key.
  */
-export function findLostWrites<Version>(
-  acknowledged: readonly AcknowledgedWrite<Version>[],
-  finals: ReadonlyMap<string, Version | undefined>,
-  compare: (a: Version, b: Version) => number,
-): readonly LostWrite<Version>[] {
-  const lost: LostWrite<Version>[] = [];
-  for (const { key, version } of acknowledged) {
-    if (!finals.has(key)) throw new Error(`no final read of ${JSON.stringify(key)} was made`);
-    const found = finals.get(key);
-    if (found === undefined || compare(found, version) < 0) lost.push({ key, version, found });
+export function checkLostWrites<Version>(
+  facts: LostWritesFacts<Version>,
+): LostWritesResult<Version> {
+  const { acknowledged, wiped, finals, covers } = facts;
+  const violations: LostWrite<Version>[] = [];
+  let excused = 0;
+  for (const write of acknowledged) {
+    const found = finals.get(write.key);
+    if (found === undefined) {
+      throw new Error(`no final read of ${JSON.stringify(write.key)} was made`);
+    }
+    if (!isPromised(write, wiped)) excused += 1;
+    else if (!found.some((each) => covers(each, write.version))) violations.push({ write, found });
   }
-  return lost;
+  return {
+    verdict: violations.length === 0 ? "legal" : "illegal",
+    judged: acknowledged.length - excused,
+    excused,
+    violations,
+  };
+}
+
+function isPromised<Version>(
+  { holders, acknowledgedAt }: AcknowledgedWrite<Version>,
+  wiped: readonly WipedCopy[],
+): boolean {
+  const gone = new Set(wiped.filter(({ at }) => at >= acknowledgedAt).map(({ node }) => node));
+  return holders.some((holder) => !gone.has(holder));
 }

@@ -136,7 +136,13 @@ export const ROOMS: readonly Room[] = Object.freeze<Room[]>([
     packages: ["testcontainers"],
     node: "any",
   },
-  { name: "src/verification/", imports: [model], packages: [], node: "pure" },
+  {
+    name: "src/verification/",
+    imports: [model],
+    importsTypesOf: ["src/core/store/api.ts"],
+    packages: [],
+    node: "pure",
+  },
   {
     name: "src/simulation/",
     imports: ["src/core/", "src/verification/", "src/built-ins.ts", "src/storage/"],

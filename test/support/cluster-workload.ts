@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { isCapstanError } from "../../src/core/model/errors.ts";
 import type { Level } from "../../src/core/model/levels.ts";
+import type { Outcome } from "../../src/core/model/outcome.ts";
 import {
   HistoryRecorder,
-  type RegisterInput,
-  type RegisterOperation,
-  type RegisterOutput,
+  type KeyValueInput,
+  type KeyValueOperation,
+  type KeyValueOutput,
 } from "../../src/verification/index.ts";
 import { type Cluster, type ClusterNode, NodeKilledError } from "./cluster.ts";
 import { SeededRandom } from "./seeded-random.ts";
@@ -33,7 +34,7 @@ export interface Acknowledgement {
 export type Tally = Record<string, number>;
 
 export interface WorkloadReport {
-  readonly history: readonly RegisterOperation[];
+  readonly history: readonly KeyValueOperation[];
   readonly acknowledged: readonly Acknowledgement[];
   readonly tally: Tally;
   /** Of every operation's call and answer, in order. */
@@ -47,7 +48,7 @@ export interface WorkloadReport {
 export class Workload {
   readonly #cluster: Cluster;
   readonly #options: WorkloadOptions;
-  readonly #recorder = new HistoryRecorder<RegisterInput, RegisterOutput>();
+  readonly #recorder = new HistoryRecorder<KeyValueInput, KeyValueOutput>();
   readonly #acknowledged: Acknowledgement[] = [];
   readonly #tally: Tally = {};
   readonly #trace = createHash("sha256");
@@ -89,7 +90,8 @@ export class Workload {
 
   async #write(client: number, key: string, value: string): Promise<void> {
     const { level } = this.#options;
-    const call = this.#recorder.invoke(`c${client}`, key, { type: "write", value });
+    const input = { type: "put", key, value } as const;
+    const call = this.#recorder.call({ client: `c${client}`, level, input });
     try {
       const { store, died } = this.#node(client);
       const keyspace = store.keyspace(this.#options.keyspace ?? "default");
@@ -97,18 +99,16 @@ export class Workload {
       const { version } = await Promise.race([written, died]);
       this.#note(client, key, value, "ok");
       this.#acknowledged.push({ key, value, version });
-      call.returned({ value });
+      call.applied({ version });
     } catch (error) {
-      const outcome = this.#noteFault(client, key, error);
-      if (outcome === "applied") call.returned({ value });
-      else if (outcome === "unknown") call.unknown();
-      else call.dropped();
+      call.ended(this.#noteFault(client, key, error));
     }
   }
 
   async #read(client: number, key: string): Promise<void> {
     const { level } = this.#options;
-    const call = this.#recorder.invoke(`c${client}`, key, { type: "read" });
+    const input = { type: "get", key } as const;
+    const call = this.#recorder.call({ client: `c${client}`, level, input });
     try {
       const { store, died } = this.#node(client);
       const keyspace = store.keyspace(this.#options.keyspace ?? "default");
@@ -116,10 +116,10 @@ export class Workload {
       const result = await Promise.race([read, died]);
       const value = result.found && !result.conflict ? (result.value as string) : undefined;
       this.#note(client, key, value ?? "-", "ok");
-      call.returned({ value });
+      call.applied(result.version === undefined ? { value } : { value, version: result.version });
     } catch (error) {
       this.#noteFault(client, key, error);
-      call.dropped();
+      call.notApplied();
     }
   }
 
@@ -128,7 +128,7 @@ export class Workload {
     return this.#cluster.node(running[client % running.length] as string);
   }
 
-  #noteFault(client: number, key: string, error: unknown): string {
+  #noteFault(client: number, key: string, error: unknown): Outcome {
     if (error instanceof NodeKilledError) {
       this.#note(client, key, "unknown", "killed");
       return "unknown";

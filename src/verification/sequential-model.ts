@@ -1,0 +1,30 @@
+import type { HistoryOperation } from "./operation.ts";
+
+/** What a single copy would do, one operation at a time. Pure. */
+export interface SequentialModel<State, Input, Output> {
+  readonly initial: State;
+  /** The state after it; undefined if it cannot have this output here. Unknown outputs always can. */
+  step(
+    state: State,
+    input: Input,
+    output: Output | undefined,
+  ): { readonly state: State } | undefined;
+  /** Equal for equal states alone. */
+  nameOf(state: State): string;
+  /** What it touches. Operations that share no key, not even through others, are judged apart. */
+  keysOf(input: Input): readonly string[];
+  /** True only if it leaves every state as it is. Such an operation is placed as soon as it fits. */
+  isRead(input: Input): boolean;
+  /**
+   * Whether the output of the read may be due to the write. A write can be left out of a
+   * counterexample only when every read of this kind is.
+   */
+  mayHaveSeen(
+    read: HistoryOperation<Input, Output>,
+    write: HistoryOperation<Input, Output>,
+  ): boolean;
+  /** A history that is legal exactly if this one is, and easier to judge. */
+  simplify?(
+    history: readonly HistoryOperation<Input, Output>[],
+  ): readonly HistoryOperation<Input, Output>[];
+}

@@ -1,0 +1,140 @@
+import { type HistoryOperation, OPEN_ENDED } from "./operation.ts";
+import type { SequentialModel } from "./sequential-model.ts";
+
+/** A part of the history that is illegal by itself. */
+export interface Counterexample<Input, Output> {
+  /**
+   * In the order of their calls. No one of them can be left out, if `minimal`. One that returns
+   * after the violation is shown as it was, although only its call matters.
+   */
+  readonly operations: readonly HistoryOperation<Input, Output>[];
+  /** The one with whose answer it became illegal: without it, the rest has an order. */
+  readonly violated: HistoryOperation<Input, Output>;
+  /** False: the bound of steps ended the shrinking early, or none was asked for. */
+  readonly minimal: boolean;
+}
+
+export interface ShrinkOptions<State, Input, Output> {
+  readonly model: SequentialModel<State, Input, Output>;
+  readonly isIllegal: (operations: readonly HistoryOperation<Input, Output>[]) => {
+    readonly illegal: boolean;
+    readonly steps: number;
+  };
+  /** For all tries together. */
+  readonly maxSteps: number;
+}
+
+/**
+ * Fewer operations of an illegal history that are illegal still. Only what takes no cause away is
+ * left out: a read, or a write together with every read that may have found what it wrote. So if
+ * the whole history had a legal order, what is left would have one too, and the counterexample is
+ * one of the whole history.
+ *
+ * First the shortest beginning that is illegal (a beginning of a legal history is legal), then
+ * halves, quarters and so on down to single operations (Zeller and Hildebrandt, "Simplifying and
+ * Isolating Failure-Inducing Input", 2002).
+ */
+export function shrink<State, Input, Output>(
+  history: readonly HistoryOperation<Input, Output>[],
+  options: ShrinkOptions<State, Input, Output>,
+): Counterexample<Input, Output> {
+  return new Shrinking(history, options).run();
+}
+
+class Shrinking<State, Input, Output> {
+  readonly #options: ShrinkOptions<State, Input, Output>;
+  readonly #ends: readonly number[];
+  #left: readonly HistoryOperation<Input, Output>[];
+  /** The beginning ends here: what returns later is open, what is called later is not there. */
+  #end: number;
+  #steps = 0;
+
+  constructor(
+    history: readonly HistoryOperation<Input, Output>[],
+    options: ShrinkOptions<State, Input, Output>,
+  ) {
+    this.#options = options;
+    this.#left = [...history].sort((a, b) => a.calledAt - b.calledAt);
+    this.#ends = history
+      .map(({ returnedAt }) => returnedAt)
+      .filter((at) => at !== OPEN_ENDED)
+      .sort((a, b) => a - b);
+    this.#end = this.#ends.at(-1) ?? OPEN_ENDED;
+  }
+
+  run(): Counterexample<Input, Output> {
+    this.#cutEnd();
+    for (let size = this.#left.length >> 1; size > 0 && !this.#spent; size >>= 1) {
+      // Again at size 1 until nothing can go: a write may go once its reads are gone.
+      while (this.#dropGroups(size) && size === 1 && !this.#spent);
+    }
+    const returned = this.#left.filter(({ returnedAt }) => returnedAt === this.#end);
+    return {
+      operations: this.#left,
+      violated:
+        returned.find(({ input }) => this.#options.model.isRead(input)) ??
+        (returned[0] as HistoryOperation<Input, Output>),
+      minimal: !this.#spent,
+    };
+  }
+
+  get #spent(): boolean {
+    return this.#steps >= this.#options.maxSteps;
+  }
+
+  #cutEnd(): void {
+    let low = 0;
+    let high = this.#ends.length - 1;
+    while (low < high && !this.#spent) {
+      const middle = (low + high) >> 1;
+      const end = this.#ends[middle] as number;
+      if (this.#isIllegal(this.#left, end)) high = middle;
+      else low = middle + 1;
+    }
+    this.#end = this.#ends[high] as number;
+    this.#left = this.#left.filter((operation) => this.#matters(operation, this.#end));
+  }
+
+  /** Whether anything went. */
+  #dropGroups(size: number): boolean {
+    const before = this.#left.length;
+    for (let from = 0; from < this.#left.length && !this.#spent; ) {
+      const without = this.#without(new Set(this.#left.slice(from, from + size)));
+      const shorter = without.length < this.#left.length;
+      if (shorter && this.#isIllegal(without, this.#end)) this.#left = without;
+      else from += size;
+    }
+    return this.#left.length < before;
+  }
+
+  /** Without the group, and without the reads that may have found what its writes wrote. */
+  #without(group: ReadonlySet<HistoryOperation<Input, Output>>) {
+    const { model } = this.#options;
+    const writes = [...group].filter(({ input }) => !model.isRead(input));
+    return this.#left.filter(
+      (each) =>
+        !group.has(each) &&
+        !(model.isRead(each.input) && writes.some((write) => model.mayHaveSeen(each, write))),
+    );
+  }
+
+  #isIllegal(operations: readonly HistoryOperation<Input, Output>[], end: number): boolean {
+    const beginning = operations
+      .filter((operation) => this.#matters(operation, end))
+      .map((operation) => (operation.returnedAt > end ? opened(operation) : operation));
+    const { illegal, steps } = this.#options.isIllegal(beginning);
+    this.#steps += steps + 1;
+    return illegal;
+  }
+
+  #matters({ input, calledAt, returnedAt }: HistoryOperation<Input, Output>, end: number): boolean {
+    return calledAt <= end && (returnedAt <= end || !this.#options.model.isRead(input));
+  }
+}
+
+function opened<Input, Output>(
+  operation: HistoryOperation<Input, Output>,
+): HistoryOperation<Input, Output> {
+  const { output: _output, ...open } = operation;
+  return { ...open, returnedAt: OPEN_ENDED };
+}
