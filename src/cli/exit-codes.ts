@@ -6,12 +6,14 @@ export const EXIT = Object.freeze({
   done: 0,
   /** Nothing was written, and nothing will be. */
   notApplied: 1,
+  /** A history that was checked breaks the promise. */
+  violation: 1,
   /** The command line or its input is wrong: the same call will fail again. */
   usage: 2,
   notFound: 3,
   /** The key was not in the state that the write asked for, or something newer was already there. */
   versionMismatch: 4,
-  /** The write may or may not take effect. */
+  /** The write may or may not take effect; or a check reached its bound before any answer. */
   unknown: 5,
   /** 128 + SIGINT, as shells count. */
   interrupted: 130,

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { type CommandAdder, CommandRunner } from "./command-runner.ts";
+import { addCheckCommand } from "./commands/check.ts";
 import { addClusterCommand } from "./commands/cluster.ts";
 import { addDeleteCommand } from "./commands/delete.ts";
 import { addGetCommand } from "./commands/get.ts";
@@ -22,6 +23,7 @@ const COMMANDS: readonly CommandAdder[] = [
   addScanCommand,
   addLoadCommand,
   addStatusCommand,
+  addCheckCommand,
 ];
 
 const GUIDE = `

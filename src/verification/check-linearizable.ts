@@ -1,6 +1,6 @@
 import { type HistoryOperation, OPEN_ENDED } from "./operation.ts";
 import { type HistoryPart, partitionByKeys } from "./partition.ts";
-import { Search, type SearchBounds } from "./search.ts";
+import { Search, type SearchBound, type SearchBounds, type SearchOutcome } from "./search.ts";
 import type { SequentialModel } from "./sequential-model.ts";
 import { type Counterexample, shrink } from "./shrink.ts";
 
@@ -77,7 +77,8 @@ export function checkLinearizable<State, Input, Output>(
       return { ...common, steps, verdict: "illegal", keys: part.keys, counterexample };
     }
     if (outcome.verdict === "unknown") {
-      undecided ??= { keys: part.keys, reason: describeBound(outcome.reason, bounds) };
+      const reason = describeBound(outcome.reason ?? "steps", bounds);
+      undecided ??= { keys: part.keys, reason };
     }
   }
   if (undecided !== undefined) return { ...common, steps, verdict: "unknown", ...undecided };
@@ -88,8 +89,11 @@ function judge<State, Input, Output>(
   model: SequentialModel<State, Input, Output>,
   operations: readonly HistoryOperation<Input, Output>[],
   bounds: SearchBounds,
-) {
-  return new Search(model, model.simplify?.(operations) ?? operations, bounds).run();
+): Pick<SearchOutcome<Input, Output>, "verdict" | "steps"> & { readonly reason?: SearchBound } {
+  const simple = model.simplify?.(operations) ?? operations;
+  const decided = model.decide?.(simple);
+  if (decided !== undefined) return { verdict: decided, steps: simple.length };
+  return new Search(model, simple, bounds).run();
 }
 
 function explain<State, Input, Output>(
@@ -108,12 +112,13 @@ function explain<State, Input, Output>(
 function openIfUnknown<Input, Output>(
   operation: HistoryOperation<Input, Output>,
 ): HistoryOperation<Input, Output> {
-  if (operation.outcome !== "unknown") return operation;
+  const isOpen = operation.returnedAt === OPEN_ENDED && operation.output === undefined;
+  if (operation.outcome !== "unknown" || isOpen) return operation;
   const { output: _output, ...open } = operation;
   return { ...open, returnedAt: OPEN_ENDED };
 }
 
-function describeBound(reason: "steps" | "cache-entries", bounds: SearchBounds): string {
+function describeBound(reason: SearchBound, bounds: SearchBounds): string {
   return reason === "steps"
     ? `the bound of ${bounds.maxSteps} steps was reached before any answer`
     : `the bound of ${bounds.maxCacheEntries} remembered configurations was reached before any answer`;

@@ -16,7 +16,10 @@ export interface AnswerNotes {
   readonly achieved?: string;
 }
 
-/** An operation under way. Exactly one of these is called, once. */
+/**
+ * An operation under way. One of these is called once; after `unknown` one of the others may be,
+ * once, when a retry of the very same operation or an inquiry has told what became of it.
+ */
 export interface OpenCall<Output> {
   /** It took effect. `output` may be missing: a write that took effect and yet failed. */
   applied(output?: Output, notes?: AnswerNotes): void;
@@ -61,10 +64,12 @@ export class HistoryRecorder<Input, Output> {
       ...(this.#now === undefined ? {} : { calledAtMs: this.#now() }),
     };
     this.#operations.set(calledAt, open);
-    let answered = false;
+    let ended: Outcome | undefined;
     const end = (outcome: Outcome, output?: Output, notes: AnswerNotes = {}): void => {
-      if (answered) throw new Error(`call ${calledAt} of ${open.client} was answered twice`);
-      answered = true;
+      if (ended !== undefined && (ended !== "unknown" || outcome === "unknown")) {
+        throw new Error(`call ${calledAt} of ${open.client} was answered twice`);
+      }
+      ended = outcome;
       const known = outcome !== "unknown";
       if (!known && life === (this.#lives.get(call.client) ?? 1)) {
         this.#lives.set(call.client, life + 1);

@@ -15,6 +15,7 @@ export {
   type KeyCopy,
   type ReplicaCopies,
 } from "./convergence.ts";
+export { describeClient, describeOperation, describeValue } from "./describe-operation.ts";
 export {
   checkFalseDominance,
   checkFalseSiblings,
@@ -25,6 +26,13 @@ export {
   type GhostSiblings,
   type GhostVersion,
 } from "./ghosts.ts";
+export {
+  formatHistory,
+  HISTORY_FORMAT,
+  HISTORY_VERSION,
+  historyLines,
+} from "./history-format.ts";
+export { HistoryReader, parseHistory } from "./history-reader.ts";
 export {
   type AnswerNotes,
   type Call,
@@ -56,6 +64,7 @@ export {
   type RegisterValue,
   writesOf,
 } from "./operation.ts";
+export { type RecordKeyspaceOptions, recordKeyspace } from "./record-keyspace.ts";
 export { batchRegisterModel, type RegisterValues, registerModel } from "./register-model.ts";
 export {
   checkRegularRegister,
@@ -74,4 +83,5 @@ export {
   type SessionViolation,
 } from "./sessions.ts";
 export type { Counterexample } from "./shrink.ts";
+export { renderTimeline, type TimelineOptions } from "./timeline.ts";
 export { stampOrder, type VersionOrder } from "./version-order.ts";

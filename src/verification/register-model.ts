@@ -10,6 +10,7 @@ import {
 import { nameOfValue, sameValue } from "./register-values.ts";
 import type { SequentialModel } from "./sequential-model.ts";
 import { settleUnknowns } from "./settle-unknowns.ts";
+import { decideByZones } from "./zones.ts";
 
 const common = {
   keysOf,
@@ -25,6 +26,7 @@ const common = {
 export const registerModel: SequentialModel<RegisterValue, KeyValueInput, KeyValueOutput> =
   Object.freeze({
     ...common,
+    decide: decideByZones,
     initial: undefined,
     step: (state: RegisterValue, input: KeyValueInput, output: KeyValueOutput | undefined) => {
       if (input.type === "get") return fits(state, output) ? { state } : undefined;

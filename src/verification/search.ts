@@ -12,6 +12,8 @@ export interface SearchBounds {
   readonly maxCacheEntries: number;
 }
 
+export type SearchBound = "steps" | "cache-entries";
+
 export type SearchOutcome<Input, Output> = { readonly steps: number } & (
   | {
       readonly verdict: "legal";
@@ -19,7 +21,7 @@ export type SearchOutcome<Input, Output> = { readonly steps: number } & (
       readonly order: readonly HistoryOperation<Input, Output>[];
     }
   | { readonly verdict: "illegal" }
-  | { readonly verdict: "unknown"; readonly reason: "steps" | "cache-entries" }
+  | { readonly verdict: "unknown"; readonly reason: SearchBound }
 );
 
 interface Placement<State> {
@@ -151,7 +153,7 @@ export class Search<State, Input, Output> {
     return this.#history[index] as HistoryOperation<Input, Output>;
   }
 
-  #gaveUp(reason: "steps" | "cache-entries"): SearchOutcome<Input, Output> {
+  #gaveUp(reason: SearchBound): SearchOutcome<Input, Output> {
     return { verdict: "unknown", reason, steps: this.#steps };
   }
 }

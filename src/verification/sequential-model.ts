@@ -23,6 +23,11 @@ export interface SequentialModel<State, Input, Output> {
     read: HistoryOperation<Input, Output>,
     write: HistoryOperation<Input, Output>,
   ): boolean;
+  /**
+   * The verdict on operations with connected keys, where it can be told without a search; called
+   * after `simplify`.
+   */
+  decide?(history: readonly HistoryOperation<Input, Output>[]): "legal" | "illegal" | undefined;
   /** A history that is legal exactly if this one is, and easier to judge. */
   simplify?(
     history: readonly HistoryOperation<Input, Output>[],

@@ -23,7 +23,7 @@ export interface SessionResult {
   readonly verdict: "legal" | "illegal" | "unknown";
   /** Operations that were compared with what their client had done before. */
   readonly judged: number;
-  /** Operations that took effect and say no version: they neither demand nor show anything. */
+  /** Operations of the kinds that matter which say no version: they neither demand nor show any. */
   readonly unjudged: number;
   /** In the order of the calls of the later operations; one for each of those. */
   readonly violations: readonly SessionViolation[];
@@ -125,6 +125,7 @@ class SessionCheck {
       const kind = operation.input.type === "get" ? "read" : "write";
       if (isCall && kind === rule.meets) atCall.set(operation, demands);
       if (isCall) continue;
+      if (kind !== rule.meets && kind !== rule.demands) continue;
       const version = this.#versionOf(operation, key);
       if (version === undefined) this.#unjudged += 1;
       else if (kind === rule.meets) this.#judge(operation, key, version, atCall.get(operation));

@@ -4,8 +4,8 @@ import type { SequentialModel } from "./sequential-model.ts";
 /** A part of the history that is illegal by itself. */
 export interface Counterexample<Input, Output> {
   /**
-   * In the order of their calls. No one of them can be left out, if `minimal`. One that returns
-   * after the violation is shown as it was, although only its call matters.
+   * In the order of their calls. No one of them can be left out, if `minimal`, save writes that
+   * were called after the violation: they only tell where the violating answer may come from.
    */
   readonly operations: readonly HistoryOperation<Input, Output>[];
   /** The one with whose answer it became illegal: without it, the rest has an order. */
@@ -44,6 +44,7 @@ export function shrink<State, Input, Output>(
 class Shrinking<State, Input, Output> {
   readonly #options: ShrinkOptions<State, Input, Output>;
   readonly #ends: readonly number[];
+  readonly #all: readonly HistoryOperation<Input, Output>[];
   #left: readonly HistoryOperation<Input, Output>[];
   /** The beginning ends here: what returns later is open, what is called later is not there. */
   #end: number;
@@ -54,7 +55,8 @@ class Shrinking<State, Input, Output> {
     options: ShrinkOptions<State, Input, Output>,
   ) {
     this.#options = options;
-    this.#left = [...history].sort((a, b) => a.calledAt - b.calledAt);
+    this.#all = [...history].sort((a, b) => a.calledAt - b.calledAt);
+    this.#left = this.#all;
     this.#ends = history
       .map(({ returnedAt }) => returnedAt)
       .filter((at) => at !== OPEN_ENDED)
@@ -68,14 +70,16 @@ class Shrinking<State, Input, Output> {
       // Again at size 1 until nothing can go: a write may go once its reads are gone.
       while (this.#dropGroups(size) && size === 1 && !this.#spent);
     }
+    const { model } = this.#options;
     const returned = this.#left.filter(({ returnedAt }) => returnedAt === this.#end);
-    return {
-      operations: this.#left,
-      violated:
-        returned.find(({ input }) => this.#options.model.isRead(input)) ??
-        (returned[0] as HistoryOperation<Input, Output>),
-      minimal: !this.#spent,
-    };
+    // The return of a write narrows nothing: what was legal before is legal with it at the end.
+    const violated = returned.find(({ input }) => model.isRead(input)) ?? returned[0];
+    if (violated === undefined) throw new Error(`nothing returned at ${this.#end}`);
+    const later = this.#all.filter(
+      (each) =>
+        each.calledAt > this.#end && !model.isRead(each.input) && model.mayHaveSeen(violated, each),
+    );
+    return { operations: [...this.#left, ...later], violated, minimal: !this.#spent };
   }
 
   get #spent(): boolean {

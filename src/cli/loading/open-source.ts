@@ -48,7 +48,7 @@ export async function openSource(
 async function sizeOf(path: string, file: string): Promise<number | undefined> {
   try {
     const found = await stat(path);
-    if (found.isDirectory()) throw new UsageError(`${file} is a folder; load takes a file.`);
+    if (found.isDirectory()) throw new UsageError(`${file} is a folder; a file is wanted.`);
     return found.isFile() ? found.size : undefined;
   } catch (error) {
     if (error instanceof UsageError) throw error;

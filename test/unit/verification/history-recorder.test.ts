@@ -87,3 +87,25 @@ test("refuses a second answer", () => {
   expect(() => call.unknown()).toThrow("call 0 of c was answered twice");
   expect(() => call.notApplied()).toThrow(/twice/);
 });
+
+test("an unknown outcome may be settled later, once", () => {
+  const recorder = new HistoryRecorder<string, number>();
+  const first = recorder.call({ client: "c", input: "x" });
+  const second = recorder.call({ client: "d", input: "y" });
+  first.unknown();
+  second.unknown();
+  first.applied(1);
+  second.notApplied();
+  expect(recorder.operations()).toMatchObject([
+    { client: "c", outcome: "applied", output: 1, returnedAt: 2 },
+    { client: "d", outcome: "not-applied", returnedAt: 3 },
+  ]);
+  expect(() => first.applied(2)).toThrow(/twice/);
+});
+
+test("an outcome is not unknown twice", () => {
+  const recorder = new HistoryRecorder<string, number>();
+  const call = recorder.call({ client: "c", input: "x" });
+  call.unknown();
+  expect(() => call.unknown()).toThrow(/twice/);
+});

@@ -1,0 +1,278 @@
+import { describe, expect, test } from "vitest";
+import { CapstanError } from "../../../src/core/model/errors.ts";
+import type {
+  ConditionalWriteOptions,
+  GetResult,
+  Keyspace,
+  ManyResult,
+  Written,
+} from "../../../src/core/store/api.ts";
+import {
+  HistoryRecorder,
+  type KeyValueInput,
+  type KeyValueOutput,
+  OPEN_ENDED,
+  recordKeyspace,
+} from "../../../src/verification/index.ts";
+import { receipt } from "../cli/receipts.ts";
+
+const written: Written = {
+  version: "v1",
+  receipt: { ...receipt, asked: "quorum", achieved: "one" },
+};
+const unknown = (operationId?: string) =>
+  new CapstanError(
+    "OUTCOME_UNKNOWN",
+    "no answer",
+    operationId === undefined ? {} : { operationId },
+  );
+const refused = () => new CapstanError("UNAVAILABLE", "too few");
+
+/** A keyspace that answers as it is told, one answer a call. */
+function setUp(...answers: readonly unknown[]) {
+  const left = [...answers];
+  const seen: unknown[][] = [];
+  const answer = (...call: unknown[]): Promise<never> => {
+    seen.push(call);
+    const next = left.shift();
+    return next instanceof Error ? Promise.reject(next) : Promise.resolve(next as never);
+  };
+  const fake: Partial<Keyspace> = {
+    name: "default",
+    get: (key, options) => answer("get", key, options),
+    put: (key: string, value: unknown, options?: ConditionalWriteOptions) =>
+      answer("put", key, value, options),
+    delete: (key: string, options?: ConditionalWriteOptions) => answer("delete", key, options),
+    getMany: (keys) => answer("getMany", keys),
+    putMany: (entries) => answer("putMany", entries),
+    batch: (writes) => answer("batch", writes),
+    has: (key) => answer("has", key),
+    operationId: () => answer("operationId"),
+  };
+  const recorder = new HistoryRecorder<KeyValueInput, KeyValueOutput>();
+  const keyspace = recordKeyspace(fake as Keyspace, recorder, { client: "c", node: "n1" });
+  return { keyspace, recorder, seen };
+}
+
+function found(value: unknown): GetResult<unknown> {
+  return { found: true, conflict: false, value, version: "v1", receipt };
+}
+
+describe("a recorded keyspace", () => {
+  test("passes calls and answers on, and writes both down", async () => {
+    const { keyspace, recorder, seen } = setUp(written, found({ a: 1 }), written);
+    expect(await keyspace.put("k", { a: 1 }, { consistency: "quorum" })).toBe(written);
+    expect(await keyspace.get("k")).toEqual(found({ a: 1 }));
+    await keyspace.delete("k");
+    expect(keyspace.name).toBe("default");
+    expect(seen).toEqual([
+      ["put", "k", { a: 1 }, { consistency: "quorum" }],
+      ["get", "k", {}],
+      ["delete", "k", {}],
+    ]);
+    const common = { client: "c", node: "n1", outcome: "applied" };
+    expect(recorder.operations()).toEqual([
+      {
+        ...common,
+        level: "quorum",
+        achieved: "one",
+        input: { type: "put", key: "k", value: { a: 1 } },
+        output: { version: "v1" },
+        calledAt: 0,
+        returnedAt: 1,
+      },
+      {
+        ...common,
+        level: receipt.asked,
+        achieved: receipt.achieved,
+        input: { type: "get", key: "k" },
+        output: { value: { a: 1 }, version: "v1" },
+        calledAt: 2,
+        returnedAt: 3,
+      },
+      {
+        ...common,
+        level: "quorum",
+        achieved: "one",
+        input: { type: "delete", key: "k" },
+        output: { version: "v1" },
+        calledAt: 4,
+        returnedAt: 5,
+      },
+    ]);
+  });
+
+  test("tells nothing, a deletion and siblings apart", async () => {
+    const siblings = { found: true, conflict: true, siblings: [1, 2], version: "v", receipt };
+    const { keyspace, recorder } = setUp(
+      { found: false, receipt },
+      { found: false, version: "v9", receipt },
+      siblings,
+    );
+    for (let call = 0; call < 3; call++) await keyspace.get("k");
+    const outputs = recorder.operations().map(({ output }) => output);
+    expect(outputs).toEqual([{}, { version: "v9" }, { siblings: [1, 2], version: "v" }]);
+  });
+
+  test("keeps values as they were at the call, whatever the caller does to them later", async () => {
+    const { keyspace, recorder } = setUp(written);
+    const value = { list: [1] };
+    const writing = keyspace.put("k", value);
+    value.list.push(2);
+    await writing;
+    expect(recorder.operations()[0]?.input).toMatchObject({ value: { list: [1] } });
+  });
+
+  test("records outcomes as the faults say, and rejects with the same fault", async () => {
+    const faults = [
+      unknown(),
+      refused(),
+      new CapstanError("SUPERSEDED", "newer", { outcome: "applied" }),
+      new TypeError("broken"),
+    ];
+    const { keyspace, recorder } = setUp(...faults);
+    for (const fault of faults) await expect(keyspace.put("k", 1)).rejects.toBe(fault);
+    expect(recorder.operations()).toMatchObject([
+      { client: "c", outcome: "unknown", returnedAt: OPEN_ENDED },
+      { client: "c~2", outcome: "not-applied" },
+      { client: "c~2", outcome: "applied" },
+      { client: "c~2", outcome: "unknown" },
+    ]);
+    expect(recorder.operations()[2]).not.toHaveProperty("output");
+  });
+
+  test("a read that failed did nothing, and the client stays who it is", async () => {
+    const { keyspace, recorder } = setUp(unknown(), found(1));
+    await expect(keyspace.get("k")).rejects.toThrow("no answer");
+    await keyspace.get("k");
+    expect(recorder.operations()).toMatchObject([
+      { client: "c", outcome: "not-applied" },
+      { client: "c", outcome: "applied" },
+    ]);
+  });
+
+  test("a conditional write that was not done is not applied", async () => {
+    const mismatch = { ok: false, reason: "exists", current: found(1) };
+    const { keyspace, recorder } = setUp(mismatch, { ok: true, ...written });
+    expect(await keyspace.put("k", 1, { ifAbsent: true })).toBe(mismatch);
+    await keyspace.put("k", 1, { ifVersion: "v0" });
+    expect(recorder.operations().map(({ outcome }) => outcome)).toEqual(["not-applied", "applied"]);
+  });
+});
+
+describe("a retry with an operation id", () => {
+  test("is the same write, and settles it", async () => {
+    const { keyspace, recorder } = setUp(unknown(), unknown("id"), refused(), written);
+    await expect(keyspace.put("k", 1, { operationId: "id" })).rejects.toThrow();
+    await expect(keyspace.put("k", 1, { operationId: "id" })).rejects.toThrow();
+    await expect(keyspace.put("k", 1, { operationId: "id" })).rejects.toThrow();
+    expect(recorder.operations()).toMatchObject([{ outcome: "unknown", returnedAt: OPEN_ENDED }]);
+    await keyspace.put("k", 1, { operationId: "id" });
+    expect(recorder.operations()).toMatchObject([
+      { outcome: "applied", calledAt: 0, returnedAt: 1, output: { version: "v1" } },
+    ]);
+  });
+
+  test("is known by the id that only the fault told", async () => {
+    const { keyspace, recorder } = setUp(unknown("made"), written);
+    await expect(keyspace.delete("k")).rejects.toThrow();
+    await keyspace.delete("k", { operationId: "made" });
+    expect(recorder.operations()).toMatchObject([{ outcome: "applied" }]);
+  });
+
+  test("that tells of a write which lost to a newer one settles it too", async () => {
+    const superseded = new CapstanError("SUPERSEDED", "newer", { outcome: "applied" });
+    const { keyspace, recorder } = setUp(unknown("id"), superseded);
+    for (const operationId of ["id", "id"]) {
+      await expect(keyspace.put("k", 1, { operationId })).rejects.toThrow();
+    }
+    expect(recorder.operations()).toMatchObject([{ outcome: "applied", returnedAt: 1 }]);
+  });
+});
+
+describe("calls for many keys", () => {
+  test("getMany and putMany are one operation for each key", async () => {
+    const ok = (key: string, result: unknown): ManyResult<unknown> => ({ key, ok: true, result });
+    const bad = (key: string, error: Error): ManyResult<unknown> => ({ key, ok: false, error });
+    const { keyspace, recorder } = setUp(
+      [ok("a", found(1)), bad("b", refused())],
+      [ok("a", written), bad("b", unknown()), bad("c", refused())],
+    );
+    await keyspace.getMany(["a", "b"]);
+    await keyspace.putMany([
+      ["a", 1],
+      ["b", 2],
+      ["c", 3],
+    ]);
+    expect(recorder.operations()).toMatchObject([
+      { input: { type: "get", key: "a" }, outcome: "applied", output: { value: 1 } },
+      { input: { type: "get", key: "b" }, outcome: "not-applied" },
+      { input: { type: "put", key: "a", value: 1 }, outcome: "applied" },
+      { input: { type: "put", key: "b", value: 2 }, outcome: "unknown" },
+      { input: { type: "put", key: "c", value: 3 }, outcome: "not-applied" },
+    ]);
+  });
+
+  test("that were refused as a whole are not applied, each", async () => {
+    const { keyspace, recorder } = setUp(refused(), refused());
+    await expect(keyspace.getMany(["a", "b"])).rejects.toThrow();
+    await expect(keyspace.putMany([["a", 1]])).rejects.toThrow();
+    const outcomes = recorder.operations().map(({ outcome }) => outcome);
+    expect(outcomes).toEqual(["not-applied", "not-applied", "not-applied"]);
+  });
+
+  test("a batch is one operation, done or not", async () => {
+    const failed = [{ key: "a", ok: false, error: unknown() }];
+    const { keyspace, recorder } = setUp(
+      [{ key: "a", ok: true, result: written }],
+      failed,
+      refused(),
+    );
+    const writes = [{ put: "a", value: 1 }, { delete: "b" }];
+    await keyspace.batch(writes);
+    await keyspace.batch(writes);
+    await expect(keyspace.batch(writes)).rejects.toThrow();
+    const input = {
+      type: "batch",
+      writes: [
+        { key: "a", value: 1 },
+        { key: "b", value: undefined },
+      ],
+    };
+    expect(recorder.operations()).toMatchObject([
+      { input, outcome: "applied" },
+      { input, outcome: "unknown" },
+      { input, outcome: "not-applied" },
+    ]);
+  });
+});
+
+test("what a register cannot explain is refused before anything is sent", async () => {
+  const { keyspace, recorder, seen } = setUp();
+  const calls = [
+    keyspace.put("k", 1, { ttlMs: 5 }),
+    keyspace.putMany([["k", 1]], { ttlMs: 5 }),
+    keyspace.batch([{ delete: "k" }], { ttlMs: 5 }),
+    keyspace.update("k", {}),
+    keyspace.modify("k", () => 1),
+  ];
+  for (const call of calls) {
+    await expect(call).rejects.toMatchObject({ code: "NOT_SUPPORTED", outcome: "not-applied" });
+  }
+  await expect(calls[3]).rejects.toThrow(/a recorded keyspace takes no update: its outcome/);
+  expect(seen).toEqual([]);
+  expect(recorder.operations()).toEqual([]);
+});
+
+test("a value that no store takes is refused and not recorded", async () => {
+  const { keyspace, recorder } = setUp();
+  await expect(keyspace.put("k", Number.NaN)).rejects.toMatchObject({ code: "INVALID_VALUE" });
+  expect(recorder.operations()).toEqual([]);
+});
+
+test("what is not recorded passes through", async () => {
+  const { keyspace, recorder } = setUp(true, "id");
+  expect(await keyspace.has("k")).toBe(true);
+  expect(await keyspace.operationId()).toBe("id");
+  expect(recorder.operations()).toEqual([]);
+});
