@@ -18,7 +18,7 @@ const PATIENT = { consistency: "quorum", timeoutMs: 20_000 } as const;
 beforeAll(() => ensureBuilt());
 
 const keyOf = (number: number) => `user/${number}`;
-const valueOf = (number: number, generation = 0) => ({ number, generation, name: `Jürgen 😀` });
+const wholeValue = (number: number, generation = 0) => ({ number, generation, name: `Jürgen 😀` });
 
 function keyspaceAt(url: string) {
   return connect({ url }).keyspace("default");
@@ -87,11 +87,11 @@ describe("a cluster on disk", () => {
     `has ${LINES} keys again after all its nodes were killed at once`,
     async () => {
       const keyspace = keyspaceAt(cluster.node("n1").url);
-      await inBatches(LINES, (number) => keyspace.put(keyOf(number), valueOf(number), PATIENT));
+      await inBatches(LINES, (number) => keyspace.put(keyOf(number), wholeValue(number), PATIENT));
       await cluster.killAllNodes();
       await cluster.again();
       for (const { url } of cluster.nodes) {
-        const wrong = await differences(url, LINES, valueOf);
+        const wrong = await differences(url, LINES, wholeValue);
         expect(wrong, cluster.running.output).toEqual([]);
       }
     },
@@ -116,12 +116,12 @@ describe("a cluster on disk", () => {
     const [, line = ""] = await cluster.running.says(/^ {2}(.* start --config .* --node n3)$/m);
     const keyspace = keyspaceAt(cluster.node("n1").url);
     const count = Math.min(LINES, 500);
-    await inBatches(count, (number) => keyspace.put(keyOf(number), valueOf(number, 1), PATIENT));
+    await inBatches(count, (number) => keyspace.put(keyOf(number), wholeValue(number, 1), PATIENT));
     const restarted = new Running("sh", ["-c", `exec ${line}`], { directory: cluster.directory });
     try {
       await restarted.says(/node n3 is up/);
       await allServe(cluster.node("n1").url);
-      const expected = (number: number) => valueOf(number, number < count ? 1 : 0);
+      const expected = (number: number) => wholeValue(number, number < count ? 1 : 0);
       expect(await differences(cluster.node("n3").url, LINES, expected)).toEqual([]);
     } finally {
       await restarted.end();
@@ -141,7 +141,7 @@ describe("an older copy of a node's data", () => {
   test("that is put back in place is recognised, set aside and rebuilt", async () => {
     const keyspace = keyspaceAt(cluster.node("n1").url);
     await inBatches(200, (n) =>
-      keyspace.put(keyOf(n), valueOf(n), { ...PATIENT, consistency: "all" }),
+      keyspace.put(keyOf(n), wholeValue(n), { ...PATIENT, consistency: "all" }),
     );
     const data = join(cluster.directory, ".capstan/data/n2");
     const copy = join(cluster.directory, "copy");
@@ -153,7 +153,7 @@ describe("an older copy of a node's data", () => {
     await first.says(/node n2 is up/);
     await allServe(cluster.node("n1").url);
     await inBatches(200, (n) =>
-      keyspace.put(keyOf(n), valueOf(n, 1), { ...PATIENT, consistency: "all" }),
+      keyspace.put(keyOf(n), wholeValue(n, 1), { ...PATIENT, consistency: "all" }),
     );
     first.signal("SIGKILL");
     await first.ended;
@@ -164,7 +164,7 @@ describe("an older copy of a node's data", () => {
       await second.says(/older copy/);
       await allServe(cluster.node("n1").url);
       const url = cluster.node("n2").url;
-      expect(await differences(url, 200, (n) => valueOf(n, 1))).toEqual([]);
+      expect(await differences(url, 200, (n) => wholeValue(n, 1))).toEqual([]);
     } finally {
       await second.end();
     }
