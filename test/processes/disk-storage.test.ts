@@ -16,6 +16,7 @@ import { ensureBuilt, Running } from "../support/processes.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
 
 const ENTRY = JSON.stringify(new URL("../../dist/index.js", import.meta.url).href);
+const STATE_FILE = new URL("../../dist/storage/disk/state/state-file.js", import.meta.url).href;
 const environment = new SystemEnvironment();
 let folder: string;
 const running = new Set<Running>();
@@ -116,6 +117,41 @@ test("of processes that start at once over what a killed one left, one gets the 
   expect(racers.filter(({ stdout }) => stdout.includes("open"))).toHaveLength(1);
   await Promise.all(racers.map(kill));
 });
+
+/** Files may not grow beyond 1 MiB: as on a full disk, writes fail. */
+const FULL_DISK = ["-c", 'trap "" XFSZ; ulimit -f 1024; exec "$@"', "bash"];
+
+test.skipIf(process.platform === "win32")(
+  "a full disk fails the state once, with what the system says, and reads go on",
+  async () => {
+    const path = JSON.stringify(join(folder, "full"));
+    const module = `
+      import { openLmdbFile } from ${JSON.stringify(STATE_FILE)};
+      const file = await openLmdbFile(${path});
+      const writeTo = async (at) => {
+        const record = Buffer.alloc(1000, at);
+        await file.write(Array.from({ length: 50 }, (_, each) => ({
+          key: Buffer.from(at + "-" + each), record,
+        })));
+      };
+      let written = 0;
+      try {
+        for (; written < 100; written += 1) await writeTo(written);
+      } catch (fault) {
+        console.log(fault.code, fault.message);
+      }
+      console.log("before", written > 0 && file.get(Buffer.from("0-0")).length);
+      await file.close();
+      console.log("closed");
+    `;
+    const args = [...FULL_DISK, process.execPath, "--input-type=module", "-e", module];
+    const full = new Running("bash", args, { directory: folder });
+    running.add(full);
+    const { stdout } = await full.ended;
+    expect(stdout).toMatch(/^STORE_FAILED the state in .* cannot be written: \w/);
+    expect(stdout).toContain("before 1000\nclosed\n");
+  },
+);
 
 /** As the stores in the other processes do, whose cluster and node have no other name. */
 function open(path: string, options: object = {}): Promise<Storage> {
