@@ -6,6 +6,8 @@ import { memoryTransport } from "./transports/memory/memory-transport.ts";
 import { natsTransport } from "./transports/nats/nats-transport.ts";
 import { tcpTransport } from "./transports/tcp/tcp-transport.ts";
 
+/** For simulations, which look into what replicas hold. */
+export { stampOf as stampOfRecord } from "./strategies/leaderless/record.ts";
 export { createMemoryHub, type MemoryHub } from "./transports/memory/memory-hub.ts";
 export { natsPermissions } from "./transports/nats/subjects.ts";
 

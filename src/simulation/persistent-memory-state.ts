@@ -1,4 +1,4 @@
-import type { Environment } from "../core/contracts/environment.ts";
+import type { Environment, TimerHandle } from "../core/contracts/environment.ts";
 import {
   type Generation,
   SPACES,
@@ -68,23 +68,33 @@ export class StateDisk {
 /** Commits that wait for the log look again this much later. */
 const RETRY_MS = 10;
 
+export interface PersistentMemoryStateOptions {
+  /** A commit of this position may not reach the disk yet: the log has to come first. */
+  readonly mustWait: (position: number) => boolean;
+  /** Of each sync, in milliseconds. Default: it ends with the next turn. */
+  readonly latencyMs?: () => number;
+  /** Called before a commit takes effect, with the state as it is. */
+  readonly onCommit?: (state: StateStore, batch: StateBatch) => void;
+}
+
 /** Commits go to the disk and to a `MemoryStateStore`, which serves the reads. */
 export class PersistentMemoryState implements StateStore {
   readonly capabilities: StateStore["capabilities"];
   failNextSync = false;
   readonly #disk: StateDisk;
   readonly #environment: Environment;
-  readonly #mustWait: (position: number) => boolean;
+  readonly #options: PersistentMemoryStateOptions;
   readonly #index: MemoryStateStore;
   #handlers: { onFailed(error: Error): void } | undefined;
   #isSyncing = false;
   #dead: string | undefined;
   #failed: Error | undefined;
   #closing: Promise<void> | undefined;
+  #retry: TimerHandle | undefined;
+  #whenSynced: (() => void) | undefined;
 
-  /** A commit does not reach the disk before the records of the log that it covers: `mustWait`. */
-  constructor(disk: StateDisk, environment: Environment, mustWait: (position: number) => boolean) {
-    this.#mustWait = mustWait;
+  constructor(disk: StateDisk, environment: Environment, options: PersistentMemoryStateOptions) {
+    this.#options = options;
     this.#disk = disk;
     this.#environment = environment;
     this.#index = new MemoryStateStore(environment);
@@ -136,6 +146,7 @@ export class PersistentMemoryState implements StateStore {
   commit(batch: StateBatch): void {
     this.#checkOpen();
     if (this.#failed !== undefined) throw this.#failed;
+    this.#options.onCommit?.(this.#index, batch);
     this.#index.commit(batch);
     this.#disk.heal(batch);
     this.#disk.batches.push(batch);
@@ -172,40 +183,54 @@ export class PersistentMemoryState implements StateStore {
   }
 
   async #close(): Promise<void> {
+    if (this.#retry !== undefined) this.#environment.clearTimer(this.#retry);
     if (this.#failed === undefined && this.#dead === undefined) {
       this.#disk.synced = this.#coveredCommits();
     }
-    while (this.#isSyncing) await new Promise<void>((resolve) => this.#later(resolve));
+    if (this.#isSyncing && this.#dead === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#whenSynced = resolve;
+      });
+    }
     await this.#index.close();
     this.#dead ??= "the state is closed";
   }
 
   #sync(): void {
-    if (this.#isSyncing || this.#failed !== undefined) return;
+    if (this.#isSyncing || this.#failed !== undefined || this.#dead !== undefined) return;
     if (this.#disk.batches.length <= this.#disk.synced) return;
     this.#isSyncing = true;
-    this.#later(() => {
+    const synced = (): void => {
       this.#isSyncing = false;
-      const end = this.#coveredCommits();
-      if (this.#dead !== undefined) return;
-      if (this.failNextSync) {
-        this.#failed = new Error("the commit of the state failed");
-        this.#handlers?.onFailed(this.#failed);
-        return;
-      }
-      if (end === this.#disk.synced) {
-        this.#environment.setTimer(RETRY_MS, () => this.#sync());
-        return;
-      }
+      if (this.#dead === undefined) this.#synced();
+      this.#whenSynced?.();
+    };
+    const syncMs = this.#options.latencyMs?.() ?? this.#disk.syncMs;
+    if (syncMs === 0) this.#environment.soon(synced);
+    else this.#environment.setTimer(syncMs, synced);
+  }
+
+  #synced(): void {
+    if (this.failNextSync) {
+      this.#failed = new Error("the commit of the state failed");
+      this.#handlers?.onFailed(this.#failed);
+      return;
+    }
+    const end = this.#coveredCommits();
+    if (end > this.#disk.synced) {
       this.#disk.synced = end;
       this.#sync();
-    });
+    } else if (end < this.#disk.batches.length && this.#closing === undefined) {
+      if (this.#retry !== undefined) this.#environment.clearTimer(this.#retry);
+      this.#retry = this.#environment.setTimer(RETRY_MS, () => this.#sync());
+    }
   }
 
   #coveredCommits(): number {
     const { batches } = this.#disk;
     let end = this.#disk.synced;
-    while (end < batches.length && !this.#mustWait((batches[end] as StateBatch).position)) end += 1;
+    while (end < batches.length && !this.#options.mustWait((batches[end] as StateBatch).position))
+      end += 1;
     return end;
   }
 

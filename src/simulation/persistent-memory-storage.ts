@@ -160,7 +160,7 @@ class PersistentMemoryStorage implements Storage {
     this.log = new PersistentMemoryLog(disk.log, context.environment);
     const mustWait = (position: number): boolean =>
       position > disk.log.synced && position <= disk.log.entries.length;
-    this.state = new PersistentMemoryState(disk.state, context.environment, mustWait);
+    this.state = new PersistentMemoryState(disk.state, context.environment, { mustWait });
   }
 
   disown(reason: string): Promise<void> {

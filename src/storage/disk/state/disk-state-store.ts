@@ -64,7 +64,6 @@ export class DiskStateStore implements StateStore {
   #writing: Promise<void> | undefined;
   #timer: TimerHandle | undefined;
   #isSoon = false;
-  #isClosed = false;
   #committedPosition: LogPosition;
   #durablePosition: LogPosition;
   #failed: Error | undefined;
@@ -169,7 +168,6 @@ export class DiskStateStore implements StateStore {
     await this.#writing;
     if (this.#isDirty) this.#write();
     await this.#writing;
-    this.#isClosed = true;
     await this.#file.close();
   }
 
@@ -220,7 +218,7 @@ export class DiskStateStore implements StateStore {
   readonly #write = (): void => {
     this.#isSoon = false;
     this.#clearTimer();
-    if (this.#writing !== undefined || this.#failed !== undefined || this.#isClosed) return;
+    if (this.#writing !== undefined || this.#failed !== undefined) return;
     const position = this.#committedPosition;
     const flying = this.#waiting;
     this.#flying = flying;

@@ -1,0 +1,278 @@
+import type { RandomSource } from "../core/contracts/environment.ts";
+import type {
+  LogStore,
+  StateBatch,
+  StateStore,
+  Storage,
+  StorageFactory,
+  StorageIdentity,
+  StorageProblem,
+} from "../core/contracts/storage.ts";
+import type { Durability } from "../core/model/durability.ts";
+import type { StoreId } from "../core/model/ids.ts";
+import type { SegmentedLogOptions } from "../storage/disk/log/log-options.ts";
+import { openSegmentedLog } from "../storage/disk/log/open-segmented-log.ts";
+import { memoryStorage } from "../storage/memory/memory-storage.ts";
+import { PersistentMemoryState, StateDisk } from "./persistent-memory-state.ts";
+import type { SimEnvironment } from "./sim-environment.ts";
+import { SimulatedDisk } from "./simulated-disk.ts";
+import type { CutEffect } from "./simulated-file.ts";
+import type { VirtualTime } from "./virtual-time.ts";
+
+const LOG_FOLDER = "/log";
+const STORE_ID_BYTES = 16;
+
+export interface MachineDiskOptions {
+  readonly time: VirtualTime;
+  readonly random: RandomSource;
+  /** Segment sizes and the like of the log. */
+  readonly log?: SegmentedLogOptions;
+  /** Mean latency of each operation, in milliseconds. Default 0.2. */
+  readonly latencyMs?: number;
+  /** False: storage in memory, which ends with its process. Default true. */
+  readonly persists?: boolean;
+  /** Hears of every commit, before it takes effect. Not of those in memory. */
+  readonly onCommit?: (state: StateStore, batch: StateBatch) => void;
+}
+
+/** What is written beside the log and the state. */
+interface Label {
+  readonly storeId: StoreId;
+  readonly incarnation: number;
+  /** Of which durability everything is here. */
+  readonly kept: Durability;
+  readonly disowned: string | undefined;
+}
+
+/**
+ * The data directory of one machine, over all starts of its node: the real log over a simulated
+ * disk, and a state that falls back to some earlier commit when the power is cut.
+ */
+export class MachineDisk {
+  readonly #options: MachineDiskOptions;
+  readonly #random: RandomSource;
+  #files: SimulatedDisk;
+  #state = new StateDisk();
+  #label: Label | undefined;
+  #open: MachineStorage | undefined;
+  #latencyMs: number;
+  #memory: Storage | undefined;
+
+  constructor(options: MachineDiskOptions) {
+    this.#options = options;
+    this.#random = options.random;
+    this.#latencyMs = options.latencyMs ?? 0.2;
+    this.#files = this.#newFiles();
+  }
+
+  /** The files of the log, for faults of their own. */
+  get files(): SimulatedDisk {
+    return this.#files;
+  }
+
+  get state(): StateDisk {
+    return this.#state;
+  }
+
+  /** What the node has open; undefined while it is down. */
+  get storage(): Storage | undefined {
+    return this.#memory ?? this.#open;
+  }
+
+  /** Whether anything is there. */
+  get isFresh(): boolean {
+    return this.#label === undefined;
+  }
+
+  get latencyMs(): number {
+    return this.#latencyMs;
+  }
+
+  /** Mean latency of each operation from now on. */
+  set latencyMs(latencyMs: number) {
+    this.#latencyMs = latencyMs;
+    this.#files.meanLatencyMs = latencyMs;
+  }
+
+  /** The storage of one start. */
+  storageFor(environment: SimEnvironment): StorageFactory {
+    if (this.#options.persists === false) return this.#inMemory();
+    return async (_options, context) => {
+      if (this.#open !== undefined) throw new Error("the disk is in use");
+      const problems = this.#setAside();
+      const identity = this.#begin(context.environment.random("store-id"));
+      const opened: { log?: LogStore } = {};
+      const mustWait = (position: number): boolean => {
+        const { syncedPosition = 0, lastPosition = 0 } = opened.log ?? {};
+        return position > syncedPosition && position <= lastPosition;
+      };
+      const latency = (): number => this.#random.fraction() * 2 * this.#latencyMs;
+      const { onCommit } = this.#options;
+      const state = new PersistentMemoryState(this.#state, environment, {
+        mustWait,
+        latencyMs: latency,
+        ...(onCommit && { onCommit }),
+      });
+      const disk = this.#files.connect(environment);
+      opened.log = await openSegmentedLog({
+        disk,
+        directory: LOG_FOLDER,
+        environment,
+        observer: context.observer,
+        options: { ...this.#options.log, floorPosition: state.committedPosition },
+      });
+      this.#open = new MachineStorage(this, identity, problems, opened.log, state);
+      return this.#open;
+    };
+  }
+
+  /** The process is killed: the system has what was written. */
+  kill(): void {
+    this.#end("os", () => this.#files.kill(), 0);
+  }
+
+  /** What was not synced is kept, lost or mixed; of the commits any beginning may be kept. */
+  cutPower(effect: CutEffect): void {
+    const kept = effect === "keep" ? 1 : effect === "lose" ? 0 : this.#random.fraction();
+    this.#end("fsync", () => this.#files.cutPower(effect), kept);
+  }
+
+  /** Everything is gone. The node has to be down. */
+  wipe(): void {
+    this.#checkClosed();
+    this.#files = this.#newFiles();
+    this.#state = new StateDisk();
+    this.#label = undefined;
+  }
+
+  /** As the files are on stable storage, to be put back later. */
+  copy(): MachineDisk {
+    const copy = new MachineDisk(this.#options);
+    copy.#files = this.#files.copy();
+    copy.#state = this.#state.copy();
+    copy.#label = this.#label && { ...this.#label, kept: "fsync" };
+    return copy;
+  }
+
+  /** Puts an earlier copy in place. The node has to be down. */
+  restore(copy: MachineDisk): void {
+    this.#checkClosed();
+    const again = copy.copy();
+    this.#files = again.#files;
+    this.#files.meanLatencyMs = this.#latencyMs;
+    this.#state = again.#state;
+    this.#label = again.#label;
+  }
+
+  /** Called by the storage: everything is closed in order. */
+  closed(storage: MachineStorage, isWhole: boolean): void {
+    if (this.#open !== storage) return;
+    this.#open = undefined;
+    this.#files.kill();
+    if (isWhole) this.#label = { ...(this.#label as Label), kept: "memory" };
+  }
+
+  /** Called by the storage: the next opening sets everything aside. */
+  disown(reason: string): void {
+    if (this.#label !== undefined) this.#label = { ...this.#label, disowned: reason };
+  }
+
+  #inMemory(): StorageFactory {
+    return async (_options, context) => {
+      this.#memory = await memoryStorage({}, context);
+      return this.#memory;
+    };
+  }
+
+  #newFiles(): SimulatedDisk {
+    const { time } = this.#options;
+    return new SimulatedDisk({
+      time,
+      seed: this.#random.uint32(),
+      meanLatencyMs: this.#latencyMs,
+    });
+  }
+
+  #begin(random: RandomSource): StorageIdentity {
+    const before = this.#label;
+    const storeId = before?.storeId ?? (hex(random.bytes(STORE_ID_BYTES)) as StoreId);
+    const incarnation = (before?.incarnation ?? 0) + 1;
+    // Until it is closed in order, an end without notice is what a reader has to assume.
+    this.#label = { storeId, incarnation, kept: "fsync", disowned: undefined };
+    return Object.freeze({
+      storeId,
+      incarnation,
+      fresh: before === undefined,
+      kept: before?.kept ?? "memory",
+    });
+  }
+
+  #setAside(): readonly StorageProblem[] {
+    const reason = this.#label?.disowned;
+    if (reason === undefined) return [];
+    this.wipe();
+    return [{ what: "everything", reason, setAside: undefined }];
+  }
+
+  #end(kept: Durability, endFiles: () => void, shareOfCommits: number): void {
+    this.#open?.kill();
+    this.#open = undefined;
+    this.#memory = undefined;
+    endFiles();
+    const { batches, synced } = this.#state;
+    batches.length = synced + Math.round((batches.length - synced) * shareOfCommits);
+    this.#state.synced = batches.length;
+    if (this.#label !== undefined) this.#label = { ...this.#label, kept };
+  }
+
+  #checkClosed(): void {
+    if (this.#open !== undefined) throw new Error("the disk is in use");
+  }
+}
+
+class MachineStorage implements Storage {
+  readonly identity: StorageIdentity;
+  readonly problems: readonly StorageProblem[];
+  readonly log: LogStore;
+  readonly state: PersistentMemoryState;
+  readonly #disk: MachineDisk;
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    disk: MachineDisk,
+    identity: StorageIdentity,
+    problems: readonly StorageProblem[],
+    log: LogStore,
+    state: PersistentMemoryState,
+  ) {
+    this.#disk = disk;
+    this.identity = identity;
+    this.problems = problems;
+    this.log = log;
+    this.state = state;
+  }
+
+  disown(reason: string): Promise<void> {
+    this.#disk.disown(reason);
+    return Promise.resolve();
+  }
+
+  kill(): void {
+    this.state.kill("the process is gone");
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.log.close();
+    await this.state.close();
+    this.#disk.closed(this, this.log.health().state !== "failed");
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}

@@ -1,0 +1,133 @@
+import {
+  checkLinearizable,
+  checkLostWrites,
+  checkRegularRegister,
+  type KeyValueOperation,
+  OPEN_ENDED,
+  registerModel,
+  stampOrder,
+} from "../../verification/index.ts";
+import { GROUPS, groupOf, type KeyGroup } from "./groups.ts";
+import type { Topology } from "./topology.ts";
+import type { Acknowledged } from "./workload.ts";
+
+/** A promise that was not kept. */
+export interface Violation {
+  /** Which check found it: `linearizability`, `lost-write`, `liveness`, … */
+  readonly check: string;
+  readonly message: string;
+}
+
+/** What a seed's checks are given. */
+export interface Evidence {
+  readonly history: readonly KeyValueOperation[];
+  readonly acknowledged: readonly Acknowledged[];
+  readonly refused: ReadonlySet<string>;
+  /** Versions that a read of all replicas found in the end, per key. */
+  readonly finals: ReadonlyMap<string, string | undefined>;
+  readonly topology: Topology;
+}
+
+export interface CheckReport {
+  readonly violations: readonly Violation[];
+  /** Operations that some checker has judged. */
+  readonly checked: number;
+  /** Checks that came to no verdict within their bound. */
+  readonly unknown: number;
+}
+
+/** Judges what clients were told. */
+export function checkEvidence(evidence: Evidence): CheckReport {
+  const violations: Violation[] = [];
+  let checked = 0;
+  let unknown = 0;
+  for (const group of GROUPS) {
+    const part = historyOf(evidence.history, group);
+    checked += part.length;
+    if (group.promised === "linearizable") {
+      const result = checkLinearizable(registerModel, part);
+      if (result.verdict === "unknown") unknown += 1;
+      if (result.verdict === "illegal") {
+        const { keys, counterexample } = result;
+        violations.push({
+          check: "linearizability",
+          message: `${keys.join(", ")}: ${describe(counterexample)}`,
+        });
+      }
+    } else if (group.promised === "regular" && isHeldTo(group, evidence)) {
+      const [first, ...others] = checkRegularRegister(part).violations;
+      if (first !== undefined) {
+        const { read, key, reason } = first;
+        violations.push({
+          check: `regular/${group.name}`,
+          message: `${key}: a read found ${JSON.stringify(read.output)}, which was ${reason}; and ${others.length} more`,
+        });
+      }
+    }
+  }
+  violations.push(...lostWrites(evidence), ...refusedAndSeen(evidence));
+  return { violations, checked, unknown };
+}
+
+/**
+ * Of a group's keys: reads that reached their level, and all writes. A write that did not reach its
+ * level may be seen, and nothing is demanded of when.
+ */
+function historyOf(
+  history: readonly KeyValueOperation[],
+  group: KeyGroup,
+): readonly KeyValueOperation[] {
+  return history.flatMap((operation): readonly KeyValueOperation[] => {
+    const { input, achieved, outcome } = operation;
+    if (input.type === "batch" || groupOf(input.key) !== group) return [];
+    if (outcome !== "applied") return [operation];
+    if (input.type === "get") return achieved === group.read ? [operation] : [];
+    if (achieved === group.write) return [operation];
+    return [{ ...operation, outcome: "unknown", returnedAt: OPEN_ENDED }];
+  });
+}
+
+/**
+ * A node that starts from an old copy of its data answers at `one` from it until a peer tells it.
+ */
+function isHeldTo({ read }: KeyGroup, { topology }: Evidence): boolean {
+  return read !== "one" || !topology.losses.some(({ how }) => how === "old-copy");
+}
+
+function lostWrites({ acknowledged, finals, topology }: Evidence): Violation[] {
+  const result = checkLostWrites({
+    acknowledged: acknowledged.map(({ key, version, atMs, holders }) => ({
+      ...{ key, version, holders },
+      acknowledgedAt: atMs,
+    })),
+    wiped: topology.losses,
+    finals: new Map([...finals].map(([key, found]) => [key, found === undefined ? [] : [found]])),
+    covers: (found, written) => stampOrder(found, written) >= 0,
+  });
+  return result.violations.map(({ write, found }) => ({
+    check: "lost-write",
+    message:
+      `${write.key}: version ${write.version} was acknowledged at ${write.acknowledgedAt.toFixed(1)} ms, ` +
+      `held by ${write.holders.join(", ")}; in the end there is ${found[0] ?? "nothing"}`,
+  }));
+}
+
+function refusedAndSeen({ history, refused }: Evidence): Violation[] {
+  return history.flatMap(({ input, output }): Violation[] => {
+    const value = output?.value;
+    if (input.type !== "get" || typeof value !== "string" || !refused.has(value)) return [];
+    const message = `${input.key}: a read found ${value}, whose write was said not to be applied`;
+    return [{ check: "outcome", message }];
+  });
+}
+
+function describe(counterexample: unknown): string {
+  const { operations } = counterexample as { operations?: readonly KeyValueOperation[] };
+  if (operations === undefined) return JSON.stringify(counterexample);
+  return operations
+    .map(({ client, input, output, outcome, calledAt, returnedAt }) => {
+      const value = input.type === "put" ? input.value : output?.value;
+      return `[${calledAt}–${returnedAt}] ${client} ${input.type} ${String(value ?? "-")} ${outcome}`;
+    })
+    .join("; ");
+}

@@ -1,0 +1,35 @@
+import type { Level } from "../../core/model/levels.ts";
+
+/** Which promise a group of keys is held to. */
+export type Promised = "linearizable" | "regular" | "nothing";
+
+/** Keys that are always written at one level and read at another. */
+export interface KeyGroup {
+  readonly name: string;
+  readonly write: Level;
+  readonly read: Level;
+  readonly promised: Promised;
+  /** Of all operations, as a share; together 1. */
+  readonly share: number;
+}
+
+/**
+ * `quorum` reads see `quorum` writes, and `one` reads those of `all`, because any R and W of them
+ * share a replica, and any two W. Where two writes need not meet (`one`), the one with the later
+ * stamp wins, which the slower clock need not have: then nothing is promised but that no
+ * acknowledged write is lost.
+ */
+export const GROUPS: readonly KeyGroup[] = Object.freeze<KeyGroup[]>([
+  { name: "strong", write: "strong", read: "strong", promised: "linearizable", share: 0.4 },
+  { name: "quorum", write: "quorum", read: "quorum", promised: "regular", share: 0.3 },
+  { name: "all-one", write: "all", read: "one", promised: "regular", share: 0.1 },
+  { name: "one-all", write: "one", read: "all", promised: "nothing", share: 0.1 },
+  { name: "one", write: "one", read: "one", promised: "nothing", share: 0.1 },
+]);
+
+export function groupOf(key: string): KeyGroup {
+  const name = key.slice(0, key.lastIndexOf("/"));
+  const group = GROUPS.find((each) => each.name === name);
+  if (group === undefined) throw new Error(`key ${JSON.stringify(key)} belongs to no group`);
+  return group;
+}

@@ -1,0 +1,48 @@
+import type { SimWorld } from "../sim-world.ts";
+import type { Workload } from "./workload.ts";
+
+/** How often rare states were reached, by name. */
+export type Sometimes = Readonly<Record<string, number>>;
+
+/** Events of a store that stand for a rare state, and what it is called. */
+const BY_EVENT: Readonly<Record<string, string>> = Object.freeze({
+  "rebuild-started": "a replica was rebuilt",
+  "rebuild-finished": "a rebuild came to its end",
+  "writes-may-be-lost": "a rebuild ended without enough sources",
+  "shard-damaged": "a damaged shard was fenced",
+  "shards-incomplete": "shards lacked their tail after a crash",
+  "old-copy": "an old copy was recognised",
+  "clock-skew": "clocks were too far apart",
+});
+
+const BY_CODE: Readonly<Record<string, string>> = Object.freeze({
+  "OUTCOME_UNKNOWN/unknown": "a write ended unknown",
+  "SUPERSEDED/applied": "a write was stored and already superseded",
+  "SUPERSEDED/not-applied": "a write was refused by a newer version everywhere",
+  "SUPERSEDED/unknown": "a retried write was superseded",
+  "OVERLOADED/not-applied": "a full queue refused work",
+});
+
+/** Names of all counters; each has to be reached in a long run. */
+export const SOMETIMES_NAMES: readonly string[] = Object.freeze([
+  ...Object.values(BY_EVENT).filter((name) => name !== "clocks were too far apart"),
+  ...Object.values(BY_CODE),
+  "an unknown write was seen later",
+]);
+
+/** Counted over the lives of all nodes, and what clients were told. */
+export function countSometimes(world: SimWorld, workload: Workload): Sometimes {
+  const counts: Record<string, number> = {};
+  const add = (name: string | undefined, by = 1): void => {
+    if (name !== undefined && by > 0) counts[name] = (counts[name] ?? 0) + by;
+  };
+  for (const [type, count] of world.eventCounts) add(BY_EVENT[type], count);
+  for (const [code, count] of Object.entries(workload.tally)) add(BY_CODE[code], count);
+  const seen = workload
+    .history()
+    .filter(
+      ({ input, output }) => input.type === "get" && workload.unknown.has(`${output?.value}`),
+    );
+  add("an unknown write was seen later", seen.length);
+  return counts;
+}

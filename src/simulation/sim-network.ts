@@ -1,0 +1,253 @@
+import type { RandomSource } from "../core/contracts/environment.ts";
+import type { Lane, SendResult, TransportFactory } from "../core/contracts/transport.ts";
+import type { NodeId } from "../core/model/ids.ts";
+import {
+  type ConnectionMode,
+  GOOD_NETWORK,
+  LONGEST_DELAY_MS,
+  type NetworkConditions,
+} from "./network-conditions.ts";
+import type { SimEnvironment } from "./sim-environment.ts";
+import { SimLink } from "./sim-link.ts";
+import { SimTransport, type TransportNetwork } from "./sim-transport.ts";
+import { TRACE, type Trace } from "./trace.ts";
+import type { VirtualTime } from "./virtual-time.ts";
+
+/** What a link holds for one lane before it refuses more. */
+const MAX_HELD_BYTES = 1024 * 1024;
+
+export interface SimNetworkOptions {
+  readonly time: VirtualTime;
+  readonly random: RandomSource;
+  readonly trace: Trace;
+  /** All nodes that there ever are. */
+  readonly nodes: readonly string[];
+  /** Default `pairs`. */
+  readonly mode?: ConnectionMode;
+  /** Default 1 MiB. */
+  readonly maxHeldBytes?: number;
+}
+
+/** Carries the frames of all nodes of one world, and decides from one seed what becomes of each. */
+export class SimNetwork implements TransportNetwork {
+  conditions: NetworkConditions = GOOD_NETWORK;
+  readonly mode: ConnectionMode;
+  readonly #time: VirtualTime;
+  readonly #random: RandomSource;
+  readonly #trace: Trace;
+  readonly #nodes: readonly string[];
+  readonly #links = new Map<string, SimLink>();
+  readonly #transports = new Map<string, SimTransport>();
+  /** Nodes whose connection to the server is broken, in the mode `server`. */
+  readonly #offline = new Set<string>();
+  /** Raised where all that is under way to or from a node is lost. */
+  readonly #epochs = new Map<string, number>();
+  sent = 0;
+  lost = 0;
+  doubled = 0;
+
+  constructor(options: SimNetworkOptions) {
+    const { nodes, maxHeldBytes = MAX_HELD_BYTES } = options;
+    this.#time = options.time;
+    this.#random = options.random;
+    this.#trace = options.trace;
+    this.#nodes = nodes;
+    this.mode = options.mode ?? "pairs";
+    for (const from of nodes) {
+      for (const to of nodes) {
+        if (from !== to) this.#links.set(`${from}>${to}`, new SimLink(from, to, maxHeldBytes));
+      }
+    }
+  }
+
+  /** The transport of one start of a node. */
+  transportFor(environment: SimEnvironment): TransportFactory {
+    return (_options, { self }) => {
+      const transport = new SimTransport(self, environment, this);
+      this.#transports.set(self, transport);
+      return transport;
+    };
+  }
+
+  /** Nothing from `from` reaches `to` any more; the other way is not touched. */
+  cutOneWay(from: string, to: string): void {
+    this.#link(from, to).isCut = true;
+  }
+
+  cut(a: string, b: string): void {
+    this.cutOneWay(a, b);
+    this.cutOneWay(b, a);
+  }
+
+  join(a: string, b: string): void {
+    this.#link(a, b).isCut = false;
+    this.#link(b, a).isCut = false;
+    this.#reviewPair(a, b);
+  }
+
+  /** Frames from `from` to `to` wait until `unclog`. */
+  clog(from: string, to: string): void {
+    this.#link(from, to).isClogged = true;
+  }
+
+  unclog(from: string, to: string): void {
+    const link = this.#link(from, to);
+    link.isClogged = false;
+    const { frames, writable } = link.release();
+    for (const frame of frames) frame.deliver();
+    const sender = this.#transports.get(from);
+    for (const lane of writable) {
+      this.#time.setTimer(0, () => sender?.writable(to as NodeId, lane));
+    }
+  }
+
+  /** All links are whole and clear, and all nodes are connected. */
+  heal(): void {
+    for (const link of this.#links.values()) {
+      link.isCut = false;
+      if (link.isClogged) this.unclog(link.from, link.to);
+    }
+    for (const node of [...this.#offline]) this.bringOnline(node);
+    for (const transport of this.#transports.values()) this.review(transport);
+  }
+
+  /**
+   * The node loses its connection to the server, and with it all that is under way to and from it,
+   * until `bringOnline`. In the mode `pairs`: its connections to all peers.
+   */
+  takeOffline(node: string): void {
+    this.#offline.add(node);
+    this.#epochs.set(node, this.#epochOf(node) + 1);
+    this.#disconnectAll(node);
+  }
+
+  bringOnline(node: string): void {
+    this.#offline.delete(node);
+    const transport = this.#transports.get(node);
+    if (transport !== undefined) this.review(transport);
+  }
+
+  /** The process is gone. Its peers hear of it, as far as links are whole, unless `silently`. */
+  lose(node: string, silently: boolean): void {
+    this.#transports.delete(node);
+    if (!silently && this.mode === "pairs") this.#disconnectAll(node);
+  }
+
+  isCut(from: string, to: string): boolean {
+    return this.#link(from, to).isCut;
+  }
+
+  send(from: SimTransport, to: SimTransport, frame: Uint8Array, lane: Lane): SendResult {
+    const link = this.#link(from.self, to.self);
+    if (!link.mayTake(lane, frame.length)) return "saturated";
+    const { nowMs } = this.#time;
+    this.#trace.noteBytes(TRACE.frameSent, nowMs, this.#nodes.indexOf(to.self), frame);
+    this.sent += 1;
+    const { loss, doubling } = this.conditions;
+    if (link.isCut || (loss > 0 && this.#random.fraction() < loss)) {
+      this.lost += 1;
+      return "accepted";
+    }
+    const copy = Buffer.from(frame);
+    this.#carry(link, from, to, copy, lane);
+    if (doubling > 0 && this.#random.fraction() < doubling) {
+      this.doubled += 1;
+      this.#carry(link, from, to, copy, lane);
+    }
+    return "accepted";
+  }
+
+  heldBytes(from: NodeId, to: NodeId): number {
+    return this.#link(from, to).heldBytes;
+  }
+
+  review(transport: SimTransport): void {
+    for (const peer of transport.peers()) this.#reviewPair(transport.self, peer);
+  }
+
+  closed(transport: SimTransport): void {
+    if (this.#transports.get(transport.self) !== transport) return;
+    this.#transports.delete(transport.self);
+    this.#disconnectAll(transport.self);
+  }
+
+  #carry(link: SimLink, from: SimTransport, to: SimTransport, frame: Buffer, lane: Lane): void {
+    const epoch = this.#epochOf(from.self) + this.#epochOf(to.self);
+    const deliver = (): void => {
+      const wait = this.#delayOf(link, lane);
+      this.#time.setTimer(wait, () => {
+        const isLost = epoch !== this.#epochOf(from.self) + this.#epochOf(to.self);
+        if (isLost || this.#transports.get(to.self) !== to) {
+          this.lost += 1;
+          return;
+        }
+        this.#trace.note(TRACE.frameCame, this.#time.nowMs, this.#nodes.indexOf(to.self));
+        to.deliver(from, frame, lane);
+      });
+    };
+    if (link.isClogged) link.hold({ lane, bytes: frame.length, deliver });
+    else deliver();
+  }
+
+  #delayOf(link: SimLink, lane: Lane): number {
+    const { minDelayMs, meanDelayMs, tailShare, tailMeanMs, reorders } = this.conditions;
+    let delayMs = minDelayMs + this.#exponential(meanDelayMs);
+    if (tailShare > 0 && this.#random.fraction() < tailShare) {
+      delayMs += this.#exponential(tailMeanMs);
+    }
+    delayMs = Math.min(delayMs, LONGEST_DELAY_MS);
+    if (reorders) return delayMs;
+    const { nowMs } = this.#time;
+    return link.inOrder(lane, nowMs + delayMs) - nowMs;
+  }
+
+  #exponential(mean: number): number {
+    return mean === 0 ? 0 : -Math.log(1 - this.#random.fraction()) * mean;
+  }
+
+  #reviewPair(a: string, b: string): void {
+    if (!this.#mayConnect(a, b)) return;
+    this.#time.setTimer(this.conditions.minDelayMs + this.conditions.meanDelayMs, () => {
+      if (!this.#mayConnect(a, b)) return;
+      const one = this.#transports.get(a) as SimTransport;
+      const other = this.#transports.get(b) as SimTransport;
+      this.#link(a, b).reset();
+      this.#link(b, a).reset();
+      one.connect(other);
+      other.connect(one);
+    });
+  }
+
+  /** Both are there, want each other, can hear each other, and are not connected yet. */
+  #mayConnect(a: string, b: string): boolean {
+    const one = this.#transports.get(a);
+    const other = this.#transports.get(b);
+    if (one?.isUp !== true || other?.isUp !== true) return false;
+    if (!one.wants(other.self) || !other.wants(one.self)) return false;
+    if (this.#offline.has(a) || this.#offline.has(b)) return false;
+    if (this.isCut(a, b) || this.isCut(b, a)) return false;
+    return one.connectedWith(other.self) !== other || other.connectedWith(one.self) !== one;
+  }
+
+  /** Whoever can hear it learns that the connection is gone. */
+  #disconnectAll(node: string): void {
+    for (const other of this.#nodes) {
+      if (other === node) continue;
+      const peer = this.#transports.get(other);
+      this.#transports.get(node)?.disconnect(other as NodeId);
+      if (peer !== undefined && (this.mode === "server" || !this.isCut(node, other))) {
+        peer.disconnect(node as NodeId);
+      }
+    }
+  }
+
+  #epochOf(node: string): number {
+    return this.#epochs.get(node) ?? 0;
+  }
+
+  #link(from: string, to: string): SimLink {
+    const link = this.#links.get(`${from}>${to}`);
+    if (link === undefined) throw new Error(`no such link: ${from} to ${to}`);
+    return link;
+  }
+}

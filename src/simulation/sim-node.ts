@@ -1,0 +1,53 @@
+import type { LogFields, LogLevel, Observer } from "../core/contracts/observer.ts";
+import { SILENT_OBSERVER } from "../core/contracts/observer.ts";
+import type { Store, StoreEvent } from "../core/store/api.ts";
+import type { MachineClock } from "./machine-clock.ts";
+import type { MachineDisk } from "./machine-disk.ts";
+import type { SimEnvironment } from "./sim-environment.ts";
+
+/** Rejects what waits on a node whose process is gone: nobody answers any more. */
+export class NodeDownError extends Error {
+  override readonly name = "NodeDownError";
+}
+
+/** One start of a node. */
+export interface NodeLife {
+  readonly environment: SimEnvironment;
+  /** Set once it is open. */
+  store: Store | undefined;
+  readonly events: StoreEvent[];
+  /** Rejects with a `NodeDownError` when the process is gone. */
+  readonly died: Promise<never>;
+  readonly end: () => void;
+}
+
+export function newLife(id: string, environment: SimEnvironment): NodeLife {
+  let end: () => void = () => undefined;
+  const died = new Promise<never>((_resolve, reject) => {
+    end = () => reject(new NodeDownError(`the process of node ${id} is gone`));
+  });
+  died.catch(() => undefined);
+  return { environment, store: undefined, events: [], died, end };
+}
+
+/** A machine with its clocks and its disk, and the process that runs on it, if one does. */
+export interface SimNode {
+  readonly id: string;
+  readonly number: number;
+  readonly clock: MachineClock;
+  readonly disk: MachineDisk;
+  life: NodeLife | undefined;
+  starts: number;
+}
+
+/** Keeps what a node says that somebody has to look at. */
+export function listeningObserver(
+  heard: (level: LogLevel, message: string, fields: LogFields | undefined) => void,
+): Observer {
+  return {
+    ...SILENT_OBSERVER,
+    log: (level, message, fields) => {
+      if (level === "error" || level === "warn") heard(level, message, fields);
+    },
+  };
+}

@@ -1,0 +1,122 @@
+import type {
+  Lane,
+  PeerAddress,
+  SendResult,
+  Transport,
+  TransportHandlers,
+} from "../core/contracts/transport.ts";
+import type { NodeId } from "../core/model/ids.ts";
+import type { SimEnvironment } from "./sim-environment.ts";
+
+/** The least that the contract asks for. */
+const MAX_FRAME_BYTES = 8 * 1024 * 1024 + 64 * 1024;
+
+/** What a transport asks of the network that it belongs to. */
+export interface TransportNetwork {
+  send(from: SimTransport, to: SimTransport, frame: Uint8Array, lane: Lane): SendResult;
+  heldBytes(from: NodeId, to: NodeId): number;
+  /** Peers or readiness have changed: see who can be connected with whom. */
+  review(transport: SimTransport): void;
+  closed(transport: SimTransport): void;
+}
+
+/** One start of one node, as the simulated network knows it. */
+export class SimTransport implements Transport {
+  readonly capabilities = Object.freeze({ addressed: false, ordered: false, remote: false });
+  readonly maxFrameBytes = MAX_FRAME_BYTES;
+  readonly self: NodeId;
+  readonly environment: SimEnvironment;
+  readonly #network: TransportNetwork;
+  readonly #connections = new Map<NodeId, SimTransport>();
+  #peers: ReadonlySet<NodeId> = new Set();
+  #handlers: TransportHandlers | undefined;
+  #isClosed = false;
+
+  constructor(self: NodeId, environment: SimEnvironment, network: TransportNetwork) {
+    this.self = self;
+    this.environment = environment;
+    this.#network = network;
+  }
+
+  get isUp(): boolean {
+    return this.#handlers !== undefined && !this.#isClosed && !this.environment.isDead;
+  }
+
+  start(handlers: TransportHandlers): Promise<void> {
+    if (this.#handlers !== undefined) throw new TypeError("the transport was started before");
+    this.#handlers = handlers;
+    this.#network.review(this);
+    return Promise.resolve();
+  }
+
+  setPeers(peers: readonly PeerAddress[]): void {
+    if (peers.some(({ node }) => node === this.self)) {
+      throw new TypeError(`peers: ${this.self} is this node itself`);
+    }
+    this.#peers = new Set(peers.map(({ node }) => node));
+    for (const peer of [...this.#connections.keys()]) {
+      if (!this.#peers.has(peer)) this.disconnect(peer);
+    }
+    this.#network.review(this);
+  }
+
+  send(peer: NodeId, frame: Uint8Array, lane: Lane): SendResult {
+    if (frame.length === 0 || frame.length > MAX_FRAME_BYTES) {
+      throw new RangeError(`a frame of ${frame.length} bytes; allowed are 1 to ${MAX_FRAME_BYTES}`);
+    }
+    if (!this.#peers.has(peer)) throw new TypeError(`${peer} is not a peer of ${this.self}`);
+    const other = this.#connections.get(peer);
+    if (other === undefined || !this.isUp) return "disconnected";
+    return this.#network.send(this, other, frame, lane);
+  }
+
+  bufferedBytes(peer: NodeId): number {
+    return this.#connections.has(peer) ? this.#network.heldBytes(this.self, peer) : 0;
+  }
+
+  close(): Promise<void> {
+    if (!this.#isClosed) {
+      this.#isClosed = true;
+      this.#network.closed(this);
+    }
+    return Promise.resolve();
+  }
+
+  wants(peer: NodeId): boolean {
+    return this.#peers.has(peer);
+  }
+
+  peers(): readonly NodeId[] {
+    return [...this.#peers];
+  }
+
+  connectedWith(peer: NodeId): SimTransport | undefined {
+    return this.#connections.get(peer);
+  }
+
+  connect(other: SimTransport): void {
+    this.#connections.set(other.self, other);
+    this.#tell((handlers) => handlers.onPeer(other.self, "connected"));
+  }
+
+  disconnect(peer: NodeId): void {
+    if (!this.#connections.delete(peer)) return;
+    this.#tell((handlers) => handlers.onPeer(peer, "disconnected"));
+  }
+
+  deliver(from: SimTransport, frame: Uint8Array, lane: Lane): void {
+    this.#tell((handlers) => {
+      if (this.#peers.has(from.self)) handlers.onFrame(from.self, frame, lane);
+    });
+  }
+
+  writable(peer: NodeId, lane: Lane): void {
+    this.#tell((handlers) => handlers.onWritable(peer, lane));
+  }
+
+  #tell(say: (handlers: TransportHandlers) => void): void {
+    this.environment.input(() => {
+      if (this.isUp) say(this.#handlers as TransportHandlers);
+    });
+  }
+}

@@ -1,0 +1,210 @@
+import { builtIns } from "../built-ins.ts";
+import type { RandomSource } from "../core/contracts/environment.ts";
+import type { StateBatch, StateStore } from "../core/contracts/storage.ts";
+import { resolveConfiguration } from "../core/model/configuration.ts";
+import type { Store } from "../core/store/api.ts";
+import { assembleStore } from "../core/store/assemble-store.ts";
+import { separatePlugIns } from "../core/store/handed-over.ts";
+import { createContainer } from "../core/store/modules.ts";
+import type { SegmentedLogOptions } from "../storage/disk/log/log-options.ts";
+import { Driver } from "./drive.ts";
+import { MachineClock } from "./machine-clock.ts";
+import { MachineDisk } from "./machine-disk.ts";
+import type { ConnectionMode } from "./network-conditions.ts";
+import { SeededRandom } from "./seeded-random.ts";
+import { SimEnvironment } from "./sim-environment.ts";
+import { SimNetwork } from "./sim-network.ts";
+import { listeningObserver, type NodeLife, newLife, type SimNode } from "./sim-node.ts";
+import type { CutEffect } from "./simulated-file.ts";
+import { TRACE, Trace } from "./trace.ts";
+import { VirtualTime } from "./virtual-time.ts";
+
+export interface SimWorldOptions {
+  readonly seed: number;
+  /** Ids of the nodes. */
+  readonly nodes: readonly string[];
+  /** A configuration without `cluster`, `transport` and `storage`: the world has its own. */
+  readonly configuration?: Readonly<Record<string, unknown>>;
+  /** `memory`: nothing outlives a process. Default `disk`. */
+  readonly storage?: "disk" | "memory";
+  /** Of the log on each disk. */
+  readonly log?: SegmentedLogOptions;
+  /** Default `pairs`. */
+  readonly connections?: ConnectionMode;
+  readonly maxHeldBytes?: number;
+}
+
+/** How a process ends. */
+export interface CrashOptions {
+  /** The machine loses power: what was not synced may be lost. Default: only the process is killed. */
+  readonly power?: CutEffect;
+  /** The peers are not told that the connections have closed. */
+  readonly silently?: boolean;
+}
+
+/** An error that a node has logged, or that nobody caught. */
+export interface WorldError {
+  readonly atMs: number;
+  readonly node: string;
+  readonly message: string;
+}
+
+/**
+ * Machines, the network between them, and the nodes of one cluster on them, in this process and
+ * under virtual time: nothing happens but while the driver runs. One seed decides everything.
+ */
+export class SimWorld {
+  readonly time = new VirtualTime();
+  readonly trace = new Trace();
+  readonly driver = new Driver(this.time);
+  readonly network: SimNetwork;
+  readonly nodes: readonly SimNode[];
+  readonly errors: WorldError[] = [];
+  /** Events of all stores, over all their lives, by type. */
+  readonly eventCounts = new Map<string, number>();
+  /** Called before a commit of a node's state takes effect, with the state as it is. */
+  onCommit: ((node: string, state: StateStore, batch: StateBatch) => void) | undefined;
+  readonly #options: SimWorldOptions;
+
+  constructor(options: SimWorldOptions) {
+    this.#options = options;
+    const { nodes, connections, maxHeldBytes, log } = options;
+    this.network = new SimNetwork({
+      time: this.time,
+      trace: this.trace,
+      random: this.random("network"),
+      nodes,
+      ...(connections && { mode: connections }),
+      ...(maxHeldBytes && { maxHeldBytes }),
+    });
+    this.nodes = nodes.map((id, number) => ({
+      id,
+      number,
+      clock: new MachineClock(this.time),
+      disk: new MachineDisk({
+        time: this.time,
+        random: this.random(`disk/${id}`),
+        persists: options.storage !== "memory",
+        ...(log && { log }),
+        onCommit: (state, batch) => this.onCommit?.(id, state, batch),
+      }),
+      life: undefined,
+      starts: 0,
+    }));
+  }
+
+  /** A stream of chance of its own, so that one more draw here changes nothing there. */
+  random(stream: string): RandomSource {
+    return new SeededRandom(this.#options.seed, stream);
+  }
+
+  node(id: string): SimNode {
+    const node = this.nodes.find((each) => each.id === id);
+    if (node !== undefined) return node;
+    const known = this.nodes.map((each) => each.id).join(", ");
+    throw new Error(`there is no node ${JSON.stringify(id)} here; there are: ${known}`);
+  }
+
+  /** Nodes whose process runs, paused or not, and is open. */
+  running(): readonly SimNode[] {
+    return this.nodes.filter(({ life }) => life?.store !== undefined);
+  }
+
+  /** Starts a process on the machine. The promise rejects if it dies before it is open. */
+  start(id: string): Promise<Store> {
+    const node = this.node(id);
+    if (node.life !== undefined) throw new Error(`node ${id} is running already`);
+    node.starts += 1;
+    this.trace.note(TRACE.start, this.time.nowMs, node.number, node.starts);
+    const environment = new SimEnvironment({
+      time: this.time,
+      clock: node.clock,
+      trace: this.trace,
+      seed: this.random(`node/${id}/${node.starts}`).uint32(),
+      number: node.number,
+    });
+    const life = newLife(id, environment);
+    node.life = life;
+    return Promise.race([this.#open(node, life), life.died]);
+  }
+
+  /** The process is gone at once, in the middle of whatever it does. */
+  crash(id: string, options: CrashOptions = {}): void {
+    const node = this.node(id);
+    const { life } = node;
+    if (life === undefined) throw new Error(`node ${id} is not running`);
+    this.trace.note(TRACE.fault, this.time.nowMs, node.number);
+    life.environment.die();
+    node.life = undefined;
+    life.end();
+    if (options.power === undefined) node.disk.kill();
+    else node.disk.cutPower(options.power);
+    this.network.lose(id, options.silently === true);
+  }
+
+  /** Closes the node in order, as a person stops it. */
+  async stop(id: string): Promise<void> {
+    const node = this.node(id);
+    const { life } = node;
+    if (life?.store === undefined) throw new Error(`node ${id} is not running`);
+    await life.store.close({ drain: false });
+    if (node.life === life) node.life = undefined;
+    const left = life.environment.liveTimers;
+    if (left > 0) this.#note(id, `${left} timers are left after the store was closed`);
+    life.environment.die();
+    life.end();
+  }
+
+  pause(id: string): void {
+    this.#lifeOf(id).environment.pause();
+  }
+
+  resume(id: string): void {
+    this.node(id).life?.environment.resume();
+  }
+
+  async #open(node: SimNode, life: NodeLife): Promise<Store> {
+    const { id } = node;
+    const { environment } = life;
+    const observer = listeningObserver((level, message, fields) => {
+      if (level !== "error") return;
+      const { error } = fields ?? {};
+      this.#note(id, error instanceof Error ? `${message}: ${error.stack}` : message);
+    });
+    const { plain, handedOver } = separatePlugIns(this.#configurationOf(node, environment));
+    const configuration = resolveConfiguration(plain);
+    const container = await createContainer({ environment, observer, modules: [builtIns()] });
+    const store: Store = await assembleStore({
+      ...{ configuration, container, handedOver, environment, observer },
+      node: id,
+      frameFilter: undefined,
+      signal: undefined,
+    });
+    store.events$.subscribe((event) => {
+      life.events.push(event);
+      this.eventCounts.set(event.type, (this.eventCounts.get(event.type) ?? 0) + 1);
+    });
+    life.store = store;
+    return store;
+  }
+
+  #configurationOf(node: SimNode, environment: SimEnvironment): Readonly<Record<string, unknown>> {
+    const { nodes, configuration } = this.#options;
+    return {
+      ...configuration,
+      cluster: { name: "simulated", nodes },
+      transport: this.network.transportFor(environment),
+      storage: node.disk.storageFor(environment),
+    };
+  }
+
+  #lifeOf(id: string): NodeLife {
+    const { life } = this.node(id);
+    if (life === undefined) throw new Error(`node ${id} is not running`);
+    return life;
+  }
+
+  #note(node: string, message: string): void {
+    this.errors.push({ atMs: this.time.nowMs, node, message });
+  }
+}
