@@ -1,6 +1,16 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { connect } from "../../src/client/index.ts";
+import { isCapstanError } from "../../src/core/model/errors.ts";
+import { SystemEnvironment } from "../../src/core/store/system-environment.ts";
+import {
+  formatHistory,
+  HistoryRecorder,
+  type KeyValueInput,
+  type KeyValueOutput,
+  recordKeyspace,
+} from "../../src/verification/index.ts";
 import {
   capstan,
   ensureBuilt,
@@ -28,7 +38,17 @@ describe("without a server", () => {
     const version = await capstan(["--version"], { directory });
     expect(version).toEqual({ exitCode: 0, stdout: `${manifest.version}\n`, stderr: "" });
     const help = await capstan(["--help"], { directory });
-    const commands = ["cluster", "start", "get", "put", "delete", "scan", "load", "status"];
+    const commands = [
+      "cluster",
+      "start",
+      "get",
+      "put",
+      "delete",
+      "scan",
+      "load",
+      "status",
+      "check",
+    ];
     for (const command of commands) {
       expect(help.stdout).toMatch(new RegExp(`^  ${command}\\b`, "m"));
       const own = await capstan([command, "--help"], { directory });
@@ -62,6 +82,8 @@ describe("without a server", () => {
       /nowhere\.ndjson: there is no such file/,
     ],
     ["a load of a folder", ["load", "."], /is a folder/],
+    ["a check of what is no history", ["check", "."], /is a folder/],
+    ["a check by no model", ["check", "h", "--model", "x"], /Allowed choices are register/],
     ["a node without its file", ["start", "--config", "no.json", "--node", "n1"], /no such file/],
     ["a node without its name", ["start", "--config", "no.json"], /'--node <id>' not specified/],
   ])("%s is a usage error, with a way out", async (_case, words, message) => {
@@ -115,6 +137,40 @@ describe("one node in the foreground", () => {
     const [line = ""] = node.stdout.split("\n").filter((each) => each.includes("is up"));
     expect(JSON.parse(line)).toMatchObject({ level: "info", node: "solo", http: url });
     expect(node.stderr).toBe("");
+  });
+
+  test("keeps what it promises to clients that are recorded, as capstan check says", async () => {
+    const environment = new SystemEnvironment();
+    const now = () => environment.monotonicMs();
+    const recorder = new HistoryRecorder<KeyValueInput, KeyValueOutput>({ now });
+    const connection = connect({ url });
+    const drive = async (client: string) => {
+      const keyspace = recordKeyspace(connection.keyspace("default"), recorder, { client });
+      for (let number = 0; number < 25; number++) {
+        // That another client's write was newer is an answer like any other.
+        await keyspace.put(`checked/${number % 2}`, { client, number }).catch((error: unknown) => {
+          if (!isCapstanError(error) || error.code !== "SUPERSEDED") throw error;
+        });
+        await keyspace.get(`checked/${(number + 1) % 2}`);
+      }
+    };
+    await Promise.all(["c1", "c2", "c3", "c4"].map(drive));
+    // Others look at all keys.
+    for (const key of ["checked/0", "checked/1"]) await connection.keyspace("default").delete(key);
+    await connection.close();
+    await writeFile(join(directory, "history.ndjson"), formatHistory(recorder.operations()));
+    const legal = await capstan(["check", "history.ndjson"], { directory });
+    expect(legal).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(legal.stdout).toMatch(
+      /^legal: \d+ of 200 operations were judged: .*2 independent parts/,
+    );
+    const lines = formatHistory(recorder.operations()).trimEnd().split("\n");
+    const last = JSON.parse(lines.at(-1) as string);
+    const late = { ...last, called_at: 9_000, returned_at: 9_001, output: {} };
+    await writeFile(join(directory, "bad.ndjson"), [...lines, JSON.stringify(late)].join("\n"));
+    const illegal = await capstan(["check", "bad.ndjson"], { directory });
+    expect(illegal).toMatchObject({ exitCode: 1, stderr: "" });
+    expect(illegal.stdout).toContain("-> nothing| <==");
   });
 
   test("keeps every kind of key apart", async () => {

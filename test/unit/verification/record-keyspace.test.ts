@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { connect } from "../../../src/client/index.ts";
 import { CapstanError } from "../../../src/core/model/errors.ts";
 import type {
   ConditionalWriteOptions,
@@ -14,6 +15,7 @@ import {
   OPEN_ENDED,
   recordKeyspace,
 } from "../../../src/verification/index.ts";
+import { withFakeServer } from "../cli/fake-store.ts";
 import { receipt } from "../cli/receipts.ts";
 
 const written: Written = {
@@ -276,3 +278,21 @@ test("what is not recorded passes through", async () => {
   expect(await keyspace.operationId()).toBe("id");
   expect(recorder.operations()).toEqual([]);
 });
+
+test("records a keyspace of capstan/client as it does an embedded one", () =>
+  withFakeServer(async (store, url) => {
+    const recorder = new HistoryRecorder<KeyValueInput, KeyValueOutput>();
+    const client = connect({ url });
+    const keyspace = recordKeyspace(client.keyspace("default"), recorder, { client: "c" });
+    await keyspace.put("k", { at: new Date(0) }, { consistency: "quorum" });
+    await keyspace.get("k");
+    store.faults.push(new CapstanError("STORE_CLOSED", "closing"));
+    await expect(keyspace.delete("k")).rejects.toMatchObject({ code: "STORE_CLOSED" });
+    await client.close();
+    const value = { at: new Date(0) };
+    expect(recorder.operations()).toMatchObject([
+      { input: { type: "put", value }, outcome: "applied", level: "quorum" },
+      { input: { type: "get" }, output: { value }, outcome: "applied" },
+      { input: { type: "delete" }, outcome: "not-applied" },
+    ]);
+  }));
