@@ -88,11 +88,11 @@ class RegisterWrites {
     const last = this.#lastBefore(read.calledAt);
     if (value === undefined && last === undefined) return undefined;
     if (value !== undefined && called.length === 0) return { key, read, reason: "never-written" };
-    if (last === undefined || called.some((write) => returnOf(write) >= last.calledAt)) {
+    if (last === undefined || called.some((write) => write.returnedAt >= last.calledAt)) {
       return undefined;
     }
     const found = called.reduce<KeyValueOperation | undefined>(
-      (best, write) => (best === undefined || returnOf(write) > returnOf(best) ? write : best),
+      (best, write) => (best === undefined || write.returnedAt > best.returnedAt ? write : best),
       undefined,
     );
     return { key, read, reason: "overwritten", found, overwrittenBy: last };
@@ -121,8 +121,4 @@ class RegisterWrites {
         return { returnedAt: each.returnedAt, write };
       });
   }
-}
-
-function returnOf({ outcome, returnedAt }: KeyValueOperation): number {
-  return outcome === "unknown" ? Number.POSITIVE_INFINITY : returnedAt;
 }

@@ -119,6 +119,11 @@ describe("known histories of one register", () => {
     ],
     [
       "illegal",
+      "siblings where nothing was ever written",
+      [{ ...read("a", 2, 3), output: { siblings: ["a", "b"] } }],
+    ],
+    [
+      "illegal",
       "a write that was refused, and yet is there",
       [{ ...write("a", 0, 1), outcome: "not-applied" }, read("a", 2, 3)],
     ],

@@ -68,6 +68,11 @@ describe("settling of unknown operations", () => {
     expect(settleUnknowns([open, late, early])).toEqual([{ ...open, returnedAt: 3 }, late, early]);
   });
 
+  test("ends a write at its call if its value was found before: that stays illegal", () => {
+    const [late, early, later] = [write("a", 9, OPEN_ENDED), read("a", 0, 1), read("a", 10, 11)];
+    expect(settleUnknowns([late, early, later])[0]).toEqual({ ...late, returnedAt: 9 });
+  });
+
   test("leaves a write open whose value was written twice", () => {
     const history = [open, write("a", 1, 2), read("a", 4, 5)];
     expect(settleUnknowns(history)).toEqual(history);

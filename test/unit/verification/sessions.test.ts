@@ -128,6 +128,36 @@ describe("known sessions", () => {
       ],
       {},
     ],
+    [
+      "a deletion by somebody else excuses a read of nothing while it may have been",
+      [
+        operation("put", "1", 0),
+        operation("get", "1", 2),
+        operation("delete", "2", 5, { client: "d" }),
+        operation("get", undefined, 4),
+      ],
+      {},
+    ],
+    [
+      "a deletion that is called later excuses nothing",
+      [
+        operation("put", "1", 0),
+        operation("get", "1", 2),
+        operation("delete", "2", 6, { client: "d" }),
+        operation("get", undefined, 4),
+      ],
+      { ryw: "illegal", mr: "illegal" },
+    ],
+    [
+      "a deletion that was refused excuses nothing",
+      [
+        operation("put", "1", 0),
+        operation("get", "1", 2),
+        operation("delete", undefined, 3, { client: "d", outcome: "not-applied" }),
+        operation("get", undefined, 5),
+      ],
+      { ryw: "illegal", mr: "illegal" },
+    ],
   ])("%s", (_what, history, expected) => {
     expect(verdictsOf(history)).toMatchObject({ ...LEGAL, ...expected });
   });
