@@ -212,7 +212,7 @@ export const APPEND_CASES: readonly StorageCase[] = Object.freeze<StorageCase[]>
       const health = storage.log.health();
       checkEqual(health.damagedShards, [], "damagedShards");
       check(health.state !== "failed", "a log that works says that it has failed");
-      checkEqual(health.queuedBytes, 0, "queuedBytes with everything durable");
+      checkEqual(storage.log.queuedBytes, 0, "queuedBytes with everything durable");
     },
   },
   {

@@ -119,7 +119,6 @@ export class PersistentMemoryLog implements LogStore {
   health(): LogStoreHealth {
     return {
       state: this.#failed === undefined ? "ok" : "failed",
-      queuedBytes: this.#queuedBytes(),
       syncAgeMs: 0,
       damagedShards: [...this.#disk.damagedShards],
     };
@@ -197,7 +196,7 @@ export class PersistentMemoryLog implements LogStore {
     });
   }
 
-  #queuedBytes(): number {
+  get queuedBytes(): number {
     let bytes = 0;
     for (let at = this.#disk.written; at < this.#disk.entries.length; at += 1) {
       const entry = this.#disk.entries[at];

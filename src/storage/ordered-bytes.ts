@@ -1,6 +1,6 @@
 import sortedBtree from "sorted-btree";
 import type { StateEntry, StateRange } from "../core/contracts/storage.ts";
-import { keyText } from "./key-text.ts";
+import { keyText } from "../core/model/key-text.ts";
 
 /** Node leaves a CommonJS module's default one level down; bundlers and test runners unwrap it. */
 const BTree = "default" in sortedBtree ? sortedBtree.default : (sortedBtree as never);

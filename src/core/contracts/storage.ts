@@ -12,7 +12,6 @@ export interface LogRecord {
 
 export interface LogStoreHealth {
   readonly state: "ok" | "slow" | "failed";
-  readonly queuedBytes: number;
   /** How long the sync in flight has been running; 0 if none is. */
   readonly syncAgeMs: number;
   readonly damagedShards: readonly ShardId[];
@@ -95,6 +94,8 @@ export interface LogStore {
    * backwards.
    */
   release(shard: ShardId, sequence: LogSequence): void;
+  /** Payload bytes that are not durable as they were asked for. */
+  readonly queuedBytes: number;
   health(): LogStoreHealth;
   /**
    * Everything appended is made durable, as asked, unless the log has failed; `onDurable` says so,

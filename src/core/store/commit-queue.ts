@@ -1,6 +1,7 @@
 import type { LogStore, StateMutation, StateStore } from "../contracts/storage.ts";
-import type { LogPosition, LogSequence } from "../model/ids.ts";
+import { type LogPosition, type LogSequence, NO_POSITION } from "../model/ids.ts";
 import type { MachineCell } from "./machine-cell.ts";
+import type { Shown } from "./shard-state.ts";
 import { keepWords, type Word } from "./words.ts";
 
 interface WaitingGroup {
@@ -8,18 +9,16 @@ interface WaitingGroup {
   /** Everything in the group may happen once the log is durable up to here. */
   readonly position: LogPosition;
   readonly mutations: readonly StateMutation[];
+  /** What `ShardState.overlay` has made of them. */
+  readonly shown: Shown | undefined;
   readonly words: readonly Word[];
   /** Newest record of the shard when the step ended. */
   readonly sequence: LogSequence;
   readonly number: number;
 }
 
-/** Adds to a commit how far the shard's log is in the state with it. */
-export type WithPosition = (
-  cell: MachineCell,
-  mutations: readonly StateMutation[],
-  sequence: LogSequence,
-) => readonly StateMutation[];
+/** Says in a commit how far the shard's log is in the state with it; undefined where that is not kept. */
+export type AppliedMark = (cell: MachineCell, sequence: LogSequence) => StateMutation | undefined;
 
 /**
  * Words after durability, in the one place that does it.
@@ -34,21 +33,24 @@ export class CommitQueue {
   readonly #log: LogStore;
   readonly #state: StateStore;
   readonly #speak: (cell: MachineCell, words: readonly Word[]) => void;
-  readonly #withPosition: WithPosition;
+  readonly #appliedMark: AppliedMark;
   #waiting: WaitingGroup[] = [];
   #head = 0;
   #nextNumber = 1;
+  #isReleasing = false;
+  /** How far the log was last said to be durable. */
+  #upTo = NO_POSITION;
 
   constructor(options: {
     readonly log: LogStore;
     readonly state: StateStore;
     readonly speak: (cell: MachineCell, words: readonly Word[]) => void;
-    readonly withPosition: WithPosition;
+    readonly appliedMark: AppliedMark;
   }) {
     this.#log = options.log;
     this.#state = options.state;
     this.#speak = options.speak;
-    this.#withPosition = options.withPosition;
+    this.#appliedMark = options.appliedMark;
   }
 
   get length(): number {
@@ -58,7 +60,8 @@ export class CommitQueue {
   /** `mutations` and `words` are the step's own scratch arrays: copied if they have to wait. */
   add(cell: MachineCell, mutations: readonly StateMutation[], words: readonly Word[]): void {
     const position = cell.lastPosition;
-    const isDurable = position <= this.#log.durablePosition;
+    // What a word leads to while others wait to be said takes its place behind them.
+    const isDurable = !this.#isReleasing && position <= this.#log.durablePosition;
     // Words that change nothing need not wait for other shards' syncs, only for their own machine's
     // earlier words.
     if (isDurable && mutations.length === 0 && cell.waitingGroups === 0) {
@@ -67,7 +70,11 @@ export class CommitQueue {
     }
     if (this.length === 0 && isDurable) {
       if (mutations.length > 0) {
-        this.#commit(cell, mutations, cell.lastSequence, this.#log.durablePosition);
+        const mark = this.#appliedMark(cell, cell.lastSequence);
+        this.#state.commit({
+          mutations: mark === undefined ? mutations : [...mutations, mark],
+          position: this.#log.durablePosition,
+        });
       }
       if (words.length > 0) this.#speak(cell, words);
       return;
@@ -78,40 +85,67 @@ export class CommitQueue {
       cell,
       position: last !== undefined && last.position > position ? last.position : position,
       mutations: mutations.slice(),
+      shown: mutations.length > 0 ? cell.state.overlay(mutations, this.#nextNumber) : undefined,
       words: keepWords(words),
       sequence: cell.lastSequence,
       number: this.#nextNumber++,
     };
-    if (group.mutations.length > 0) cell.state.overlay(group.mutations, group.number);
     cell.waitingGroups++;
     this.#waiting.push(group);
   }
 
-  /** The log is durable up to `position`. */
+  /** The log is durable up to `position`. What that lets go is one commit, and then its words. */
   release(position: LogPosition): void {
-    while (this.#head < this.#waiting.length) {
-      const group = this.#waiting[this.#head] as WaitingGroup;
-      if (group.position > position) break;
-      this.#head++;
-      group.cell.waitingGroups--;
-      if (group.mutations.length > 0) {
-        this.#commit(group.cell, group.mutations, group.sequence, group.position);
-        group.cell.state.settle(group.mutations, group.number);
+    this.#upTo = position;
+    if (this.#isReleasing) return;
+    this.#isReleasing = true;
+    try {
+      for (;;) {
+        const from = this.#head;
+        let end = from;
+        while (end < this.#waiting.length && this.#groupAt(end).position <= this.#upTo) end++;
+        if (end === from) break;
+        this.#head = end;
+        this.#commit(from, end);
+        this.#say(from, end);
       }
-      if (group.words.length > 0) this.#speak(group.cell, group.words);
+    } finally {
+      this.#isReleasing = false;
     }
-    if (this.#head > 0 && this.#head === this.#waiting.length) {
+    if (this.#head === this.#waiting.length) {
       this.#waiting = [];
       this.#head = 0;
     }
   }
 
-  #commit(
-    cell: MachineCell,
-    mutations: readonly StateMutation[],
-    sequence: LogSequence,
-    position: LogPosition,
-  ): void {
-    this.#state.commit({ mutations: this.#withPosition(cell, mutations, sequence), position });
+  #say(from: number, end: number): void {
+    for (let at = from; at < end; at++) {
+      const { cell, shown, number, words } = this.#groupAt(at);
+      cell.waitingGroups--;
+      if (shown !== undefined) cell.state.settle(shown, number);
+      if (words.length > 0) this.#speak(cell, words);
+    }
+  }
+
+  /** All of the groups' mutations in their order, and each shard's newest mark once. */
+  #commit(from: number, end: number): void {
+    const mutations: StateMutation[] = [];
+    const newest = new Map<MachineCell, LogSequence>();
+    for (let at = from; at < end; at++) {
+      const group = this.#groupAt(at);
+      if (group.mutations.length === 0) continue;
+      for (const mutation of group.mutations) mutations.push(mutation);
+      newest.set(group.cell, group.sequence);
+    }
+    if (mutations.length === 0) return;
+    for (const [cell, sequence] of newest) {
+      const mark = this.#appliedMark(cell, sequence);
+      if (mark !== undefined) mutations.push(mark);
+    }
+    this.#state.commit({ mutations, position: this.#groupAt(end - 1).position });
+  }
+
+  #groupAt(at: number): WaitingGroup {
+    return this.#waiting[at] as WaitingGroup;
   }
 }

@@ -73,7 +73,7 @@ export class MachineRunner {
       log: storage.log,
       state: storage.state,
       speak: (cell, words) => this.#speak(cell, words),
-      withPosition: (cell, mutations, sequence) => this.#withPosition(cell, mutations, sequence),
+      appliedMark: (cell, sequence) => this.#appliedMark(cell, sequence),
     });
   }
 
@@ -359,16 +359,9 @@ export class MachineRunner {
   }
 
   /** A persistent state must know how far each shard's log is in it; memory starts anew anyway. */
-  #withPosition(
-    cell: MachineCell,
-    mutations: readonly StateMutation[],
-    sequence: LogSequence,
-  ): readonly StateMutation[] {
-    if (!this.#storage.state.capabilities.persistent) return mutations;
+  #appliedMark(cell: MachineCell, sequence: LogSequence): StateMutation | undefined {
+    if (!this.#storage.state.capabilities.persistent) return undefined;
     const value = appliedBytes(sequence);
-    return [
-      ...mutations,
-      { type: "put", shard: cell.shardId, space: "meta", key: APPLIED_KEY, value },
-    ];
+    return { type: "put", shard: cell.shardId, space: "meta", key: APPLIED_KEY, value };
   }
 }

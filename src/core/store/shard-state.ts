@@ -7,6 +7,7 @@ import type {
   StateStore,
 } from "../contracts/storage.ts";
 import type { ShardId } from "../model/ids.ts";
+import { keyText } from "../model/key-text.ts";
 
 interface OverlayEntry {
   /** undefined: deleted. */
@@ -14,6 +15,12 @@ interface OverlayEntry {
   readonly key: Uint8Array;
   /** Which of the host's waiting groups it came with. */
   readonly group: number;
+}
+
+/** The keys that a group shows, as text, in its `data` and its `side`. */
+export interface Shown {
+  readonly data: readonly string[];
+  readonly side: readonly string[];
 }
 
 /**
@@ -37,7 +44,7 @@ export class ShardState implements ServingState {
 
   /** What the overlay shows waits for its log record; what is committed had it durable before. */
   isDurable(key: Uint8Array): boolean {
-    return this.#data.size === 0 || !this.#data.has(textOf(key));
+    return this.#data.size === 0 || !this.#data.has(keyText(key));
   }
 
   getSide(key: Uint8Array): Uint8Array | undefined {
@@ -65,35 +72,31 @@ export class ShardState implements ServingState {
     };
   }
 
-  /** Shows mutations that are not committed yet. */
-  overlay(mutations: readonly StateMutation[], group: number): void {
+  /** Shows mutations that are not committed yet, until they are settled. */
+  overlay(mutations: readonly StateMutation[], group: number): Shown {
+    const shown: { data: string[]; side: string[] } = { data: [], side: [] };
     for (const mutation of mutations) {
       if (mutation.type !== "put" && mutation.type !== "delete") continue;
       if (mutation.generation !== undefined) continue;
+      const { key, space } = mutation;
+      if (space !== "data" && space !== "side") continue;
       const value = mutation.type === "put" ? mutation.value : undefined;
-      const entry = { key: mutation.key, value, group };
-      this.#overlayOf(mutation.space)?.set(textOf(mutation.key), entry);
+      const text = keyText(key);
+      (space === "data" ? this.#data : this.#side).set(text, { key, value, group });
+      shown[space].push(text);
     }
+    return shown;
   }
 
   /** The group is committed: what it showed, and nothing younger has replaced, goes. */
-  settle(mutations: readonly StateMutation[], group: number): void {
-    for (const mutation of mutations) {
-      if (mutation.type !== "put" && mutation.type !== "delete") continue;
-      const overlay = this.#overlayOf(mutation.space);
-      const text = textOf(mutation.key);
-      if (overlay?.get(text)?.group === group) overlay.delete(text);
-    }
-  }
-
-  #overlayOf(space: Space): Map<string, OverlayEntry> | undefined {
-    if (space === "data") return this.#data;
-    return space === "side" ? this.#side : undefined;
+  settle({ data, side }: Shown, group: number): void {
+    for (const text of data) if (this.#data.get(text)?.group === group) this.#data.delete(text);
+    for (const text of side) if (this.#side.get(text)?.group === group) this.#side.delete(text);
   }
 
   #read(space: Space, overlay: Map<string, OverlayEntry>, key: Uint8Array): Uint8Array | undefined {
     if (overlay.size > 0) {
-      const entry = overlay.get(textOf(key));
+      const entry = overlay.get(keyText(key));
       if (entry !== undefined) return entry.value;
     }
     return this.#store.get(this.#shard, space, key);
@@ -136,7 +139,7 @@ function mergedRange(
   // Beyond the last stored entry nothing is known while more is stored there.
   const last = stored.entries.at(-1)?.key;
   const merged = new Map<string, StateEntry>();
-  for (const entry of stored.entries) merged.set(textOf(entry.key), entry);
+  for (const entry of stored.entries) merged.set(keyText(entry.key), entry);
   for (const [text, entry] of overlay) {
     if (from !== undefined && Buffer.compare(entry.key, from) < 0) continue;
     if (to !== undefined && Buffer.compare(entry.key, to) >= 0) continue;
@@ -164,9 +167,4 @@ function justAfter(key: Uint8Array): Uint8Array {
   const next = new Uint8Array(key.length + 1);
   next.set(key);
   return next;
-}
-
-/** Latin-1 text of the bytes: orders and compares as they do. */
-function textOf(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");
 }

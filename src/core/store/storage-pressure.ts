@@ -40,7 +40,7 @@ export class StoragePressure {
     const { log, state } = this.#storage;
     return new CapstanError(
       "OVERLOADED",
-      `the disk is behind: ${log.health().queuedBytes} bytes wait for the log ` +
+      `the disk is behind: ${log.queuedBytes} bytes wait for the log ` +
         `(limits.queuedBytes is ${this.#maxQueuedBytes}), and ${state.pendingBytes} for the state ` +
         `(at most ${state.capabilities.maxPendingBytes})`,
     );
@@ -54,7 +54,7 @@ export class StoragePressure {
   /** Of the bound that is nearest. */
   #share(): number {
     const { log, state } = this.#storage;
-    const ofLog = log.health().queuedBytes / this.#maxQueuedBytes;
+    const ofLog = log.queuedBytes / this.#maxQueuedBytes;
     const ofState = state.pendingBytes / state.capabilities.maxPendingBytes;
     return Math.max(ofLog, ofState);
   }

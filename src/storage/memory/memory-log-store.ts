@@ -99,8 +99,12 @@ export class MemoryLogStore implements LogStore {
     this.#shards.get(shard)?.release(sequence);
   }
 
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
   health(): LogStoreHealth {
-    return { state: "ok", queuedBytes: this.#queuedBytes, syncAgeMs: 0, damagedShards: [] };
+    return { state: "ok", syncAgeMs: 0, damagedShards: [] };
   }
 
   close(): Promise<void> {

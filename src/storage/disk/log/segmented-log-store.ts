@@ -183,12 +183,15 @@ export class SegmentedLogStore implements LogStore {
     this.#table.get(shard)?.release(sequence);
   }
 
+  get queuedBytes(): number {
+    return this.#writer.queuedBytes;
+  }
+
   health(): LogStoreHealth {
     const syncAgeMs = this.#writer.hasFailed ? 0 : this.#writer.busyMs;
     const isSlow = syncAgeMs > this.#parts.options.slowSyncMs;
     return {
       state: this.#writer.hasFailed ? "failed" : isSlow ? "slow" : "ok",
-      queuedBytes: this.#writer.queuedBytes,
       syncAgeMs,
       damagedShards: this.#table.damagedShards(),
     };

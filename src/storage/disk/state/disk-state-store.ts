@@ -38,8 +38,8 @@ export interface LoadedState {
 }
 
 /** Commits that are waiting are written at once when they are as many, or as large, as this. */
-const FULL_ENTRIES = 4_096;
-const FULL_BYTES = 4 * 1024 * 1024;
+const FULL_ENTRIES = 100_000;
+const FULL_BYTES = 16 * 1024 * 1024;
 
 /**
  * The state of a node in one LMDB file.

@@ -6,7 +6,7 @@ import {
   type StateMutation,
 } from "../../../core/contracts/storage.ts";
 import type { ShardId } from "../../../core/model/ids.ts";
-import { keyText } from "../../key-text.ts";
+import { keyText } from "../../../core/model/key-text.ts";
 import { OrderedBytes, type OrderedPicture } from "../../ordered-bytes.ts";
 
 /** Stands where a key was deleted: known by identity. */

@@ -7,9 +7,9 @@ function pressureOf(persistent = true) {
   const storage = {
     log: {
       capabilities: { persistent },
-      health: () => {
+      get queuedBytes() {
         disk.looks++;
-        return { state: "ok", queuedBytes: disk.queuedBytes, syncAgeMs: 0, damagedShards: [] };
+        return disk.queuedBytes;
       },
     },
     state: {
