@@ -160,10 +160,7 @@ const DEFECTS: Readonly<Record<string, readonly [Members, string]>> = {
     },
     "a handler may append and flush, and is not nested",
   ],
-  "never empties its queue": [
-    () => ({ queuedBytes: 1 }),
-    "a log that works says so",
-  ],
+  "never empties its queue": [() => ({ queuedBytes: 1 }), "a log that works says so"],
   "closes without writing": [
     () => ({ close: () => Promise.resolve() }),
     "close makes everything durable that was appended, flushed or not",
