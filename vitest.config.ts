@@ -36,6 +36,14 @@ export default defineConfig({
       },
       {
         test: {
+          name: "examples",
+          include: ["examples/**/*.test.ts"],
+          testTimeout: 120_000,
+          sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        test: {
           name: "processes",
           include: ["test/processes/**/*.test.ts"],
           fileParallelism: false,

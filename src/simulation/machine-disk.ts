@@ -12,6 +12,7 @@ import type { Durability } from "../core/model/durability.ts";
 import type { StoreId } from "../core/model/ids.ts";
 import type { SegmentedLogOptions } from "../storage/disk/log/log-options.ts";
 import { openSegmentedLog } from "../storage/disk/log/open-segmented-log.ts";
+import type { PlantedLogBugs } from "../storage/disk/log/planted-bugs.ts";
 import { memoryStorage } from "../storage/memory/memory-storage.ts";
 import { PersistentMemoryState, StateDisk } from "./persistent-memory-state.ts";
 import type { SimEnvironment } from "./sim-environment.ts";
@@ -27,6 +28,8 @@ export interface MachineDiskOptions {
   readonly random: RandomSource;
   /** Segment sizes and the like of the log. */
   readonly log?: SegmentedLogOptions;
+  /** Only in tests. */
+  readonly planted?: PlantedLogBugs;
   /** Mean latency of each operation, in milliseconds. Default 0.2. */
   readonly latencyMs?: number;
   /** False: storage in memory, which ends with its process. Default true. */
@@ -119,6 +122,7 @@ export class MachineDisk {
         directory: LOG_FOLDER,
         environment,
         observer: context.observer,
+        ...(this.#options.planted && { planted: this.#options.planted }),
         options: { ...this.#options.log, floorPosition: state.committedPosition },
       });
       this.#open = new MachineStorage(this, identity, problems, opened.log, state);

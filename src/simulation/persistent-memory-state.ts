@@ -234,12 +234,6 @@ export class PersistentMemoryState implements StateStore {
     return end;
   }
 
-  #later(callback: () => void): void {
-    const { syncMs } = this.#disk;
-    if (syncMs === 0) this.#environment.soon(callback);
-    else this.#environment.setTimer(syncMs, callback);
-  }
-
   #checkOpen(): void {
     if (this.#dead !== undefined) throw new Error(this.#dead);
     if (this.#closing !== undefined) throw new Error("the state is closed");

@@ -101,7 +101,10 @@ export class SimTransport implements Transport {
 
   disconnect(peer: NodeId): void {
     if (!this.#connections.delete(peer)) return;
-    this.#tell((handlers) => handlers.onPeer(peer, "disconnected"));
+    // Not inside the call that closes it.
+    this.environment.time.defer(() => {
+      this.#tell((handlers) => handlers.onPeer(peer, "disconnected"));
+    });
   }
 
   deliver(from: SimTransport, frame: Uint8Array, lane: Lane): void {

@@ -6,7 +6,9 @@ import type { Store } from "../core/store/api.ts";
 import { assembleStore } from "../core/store/assemble-store.ts";
 import { separatePlugIns } from "../core/store/handed-over.ts";
 import { createContainer } from "../core/store/modules.ts";
+import type { PlantedHostBugs } from "../core/store/planted-bugs.ts";
 import type { SegmentedLogOptions } from "../storage/disk/log/log-options.ts";
+import type { PlantedLogBugs } from "../storage/disk/log/planted-bugs.ts";
 import { Driver } from "./drive.ts";
 import { MachineClock } from "./machine-clock.ts";
 import { MachineDisk } from "./machine-disk.ts";
@@ -32,6 +34,14 @@ export interface SimWorldOptions {
   /** Default `pairs`. */
   readonly connections?: ConnectionMode;
   readonly maxHeldBytes?: number;
+  /** Bugs that only tests of this library switch on. */
+  readonly planted?: PlantedInWorld | undefined;
+}
+
+/** Planted bugs of the host and of the log; those of a strategy come with the strategy. */
+export interface PlantedInWorld {
+  readonly host?: PlantedHostBugs;
+  readonly log?: PlantedLogBugs;
 }
 
 /** How a process ends. */
@@ -84,6 +94,7 @@ export class SimWorld {
       disk: new MachineDisk({
         time: this.time,
         random: this.random(`disk/${id}`),
+        ...(options.planted?.log && { planted: options.planted.log }),
         persists: options.storage !== "memory",
         ...(log && { log }),
         onCommit: (state, batch) => this.onCommit?.(id, state, batch),
@@ -179,6 +190,7 @@ export class SimWorld {
       node: id,
       frameFilter: undefined,
       signal: undefined,
+      planted: this.#options.planted?.host ?? {},
     });
     store.events$.subscribe((event) => {
       life.events.push(event);

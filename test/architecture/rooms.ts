@@ -157,7 +157,7 @@ export const ROOMS: readonly Room[] = Object.freeze<Room[]>([
     packages: ["@nats-io/transport-node", "capstan", "cli-table3", "lmdb", "rxjs", "zod"],
     node: "any",
   },
-  { name: "examples/", imports: [], packages: ["capstan", "rxjs", "zod"], node: "any" },
+  { name: "examples/", imports: [], packages: ["capstan", "rxjs", "vitest", "zod"], node: "any" },
 ]);
 
 /** Node modules that compute and do nothing else. Their clocks and chance are banned by name. */

@@ -25,6 +25,7 @@ import { type DefaultLevels, OperationMaker } from "./operation-maker.ts";
 import { createPeerNetwork } from "./peers/peer-network.ts";
 import { refuseAborted, toFault } from "./pending-call.ts";
 import { checkPlacement, keepPlacement } from "./placement-record.ts";
+import type { PlantedHostBugs } from "./planted-bugs.ts";
 import type { FrameFilter, MachineHost, PeerNetwork } from "./seams.ts";
 import { type SelectedPlugIns, type SelectedStrategy, selectPlugIns } from "./select-plug-ins.ts";
 import { type Notice, StoreEvents } from "./store-events.ts";
@@ -40,6 +41,8 @@ export interface AssemblyParts {
   readonly observer: Observer;
   readonly frameFilter: FrameFilter | undefined;
   readonly signal: AbortSignal | undefined;
+  /** Only in tests. */
+  readonly planted?: PlantedHostBugs;
 }
 
 /**
@@ -167,6 +170,7 @@ class Assembly {
       if (strategy.kind === "silent") strategies.set(name, { strategy, settings });
     }
     const host = createMachineHost({
+      planted: this.#parts.planted,
       ...{ self, configuration, strategies, storage, records, environment, observer },
       onNotice: (notice) => this.#onNotice(notice),
       onFatal: (error) => this.#onFatal(error),
@@ -213,6 +217,7 @@ class Assembly {
       ...{ self: self.node, cluster, address: node.peer, environment, observer },
     });
     const peers = createPeerNetwork({
+      planted: this.#parts.planted,
       ...{ self, configuration, transport, environment, observer },
       events: host.events,
       filter: frameFilter,

@@ -1,6 +1,7 @@
 import type { LogStore, StateMutation, StateStore } from "../contracts/storage.ts";
 import { type LogPosition, type LogSequence, NO_POSITION } from "../model/ids.ts";
 import type { MachineCell } from "./machine-cell.ts";
+import { NO_PLANTED_HOST_BUGS, type PlantedHostBugs } from "./planted-bugs.ts";
 import type { Shown } from "./shard-state.ts";
 import { keepWords, type Word } from "./words.ts";
 
@@ -34,6 +35,7 @@ export class CommitQueue {
   readonly #state: StateStore;
   readonly #speak: (cell: MachineCell, words: readonly Word[]) => void;
   readonly #appliedMark: AppliedMark;
+  readonly #planted: PlantedHostBugs;
   #waiting: WaitingGroup[] = [];
   #head = 0;
   #nextNumber = 1;
@@ -46,7 +48,9 @@ export class CommitQueue {
     readonly state: StateStore;
     readonly speak: (cell: MachineCell, words: readonly Word[]) => void;
     readonly appliedMark: AppliedMark;
+    readonly planted?: PlantedHostBugs;
   }) {
+    this.#planted = options.planted ?? NO_PLANTED_HOST_BUGS;
     this.#log = options.log;
     this.#state = options.state;
     this.#speak = options.speak;
@@ -62,6 +66,10 @@ export class CommitQueue {
     const position = cell.lastPosition;
     // What a word leads to while others wait to be said takes its place behind them.
     const isDurable = !this.#isReleasing && position <= this.#log.durablePosition;
+    if (this.#planted.wordsBeforeDurability === true) {
+      if (words.length > 0) this.#speak(cell, keepWords(words));
+      words = [];
+    }
     // Words that change nothing need not wait for other shards' syncs, only for their own machine's
     // earlier words.
     if (isDurable && mutations.length === 0 && cell.waitingGroups === 0) {
@@ -106,7 +114,7 @@ export class CommitQueue {
         while (end < this.#waiting.length && this.#groupAt(end).position <= this.#upTo) end++;
         if (end === from) break;
         this.#head = end;
-        this.#commit(from, end);
+        if (this.#planted.commitForgotten !== true) this.#commit(from, end);
         this.#say(from, end);
       }
     } finally {

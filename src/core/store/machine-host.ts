@@ -12,6 +12,7 @@ import type { MachineCell } from "./machine-cell.ts";
 import { MachineRunner, type RunnerHost } from "./machine-runner.ts";
 import { MessageRouter } from "./message-router.ts";
 import type { NodeRecords } from "./node-records.ts";
+import type { PlantedHostBugs } from "./planted-bugs.ts";
 import type { MachineHost, PeerNetwork, PeerNetworkEvents } from "./seams.ts";
 import { ShardKeeper } from "./shard-keeper.ts";
 import { ShardTrust } from "./shard-trust.ts";
@@ -39,6 +40,8 @@ export interface MachineHostOptions {
   readonly records: NodeRecords;
   readonly environment: Environment;
   readonly observer: Observer;
+  /** Only in tests. */
+  readonly planted?: PlantedHostBugs | undefined;
   readonly onNotice: (notice: { readonly type: string; readonly [field: string]: unknown }) => void;
   /** The node has to stop; everything pending has been answered. */
   readonly onFatal: (error: CapstanError) => void;
@@ -71,7 +74,7 @@ class SilentMachineHost implements MachineHost {
     const { maxSkewMs } = configuration.clock;
     const isPersistent = storage.log.capabilities.persistent;
     this.#clock = new ClockKeeper(records, isPersistent, environment, maxSkewMs);
-    this.#runner = new MachineRunner(this.#runnerHost(), environment, storage);
+    this.#runner = new MachineRunner(this.#runnerHost(), environment, storage, options.planted);
     this.#pressure = new StoragePressure(storage, configuration.limits.queuedBytes);
     const mustDrop = (): boolean => this.#pressure.mustDrop();
     this.#router = new MessageRouter(this.#byHash, this.#runner, options.observer, mustDrop);
@@ -82,7 +85,7 @@ class SilentMachineHost implements MachineHost {
     };
     this.#shards = new ShardKeeper({
       ...{ storage, runner: this.#runner, keyspaces: this.#byHash },
-      trust: new ShardTrust(records, storage.identity),
+      trust: new ShardTrust(records, storage.identity, options.planted),
       onNotice: (notice) => options.onNotice(notice),
       fail: (error) => this.#fail(error),
     });

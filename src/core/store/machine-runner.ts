@@ -7,6 +7,7 @@ import { CommitQueue } from "./commit-queue.ts";
 import { type EventBody, EventInbox, NOT_YET } from "./event-inbox.ts";
 import { LogUpkeep } from "./log-upkeep.ts";
 import type { MachineCell } from "./machine-cell.ts";
+import { NO_PLANTED_HOST_BUGS, type PlantedHostBugs } from "./planted-bugs.ts";
 import type { Pending, PendingRequest, PendingScan } from "./request-table.ts";
 import type { PeerNetwork } from "./seams.ts";
 import { StepEffects } from "./step-effects.ts";
@@ -64,12 +65,18 @@ export class MachineRunner {
     this.endTurn();
   };
 
-  constructor(host: RunnerHost, environment: Environment, storage: Storage) {
+  constructor(
+    host: RunnerHost,
+    environment: Environment,
+    storage: Storage,
+    planted: PlantedHostBugs = NO_PLANTED_HOST_BUGS,
+  ) {
     this.#host = host;
     this.#environment = environment;
     this.#storage = storage;
     this.#upkeep = new LogUpkeep(storage);
     this.#queue = new CommitQueue({
+      planted,
       log: storage.log,
       state: storage.state,
       speak: (cell, words) => this.#speak(cell, words),

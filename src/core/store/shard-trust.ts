@@ -2,6 +2,7 @@ import type { StorageIdentity } from "../contracts/storage.ts";
 import { DURABILITIES, type Durability } from "../model/durability.ts";
 import type { ShardId } from "../model/ids.ts";
 import type { NodeRecords } from "./node-records.ts";
+import { NO_PLANTED_HOST_BUGS, type PlantedHostBugs } from "./planted-bugs.ts";
 
 const STARTED = "started";
 const REBUILD = "rebuild/";
@@ -17,11 +18,17 @@ const NO_BYTES = new Uint8Array(0);
 export class ShardTrust {
   /** The weakest durability of which every acknowledged record is here. */
   readonly kept: Durability;
+  readonly #planted: PlantedHostBugs;
   readonly #records: NodeRecords;
   readonly #incarnation: number;
   readonly #marked: Set<string>;
 
-  constructor(records: NodeRecords, identity: StorageIdentity) {
+  constructor(
+    records: NodeRecords,
+    identity: StorageIdentity,
+    planted: PlantedHostBugs = NO_PLANTED_HOST_BUGS,
+  ) {
+    this.#planted = planted;
     this.#records = records;
     this.#incarnation = identity.incarnation;
     this.#marked = new Set(records.names(REBUILD));
@@ -34,6 +41,7 @@ export class ShardTrust {
 
   /** Whether a shard of this durability may lack its newest records. */
   mayLackTail(durability: Durability): boolean {
+    if (this.#planted.incompleteShardTrusted === true) return false;
     return DURABILITIES.indexOf(durability) < DURABILITIES.indexOf(this.kept);
   }
 

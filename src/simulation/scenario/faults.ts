@@ -90,7 +90,19 @@ export const FAULTS: Readonly<Record<FaultKind, FaultStart>> = Object.freeze({
     if (node === undefined || scene.plan.storage === "memory") return undefined;
     const { files } = node.disk;
     files.stalled = draw.pick(["sync", "write"] as const);
-    return { durationMs: draw.magnitude(200, 8_000), undo: () => files.resume() };
+    return {
+      durationMs: draw.magnitude(200, 8_000),
+      undo: () => {
+        // What waited for the disk is lost with the power, which is when a word too early shows.
+        const isCut = draw.chance(0.5) && node.life !== undefined;
+        if (isCut && mayLoseBy("power", scene, node)) {
+          scene.operator.holdDown(node.id, { power: "lose", silently: draw.chance(0.5) });
+          noteLossBy("power", scene, node);
+          scene.world.time.setTimer(draw.magnitude(20, 2_000), () => scene.operator.letGo(node.id));
+        }
+        files.resume();
+      },
+    };
   },
   "full-disk": (scene, draw) => {
     const node = runningNode(scene, draw);

@@ -52,6 +52,8 @@ export interface ScenarioPlan {
   readonly keysPerGroup: number;
   /** Of a client, between two operations; exponential. */
   readonly meanThinkMs: number;
+  /** Clients call at the same moments, so that operations meet. */
+  readonly inBursts: boolean;
   readonly writeShare: number;
   readonly network: NetworkConditions;
   /** Milliseconds between two faults; exponential. */
@@ -89,16 +91,21 @@ export function drawPlan(seed: number): ScenarioPlan {
     maxHeldBytes: Math.round(knobs.magnitude(2_048, 4 * 1024 * 1024)),
     log: drawLog(knobs),
     diskLatencyMs: knobs.magnitude(0.05, 3),
-    heartbeatMs: Math.round(knobs.magnitude(50, 500)),
-    suspectMs: Math.round(knobs.magnitude(600, 4_000)),
+    ...drawDetector(knobs),
     patience: knobs.magnitude(0.5, 5),
     clients,
     keysPerGroup: knobs.whole(1, 4),
     meanThinkMs: (clients * 1_000) / knobs.between(MIN_RATE, MAX_RATE),
     writeShare: knobs.between(0.3, 0.8),
+    inBursts: knobs.chance(0.5),
     ...drawFaults(seed),
     aheadMs: drawClocks(seed, nodes),
   };
+}
+
+function drawDetector(knobs: Draw): Pick<ScenarioPlan, "heartbeatMs" | "suspectMs"> {
+  const heartbeatMs = Math.round(knobs.magnitude(50, 500));
+  return { heartbeatMs, suspectMs: Math.round(heartbeatMs * knobs.magnitude(2.5, 20)) };
 }
 
 function drawDurability(knobs: Draw): Durability {

@@ -71,8 +71,13 @@ export class Topology {
   /** The stamp under which a running node holds the key in its state. */
   stampAt(node: SimNode, key: string): Stamp | undefined {
     const shard = shardIdOf(this.keyspace.hash, this.shardOf(key));
-    const record = node.disk.storage?.state.get(shard, "data", Buffer.from(key, "utf8"));
-    return record && stampOfRecord(record);
+    try {
+      const record = node.disk.storage?.state.get(shard, "data", Buffer.from(key, "utf8"));
+      return record && stampOfRecord(record);
+    } catch {
+      // A state that is closed or damaged holds nothing that anybody could be given.
+      return undefined;
+    }
   }
 
   /** Running nodes that hold the version, or a newer one. */

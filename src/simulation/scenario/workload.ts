@@ -17,6 +17,8 @@ import { KEYSPACE, type ScenarioPlan } from "./plan.ts";
 /** Of the writes whose outcome is unknown, this share is tried again under the same id. */
 const RETRY_SHARE = 0.5;
 const MAX_TRIES = 3;
+/** How far the calls of one burst lie apart, on average, in milliseconds. */
+const BURST_MS = 3;
 const DELETE_SHARE = 0.08;
 /** Of the writes, this share asks for an id first. */
 const OWN_ID_SHARE = 0.2;
@@ -134,10 +136,17 @@ export class Workload {
   async #client(number: number): Promise<void> {
     const draw = new Draw(this.#world.random(`client/${number}`));
     while (!this.#isStopped) {
-      await this.#pause(draw.exponential(this.#plan.meanThinkMs));
+      await this.#pause(this.#thinkMs(draw));
       const node = this.#drawNode(draw);
       if (node !== undefined && !this.#isStopped) await this.once(`c${number}`, draw, node);
     }
+  }
+
+  #thinkMs(draw: Draw): number {
+    const { meanThinkMs, inBursts } = this.#plan;
+    if (!inBursts) return draw.exponential(meanThinkMs);
+    const toNextMs = meanThinkMs - (this.#world.time.nowMs % meanThinkMs);
+    return toNextMs + draw.exponential(BURST_MS);
   }
 
   #drawNode(draw: Draw): SimNode | undefined {

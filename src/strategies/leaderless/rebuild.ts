@@ -55,8 +55,10 @@ export class Rebuild {
     readonly peers: readonly NodeId[];
     readonly replicas: number;
     readonly startAtMs: number;
+    /** Instead of what the number of replicas asks for: a planted bug. */
+    readonly needed?: number;
   }) {
-    this.#needed = rebuildSources(options.replicas, majorityOf(options.replicas));
+    this.#needed = options.needed ?? rebuildSources(options.replicas, majorityOf(options.replicas));
     this.#startAtMs = options.startAtMs;
     this.#sources = options.peers.map((node) => ({
       node,

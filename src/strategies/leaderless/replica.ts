@@ -16,10 +16,12 @@ import type {
   WriteMessage,
   WriteVerdict,
 } from "./messages.ts";
+import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "./planted-bugs.ts";
 import { Rebuild } from "./rebuild.ts";
 import {
   compareRecordStamps,
   compareRecords,
+  isTombstone,
   type KeyedRecord,
   keyRecord,
   RECORD_HEADER_BYTES,
@@ -61,11 +63,15 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   #opened = false;
   readonly #refused = new RefusedStamps();
 
-  constructor(context: ReplicaContext) {
+  readonly #planted: PlantedReplicaBugs;
+
+  constructor(context: ReplicaContext, planted: PlantedReplicaBugs = NO_PLANTED_REPLICA_BUGS) {
     this.#context = context;
+    this.#planted = planted;
   }
 
   get serving(): boolean {
+    if (this.#planted.rebuildingVotes === true) return this.#opened;
     return this.#opened && this.#rebuild === undefined;
   }
 
@@ -78,6 +84,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
         this.#onOpened(event.state, event.nowMs, effects);
         break;
       case "replay":
+        if (this.#planted.replayForgotten === true) break;
         for (const record of event.records) this.#replay(record.payload, event.wallMs, effects);
         break;
       case "timer":
@@ -102,7 +109,8 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     this.#opened = true;
     if (state.origin === "kept" && effects.getSide(COMPLETE_KEY) !== undefined) return;
     const others = this.#others();
-    if (state.origin === "newborn" || others.length === 0) {
+    const isWhole = state.origin === "newborn" || this.#planted.emptyReplicaServes === true;
+    if (isWhole || others.length === 0) {
       effects.putSide(COMPLETE_KEY, PRESENT);
       // Something is missing, and nobody has it.
       if (state.origin === "empty") this.#sayLoss(effects);
@@ -111,6 +119,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     this.#rebuild = new Rebuild({
       peers: others,
       replicas: others.length + 1,
+      ...(this.#planted.rebuildFromOne === true && { needed: 1 }),
       startAtMs: nowMs + rebuildDelayMsOf(this.#context.settings),
     });
     effects.deleteSide(COMPLETE_KEY);
@@ -172,6 +181,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   ): WriteVerdict {
     const { record } = message.keyed;
     const firstHand = message.kind === "first-hand";
+    if (this.#planted.repairOverwritesNewer === true && !firstHand) return "stored";
     if (held !== undefined) {
       const order = compareRecordStamps(held, record);
       if (order > 0) return "newer";
@@ -268,7 +278,9 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     // Within the guard only: a stored stamp never drags this node's clock along.
     this.#context.clock.observe(stampOf(keyed.record), wallMs);
     effects.append(keyed.payload);
-    effects.put(keyed.key, keyed.record);
+    if (this.#planted.tombstoneForgotten === true && isTombstone(keyed.record)) {
+      effects.delete(keyed.key);
+    } else effects.put(keyed.key, keyed.record);
   }
 
   /** The log's own record: it is in the log already. */

@@ -1,12 +1,28 @@
+import type { PlantedReplicaBugs } from "../leaderless/planted-bugs.ts";
+
 /**
  * Bugs that tests switch on to show that they would be found. Nothing but a test makes a strategy
  * with one of them; each changes one condition.
  */
-export interface PlantedBugs {
+export interface PlantedBugs extends PlantedReplicaBugs {
   /** `strong` writes stamp without learning the greatest stamp. */
   readonly strongWriteDoesNotLearn?: boolean;
   /** `strong` reads answer without writing back. */
   readonly strongReadDoesNotWriteBack?: boolean;
+  /** A write succeeds with one acknowledgement less than its level needs. */
+  readonly oneAcknowledgementLess?: boolean;
+  /** A read answers with the oldest version that it was told. */
+  readonly stalestAnswers?: boolean;
+  /** A write that a replica refused for a newer one counts as held there. */
+  readonly supersededIsHeld?: boolean;
+  /** A retry is stamped anew, whatever its operation id says. */
+  readonly operationIdForgotten?: boolean;
+  /** A write that was sent and not confirmed is said not to be applied. */
+  readonly sentIsNotApplied?: boolean;
+  /** Acknowledgements of a replica's old self go on counting, and old ones too. */
+  readonly oldSelfCounts?: boolean;
+  /** A read is answered with one answer less than its level needs. */
+  readonly oneAnswerLess?: boolean;
 }
 
 export const NO_PLANTED_BUGS: PlantedBugs = Object.freeze({});

@@ -118,7 +118,7 @@ export class ReadFlow {
       key: read.key,
       shardIndex: read.shardIndex,
       level: read.level,
-      needed,
+      needed: this.#planted.oneAnswerLess === true ? Math.max(1, needed - 1) : needed,
       answers,
       records: new Array(answers.total).fill(undefined),
       roundId: this.#nextRoundId(),
@@ -228,7 +228,7 @@ export class ReadFlow {
       }
       return;
     }
-    pending.newest = newestOf(pending);
+    pending.newest = newestOf(pending, this.#planted.stalestAnswers === true);
     const writesBack =
       pending.level === "strong" && this.#planted.strongReadDoesNotWriteBack !== true;
     if (writesBack && pending.newest !== undefined) {
@@ -361,12 +361,12 @@ export class ReadFlow {
 }
 
 /** The newest record among the answers that count. */
-function newestOf(pending: PendingRead): Uint8Array | undefined {
+function newestOf(pending: PendingRead, stalest = false): Uint8Array | undefined {
   let newest: Uint8Array | undefined;
   for (let i = 0; i < pending.records.length; i++) {
     const record = pending.records[i];
     if (record === undefined || (pending.answers.counted & (1 << i)) === 0) continue;
-    if (newest === undefined || compareRecords(record, newest) > 0) newest = record;
+    if (newest === undefined || compareRecords(record, newest) > 0 !== stalest) newest = record;
   }
   return newest;
 }

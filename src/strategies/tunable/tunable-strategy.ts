@@ -43,7 +43,7 @@ export function makeTunableStrategy(
       const { deadlinesMs } = settings as unknown as TunableSettings;
       return deadlinesMs[level as keyof TunableSettings["deadlinesMs"]];
     },
-    createReplica: (context) => new LeaderlessReplica(context),
+    createReplica: (context) => new LeaderlessReplica(context, planted),
     createCoordinator: (context) => new TunableCoordinator(context, planted),
   } satisfies SilentStrategy<LeaderlessMessage>);
 }

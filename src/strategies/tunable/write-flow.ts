@@ -76,6 +76,7 @@ export class WriteFlow {
     let seen: Stamp;
     try {
       fixedStamp = fixedStampOf(operation, this.#context);
+      if (this.#planted.operationIdForgotten === true) fixedStamp = undefined;
       seen = stampSeenBy(operation);
     } catch (error) {
       if (!(error instanceof CapstanError)) throw error;
@@ -90,7 +91,8 @@ export class WriteFlow {
       effects.refuse(request, tooFewReachable(operation.level, needed, placement.replicas, nodes));
       return;
     }
-    const pending = new PendingWrite(request, needed, fixedStamp, answers, seen);
+    const enough = this.#planted.oneAcknowledgementLess === true ? Math.max(1, needed - 1) : needed;
+    const pending = new PendingWrite(request, enough, fixedStamp, answers, seen);
     request.memo = pending;
     const deadlineMs = operation.deadlineMs ?? nowMs;
     if (deadlineMs - nowMs > this.#settings.rebuildDelayMs) this.#slow.add(pending);
@@ -105,7 +107,9 @@ export class WriteFlow {
     // After a stall of this node: a replica that was emptied since may have learned from the
     // others already what they held before this copy, and its old self's does not count any more.
     const isTooOld =
-      pending.needed > 1 && nowMs - pending.roundAtMs > this.#settings.rebuildDelayMs;
+      this.#planted.oldSelfCounts !== true &&
+      pending.needed > 1 &&
+      nowMs - pending.roundAtMs > this.#settings.rebuildDelayMs;
     const bit = pending.answers.take(from.node, ack.serving && !isTooOld);
     if (bit === 0) return true;
     switch (ack.verdict) {
@@ -115,6 +119,10 @@ export class WriteFlow {
         pending.stored = true;
         break;
       case "newer":
+        if (this.#planted.supersededIsHeld === true) {
+          pending.held |= bit;
+          break;
+        }
         pending.newer |= bit;
         this.#see(pending, ack.stamp, wallMs);
         break;
@@ -172,6 +180,7 @@ export class WriteFlow {
 
   /** What the old self of a replica held is void; that a copy was out there is not. */
   onIdentity(peer: NodeId): void {
+    if (this.#planted.oldSelfCounts === true) return;
     for (const pending of this.#pending.values()) {
       const bit = pending.answers.void(peer);
       pending.held &= ~bit;
@@ -398,6 +407,10 @@ export class WriteFlow {
       return;
     }
     this.#end(pending, nowMs);
+    if (this.#planted.sentIsNotApplied === true) {
+      effects.refuse(request, new CapstanError("UNAVAILABLE", "too few replicas confirmed it"));
+      return;
+    }
     effects.refuse(
       request,
       unansweredWrite(

@@ -10,6 +10,7 @@ import {
 } from "../../model/frames.ts";
 import type { NodeId } from "../../model/ids.ts";
 import { MalformedBytesError } from "../../model/malformed-bytes-error.ts";
+import type { PlantedHostBugs } from "../planted-bugs.ts";
 import type { PeerNetworkEvents } from "../seams.ts";
 import type { Greeter } from "./greeter.ts";
 import type { PeerSession } from "./session.ts";
@@ -33,6 +34,7 @@ export interface ReceiverOptions {
   readonly host: ReceiverHost;
   readonly clusterTag: number;
   readonly sessionTag: number;
+  readonly planted: PlantedHostBugs | undefined;
 }
 
 /**
@@ -96,6 +98,7 @@ export class FrameReceiver {
     }
     checkMessages(this.#reader, frame, this.#address);
     if (session.came[lane].take(header.sequence)) return true;
+    if (this.#options.planted?.doubledFrameTaken === true) return true;
     host.dropped(session.node, "doubled");
     return false;
   }

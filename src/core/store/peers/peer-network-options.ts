@@ -4,6 +4,7 @@ import type { Observer } from "../../contracts/observer.ts";
 import type { Transport } from "../../contracts/transport.ts";
 import type { ResolvedConfiguration } from "../../model/configuration-types.ts";
 import type { ClusterId, NodeId } from "../../model/ids.ts";
+import type { PlantedHostBugs } from "../planted-bugs.ts";
 import type { FrameFilter, PeerNetworkEvents } from "../seams.ts";
 
 /** What `createPeerNetwork` needs. */
@@ -15,6 +16,8 @@ export interface PeerNetworkOptions {
   readonly environment: Environment;
   readonly observer: Observer;
   readonly events: PeerNetworkEvents;
+  /** Only in tests. */
+  readonly planted?: PlantedHostBugs | undefined;
   readonly filter?: FrameFilter | undefined;
   /** The cluster that the storage belongs to; undefined if it is fresh. */
   readonly storedClusterId: ClusterId | undefined;

@@ -91,7 +91,10 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
       birth: this.#birth,
       notices: this.#notices,
     });
-    this.#receiver = new FrameReceiver({ ...shared, greeter: this.#greeter, events });
+    this.#receiver = new FrameReceiver({
+      ...{ ...shared, greeter: this.#greeter, events },
+      planted: options.planted,
+    });
   }
 
   get clusterId(): ClusterId | undefined {

@@ -17,7 +17,7 @@ const FRAME_TARGET_BYTES = 1024 * 1024;
 
 /** One for every configured node but this one. */
 export function makeSessions(
-  { configuration, self, transport, met }: PeerNetworkOptions,
+  { configuration, self, transport, met, planted }: PeerNetworkOptions,
   wire: FilteredTransport,
 ): ReadonlyMap<NodeId, PeerSession> {
   const limits = {
@@ -30,7 +30,9 @@ export function makeSessions(
     if (id === self.node) continue;
     const outbox = new Outbox(wire, id, limits, configuration.limits.queuedBytes);
     const { nodes } = configuration.cluster;
-    const ledger = new IdentityLedger(met.load(id), (bytes) => met.save(id, bytes), nodes.length);
+    const save = (bytes: Uint8Array): void => met.save(id, bytes);
+    const trusts = planted?.oldCopyAccepted === true;
+    const ledger = new IdentityLedger(met.load(id), save, nodes.length, trusts);
     sessions.set(id, new PeerSession(id, outbox, ledger));
   }
   return sessions;

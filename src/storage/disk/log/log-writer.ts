@@ -4,6 +4,7 @@ import type { Batch, BatchEpoch } from "./batch.ts";
 import { frameBatch, MARK_BYTES } from "./batch-format.ts";
 import type { BatchQueue } from "./batch-queue.ts";
 import type { ResolvedLogOptions } from "./log-options.ts";
+import type { PlantedLogBugs } from "./planted-bugs.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentSupply } from "./segment-supply.ts";
 
@@ -27,6 +28,7 @@ export interface LogWriterOptions {
   /** All batches up to this one are on stable storage. */
   readonly onSynced: (sequence: number) => void;
   /** All records up to this position are durable as they were asked for. */
+  readonly planted: PlantedLogBugs;
   readonly onDurable: (position: number) => void;
   /** Once, and never inside a call. */
   readonly onFailed: (error: CapstanError) => void;
@@ -340,7 +342,8 @@ export class LogWriter {
   }
 
   #isDurable(batch: Batch): boolean {
-    if (batch.needsSync) return batch.sequence <= this.#syncedSequence;
+    const waits = batch.needsSync && this.#parts.planted.syncNotAwaited !== true;
+    if (waits) return batch.sequence <= this.#syncedSequence;
     if (!batch.isLazy) return batch.sequence <= this.#writtenSequence;
     return batch.sequence <= this.#flushedSequence;
   }

@@ -5,6 +5,7 @@ import type { Disk } from "../disk.ts";
 import { makeDirectories } from "../disk-calls.ts";
 import { resolveLogOptions, type SegmentedLogOptions } from "./log-options.ts";
 import { recoverLog } from "./log-recovery.ts";
+import type { PlantedLogBugs } from "./planted-bugs.ts";
 import { SegmentedLogStore } from "./segmented-log-store.ts";
 
 export interface OpenSegmentedLog {
@@ -14,6 +15,8 @@ export interface OpenSegmentedLog {
   readonly environment: Environment;
   readonly observer: Observer;
   readonly options?: SegmentedLogOptions;
+  /** Only in tests. */
+  readonly planted?: PlantedLogBugs;
 }
 
 /**

@@ -16,6 +16,7 @@ import { BatchQueue } from "./batch-queue.ts";
 import { isShard, LogCleaner } from "./log-cleaner.ts";
 import type { ResolvedLogOptions } from "./log-options.ts";
 import { LogWriter } from "./log-writer.ts";
+import { NO_PLANTED_LOG_BUGS, type PlantedLogBugs } from "./planted-bugs.ts";
 import { NO_PAYLOAD, RECORD_HEADER_BYTES, RECORD_KINDS, type RecordKind } from "./record-format.ts";
 import { RecordReader } from "./record-reader.ts";
 import type { RecoveredLog } from "./recovered-log.ts";
@@ -34,6 +35,8 @@ export interface SegmentedLogParts {
   readonly observer: Observer;
   readonly options: ResolvedLogOptions;
   readonly recovered: RecoveredLog;
+  /** Only in tests. */
+  readonly planted?: PlantedLogBugs;
 }
 
 /** The write-ahead log of a node: one file after the other, shared by all of its shards. */
@@ -63,6 +66,7 @@ export class SegmentedLogStore implements LogStore {
     this.#reader = new RecordReader(environment);
     this.#writer = new LogWriter({
       ...recovered,
+      planted: parts.planted ?? NO_PLANTED_LOG_BUGS,
       environment,
       options,
       queue: this.#queue,

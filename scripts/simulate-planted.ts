@@ -1,0 +1,28 @@
+// Searches up to 500 seeds for each planted bug, and writes down which one shows it first. Without
+// arguments all of them, otherwise those that are named.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type Finder, findPlanted, PLANTED } from "../test/support/planted-bugs.ts";
+
+const MAX_SEEDS = 500;
+const file = fileURLToPath(new URL("../test/simulation/planted/finders.json", import.meta.url));
+
+const asked = process.argv.slice(2);
+const finders: Record<string, Finder> = existsSync(file)
+  ? JSON.parse(readFileSync(file, "utf8"))
+  : {};
+let missed = 0;
+for (const name of asked.length > 0 ? asked : PLANTED) {
+  const found = await findPlanted(name, 1, MAX_SEEDS);
+  if (found === undefined) {
+    missed += 1;
+    delete finders[name];
+    console.log(`${name}: not found in ${MAX_SEEDS} seeds`);
+    continue;
+  }
+  finders[name] = found;
+  console.log(`${name}: seed ${found.seed}, by ${found.check}`);
+  const ordered = PLANTED.filter((each) => each in finders).map((each) => [each, finders[each]]);
+  writeFileSync(file, `${JSON.stringify(Object.fromEntries(ordered), null, 2)}\n`);
+}
+if (missed > 0) process.exitCode = 1;

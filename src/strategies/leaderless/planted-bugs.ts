@@ -1,0 +1,20 @@
+/**
+ * Bugs of a replica that tests switch on to show that they would be found. Nothing but a test makes
+ * a strategy with one of them; each changes one condition.
+ */
+export interface PlantedReplicaBugs {
+  /** Repair and write-back are stored though the replica holds something newer. */
+  readonly repairOverwritesNewer?: boolean;
+  /** A deletion leaves nothing behind that an older version would lose against. */
+  readonly tombstoneForgotten?: boolean;
+  /** A replica that has lost its state takes itself for whole. */
+  readonly emptyReplicaServes?: boolean;
+  /** One source is enough for a rebuild. */
+  readonly rebuildFromOne?: boolean;
+  /** A replica that is being rebuilt says that it serves. */
+  readonly rebuildingVotes?: boolean;
+  /** What the log has above the state is not read back. */
+  readonly replayForgotten?: boolean;
+}
+
+export const NO_PLANTED_REPLICA_BUGS: PlantedReplicaBugs = Object.freeze({});

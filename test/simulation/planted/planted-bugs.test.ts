@@ -1,0 +1,21 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { type Finder, findPlanted, PLANTED } from "../../support/planted-bugs.ts";
+
+/** Written by `npm run simulate:planted`: which seed shows which planted bug. */
+const FINDERS: Readonly<Record<string, Finder>> = JSON.parse(
+  readFileSync(new URL("./finders.json", import.meta.url), "utf8"),
+);
+const TRIES = 20;
+
+describe("a planted bug is found", () => {
+  test("every finder is of a bug that there is", () => {
+    const names = Object.keys(FINDERS);
+    expect(names.length).toBeGreaterThan(0);
+    expect(names.filter((name) => !PLANTED.includes(name))).toEqual([]);
+  });
+
+  test.each(Object.entries(FINDERS))("%s", async (name, { seed }) => {
+    expect(await findPlanted(name, seed, TRIES)).toBeDefined();
+  });
+});

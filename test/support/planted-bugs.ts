@@ -1,0 +1,83 @@
+import type { PlantedHostBugs } from "../../src/core/store/planted-bugs.ts";
+import { runScenario, type ScenarioReport } from "../../src/simulation/scenario/run-scenario.ts";
+import type { PlantedLogBugs } from "../../src/storage/disk/log/planted-bugs.ts";
+import type { PlantedBugs } from "../../src/strategies/tunable/planted-bugs.ts";
+import { makeTunableStrategy } from "../../src/strategies/tunable/tunable-strategy.ts";
+
+/** The switches, by where they are. */
+const STRATEGY: readonly (keyof PlantedBugs)[] = [
+  "strongWriteDoesNotLearn",
+  "strongReadDoesNotWriteBack",
+  "oneAcknowledgementLess",
+  "oneAnswerLess",
+  "stalestAnswers",
+  "supersededIsHeld",
+  "operationIdForgotten",
+  "sentIsNotApplied",
+  "oldSelfCounts",
+  "repairOverwritesNewer",
+  "tombstoneForgotten",
+  "emptyReplicaServes",
+  "rebuildFromOne",
+  "rebuildingVotes",
+  "replayForgotten",
+];
+const HOST: readonly (keyof PlantedHostBugs)[] = [
+  "wordsBeforeDurability",
+  "incompleteShardTrusted",
+  "oldCopyAccepted",
+  "doubledFrameTaken",
+  "commitForgotten",
+];
+const LOG: readonly (keyof PlantedLogBugs)[] = [
+  "syncNotAwaited",
+  "damageCutAsTail",
+  "tornTailAccepted",
+];
+
+export const PLANTED: readonly string[] = [...STRATEGY, ...HOST, ...LOG];
+
+/** Runs a seed with one of them switched on. */
+export function runPlanted(name: string, seed: number): Promise<ScenarioReport> {
+  const switched = { [name]: true };
+  if ((STRATEGY as readonly string[]).includes(name)) {
+    return runScenario(seed, { strategy: makeTunableStrategy(switched) });
+  }
+  if ((HOST as readonly string[]).includes(name)) {
+    return runScenario(seed, { planted: { host: switched } });
+  }
+  if ((LOG as readonly string[]).includes(name)) {
+    return runScenario(seed, { planted: { log: switched } });
+  }
+  throw new Error(
+    `there is no planted bug ${JSON.stringify(name)}; there are: ${PLANTED.join(", ")}`,
+  );
+}
+
+/** They may fail for what the bug only happens to stir up. */
+const WEAK_CHECKS: readonly string[] = ["hygiene", "liveness"];
+
+/** Which seed shows a planted bug first, and by which check. */
+export interface Finder {
+  readonly seed: number;
+  readonly check: string;
+}
+
+/**
+ * The first of the seeds that violates a promise with the bug, and none without it. A run that
+ * throws counts for nothing: it is no violation.
+ */
+export async function findPlanted(
+  name: string,
+  from: number,
+  seeds: number,
+): Promise<Finder | undefined> {
+  for (let seed = from; seed < from + seeds; seed += 1) {
+    const report = await runPlanted(name, seed).catch(() => undefined);
+    const violation = report?.violations.find(({ check }) => !WEAK_CHECKS.includes(check));
+    if (violation === undefined) continue;
+    const { violations } = await runScenario(seed);
+    if (violations.length === 0) return { seed, check: violation.check };
+  }
+  return undefined;
+}
