@@ -5,6 +5,10 @@
 export interface PlantedReplicaBugs {
   /** Repair and write-back are stored though the replica holds something newer. */
   readonly repairOverwritesNewer?: boolean;
+  /** A write is stored though the replica holds something newer. */
+  readonly olderOverwritesNewer?: boolean;
+  /** What a rebuild streams is stored though the replica has taken something newer meanwhile. */
+  readonly rebuildOverwritesNewer?: boolean;
   /** A deletion leaves nothing behind that an older version would lose against. */
   readonly tombstoneForgotten?: boolean;
   /** A replica that has lost its state takes itself for whole. */

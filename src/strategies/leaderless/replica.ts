@@ -184,7 +184,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     if (this.#planted.repairOverwritesNewer === true && !firstHand) return "stored";
     if (held !== undefined) {
       const order = compareRecordStamps(held, record);
-      if (order > 0) return "newer";
+      if (order > 0) return this.#planted.olderOverwritesNewer === true ? "stored" : "newer";
       if (order === 0) {
         const byBytes = compareRecords(held, record);
         if (byBytes === 0) return "equal";
@@ -269,7 +269,8 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   /** Repair, hints and streams: the newer of two versions stays, whatever the clock says. */
   #merge(keyed: KeyedRecord, wallMs: number, effects: LeaderlessEffects): void {
     const held = effects.get(keyed.key);
-    if (held === undefined || compareRecords(held, keyed.record) < 0) {
+    const overwrites = this.#planted.rebuildOverwritesNewer === true;
+    if (held === undefined || overwrites || compareRecords(held, keyed.record) < 0) {
       this.#store(keyed, wallMs, effects);
     }
   }

@@ -11,6 +11,8 @@ export interface PlantedBugs extends PlantedReplicaBugs {
   readonly strongReadDoesNotWriteBack?: boolean;
   /** A write succeeds with one acknowledgement less than its level needs. */
   readonly oneAcknowledgementLess?: boolean;
+  /** The copy of the coordinator's own node counts twice. */
+  readonly ownCopyCountsTwice?: boolean;
   /** A read answers with the oldest version that it was told. */
   readonly stalestAnswers?: boolean;
   /** A write that a replica refused for a newer one counts as held there. */

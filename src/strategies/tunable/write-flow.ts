@@ -340,7 +340,10 @@ export class WriteFlow {
       );
       return;
     }
-    const counted = countOf((held | newer) & answers.counted);
+    let counted = countOf((held | newer) & answers.counted);
+    if (this.#planted.ownCopyCountsTwice === true) {
+      counted += countOf(held & answers.bitOf(this.#context.self.node));
+    }
     if (counted >= pending.needed) {
       if (newer === 0) {
         if (pending.paced) return;

@@ -9,9 +9,9 @@ const FINDERS: Readonly<Record<string, Finder>> = JSON.parse(
 const TRIES = 20;
 
 describe("a planted bug is found", () => {
-  test("every finder is of a bug that there is", () => {
+  test("at least 16 of those that there are, each by a seed that is written down", () => {
     const names = Object.keys(FINDERS);
-    expect(names.length).toBeGreaterThan(0);
+    expect(names.length).toBeGreaterThanOrEqual(16);
     expect(names.filter((name) => !PLANTED.includes(name))).toEqual([]);
   });
 
