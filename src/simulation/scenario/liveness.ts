@@ -77,7 +77,9 @@ export async function demandLiveness(
   const nodes = core.map((id) => world.node(id));
   workload.confineTo(core);
   workload.stop();
-  const isUp = (): boolean => nodes.every(({ life }) => life?.store !== undefined);
+  // One that has stopped itself is not up until the operator has started it again.
+  const isUp = (): boolean =>
+    nodes.every(({ life }) => (life?.store?.describe().state ?? "failed") !== "failed");
   if (!(await world.driver.runWhile(() => !isUp(), SERVING_MS))) miss("a node did not come up");
   const served = await world.driver.runWhile(
     () => !nodes.every((node) => canServe(node, core, topology)),
