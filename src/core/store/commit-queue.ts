@@ -13,7 +13,7 @@ interface WaitingGroup {
   /** What `ShardState.overlay` has made of them. */
   readonly shown: Shown | undefined;
   readonly words: readonly Word[];
-  /** Newest record of the shard when the step ended. */
+  /** Newest record of the shard that the step, or one before it, has made or was given. */
   readonly sequence: LogSequence;
   readonly number: number;
 }
@@ -36,8 +36,7 @@ export class CommitQueue {
   readonly #speak: (cell: MachineCell, words: readonly Word[]) => void;
   readonly #appliedMark: AppliedMark;
   readonly #planted: PlantedHostBugs;
-  #waiting: WaitingGroup[] = [];
-  #head = 0;
+  readonly #waiting: WaitingGroup[] = [];
   #nextNumber = 1;
   #isReleasing = false;
   /** How far the log was last said to be durable. */
@@ -58,7 +57,7 @@ export class CommitQueue {
   }
 
   get length(): number {
-    return this.#waiting.length - this.#head;
+    return this.#waiting.length;
   }
 
   /** `mutations` and `words` are the step's own scratch arrays: copied if they have to wait. */
@@ -78,7 +77,7 @@ export class CommitQueue {
     }
     if (this.length === 0 && isDurable) {
       if (mutations.length > 0) {
-        const mark = this.#appliedMark(cell, cell.lastSequence);
+        const mark = this.#appliedMark(cell, appliedOf(cell));
         this.#state.commit({
           mutations: mark === undefined ? mutations : [...mutations, mark],
           position: this.#log.durablePosition,
@@ -95,7 +94,7 @@ export class CommitQueue {
       mutations: mutations.slice(),
       shown: mutations.length > 0 ? cell.state.overlay(mutations, this.#nextNumber) : undefined,
       words: keepWords(words),
-      sequence: cell.lastSequence,
+      sequence: appliedOf(cell),
       number: this.#nextNumber++,
     };
     cell.waitingGroups++;
@@ -108,27 +107,22 @@ export class CommitQueue {
     if (this.#isReleasing) return;
     this.#isReleasing = true;
     try {
-      for (;;) {
-        const from = this.#head;
-        let end = from;
-        while (end < this.#waiting.length && this.#groupAt(end).position <= this.#upTo) end++;
-        if (end === from) break;
-        this.#head = end;
-        if (this.#planted.commitForgotten !== true) this.#commit(from, end);
-        this.#say(from, end);
+      for (let due = this.#takeDue(); due.length > 0; due = this.#takeDue()) {
+        if (this.#planted.commitForgotten !== true) this.#commit(due);
+        this.#say(due);
       }
     } finally {
       this.#isReleasing = false;
     }
-    if (this.#head === this.#waiting.length) {
-      this.#waiting = [];
-      this.#head = 0;
-    }
   }
 
-  #say(from: number, end: number): void {
-    for (let at = from; at < end; at++) {
-      const { cell, shown, number, words } = this.#groupAt(at);
+  #takeDue(): readonly WaitingGroup[] {
+    const waiting = this.#waiting.findIndex((group) => group.position > this.#upTo);
+    return this.#waiting.splice(0, waiting < 0 ? this.#waiting.length : waiting);
+  }
+
+  #say(due: readonly WaitingGroup[]): void {
+    for (const { cell, shown, number, words } of due) {
       cell.waitingGroups--;
       if (shown !== undefined) cell.state.settle(shown, number);
       if (words.length > 0) this.#speak(cell, words);
@@ -136,11 +130,10 @@ export class CommitQueue {
   }
 
   /** All of the groups' mutations in their order, and each shard's newest mark once. */
-  #commit(from: number, end: number): void {
+  #commit(due: readonly WaitingGroup[]): void {
     const mutations: StateMutation[] = [];
     const newest = new Map<MachineCell, LogSequence>();
-    for (let at = from; at < end; at++) {
-      const group = this.#groupAt(at);
+    for (const group of due) {
       if (group.mutations.length === 0) continue;
       for (const mutation of group.mutations) mutations.push(mutation);
       newest.set(group.cell, group.sequence);
@@ -150,10 +143,11 @@ export class CommitQueue {
       const mark = this.#appliedMark(cell, sequence);
       if (mark !== undefined) mutations.push(mark);
     }
-    this.#state.commit({ mutations, position: this.#groupAt(end - 1).position });
+    this.#state.commit({ mutations, position: (due.at(-1) as WaitingGroup).position });
   }
+}
 
-  #groupAt(at: number): WaitingGroup {
-    return this.#waiting[at] as WaitingGroup;
-  }
+/** Records that a machine has not been given yet are in no state, though the log has them. */
+function appliedOf(cell: MachineCell): LogSequence {
+  return cell.replayedTo ?? cell.lastSequence;
 }

@@ -19,6 +19,8 @@ export class MachineCell {
   replica: ReplicaMachine<unknown> | undefined;
   readonly timers = new Map<string, TimerHandle>();
   lastSequence: LogSequence = NO_SEQUENCE;
+  /** While the machine is fed its log at opening: the newest record that it was given. */
+  replayedTo: LogSequence | undefined;
   /** Where this shard's newest record stands in the node's log: words wait for it. */
   lastPosition: LogPosition = NO_POSITION;
   /** The newest point of which `StateStore.durablePosition` is awaited to release the log. */

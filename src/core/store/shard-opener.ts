@@ -40,6 +40,7 @@ export function openReplica(opening: ReplicaOpening): void {
     runner.resetLog(cell);
   }
   cell.lastSequence = (last > applied ? last : applied) as LogSequence;
+  cell.replayedTo = last > applied ? applied : undefined;
   if (last <= applied) {
     announce(opening);
     if (cell.openings === turn) cell.open = true;
@@ -62,13 +63,15 @@ export function openReplica(opening: ReplicaOpening): void {
     }
     if (!announced) announce(opening);
     announced = true;
-    if (result.records.length > 0) {
+    const read = result.records.at(-1)?.sequence;
+    if (read !== undefined) {
+      cell.replayedTo = read;
       runner.run(cell, { type: "replay", records: result.records });
     }
     if (cell.openings !== turn) return;
-    const read = result.records.at(-1)?.sequence;
-    if (result.end || read === undefined) cell.open = true;
-    else from((read + 1) as LogSequence);
+    if (!result.end && read !== undefined) return from((read + 1) as LogSequence);
+    cell.replayedTo = undefined;
+    cell.open = true;
   };
   from((applied + 1) as LogSequence);
 }

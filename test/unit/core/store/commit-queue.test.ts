@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import type {
   LogStore,
@@ -200,5 +202,33 @@ describe("words after durability", () => {
     expect(cell.state.get(Buffer.from("b"))).toBeDefined();
     bench.durable(2);
     expect(cell.state.range(undefined, undefined, 1_000).entries).toHaveLength(2);
+  });
+
+  // Once the queue let go of what it had said only when nothing waited any more: under a steady load
+  // never.
+  test("what was said is let go of, though something always waits", async () => {
+    const log = { durablePosition: 0 as LogPosition };
+    const queue = new CommitQueue({
+      log: log as unknown as LogStore,
+      state: { commit: () => undefined } as unknown as StateStore,
+      speak: () => undefined,
+      appliedMark: () => undefined,
+    });
+    const cell = new Bench().cell(1);
+    const said: WeakRef<object>[] = [];
+    for (let at = 1; at <= 50; at++) {
+      const message = { at };
+      said.push(new WeakRef(message));
+      cell.lastPosition = at as LogPosition;
+      queue.add(cell, [], [{ ...wordOf(""), message } as Word]);
+      log.durablePosition = (at - 1) as LogPosition;
+      queue.release(log.durablePosition);
+    }
+    expect(queue.length).toBe(1);
+    setFlagsFromString("--expose-gc");
+    // What a weak reference was made for lives until its turn has ended.
+    await new Promise((resolve) => setImmediate(resolve));
+    runInNewContext("gc")();
+    expect(said.filter((message) => message.deref() !== undefined).length).toBeLessThan(5);
   });
 });
