@@ -95,9 +95,9 @@ async function soak(folder: string, durationMs: number): Promise<readonly Verdic
 }
 
 async function sampleOf(child: ChildProcess, folder: string, atMs: number): Promise<Sample> {
-  const counted = new Promise<{ operations: number; faults: number }>((resolve, reject) => {
+  if (child.exitCode !== null) throw new Error(`a node ended with ${child.exitCode}`);
+  const counted = new Promise<{ operations: number; faults: number }>((resolve) => {
     child.once("message", (message) => resolve(message as { operations: number; faults: number }));
-    child.once("exit", (code) => reject(new Error(`a node ended with ${code}`)));
   });
   child.send("count");
   const status = readFileSync(`/proc/${child.pid}/status`, "utf8");

@@ -38,6 +38,11 @@ export const registerModel: SequentialModel<RegisterValue, KeyValueInput, KeyVal
       );
     },
     nameOf: nameOfValue,
+    stateSeenBy: (_input: KeyValueInput, { value, siblings }: KeyValueOutput) =>
+      siblings === undefined ? { state: value } : undefined,
+    stateAfter: (input: KeyValueInput) => ({
+      state: input.type === "put" ? input.value : undefined,
+    }),
   });
 
 /** By key; a key that is not there was never written, or was deleted. */

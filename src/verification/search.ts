@@ -3,6 +3,7 @@ import { EventList } from "./event-list.ts";
 import type { HistoryOperation } from "./operation.ts";
 import { PlacedSet } from "./placed-set.ts";
 import type { SequentialModel } from "./sequential-model.ts";
+import { StateDemand } from "./state-demand.ts";
 
 const NONE = -1;
 
@@ -27,6 +28,7 @@ export type SearchOutcome<Input, Output> = { readonly steps: number } & (
 interface Placement<State> {
   readonly operation: number;
   readonly before: State;
+  readonly numberBefore: number;
   /** No other choice at this place could do better. */
   readonly forced: boolean;
 }
@@ -50,7 +52,9 @@ export class Search<State, Input, Output> {
   readonly #cache = new ConfigurationCache();
   readonly #stateNumbers = new Map<string, number>();
   readonly #order: Placement<State>[] = [];
+  readonly #demand: StateDemand;
   #state: State;
+  #stateNumber: number;
   #steps = 0;
 
   constructor(
@@ -65,7 +69,10 @@ export class Search<State, Input, Output> {
     this.#events = new EventList(this.#history);
     this.#placed = new PlacedSet(history.length);
     this.#isRead = this.#history.map(({ input }) => model.isRead(input));
+    const numberOf = (state: State): number => this.#numberOf(state);
+    this.#demand = StateDemand.of(model, this.#history, this.#isRead, numberOf);
     this.#state = model.initial;
+    this.#stateNumber = this.#numberOf(model.initial);
   }
 
   run(): SearchOutcome<Input, Output> {
@@ -92,7 +99,7 @@ export class Search<State, Input, Output> {
     for (let each = this.#events.first(); each !== NONE; ) {
       const after = this.#events.after(each);
       if (this.#isRead[each] && this.#step(each) !== undefined) {
-        this.#place(each, this.#state, true);
+        this.#place(each, this.#state, this.#stateNumber, true);
         // Its return may have been what stood behind it.
         each = after === NONE ? this.#events.first() : after;
       } else {
@@ -105,14 +112,17 @@ export class Search<State, Input, Output> {
   #tryPlace(operation: number): boolean {
     // Reads that fit are placed already.
     if (this.#isRead[operation]) return false;
+    // What needs this state and does not fit yet would never fit again.
+    if (this.#demand.forbidsLeaving(this.#stateNumber)) return false;
     const stepped = this.#step(operation);
     if (stepped === undefined) return false;
     this.#placed.add(operation);
     const { hash, words, from, to } = this.#placed;
     // Tried once is tried for all: if it leads anywhere, the search ends there.
-    const isNew = this.#cache.add(hash, this.#numberOf(stepped.state), words, from, to);
+    const number = this.#numberOf(stepped.state);
+    const isNew = this.#cache.add(hash, number, words, from, to);
     this.#placed.remove(operation);
-    if (isNew) this.#place(operation, stepped.state, false);
+    if (isNew) this.#place(operation, stepped.state, number, false);
     return isNew;
   }
 
@@ -122,9 +132,12 @@ export class Search<State, Input, Output> {
     return this.#model.step(this.#state, input, output);
   }
 
-  #place(operation: number, after: State, forced: boolean): void {
-    this.#order.push({ operation, before: this.#state, forced });
+  #place(operation: number, after: State, number: number, forced: boolean): void {
+    const [before, numberBefore] = [this.#state, this.#stateNumber];
+    this.#order.push({ operation, before, numberBefore, forced });
     this.#state = after;
+    this.#stateNumber = number;
+    this.#demand.place(operation);
     this.#placed.add(operation);
     this.#events.lift(operation);
   }
@@ -134,7 +147,9 @@ export class Search<State, Input, Output> {
     for (let last = this.#order.pop(); last !== undefined; last = this.#order.pop()) {
       this.#placed.remove(last.operation);
       this.#events.putBack(last.operation);
+      this.#demand.putBack(last.operation);
       this.#state = last.before;
+      this.#stateNumber = last.numberBefore;
       if (!last.forced) return last.operation;
     }
     return undefined;

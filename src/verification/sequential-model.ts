@@ -24,6 +24,13 @@ export interface SequentialModel<State, Input, Output> {
     write: HistoryOperation<Input, Output>,
   ): boolean;
   /**
+   * The only state in which a read can have this output, where there is just one. Together with
+   * `stateAfter` it shows a search early what leads nowhere.
+   */
+  stateSeenBy?(input: Input, output: Output): { readonly state: State } | undefined;
+  /** The state after an operation that is no read; the same whatever was before. */
+  stateAfter?(input: Input): { readonly state: State };
+  /**
    * The verdict on operations with connected keys, where it can be told without a search; called
    * after `simplify`.
    */

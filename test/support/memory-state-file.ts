@@ -16,6 +16,8 @@ export class MemoryStateFile implements StateFile {
   readonly #snapshots = new WeakMap<FileSnapshot, FileContent>();
   #writing: { operations: readonly FileOperation[]; readonly resolve: () => void } | undefined;
 
+  #isClosed = false;
+
   constructor(content: FileContent) {
     this.#content = content;
   }
@@ -49,6 +51,7 @@ export class MemoryStateFile implements StateFile {
 
   write(operations: readonly FileOperation[]): Promise<void> {
     if (this.isWriting) throw new Error("one write at a time");
+    if (this.#isClosed) throw new Error("a write to a closed file");
     return new Promise((resolve) => {
       this.#writing = { operations, resolve };
     });
@@ -73,6 +76,7 @@ export class MemoryStateFile implements StateFile {
 
   async close(): Promise<void> {
     if (this.isWriting) throw new Error("closed in the middle of a write");
+    this.#isClosed = true;
   }
 
   #contentOf(snapshot: FileSnapshot | undefined): FileContent {

@@ -298,6 +298,17 @@ test.each([
   expect(caught / mutated).toBeGreaterThan(0.75);
 });
 
+test("some thirty operations at once on one key are judged within few steps", () => {
+  const random = new SeededRandom(4, "histories");
+  for (let round = 0; round < 10; round++) {
+    const options = { length: 800, spread: 160, unknownOneIn: 12 };
+    const history = legalHistory(random, options);
+    const result = checkLinearizable(searching(registerModel), history);
+    expect(result.verdict).toBe("legal");
+    expect(result.steps).toBeLessThan(500_000);
+  }
+});
+
 describe("bounds", () => {
   const model = searching(registerModel);
   const history = legalHistory(new SeededRandom(3, "histories"), {

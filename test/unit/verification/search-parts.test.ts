@@ -2,9 +2,10 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ConfigurationCache } from "../../../src/verification/configuration-cache.ts";
 import { EventList } from "../../../src/verification/event-list.ts";
-import { OPEN_ENDED } from "../../../src/verification/index.ts";
+import { batchRegisterModel, OPEN_ENDED, registerModel } from "../../../src/verification/index.ts";
 import { partitionByKeys } from "../../../src/verification/partition.ts";
 import { PlacedSet } from "../../../src/verification/placed-set.ts";
+import { StateDemand } from "../../../src/verification/state-demand.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 import { batch, below, read, write } from "./histories.ts";
 
@@ -82,6 +83,32 @@ describe("the memory of configurations", () => {
   });
 });
 
+describe("the demand for states", () => {
+  const history = [write("a", 0, 1), read("a", 2, 3), write("a", 4, 5), read(undefined, 6, 7)];
+  const numberOf = (state: unknown): number => (state === undefined ? 0 : 1);
+  const isRead = history.map(({ input }) => input.type === "get");
+
+  test("forbids leaving what a read still needs and nothing brings back", () => {
+    const demand = StateDemand.of(registerModel, history, isRead, numberOf);
+    expect([demand.forbidsLeaving(0), demand.forbidsLeaving(1)]).toEqual([true, false]);
+    demand.place(0);
+    expect(demand.forbidsLeaving(1)).toBe(false);
+    demand.place(2);
+    expect(demand.forbidsLeaving(1)).toBe(true);
+    demand.place(1);
+    expect(demand.forbidsLeaving(1)).toBe(false);
+    demand.putBack(1);
+    expect(demand.forbidsLeaving(1)).toBe(true);
+    demand.putBack(2);
+    expect(demand.forbidsLeaving(1)).toBe(false);
+  });
+
+  test("forbids nothing where the model cannot tell", () => {
+    const demand = StateDemand.of(batchRegisterModel, history, isRead, () => 0);
+    expect(demand.forbidsLeaving(0)).toBe(false);
+  });
+});
+
 describe("the list of events", () => {
   test("offers what was called before the first return that is left", () => {
     const list = new EventList([write("a", 0, 5), write("b", 1, 3), write("c", 4, 9)]);
@@ -134,8 +161,8 @@ describe("the parts of a history", () => {
           before = groups.length;
           groups = groups.reduce<Set<string>[]>((joined, group) => {
             const other = joined.find((each) => [...each].some((key) => group.has(key)));
-            if (other === undefined) return [...joined, group];
-            for (const key of group) other.add(key);
+            if (other === undefined) joined.push(group);
+            else for (const key of group) other.add(key);
             return joined;
           }, []);
         }

@@ -64,6 +64,7 @@ export class DiskStateStore implements StateStore {
   #writing: Promise<void> | undefined;
   #timer: TimerHandle | undefined;
   #isSoon = false;
+  #isClosed = false;
   #committedPosition: LogPosition;
   #durablePosition: LogPosition;
   #failed: Error | undefined;
@@ -168,6 +169,7 @@ export class DiskStateStore implements StateStore {
     await this.#writing;
     if (this.#isDirty) this.#write();
     await this.#writing;
+    this.#isClosed = true;
     await this.#file.close();
   }
 
@@ -218,7 +220,7 @@ export class DiskStateStore implements StateStore {
   readonly #write = (): void => {
     this.#isSoon = false;
     this.#clearTimer();
-    if (this.#writing !== undefined || this.#failed !== undefined) return;
+    if (this.#writing !== undefined || this.#failed !== undefined || this.#isClosed) return;
     const position = this.#committedPosition;
     const flying = this.#waiting;
     this.#flying = flying;

@@ -220,6 +220,97 @@ function shown(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, shown(each)]));
 }
 
+/** A store over a file in memory, with what it says of failures. */
+function overMemory(environment: VirtualEnvironment) {
+  const file = new MemoryStateFile(new Map());
+  const store = new DiskStateStore(environment, SETTINGS, loadState(file));
+  const failures: Error[] = [];
+  store.start({ onFailed: (error) => failures.push(error) });
+  const put = (count: number): void => {
+    const position = (store.committedPosition + 1) as LogPosition;
+    const mutations = Array.from({ length: count }, (_, at): StateMutation => {
+      const [shard] = SHARDS as [ShardId];
+      const [key, value] = [Buffer.from(`key ${at}`), Buffer.from(`${position}`)];
+      return { type: "put", shard, space: "data", key, value };
+    });
+    store.commit({ mutations, position });
+  };
+  return { file, store, failures, put };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+test("commits wait for the interval, one write is under way, and the next has all that came", async () => {
+  const environment = new VirtualEnvironment();
+  const { file, store, put } = overMemory(environment);
+  put(1);
+  environment.advance(49);
+  expect(file.isWriting).toBe(false);
+  environment.advance(1);
+  expect(file.isWriting).toBe(true);
+  put(2);
+  put(3);
+  environment.advance(1_000);
+  expect(store.durablePosition).toBe(0);
+  file.finish();
+  await turn();
+  expect(store.durablePosition).toBe(1);
+  expect(store.pendingBytes).toBeGreaterThan(0);
+  environment.advance(50);
+  file.finish();
+  await turn();
+  expect([store.durablePosition, store.pendingBytes]).toEqual([3, 0]);
+});
+
+test("many commits do not wait for the interval, and closing right then writes them once", async () => {
+  const environment = new VirtualEnvironment();
+  const { file, store, failures, put } = overMemory(environment);
+  put(5_000);
+  const closing = store.close();
+  await turn();
+  expect(file.isWriting).toBe(true);
+  file.finish();
+  await closing;
+  environment.advance(1_000);
+  expect(failures).toEqual([]);
+  expect(store.durablePosition).toBe(1);
+});
+
+test("what is seen in the file before it is durable does not count as durable", async () => {
+  const environment = new VirtualEnvironment();
+  const { file, store, put } = overMemory(environment);
+  put(1);
+  environment.advance(50);
+  file.show();
+  await turn();
+  expect(store.durablePosition).toBe(0);
+  expect(store.pendingBytes).toBeGreaterThan(0);
+});
+
+test("what a switch drops goes from the file bit by bit, and all of it", async () => {
+  const environment = new VirtualEnvironment();
+  const { file, store, put } = overMemory(environment);
+  const [shard] = SHARDS as [ShardId];
+  const left = () => [...file.entries(Uint8Array.of(2), Uint8Array.of(3))].length;
+  const writeOnce = async (): Promise<void> => {
+    environment.advance(50);
+    file.finish();
+    await turn();
+  };
+  put(4_500);
+  await writeOnce();
+  const generation = store.newGeneration(shard);
+  const mutations: StateMutation[] = [{ type: "switch-generation", shard, generation }];
+  store.commit({ mutations, position: store.committedPosition });
+  expect(store.shards()).toEqual([]);
+  const seen: number[] = [];
+  for (let round = 0; round < 4; round += 1) {
+    await writeOnce();
+    seen.push(left());
+  }
+  expect(seen).toEqual([2_500, 500, 0, 0]);
+});
+
 test.each(Array.from({ length: 25 }, (_, at) => at + 1))(
   "answers as memory does over writes, views, generations and reopenings (seed %i)",
   async (seed) => {
