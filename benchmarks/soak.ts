@@ -27,7 +27,8 @@ interface Sample {
   readonly segments: number;
   readonly newestWriteMs: number;
   readonly operations: number;
-  readonly faults: number;
+  /** By code. */
+  readonly faults: Readonly<Record<string, number>>;
 }
 
 interface Verdict {
@@ -38,7 +39,7 @@ interface Verdict {
   readonly descriptors: readonly [early: number, late: number];
   readonly segments: readonly [least: number, most: number];
   readonly operations: number;
-  readonly faults: number;
+  readonly faults: Readonly<Record<string, number>>;
   readonly problems: readonly string[];
 }
 
@@ -96,8 +97,8 @@ async function soak(folder: string, durationMs: number): Promise<readonly Verdic
 
 async function sampleOf(child: ChildProcess, folder: string, atMs: number): Promise<Sample> {
   if (child.exitCode !== null) throw new Error(`a node ended with ${child.exitCode}`);
-  const counted = new Promise<{ operations: number; faults: number }>((resolve) => {
-    child.once("message", (message) => resolve(message as { operations: number; faults: number }));
+  const counted = new Promise<Pick<Sample, "operations" | "faults">>((resolve) => {
+    child.once("message", (message) => resolve(message as Pick<Sample, "operations" | "faults">));
   });
   child.send("count");
   const status = readFileSync(`/proc/${child.pid}/status`, "utf8");
@@ -137,7 +138,11 @@ function judge(node: string, samples: readonly Sample[], durationMs: number): Ve
   const mostEarly = Math.max(...early.map(({ segments }) => segments));
   const mostLate = Math.max(...late.map(({ segments }) => segments));
   if (mostLate > mostEarly + 2) problems.push(`${mostLate} log segments late, ${mostEarly} early`);
-  if ((last?.faults ?? 0) > 0) problems.push(`${last?.faults} operations failed`);
+  const faults = last?.faults ?? {};
+  for (const [code, count] of Object.entries(faults)) {
+    // Of two writes to one key at about the same time one is overtaken: that is its answer.
+    if (code !== "SUPERSEDED") problems.push(`${count} operations failed with ${code}`);
+  }
   return {
     node,
     earlyRssMiB,
@@ -146,7 +151,7 @@ function judge(node: string, samples: readonly Sample[], durationMs: number): Ve
     descriptors,
     segments: [Math.min(...counts), Math.max(...counts)],
     operations: last?.operations ?? 0,
-    faults: last?.faults ?? 0,
+    faults,
     problems,
   };
 }
@@ -179,7 +184,9 @@ function formatVerdicts(verdicts: readonly Verdict[]): string {
       each.descriptors.join(" → "),
       each.segments.join(" … "),
       each.operations,
-      each.faults,
+      Object.entries(each.faults)
+        .map(([code, count]) => `${code} × ${count}`)
+        .join(", "),
     ]);
   }
   return table.toString();

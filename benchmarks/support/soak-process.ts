@@ -2,7 +2,7 @@
  * One node under a mixed load of its own: `soak-process.ts NODE CONFIG`. Counts what it did and
  * what failed, and says so when it is asked.
  */
-import { openStore } from "capstan";
+import { isCapstanError, openStore } from "capstan";
 
 const KEYS = 20_000;
 const CLIENTS = 8;
@@ -14,7 +14,7 @@ const [node = "", text = "{}"] = process.argv.slice(2);
 const store = await openStore(JSON.parse(text), { node });
 await store.ready({ level: "all", timeoutMs: 60_000 });
 const keyspace = store.keyspace("default");
-const done = { operations: 0, faults: 0 };
+const done = { operations: 0, faults: {} as Record<string, number> };
 
 async function operate(random: number): Promise<void> {
   const key = `key-${Math.floor(random * 1e9) % KEYS}`;
@@ -35,8 +35,9 @@ async function client(): Promise<void> {
     try {
       await operate(Math.random());
       done.operations += 1;
-    } catch {
-      done.faults += 1;
+    } catch (error) {
+      const code = isCapstanError(error) ? error.code : String(error);
+      done.faults[code] = (done.faults[code] ?? 0) + 1;
     }
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -57,7 +57,7 @@ describe("a cluster of three", () => {
     expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({
       cluster: { nodes: { n2: { http: `127.0.0.1:${cluster.httpPort + 1}` } } },
       transport: { type: "tcp" },
-      storage: { type: "memory" },
+      storage: { type: "disk", path: join(realpathSync(cluster.directory), ".capstan/data") },
       keyspaces: { default: { strategy: "tunable", replicas: 3 } },
     });
   });

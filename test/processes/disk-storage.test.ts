@@ -175,7 +175,7 @@ test("a process that is killed at any moment leaves nothing to set aside", async
 });
 
 /** There are many openings to come. */
-const SMALL = { segmentBytes: "64KiB", maxBatchBytes: "8KiB" };
+const SMALL = { segmentBytes: "64KiB", maxBatchBytes: "8KiB", commitInterval: "5ms" };
 const ENTRIES = 2_000;
 const SHARDS = 8;
 const shardOf = (at: number) => (1 + (at % SHARDS)) as ShardId;
@@ -186,7 +186,7 @@ async function commit(storage: Storage, mutations: readonly StateMutation[]): Pr
   const { state } = storage;
   const position = (state.committedPosition + 1) as LogPosition;
   state.commit({ mutations, position });
-  await expect.poll(() => state.durablePosition, { interval: 5 }).toBe(position);
+  await expect.poll(() => state.durablePosition, { interval: 5, timeout: 30_000 }).toBe(position);
 }
 
 function putAt(at: number, value = textAt(at)): StateMutation {
