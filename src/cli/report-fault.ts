@@ -68,6 +68,12 @@ const OUTCOME_WORDS: Readonly<Record<Outcome, string>> = {
 };
 
 function adviceFor(error: CapstanError): string[] {
+  if (error.code === "UNREACHABLE_SERVER" && error.details?.servers !== undefined) {
+    return [
+      "Is a NATS server running there? `capstan cluster --transport nats` starts one of its own",
+      "where neither --nats-url nor transport.servers names another.",
+    ];
+  }
   if (error.code === "UNREACHABLE_SERVER") {
     return [
       "Is a node running there? `capstan cluster` starts some on this machine;",

@@ -44,7 +44,11 @@ export interface LogHandlers {
  *   the mark it is a torn tail, and cut at opening. The log always opens.
  */
 export interface LogStore {
-  readonly capabilities: { readonly persistent: boolean };
+  readonly capabilities: {
+    readonly persistent: boolean;
+    /** Of one payload, in bytes: `append` throws a RangeError for more. Left out: no bound. */
+    readonly maxRecordBytes?: number;
+  };
   /** Called once, before anything else. */
   start(handlers: LogHandlers): void;
   /**

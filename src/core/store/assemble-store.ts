@@ -12,6 +12,7 @@ import type {
 } from "../model/configuration-types.ts";
 import { CapstanError } from "../model/errors.ts";
 import type { Incarnation } from "../model/ids.ts";
+import { MAX_KEY_BYTES } from "../model/keys.ts";
 import type { Level } from "../model/levels.ts";
 import { ClosingStack } from "./closing-stack.ts";
 import { degradedReasons } from "./describe-store.ts";
@@ -30,6 +31,9 @@ import type { FrameFilter, MachineHost, PeerNetwork } from "./seams.ts";
 import { type SelectedPlugIns, type SelectedStrategy, selectPlugIns } from "./select-plug-ins.ts";
 import { type Notice, StoreEvents } from "./store-events.ts";
 import { checkingSchemaOf } from "./value-schema.ts";
+
+/** Of a record: its key, and what a strategy writes about it. */
+const BYTES_BESIDE_VALUE = MAX_KEY_BYTES + 256;
 
 export interface AssemblyParts {
   readonly configuration: ResolvedConfiguration;
@@ -105,7 +109,8 @@ class Assembly {
       const engine = engines.get(keyspace.name) as Engine;
       const { settings } = selected.strategies.get(keyspace.name) as SelectedStrategy;
       const schema = schemas.get(keyspace.name);
-      keyspaces.set(keyspace.name, this.#openKeyspace(keyspace, engine, settings, schema));
+      const bounded = withinLog(keyspace, storage, observer);
+      keyspaces.set(keyspace.name, this.#openKeyspace(bounded, engine, settings, schema));
     }
     await peers.start();
     this.#goOn();
@@ -281,6 +286,22 @@ class Assembly {
     this.#parts.observer.log("warn", `degraded: ${reasons.join("; ")}`);
     this.#events.emit({ type: "degraded", reasons });
   }
+}
+
+/** What the log cannot take is refused when it is asked for: met in a step it would stop the node. */
+function withinLog(
+  keyspace: ResolvedKeyspace,
+  { log }: Storage,
+  observer: AssemblyParts["observer"],
+): ResolvedKeyspace {
+  const { maxRecordBytes } = log.capabilities;
+  const maxValueBytes = (maxRecordBytes ?? Number.POSITIVE_INFINITY) - BYTES_BESIDE_VALUE;
+  if (maxValueBytes >= keyspace.maxValueBytes) return keyspace;
+  observer.log("warn", "values are bounded by the size of a record of the log", {
+    keyspace: keyspace.name,
+    maxValueBytes,
+  });
+  return { ...keyspace, maxValueBytes };
 }
 
 function nodeOf(configuration: ResolvedConfiguration, asked: string | undefined): ResolvedNode {

@@ -30,7 +30,11 @@ export interface DiskStorageOptions {
    * Takes half a second to a second for 100,000 entries. Default true.
    */
   readonly verifyAtOpen?: boolean;
-  /** Size of one file of the log, a multiple of 4 KiB; 4 KiB to 1 GiB. Default 16 MiB. */
+  /**
+   * Size of one file of the log, a multiple of 4 KiB; 4 KiB to 1 GiB. Default 16 MiB. A key with its
+   * value has to fit in one: where that is less than a keyspace's `maxValue`, larger values are
+   * refused with `VALUE_TOO_LARGE`.
+   */
   readonly segmentBytes?: Size;
   /** Of one write and sync of the log, if one record is not more; 4 KiB to 64 MiB. Default 1 MiB. */
   readonly maxBatchBytes?: Size;

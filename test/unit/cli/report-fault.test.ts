@@ -61,6 +61,13 @@ describe("the line for people", () => {
       "`capstan cluster`",
     );
   });
+
+  test("and of which kind it is", () => {
+    const details = { servers: ["127.0.0.1:4222"] };
+    const line = faultLine(new CapstanError("UNREACHABLE_SERVER", "refused", { details }));
+    expect(line).toContain("--nats-url");
+    expect(line).not.toContain("CAPSTAN_URL");
+  });
 });
 
 describe("the object for programs", () => {

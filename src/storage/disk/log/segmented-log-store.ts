@@ -41,7 +41,7 @@ export interface SegmentedLogParts {
 
 /** The write-ahead log of a node: one file after the other, shared by all of its shards. */
 export class SegmentedLogStore implements LogStore {
-  readonly capabilities = Object.freeze({ persistent: true });
+  readonly capabilities: LogStore["capabilities"];
   readonly #parts: SegmentedLogParts;
   readonly #table: ShardTable;
   readonly #queue: BatchQueue;
@@ -60,6 +60,8 @@ export class SegmentedLogStore implements LogStore {
     this.#parts = parts;
     this.#table = recovered.table;
     this.#segmentRoom = options.segmentBytes - SEGMENT_HEADER_BYTES - MARK_BYTES;
+    const maxRecordBytes = this.#segmentRoom - ONE_RECORD_BYTES;
+    this.capabilities = Object.freeze({ persistent: true, maxRecordBytes });
     const maxBatchBytes = Math.min(options.maxBatchBytes, this.#segmentRoom);
     this.#queue = new BatchQueue({ ...recovered, maxBatchBytes });
     this.#supply = new SegmentSupply({ ...parts, ...options, ...recovered });
@@ -105,7 +107,7 @@ export class SegmentedLogStore implements LogStore {
         `sequence ${sequence} of shard ${shard} is out of order; next is ${next}`,
       );
     }
-    const most = this.#segmentRoom - ONE_RECORD_BYTES;
+    const most = this.capabilities.maxRecordBytes ?? 0;
     if (payload.length > most) {
       throw new RangeError(
         `a record of ${payload.length} bytes does not fit a segment, which holds ${most}`,
