@@ -121,6 +121,26 @@ const RANGES: readonly StorageCase[] = [
     },
   },
   {
+    name: "a range stops at `limitEntries`, if there is one, and at one entry at the earliest",
+    run: (storage, { clock }) => {
+      const probe = new StateProbe(storage, clock);
+      probe.commit(...puts("a=1 b=2 c=3"));
+      const view = probe.state.view(SHARD_A);
+      const within = (entries: number, bytes = 1_000) => {
+        const page = view.range("data", OPEN, OPEN, bytes, entries);
+        return `${keysOf(page).join("")}${page.more ? "…" : ""}`;
+      };
+      checkEqual(
+        [within(1), within(2), within(3), within(4)],
+        ["a…", "ab…", "abc", "abc"],
+        "pages",
+      );
+      checkEqual(within(0), "a…", "a range of no entries");
+      checkEqual(within(3, 4), "ab…", "a range with both limits");
+      view.close();
+    },
+  },
+  {
     name: "pages over many entries give each of them once",
     run: (storage, { clock }) => {
       const probe = new StateProbe(storage, clock);

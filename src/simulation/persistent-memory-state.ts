@@ -124,8 +124,8 @@ export class PersistentMemoryState implements StateStore {
         this.#disk.check(shard, space, key);
         return view.get(space, key);
       },
-      range: (space, from, to, limitBytes) => {
-        const range = view.range(space, from, to, limitBytes);
+      range: (space, from, to, limitBytes, limitEntries) => {
+        const range = view.range(space, from, to, limitBytes, limitEntries);
         for (const { key } of range.entries) this.#disk.check(shard, space, key);
         return range;
       },

@@ -114,7 +114,12 @@ export class OrderedPicture {
     return this.#tree?.get(keyText(key))?.value;
   }
 
-  range(from: Uint8Array | undefined, to: Uint8Array | undefined, limitBytes: number): StateRange {
+  range(
+    from: Uint8Array | undefined,
+    to: Uint8Array | undefined,
+    limitBytes: number,
+    limitEntries: number = Number.POSITIVE_INFINITY,
+  ): StateRange {
     const entries: StateEntry[] = [];
     const tree = this.#tree;
     const bounds = tree && boundsOf(tree, from, to);
@@ -123,7 +128,7 @@ export class OrderedPicture {
     let more = false;
     tree?.forRange(bounds.low, bounds.high, bounds.includeHigh, (_text, { key, value }) => {
       bytes += key.length + value.length;
-      more = entries.length > 0 && bytes > limitBytes;
+      more = entries.length > 0 && (bytes > limitBytes || entries.length >= limitEntries);
       if (more) return { break: entries.length };
       entries.push({ key, value });
       return undefined;

@@ -221,6 +221,12 @@ const DEFECTS: Readonly<Record<string, readonly [Members, string]>> = {
     })),
     "a range is half-open, and open where a bound is undefined",
   ],
+  "gives as many entries as it likes": [
+    views((view) => ({
+      range: (space, from, to, limitBytes) => view.range(space, from, to, limitBytes),
+    })),
+    "a range stops at `limitEntries`, if there is one, and at one entry at the earliest",
+  ],
   "always says that there is more": [
     views((view) => ({
       range: (space, from, to, limit) => ({ ...view.range(space, from, to, limit), more: true }),

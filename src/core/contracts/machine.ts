@@ -194,7 +194,12 @@ export interface MachineNotice {
 export interface StateReader {
   get(key: Uint8Array): Uint8Array | undefined;
   /** Entries with `from ≤ key < to` in key-byte order, at least one if there is one. */
-  range(from: Uint8Array | undefined, to: Uint8Array | undefined, limitBytes: number): StateRange;
+  range(
+    from: Uint8Array | undefined,
+    to: Uint8Array | undefined,
+    limitBytes: number,
+    limitEntries?: number,
+  ): StateRange;
   getSide(key: Uint8Array): Uint8Array | undefined;
   rangeSide(
     from: Uint8Array | undefined,
@@ -212,7 +217,12 @@ export interface ServingState extends StateReader {
 }
 
 export interface StateViewHandle {
-  range(from: Uint8Array | undefined, to: Uint8Array | undefined, limitBytes: number): StateRange;
+  range(
+    from: Uint8Array | undefined,
+    to: Uint8Array | undefined,
+    limitBytes: number,
+    limitEntries?: number,
+  ): StateRange;
   close(): void;
 }
 

@@ -185,14 +185,16 @@ export interface StateEntry {
 export interface StateView {
   get(space: Space, key: Uint8Array): Uint8Array | undefined;
   /**
-   * Entries with `from ≤ key < to` in key-byte order, up to `limitBytes` of keys and values but at
-   * least one if there is one. Undefined bounds are open.
+   * Entries with `from ≤ key < to` in key-byte order, up to `limitBytes` of keys and values and up
+   * to `limitEntries`, if it is given, but at least one if there is one. Undefined bounds are open.
+   * Costs about as much as it gives: a small limit makes it cheap.
    */
   range(
     space: Space,
     from: Uint8Array | undefined,
     to: Uint8Array | undefined,
     limitBytes: number,
+    limitEntries?: number,
   ): StateRange;
   /**
    * Must be called; a view that outlives `maxViewAgeMs` is closed by the store. A closed view

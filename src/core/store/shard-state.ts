@@ -17,6 +17,11 @@ interface OverlayEntry {
   readonly group: number;
 }
 
+interface RangeLimits {
+  readonly limitBytes: number;
+  readonly limitEntries: number;
+}
+
 /** The keys that a group shows, as text, in its `data` and its `side`. */
 export interface Shown {
   readonly data: readonly string[];
@@ -51,8 +56,13 @@ export class ShardState implements ServingState {
     return this.#read("side", this.#side, key);
   }
 
-  range(from: Uint8Array | undefined, to: Uint8Array | undefined, limitBytes: number): StateRange {
-    return this.#range("data", this.#data, from, to, limitBytes);
+  range(
+    from: Uint8Array | undefined,
+    to: Uint8Array | undefined,
+    limitBytes: number,
+    limitEntries: number = Number.POSITIVE_INFINITY,
+  ): StateRange {
+    return this.#range("data", this.#data, from, to, { limitBytes, limitEntries });
   }
 
   rangeSide(
@@ -60,14 +70,16 @@ export class ShardState implements ServingState {
     to: Uint8Array | undefined,
     limitBytes: number,
   ): readonly StateEntry[] {
-    return this.#range("side", this.#side, from, to, limitBytes).entries;
+    const limits = { limitBytes, limitEntries: Number.POSITIVE_INFINITY };
+    return this.#range("side", this.#side, from, to, limits).entries;
   }
 
   /** Of what is committed; the overlay's writes are younger than the view. */
   openView(): StateViewHandle {
     const view = this.#store.view(this.#shard);
     return {
-      range: (from, to, limitBytes) => view.range("data", from, to, limitBytes),
+      range: (from, to, limitBytes, limitEntries) =>
+        view.range("data", from, to, limitBytes, limitEntries),
       close: () => view.close(),
     };
   }
@@ -107,20 +119,21 @@ export class ShardState implements ServingState {
     overlay: Map<string, OverlayEntry>,
     from: Uint8Array | undefined,
     to: Uint8Array | undefined,
-    limitBytes: number,
+    limits: RangeLimits,
   ): StateRange {
+    const { limitBytes, limitEntries } = limits;
     const view = this.#store.view(this.#shard);
     try {
-      let stored = view.range(space, from, to, limitBytes);
+      let stored = view.range(space, from, to, limitBytes, limitEntries);
       if (overlay.size === 0) return stored;
       let start = from;
       for (;;) {
-        const merged = mergedRange(stored, overlay, start, to, limitBytes);
+        const merged = mergedRange(stored, overlay, start, to, limits);
         const last = stored.entries.at(-1)?.key;
         // All that was stored there is deleted by now: "more" with nothing is no answer.
         if (merged.entries.length > 0 || !merged.more || last === undefined) return merged;
         start = justAfter(last);
-        stored = view.range(space, start, to, limitBytes);
+        stored = view.range(space, start, to, limitBytes, limitEntries);
       }
     } finally {
       view.close();
@@ -128,13 +141,13 @@ export class ShardState implements ServingState {
   }
 }
 
-/** What is stored with the overlay over it, up to `limitBytes` but at least one entry. */
+/** What is stored with the overlay over it, within the limits but at least one entry. */
 function mergedRange(
   stored: StateRange,
   overlay: ReadonlyMap<string, OverlayEntry>,
   from: Uint8Array | undefined,
   to: Uint8Array | undefined,
-  limitBytes: number,
+  limits: RangeLimits,
 ): StateRange {
   // Beyond the last stored entry nothing is known while more is stored there.
   const last = stored.entries.at(-1)?.key;
@@ -149,15 +162,18 @@ function mergedRange(
     else merged.set(text, { key: entry.key, value: entry.value });
   }
   const entries = [...merged.values()].sort((a, b) => Buffer.compare(a.key, b.key));
-  const kept = entriesWithin(entries, limitBytes);
+  const kept = entriesWithin(entries, limits);
   return { entries: entries.slice(0, kept), more: stored.more || kept < entries.length };
 }
 
-function entriesWithin(entries: readonly StateEntry[], limitBytes: number): number {
+function entriesWithin(
+  entries: readonly StateEntry[],
+  { limitBytes, limitEntries }: RangeLimits,
+): number {
   let bytes = 0;
   for (const [index, { key, value }] of entries.entries()) {
     bytes += key.length + value.length;
-    if (bytes > limitBytes && index > 0) return index;
+    if (index > 0 && (bytes > limitBytes || index >= limitEntries)) return index;
   }
   return entries.length;
 }

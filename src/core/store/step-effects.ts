@@ -168,9 +168,14 @@ export class StepEffects implements Effects<unknown> {
     return this.#read("side", key);
   }
 
-  range(from: Uint8Array | undefined, to: Uint8Array | undefined, limitBytes: number): StateRange {
+  range(
+    from: Uint8Array | undefined,
+    to: Uint8Array | undefined,
+    limitBytes: number,
+    limitEntries?: number,
+  ): StateRange {
     this.#refuseOwnWrites("range");
-    return this.#replicaCell("range").state.range(from, to, limitBytes);
+    return this.#replicaCell("range").state.range(from, to, limitBytes, limitEntries);
   }
 
   rangeSide(

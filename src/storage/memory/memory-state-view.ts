@@ -36,9 +36,10 @@ export class MemoryStateView implements StateView {
     from: Uint8Array | undefined,
     to: Uint8Array | undefined,
     limitBytes: number,
+    limitEntries?: number,
   ): StateRange {
     this.#checkOpen();
-    return this.#pictures[space]?.range(from, to, limitBytes) ?? NOTHING;
+    return this.#pictures[space]?.range(from, to, limitBytes, limitEntries) ?? NOTHING;
   }
 
   close(): void {

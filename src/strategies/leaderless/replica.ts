@@ -315,10 +315,7 @@ function readRun(
   message: RangeMessage,
 ): { readonly entries: readonly KeyedRecord[]; readonly more: boolean } {
   const limitBytes = Math.min(message.limitBytes, MAX_REPLY_BYTES);
-  const run = state.range(message.from, message.to, limitBytes);
-  const kept = run.entries.slice(0, Math.max(1, message.limitEntries));
-  return {
-    entries: kept.map((entry) => keyRecord(entry.key, entry.value)),
-    more: run.more || kept.length < run.entries.length,
-  };
+  const run = state.range(message.from, message.to, limitBytes, message.limitEntries);
+  const entries = run.entries.map((entry) => keyRecord(entry.key, entry.value));
+  return { entries, more: run.more };
 }

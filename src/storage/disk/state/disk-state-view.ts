@@ -69,12 +69,14 @@ export class DiskStateView implements StateView {
     from: Uint8Array | undefined,
     to: Uint8Array | undefined,
     limitBytes: number,
+    limitEntries: number = Number.POSITIVE_INFINITY,
   ): StateRange {
     this.#checkOpen();
     const entries: StateEntry[] = [];
     let bytes = 0;
     const file = this.#fileEntries(space, from, to);
     for (const found of mergedEntries(this.#pictures[space] ?? [], file, from, to)) {
+      if (entries.length > 0 && entries.length >= limitEntries) return { entries, more: true };
       // Only now: what was overwritten or deleted since may be as damaged as it likes.
       const entry = "record" in found ? this.#checked(found) : found;
       bytes += entry.key.length + entry.value.length;

@@ -65,6 +65,18 @@ describe("the overlay", () => {
     expect(state.rangeSide(undefined, undefined, 100)).toHaveLength(1);
   });
 
+  // A page of two entries used to read a quarter of a mebibyte.
+  test("counts towards the limit of entries, which the store is told", () => {
+    const { state, commit } = open();
+    commit(...["a", "c", "e", "g"].map((key) => mutationOf(key, "1")));
+    state.overlay([mutationOf("b", "2"), mutationOf("c", undefined)], 1);
+    const keysWithin = (entries: number) => {
+      const run = state.range(undefined, undefined, 1_000, entries);
+      return `${run.entries.map(({ key }) => Buffer.from(key)).join("")}${run.more ? "…" : ""}`;
+    };
+    expect([1, 2, 3, 9].map(keysWithin)).toEqual(["a…", "ab…", "abe…", "abeg"]);
+  });
+
   // A run of deleted keys used to be answered with nothing and "more", which leads nowhere.
   test("a run of which all is deleted is passed over", () => {
     const { state, commit } = open();
