@@ -68,6 +68,7 @@ class LmdbFile implements StateFile {
   constructor(path: string, database: RootDatabase<Uint8Array, Uint8Array>) {
     this.path = path;
     this.#database = database;
+    hearInnerPromise(database);
   }
 
   get(key: Uint8Array, snapshot?: FileSnapshot): Uint8Array | undefined {
@@ -96,15 +97,17 @@ class LmdbFile implements StateFile {
   }
 
   async write(operations: readonly FileOperation[]): Promise<void> {
-    let committed: Promise<unknown> | undefined;
+    const committed = new Set<Promise<unknown>>();
     for (const { key, record } of operations) {
-      // LMDB collects what is put within one turn, and answers with the one promise of it.
-      committed =
+      // LMDB collects what is put within one turn. Its promise is one for all of it, or from about
+      // the thousandth on another: each of them rejects, and each has to be heard.
+      const promise =
         record === undefined ? this.#database.remove(key) : this.#database.put(key, record);
+      committed.add(promise);
     }
-    if (committed === undefined) return;
+    if (committed.size === 0) return;
     try {
-      await Promise.all([committed, this.#database.flushed]);
+      await Promise.all([...committed, this.#database.flushed]);
     } catch (error) {
       this.#hasFailed = true;
       throw await describeFailure(error, this.path);
@@ -117,6 +120,17 @@ class LmdbFile implements StateFile {
     if (this.#hasFailed) return;
     await this.#database.close();
   }
+}
+
+/**
+ * LMDB makes one more promise for a write than it gives away, right after it calls this listener. It
+ * rejects with the others, and unheard it would end the process: a full disk is no reason for that.
+ */
+function hearInnerPromise(database: RootDatabase<Uint8Array, Uint8Array>): void {
+  const nothing = (): void => undefined;
+  database.on("beforecommit", () => {
+    void Promise.resolve().then(() => database.committed.then(nothing, nothing));
+  });
 }
 
 /** Each open view of a moment of its own takes one; a scan has its view for a turn or a few. */
