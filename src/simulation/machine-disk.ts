@@ -82,6 +82,11 @@ export class MachineDisk {
     return this.#memory ?? this.#open;
   }
 
+  /** Of what is there; undefined if nothing is. */
+  get storeId(): StoreId | undefined {
+    return this.#label?.storeId;
+  }
+
   /** Whether anything is there. */
   get isFresh(): boolean {
     return this.#label === undefined;

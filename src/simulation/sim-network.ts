@@ -32,6 +32,8 @@ export interface SimNetworkOptions {
 export class SimNetwork implements TransportNetwork {
   conditions: NetworkConditions = GOOD_NETWORK;
   readonly mode: ConnectionMode;
+  /** Called with each frame that a node hands over; the frame is borrowed. */
+  onSend: ((from: string, frame: Uint8Array) => void) | undefined;
   readonly #time: VirtualTime;
   readonly #random: RandomSource;
   readonly #trace: Trace;
@@ -143,6 +145,7 @@ export class SimNetwork implements TransportNetwork {
     const { nowMs } = this.#time;
     this.#trace.noteBytes(TRACE.frameSent, nowMs, this.#nodes.indexOf(to.self), frame);
     this.sent += 1;
+    this.onSend?.(from.self, frame);
     const { loss, doubling } = this.conditions;
     if (link.isCut || (loss > 0 && this.#random.fraction() < loss)) {
       this.lost += 1;

@@ -17,6 +17,23 @@ describe("a seed of chaos, then calm", () => {
     expect(simulatedMs).toBeGreaterThanOrEqual(60_000);
   });
 
+  test("an old copy that a peer could not know for one counts, and is an excuse", async () => {
+    // n1 and n2 write while n3 is cut off; a copy of n1 from before, cut off from n2, goes on with n3.
+    const { violations, isExcused, sometimes } = await runScenario(5178);
+    expect(violations).toEqual([]);
+    expect(isExcused).toBe(true);
+    expect(sometimes).toMatchObject({ "an old copy was recognised": 2 });
+  });
+
+  test("an old copy that one peer knows for one does not count with another", async () => {
+    // n1 still took the process that the copy of n2 replaced for alive; n3, just back, could not know.
+    // The copy and n3 answered a `strong` read with a value that n1 and n2 had replaced.
+    const { violations, isExcused, sometimes } = await runScenario(5250);
+    expect(violations).toEqual([]);
+    expect(isExcused).toBe(false);
+    expect(sometimes["an old copy was recognised"]).toBeGreaterThan(0);
+  });
+
   test("the same seeds have the same traces in another process", async () => {
     const here: string[] = [];
     for (const seed of REPEATED) here.push((await runScenario(seed)).trace);

@@ -255,6 +255,27 @@ describe("what does not open", () => {
     expect(storage.happened).toEqual(["storage opened", "transport closed", "storage closed"]);
   });
 
+  it("says that its storage failed when a disk's error keeps it from opening", async () => {
+    const eio = Object.assign(new Error("EIO: i/o error, open"), { code: "EIO" });
+    const fault = await faultOf(openStore({ storage: () => Promise.reject(eio) }));
+    expect(fault).toMatchObject({ code: "STORE_FAILED", outcome: "not-applied", cause: eio });
+    expect(fault.message).toBe("storage could not be opened: EIO: i/o error, open");
+  });
+
+  it("says so too, and closes it, when what the node keeps of itself cannot be read", async () => {
+    const storage = new WatchedStorage();
+    const factory: StorageFactory = async (options, context) => {
+      const opened = await storage.factory(options, context);
+      opened.log.start = () => {
+        throw new Error("EIO: i/o error, read");
+      };
+      return opened;
+    };
+    const fault = await faultOf(openStore({ storage: factory }));
+    expect(fault.code).toBe("STORE_FAILED");
+    expect(storage.happened).toEqual(["storage opened", "storage closed"]);
+  });
+
   it("leaves nothing open when a plug-in throws", async () => {
     const storage = new WatchedStorage();
     const transport: TransportFactory = () => {

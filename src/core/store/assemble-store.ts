@@ -10,7 +10,7 @@ import type {
   ResolvedKeyspace,
   ResolvedNode,
 } from "../model/configuration-types.ts";
-import { CapstanError } from "../model/errors.ts";
+import { CapstanError, isCapstanError } from "../model/errors.ts";
 import type { Incarnation } from "../model/ids.ts";
 import { MAX_KEY_BYTES } from "../model/keys.ts";
 import type { Level } from "../model/levels.ts";
@@ -91,9 +91,9 @@ class Assembly {
     const selected = selectPlugIns(configuration, handedOver, container);
     const schemas = schemasOf(configuration);
     this.#goOn();
-    const storage = await this.#openStorage(selected, node);
+    const storage = await this.#openStorage(selected, node).catch(failStorage);
     this.#goOn();
-    const records = await this.#openRecords(storage, node);
+    const records = await this.#openRecords(storage, node).catch(failStorage);
     checkPlacement(records, configuration);
     this.#goOn();
     const { storeId, incarnation } = storage.identity;
@@ -286,6 +286,13 @@ class Assembly {
     this.#parts.observer.log("warn", `degraded: ${reasons.join("; ")}`);
     this.#events.emit({ type: "degraded", reasons });
   }
+}
+
+/** Whatever it met, a disk's own error or a plug-in's: its storage keeps this node from starting. */
+function failStorage(error: unknown): never {
+  if (isCapstanError(error)) throw error;
+  const why = error instanceof Error ? error.message : String(error);
+  throw new CapstanError("STORE_FAILED", `storage could not be opened: ${why}`, { cause: error });
 }
 
 /** What the log cannot take is refused when it is asked for: met in a step it would stop the node. */

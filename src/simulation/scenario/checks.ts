@@ -27,10 +27,10 @@ export interface Evidence {
   readonly finals: ReadonlyMap<string, string | undefined>;
   readonly topology: Topology;
   /**
-   * A node went on from an old copy that no peer has recognised: those that it had told of its later
-   * positions never heard it, or have forgotten. Nothing is promised then but the truth of outcomes.
+   * A node that went on from an old copy was accepted by a peer: nobody that this peer could hear
+   * knew of a later state. Nothing is promised then but the truth of outcomes.
    */
-  readonly copyWentUnnoticed: boolean;
+  readonly copyHasCounted: boolean;
 }
 
 export interface CheckReport {
@@ -44,7 +44,7 @@ export interface CheckReport {
 /** Judges what clients were told. */
 export function checkEvidence(evidence: Evidence): CheckReport {
   const violations: Violation[] = refusedAndSeen(evidence);
-  if (evidence.copyWentUnnoticed) return { violations, checked: 0, unknown: 0 };
+  if (evidence.copyHasCounted) return { violations, checked: 0, unknown: 0 };
   let checked = 0;
   let unknown = 0;
   for (const group of GROUPS) {

@@ -2,6 +2,7 @@ import { DURABILITIES, type Durability } from "../../core/model/durability.ts";
 import type { SimNode } from "../sim-node.ts";
 import type { CrashOptions, SimWorld } from "../sim-world.ts";
 import type { CutEffect } from "../simulated-file.ts";
+import type { CopyWatch } from "./copy-watch.ts";
 import type { Draw } from "./draw.ts";
 import { NETWORK_FAULTS } from "./network-faults.ts";
 import type { Operator } from "./operator.ts";
@@ -14,6 +15,7 @@ export interface FaultScene {
   readonly plan: ScenarioPlan;
   readonly operator: Operator;
   readonly topology: Topology;
+  readonly copies: CopyWatch;
 }
 
 export type Undo = () => void;
@@ -61,6 +63,7 @@ export const FAULTS: Readonly<Record<FaultKind, FaultStart>> = Object.freeze({
         scene.operator.holdDown(node.id, { silently: draw.chance(0.5) });
         node.disk.restore(copy);
         scene.topology.noteLoss(node, "old-copy");
+        scene.copies.placed(node.id, node.disk.storeId);
         scene.operator.letGo(node.id);
       },
     };

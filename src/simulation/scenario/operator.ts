@@ -65,7 +65,7 @@ export class Operator {
   #start(node: SimNode): void {
     this.#world.start(node.id).catch((error: unknown) => {
       if (error instanceof NodeDownError) return;
-      const code = codeOf(error);
+      const code = isCapstanError(error) ? error.code : "?";
       this.failedStarts[code] = (this.failedStarts[code] ?? 0) + 1;
       if (!EXPLAINED.includes(code)) {
         this.surprises.push(`node ${node.id} did not start: ${String((error as Error).stack)}`);
@@ -78,19 +78,7 @@ export class Operator {
 
 /** A disk that is full or fails, and data of which the peers know a later start. */
 const EXPLAINED: readonly string[] = Object.freeze([
-  "EIO",
-  "ENOSPC",
   "STORE_FAILED",
   "IDENTITY_CONFLICT",
   "DATA_DISOWNED",
 ]);
-
-/** A failing disk's own error may be wrapped. */
-function codeOf(error: unknown): string {
-  const { cause } = error as { cause?: unknown };
-  if (isCapstanError(error) && error.code === "INTERNAL" && cause !== undefined)
-    return codeOf(cause);
-  if (isCapstanError(error)) return error.code;
-  const { code } = error as { code?: unknown };
-  return typeof code === "string" ? code : "?";
-}

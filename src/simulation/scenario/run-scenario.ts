@@ -6,6 +6,7 @@ import { GOOD_NETWORK } from "../network-conditions.ts";
 import type { SimNode } from "../sim-node.ts";
 import { type PlantedInWorld, SimWorld } from "../sim-world.ts";
 import { checkEvidence, type Violation } from "./checks.ts";
+import { CopyWatch } from "./copy-watch.ts";
 import { Draw } from "./draw.ts";
 import { GROUPS, groupOf } from "./groups.ts";
 import { breakTheRest, demandLiveness, drawCore, type LivenessScene } from "./liveness.ts";
@@ -71,6 +72,7 @@ class Scenario {
   readonly #plan: ScenarioPlan;
   readonly #world: SimWorld;
   readonly #topology: Topology;
+  readonly #copies: CopyWatch;
   readonly #operator: Operator;
   readonly #workload: Workload;
   readonly #nemesis: Nemesis;
@@ -89,12 +91,14 @@ class Scenario {
     });
     this.#world = world;
     this.#topology = new Topology(world, configurationOf(plan));
+    this.#copies = new CopyWatch(world);
     this.#operator = new Operator(world);
     this.#workload = new Workload(world, plan, (key, version) =>
       this.#topology.holdersOf(key, version),
     );
     this.#nemesis = new Nemesis(world, plan, new Draw(world.random("faults")), {
       ...{ world, plan, operator: this.#operator, topology: this.#topology },
+      copies: this.#copies,
     });
     world.onCommit = (node, state, batch) => this.#checkCommit(node, state, batch);
     options.prepare?.(world);
@@ -115,7 +119,7 @@ class Scenario {
       refused: this.#workload.refused,
       finals,
       topology: this.#topology,
-      copyWentUnnoticed: this.#copyWentUnnoticed(),
+      copyHasCounted: this.#copies.hasCounted,
     });
     this.#checkHygiene();
     return {
@@ -128,7 +132,7 @@ class Scenario {
       operations: this.#workload.begun,
       checked,
       unknownVerdicts: unknown,
-      isExcused: this.#copyWentUnnoticed(),
+      isExcused: this.#copies.hasCounted,
       faults: this.#nemesis.counts,
       tally: this.#workload.tally,
       sometimes: countSometimes(world, this.#workload),
@@ -245,13 +249,6 @@ class Scenario {
     }
   }
 
-  /** Whether fewer old copies were set aside than were put in place. */
-  #copyWentUnnoticed(): boolean {
-    const placed = this.#topology.losses.filter(({ how }) => how === "old-copy").length;
-    const aside = this.#world.errors.filter(({ message }) => SET_ASIDE.test(message)).length;
-    return aside < placed;
-  }
-
   #checkHygiene(): void {
     for (const { node, message, atMs } of this.#world.errors) {
       if (EXPLAINED_ERRORS.test(message)) continue;
@@ -264,8 +261,6 @@ class Scenario {
     this.#violations.push({ check, message });
   }
 }
-
-const SET_ASIDE = /^storage is damaged: everything: .*older copy/;
 
 /** What a node says when its disk fails or its data is an old copy. */
 const EXPLAINED_ERRORS =

@@ -149,11 +149,14 @@ export class Greeter {
   /** What the peer's hello says of us, by naming our session. */
   #consider(session: PeerSession, header: FrameHeader, { verdict }: Hello): void {
     const { notices, network, host } = this.#options;
-    const { self, environment, configuration } = network;
+    const { self } = network;
     if (verdict !== "identity-conflict" && verdict !== "old-copy") {
+      if (session.refusedUsSinceMs === undefined) return;
       session.refusedUsSinceMs = undefined;
+      host.refresh(session);
       return;
     }
+    const refusedMs = this.#noteRefusalOfUs(session);
     notices.sayOnce(verdict, self.node, session.heardTag, { reportedBy: session.node });
     if (verdict === "old-copy") {
       // At once, before more is written on what is to be set aside; but only on the word of a
@@ -162,11 +165,22 @@ export class Greeter {
       if (isAccepted) host.disown(oldCopyError(self.node, session.node));
       return;
     }
-    const nowMs = environment.monotonicMs();
-    session.refusedUsSinceMs ??= nowMs;
-    const refusedMs = nowMs - session.refusedUsSinceMs;
-    if (refusedMs < CONFLICT_PATIENCE * configuration.detector.suspectAfterMs) return;
+    const { suspectAfterMs } = network.configuration.detector;
+    if (refusedMs < CONFLICT_PATIENCE * suspectAfterMs) return;
     host.fail(conflictError(self.node, session.node));
+  }
+
+  /** Answers for how long this peer has refused us. */
+  #noteRefusalOfUs(session: PeerSession): number {
+    const { environment, configuration } = this.#options.network;
+    const nowMs = environment.monotonicMs();
+    // What it said before a long silence was about another time: nobody knows what it would have
+    // said meanwhile, and its first word afterwards may be older than its silence.
+    const wasSilent = nowMs - session.refusedUsAtMs > configuration.detector.suspectAfterMs;
+    if (session.refusedUsSinceMs === undefined || wasSilent) session.refusedUsSinceMs = nowMs;
+    session.refusedUsAtMs = nowMs;
+    this.#options.host.refresh(session);
+    return nowMs - session.refusedUsSinceMs;
   }
 
   #hasNews(session: PeerSession): boolean {

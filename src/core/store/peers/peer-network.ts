@@ -81,7 +81,7 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
       events,
       notices: this.#notices,
       birth: this.#birth,
-      peers: configuration.cluster.nodes.length - 1,
+      sessions: this.#sessions,
     });
     const shared = { ...tags, sessions: this.#sessions, host: this };
     this.#greeter = new Greeter({
@@ -183,6 +183,7 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
   begin(session: PeerSession, tag: number, hello: Hello): void {
     session.accepted = false;
     session.acceptedUs = false;
+    session.refusedUsSinceMs = undefined;
     this.refresh(session);
     const { node, storeId, incarnation } = hello;
     session.tag = tag;

@@ -1,3 +1,4 @@
+import type { NodeId } from "../../model/ids.ts";
 import type { PeerNetworkEvents } from "../seams.ts";
 import type { Birth } from "./birth.ts";
 import type { Notices } from "./notices.ts";
@@ -8,7 +9,7 @@ export interface ReachabilityOptions {
   readonly events: PeerNetworkEvents;
   readonly notices: Notices;
   readonly birth: Birth;
-  readonly peers: number;
+  readonly sessions: ReadonlyMap<NodeId, PeerSession>;
   readonly clusterTag: number;
   readonly sessionTag: number;
 }
@@ -21,11 +22,13 @@ export class Reachability {
   readonly #options: ReachabilityOptions;
   #reachablePeers = 0;
   #side: Side;
+  /** Some peer says that another store is to be who we are: until it is settled, we count nowhere. */
+  #isRefused = false;
   #closed = false;
 
   constructor(options: ReachabilityOptions) {
     this.#options = options;
-    this.#side = sideOf(0, options.peers + 1);
+    this.#side = sideOf(0, options.sessions.size + 1);
   }
 
   get side(): Side {
@@ -34,8 +37,20 @@ export class Reachability {
 
   refresh(session: PeerSession): void {
     if (this.#closed) return;
+    const sessions = [...this.#options.sessions.values()];
+    const isRefused = sessions.some(({ refusesUs }) => refusesUs);
+    if (isRefused === this.#isRefused) {
+      this.#apply(session);
+      return;
+    }
+    this.#isRefused = isRefused;
+    for (const each of sessions) this.#apply(each);
+  }
+
+  #apply(session: PeerSession): void {
     const { birth, clusterTag, sessionTag, events } = this.#options;
     const open =
+      !this.#isRefused &&
       session.connected &&
       session.accepted &&
       session.acceptedUs &&
@@ -65,7 +80,7 @@ export class Reachability {
   }
 
   #reviewSide(): void {
-    const nodes = this.#options.peers + 1;
+    const nodes = this.#options.sessions.size + 1;
     const side = sideOf(this.#reachablePeers, nodes);
     if (side === this.#side) return;
     this.#side = side;

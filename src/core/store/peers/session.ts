@@ -61,8 +61,9 @@ export class PeerSession {
   sentSequence = 0;
   replyCredits = REPLY_CREDITS;
 
-  /** Since when this peer has refused our identity without a break. */
+  /** Since when this peer has refused our identity without a break, and when it did so last. */
   refusedUsSinceMs: number | undefined;
+  refusedUsAtMs = 0;
   skewed = false;
 
   /** Messages may be queued: connected, and each accepted the other into the same cluster. */
@@ -78,6 +79,11 @@ export class PeerSession {
 
   get suspected(): boolean {
     return this.watched?.suspected ?? false;
+  }
+
+  /** It is here, and says that another store is to be who we are. */
+  get refusesUs(): boolean {
+    return this.refusedUsSinceMs !== undefined && this.accepted && this.alive;
   }
 
   /** Somebody was accepted and, for all that is known, still answers. */

@@ -88,6 +88,72 @@ describe("refusals", () => {
     expect(second.fatal).toEqual([]);
   });
 
+  it("does not take two refusals with a long silence between them for a lasting one", async () => {
+    const world = new World("a", "b");
+    const [, b] = await world.startAll();
+    world.advance(1);
+    let hears = true;
+    let speaks = true;
+    const second = await world.start("b", {
+      filter: {
+        incoming: () => (hears ? undefined : []),
+        outgoing: () => (speaks ? undefined : []),
+      },
+    });
+    world.advance(2 * HEARTBEAT_MS);
+    expect(second.noticesOf("identity-conflict")).toHaveLength(1);
+    hears = false;
+    speaks = false;
+    world.kill(b!);
+    world.advance(5 * SUSPECT_AFTER_MS);
+    // What it hears first is what the peer has thought since.
+    hears = true;
+    world.advance(2 * HEARTBEAT_MS);
+    speaks = true;
+    world.advance(5 * SUSPECT_AFTER_MS);
+    expect(second.fatal).toEqual([]);
+    expect(second.reaches("a")).toBe(true);
+  });
+
+  it("counts with nobody while one peer goes on with another process, until that is dead", async () => {
+    const world = new World("a", "b", "c");
+    const STORED = { storedClusterId: "cluster" };
+    const a = await world.start("a", STORED);
+    const b = await world.start("b", STORED);
+    world.advance(HEARTBEAT_MS);
+    // This one has never met the first process, and accepts the second.
+    const second = await world.start("b", STORED);
+    world.kill(b);
+    const c = await world.start("c", STORED);
+    world.advance(3 * HEARTBEAT_MS);
+    expect(a.network.identityOf(nodeId("b"))).toEqual(b.self);
+    expect(c.network.identityOf(nodeId("b"))).toEqual(second.self);
+    expect([second.reaches("c"), second.say("c", "x")]).toEqual([false, "unreachable"]);
+
+    world.advance(SUSPECT_AFTER_MS);
+    expect(second.reaches("a", "c") && a.reaches("b") && c.reaches("b")).toBe(true);
+    expect(second.fatal).toEqual([]);
+    second.say("c", "now");
+    world.time.settle();
+    expect(c.texts()).toEqual(["now"]);
+  });
+
+  it("counts again once a peer that refused it is silent", async () => {
+    const world = new World("a", "b", "c");
+    const STORED = { storedClusterId: "cluster" };
+    const a = await world.start("a", STORED);
+    const b = await world.start("b", STORED);
+    world.advance(HEARTBEAT_MS);
+    const second = await world.start("b", STORED);
+    world.kill(b);
+    await world.start("c", STORED);
+    world.advance(3 * HEARTBEAT_MS);
+    expect(second.reaches("c")).toBe(false);
+    world.kill(a);
+    world.advance(2 * SUSPECT_AFTER_MS);
+    expect(second.reaches("c")).toBe(true);
+  });
+
   it("tells a replaced process that comes back to stop", async () => {
     const world = new World("a", "b");
     let cut = false;
@@ -139,6 +205,26 @@ describe("refusals", () => {
       expect(copy.disowned.map(({ code }) => code)).toEqual(["DATA_DISOWNED"]);
       expect(copy.disowned[0]?.message).toContain("older copy");
       expect([...copy.fatal, ...a.fatal, ...a.disowned]).toEqual([]);
+    });
+
+    it("while its peer still takes the lost process for alive: nobody else counts it either", async () => {
+      const world = new World("a", "b", "c");
+      const a = await world.start("a", { storedClusterId: "cluster" });
+      const b = await world.start("b", B);
+      world.advance(HEARTBEAT_MS);
+      const copy = await world.start("b", { ...B, logPosition: 400 });
+      world.kill(b);
+      world.advance(1);
+      // Down all that time, it has not met the store in any state.
+      const c = await world.start("c", { storedClusterId: "cluster" });
+      world.advance(2 * HEARTBEAT_MS);
+      expect(a.network.identityOf(nodeId("b"))).toEqual(b.self);
+      expect([copy.noticesOf("identity-conflict").length, copy.disowned]).toEqual([1, []]);
+      expect(c.network.identityOf(nodeId("b"))).toEqual(copy.self);
+      expect([copy.reaches("c"), copy.say("c", "x")]).toEqual([false, "unreachable"]);
+      world.advance(SUSPECT_AFTER_MS);
+      expect(copy.disowned.map(({ code }) => code)).toEqual(["DATA_DISOWNED"]);
+      expect(copy.reachability).toEqual([]);
     });
 
     it("whose start is not later than one that was met", async () => {
