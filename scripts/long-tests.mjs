@@ -4,8 +4,12 @@ import { fileURLToPath } from "node:url";
 
 const LONG = {
   kills: {
-    files: ["test/processes/kills.test.ts", "test/processes/damage.test.ts"],
-    env: { CAPSTAN_KILLS: "200", CAPSTAN_DAMAGES: "60" },
+    files: [
+      "test/processes/kills.test.ts",
+      "test/processes/damage.test.ts",
+      "test/simulation/crashing-disks.test.ts",
+    ],
+    env: { CAPSTAN_KILLS: "200", CAPSTAN_DAMAGES: "60", CAPSTAN_SEEDS: "1000" },
   },
 };
 
@@ -17,7 +21,7 @@ if (chosen === undefined) {
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { status } = spawnSync(
   process.execPath,
-  [`${root}node_modules/vitest/vitest.mjs`, "run", "--project", "processes", ...chosen.files],
+  [`${root}node_modules/vitest/vitest.mjs`, "run", ...chosen.files],
   { cwd: root, stdio: "inherit", env: { ...chosen.env, ...process.env } },
 );
 process.exit(status ?? 1);

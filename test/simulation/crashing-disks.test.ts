@@ -140,7 +140,9 @@ function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-test(`a node keeps what it acknowledged over ${LIVES} crashes of its disk, ${SEEDS} times`, async () => {
+const NAME = `a node keeps what it acknowledged over ${LIVES} crashes of its disk, ${SEEDS} times`;
+
+test(NAME, { timeout: 60_000 + SEEDS * 1_000 }, async () => {
   let acknowledged = 0;
   let refused = 0;
   for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed += 1) {

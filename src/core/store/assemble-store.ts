@@ -35,6 +35,9 @@ import { checkingSchemaOf } from "./value-schema.ts";
 /** Of a record: its key, and what a strategy writes about it. */
 const BYTES_BESIDE_VALUE = MAX_KEY_BYTES + 256;
 
+/** More than reading back what a crash left should ever take. */
+const READ_BACK_TIMEOUT_MS = 30_000;
+
 export interface AssemblyParts {
   readonly configuration: ResolvedConfiguration;
   /** This process; may be left out where the configuration has one node. */
@@ -76,6 +79,10 @@ class Assembly {
   readonly #problems: StorageProblem[] = [];
   /** Of a failure before there was a store to fail. */
   #earlyFailure: CapstanError | undefined;
+  #sayFailed: () => void = () => undefined;
+  readonly #failed = new Promise<void>((resolve) => {
+    this.#sayFailed = resolve;
+  });
 
   constructor(parts: AssemblyParts, opened: ClosingStack) {
     this.#parts = parts;
@@ -112,7 +119,7 @@ class Assembly {
       const bounded = withinLog(keyspace, storage, observer);
       keyspaces.set(keyspace.name, this.#openKeyspace(bounded, engine, settings, schema));
     }
-    await peers.start();
+    await Promise.race([peers.start(), this.#failed]);
     this.#goOn();
     this.#lifecycle.advance("joining");
     const store = new NodeStore({
@@ -126,7 +133,17 @@ class Assembly {
     this.#sayProblems();
     this.#sayDegraded();
     this.#events.letGo();
+    await this.#untilServingAlone(store, storage);
     return store;
+  }
+
+  /** A node without others has only its own disk to wait for: what a crash left to be read back. */
+  async #untilServingAlone(store: NodeStore, storage: Storage): Promise<void> {
+    const { nodes } = this.#parts.configuration.cluster;
+    if (nodes.length > 1 || !storage.log.capabilities.persistent) return;
+    const serving = store.ready({ level: "one", timeoutMs: READ_BACK_TIMEOUT_MS });
+    // A shard that is damaged may never serve: what does is used all the same.
+    await Promise.race([serving.catch(() => undefined), this.#failed]);
   }
 
   async #openStorage(selected: SelectedPlugIns, node: ResolvedNode): Promise<Storage> {
@@ -267,8 +284,12 @@ class Assembly {
   }
 
   #onFatal(error: CapstanError): void {
-    if (this.#store === undefined) this.#earlyFailure ??= error;
-    else this.#store.fail(error);
+    if (this.#store !== undefined) {
+      this.#store.fail(error);
+      return;
+    }
+    this.#earlyFailure ??= error;
+    this.#sayFailed();
   }
 
   #sayProblems(): void {

@@ -30,6 +30,7 @@ export class Birth {
   #clusterId: ClusterId | undefined;
   /** An id is being made durable: it will be this node's, and nobody hears of it before. */
   #adopting = false;
+  readonly #waiting: (() => void)[] = [];
   #founders: readonly string[] | undefined;
   /** An id that was seen without its founders. */
   #seen: { readonly id: ClusterId; readonly sinceMs: number } | undefined;
@@ -51,6 +52,12 @@ export class Birth {
   start(storedClusterId: ClusterId | undefined): void {
     if (storedClusterId !== undefined) this.#become(storedClusterId, "kept");
     else if (this.#options.nodes.length === 1) this.#mint([founderOf(this.#options.self.storeId)]);
+  }
+
+  /** Called once the node has its cluster id; at once if it has. */
+  whenBorn(told: () => void): void {
+    if (this.#clusterId !== undefined) told();
+    else this.#waiting.push(told);
   }
 
   /** A hello that was accepted. */
@@ -107,6 +114,7 @@ export class Birth {
   #become(id: ClusterId, origin: OpenedState["origin"]): void {
     this.#clusterId = id;
     this.#options.onBorn(id, origin);
+    for (const told of this.#waiting.splice(0)) told();
   }
 }
 

@@ -120,7 +120,10 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
     if (this.isClosed) return;
     this.#state = "running";
     this.#birth.start(storedClusterId);
-    if (this.#sessions.size === 0) return;
+    // Alone there is nobody to wait for: whoever opened the store may use it at once.
+    if (this.#sessions.size === 0) {
+      return new Promise((resolve) => this.#birth.whenBorn(resolve));
+    }
     for (const session of this.#sessions.values()) this.#greeter.say(session);
     this.#armTicker();
   }

@@ -17,7 +17,7 @@ test("durations and sizes take numbers and text, and what is undefined is not gi
     parseDiskOptions({ ...options, maxViewAge: 2_000, verifyAtOpen: undefined }),
   ).toMatchObject({
     path: "/x",
-    commitIntervalMs: 5_000,
+    commitIntervalMs: 1_000,
     maxPendingBytes: 2 * 1024 * 1024,
     maxViewAgeMs: 2_000,
     verifyAtOpen: true,
