@@ -34,7 +34,8 @@ export async function killedAfter(
     configuration: {
       cluster: { name: "kills", nodes: ["n1"] },
       storage: { type: "disk", path, ...storage },
-      keyspaces: { default: { strategy: "tunable", replicas: 1 } },
+      // One shard: what is to be read back at the next start is more than one run of its log.
+      keyspaces: { default: { strategy: "tunable", replicas: 1, shards: 1 } },
       limits: { operationsInFlight: 20 },
     },
     clients: 8,
