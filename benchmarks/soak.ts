@@ -2,7 +2,7 @@
  * `npm run soak [-- --minutes N] [--json FILE]`: three nodes on disk under a steady mixed load.
  * Fails unless the memory of each stays level (the median of the last fifth of the time is at most
  * 1.05 × that of the third and fourth tenth), its descriptors stay constant, and the log's
- * segments are used again and do not pile up.
+ * segments are used again and do not pile up, and unless all but one in a thousand operations succeed.
  */
 import type { ChildProcess } from "node:child_process";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -19,6 +19,8 @@ const SEGMENT_BYTES = 1024 * 1024;
 const MOST_GROWTH = 1.05;
 /** Sockets come and go with reconnects and file handles with segments, a few at a time. */
 const MOST_MORE_DESCRIPTORS = 4;
+/** A machine that stands still for a moment lets deadlines of 50 ms and more pass. */
+const MOST_FAULTS_OF_ALL = 0.001;
 
 interface Sample {
   readonly atMs: number;
@@ -141,7 +143,9 @@ function judge(node: string, samples: readonly Sample[], durationMs: number): Ve
   const faults = last?.faults ?? {};
   for (const [code, count] of Object.entries(faults)) {
     // Of two writes to one key at about the same time one is overtaken: that is its answer.
-    if (code !== "SUPERSEDED") problems.push(`${count} operations failed with ${code}`);
+    const isTooMany = count > MOST_FAULTS_OF_ALL * (last?.operations ?? 0);
+    if (code !== "SUPERSEDED" && isTooMany)
+      problems.push(`${count} operations failed with ${code}`);
   }
   return {
     node,
