@@ -51,6 +51,8 @@ async function put(key) {
     say("ACKED", key, own);
   } catch (error) {
     say(error.outcome === "not-applied" ? "REFUSED" : "UNKNOWN", key, own);
+    // Whoever comes back at once keeps everything else from happening.
+    await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
 
