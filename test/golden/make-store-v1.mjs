@@ -22,7 +22,7 @@ const configuration = {
     events: { strategy: "tunable", replicas: 1, shards: 1, durability: "os" },
   },
 };
-const valueOf = (number) => ({ number, at: new Date(number), bytes: new Uint8Array([number]) });
+const wholeValue = (number) => ({ number, at: new Date(number), bytes: new Uint8Array([number]) });
 
 if (process.send === undefined) {
   rmSync(path, { recursive: true, force: true });
@@ -34,12 +34,12 @@ if (process.send === undefined) {
 } else {
   const store = await openStore(configuration, { node: "n1" });
   const users = store.keyspace("users");
-  for (let number = 0; number < 20; number += 1) await users.put(`user/${number}`, valueOf(number));
+  for (let number = 0; number < 20; number += 1) await users.put(`user/${number}`, wholeValue(number));
   await store.keyspace("events").put("first", "event");
   // Until the state file has them; what follows is in the log alone.
   await new Promise((resolve) => setTimeout(resolve, 2_500));
   for (let number = 10; number < 15; number += 1)
-    await users.put(`user/${number}`, valueOf(100 + number));
+    await users.put(`user/${number}`, wholeValue(100 + number));
   await users.delete("user/3");
   process.kill(process.pid, "SIGKILL");
 }
