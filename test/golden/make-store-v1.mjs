@@ -34,7 +34,8 @@ if (process.send === undefined) {
 } else {
   const store = await openStore(configuration, { node: "n1" });
   const users = store.keyspace("users");
-  for (let number = 0; number < 20; number += 1) await users.put(`user/${number}`, wholeValue(number));
+  for (let number = 0; number < 20; number += 1)
+    await users.put(`user/${number}`, wholeValue(number));
   await store.keyspace("events").put("first", "event");
   // Until the state file has them; what follows is in the log alone.
   await new Promise((resolve) => setTimeout(resolve, 2_500));
