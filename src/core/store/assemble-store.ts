@@ -36,7 +36,7 @@ import { checkingSchemaOf } from "./value-schema.ts";
 const BYTES_BESIDE_VALUE = MAX_KEY_BYTES + 256;
 
 /** More than reading back what a crash left should ever take. */
-const READ_BACK_TIMEOUT_MS = 30_000;
+const READ_BACK_TIMEOUT_MS = 10_000;
 
 export interface AssemblyParts {
   readonly configuration: ResolvedConfiguration;
@@ -132,8 +132,8 @@ class Assembly {
     this.#store = store;
     this.#sayProblems();
     this.#sayDegraded();
-    this.#events.letGo();
     await this.#untilServingAlone(store, storage);
+    this.#events.letGo();
     return store;
   }
 
