@@ -6,6 +6,8 @@ import type { StoreConfigurationInput } from "../../core/model/configuration-typ
 import { separatePlugIns } from "../../core/store/handed-over.ts";
 import { createContainer } from "../../core/store/modules.ts";
 import { selectPlugIns } from "../../core/store/select-plug-ins.ts";
+import { parseDiskOptions } from "../../storage/disk/disk-options.ts";
+import { checkMemoryOptions } from "../../storage/memory/memory-storage.ts";
 import { parseNatsOptions } from "../../transports/nats/nats-options.ts";
 import { parseTcpOptions } from "../../transports/tcp/tcp-options.ts";
 
@@ -20,9 +22,11 @@ export async function checkConfiguration(
 ): Promise<void> {
   const { plain, handedOver } = separatePlugIns(configuration);
   const resolved = resolveConfiguration(plain);
-  const { type, options } = resolved.transport;
-  if (type === "nats") parseNatsOptions(options);
-  if (type === "tcp") parseTcpOptions(options);
+  const { transport, storage } = resolved;
+  if (transport.type === "nats") parseNatsOptions(transport.options);
+  if (transport.type === "tcp") parseTcpOptions(transport.options);
+  if (storage.type === "disk") parseDiskOptions(storage.options);
+  if (storage.type === "memory") checkMemoryOptions(storage.options);
   const container = await createContainer({
     environment,
     observer: SILENT_OBSERVER,

@@ -15,7 +15,7 @@ export async function memoryStorage(
   options: Readonly<Record<string, unknown>>,
   context: StorageContext,
 ): Promise<Storage> {
-  checkOptions(options);
+  checkMemoryOptions(options);
   const log = new MemoryLogStore(context.environment);
   const state = new MemoryStateStore(context.environment);
   const storeId = hex(context.environment.random("store-id").bytes(STORE_ID_BYTES)) as StoreId;
@@ -33,7 +33,8 @@ export async function memoryStorage(
   };
 }
 
-function checkOptions(options: Readonly<Record<string, unknown>>): void {
+/** Throws `INVALID_CONFIGURATION` naming `storage.<option>`: there are none. */
+export function checkMemoryOptions(options: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(options)) {
     if (ALLOWED_OPTIONS.includes(name)) continue;
     throw new CapstanError(
