@@ -1,4 +1,5 @@
-// The long run of seeds: `npm run simulate -- [--seeds N] [--seed S] [--jobs J] [--json FILE]`.
+// The long run of seeds:
+// `npm run simulate -- [--seeds N] [--seed S] [--strategies A,B] [--jobs J] [--json FILE]`.
 // Each seed is a world of its own (src/simulation/scenario). One of a hundred runs twice, in two
 // processes, and has to leave the same trace.
 import { type ChildProcess, fork } from "node:child_process";
@@ -8,7 +9,8 @@ import { performance } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { runScenario, type ScenarioReport } from "../src/simulation/scenario/run-scenario.ts";
-import { SOMETIMES_NAMES } from "../src/simulation/scenario/sometimes.ts";
+import { sometimesNames } from "../src/simulation/scenario/sometimes.ts";
+import { STRATEGY_SCENARIOS, strategyScenario } from "../src/simulation/scenario/strategies.ts";
 
 /** From this many seeds on, a rare state that was never reached fails the run. */
 const LONG_RUN = 1_000;
@@ -19,9 +21,14 @@ type Outcome =
   | { readonly seed: number; readonly report: ScenarioReport }
   | { readonly seed: number; readonly thrown: string };
 
+interface Order {
+  readonly seed: number;
+  readonly strategies: readonly string[];
+}
+
 /** A process of its own: one seed after the other, as they are asked for. */
-async function work(seed: number): Promise<void> {
-  const outcome = await runScenario(seed).then(
+async function work({ seed, strategies }: Order): Promise<void> {
+  const outcome = await runScenario(seed, { strategies }).then(
     (report): Outcome => ({ seed, report }),
     (error: Error): Outcome => ({ seed, thrown: error.stack ?? error.message }),
   );
@@ -33,23 +40,31 @@ async function lead(): Promise<void> {
     options: {
       seeds: { type: "string" },
       seed: { type: "string", default: "1" },
+      strategies: { type: "string" },
       jobs: { type: "string", default: String(availableParallelism()) },
       json: { type: "string" },
     },
   });
   const first = whole("seed", values.seed);
   const count = whole("seeds", values.seeds ?? "1");
-  const tally = new Tally(count);
+  const strategies = strategiesOf(values.strategies);
+  const tally = new Tally(count, strategies);
   const startMs = performance.now();
   const progress = setInterval(() => console.log(tally.progress(startMs)), PROGRESS_MS);
   const seeds = Array.from({ length: count }, (_, at) => first + at);
   const queue = seeds.flatMap((seed) => (seed % REPEAT_EVERY === 0 ? [seed, seed] : [seed]));
   const jobs = Math.min(whole("jobs", values.jobs), queue.length);
-  await Promise.all(Array.from({ length: jobs }, () => runJob(queue, tally)));
+  await Promise.all(Array.from({ length: jobs }, () => runJob(queue, strategies, tally)));
   clearInterval(progress);
   console.log(tally.describe(startMs));
   if (values.json !== undefined) writeFileSync(values.json, `${tally.json()}\n`);
   if (tally.hasFailed) process.exitCode = 1;
+}
+
+/** @throws RangeError for a strategy without a scenario. */
+function strategiesOf(text: string | undefined): readonly string[] {
+  if (text === undefined) return STRATEGY_SCENARIOS.map(({ strategy }) => strategy);
+  return text.split(",").map((name) => strategyScenario(name).strategy);
 }
 
 function whole(name: string, text: string): number {
@@ -59,7 +74,7 @@ function whole(name: string, text: string): number {
 }
 
 /** Hands seeds to one process until there are none. */
-function runJob(queue: number[], tally: Tally): Promise<void> {
+function runJob(queue: number[], strategies: readonly string[], tally: Tally): Promise<void> {
   const child: ChildProcess = fork(fileURLToPath(import.meta.url), {
     execArgv: ["--import", "tsx"],
   });
@@ -68,7 +83,7 @@ function runJob(queue: number[], tally: Tally): Promise<void> {
     const next = (): void => {
       current = queue.shift();
       if (current === undefined) child.kill();
-      else child.send(current);
+      else child.send({ seed: current, strategies } satisfies Order);
     };
     child.on("message", (outcome: Outcome) => {
       tally.add(outcome);
@@ -84,6 +99,7 @@ function runJob(queue: number[], tally: Tally): Promise<void> {
 
 class Tally {
   readonly #asked: number;
+  readonly #strategies: readonly string[];
   readonly #traces = new Map<number, string>();
   readonly #failures: string[] = [];
   readonly #sometimes: Record<string, number> = {};
@@ -96,8 +112,9 @@ class Tally {
   #unknown = 0;
   #excused = 0;
 
-  constructor(asked: number) {
+  constructor(asked: number, strategies: readonly string[]) {
     this.#asked = asked;
+    this.#strategies = strategies;
   }
 
   get hasFailed(): boolean {
@@ -173,7 +190,7 @@ class Tally {
 
   #missing(): readonly string[] {
     if (this.#done < LONG_RUN) return [];
-    return SOMETIMES_NAMES.filter((name) => this.#sometimes[name] === undefined);
+    return sometimesNames(this.#strategies).filter((name) => this.#sometimes[name] === undefined);
   }
 }
 
@@ -193,4 +210,4 @@ function list(counts: Readonly<Record<string, number>>): string {
 }
 
 if (process.send === undefined) await lead();
-else process.on("message", (seed: number) => void work(seed));
+else process.on("message", (order: Order) => void work(order));

@@ -4,10 +4,21 @@
  */
 export { MachineClock } from "./machine-clock.ts";
 export { type ConnectionMode, GOOD_NETWORK, type NetworkConditions } from "./network-conditions.ts";
-export type { Violation } from "./scenario/checks.ts";
 export { FAULT_KINDS, type FaultKind, type ScenarioPlan } from "./scenario/plan.ts";
 export { runScenario, type ScenarioOptions, type ScenarioReport } from "./scenario/run-scenario.ts";
-export { SOMETIMES_NAMES, type Sometimes } from "./scenario/sometimes.ts";
+export { type Sometimes, sometimesNames } from "./scenario/sometimes.ts";
+export { STRATEGY_SCENARIOS } from "./scenario/strategies.ts";
+export type {
+  CheckReport,
+  Circumstances,
+  KeyspaceKnobs,
+  KeyspacePlan,
+  KeyspaceRun,
+  KeyspaceScene,
+  MachinesPlan,
+  StrategyScenario,
+  Violation,
+} from "./scenario/strategy-scenario.ts";
 export { SeededRandom } from "./seeded-random.ts";
 export { SimEnvironment, type SimEnvironmentOptions } from "./sim-environment.ts";
 export { SimNetwork, type SimNetworkOptions } from "./sim-network.ts";

@@ -143,10 +143,10 @@ export const FAULTS: Readonly<Record<FaultKind, FaultStart>> = Object.freeze({
 type EndOfProcess = "kill" | "power";
 
 /** Whether a process that ends like this takes with it what the keyspace has acknowledged. */
-function losesBy(end: EndOfProcess, { plan }: FaultScene): boolean {
+function losesBy(end: EndOfProcess, { plan, topology }: FaultScene): boolean {
   if (plan.storage === "memory") return true;
   const kept: Durability = end === "kill" ? "os" : "fsync";
-  return DURABILITIES.indexOf(plan.durability) < DURABILITIES.indexOf(kept);
+  return DURABILITIES.indexOf(topology.durability) < DURABILITIES.indexOf(kept);
 }
 
 function mayLoseBy(end: EndOfProcess, scene: FaultScene, { id }: SimNode): boolean {

@@ -1,11 +1,11 @@
 import { majorityOf } from "../../core/model/quorum.ts";
 import type { SimNode } from "../sim-node.ts";
 import type { SimWorld } from "../sim-world.ts";
-import type { Violation } from "./checks.ts";
 import type { Draw } from "./draw.ts";
 import type { Operator } from "./operator.ts";
-import { KEYSPACE } from "./plan.ts";
-import type { Topology } from "./topology.ts";
+import { strategyScenario } from "./strategies.ts";
+import type { Violation } from "./strategy-scenario.ts";
+import type { KeyspaceTopology, Topology } from "./topology.ts";
 import type { Workload } from "./workload.ts";
 
 /** Everything that is pending has to have ended by then, in milliseconds. */
@@ -85,7 +85,7 @@ export async function demandLiveness(
     () => !nodes.every((node) => canServe(node, core, topology)),
     SERVING_MS,
   );
-  if (!served) miss(`replicas do not serve: ${describeServing(nodes)}`);
+  if (!served) miss(`replicas do not serve: ${describeServing(nodes, topology)}`);
   const asked = { left: NEW_REQUESTS, failed: 0 };
   for (let number = 0; number < NEW_REQUESTS; number += 1) {
     const node = nodes[number % nodes.length] as SimNode;
@@ -106,25 +106,43 @@ export async function demandLiveness(
   return violations;
 }
 
+function canServe(node: SimNode, core: readonly string[], topology: Topology): boolean {
+  return topology.keyspaces.every((keyspace) => canServeIn(keyspace, node, core));
+}
+
 /**
  * Every replica of the node that has enough others to learn from in the core serves, and a majority
  * of each shard can be reached.
  */
-function canServe(node: SimNode, core: readonly string[], topology: Topology): boolean {
+function canServeIn(
+  { keyspace, placements }: KeyspaceTopology,
+  node: SimNode,
+  core: readonly string[],
+): boolean {
   if (node.life?.store === undefined) return false;
-  const { shards } = node.life.store.keyspace(KEYSPACE).describe() as {
+  const { shards } = node.life.store.keyspace(keyspace.name).describe() as {
     readonly shards: readonly { readonly shard: number; readonly state: string }[];
   };
+  const needed = strategyScenario(keyspace.strategy).othersToServe ?? sharedWithEveryMajority;
   return shards.every(({ shard, state }) => {
-    const replicas = topology.placements[shard] ?? [];
+    const replicas = placements[shard] ?? [];
     const others = replicas.filter((id) => id !== node.id && core.includes(id));
-    const sources = replicas.length - majorityOf(replicas.length) + 1;
-    return state === "serving" || others.length < sources;
+    return state === "serving" || others.length < needed(replicas.length);
   });
 }
 
-function describeServing(nodes: readonly SimNode[]): string {
+/** So many replicas that they share one with every majority. */
+function sharedWithEveryMajority(replicas: number): number {
+  return replicas - majorityOf(replicas) + 1;
+}
+
+function describeServing(nodes: readonly SimNode[], { keyspaces }: Topology): string {
   return nodes
-    .map(({ id, life }) => `${id}: ${JSON.stringify(life?.store?.keyspace(KEYSPACE).describe())}`)
+    .flatMap(({ id, life }) =>
+      keyspaces.map(({ keyspace: { name } }) => {
+        const description = life?.store?.keyspace(name).describe();
+        return `${id}/${name}: ${JSON.stringify(description)}`;
+      }),
+    )
     .join("; ");
 }

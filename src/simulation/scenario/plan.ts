@@ -3,6 +3,8 @@ import type { SegmentedLogOptions } from "../../storage/disk/log/log-options.ts"
 import type { ConnectionMode, NetworkConditions } from "../network-conditions.ts";
 import { SeededRandom } from "../seeded-random.ts";
 import { Draw } from "./draw.ts";
+import { STRATEGY_SCENARIOS, strategyScenario } from "./strategies.ts";
+import type { KeyspaceKnobs, KeyspacePlan, MachinesPlan } from "./strategy-scenario.ts";
 
 /** Kinds of faults that come, last for a while and go. */
 export const FAULT_KINDS = Object.freeze([
@@ -35,26 +37,19 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
 export interface ScenarioPlan {
   readonly seed: number;
   readonly nodes: number;
-  readonly replicas: number;
-  readonly shards: number;
   readonly storage: "disk" | "memory";
-  readonly durability: Durability;
-  readonly partitionPolicy: "prefer-consistency" | "prefer-availability";
+  readonly keyspaces: readonly KeyspacePlan[];
   readonly connections: ConnectionMode;
   readonly maxHeldBytes: number;
   readonly log: SegmentedLogOptions;
   readonly diskLatencyMs: number;
   readonly heartbeatMs: number;
   readonly suspectMs: number;
-  /** Deadlines of all levels, as a multiple of the defaults. */
-  readonly patience: number;
   readonly clients: number;
-  readonly keysPerGroup: number;
   /** Of a client, between two operations; exponential. */
   readonly meanThinkMs: number;
   /** Clients call at the same moments, so that operations meet. */
   readonly inBursts: boolean;
-  readonly writeShare: number;
   readonly network: NetworkConditions;
   /** Milliseconds between two faults; exponential. */
   readonly meanFaultPauseMs: number;
@@ -66,41 +61,105 @@ export interface ScenarioPlan {
 /** Clocks are ahead or behind by at most this: any two of them stay within the default `maxSkew`. */
 export const MAX_AHEAD_MS = 2_500;
 
-export const KEYSPACE = "things";
+/** Names of keyspaces, in the order in which they are drawn. */
+const NAMES: readonly string[] = Object.freeze(["things", "others"]);
+/** Of the seeds that could have a keyspace of another strategy beside the first, this share has. */
+const BESIDE_SHARE = 0.3;
 
 /** Operations per second that all clients together aim for. */
 const MIN_RATE = 12;
 const MAX_RATE = 60;
 
-/** Draws knobs and a mix of faults: each kind is on with even odds. */
-export function drawPlan(seed: number): ScenarioPlan {
+/**
+ * Draws knobs and a mix of faults: each kind is on with even odds.
+ *
+ * @param strategies of which keyspaces are drawn; default: all that have a scenario.
+ */
+export function drawPlan(seed: number, strategies?: readonly string[]): ScenarioPlan {
   const knobs = new Draw(new SeededRandom(seed, "plan/knobs"));
   const nodes = knobs.chance(0.4) ? 3 : knobs.whole(1, 7);
-  const replicas = knobs.whole(Math.min(nodes, 3), Math.min(nodes, 5));
+  const replicas = drawReplicas(knobs, nodes);
   const storage = knobs.chance(0.85) ? "disk" : "memory";
   const clients = knobs.whole(2, 12);
-  return {
+  const shards = knobs.whole(1, 6);
+  const durability = storage === "memory" ? "memory" : drawDurability(knobs);
+  const partitionPolicy = drawPolicy(knobs);
+  const machines = {
     seed,
     nodes,
-    replicas,
-    shards: knobs.whole(1, 6),
     storage,
-    durability: storage === "memory" ? "memory" : drawDurability(knobs),
-    partitionPolicy: knobs.chance(0.8) ? "prefer-consistency" : "prefer-availability",
     connections: knobs.chance(0.5) ? "pairs" : "server",
     maxHeldBytes: Math.round(knobs.magnitude(2_048, 4 * 1024 * 1024)),
     log: drawLog(knobs),
     diskLatencyMs: knobs.magnitude(0.05, 3),
     ...drawDetector(knobs),
-    patience: knobs.magnitude(0.5, 5),
     clients,
-    keysPerGroup: knobs.whole(1, 4),
-    meanThinkMs: (clients * 1_000) / knobs.between(MIN_RATE, MAX_RATE),
-    writeShare: knobs.between(0.3, 0.8),
+  } as const;
+  const patience = drawPatience(knobs);
+  const keysPerGroup = knobs.whole(1, 4);
+  const meanThinkMs = (clients * 1_000) / knobs.between(MIN_RATE, MAX_RATE);
+  const writeShare = knobs.between(0.3, 0.8);
+  const first = { replicas, shards, durability, partitionPolicy };
+  return {
+    ...machines,
+    meanThinkMs,
     inBursts: knobs.chance(0.5),
+    keyspaces: drawKeyspaces(seed, machines, strategies, {
+      ...{ ...first, patience, keysPerGroup, writeShare },
+    }),
     ...drawFaults(seed),
     aheadMs: drawClocks(seed, nodes),
   };
+}
+
+/** One keyspace of a strategy that is drawn, and now and then one of another strategy beside it. */
+function drawKeyspaces(
+  seed: number,
+  machines: MachinesPlan,
+  strategies: readonly string[] | undefined,
+  knobs: KeyspaceKnobs,
+): readonly KeyspacePlan[] {
+  const draw = new Draw(new SeededRandom(seed, "plan/keyspaces"));
+  const wanted = strategies?.map(strategyScenario) ?? STRATEGY_SCENARIOS;
+  const possible = wanted.filter(
+    ({ needsDisk }) => needsDisk !== true || machines.storage === "disk",
+  );
+  const drawn = draw.shuffled(possible).slice(0, draw.chance(BESIDE_SHARE) ? 2 : 1);
+  if (drawn.length === 0) throw new Error(`seed ${seed} keeps nothing on a disk: ${strategies}`);
+  return drawn.map((scenario, place): KeyspacePlan => {
+    const own = place === 0 ? knobs : drawKnobs(draw, machines);
+    return {
+      name: NAMES[place] as string,
+      strategy: scenario.strategy,
+      configuration: scenario.configure(own, machines, draw),
+      keysPerGroup: own.keysPerGroup,
+      writeShare: own.writeShare,
+    };
+  });
+}
+
+function drawKnobs(draw: Draw, { nodes, storage }: MachinesPlan): KeyspaceKnobs {
+  return {
+    replicas: drawReplicas(draw, nodes),
+    shards: draw.whole(1, 6),
+    durability: storage === "memory" ? "memory" : drawDurability(draw),
+    partitionPolicy: drawPolicy(draw),
+    patience: drawPatience(draw),
+    keysPerGroup: draw.whole(1, 4),
+    writeShare: draw.between(0.3, 0.8),
+  };
+}
+
+function drawReplicas(draw: Draw, nodes: number): number {
+  return draw.whole(Math.min(nodes, 3), Math.min(nodes, 5));
+}
+
+function drawPolicy(draw: Draw): KeyspaceKnobs["partitionPolicy"] {
+  return draw.chance(0.8) ? "prefer-consistency" : "prefer-availability";
+}
+
+function drawPatience(draw: Draw): number {
+  return draw.magnitude(0.5, 5);
 }
 
 function drawDetector(knobs: Draw): Pick<ScenarioPlan, "heartbeatMs" | "suspectMs"> {
@@ -150,42 +209,21 @@ function drawClocks(seed: number, nodes: number): readonly number[] {
   );
 }
 
-const DEFAULT_DEADLINES_MS = Object.freeze({
-  one: 50,
-  eventual: 50,
-  two: 200,
-  three: 200,
-  quorum: 200,
-  all: 1_000,
-  strong: 400,
-});
-
 /**
  * The configuration of the cluster, but for what the world itself provides.
  *
- * @param strategy a name, or an object; default `tunable`.
+ * @param substitutes for strategies, by name: ones with a planted bug.
  */
 export function configurationOf(
   plan: ScenarioPlan,
-  strategy: unknown = "tunable",
+  substitutes: Readonly<Record<string, unknown>> = {},
 ): Readonly<Record<string, unknown>> {
-  const deadlines = Object.fromEntries(
-    Object.entries(DEFAULT_DEADLINES_MS).map(([level, ms]) => [
-      level,
-      Math.max(1, Math.round(ms * plan.patience)),
-    ]),
-  );
+  const keyspaces = plan.keyspaces.map(({ name, strategy, configuration }) => [
+    name,
+    { strategy: substitutes[strategy] ?? strategy, ...configuration },
+  ]);
   return {
-    keyspaces: {
-      [KEYSPACE]: {
-        strategy,
-        replicas: plan.replicas,
-        shards: plan.shards,
-        partitionPolicy: plan.partitionPolicy,
-        deadlines,
-        ...(plan.storage === "disk" && { durability: plan.durability }),
-      },
-    },
+    keyspaces: Object.fromEntries(keyspaces),
     detector: { heartbeatInterval: plan.heartbeatMs, suspectAfter: plan.suspectMs },
   };
 }

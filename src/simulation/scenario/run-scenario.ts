@@ -1,19 +1,15 @@
-import { stampOfRecord } from "../../built-ins.ts";
-import type { StateBatch, StateStore } from "../../core/contracts/storage.ts";
-import { keyspaceHashOf } from "../../core/model/ids.ts";
-import { compareStamps } from "../../core/model/stamp.ts";
 import { GOOD_NETWORK } from "../network-conditions.ts";
-import type { SimNode } from "../sim-node.ts";
 import { type PlantedInWorld, SimWorld } from "../sim-world.ts";
-import { checkEvidence, type Violation } from "./checks.ts";
+import { ClientCalls } from "./client-calls.ts";
 import { CopyWatch } from "./copy-watch.ts";
 import { Draw } from "./draw.ts";
-import { GROUPS, groupOf } from "./groups.ts";
 import { breakTheRest, demandLiveness, drawCore, type LivenessScene } from "./liveness.ts";
 import { Nemesis } from "./nemesis.ts";
 import { Operator } from "./operator.ts";
-import { configurationOf, drawPlan, KEYSPACE, type ScenarioPlan } from "./plan.ts";
+import { configurationOf, drawPlan, type ScenarioPlan } from "./plan.ts";
 import { countSometimes, type Sometimes } from "./sometimes.ts";
+import { strategyScenario } from "./strategies.ts";
+import type { KeyspaceRun, Violation } from "./strategy-scenario.ts";
 import { Topology } from "./topology.ts";
 import { Workload } from "./workload.ts";
 
@@ -25,11 +21,12 @@ const MORE_MS = 5_000;
 const LONGEST_CHAOS_MS = 300_000;
 const OPENING_MS = 60_000;
 const HEALED_MS = 120_000;
-const FINAL_TRIES = 30;
 
 export interface ScenarioOptions {
-  /** Instead of the strategy by the name `tunable`: one with a planted bug. */
-  readonly strategy?: unknown;
+  /** Of which keyspaces are drawn, by name. Default: all that have a scenario. */
+  readonly strategies?: readonly string[] | undefined;
+  /** Instead of strategies, by name: ones with a planted bug. */
+  readonly substitutes?: Readonly<Record<string, unknown>>;
   /** Bugs that only tests of this library switch on. */
   readonly planted?: PlantedInWorld | undefined;
   /** Changes what the seed has drawn. */
@@ -64,8 +61,8 @@ export async function runScenario(
   seed: number,
   options: ScenarioOptions = {},
 ): Promise<ScenarioReport> {
-  const plan = options.adjust?.(drawPlan(seed)) ?? drawPlan(seed);
-  return new Scenario(plan, options).run();
+  const drawn = drawPlan(seed, options.strategies);
+  return new Scenario(options.adjust?.(drawn) ?? drawn, options).run();
 }
 
 class Scenario {
@@ -74,13 +71,15 @@ class Scenario {
   readonly #topology: Topology;
   readonly #copies: CopyWatch;
   readonly #operator: Operator;
+  readonly #calls: ClientCalls;
+  readonly #runs: readonly KeyspaceRun[];
   readonly #workload: Workload;
   readonly #nemesis: Nemesis;
   readonly #violations: Violation[] = [];
 
   constructor(plan: ScenarioPlan, options: ScenarioOptions) {
     this.#plan = plan;
-    const configuration = configurationOf(plan, options.strategy);
+    const configuration = configurationOf(plan, options.substitutes);
     const world = new SimWorld({
       seed: plan.seed,
       nodes: Array.from({ length: plan.nodes }, (_, index) => `n${index + 1}`),
@@ -93,14 +92,21 @@ class Scenario {
     this.#topology = new Topology(world, configurationOf(plan));
     this.#copies = new CopyWatch(world);
     this.#operator = new Operator(world);
-    this.#workload = new Workload(world, plan, (key, version) =>
-      this.#topology.holdersOf(key, version),
+    this.#calls = new ClientCalls(world);
+    this.#runs = plan.keyspaces.map((keyspacePlan) =>
+      strategyScenario(keyspacePlan.strategy).createRun({
+        ...{ world, plan: keyspacePlan, calls: this.#calls, topology: this.#topology },
+        keyspace: this.#topology.of(keyspacePlan.name),
+      }),
     );
+    this.#workload = new Workload(world, plan, this.#calls, this.#runs);
     this.#nemesis = new Nemesis(world, plan, new Draw(world.random("faults")), {
       ...{ world, plan, operator: this.#operator, topology: this.#topology },
       copies: this.#copies,
     });
-    world.onCommit = (node, state, batch) => this.#checkCommit(node, state, batch);
+    world.onCommit = (node, state, batch) => {
+      for (const run of this.#runs) run.onCommit?.(node, state, batch);
+    };
     options.prepare?.(world);
   }
 
@@ -111,31 +117,27 @@ class Scenario {
     this.#nemesis.start();
     await this.#chaos();
     await this.#calm(working);
-    const finals = await this.#healAndReadAll();
+    await this.#healAll();
+    for (const run of this.#runs) await run.readAtTheEnd();
+    this.#operator.stop();
     await this.#stopAll();
-    const { violations, checked, unknown } = checkEvidence({
-      history: this.#workload.history(),
-      acknowledged: this.#workload.acknowledged,
-      refused: this.#workload.refused,
-      finals,
-      topology: this.#topology,
-      copyHasCounted: this.#copies.hasCounted,
-    });
+    const copyHasCounted = this.#copies.hasCounted;
+    const reports = this.#runs.map((run) => run.judge({ copyHasCounted }));
     this.#checkHygiene();
     return {
       seed: this.#plan.seed,
       plan: this.#plan,
-      violations: [...this.#violations, ...violations],
+      violations: [...this.#violations, ...reports.flatMap(({ violations }) => violations)],
       trace: world.trace.digest(),
       simulatedMs: world.time.nowMs,
       events: world.time.events,
-      operations: this.#workload.begun,
-      checked,
-      unknownVerdicts: unknown,
-      isExcused: this.#copies.hasCounted,
+      operations: this.#calls.begun,
+      checked: sumOf(reports, "checked"),
+      unknownVerdicts: sumOf(reports, "unknown"),
+      isExcused: copyHasCounted,
       faults: this.#nemesis.counts,
-      tally: this.#workload.tally,
-      sometimes: countSometimes(world, this.#workload),
+      tally: this.#calls.tally,
+      sometimes: countSometimes(world, this.#calls, this.#runs),
     };
   }
 
@@ -156,7 +158,7 @@ class Scenario {
     const { driver, time } = this.#world;
     await driver.run(CHAOS_MS);
     const isEnough = (): boolean =>
-      this.#workload.begun >= MIN_OPERATIONS && this.#nemesis.total >= MIN_FAULTS;
+      this.#calls.begun >= MIN_OPERATIONS && this.#nemesis.total >= MIN_FAULTS;
     while (!isEnough() && time.nowMs < LONGEST_CHAOS_MS) await driver.run(MORE_MS);
   }
 
@@ -178,8 +180,7 @@ class Scenario {
     await this.#world.driver.until(working, HEALED_MS);
   }
 
-  /** Everything is whole again; what all replicas of each key hold in the end, by their stamps. */
-  async #healAndReadAll(): Promise<ReadonlyMap<string, string | undefined>> {
+  async #healAll(): Promise<void> {
     const { driver, network, nodes } = this.#world;
     network.heal();
     network.conditions = GOOD_NETWORK;
@@ -188,64 +189,12 @@ class Scenario {
     if (!(await driver.runWhile(() => !isWhole(), HEALED_MS))) {
       this.#violate("liveness", "after all faults have ended not every replica serves again");
     }
-    const finals = new Map<string, string | undefined>();
-    for (const key of this.#keys()) {
-      const node = nodes[0] as (typeof nodes)[number];
-      await driver.until(this.#workload.read("last", node, groupOf(key), key), HEALED_MS);
-      finals.set(key, await this.#versionOfAll(node, key));
-    }
-    this.#operator.stop();
-    return finals;
-  }
-
-  /** Asked again while the detector of some node still doubts another. */
-  async #versionOfAll(node: SimNode, key: string): Promise<string | undefined> {
-    const { driver } = this.#world;
-    let fault = "";
-    for (let tries = 0; tries < FINAL_TRIES; tries += 1) {
-      const store = node.life?.store;
-      if (store === undefined) {
-        await driver.run(MORE_MS / 10);
-        continue;
-      }
-      const reading = store
-        .keyspace(KEYSPACE)
-        .get(key, { consistency: "all" })
-        .catch((error: Error) => error);
-      const result = await driver.until(reading, HEALED_MS);
-      if (result instanceof Error) fault = result.message;
-      // Where availability is preferred, less than all may have answered.
-      else if (result.receipt.achieved === "all") return result.version;
-      else fault = `only ${result.receipt.achieved} was reached`;
-      await driver.run(MORE_MS / 10);
-    }
-    this.#violate("liveness", `${key}: in the end not all replicas answer: ${fault}`);
-    return undefined;
   }
 
   async #stopAll(): Promise<void> {
     const { driver, nodes } = this.#world;
     for (const { id, life } of nodes) {
       if (life?.store !== undefined) await driver.until(this.#world.stop(id), HEALED_MS);
-    }
-  }
-
-  #keys(): readonly string[] {
-    const numbers = Array.from({ length: this.#plan.keysPerGroup }, (_, index) => index + 1);
-    return GROUPS.flatMap(({ name }) => numbers.map((number) => `${name}/${number}`));
-  }
-
-  /** The version of a key never falls at a replica. */
-  #checkCommit(node: string, state: StateStore, { mutations }: StateBatch): void {
-    for (const mutation of mutations) {
-      if (mutation.type !== "put" || mutation.space !== "data") continue;
-      const { shard, key, value, generation } = mutation;
-      if (generation !== undefined || keyspaceHashOf(shard) !== this.#topology.keyspace.hash)
-        continue;
-      const held = state.get(shard, "data", key);
-      if (held === undefined) continue;
-      if (compareStamps(stampOfRecord(value), stampOfRecord(held)) >= 0) continue;
-      this.#violate("falling-version", `${node}: ${Buffer.from(key).toString("utf8")}`);
     }
   }
 
@@ -265,3 +214,10 @@ class Scenario {
 /** What a node says when its disk fails or its data is an old copy. */
 const EXPLAINED_ERRORS =
   /EIO|ENOSPC|log has failed|own records in the log are damaged|storage failed|older copy|another live process|STORE_FAILED|IDENTITY_CONFLICT/;
+
+function sumOf<Name extends string>(
+  reports: readonly Readonly<Record<Name, number>>[],
+  name: Name,
+): number {
+  return reports.reduce((sum, report) => sum + report[name], 0);
+}

@@ -1,5 +1,7 @@
 import type { SimWorld } from "../sim-world.ts";
-import type { Workload } from "./workload.ts";
+import type { ClientCalls } from "./client-calls.ts";
+import { strategyScenario } from "./strategies.ts";
+import type { KeyspaceRun } from "./strategy-scenario.ts";
 
 /** How often rare states were reached, by name. */
 export type Sometimes = Readonly<Record<string, number>>;
@@ -23,26 +25,32 @@ const BY_CODE: Readonly<Record<string, string>> = Object.freeze({
   "OVERLOADED/not-applied": "a full queue refused work",
 });
 
-/** Names of all counters; each has to be reached in a long run. */
-export const SOMETIMES_NAMES: readonly string[] = Object.freeze([
+/** Names of counters that every long run has to reach, whatever strategies it draws. */
+const COMMON_NAMES: readonly string[] = Object.freeze([
   ...Object.values(BY_EVENT).filter((name) => name !== "clocks were too far apart"),
   ...Object.values(BY_CODE),
-  "an unknown write was seen later",
 ]);
 
+/** Names of all counters that have to be reached in a long run that draws these strategies. */
+export function sometimesNames(strategies: readonly string[]): readonly string[] {
+  const own = strategies.flatMap((strategy) => strategyScenario(strategy).sometimes);
+  return [...new Set([...COMMON_NAMES, ...own])];
+}
+
 /** Counted over the lives of all nodes, and what clients were told. */
-export function countSometimes(world: SimWorld, workload: Workload): Sometimes {
+export function countSometimes(
+  world: SimWorld,
+  calls: ClientCalls,
+  runs: readonly KeyspaceRun[],
+): Sometimes {
   const counts: Record<string, number> = {};
   const add = (name: string | undefined, by = 1): void => {
     if (name !== undefined && by > 0) counts[name] = (counts[name] ?? 0) + by;
   };
   for (const [type, count] of world.eventCounts) add(BY_EVENT[type], count);
-  for (const [code, count] of Object.entries(workload.tally)) add(BY_CODE[code], count);
-  const seen = workload
-    .history()
-    .filter(
-      ({ input, output }) => input.type === "get" && workload.unknown.has(`${output?.value}`),
-    );
-  add("an unknown write was seen later", seen.length);
+  for (const [code, count] of Object.entries(calls.tally)) add(BY_CODE[code], count);
+  for (const run of runs) {
+    for (const [name, count] of Object.entries(run.sometimes())) add(name, count);
+  }
   return counts;
 }

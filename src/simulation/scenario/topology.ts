@@ -1,16 +1,12 @@
-import { stampOfRecord } from "../../built-ins.ts";
 import { resolveConfiguration } from "../../core/model/configuration.ts";
-import type { ResolvedKeyspace } from "../../core/model/configuration-types.ts";
+import type { ResolvedKeyspace, ResolvedNode } from "../../core/model/configuration-types.ts";
+import { DURABILITIES, type Durability } from "../../core/model/durability.ts";
 import { shardIndexForKey } from "../../core/model/hash.ts";
-import { shardIdOf } from "../../core/model/ids.ts";
 import { placeShard } from "../../core/model/placement.ts";
 import { majorityOf } from "../../core/model/quorum.ts";
-import { compareStamps, type Stamp } from "../../core/model/stamp.ts";
-import { stampOfVersionToken } from "../../core/model/version-token.ts";
 import { separatePlugIns } from "../../core/store/handed-over.ts";
 import type { SimNode } from "../sim-node.ts";
 import type { SimWorld } from "../sim-world.ts";
-import { KEYSPACE } from "./plan.ts";
 
 /** A replica that came back serves for this long before it is taken for whole again. */
 const TRIAL_MS = 1_000;
@@ -24,42 +20,26 @@ interface Loss {
   servingSinceMs: number | undefined;
 }
 
-/** Which node holds what, and whose loss of it the cluster still suffers from. */
-export class Topology {
+/** A node lost what it held, or part of it. */
+export interface LossOfNode {
+  readonly node: string;
+  /** In milliseconds of the world. */
+  readonly at: number;
+  readonly how: HowLost;
+}
+
+/** Where the replicas of one keyspace are. */
+export class KeyspaceTopology {
   readonly keyspace: ResolvedKeyspace;
   /** Per shard: the nodes of its replicas. */
   readonly placements: readonly (readonly string[])[];
-  /** Everything that was lost: node, and when. */
-  readonly losses: {
-    readonly node: string;
-    readonly at: number;
-    readonly how: HowLost;
-  }[] = [];
-  readonly #world: SimWorld;
-  readonly #weak = new Map<string, Loss>();
 
-  constructor(world: SimWorld, configuration: Readonly<Record<string, unknown>>) {
-    this.#world = world;
-    const nodes = world.nodes.map(({ id }) => id);
-    const plugIn = () => undefined;
-    const { plain } = separatePlugIns({
-      ...configuration,
-      cluster: { nodes },
-      transport: plugIn,
-      storage: plugIn,
-    });
-    const resolved = resolveConfiguration(plain);
-    this.keyspace = resolved.keyspaces.find(({ name }) => name === KEYSPACE) as ResolvedKeyspace;
-    const { hash, shards, replicas } = this.keyspace;
+  constructor(keyspace: ResolvedKeyspace, nodes: readonly ResolvedNode[]) {
+    this.keyspace = keyspace;
+    const { hash: keyspaceHash, shards, replicas } = keyspace;
     this.placements = Array.from(
       { length: shards },
-      (_, shardIndex) =>
-        placeShard({
-          keyspaceHash: hash,
-          shardIndex,
-          replicas,
-          nodes: resolved.cluster.nodes,
-        }).replicas,
+      (_, shardIndex) => placeShard({ keyspaceHash, shardIndex, replicas, nodes }).replicas,
     );
   }
 
@@ -67,37 +47,56 @@ export class Topology {
     const { groupBy, shards } = this.keyspace;
     return shardIndexForKey(Buffer.from(key, "utf8"), groupBy, shards);
   }
+}
 
-  /** The stamp under which a running node holds the key in its state. */
-  stampAt(node: SimNode, key: string): Stamp | undefined {
-    const shard = shardIdOf(this.keyspace.hash, this.shardOf(key));
-    try {
-      const record = node.disk.storage?.state.get(shard, "data", Buffer.from(key, "utf8"));
-      return record && stampOfRecord(record);
-    } catch {
-      // A state that is closed or damaged holds nothing that anybody could be given.
-      return undefined;
-    }
+/** Which node holds what, and whose loss of it the cluster still suffers from. */
+export class Topology {
+  /** Sorted by name. */
+  readonly keyspaces: readonly KeyspaceTopology[];
+  /** Everything that was lost. */
+  readonly losses: LossOfNode[] = [];
+  readonly #world: SimWorld;
+  readonly #weak = new Map<string, Loss>();
+
+  /** @param configuration as the world's; strategies by their names. */
+  constructor(world: SimWorld, configuration: Readonly<Record<string, unknown>>) {
+    this.#world = world;
+    const plugIn = () => undefined;
+    const { plain } = separatePlugIns({
+      ...configuration,
+      cluster: { nodes: world.nodes.map(({ id }) => id) },
+      transport: plugIn,
+      storage: plugIn,
+    });
+    const { keyspaces, cluster } = resolveConfiguration(plain);
+    this.keyspaces = keyspaces.map((each) => new KeyspaceTopology(each, cluster.nodes));
   }
 
-  /** Running nodes that hold the version, or a newer one. */
-  holdersOf(key: string, version: string): readonly string[] {
-    const wanted = stampOfVersionToken(version);
-    const placed = this.placements[this.shardOf(key)] ?? [];
-    return this.#world
-      .running()
-      .filter((node) => {
-        if (wanted === undefined || !placed.includes(node.id)) return false;
-        const held = this.stampAt(node, key);
-        return held !== undefined && compareStamps(held, wanted) >= 0;
-      })
-      .map(({ id }) => id);
+  /** Per shard of each keyspace: the nodes of its replicas. */
+  get placements(): readonly (readonly string[])[] {
+    return this.keyspaces.flatMap(({ placements }) => placements);
+  }
+
+  /** The least that any keyspace asks for. */
+  get durability(): Durability {
+    const places = this.keyspaces.map(({ keyspace }) => DURABILITIES.indexOf(keyspace.durability));
+    return DURABILITIES[Math.min(...places)] as Durability;
+  }
+
+  of(name: string): KeyspaceTopology {
+    const found = this.keyspaces.find(({ keyspace }) => keyspace.name === name);
+    if (found === undefined) throw new Error(`there is no keyspace ${JSON.stringify(name)} here`);
+    return found;
   }
 
   /** Whether every replica that the node hosts serves. */
   isServing({ life }: SimNode): boolean {
-    const description = life?.store?.keyspace(KEYSPACE).describe();
-    return description !== undefined && description.hosted === description.serving;
+    const store = life?.store;
+    if (store === undefined) return false;
+    return this.keyspaces.every(({ keyspace }) => {
+      const { hosted, serving } = store.keyspace(keyspace.name).describe();
+      return hosted === serving;
+    });
   }
 
   /** The node has lost what it held, or part of it. Called while it is down. */

@@ -6,39 +6,28 @@ import {
   OPEN_ENDED,
   registerModel,
   stampOrder,
-} from "../../verification/index.ts";
+} from "../../../verification/index.ts";
+import type { CheckReport, Circumstances, Violation } from "../strategy-scenario.ts";
+import type { LossOfNode } from "../topology.ts";
 import { GROUPS, groupOf, type KeyGroup } from "./groups.ts";
-import type { Topology } from "./topology.ts";
-import type { Acknowledged } from "./workload.ts";
 
-/** A promise that was not kept. */
-export interface Violation {
-  /** Which check found it: `linearizability`, `lost-write`, `liveness`, … */
-  readonly check: string;
-  readonly message: string;
+/** A write that was answered as done. */
+export interface Acknowledged {
+  readonly key: string;
+  readonly version: string;
+  readonly atMs: number;
+  /** Nodes that held it, or something newer, in their state at that moment. */
+  readonly holders: readonly string[];
 }
 
-/** What a seed's checks are given. */
-export interface Evidence {
+/** What the judgement of one keyspace is given. */
+export interface Evidence extends Circumstances {
   readonly history: readonly KeyValueOperation[];
   readonly acknowledged: readonly Acknowledged[];
   readonly refused: ReadonlySet<string>;
   /** Versions that a read of all replicas found in the end, per key. */
   readonly finals: ReadonlyMap<string, string | undefined>;
-  readonly topology: Topology;
-  /**
-   * A node that went on from an old copy was accepted by a peer: nobody that this peer could hear
-   * knew of a later state. Nothing is promised then but the truth of outcomes.
-   */
-  readonly copyHasCounted: boolean;
-}
-
-export interface CheckReport {
-  readonly violations: readonly Violation[];
-  /** Operations that some checker has judged. */
-  readonly checked: number;
-  /** Checks that came to no verdict within their bound. */
-  readonly unknown: number;
+  readonly losses: readonly LossOfNode[];
 }
 
 /** Judges what clients were told. */
@@ -96,17 +85,17 @@ function historyOf(
 /**
  * A node that starts from an old copy of its data answers at `one` from it until a peer tells it.
  */
-function isHeldTo({ read }: KeyGroup, { topology }: Evidence): boolean {
-  return read !== "one" || !topology.losses.some(({ how }) => how === "old-copy");
+function isHeldTo({ read }: KeyGroup, { losses }: Evidence): boolean {
+  return read !== "one" || !losses.some(({ how }) => how === "old-copy");
 }
 
-function lostWrites({ acknowledged, finals, topology }: Evidence): Violation[] {
+function lostWrites({ acknowledged, finals, losses }: Evidence): Violation[] {
   const result = checkLostWrites({
     acknowledged: acknowledged.map(({ key, version, atMs, holders }) => ({
       ...{ key, version, holders },
       acknowledgedAt: atMs,
     })),
-    wiped: topology.losses,
+    wiped: losses,
     finals: new Map([...finals].map(([key, found]) => [key, found === undefined ? [] : [found]])),
     covers: (found, written) => stampOrder(found, written) >= 0,
   });

@@ -1,4 +1,4 @@
-import type { Level } from "../../core/model/levels.ts";
+import type { Level } from "../../../core/model/levels.ts";
 
 /** Which promise a group of keys is held to. */
 export type Promised = "linearizable" | "regular" | "nothing";

@@ -1,0 +1,110 @@
+import type { StateBatch, StateStore } from "../../core/contracts/storage.ts";
+import type { Durability } from "../../core/model/durability.ts";
+import type { SimNode } from "../sim-node.ts";
+import type { SimWorld } from "../sim-world.ts";
+import type { ClientCalls, Ending } from "./client-calls.ts";
+import type { Draw } from "./draw.ts";
+import type { KeyspaceTopology, Topology } from "./topology.ts";
+
+/** What a seed draws for a keyspace, whatever its strategy is. */
+export interface KeyspaceKnobs {
+  readonly replicas: number;
+  readonly shards: number;
+  readonly durability: Durability;
+  readonly partitionPolicy: "prefer-consistency" | "prefer-availability";
+  /** Deadlines, as a multiple of the defaults. */
+  readonly patience: number;
+  /** Where keys come in groups with a promise each: keys of each group. Few: they are to be hot. */
+  readonly keysPerGroup: number;
+  /** Of all operations; the others read. */
+  readonly writeShare: number;
+}
+
+/** One keyspace of a seed's configuration. */
+export interface KeyspacePlan {
+  readonly name: string;
+  /** By which its `StrategyScenario` is found. */
+  readonly strategy: string;
+  /** As under `keyspaces` of a configuration, but for the strategy. */
+  readonly configuration: Readonly<Record<string, unknown>>;
+  readonly keysPerGroup: number;
+  readonly writeShare: number;
+}
+
+/** What is drawn for the machines before any keyspace is. */
+export interface MachinesPlan {
+  readonly nodes: number;
+  readonly storage: "disk" | "memory";
+}
+
+/** A promise that was not kept. */
+export interface Violation {
+  /** Which check found it: `linearizability`, `lost-write`, `liveness`, … */
+  readonly check: string;
+  readonly message: string;
+}
+
+export interface CheckReport {
+  readonly violations: readonly Violation[];
+  /** Operations that some checker has judged. */
+  readonly checked: number;
+  /** Checks that came to no verdict within their bound. */
+  readonly unknown: number;
+}
+
+/** What a run of one keyspace is made with. */
+export interface KeyspaceScene {
+  readonly world: SimWorld;
+  readonly plan: KeyspacePlan;
+  readonly calls: ClientCalls;
+  readonly keyspace: KeyspaceTopology;
+  readonly topology: Topology;
+}
+
+/** What became known while the world ran, and what the judgement has to take into account. */
+export interface Circumstances {
+  /**
+   * A node that went on from an old copy was accepted by a peer: nobody that this peer could hear
+   * knew of a later state. Nothing is promised then but the truth of outcomes.
+   */
+  readonly copyHasCounted: boolean;
+}
+
+/**
+ * The workload of one keyspace in one world, with what it remembers, and the judge of it. Nothing in
+ * it may depend on anything but the world's time and the draws that it is handed.
+ */
+export interface KeyspaceRun {
+  /** One operation of a client through a running node, from its call to its end. */
+  operate(client: string, draw: Draw, node: SimNode): Promise<Ending>;
+  /** Everything is whole, and every client has ended: reads what `judge` has to know. Runs the world. */
+  readAtTheEnd(): Promise<void>;
+  /** Before a commit of some node's state takes effect, with the state as it is. */
+  onCommit?(node: string, state: StateStore, batch: StateBatch): void;
+  /** Called once, at the end. */
+  judge(circumstances: Circumstances): CheckReport;
+  /** How often rare states were reached, by the names of `StrategyScenario.sometimes`. */
+  sometimes(): Readonly<Record<string, number>>;
+}
+
+/** What a seed does with the keyspaces of one strategy. One per strategy, in `strategies.ts`. */
+export interface StrategyScenario {
+  /** As in a configuration. */
+  readonly strategy: string;
+  /** Rare states of its own that a long run has to reach. */
+  readonly sometimes: readonly string[];
+  /** Where nothing outlives a process it has no keyspace. Default false. */
+  readonly needsDisk?: boolean;
+  /** The keyspace's configuration; what only this strategy knows is drawn from `draw`. */
+  configure(
+    knobs: KeyspaceKnobs,
+    machines: MachinesPlan,
+    draw: Draw,
+  ): KeyspacePlan["configuration"];
+  /**
+   * How many replicas besides its own one that was lost needs before it serves again. Default: so
+   * many that they share one with every majority.
+   */
+  othersToServe?(replicas: number): number;
+  createRun(scene: KeyspaceScene): KeyspaceRun;
+}

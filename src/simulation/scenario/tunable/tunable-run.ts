@@ -1,0 +1,254 @@
+import { stampOfRecord } from "../../../built-ins.ts";
+import type { StateBatch, StateStore } from "../../../core/contracts/storage.ts";
+import { keyspaceHashOf, shardIdOf } from "../../../core/model/ids.ts";
+import { compareStamps, type Stamp } from "../../../core/model/stamp.ts";
+import { stampOfVersionToken } from "../../../core/model/version-token.ts";
+import type { Written } from "../../../core/store/api.ts";
+import {
+  HistoryRecorder,
+  type KeyValueInput,
+  type KeyValueOutput,
+  type OpenCall,
+} from "../../../verification/index.ts";
+import type { SimNode } from "../../sim-node.ts";
+import type { Ending } from "../client-calls.ts";
+import type { Draw } from "../draw.ts";
+import type {
+  CheckReport,
+  Circumstances,
+  KeyspaceRun,
+  KeyspaceScene,
+  Violation,
+} from "../strategy-scenario.ts";
+import { GROUPS, groupOf, type KeyGroup } from "./groups.ts";
+import { type Acknowledged, checkEvidence } from "./tunable-checks.ts";
+
+/** Of the writes whose outcome is unknown, this share is tried again under the same id. */
+const RETRY_SHARE = 0.5;
+const MAX_TRIES = 3;
+const DELETE_SHARE = 0.08;
+/** Of the writes, this share asks for an id first. */
+const OWN_ID_SHARE = 0.2;
+const FINAL_TRIES = 30;
+const BETWEEN_FINAL_TRIES_MS = 500;
+const FINAL_READ_MS = 120_000;
+
+/** Clients that write values that are written once, and read them. */
+export class TunableRun implements KeyspaceRun {
+  readonly #scene: KeyspaceScene;
+  readonly #recorder: HistoryRecorder<KeyValueInput, KeyValueOutput>;
+  readonly #acknowledged: Acknowledged[] = [];
+  /** Values of writes that were said to have had no effect. */
+  readonly #refused = new Set<string>();
+  /** Values of writes that ended unknown. */
+  readonly #unknown = new Set<string>();
+  /** What a read of all replicas found in the end, per key. */
+  readonly #finals = new Map<string, string | undefined>();
+  readonly #violations: Violation[] = [];
+
+  constructor(scene: KeyspaceScene) {
+    this.#scene = scene;
+    const { time } = scene.world;
+    this.#recorder = new HistoryRecorder({ now: () => time.nowMs });
+  }
+
+  operate(client: string, draw: Draw, node: SimNode): Promise<Ending> {
+    const { plan } = this.#scene;
+    const group = drawGroup(draw);
+    const key = `${group.name}/${draw.whole(1, plan.keysPerGroup)}`;
+    return draw.chance(plan.writeShare)
+      ? this.#write(client, draw, node, group, key)
+      : this.#read(client, node, group, key);
+  }
+
+  async readAtTheEnd(): Promise<void> {
+    const { driver, nodes } = this.#scene.world;
+    const node = nodes[0] as SimNode;
+    for (const key of this.#keys()) {
+      await driver.until(this.#read("last", node, groupOf(key), key), FINAL_READ_MS);
+      this.#finals.set(key, await this.#versionOfAll(node, key));
+    }
+  }
+
+  /** The version of a key never falls at a replica. */
+  onCommit(node: string, state: StateStore, { mutations }: StateBatch): void {
+    const { hash } = this.#scene.keyspace.keyspace;
+    for (const mutation of mutations) {
+      if (mutation.type !== "put" || mutation.space !== "data") continue;
+      const { shard, key, value, generation } = mutation;
+      if (generation !== undefined || keyspaceHashOf(shard) !== hash) continue;
+      const held = state.get(shard, "data", key);
+      if (held === undefined) continue;
+      if (compareStamps(stampOfRecord(value), stampOfRecord(held)) >= 0) continue;
+      this.#violate("falling-version", `${node}: ${Buffer.from(key).toString("utf8")}`);
+    }
+  }
+
+  judge({ copyHasCounted }: Circumstances): CheckReport {
+    const report = checkEvidence({
+      history: this.#recorder.operations(),
+      acknowledged: this.#acknowledged,
+      refused: this.#refused,
+      finals: this.#finals,
+      losses: this.#scene.topology.losses,
+      copyHasCounted,
+    });
+    return { ...report, violations: [...this.#violations, ...report.violations] };
+  }
+
+  sometimes(): Readonly<Record<string, number>> {
+    const seen = this.#recorder
+      .operations()
+      .filter(({ input, output }) => input.type === "get" && this.#unknown.has(`${output?.value}`));
+    return { "an unknown write was seen later": seen.length };
+  }
+
+  async #read(client: string, node: SimNode, group: KeyGroup, key: string): Promise<Ending> {
+    const { calls, plan } = this.#scene;
+    const input: KeyValueInput = { type: "get", key };
+    const call = this.#recorder.call({ client, node: node.id, level: group.read, input });
+    try {
+      const options = { consistency: group.read };
+      const result = await calls.alive(node, calls.keyspaceOf(node, plan.name).get(key, options));
+      const value = result.found && !result.conflict ? (result.value as string) : undefined;
+      calls.noteOk(client, key, value ?? "-");
+      const { version } = result;
+      const output = { value, ...(version !== undefined && { version }) };
+      call.applied(output, { achieved: result.receipt.achieved });
+      return "ok";
+    } catch (error) {
+      const { code } = calls.noteFault(client, key, error);
+      call.notApplied();
+      return code === "down" ? "down" : "fault";
+    }
+  }
+
+  async #write(
+    client: string,
+    draw: Draw,
+    node: SimNode,
+    group: KeyGroup,
+    key: string,
+  ): Promise<Ending> {
+    const { calls, plan } = this.#scene;
+    const value = draw.chance(DELETE_SHARE) ? undefined : `v${calls.begun}`;
+    const input: KeyValueInput =
+      value === undefined ? { type: "delete", key } : { type: "put", key, value };
+    const call = this.#recorder.call({ client, node: node.id, level: group.write, input });
+    let operationId: string | undefined;
+    let isUnknown = false;
+    for (let tries = 1; ; tries += 1) {
+      try {
+        const keyspace = calls.keyspaceOf(node, plan.name);
+        if (tries === 1 && draw.chance(OWN_ID_SHARE)) {
+          operationId = await calls.alive(node, keyspace.operationId());
+        }
+        const options = { consistency: group.write, ...(operationId && { operationId }) };
+        const writing =
+          value === undefined ? keyspace.delete(key, options) : keyspace.put(key, value, options);
+        const written = await calls.alive(node, writing);
+        calls.noteOk(client, key, value ?? "-");
+        this.#acknowledge(key, written);
+        call.applied({ version: written.version }, { achieved: written.receipt.achieved });
+        return "ok";
+      } catch (error) {
+        const fault = calls.noteFault(client, key, error);
+        operationId = fault.operationId;
+        isUnknown ||= fault.outcome === "unknown";
+        const goesOn = fault.outcome === "unknown" && operationId !== undefined;
+        if (goesOn && tries < MAX_TRIES && draw.chance(RETRY_SHARE)) continue;
+        this.#end(call, fault.outcome === "applied" ? "applied" : isUnknown, value);
+        return fault.code === "down" ? "down" : "fault";
+      }
+    }
+  }
+
+  #acknowledge(key: string, { version }: Written): void {
+    const holders = this.#holdersOf(key, version);
+    const atMs = this.#scene.world.time.nowMs;
+    this.#acknowledged.push({ key, version, atMs, holders });
+  }
+
+  #end(call: OpenCall<KeyValueOutput>, how: "applied" | boolean, value: string | undefined): void {
+    if (how === "applied") call.applied();
+    else if (how) {
+      call.unknown();
+      if (value !== undefined) this.#unknown.add(value);
+    } else {
+      call.notApplied();
+      if (value !== undefined) this.#refused.add(value);
+    }
+  }
+
+  /** Running nodes that hold the version, or a newer one. */
+  #holdersOf(key: string, version: string): readonly string[] {
+    const { world, keyspace } = this.#scene;
+    const wanted = stampOfVersionToken(version);
+    const placed = keyspace.placements[keyspace.shardOf(key)] ?? [];
+    return world
+      .running()
+      .filter((node) => {
+        if (wanted === undefined || !placed.includes(node.id)) return false;
+        const held = this.#stampAt(node, key);
+        return held !== undefined && compareStamps(held, wanted) >= 0;
+      })
+      .map(({ id }) => id);
+  }
+
+  /** The stamp under which a running node holds the key in its state. */
+  #stampAt(node: SimNode, key: string): Stamp | undefined {
+    const { keyspace } = this.#scene;
+    const shard = shardIdOf(keyspace.keyspace.hash, keyspace.shardOf(key));
+    try {
+      const record = node.disk.storage?.state.get(shard, "data", Buffer.from(key, "utf8"));
+      return record && stampOfRecord(record);
+    } catch {
+      // A state that is closed or damaged holds nothing that anybody could be given.
+      return undefined;
+    }
+  }
+
+  /** Asked again while the detector of some node still doubts another. */
+  async #versionOfAll(node: SimNode, key: string): Promise<string | undefined> {
+    const { world, plan } = this.#scene;
+    let fault = "";
+    for (let tries = 0; tries < FINAL_TRIES; tries += 1) {
+      const store = node.life?.store;
+      if (store === undefined) {
+        await world.driver.run(BETWEEN_FINAL_TRIES_MS);
+        continue;
+      }
+      const reading = store
+        .keyspace(plan.name)
+        .get(key, { consistency: "all" })
+        .catch((error: Error) => error);
+      const result = await world.driver.until(reading, FINAL_READ_MS);
+      if (result instanceof Error) fault = result.message;
+      // Where availability is preferred, less than all may have answered.
+      else if (result.receipt.achieved === "all") return result.version;
+      else fault = `only ${result.receipt.achieved} was reached`;
+      await world.driver.run(BETWEEN_FINAL_TRIES_MS);
+    }
+    this.#violate("liveness", `${key}: in the end not all replicas answer: ${fault}`);
+    return undefined;
+  }
+
+  #keys(): readonly string[] {
+    const { keysPerGroup } = this.#scene.plan;
+    const numbers = Array.from({ length: keysPerGroup }, (_, index) => index + 1);
+    return GROUPS.flatMap(({ name }) => numbers.map((number) => `${name}/${number}`));
+  }
+
+  #violate(check: string, message: string): void {
+    this.#violations.push({ check, message });
+  }
+}
+
+function drawGroup(draw: Draw): KeyGroup {
+  let left = draw.between(0, 1);
+  for (const group of GROUPS) {
+    left -= group.share;
+    if (left < 0) return group;
+  }
+  return GROUPS[0] as KeyGroup;
+}

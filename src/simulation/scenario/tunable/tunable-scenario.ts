@@ -1,0 +1,35 @@
+import type { KeyspacePlan, StrategyScenario } from "../strategy-scenario.ts";
+import { TunableRun } from "./tunable-run.ts";
+
+const DEFAULT_DEADLINES_MS = Object.freeze({
+  one: 50,
+  eventual: 50,
+  two: 200,
+  three: 200,
+  quorum: 200,
+  all: 1_000,
+  strong: 400,
+});
+
+/** Groups of keys that are written at one level and read at another, each with its promise. */
+export const tunableScenario: StrategyScenario = Object.freeze<StrategyScenario>({
+  strategy: "tunable",
+  sometimes: ["an unknown write was seen later"],
+  configure: (knobs, { storage }): KeyspacePlan["configuration"] => ({
+    replicas: knobs.replicas,
+    shards: knobs.shards,
+    partitionPolicy: knobs.partitionPolicy,
+    deadlines: deadlines(knobs.patience),
+    ...(storage === "disk" && { durability: knobs.durability }),
+  }),
+  createRun: (scene) => new TunableRun(scene),
+});
+
+function deadlines(patience: number): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    Object.entries(DEFAULT_DEADLINES_MS).map(([level, ms]) => [
+      level,
+      Math.max(1, Math.round(ms * patience)),
+    ]),
+  );
+}

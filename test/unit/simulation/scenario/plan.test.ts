@@ -1,0 +1,60 @@
+import { describe, expect, test } from "vitest";
+import { resolveConfiguration } from "../../../../src/core/model/configuration.ts";
+import { configurationOf, drawPlan } from "../../../../src/simulation/scenario/plan.ts";
+import {
+  STRATEGY_SCENARIOS,
+  strategyScenario,
+} from "../../../../src/simulation/scenario/strategies.ts";
+
+const SEEDS = Array.from({ length: 300 }, (_, index) => index + 1);
+
+describe("the plan of a seed", () => {
+  test("is a configuration that a store accepts, with at most two keyspaces", () => {
+    for (const seed of SEEDS) {
+      const plan = drawPlan(seed);
+      const nodes = Array.from({ length: plan.nodes }, (_, index) => `n${index + 1}`);
+      const { keyspaces } = resolveConfiguration({
+        ...configurationOf(plan),
+        cluster: { nodes },
+        transport: { type: "memory" },
+        storage: { type: plan.storage },
+      });
+      expect(keyspaces.map(({ name }) => name).sort()).toEqual(
+        plan.keyspaces.map(({ name }) => name).sort(),
+      );
+      expect([1, 2]).toContain(keyspaces.length);
+    }
+  });
+
+  test("is the same each time, and another one for another seed", () => {
+    expect(drawPlan(7)).toEqual(drawPlan(7));
+    expect(drawPlan(7)).not.toEqual(drawPlan(8));
+  });
+
+  test.each(STRATEGY_SCENARIOS.map(({ strategy }) => strategy))(
+    "draws keyspaces of %s where only those are asked for, and only where it can have one",
+    (strategy) => {
+      const { needsDisk = false } = strategyScenario(strategy);
+      for (const seed of SEEDS) {
+        if (needsDisk && drawPlan(seed).storage === "memory") {
+          expect(() => drawPlan(seed, [strategy])).toThrow(/keeps nothing on a disk/);
+        } else {
+          const { keyspaces } = drawPlan(seed, [strategy]);
+          expect(keyspaces.map((each) => each.strategy)).toEqual([strategy]);
+        }
+      }
+    },
+  );
+
+  test("puts a substitute in the place of a strategy", () => {
+    const substitute = () => undefined;
+    const plan = drawPlan(1, ["tunable"]);
+    expect(configurationOf(plan, { tunable: substitute })).toMatchObject({
+      keyspaces: { things: { strategy: substitute, replicas: expect.any(Number) } },
+    });
+  });
+
+  test("refuses a strategy that has no scenario, and names those that have one", () => {
+    expect(() => drawPlan(1, ["chain"])).toThrow(/strategy "chain" has no scenario.*tunable/);
+  });
+});
