@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { resolveConfiguration } from "../../../../src/core/model/configuration.ts";
+import { separatePlugIns } from "../../../../src/core/store/handed-over.ts";
 import { configurationOf, drawPlan } from "../../../../src/simulation/scenario/plan.ts";
 import {
   STRATEGY_SCENARIOS,
@@ -13,12 +14,12 @@ describe("the plan of a seed", () => {
     for (const seed of SEEDS) {
       const plan = drawPlan(seed);
       const nodes = Array.from({ length: plan.nodes }, (_, index) => `n${index + 1}`);
-      const { keyspaces } = resolveConfiguration({
+      const plugIn = () => undefined;
+      const { plain } = separatePlugIns({
         ...configurationOf(plan),
-        cluster: { nodes },
-        transport: { type: "memory" },
-        storage: { type: plan.storage },
+        ...{ cluster: { nodes }, transport: plugIn, storage: plugIn },
       });
+      const { keyspaces } = resolveConfiguration(plain);
       expect(keyspaces.map(({ name }) => name).sort()).toEqual(
         plan.keyspaces.map(({ name }) => name).sort(),
       );
