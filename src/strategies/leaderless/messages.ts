@@ -23,7 +23,8 @@ export interface WriteMessage {
 /**
  * - `stored`: it is the key's version here now.
  * - `equal`: it was already.
- * - `newer`: the replica holds a newer version, whose stamp comes along; nothing was stored.
+ * - `newer`: the replica holds a version that includes it, whose stamp comes along; nothing was
+ *   stored.
  * - `skewed`: the stamp lies beyond the clock guard; nothing was stored.
  * - `reused`: other bytes are here under this very stamp; nothing was stored.
  */
@@ -105,7 +106,18 @@ const VERDICTS: readonly WriteVerdict[] = Object.freeze([
 const PURPOSES: readonly RangePurpose[] = Object.freeze(["scan", "rebuild"]);
 const MAX_RANGE_ENTRIES = 65_536;
 
-export const leaderlessCodec: MessageCodec<LeaderlessMessage> = Object.freeze({ encode, decode });
+type CheckRecord = (record: Uint8Array) => void;
+
+/** The codec of a strategy whose records `check` accepts; it throws `MalformedBytesError`. */
+export function makeLeaderlessCodec(check: CheckRecord): MessageCodec<LeaderlessMessage> {
+  return Object.freeze({
+    encode,
+    decode: (reader: ByteReader) => decode(reader, check),
+  });
+}
+
+/** Of strategies that keep stamped records. */
+export const leaderlessCodec: MessageCodec<LeaderlessMessage> = makeLeaderlessCodec(checkRecord);
 
 function encode(message: LeaderlessMessage, writer: ByteWriter): void {
   writer.u8(TYPES[message.type]);
@@ -146,14 +158,14 @@ function encode(message: LeaderlessMessage, writer: ByteWriter): void {
   }
 }
 
-function decode(reader: ByteReader): LeaderlessMessage {
+function decode(reader: ByteReader, check: CheckRecord): LeaderlessMessage {
   const type = reader.u8();
   const requestId = reader.u32();
   switch (type) {
     case TYPES.write: {
       const kind = pick(KINDS, reader.u8(), "write kind");
       const proof = readOptionalStamp(reader);
-      const keyed = splitPayload(owned(reader.raw(reader.remaining)));
+      const keyed = splitPayload(owned(reader.raw(reader.remaining)), check);
       return { type: "write", requestId, kind, proof, keyed };
     }
     case TYPES["write-ack"]: {
@@ -170,7 +182,7 @@ function decode(reader: ByteReader): LeaderlessMessage {
       return { type: "read", requestId, stampOnly, key };
     }
     case TYPES["read-reply"]:
-      return decodeReadReply(reader, requestId);
+      return decodeReadReply(reader, requestId, check);
     case TYPES.range: {
       const purpose = pick(PURPOSES, reader.u8(), "purpose");
       const from = readOptionalBytes(reader);
@@ -181,30 +193,32 @@ function decode(reader: ByteReader): LeaderlessMessage {
       return { type: "range", requestId, purpose, from, to, limitBytes, limitEntries };
     }
     case TYPES["range-reply"]:
-      return decodeRangeReply(reader, requestId);
+      return decodeRangeReply(reader, requestId, check);
     default:
       throw new MalformedBytesError(`message type ${type}`);
   }
 }
 
-function decodeReadReply(reader: ByteReader, requestId: number): ReadReply {
+function decodeReadReply(reader: ByteReader, requestId: number, check: CheckRecord): ReadReply {
   const serving = readFlag(reader);
   if (reader.remaining === 0) {
     return { type: "read-reply", requestId, serving, record: undefined };
   }
   const record = owned(reader.raw(reader.remaining));
-  checkRecord(record);
+  check(record);
   return { type: "read-reply", requestId, serving, record };
 }
 
-function decodeRangeReply(reader: ByteReader, requestId: number): RangeReply {
+function decodeRangeReply(reader: ByteReader, requestId: number, check: CheckRecord): RangeReply {
   const purpose = pick(PURPOSES, reader.u8(), "purpose");
   const serving = readFlag(reader);
   const more = readFlag(reader);
   const count = reader.u32();
   if (count > MAX_RANGE_ENTRIES) throw new MalformedBytesError(`${count} entries in one reply`);
   const entries: KeyedRecord[] = [];
-  for (let i = 0; i < count; i++) entries.push(splitPayload(owned(reader.bytes())));
+  for (let i = 0; i < count; i++) {
+    entries.push(splitPayload(owned(reader.bytes()), check));
+  }
   reader.end();
   return { type: "range-reply", requestId, purpose, serving, entries, more };
 }

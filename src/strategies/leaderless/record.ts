@@ -52,16 +52,22 @@ export function keyRecord(key: Uint8Array, record: Uint8Array): KeyedRecord {
   return { payload, key, record };
 }
 
-/** Views of a payload; throws `MalformedBytesError`. The payload must be the caller's own. */
-export function splitPayload(payload: Uint8Array): KeyedRecord {
+/**
+ * Views of a payload, whose record `check` accepts; throws `MalformedBytesError`. The payload must
+ * be the caller's own.
+ */
+export function splitPayload(
+  payload: Uint8Array,
+  check: (record: Uint8Array) => void = checkRecord,
+): KeyedRecord {
   if (payload.length < 2) throw new MalformedBytesError("a payload without a key length");
   const keyLength = ((payload[0] as number) << 8) | (payload[1] as number);
   const recordAt = 2 + keyLength;
-  if (keyLength === 0 || recordAt + RECORD_HEADER_BYTES > payload.length) {
+  if (keyLength === 0 || recordAt >= payload.length) {
     throw new MalformedBytesError(`a key of ${keyLength} bytes in a payload of ${payload.length}`);
   }
   const record = payload.subarray(recordAt);
-  checkRecord(record);
+  check(record);
   return { payload, key: payload.subarray(2, recordAt), record };
 }
 

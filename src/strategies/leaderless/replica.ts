@@ -18,17 +18,10 @@ import type {
 } from "./messages.ts";
 import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "./planted-bugs.ts";
 import { Rebuild } from "./rebuild.ts";
-import {
-  compareRecordStamps,
-  compareRecords,
-  isTombstone,
-  type KeyedRecord,
-  keyRecord,
-  RECORD_HEADER_BYTES,
-  splitPayload,
-  stampOf,
-} from "./record.ts";
+import { type KeyedRecord, keyRecord, splitPayload } from "./record.ts";
+import { mergedOf, type RecordRules, type Relation } from "./record-rules.ts";
 import { RefusedStamps } from "./refused-stamps.ts";
+import { stampedRules } from "./stamped-rules.ts";
 
 /**
  * Present once this shard has learned what its peers hold, or had nothing to learn. A state that
@@ -49,12 +42,12 @@ type LeaderlessEvent = MachineEvent<LeaderlessMessage>;
  * it holds durably.
  *
  * Invariants:
- * - the version of a key never falls in the order of `compareRecords`;
+ * - what is held of a key only grows in the order of `RecordRules.relation`;
  * - an answer says `serving` only if the replica has learned everything that an earlier holder of
  *   its place may have acknowledged (docs/decisions/0013).
  *
- * Hints, hash trees and anti-entropy come to stand beside this file; all of them go through
- * `#merge`.
+ * What a record is, its rules say. Hints, hash trees and anti-entropy come to stand beside this
+ * file; all of them go through `merge`.
  */
 export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   readonly wantsDurable = false;
@@ -64,10 +57,16 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   readonly #refused = new RefusedStamps();
 
   readonly #planted: PlantedReplicaBugs;
+  readonly #rules: RecordRules;
 
-  constructor(context: ReplicaContext, planted: PlantedReplicaBugs = NO_PLANTED_REPLICA_BUGS) {
+  constructor(
+    context: ReplicaContext,
+    planted: PlantedReplicaBugs = NO_PLANTED_REPLICA_BUGS,
+    rules: RecordRules = stampedRules,
+  ) {
     this.#context = context;
     this.#planted = planted;
+    this.#rules = rules;
   }
 
   get serving(): boolean {
@@ -161,41 +160,35 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   ): void {
     const { keyed, kind } = message;
     const held = effects.get(keyed.key);
-    const verdict = this.#verdict(message, held, wallMs, nowMs);
-    if (verdict === "stored") this.#store(keyed, wallMs, effects);
+    const relation = held === undefined ? "succeeded" : this.#rules.relation(held, keyed.record);
+    let verdict = this.#verdict(message, relation, wallMs, nowMs);
+    let stored = keyed;
+    if (verdict === "stored" && relation === "apart" && !this.#overwrites(kind)) {
+      const merged = this.#rules.merge(held as Uint8Array, keyed.record);
+      if (merged === held) verdict = "newer";
+      else if (merged !== keyed.record) stored = keyRecord(keyed.key, merged);
+    }
+    if (verdict === "stored") this.store(stored, wallMs, effects);
     if (kind === "repair") return;
     effects.send(from.node, "coordinator", this.#context.shardIndex, {
       type: "write-ack",
       requestId: message.requestId,
       verdict,
       serving: this.serving,
-      stamp: verdict === "newer" && held !== undefined ? stampOf(held) : undefined,
+      stamp: verdict === "newer" && held !== undefined ? this.#rules.stampOf(held) : undefined,
     });
   }
 
-  #verdict(
-    message: WriteMessage,
-    held: Uint8Array | undefined,
-    wallMs: number,
-    nowMs: number,
-  ): WriteVerdict {
-    const { record } = message.keyed;
+  #verdict(message: WriteMessage, relation: Relation, wallMs: number, nowMs: number): WriteVerdict {
     const firstHand = message.kind === "first-hand";
-    if (this.#planted.repairOverwritesNewer === true && !firstHand) return "stored";
-    if (held !== undefined) {
-      const order = compareRecordStamps(held, record);
-      if (order > 0) return this.#planted.olderOverwritesNewer === true ? "stored" : "newer";
-      if (order === 0) {
-        const byBytes = compareRecords(held, record);
-        if (byBytes === 0) return "equal";
-        if (firstHand) return "reused";
-        return byBytes > 0 ? "newer" : "stored";
-      }
-    }
-    if (firstHand && !this.#accepts(stampOf(record), message.proof, wallMs, nowMs)) {
-      return "skewed";
-    }
-    return "stored";
+    if (this.#overwrites(message.kind)) return "stored";
+    if (relation === "equal") return "equal";
+    if (relation === "included" && this.#planted.olderOverwritesNewer !== true) return "newer";
+    if (!firstHand || relation === "included") return "stored";
+    // Neither knows of the other, though both stand under the stamp of one write.
+    if (relation === "apart") return "reused";
+    const stamp = this.#rules.stampOf(message.keyed.record);
+    return this.#accepts(stamp, message.proof, wallMs, nowMs) ? "stored" : "skewed";
   }
 
   #accepts(stamp: Stamp, proof: Stamp | undefined, wallMs: number, nowMs: number): boolean {
@@ -207,7 +200,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
 
   #onRead(from: Sender, message: ReadMessage, effects: LeaderlessEffects): void {
     const held = effects.get(message.key);
-    const record = message.stampOnly ? held?.subarray(0, RECORD_HEADER_BYTES) : held;
+    const record = message.stampOnly && held !== undefined ? this.#rules.summaryOf(held) : held;
     effects.send(from.node, "coordinator", this.#context.shardIndex, {
       type: "read-reply",
       requestId: message.requestId,
@@ -239,7 +232,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     effects: LeaderlessEffects,
   ): void {
     if (this.#rebuild === undefined || !this.#rebuild.onReply(from, reply)) return;
-    for (const keyed of reply.entries) this.#merge(keyed, wallMs, effects);
+    for (const keyed of reply.entries) this.merge(keyed, wallMs, effects);
     this.#advanceRebuild(nowMs, effects);
   }
 
@@ -266,31 +259,38 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     effects.emit({ type: "writes-may-be-lost", shard: this.#context.shardIndex });
   }
 
-  /** Repair, hints and streams: the newer of two versions stays, whatever the clock says. */
-  #merge(keyed: KeyedRecord, wallMs: number, effects: LeaderlessEffects): void {
+  /** Streams and hints: what is held and what comes become one, whatever the clock says. */
+  merge(keyed: KeyedRecord, wallMs: number, effects: LeaderlessEffects): void {
     const held = effects.get(keyed.key);
     const overwrites = this.#planted.rebuildOverwritesNewer === true;
-    if (held === undefined || overwrites || compareRecords(held, keyed.record) < 0) {
-      this.#store(keyed, wallMs, effects);
-    }
+    const merged = overwrites ? keyed.record : mergedOf(this.#rules, held, keyed.record);
+    if (merged === held) return;
+    const changed = merged === keyed.record ? keyed : keyRecord(keyed.key, merged);
+    this.store(changed, wallMs, effects);
   }
 
-  #store(keyed: KeyedRecord, wallMs: number, effects: LeaderlessEffects): void {
+  /** Keeps a record that includes what is held of its key. */
+  store(keyed: KeyedRecord, wallMs: number, effects: LeaderlessEffects): void {
     // Within the guard only: a stored stamp never drags this node's clock along.
-    this.#context.clock.observe(stampOf(keyed.record), wallMs);
+    this.#context.clock.observe(this.#rules.stampOf(keyed.record), wallMs);
     effects.append(keyed.payload);
-    if (this.#planted.tombstoneForgotten === true && isTombstone(keyed.record)) {
+    if (this.#planted.tombstoneForgotten === true && this.#rules.isTombstone(keyed.record)) {
       effects.delete(keyed.key);
     } else effects.put(keyed.key, keyed.record);
   }
 
   /** The log's own record: it is in the log already. */
   #replay(payload: Uint8Array, wallMs: number, effects: LeaderlessEffects): void {
-    const { key, record } = splitPayload(payload);
+    const { key, record } = splitPayload(payload, this.#rules.check);
     const held = effects.get(key);
-    if (held !== undefined && compareRecords(held, record) >= 0) return;
-    this.#context.clock.observe(stampOf(record), wallMs);
-    effects.put(key, record);
+    const merged = mergedOf(this.#rules, held, record);
+    if (merged === held) return;
+    this.#context.clock.observe(this.#rules.stampOf(record), wallMs);
+    effects.put(key, merged);
+  }
+
+  #overwrites(kind: WriteMessage["kind"]): boolean {
+    return this.#planted.repairOverwritesNewer === true && kind !== "first-hand";
   }
 
   #others() {
