@@ -18,5 +18,6 @@ export { decodeOperationId, encodeOperationId } from "./core/model/operation-id.
 export * from "./core/model/operations.ts";
 export * from "./core/model/outcome.ts";
 export * from "./core/model/receipt.ts";
+export { joinMarks, NO_SESSION_MARK, type SessionMark } from "./core/model/session-token.ts";
 export * from "./core/model/stamp.ts";
 export { decodeValue, encodeValue } from "./core/model/values.ts";

@@ -22,16 +22,23 @@ export async function modifyKey(
   change: (current: unknown) => unknown,
   options: WriteOptions,
 ): Promise<Written> {
-  const { signal, timeoutMs } = options;
+  const { signal, timeoutMs, session } = options;
+  const seen = (token: string | undefined) => token !== undefined && { session: token };
   const call = { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) };
-  let current: GetResult<unknown> = await keyspace.get(key, call);
+  let current: GetResult<unknown> = await keyspace.get(key, { ...call, ...seen(session) });
   for (let count = 0; count < MAX_ATTEMPTS; count++) {
     const condition = current.found ? { ifVersion: current.version } : { ifAbsent: true };
     const value = change(currentValue(current, key));
-    const result = await keyspace.put(key, value, { ...options, ...condition });
+    const result = await keyspace.put(key, value, {
+      ...options,
+      ...seen(current.session),
+      ...condition,
+    });
     const written = result as ConditionalWritten<unknown>;
-    if (written.ok) return { version: written.version, receipt: written.receipt };
-    current = written.current;
+    if (written.ok) {
+      return { version: written.version, receipt: written.receipt, ...seen(written.session) };
+    }
+    current = { ...written.current, ...seen(written.session) };
   }
   throw new CapstanError(
     "CONTENDED",

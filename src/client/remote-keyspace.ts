@@ -9,6 +9,7 @@ import type {
   ReadOptions,
   ScanEntryResult,
   ScanOptions,
+  SessionKeyspace,
   WatchEvent,
   WatchOptions,
   WriteOptions,
@@ -16,6 +17,7 @@ import type {
 } from "../core/store/api.ts";
 import { mapMany } from "./map-many.ts";
 import { modifyKey } from "./modify-key.ts";
+import { RemoteSession, sessionOf } from "./remote-session.ts";
 import { type RemoteWrite, RemoteWriter, wholeMs } from "./remote-writer.ts";
 import { checkOptions, headersOf, keyPath, OPTIONS, queryOf } from "./request-parts.ts";
 import type { ServerConnection } from "./server-connection.ts";
@@ -32,21 +34,24 @@ export class RemoteKeyspace implements Keyspace {
   readonly #connection: ServerConnection;
   readonly #base: string;
   readonly #writer: RemoteWriter;
+  readonly #session: RemoteSession | undefined;
 
-  constructor(connection: ServerConnection, name: string) {
+  constructor(connection: ServerConnection, name: string, session?: RemoteSession) {
     this.name = name;
     this.#connection = connection;
     this.#base = `/api/v1/keyspaces/${encodeURIComponent(name)}`;
-    this.#writer = new RemoteWriter(connection, this.#base);
+    this.#session = session;
+    this.#writer = new RemoteWriter(connection, this.#base, session);
   }
 
   async get(key: string, options?: ReadOptions): Promise<GetResult<unknown>> {
     checkOptions(options, OPTIONS.read);
     const query = queryOf({ timeout_ms: wholeMs(options?.timeoutMs) });
+    const headers = headersOf(this.#session?.into(options) ?? options);
     const path = `${this.#base}/data/${keyPath(key)}${query}`;
-    const request = { method: "GET", path, headers: headersOf(options) } as const;
-    const { body } = await this.#connection.read(request, options ?? {});
-    return toGetResult(body);
+    const request = { method: "GET", path, headers } as const;
+    const { body, session } = await this.#connection.read(request, options ?? {});
+    return { ...toGetResult(body), ...sessionOf(session, this.#session) };
   }
 
   async has(key: string, options?: ReadOptions): Promise<boolean> {
@@ -140,6 +145,14 @@ export class RemoteKeyspace implements Keyspace {
     return { [Symbol.asyncIterator]: () => this.#watch(options) };
   }
 
+  withSession(token?: string): SessionKeyspace {
+    return new RemoteSessionKeyspace(
+      this.#connection,
+      this.name,
+      new RemoteSession(this.name, token),
+    );
+  }
+
   async operationId(): Promise<string> {
     const id = await this.#writer.idSupply(1).take();
     if (id !== undefined) return id;
@@ -180,6 +193,20 @@ export class RemoteKeyspace implements Keyspace {
 
   async #unconditional(write: RemoteWrite): Promise<Written> {
     return (await this.#writer.write(write)) as Written;
+  }
+}
+
+/** What `withSession` gives. */
+class RemoteSessionKeyspace extends RemoteKeyspace implements SessionKeyspace {
+  readonly #seen: RemoteSession;
+
+  constructor(connection: ServerConnection, name: string, session: RemoteSession) {
+    super(connection, name, session);
+    this.#seen = session;
+  }
+
+  get token(): string {
+    return this.#seen.token;
   }
 }
 

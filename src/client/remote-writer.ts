@@ -1,6 +1,7 @@
 import { CapstanError } from "../core/model/errors.ts";
 import type { ConditionalWriteOptions, ConditionalWritten, Written } from "../core/store/api.ts";
 import { OperationIdSupply } from "./operation-id-supply.ts";
+import { type RemoteSession, sessionOf } from "./remote-session.ts";
 import { headersOf, idempotencyHeader, keyPath, queryOf } from "./request-parts.ts";
 import type { ServerRequest } from "./server-call.ts";
 import { CAPSTAN_TYPE } from "./server-call.ts";
@@ -23,15 +24,18 @@ export interface RemoteWrite {
 export class RemoteWriter {
   readonly #connection: ServerConnection;
   readonly #base: string;
+  readonly #session: RemoteSession | undefined;
 
   /** @param base path of the keyspace. */
-  constructor(connection: ServerConnection, base: string) {
+  constructor(connection: ServerConnection, base: string, session: RemoteSession | undefined) {
     this.#connection = connection;
+    this.#session = session;
     this.#base = base;
   }
 
   async write(write: RemoteWrite): Promise<Written | ConditionalWritten<unknown>> {
-    const { key, options = {} } = write;
+    const { key } = write;
+    const options = this.#session?.into(write.options) ?? write.options ?? {};
     const path = `${this.#base}/data/${keyPath(key)}`;
     const headers = headersOf(options);
     const operationId =
@@ -52,8 +56,9 @@ export class RemoteWriter {
     };
     const answer = await this.#connection.write(request, options);
     return understand(operationId, () => {
-      if (answer.status === VERSION_MISMATCH) return toMismatch(answer.body);
-      const written = toWritten(answer.body);
+      const seen = sessionOf(answer.session, this.#session);
+      if (answer.status === VERSION_MISMATCH) return { ...toMismatch(answer.body), ...seen };
+      const written = { ...toWritten(answer.body), ...seen };
       const isConditional = ifVersion !== undefined || ifAbsent === true;
       return isConditional ? { ok: true, ...written } : written;
     });

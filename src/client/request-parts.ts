@@ -2,8 +2,9 @@ import { CapstanError } from "../core/model/errors.ts";
 import { encodeKey } from "../core/model/keys.ts";
 import { parseLevel } from "../core/model/levels.ts";
 import type { ReadOptions } from "../core/store/api.ts";
+import { SESSION_HEADER } from "./server-call.ts";
 
-const TOKEN = /^[\x21-\x7e]{1,8192}$/;
+const TOKEN = /^[\x21-\x7e]{1,12288}$/;
 const LONGEST_TIMEOUT_MS = 2_147_483_647 - 60_000;
 
 /** Names of the options that a kind of call takes; others are refused, as the embedded store does. */
@@ -50,7 +51,7 @@ export function headersOf(options: ReadOptions | undefined): Record<string, stri
   const { consistency, session } = options ?? {};
   return {
     ...(consistency === undefined ? {} : { "consistency-level": levelOf(consistency) }),
-    ...(session === undefined ? {} : { "x-session-token": token(session, "session") }),
+    ...(session === undefined ? {} : { [SESSION_HEADER]: token(session, "session") }),
   };
 }
 

@@ -4,6 +4,7 @@ import { decodeValue } from "../core/model/values.ts";
 import type { CallDeadline } from "./call-deadline.ts";
 import { faultFromProblem, PROBLEM_TYPE } from "./problem.ts";
 
+export const SESSION_HEADER = "x-session-token";
 export const CAPSTAN_TYPE = "application/vnd.capstan.value";
 const JSON_TYPE = "application/json";
 
@@ -33,7 +34,13 @@ export interface ServerRequest {
  * - `failed`: no word; `sent` unless it is certain that nothing left.
  */
 export type Attempt =
-  | { readonly type: "answered"; readonly status: number; readonly body: unknown }
+  | {
+      readonly type: "answered";
+      readonly status: number;
+      readonly body: unknown;
+      /** What the call's session has seen; undefined if the call had none. */
+      readonly session: string | undefined;
+    }
   | { readonly type: "refused"; readonly fault: CapstanError; readonly status: number }
   | { readonly type: "failed"; readonly sent: boolean; readonly cause: unknown };
 
@@ -66,8 +73,13 @@ function readAnswer(
 ): Attempt {
   const { status } = response;
   const type = response.headers.get("content-type")?.split(";")[0];
-  if (type === CAPSTAN_TYPE) return { type: "answered", status, body: decodeBody(bytes) };
-  if (type === JSON_TYPE && response.ok) return { type: "answered", status, body: parse(bytes) };
+  const session = response.headers.get(SESSION_HEADER) ?? undefined;
+  if (type === CAPSTAN_TYPE) {
+    return { type: "answered", status, body: decodeBody(bytes), session };
+  }
+  if (type === JSON_TYPE && response.ok) {
+    return { type: "answered", status, body: parse(bytes), session };
+  }
   const fault = type === PROBLEM_TYPE ? faultFromProblem(parse(bytes), operationId) : undefined;
   if (fault !== undefined) return { type: "refused", fault, status };
   const cause = new Error(`the answer ${status} of type ${type} is not one of Capstan's`);

@@ -22,6 +22,7 @@ export interface CallLimits {
 export interface Answer {
   readonly status: number;
   readonly body: unknown;
+  readonly session: string | undefined;
 }
 
 export interface ServerConnectionOptions {

@@ -41,6 +41,13 @@ export function sendBody(
   return reply.status(status).header("content-type", format.type).send(payload);
 }
 
+export const SESSION_HEADER = "x-session-token";
+
+/** What the call's session has seen by now, if the call named one. */
+export function sendSession(reply: FastifyReply, { session }: { readonly session?: string }): void {
+  if (session !== undefined) reply.header(SESSION_HEADER, session);
+}
+
 /** The body of a read: 200 where something was found, 404 where nothing was. */
 export function readBody(key: string, result: GetResult<unknown>, format: BodyFormat): object {
   const receipt = receiptBody(result.receipt, "Read");

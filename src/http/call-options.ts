@@ -7,6 +7,7 @@ import type {
   ReadOptions,
   Store,
 } from "../core/store/api.ts";
+import { SESSION_HEADER } from "./answers.ts";
 import { checkIfNoneMatch, versionOfIfMatch } from "./entity-tag.ts";
 
 interface ReadFields {
@@ -30,7 +31,7 @@ export function readOptionsOf(
 ): ReadOptions {
   return present({
     consistency: levelOf(store, keyspace, request, "readLevels"),
-    session: headerOf(request, "x-session-token"),
+    session: headerOf(request, SESSION_HEADER),
     timeoutMs: query.timeout_ms,
     signal,
   });
@@ -63,7 +64,7 @@ export function writeOptionsOf(
   }
   return present({
     consistency: levelOf(store, keyspace, request, "writeLevels"),
-    session: headerOf(request, "x-session-token"),
+    session: headerOf(request, SESSION_HEADER),
     operationId: headerOf(request, "idempotency-key"),
     timeoutMs: query.timeout_ms,
     ttlMs: oneOf(["the query's ttl_ms", query.ttl_ms], ["the body's ttl_ms", body.ttl_ms]),

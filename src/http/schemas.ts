@@ -70,7 +70,10 @@ export const readHeaders = z.looseObject({
     .string()
     .describe("A level of the keyspace, in kebab-case or snake_case; default: the keyspace's")
     .optional(),
-  "x-session-token": z.string().describe("What the client's session has seen").optional(),
+  "x-session-token": z
+    .string()
+    .describe("The answer of the session's last call; `begin` for its first. Answered in kind")
+    .optional(),
 });
 
 export const writeHeaders = readHeaders.extend({

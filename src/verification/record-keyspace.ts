@@ -9,6 +9,7 @@ import type {
   ReadOptions,
   ScanEntryResult,
   ScanOptions,
+  SessionKeyspace,
   WatchEvent,
   WatchOptions,
   WriteOptions,
@@ -214,6 +215,10 @@ class RecordedKeyspace<V> implements Keyspace<V> {
     }
   }
 
+  withSession(token?: string): SessionKeyspace<V> {
+    return new RecordedSession(this.#keyspace.withSession(token), this.#recorder, this.#caller);
+  }
+
   #open(input: KeyValueInput, options: { readonly consistency?: string }): Opened {
     const level = options.consistency;
     return this.#recorder.call({
@@ -238,6 +243,23 @@ class RecordedKeyspace<V> implements Keyspace<V> {
     if (id !== undefined && outcome === "unknown") this.#unsettled.set(id, call);
     else if (isRetry) this.#unsettled.delete(id);
     call.ended(outcome);
+  }
+}
+
+class RecordedSession<V> extends RecordedKeyspace<V> implements SessionKeyspace<V> {
+  readonly #session: SessionKeyspace<V>;
+
+  constructor(
+    session: SessionKeyspace<V>,
+    recorder: HistoryRecorder<KeyValueInput, KeyValueOutput>,
+    caller: RecordKeyspaceOptions,
+  ) {
+    super(session, recorder, caller);
+    this.#session = session;
+  }
+
+  get token(): string {
+    return this.#session.token;
   }
 }
 

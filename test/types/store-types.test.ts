@@ -128,6 +128,8 @@ const checks = {
     await plain.put("k", 1, { ttlMs: 5 });
     // @ts-expect-error: nor sessions
     await plain.get("k", { session: "s" });
+    // @ts-expect-error: nor keyspaces that carry one
+    plain.withSession();
     await plain.put("k", 1, { context: "c" });
     // @ts-expect-error: misspelt
     await plain.get("k", { consistancy: "one" });
@@ -137,6 +139,9 @@ const checks = {
     const ledger = store.keyspace("ledger");
     await ledger.put("k", 1, { ttlMs: 5, context: "c", session: "s" });
     await ledger.get("k", { session: "s" });
+    const session = ledger.withSession("token");
+    expectTypeOf(session.token).toEqualTypeOf<string>();
+    await session.get("k", { consistency: "lease" });
   },
 
   async operations() {

@@ -55,7 +55,13 @@ export const ERRORS = Object.freeze({
     "not-applied",
     "never",
     400,
-    "The scan cursor was not made by this keyspace, or is damaged.",
+    "The cursor of a scan or watch was not made by this keyspace, or is damaged.",
+  ),
+  INVALID_SESSION: row(
+    "not-applied",
+    "never",
+    400,
+    "The session token was not made by this keyspace, is damaged, or has seen more than it can hold.",
   ),
   INVALID_OPERATION_ID: row(
     "not-applied",

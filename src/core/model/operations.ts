@@ -1,5 +1,6 @@
 import type { Level } from "./levels.ts";
 import type { Receipt } from "./receipt.ts";
+import type { SessionMark } from "./session-token.ts";
 
 export type OperationType = "get" | "put" | "delete" | "update" | "batch" | "resolve";
 
@@ -29,8 +30,11 @@ export interface OperationOptions {
   readonly ttlMs?: number;
   /** What the client saw, opaque (leaderless writes). */
   readonly context?: string;
-  /** What the client's session has seen, opaque. */
-  readonly session?: string;
+  /**
+   * What the client's session has seen of this shard, empty at its beginning. Where it is there a
+   * read shows no less, or waits, or is refused with a reason; and the result has `session` too.
+   */
+  readonly session?: SessionMark;
   /** Members of a `batch`, in order. */
   readonly batch?: readonly Operation[];
 }
@@ -45,12 +49,16 @@ export interface ReadResult {
   /** Opaque; set if anything, a tombstone too, is known of the key. */
   readonly version: string | undefined;
   readonly receipt: Receipt;
+  /** What this call has seen of the shard; only where the operation came with a `session`. */
+  readonly session?: SessionMark;
 }
 
 /** A write that took effect. */
 export interface WriteResult {
   readonly version: string;
   readonly receipt: Receipt;
+  /** As that of a read: a later read of the session shows this write. */
+  readonly session?: SessionMark;
   /** Only for conditional writes: why the condition did not hold, and what is there instead. */
   readonly rejected?: {
     readonly reason: "version-mismatch" | "exists" | "absent";

@@ -23,7 +23,10 @@ export interface CallOptions {
 export interface ReadOptions<L extends string = Level> extends CallOptions {
   /** Default: the keyspace's own. */
   readonly consistency?: L;
-  /** What the client's session has seen, opaque. */
+  /**
+   * What the client's session has seen: the `session` of an earlier result of this keyspace, or
+   * `"begin"`. The read then shows no less, whichever node answers it, or fails.
+   */
   readonly session?: string;
 }
 
@@ -36,6 +39,7 @@ export interface WriteOptions<L extends string = Level> extends CallOptions {
   readonly ttlMs?: number;
   /** What the client saw of the key (leaderless keyspaces): a result's `version`. */
   readonly context?: string;
+  /** As that of a read: reads of the session show this write. */
   readonly session?: string;
 }
 
@@ -68,6 +72,8 @@ export interface Found<V> {
   readonly value: V;
   readonly version: string;
   readonly receipt: Receipt;
+  /** There if the call gave a `session`: hand it to the session's next call. */
+  readonly session?: string;
 }
 
 export interface FoundSiblings<V> {
@@ -76,6 +82,8 @@ export interface FoundSiblings<V> {
   readonly siblings: readonly V[];
   readonly version: string;
   readonly receipt: Receipt;
+  /** There if the call gave a `session`: hand it to the session's next call. */
+  readonly session?: string;
 }
 
 export interface NotFound {
@@ -83,6 +91,8 @@ export interface NotFound {
   /** There if the store knows of a deletion. */
   readonly version?: string;
   readonly receipt: Receipt;
+  /** There if the call gave a `session`: hand it to the session's next call. */
+  readonly session?: string;
 }
 
 export type GetResult<V> = Found<V> | FoundSiblings<V> | NotFound;
@@ -90,6 +100,8 @@ export type GetResult<V> = Found<V> | FoundSiblings<V> | NotFound;
 export interface Written {
   readonly version: string;
   readonly receipt: Receipt;
+  /** There if the call gave a `session`: hand it to the session's next call. */
+  readonly session?: string;
 }
 
 export type ConditionalWritten<V, Current = GetResult<V>> =
@@ -98,6 +110,7 @@ export type ConditionalWritten<V, Current = GetResult<V>> =
       readonly ok: false;
       readonly reason: "version-mismatch" | "exists" | "absent";
       readonly current: Current;
+      readonly session?: string;
     };
 
 export interface ScanEntryResult<V> {
@@ -176,6 +189,21 @@ export interface Keyspace<V = unknown> {
   watch(options?: WatchOptions): AsyncIterable<WatchEvent<V>>;
   /** An id for one write, made before it is sent. */
   operationId(): Promise<string>;
+  /**
+   * The same keyspace, which carries a session's token from call to call: every read shows what
+   * earlier calls through it wrote and read. With the `token` of another one it goes on there, at
+   * whichever node. Scans and watches are outside of it. `NOT_SUPPORTED` from its calls where the
+   * strategy has no sessions.
+   *
+   * @throws CapstanError `INVALID_SESSION`.
+   */
+  withSession(token?: string): SessionKeyspace<V>;
+}
+
+/** A keyspace whose calls belong to one session. */
+export interface SessionKeyspace<V = unknown> extends Keyspace<V> {
+  /** What the session has seen so far, to go on with elsewhere. */
+  readonly token: string;
 }
 
 /** What only an embedded keyspace has. */

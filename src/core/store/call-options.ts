@@ -1,7 +1,8 @@
 import { CapstanError } from "../model/errors.ts";
 import type { Level } from "../model/levels.ts";
+import { MAX_SESSION_TOKEN_CHARACTERS, type SessionToken } from "../model/session-token.ts";
 
-/** Above every token that the store hands out: a context of 4 KiB is the longest. */
+/** Above every other token that the store hands out: a context of 4 KiB is the longest. */
 const MAX_TOKEN_CHARACTERS = 8_192;
 
 /** The options of one call, checked and copied, so that nothing changes under way. */
@@ -13,6 +14,8 @@ export class CallSettings {
   ttlMs: number | undefined = undefined;
   context: string | undefined = undefined;
   session: string | undefined = undefined;
+  /** What `session` and `withSession` come to; no option of that name is taken. */
+  sessionToken: SessionToken | undefined = undefined;
   ifVersion: string | undefined = undefined;
   ifAbsent: boolean | undefined = undefined;
   prefix: string | undefined = undefined;
@@ -144,11 +147,9 @@ function checkSignal(value: unknown): AbortSignal {
 }
 
 function checkLength(name: OptionName, value: string): void {
-  if (value.length <= MAX_TOKEN_CHARACTERS) return;
-  throw invalid(
-    `${name} has ${value.length} characters; at most ${MAX_TOKEN_CHARACTERS} are allowed`,
-    name,
-  );
+  const most = name === "session" ? MAX_SESSION_TOKEN_CHARACTERS : MAX_TOKEN_CHARACTERS;
+  if (value.length <= most) return;
+  throw invalid(`${name} has ${value.length} characters; at most ${most} are allowed`, name);
 }
 
 function names(...list: OptionName[]): OptionNames {

@@ -4,6 +4,7 @@ import type { StandardSchema } from "../contracts/standard-schema.ts";
 import type { Engine, Guarantee } from "../contracts/strategy.ts";
 import { CapstanError } from "../model/errors.ts";
 import type { Operation } from "../model/operations.ts";
+import { BEGIN_SESSION, SessionToken } from "../model/session-token.ts";
 import type {
   ConditionalWriteOptions,
   ConditionalWritten,
@@ -13,6 +14,7 @@ import type {
   ReadOptions,
   ScanEntryResult,
   ScanOptions,
+  SessionKeyspace,
   WatchEvent,
   WatchOptions,
   WriteOptions,
@@ -36,6 +38,7 @@ import type { OperationMaker } from "./operation-maker.ts";
 import { type Finish, PendingCall, refuseAborted, toFault } from "./pending-call.ts";
 import { toConditionalWritten, toFound, toGetResult, toWritten } from "./result-decoder.ts";
 import { KeyspaceScan } from "./scan.ts";
+import { finishInSession, type SessionHolder, withSessionToken } from "./session-calls.ts";
 import { validate } from "./value-schema.ts";
 import { KeyspaceWatch, observeChanges } from "./watch.ts";
 
@@ -50,6 +53,8 @@ export interface KeyspaceParts {
   readonly maxTimeoutMs: number;
   /** Entries that one page of a scan asks for at most. */
   readonly scanPage: number;
+  /** What the calls have seen, where they are one session. */
+  readonly session?: SessionHolder;
 }
 
 /**
@@ -118,7 +123,7 @@ export class KeyspaceHandle implements EmbeddedKeyspace {
     try {
       const settings = this.#settings(options, OPTIONS_OF.write);
       const operation = this.#maker.delete(key, settings);
-      return this.#execute(operation, finishOf(settings), settings.signal);
+      return this.#execute(operation, finishOf(settings), settings);
     } catch (error) {
       return Promise.reject(toFault(error));
     }
@@ -128,7 +133,7 @@ export class KeyspaceHandle implements EmbeddedKeyspace {
     try {
       const settings = this.#settings(options, OPTIONS_OF.unconditionalWrite);
       const made = this.#maker.update(key, operation, settings);
-      return this.#execute(made, toWritten, settings.signal);
+      return this.#execute(made, toWritten, settings);
     } catch (error) {
       return Promise.reject(toFault(error));
     }
@@ -147,7 +152,7 @@ export class KeyspaceHandle implements EmbeddedKeyspace {
         items: [...keys],
         keyOf: keyItself,
         make: (key) => this.#maker.read(key, settings),
-        finish: toGetResult,
+        finishOf: (operation) => this.#finish(toGetResult, operation, settings),
       }).run();
     } catch (error) {
       return Promise.reject(toFault(error));
@@ -168,7 +173,7 @@ export class KeyspaceHandle implements EmbeddedKeyspace {
         items: [...entries],
         keyOf: keyOfEntry,
         make: (entry) => this.#putOf(entry, settings),
-        finish: toWritten,
+        finishOf: (operation) => this.#finish(toWritten, operation, settings),
       }).run();
     } catch (error) {
       return Promise.reject(toFault(error));
@@ -200,7 +205,7 @@ export class KeyspaceHandle implements EmbeddedKeyspace {
       ),
     );
     const operation = this.#maker.batch(members, settings);
-    const result = await this.#execute(operation, toWritten, settings.signal);
+    const result = await this.#execute(operation, toWritten, settings);
     return writes.map((write) => ({ key: keyOfWrite(write), ok: true, result }));
   }
 
@@ -218,6 +223,13 @@ export class KeyspaceHandle implements EmbeddedKeyspace {
 
   async operationId(): Promise<string> {
     return this.mintOperationId();
+  }
+
+  withSession(token: string = BEGIN_SESSION): SessionKeyspace {
+    return new SessionHandle({
+      ...this.#parts,
+      session: { token: SessionToken.parse(this.#parts.hash, token) },
+    });
   }
 
   /** `operationId()` at once, for callers in this process. */
@@ -243,8 +255,8 @@ export class KeyspaceHandle implements EmbeddedKeyspace {
       const settings = this.#settings(options, OPTIONS_OF.read);
       const operation = this.#maker.read(key, settings);
       const now = this.#engine.readNow(operation);
-      if (now !== undefined) return Promise.resolve(finish(now));
-      return this.#execute(operation, finish, settings.signal);
+      if (now === undefined) return this.#execute(operation, finish, settings);
+      return Promise.resolve(this.#finish(finish, operation, settings)(now));
     } catch (error) {
       return Promise.reject(toFault(error));
     }
@@ -252,27 +264,39 @@ export class KeyspaceHandle implements EmbeddedKeyspace {
 
   #put(key: string, value: unknown, settings: Readonly<CallSettings>): Promise<Written> {
     const operation = this.#maker.put(key, value, settings);
-    return this.#execute(operation, finishOf(settings), settings.signal);
+    return this.#execute(operation, finishOf(settings), settings);
   }
 
   #execute<Result>(
     operation: Operation,
     finish: Finish<Result>,
-    signal: AbortSignal | undefined,
+    settings: Readonly<CallSettings>,
   ): Promise<Result> {
+    const { signal } = settings;
     // An asynchronous schema may have taken its time: what was true before may be so no more.
     if (!this.#lifecycle.isAccepting) throw this.#lifecycle.refusal();
     refuseAborted(signal);
     return new Promise((resolve, reject) => {
-      new PendingCall(finish, resolve, reject).begin(this.#engine, operation, signal);
+      const finished = this.#finish(finish, operation, settings);
+      new PendingCall(finished, resolve, reject).begin(this.#engine, operation, signal);
     });
+  }
+
+  #finish<Result>(
+    finish: Finish<Result>,
+    { shardIndex }: Operation,
+    { sessionToken }: Readonly<CallSettings>,
+  ): Finish<Result> {
+    if (sessionToken === undefined) return finish;
+    return finishInSession(finish, sessionToken, this.#parts.session, shardIndex);
   }
 
   #settings(options: unknown, allowed: Parameters<typeof parseOptions>[1]) {
     if (!this.#lifecycle.isAccepting) throw this.#lifecycle.refusal();
     const settings = parseOptions(options, allowed, this.#parts.maxTimeoutMs);
     refuseAborted(settings.signal);
-    return settings;
+    const { session, hash } = this.#parts;
+    return withSessionToken(settings, session, hash, this.#maker);
   }
 
   #many(settings: Readonly<CallSettings>) {
@@ -288,6 +312,20 @@ export class KeyspaceHandle implements EmbeddedKeyspace {
     return checked instanceof Promise
       ? checked.then((valid) => this.#maker.put(key, valid, settings))
       : this.#maker.put(key, checked, settings);
+  }
+}
+
+/** What `withSession` gives: calls that go on from what the calls before them have seen. */
+class SessionHandle extends KeyspaceHandle implements SessionKeyspace {
+  readonly #session: SessionHolder;
+
+  constructor(parts: KeyspaceParts & { readonly session: SessionHolder }) {
+    super(parts);
+    this.#session = parts.session;
+  }
+
+  get token(): string {
+    return this.#session.token.toString();
   }
 }
 

@@ -17,7 +17,8 @@ export interface ManyCallsParts<Item, Result> {
   keyOf(item: Item): string;
   /** A promise only where a schema is asynchronous; a throw is that item's outcome alone. */
   make(item: Item): Operation | Promise<Operation>;
-  readonly finish: Finish<Result>;
+  /** What makes a result of this operation's answer. */
+  finishOf(operation: Operation): Finish<Result>;
 }
 
 /** `getMany` and `putMany`: one promise for all, one outcome per key, in the order given. */
@@ -51,7 +52,7 @@ export class ManyCalls<Item, Result> {
   succeeded(member: Member, result: OperationResult): void {
     this.#inFlight.delete(member);
     try {
-      const finished = this.#parts.finish(result);
+      const finished = this.#parts.finishOf(member.operation as Operation)(result);
       this.#answer(member.index, { key: this.#keyAt(member.index), ok: true, result: finished });
     } catch (error) {
       this.#refuse(member.index, error);
@@ -125,6 +126,7 @@ interface Owner {
 /** One of the operations of a call with many keys. */
 class Member implements Completion {
   readonly index: number;
+  operation: Operation | undefined = undefined;
   readonly #owner: Owner;
   #cancellation: Cancellation | undefined = undefined;
 
@@ -134,6 +136,7 @@ class Member implements Completion {
   }
 
   begin(engine: Engine, operation: Operation): void {
+    this.operation = operation;
     const now = operation.type === "get" ? engine.readNow(operation) : undefined;
     if (now !== undefined) this.succeed(now);
     else this.#cancellation = engine.execute(operation, this);

@@ -23,18 +23,21 @@ export async function modifyKey(
     ...call,
     ...(consistency !== undefined && { consistency }),
     ...(ttlMs !== undefined && { ttlMs }),
-    ...(session !== undefined && { session }),
   };
-  let current: GetResult<unknown> = await keyspace.get(key, call);
+  const seen = (session: string | undefined) => session !== undefined && { session };
+  let current: GetResult<unknown> = await keyspace.get(key, { ...call, ...seen(session) });
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     const value = change(currentValue(current, key));
     const condition = current.found ? { ifVersion: current.version } : { ifAbsent: true };
     const result = (await keyspace.put(key, value, {
       ...write,
+      ...seen(current.session),
       ...condition,
     })) as ConditionalWritten<unknown>;
-    if (result.ok) return { version: result.version, receipt: result.receipt };
-    current = result.current;
+    if (result.ok) {
+      return { version: result.version, receipt: result.receipt, ...seen(result.session) };
+    }
+    current = { ...result.current, ...seen(result.session) };
   }
   throw new CapstanError(
     "CONTENDED",

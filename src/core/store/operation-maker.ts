@@ -54,8 +54,7 @@ export class OperationMaker {
 
   read(key: string, settings: Readonly<CallSettings>): Operation {
     const level = this.readLevel(settings.consistency);
-    const options = settings.session === undefined ? undefined : this.#options(settings);
-    return this.#operation("get", key, undefined, level, settings, options);
+    return this.#operation("get", key, undefined, level, settings, undefined);
   }
 
   put(key: string, value: unknown, settings: Readonly<CallSettings>): Operation {
@@ -92,7 +91,12 @@ export class OperationMaker {
         "the keys of a batch lie in more than one shard; groupBy puts keys together",
       );
     }
-    const options = { ...this.writeOptions(settings), batch: members };
+    const { sessionToken } = settings;
+    const options = {
+      ...this.writeOptions(settings),
+      batch: members,
+      ...(sessionToken !== undefined && { session: sessionToken.mark(first.shardIndex) }),
+    };
     return {
       type: "batch",
       key: first.key,
@@ -147,16 +151,12 @@ export class OperationMaker {
   writeOptions(settings: Readonly<CallSettings>): OperationOptions | undefined {
     if (settings === NO_SETTINGS) return undefined;
     if (settings.operationId !== undefined) this.#checkOperationId(settings.operationId);
-    const { ifVersion, ifAbsent, ttlMs, context, session } = settings;
+    const { ifVersion, ifAbsent, ttlMs, context } = settings;
     if (ifVersion !== undefined || ifAbsent !== undefined) this.#checkCondition(settings);
     if (ttlMs !== undefined) this.need("ttl", "ttlMs");
     if (context !== undefined) this.need("contexts", "context");
     const isRare =
-      ifVersion !== undefined ||
-      ifAbsent === true ||
-      ttlMs !== undefined ||
-      context !== undefined ||
-      session !== undefined;
+      ifVersion !== undefined || ifAbsent === true || ttlMs !== undefined || context !== undefined;
     return isRare ? this.#options(settings) : undefined;
   }
 
@@ -170,27 +170,30 @@ export class OperationMaker {
   ): Operation {
     const bytes = encodeKey(key);
     const { groupBy, shards } = this.#keyspace;
+    const shardIndex = shardIndexForKey(bytes, groupBy, shards);
+    const { sessionToken } = settings;
     return {
       type,
       key: bytes,
-      shardIndex: shardIndexForKey(bytes, groupBy, shards),
+      shardIndex,
       value,
       level,
       operationId: settings.operationId,
       deadlineMs: this.deadlineMs(settings.timeoutMs),
-      options,
+      options:
+        sessionToken === undefined
+          ? options
+          : { ...options, session: sessionToken.mark(shardIndex) },
     };
   }
 
   #options(settings: Readonly<CallSettings>): OperationOptions {
-    const { ifVersion, ifAbsent, ttlMs, context, session } = settings;
-    if (session !== undefined) this.need("sessions", "session");
+    const { ifVersion, ifAbsent, ttlMs, context } = settings;
     return {
       ...(ifVersion !== undefined && { ifVersion }),
       ...(ifAbsent === true && { ifAbsent }),
       ...(ttlMs !== undefined && { ttlMs }),
       ...(context !== undefined && { context }),
-      ...(session !== undefined && { session }),
     };
   }
 

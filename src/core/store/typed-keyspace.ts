@@ -41,7 +41,8 @@ export type TypedKeyspace<T> =
           ConditionalMethods<S, R, Input, Value> &
           UpdateMethods<S, R> &
           BatchMethods<S, Input> &
-          WatchMethods<S, Value>
+          WatchMethods<S, Value> &
+          SessionMethods<S, T>
       : EmbeddedKeyspace<Value>
     : never;
 
@@ -135,4 +136,8 @@ type WatchMethods<S extends StrategyTypes, V> = "watch" extends S["operations"]
       watch(options?: WatchOptions): AsyncIterable<WatchEvent<V>>;
       readonly changes$: Observable<WatchEvent<V>>;
     }
+  : unknown;
+
+type SessionMethods<S extends StrategyTypes, T> = "session" extends S["options"]
+  ? { withSession(token?: string): TypedKeyspace<T> & { readonly token: string } }
   : unknown;

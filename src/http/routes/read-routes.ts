@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { CapstanError } from "../../core/model/errors.ts";
 import type { GetResult, Store } from "../../core/store/api.ts";
-import { formatOf, readBody, receiptHeaders, sendBody } from "../answers.ts";
+import { formatOf, readBody, receiptHeaders, sendBody, sendSession } from "../answers.ts";
 import { disconnectSignal, headerOf, readOptionsOf } from "../call-options.ts";
 import { entityTagOf, hasEntityTag } from "../entity-tag.ts";
 import { BYTES_TYPE, CAPSTAN_TYPE, JSON_TYPE, negotiate } from "../media-types.ts";
@@ -30,6 +30,7 @@ export function addReadRoutes(app: FastifyInstance, store: Store, data: string):
       const signal = disconnectSignal(reply);
       const options = readOptionsOf(store, name, request, request.query, signal);
       const result = await store.keyspace(name).get(key, options);
+      sendSession(reply, result);
       if (result.version !== undefined) {
         const tag = entityTagOf(result.version);
         reply.header("etag", tag);

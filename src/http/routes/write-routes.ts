@@ -1,7 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { ConditionalWritten, Store, Written } from "../../core/store/api.ts";
-import { type BodyFormat, formatOf, readBody, sendBody, writtenBody } from "../answers.ts";
+import {
+  type BodyFormat,
+  formatOf,
+  readBody,
+  sendBody,
+  sendSession,
+  writtenBody,
+} from "../answers.ts";
 import { writeOptionsOf } from "../call-options.ts";
 import { entityTagOf } from "../entity-tag.ts";
 import { CAPSTAN_TYPE, JSON_TYPE, negotiate } from "../media-types.ts";
@@ -88,6 +95,7 @@ function answer(
   { key, format }: Target,
   written: Written | ConditionalWritten<unknown>,
 ): FastifyReply {
+  sendSession(reply, written);
   if ("ok" in written && !written.ok) {
     const current = currentBody(key, written, format);
     reply.header(OUTCOME_HEADER, "not-applied");

@@ -1,8 +1,10 @@
 import { EMPTY, NEVER } from "rxjs";
 import { CapstanError } from "../../../src/core/model/errors.ts";
+import { keyspaceHash } from "../../../src/core/model/hash.ts";
 import { encodeKey } from "../../../src/core/model/keys.ts";
 import type { Level } from "../../../src/core/model/levels.ts";
 import type { Receipt } from "../../../src/core/model/receipt.ts";
+import { SessionToken } from "../../../src/core/model/session-token.ts";
 import { decodeValue, encodeValue } from "../../../src/core/model/values.ts";
 import type {
   ConditionalWriteOptions,
@@ -149,7 +151,7 @@ class FakeKeyspace implements EmbeddedKeyspace {
     encodeKey(key);
     const receipt = this.#store.receiptFor(levelOf(options));
     await this.#store.interrupt({ type: "get", key, signal: options.signal });
-    return this.#read(key, receipt);
+    return { ...this.#read(key, receipt), ...this.#session(options) };
   }
 
   async has(key: string): Promise<boolean> {
@@ -175,6 +177,9 @@ class FakeKeyspace implements EmbeddedKeyspace {
   putMany = refuse;
   modify = refuse;
   batch = refuse;
+  withSession = (): never => {
+    throw new CapstanError("NOT_SUPPORTED", "not in this fake");
+  };
   watch = (): AsyncIterable<never> => ({ [Symbol.asyncIterator]: () => ({ next: refuse }) });
   operationId = async (): Promise<string> => this.#store.operationId(this.name);
   describe = () => ({});
@@ -214,13 +219,23 @@ class FakeKeyspace implements EmbeddedKeyspace {
     this.#store.writes.push({ key, options });
     if (known !== "") return { version: known, receipt };
     const failed = this.#mismatch(key, options, receipt);
-    if (failed !== undefined) return failed as unknown as Written;
+    if (failed !== undefined) {
+      return { ...(failed as unknown as Written), ...this.#session(options) };
+    }
     const version = `t${++this.#version}`;
     if (bytes === undefined) this.data.delete(key);
     else this.data.set(key, { bytes, version });
     if (operationId !== undefined) this.#store.operations.set(operationId, version);
     await this.#store.interrupt({ type, key, signal: options.signal });
-    return { ...(isConditional ? { ok: true } : {}), version, receipt };
+    const session = this.#session(options);
+    return { ...(isConditional ? { ok: true } : {}), version, receipt, ...session };
+  }
+
+  /** A session has seen every version that there is by now. */
+  #session({ session }: { readonly session?: string }): { readonly session?: string } {
+    if (session === undefined) return {};
+    const token = SessionToken.parse(keyspaceHash(this.name), session);
+    return { session: token.with(0, new Map([["", this.#version]])).toString() };
   }
 
   #mismatch(

@@ -177,7 +177,17 @@ export class FakeEngine implements Engine {
     this.closed ??= options;
   }
 
+  /** The session has seen every version that there is by now. */
+  #inSession<R extends OperationResult>(operation: Operation, result: R): R {
+    if (operation.options?.session === undefined) return result;
+    return { ...result, session: new Map([["", this.#versions]]) };
+  }
+
   #apply(operation: Operation): OperationResult {
+    return this.#inSession(operation, this.#applied(operation));
+  }
+
+  #applied(operation: Operation): OperationResult {
     const text = Buffer.from(operation.key).toString("latin1");
     if (operation.type === "get") return this.#read(operation);
     if (operation.type === "batch") {
@@ -206,13 +216,13 @@ export class FakeEngine implements Engine {
 
   #read(operation: Operation): ReadResult {
     const entry = this.#entries.get(Buffer.from(operation.key).toString("latin1"));
-    return {
+    return this.#inSession(operation, {
       found: entry !== undefined,
       value: entry?.value,
       siblings: undefined,
       version: entry?.version,
       receipt: receiptAt(operation.level),
-    };
+    });
   }
 }
 
