@@ -1,5 +1,7 @@
-import type { CrdtResolver, Dot } from "../core/contracts/resolver.ts";
+import type { CrdtResolver, OperationDot } from "../core/contracts/resolver.ts";
 import { isCapstanError } from "../core/model/errors.ts";
+import { hybridTimeOf } from "../core/model/stamp.ts";
+import { decodeValue, encodeValue } from "../core/model/values.ts";
 import { ORDERS } from "./resolver.ts";
 import { type ConformanceSuite, check, checkEqual, checkThrows } from "./suite.ts";
 
@@ -10,15 +12,15 @@ export interface CrdtHarness<State, Op, Value> {
   readonly operations: readonly Op[];
   /** What `checkOperation` is to refuse. */
   readonly refusedOperations: readonly unknown[];
-  /** The encoding under which equal states, and equal values, are equal bytes. */
-  encode(stateOrValue: State | Value): Uint8Array;
 }
 
 type Case<State, Op, Value> = (bench: CrdtBench<State, Op, Value>) => void;
 
 const LEAST_OPERATIONS = 3;
 const REPLICAS = ["a1", "b2", "c3"] as const;
+const CLOCKS_BEHIND: Readonly<Record<string, number>> = Object.freeze({ b2: 25, c3: 50 });
 const ROUNDS = 8;
+const START = hybridTimeOf(1_767_225_600_000);
 
 class CrdtBench<State, Op, Value> {
   readonly harness: CrdtHarness<State, Op, Value>;
@@ -36,10 +38,12 @@ class CrdtBench<State, Op, Value> {
 
   readonly join = (a: State, b: State): State => this.resolver.join(a, b);
 
-  dot(actor: string): Dot {
-    const counter = (this.#counters.get(actor) ?? 0) + 1;
+  /** Counters skip, as those of a shard do, and clocks differ. */
+  dot(actor: string): OperationDot {
+    const before = this.#counters.get(actor) ?? 0;
+    const counter = before + 1 + (before % 3);
     this.#counters.set(actor, counter);
-    return { actor, counter };
+    return { actor, counter, time: START + counter * 10 - (CLOCKS_BEHIND[actor] ?? 0) };
   }
 
   mutate(state: State, operation: Op, actor: string): State {
@@ -51,7 +55,7 @@ class CrdtBench<State, Op, Value> {
   }
 
   bytes(state: State): Uint8Array {
-    return this.harness.encode(state);
+    return encodeValue(state);
   }
 
   /**
@@ -125,10 +129,10 @@ const CASES: Readonly<Record<string, Case<unknown, unknown, unknown>>> = {
       const joined = ORDERS.map((order) =>
         order.map((at) => states[at]).reduce((sum, each) => join(sum, each)),
       );
-      const value = bench.harness.encode(bench.resolver.value(joined[0]));
+      const value = encodeValue(bench.resolver.value(joined[0]));
       for (const each of joined) {
         checkEqual(bench.bytes(each), bench.bytes(joined[0]), "a replica's state");
-        checkEqual(bench.harness.encode(bench.resolver.value(each)), value, "a replica's value");
+        checkEqual(encodeValue(bench.resolver.value(each)), value, "a replica's value");
       }
     });
   },
@@ -156,14 +160,89 @@ const CASES: Readonly<Record<string, Case<unknown, unknown, unknown>>> = {
       checkEqual([bench.bytes(a), bench.bytes(b)], before, "states afterwards");
     });
   },
+  "a state that was encoded and decoded goes on as the one that it was": (bench) => {
+    overStates(bench, ([a, b], round) => {
+      const [operation, dot] = [bench.operation(round), bench.dot("d4")];
+      const copy = decodeValue(bench.bytes(a));
+      const joined = bench.join(copy, decodeValue(bench.bytes(b)));
+      checkEqual(bench.bytes(joined), bench.bytes(bench.join(a, b)), "the join of copies");
+      checkEqual(
+        bench.bytes(bench.resolver.mutate(copy, operation, dot)),
+        bench.bytes(bench.resolver.mutate(a, operation, dot)),
+        "the mutated copy",
+      );
+      const value = encodeValue(bench.resolver.value(a));
+      checkEqual(encodeValue(bench.resolver.value(copy)), value, "the value of the copy");
+    });
+  },
+  "resolve joins states": (bench) => {
+    overStates(bench, (states) => {
+      const versions = states.map((value, at) => ({
+        ...{ value, wallMs: 0, counter: at },
+        actor: REPLICAS[at] as string,
+      }));
+      const resolution = bench.resolver.resolve(versions);
+      check(resolution.type === "value", "resolve answered siblings");
+      const joined = states.reduce((sum, each) => bench.join(sum, each));
+      checkEqual(bench.bytes(resolution.value), bench.bytes(joined), "resolve");
+    });
+  },
   "a delta, where there is one, brings what the mutation brought": (bench) => {
     const { join } = bench;
     overStates(bench, ([a], round) => {
       const [operation, dot] = [bench.operation(round), bench.dot("d4")];
+      const before = bench.bytes(a);
       const delta = bench.resolver.delta?.(a, operation, dot);
+      checkEqual(bench.bytes(a), before, "the state afterwards");
       if (delta === undefined) return;
       const whole = bench.resolver.mutate(a, operation, dot);
       checkEqual(bench.bytes(join(a, delta)), bench.bytes(whole), "join(state, delta)");
+      check(
+        bench.resolver.follows?.(a, delta) !== false,
+        "the delta does not follow its own state",
+      );
+    });
+  },
+  "a delta does no harm that comes early, late or twice": (bench) => {
+    const { join } = bench;
+    overStates(bench, ([a, b], round) => {
+      const first = bench.dot("d4");
+      const delta = bench.resolver.delta?.(a, bench.operation(round), first);
+      const middle = bench.resolver.mutate(a, bench.operation(round), first);
+      const second = bench.dot("d4");
+      const later = bench.resolver.delta?.(middle, bench.operation(round + 1), second);
+      if (delta === undefined || later === undefined) return;
+      const whole = bench.resolver.mutate(middle, bench.operation(round + 1), second);
+      const expected = bench.bytes(join(b, whole));
+      const early = join(join(b, later), delta);
+      checkEqual(bench.bytes(join(early, whole)), expected, "after deltas in the wrong order");
+      checkEqual(bench.bytes(join(join(b, later), whole)), expected, "after a delta was lost");
+      checkEqual(bench.bytes(join(join(early, later), whole)), expected, "after one came twice");
+    });
+  },
+  "names of actors that are retired go, and the value stays": (bench) => {
+    const { join, resolver } = bench;
+    if (resolver.retireActors === undefined) return;
+    const retired = { offsets: new Map([["a1", 0]]), upTo: 1_000 };
+    const forget = (state: unknown): unknown => resolver.retireActors?.(state, retired);
+    overStates(bench, ([a, b, c], round) => {
+      // All that a1 wrote has come everywhere; the others go on.
+      const settled = join(join(a, b), c);
+      const [left, right] = ["b2", "c3"].map((actor, at) =>
+        bench.mutate(settled, bench.operation(round + at), actor),
+      );
+      const joined = join(left, right);
+      checkEqual(
+        bench.bytes(join(forget(left), forget(right))),
+        bench.bytes(forget(joined)),
+        "the join without the names",
+      );
+      checkEqual(
+        encodeValue(resolver.value(forget(joined))),
+        encodeValue(resolver.value(joined)),
+        "the value",
+      );
+      checkEqual(bench.bytes(forget(forget(joined))), bench.bytes(forget(joined)), "once more");
     });
   },
   "checkOperation takes every operation, and refuses the others with a fault": (bench) => {

@@ -1,3 +1,5 @@
+import type { HybridTime } from "../model/stamp.ts";
+
 /** One of the versions that a resolver is shown. */
 export interface ResolverVersion<Value = unknown> {
   readonly value: Value;
@@ -22,10 +24,19 @@ export interface ResolverCapabilities {
   readonly operations: boolean;
 }
 
-/** A dot: one write of one actor, `counter` counting from 1. */
+/**
+ * A dot: one write of one actor, `counter` counting from 1 (Preguiça et al., "Dotted Version
+ * Vectors", 2012). Counters of an actor rise, and may skip: they count in a shard, not in a key.
+ */
 export interface Dot {
   readonly actor: string;
   readonly counter: number;
+}
+
+/** The dot of an operation on a CRDT. */
+export interface OperationDot extends Dot {
+  /** When it was minted. A skewed clock may make it older than times that the state holds. */
+  readonly time: HybridTime;
 }
 
 /**
@@ -44,15 +55,70 @@ export interface Resolver<Value = unknown> {
   resolve(versions: readonly ResolverVersion<Value>[]): Resolution<Value>;
 }
 
-/** A resolver whose values are states of a CRDT. */
+/** The one name under which the dots of retired actors go on. No strategy mints under it. */
+export const RETIRED_ACTOR = "";
+
+/** Actors that are gone for good, of one shard. */
+export interface RetiredActors {
+  /**
+   * What is added to the counters of an actor's dots when they become dots of `RETIRED_ACTOR`. The
+   * sums of different actors never meet: `offset(n + 1) ≥ offset(n) + greatest counter of n`.
+   */
+  readonly offsets: ReadonlyMap<string, number>;
+  /** No sum is greater. Rises with every further actor. */
+  readonly upTo: number;
+}
+
+/**
+ * A resolver whose values are states of a CRDT. Its `resolve` joins states.
+ *
+ * A `State` is a Capstan value: JSON, `Uint8Array`, `Date`, `bigint`. `encodeValue` is its one
+ * encoding, on disk, between nodes and in hashes, and a state that was encoded and decoded stands
+ * for the one that it was; equal states have equal bytes, however they came about.
+ *
+ * Obligations of whoever calls
+ * - Dots: each is minted for one operation. Names of actors are 1 to 255 bytes of text.
+ * - Own dots first: the state that `mutate` is handed holds every earlier dot that `dot.actor`
+ *   minted for this key. A node whose copy of the key has left it, or has come back older, mints
+ *   under another actor (of a name with a counter of such events, say): a state takes the actor's
+ *   greatest counter for "all of them", though counters skip.
+ * - Operations have been through `checkOperation`, by a node of this cluster.
+ *
+ * Obligations of the resolver, beyond those of `Resolver`
+ * - `mutate(state, …)` is at or above `state`: `join(state, mutated)` is `mutated`.
+ * - Size: a state grows with what it holds now and with the actors that wrote, never with what was
+ *   removed.
+ */
 export interface CrdtResolver<State = unknown, Op = unknown, Value = unknown>
-  extends Resolver<Value> {
+  extends Resolver<State> {
   initial(): State;
-  mutate(state: State, operation: Op, dot: Dot): State;
+  mutate(state: State, operation: Op, dot: OperationDot): State;
+  /**
+   * The least state at or above both. May answer `a` itself where `b` adds nothing to it, and the
+   * built-in ones do: `joined === a` says so, and no more than a missed chance if it does not.
+   */
   join(a: State, b: State): State;
+  /** What clients read: a Capstan value too, equal for equal states. */
   value(state: State): Value;
-  /** What `mutate` would add, small enough to send alone; undefined: send the state. */
-  delta?(state: State, operation: Op, dot: Dot): State | undefined;
-  /** Throws a fault that names what is allowed. */
+  /**
+   * What `mutate` adds to `state`, small enough to be sent alone; undefined: send the state.
+   * `join(state, delta)` is `mutate(state, operation, dot)`, and no delta does harm that comes
+   * early, late, twice, or not at all: with any other state x,
+   * `join(join(x, delta), mutated)` is `join(x, mutated)`.
+   */
+  delta?(state: State, operation: Op, dot: OperationDot): State | undefined;
+  /**
+   * The causal gate: whether `state` holds all that `delta` rests on. A receiver whose state does
+   * not may join it or not, but does not know everything that its sender knew: it asks for the
+   * whole state. Absent: every delta stands for itself.
+   */
+  follows?(state: State, delta: State): boolean;
+  /**
+   * The state without the names of actors that are gone. Only on proof, by the strategy: each of
+   * them has minted its last dot, every replica holds all of its dots, and from now on states are
+   * joined only when both were given the same `retired`. Absent: names of actors stay.
+   */
+  retireActors?(state: State, retired: RetiredActors): State;
+  /** Throws a fault `INVALID_ARGUMENT` that names the value and what is allowed. */
   checkOperation(operation: unknown): Op;
 }
