@@ -20,6 +20,7 @@ export class RecordingEffects implements Effects<LeaderlessMessage> {
   readonly lines: string[] = [];
   readonly #data = new Map<string, Uint8Array>();
   readonly #side = new Map<string, Uint8Array>();
+  readonly #kept = new Map<string, Uint8Array>();
   #appended = 0;
 
   append(payload: Uint8Array): LogSequence {
@@ -135,6 +136,27 @@ export class RecordingEffects implements Effects<LeaderlessMessage> {
 
   putFact(): void {
     throw new Error("no transcript keeps facts");
+  }
+
+  keep(name: string, value: Uint8Array | undefined): void {
+    if (value === undefined) {
+      if (this.#kept.delete(name)) this.#say(`keep ${name} no more`);
+    } else {
+      this.#kept.set(name, value);
+      this.#say(`keep ${name}`);
+    }
+  }
+
+  kept(name: string): Uint8Array | undefined {
+    return this.#kept.get(name);
+  }
+
+  applied(): void {
+    throw new Error("no transcript applies later");
+  }
+
+  resetLog(): void {
+    throw new Error("no transcript resets the log");
   }
 
   truncateSuffix(): void {

@@ -7,7 +7,14 @@ import type {
   ShardPlacement,
 } from "../../src/core/contracts/machine.ts";
 import { HybridClock } from "../../src/core/model/hybrid-clock.ts";
-import type { Epoch, Incarnation, LogSequence, NodeId, StoreId } from "../../src/core/model/ids.ts";
+import {
+  type Epoch,
+  type Incarnation,
+  type LogSequence,
+  NO_SEQUENCE,
+  type NodeId,
+  type StoreId,
+} from "../../src/core/model/ids.ts";
 import { parseLevel } from "../../src/core/model/levels.ts";
 import type { Operation } from "../../src/core/model/operations.ts";
 import type {
@@ -134,7 +141,12 @@ export class TranscriptRunner {
       case "opened":
         return {
           type: "opened",
-          state: { origin: first as "newborn", lastSequence: 0 as LogSequence },
+          state: {
+            origin: first as "newborn",
+            lastSequence: NO_SEQUENCE,
+            appliedSequence: NO_SEQUENCE,
+            durableSequence: NO_SEQUENCE,
+          },
         };
       case "replay": {
         const shard = 0 as never;

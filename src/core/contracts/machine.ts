@@ -86,7 +86,10 @@ export type MachineEvent<Message> = Moment &
         readonly shardIndex: number;
         readonly message: Message;
       }
-    /** Every append up to `sequence` of this shard is durable; once per sync that moved it. */
+    /**
+     * Every record up to `sequence` that the log now has of this shard is durable, and so are the
+     * cuts before them; once per sync that moved it. Never about a record that was cut since.
+     */
     | { readonly type: "durable"; readonly sequence: LogSequence }
     | {
         readonly type: "log-records";
@@ -120,7 +123,12 @@ export interface OpenedState {
    * - `empty`: nothing here, but the cluster may hold something: learn it before counting.
    */
   readonly origin: "newborn" | "kept" | "empty";
+  /** Newest record of the shard's log; what lies above `appliedSequence` comes as `replay`. */
   readonly lastSequence: LogSequence;
+  /** The state includes the log up to here. */
+  readonly appliedSequence: LogSequence;
+  /** Up to here the log is durable; below `lastSequence` only where a machine was made anew. */
+  readonly durableSequence: LogSequence;
 }
 
 /** Who holds a shard, as the map has it. The host gives every machine the current one. */
@@ -135,8 +143,13 @@ export interface ShardPlacement {
 
 export type MachineRole = "replica" | "coordinator";
 
-/** What a step may do. Collected, and released when `step` returns. */
+/**
+ * What a step may do. Collected, and released when `step` returns: `keep` first, then what is done
+ * to the log, in its order, then the state, then words.
+ */
 export interface Effects<Message> extends StateReader {
+  /** What `keep` has kept, this step included. Replicas only. */
+  kept(name: string): Uint8Array | undefined;
   /** Appends to the shard's log. The token is the record's sequence. Replicas only. */
   append(payload: Uint8Array): LogSequence;
   /** The shard's `data`. Replicas only. `key` and `value` belong to the store from here on. */
@@ -147,10 +160,38 @@ export interface Effects<Message> extends StateReader {
   deleteSide(key: Uint8Array): void;
   /** Rows of a bounded table of facts. */
   putFact(table: string, key: Uint8Array, value: Uint8Array): void;
-  /** Drops the shard's log records above `sequence`. */
+  /**
+   * Drops the shard's log records above `sequence`; without effect if there are none. What is
+   * appended after it, in this step too, goes on at `sequence + 1`. Only for a machine that
+   * `appliesLater`, and a RangeError below what it has applied.
+   */
   truncateSuffix(sequence: LogSequence): void;
-  /** The log below `sequence` is not needed by this machine any more. */
+  /**
+   * Forgets the shard's log: the next record, in this step too, has sequence `next`. Only for a
+   * machine that `appliesLater`, and when the step ends it must have applied what is below `next`:
+   * `applied(next − 1)`, or more.
+   */
+  resetLog(next: LogSequence): void;
+  /**
+   * The state includes the log up to `sequence`, with this step's mutations, and says so in the
+   * same commit: `replay` begins above it. Only for a machine that `appliesLater`. Rises, but for a
+   * step that switches generations; never above the newest record.
+   */
+  applied(sequence: LogSequence): void;
+  /**
+   * The log below `sequence` is not needed by this machine any more. A machine that `appliesLater`
+   * holds all of its log until it says so; of others the log goes with what the durable state has.
+   */
   releaseLog(sequence: LogSequence): void;
+  /**
+   * Keeps a small record of this replica's own, or drops it (`undefined`): votes, marks. Durable
+   * through the log, synced whatever the keyspace's durability, and before this step's appends;
+   * this step's words and all later ones wait for it, early ones do not. Outlives renewals, resets
+   * of the shard's log and new generations of its state, as long as the store's id; with memory
+   * storage as long as the process. `name`: 1–64 characters; `value`: at most 4 KiB, and the
+   * store's from here on.
+   */
+  keep(name: string, value: Uint8Array | undefined): void;
   /** Answered by a `log-records` event that carries `token`. */
   readLog(token: number, from: LogSequence, maxBytes: number): void;
   /** Starts a new generation beside the current one; `put`s of following steps go there. */
@@ -269,6 +310,11 @@ export interface CoordinatorContext extends MachineContext {
 export interface ReplicaMachine<Message> extends Machine<Message> {
   /** Whether it wants `durable` events; most need none, because the host holds words back. */
   readonly wantsDurable: boolean;
+  /**
+   * True if it applies records later than it appends them, and says with `applied` how far it is.
+   * Default: false, and the state includes with every step all that was appended.
+   */
+  readonly appliesLater?: boolean;
   /** False while it is being rebuilt: it answers, and counts nowhere. */
   readonly serving: boolean;
 }

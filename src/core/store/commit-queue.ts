@@ -1,5 +1,5 @@
 import type { LogStore, StateMutation, StateStore } from "../contracts/storage.ts";
-import { type LogPosition, type LogSequence, NO_POSITION } from "../model/ids.ts";
+import { type LogPosition, type LogSequence, NO_POSITION, NO_SEQUENCE } from "../model/ids.ts";
 import type { MachineCell } from "./machine-cell.ts";
 import { NO_PLANTED_HOST_BUGS, type PlantedHostBugs } from "./planted-bugs.ts";
 import type { Shown } from "./shard-state.ts";
@@ -13,7 +13,9 @@ interface WaitingGroup {
   /** What `ShardState.overlay` has made of them. */
   readonly shown: Shown | undefined;
   readonly words: readonly Word[];
-  /** Newest record of the shard that the step, or one before it, has made or was given. */
+  /** Whether the step moved the mark of what is applied, perhaps without a mutation. */
+  readonly marks: boolean;
+  /** Newest record of the shard that is in the state with the step, and with all before it. */
   readonly sequence: LogSequence;
   readonly number: number;
 }
@@ -61,7 +63,12 @@ export class CommitQueue {
   }
 
   /** `mutations` and `words` are the step's own scratch arrays: copied if they have to wait. */
-  add(cell: MachineCell, mutations: readonly StateMutation[], words: readonly Word[]): void {
+  add(
+    cell: MachineCell,
+    mutations: readonly StateMutation[],
+    words: readonly Word[],
+    marks: boolean = mutations.length > 0,
+  ): void {
     const position = cell.lastPosition;
     // What a word leads to while others wait to be said takes its place behind them.
     const isDurable = !this.#isReleasing && position <= this.#log.durablePosition;
@@ -71,22 +78,20 @@ export class CommitQueue {
     }
     // Words that change nothing need not wait for other shards' syncs, only for their own machine's
     // earlier words.
-    if (isDurable && mutations.length === 0 && cell.waitingGroups === 0) {
+    if (isDurable && !marks && cell.waitingGroups === 0) {
       if (words.length > 0) this.#speak(cell, words);
       return;
     }
     if (this.length === 0 && isDurable) {
-      if (mutations.length > 0) {
-        const mark = this.#appliedMark(cell, appliedOf(cell));
-        this.#state.commit({
-          mutations: mark === undefined ? mutations : [...mutations, mark],
-          position: this.#log.durablePosition,
-        });
+      const mark = marks ? this.#appliedMark(cell, appliedOf(cell)) : undefined;
+      const all = mark === undefined ? mutations : [...mutations, mark];
+      if (all.length > 0) {
+        this.#state.commit({ mutations: all, position: this.#log.durablePosition });
       }
       if (words.length > 0) this.#speak(cell, words);
       return;
     }
-    if (mutations.length === 0 && words.length === 0) return;
+    if (!marks && words.length === 0) return;
     const last = this.#waiting.at(-1);
     const group: WaitingGroup = {
       cell,
@@ -94,6 +99,7 @@ export class CommitQueue {
       mutations: mutations.slice(),
       shown: mutations.length > 0 ? cell.state.overlay(mutations, this.#nextNumber) : undefined,
       words: keepWords(words),
+      marks,
       sequence: appliedOf(cell),
       number: this.#nextNumber++,
     };
@@ -134,20 +140,24 @@ export class CommitQueue {
     const mutations: StateMutation[] = [];
     const newest = new Map<MachineCell, LogSequence>();
     for (const group of due) {
-      if (group.mutations.length === 0) continue;
+      if (!group.marks) continue;
       for (const mutation of group.mutations) mutations.push(mutation);
       newest.set(group.cell, group.sequence);
     }
-    if (mutations.length === 0) return;
     for (const [cell, sequence] of newest) {
       const mark = this.#appliedMark(cell, sequence);
       if (mark !== undefined) mutations.push(mark);
     }
+    if (mutations.length === 0) return;
     this.#state.commit({ mutations, position: (due.at(-1) as WaitingGroup).position });
   }
 }
 
-/** Records that a machine has not been given yet are in no state, though the log has them. */
+/**
+ * Records that a machine has not been given yet are in no state, though the log has them; and of
+ * one that applies later, none but those of which it has said so.
+ */
 function appliedOf(cell: MachineCell): LogSequence {
+  if (cell.replica?.appliesLater === true) return cell.appliedTo ?? NO_SEQUENCE;
   return cell.replayedTo ?? cell.lastSequence;
 }

@@ -19,6 +19,10 @@ export class MachineCell {
   replica: ReplicaMachine<unknown> | undefined;
   readonly timers = new Map<string, TimerHandle>();
   lastSequence: LogSequence = NO_SEQUENCE;
+  /** Of a replica that applies later: what its state includes, waiting steps' too, once it is open. */
+  appliedTo: LogSequence | undefined;
+  /** How far a machine that listens has heard that its log is durable. */
+  durableSequence: LogSequence = NO_SEQUENCE;
   /** While the machine is fed its log at opening: the newest record that it was given. */
   replayedTo: LogSequence | undefined;
   /** Where this shard's newest record stands in the node's log: words wait for it. */

@@ -74,7 +74,8 @@ class SilentMachineHost implements MachineHost {
     const { maxSkewMs } = configuration.clock;
     const isPersistent = storage.log.capabilities.persistent;
     this.#clock = new ClockKeeper(records, isPersistent, environment, maxSkewMs);
-    this.#runner = new MachineRunner(this.#runnerHost(), environment, storage, options.planted);
+    const { planted } = options;
+    this.#runner = new MachineRunner(this.#runnerHost(), environment, storage, records, planted);
     this.#pressure = new StoragePressure(storage, configuration.limits.queuedBytes);
     const mustDrop = (): boolean => this.#pressure.mustDrop();
     this.#router = new MessageRouter(this.#byHash, this.#runner, options.observer, mustDrop);

@@ -1,12 +1,13 @@
 import type { Environment } from "../contracts/environment.ts";
 import type { MachineEvent, MachineNotice, MachineRole, Sender } from "../contracts/machine.ts";
-import type { LogReadResult, LogRecord, StateMutation, Storage } from "../contracts/storage.ts";
+import type { LogReadResult, StateMutation, Storage } from "../contracts/storage.ts";
 import type { LogPosition, LogSequence } from "../model/ids.ts";
-import { APPLIED_KEY, appliedBytes, appliedSequenceOf } from "./applied-sequence.ts";
+import { APPLIED_KEY, appliedBytes } from "./applied-sequence.ts";
 import { CommitQueue } from "./commit-queue.ts";
 import { type EventBody, EventInbox, NOT_YET } from "./event-inbox.ts";
-import { LogUpkeep } from "./log-upkeep.ts";
+import { LogHand } from "./log-hand.ts";
 import type { MachineCell } from "./machine-cell.ts";
+import { MachineRecords, type RecordTable } from "./machine-records.ts";
 import { NO_PLANTED_HOST_BUGS, type PlantedHostBugs } from "./planted-bugs.ts";
 import type { Pending, PendingRequest, PendingScan } from "./request-table.ts";
 import type { PeerNetwork } from "./seams.ts";
@@ -49,10 +50,11 @@ export class MachineRunner {
   readonly #host: RunnerHost;
   readonly #environment: Environment;
   readonly #storage: Storage;
-  readonly #effects = new StepEffects();
+  readonly #effects: StepEffects;
+  readonly #records: MachineRecords;
   readonly #queue: CommitQueue;
   readonly #inbox = new EventInbox();
-  readonly #upkeep: LogUpkeep;
+  readonly #hand: LogHand;
   #running = false;
   #turnScheduled = false;
   #nowMs = 0;
@@ -69,12 +71,15 @@ export class MachineRunner {
     host: RunnerHost,
     environment: Environment,
     storage: Storage,
+    records: RecordTable,
     planted: PlantedHostBugs = NO_PLANTED_HOST_BUGS,
   ) {
     this.#host = host;
     this.#environment = environment;
     this.#storage = storage;
-    this.#upkeep = new LogUpkeep(storage);
+    this.#hand = new LogHand(storage);
+    this.#records = new MachineRecords(records);
+    this.#effects = new StepEffects(this.#records);
     this.#queue = new CommitQueue({
       planted,
       log: storage.log,
@@ -124,7 +129,7 @@ export class MachineRunner {
     try {
       this.#host.turnEnded();
       this.#storage.log.flush();
-      this.#upkeep.release();
+      this.#hand.release();
     } catch (error) {
       this.#host.releaseFailed(error);
       return;
@@ -138,19 +143,15 @@ export class MachineRunner {
     payload: Uint8Array,
     mutations: readonly StateMutation[],
   ): LogPosition {
-    this.#append(cell, [payload]);
+    this.#hand.carryOut(cell, [payload]);
     this.#queue.add(cell, mutations, []);
     this.#scheduleTurnEnd();
     return cell.lastPosition;
   }
 
-  /** Gives up the shard's log: the next record is one that no reader has ever met. */
+  /** Gives up the shard's log, with all that only it may have had. */
   resetLog(cell: MachineCell): void {
-    const { log } = this.#storage;
-    const applied = appliedSequenceOf(this.#storage, cell.shardId);
-    const last = Math.max(cell.lastSequence, log.lastSequence(cell.shardId), applied);
-    cell.lastPosition = log.reset(cell.shardId, (last + 1) as LogSequence);
-    cell.lastSequence = last as LogSequence;
+    this.#hand.giveUp(cell);
     this.#scheduleTurnEnd();
   }
 
@@ -176,7 +177,7 @@ export class MachineRunner {
       this.#host.releaseFailed(error);
       return;
     }
-    this.#upkeep.durable(position, (cell, sequence) => {
+    this.#hand.durable(position, (cell, sequence) => {
       this.enqueue(cell, { type: "durable", sequence });
     });
     this.drain();
@@ -203,9 +204,12 @@ export class MachineRunner {
     const event = body as EventBody & { nowMs: number; wallMs: number };
     event.nowMs = this.#nowMs;
     event.wallMs = this.#wallMs;
+    // Said before a cut that this machine has made since: it is about what the log has now.
+    if (event.type === "durable") Object.assign(event, { sequence: cell.durableSequence });
     effects.begin(cell);
     try {
       cell.machine.step(event as MachineEvent<unknown>, effects);
+      effects.finish();
     } catch (error) {
       effects.clear();
       this.#host.stepFailed(cell, error);
@@ -221,29 +225,23 @@ export class MachineRunner {
 
   #release(cell: MachineCell, effects: StepEffects): void {
     const heldUntil = this.#host.beforeRelease();
-    if (effects.appends.length > 0) this.#append(cell, effects.appends);
+    for (const [name, value] of effects.keeps) this.#records.keep(cell, name, value);
+    if (effects.logWorks.length > 0) this.#hand.carryOut(cell, effects.logWorks);
+    const marks = effects.appliedTo !== undefined;
+    if (effects.appliedTo !== undefined) {
+      cell.appliedTo = effects.appliedTo;
+      this.#hand.applied(cell);
+    }
     if (heldUntil > this.#storage.log.durablePosition) this.#hold(cell, effects, heldUntil);
     else if (effects.earlyWords.length > 0) this.#speak(cell, effects.earlyWords);
     if (effects.beginsGeneration) {
       cell.buildingGeneration = this.#storage.state.newGeneration(cell.shardId);
     }
-    if (effects.mutations.length > 0 || effects.words.length > 0 || effects.switchesGeneration) {
-      this.#queue.add(cell, this.#directed(cell, effects), effects.words);
+    const mutations = this.#directed(cell, effects);
+    if (mutations.length > 0 || effects.words.length > 0 || marks) {
+      this.#queue.add(cell, mutations, effects.words, marks || mutations.length > 0);
     }
     if (effects.deeds.length > 0) this.#do(cell, effects.deeds);
-  }
-
-  #append(cell: MachineCell, payloads: readonly Uint8Array[]): void {
-    const log = this.#storage.log;
-    for (const payload of payloads) {
-      const sequence = (cell.lastSequence + 1) as LogSequence;
-      const record: LogRecord = { shard: cell.shardId, sequence, payload };
-      cell.lastPosition = log.append(record, cell.durability);
-      cell.lastSequence = sequence;
-    }
-    this.#upkeep.appended(cell);
-    // Nothing to wait for: the step's own words can leave with it.
-    if (cell.durability === "memory") log.flush();
   }
 
   /**
@@ -326,11 +324,7 @@ export class MachineRunner {
           this.#readLog(cell, deed.token, deed.from, deed.maxBytes);
           break;
         case "release-log":
-          cell.pinnedFrom = deed.sequence;
-          break;
-        case "truncate":
-          cell.lastPosition = this.#storage.log.truncateSuffix(cell.shardId, deed.sequence);
-          cell.lastSequence = deed.sequence;
+          this.#hand.pin(cell, deed.sequence);
           break;
       }
     }

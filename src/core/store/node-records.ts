@@ -100,9 +100,9 @@ export class NodeRecords {
     return this.#change(name, value, done);
   }
 
-  /** Without effect on a name that is not there. */
-  delete(name: string): void {
-    if (this.#entries.delete(name)) this.#change(name, undefined, undefined);
+  /** As `put`. Without effect on a name that is not there. */
+  delete(name: string): LogPosition {
+    return this.#entries.delete(name) ? this.#change(name, undefined, undefined) : NO_POSITION;
   }
 
   /** Gives up what cannot be read, and begins anew: nobody else knows what it was. */

@@ -144,6 +144,8 @@ export class ShardKeeper {
       return false;
     }
     machines.renew(cell, undefined);
+    // Whatever steps had applied: what the state says now is what there is.
+    cell.appliedTo = undefined;
     this.#guard(cell, () => trust.mark(cell.shardId));
     return true;
   }

@@ -1,6 +1,6 @@
 import type { OpenedState } from "../contracts/machine.ts";
 import type { LogReadResult, Storage } from "../contracts/storage.ts";
-import type { LogSequence } from "../model/ids.ts";
+import { type LogSequence, NO_SEQUENCE } from "../model/ids.ts";
 import { appliedSequenceOf } from "./applied-sequence.ts";
 import type { MachineCell } from "./machine-cell.ts";
 import type { MachineRunner } from "./machine-runner.ts";
@@ -25,10 +25,9 @@ export interface ReplicaOpening {
 export function openReplica(opening: ReplicaOpening): void {
   const { cell, origin, storage, runner, logDamaged } = opening;
   const { log } = storage;
-  // A state that does not persist has no mark; a machine that is made anew finds in it whatever it
-  // has appended, and a store that was just opened finds nothing.
   const isPersistent = storage.state.capabilities.persistent;
-  const applied = isPersistent ? appliedSequenceOf(storage, cell.shardId) : cell.lastSequence;
+  const isLater = cell.replica?.appliesLater === true;
+  const applied = appliedOf(cell, storage);
   const last = log.lastSequence(cell.shardId);
   const turn = ++cell.openings;
   if (last < applied && isPersistent) {
@@ -40,15 +39,21 @@ export function openReplica(opening: ReplicaOpening): void {
     runner.resetLog(cell);
   }
   cell.lastSequence = (last > applied ? last : applied) as LogSequence;
-  cell.replayedTo = last > applied ? applied : undefined;
+  if (isLater) cell.appliedTo = applied;
+  else cell.replayedTo = last > applied ? applied : undefined;
   if (last <= applied) {
-    announce(opening);
+    announce(opening, applied);
     if (cell.openings === turn) cell.open = true;
     return;
   }
   let announced = false;
   const from = (sequence: LogSequence) =>
     log.read(cell.shardId, sequence, REPLAY_CHUNK_BYTES, (result) => next(result, sequence));
+  const giveUpLog = () => {
+    runner.resetLog(cell);
+    announce(opening, applied);
+    if (cell.openings === turn) cell.open = true;
+  };
   const next = (result: LogReadResult, asked: LogSequence) => {
     if (cell.openings !== turn) return;
     if (result.type === "damaged") {
@@ -56,16 +61,18 @@ export function openReplica(opening: ReplicaOpening): void {
       return;
     }
     if (result.type === "compacted") {
-      // To be rebuilt anyway: what is left of its log is a base like the rest.
-      if (origin === "empty" && result.first > asked) from(result.first);
+      // To be rebuilt anyway: what is left of its log is a base like the rest, but for a machine to
+      // which a log with a hole says nothing.
+      if (origin === "empty" && isLater) giveUpLog();
+      else if (origin === "empty" && result.first > asked) from(result.first);
       else logDamaged(`the log lacks the records ${asked} to ${result.first - 1}`);
       return;
     }
-    if (!announced) announce(opening);
+    if (!announced) announce(opening, applied);
     announced = true;
     const read = result.records.at(-1)?.sequence;
     if (read !== undefined) {
-      cell.replayedTo = read;
+      if (!isLater) cell.replayedTo = read;
       runner.run(cell, { type: "replay", records: result.records });
     }
     if (cell.openings !== turn) return;
@@ -76,6 +83,25 @@ export function openReplica(opening: ReplicaOpening): void {
   from((applied + 1) as LogSequence);
 }
 
-function announce({ cell, origin, runner }: ReplicaOpening): void {
-  runner.run(cell, { type: "opened", state: { origin, lastSequence: cell.lastSequence } });
+/**
+ * A state that does not persist has no mark: a machine that is made anew finds in it whatever it has
+ * appended, and a store that was just opened finds nothing. One that applies later, and is made
+ * anew, sees its steps that wait for the log too, which no mark says yet.
+ */
+function appliedOf(cell: MachineCell, storage: Storage): LogSequence {
+  const isPersistent = storage.state.capabilities.persistent;
+  if (cell.replica?.appliesLater === true) {
+    if (cell.appliedTo !== undefined) return cell.appliedTo;
+    return isPersistent ? appliedSequenceOf(storage, cell.shardId) : NO_SEQUENCE;
+  }
+  return isPersistent ? appliedSequenceOf(storage, cell.shardId) : cell.lastSequence;
+}
+
+function announce({ cell, origin, runner, storage }: ReplicaOpening, applied: LogSequence): void {
+  const { lastSequence } = cell;
+  const isDurable = storage.log.durablePosition >= cell.lastPosition;
+  if (isDurable || cell.durableSequence > lastSequence) cell.durableSequence = lastSequence;
+  const { durableSequence } = cell;
+  const state: OpenedState = { origin, lastSequence, appliedSequence: applied, durableSequence };
+  runner.run(cell, { type: "opened", state });
 }

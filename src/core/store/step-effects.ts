@@ -9,9 +9,11 @@ import type {
 import type { Space, StateEntry, StateMutation, StateRange } from "../contracts/storage.ts";
 import type { Lane } from "../contracts/transport.ts";
 import type { CapstanError } from "../model/errors.ts";
-import type { LogSequence, NodeId } from "../model/ids.ts";
+import { type LogSequence, NO_SEQUENCE, type NodeId } from "../model/ids.ts";
 import type { EngineChange, OperationResult, ScanPage } from "../model/operations.ts";
+import type { LogCut, LogWork } from "./log-hand.ts";
 import type { MachineCell } from "./machine-cell.ts";
+import { checkRecord, type MachineRecords } from "./machine-records.ts";
 import { type Deed, SendWordPool, type Word } from "./words.ts";
 
 const FEW = 16;
@@ -21,7 +23,8 @@ const FEW = 16;
  * nest; nothing takes effect before the host releases it, so a throw leaves no trace.
  */
 export class StepEffects implements Effects<unknown> {
-  readonly appends: Uint8Array[] = [];
+  readonly keeps = new Map<string, Uint8Array | undefined>();
+  readonly logWorks: LogWork[] = [];
   readonly mutations: StateMutation[] = [];
   /** Wait for the shard's appends. */
   readonly words: Word[] = [];
@@ -30,18 +33,43 @@ export class StepEffects implements Effects<unknown> {
   readonly deeds: Deed[] = [];
   switchesGeneration = false;
   beginsGeneration = false;
+  /** What the step says to have applied; undefined: nothing new. */
+  appliedTo: LogSequence | undefined;
+  readonly #records: MachineRecords;
+  /** Newest record of the log with what this step does to it. */
+  #lastSequence = NO_SEQUENCE;
+  /** The step has reset the log, to go on behind this. */
+  #resetTo: LogSequence | undefined;
   #cell: MachineCell | undefined;
   /** What this step has put, so that it sees its own writes; built when first asked for. */
   #pending: Map<string, Uint8Array | undefined> | undefined;
   #pendingUpTo = 0;
   readonly #pool = new SendWordPool();
 
+  constructor(records: MachineRecords) {
+    this.#records = records;
+  }
+
   begin(cell: MachineCell): void {
     this.#cell = cell;
+    this.#lastSequence = cell.lastSequence;
+  }
+
+  /** The step has returned. Throws if what it did to the log and to the state cannot both be. */
+  finish(): void {
+    const applied = this.appliedTo ?? this.#cell?.appliedTo ?? NO_SEQUENCE;
+    if (this.appliedTo !== undefined && applied > this.#lastSequence) {
+      throw new RangeError(`applied(${applied}) is above the newest record ${this.#lastSequence}`);
+    }
+    if (this.#resetTo !== undefined && applied < this.#resetTo) {
+      const next = this.#resetTo + 1;
+      throw new RangeError(`resetLog(${next}) leaves a hole: the state includes ${applied}`);
+    }
   }
 
   clear(): void {
-    empty(this.appends);
+    empty(this.logWorks);
+    if (this.keeps.size > 0) this.keeps.clear();
     empty(this.mutations);
     empty(this.words);
     empty(this.earlyWords);
@@ -49,15 +77,29 @@ export class StepEffects implements Effects<unknown> {
     this.#pool.takeBack();
     this.switchesGeneration = false;
     this.beginsGeneration = false;
+    this.appliedTo = undefined;
+    this.#resetTo = undefined;
     this.#pending = undefined;
     this.#pendingUpTo = 0;
     this.#cell = undefined;
   }
 
   append(payload: Uint8Array): LogSequence {
-    const cell = this.#replicaCell("append");
-    this.appends.push(payload);
-    return (cell.lastSequence + this.appends.length) as LogSequence;
+    this.#replicaCell("append");
+    this.logWorks.push(payload);
+    this.#lastSequence = (this.#lastSequence + 1) as LogSequence;
+    return this.#lastSequence;
+  }
+
+  keep(name: string, value: Uint8Array | undefined): void {
+    this.#replicaCell("keep");
+    checkRecord(name, value);
+    this.keeps.set(name, value);
+  }
+
+  kept(name: string): Uint8Array | undefined {
+    const cell = this.#replicaCell("kept");
+    return this.keeps.has(name) ? this.keeps.get(name) : this.#records.get(cell, name);
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
@@ -81,8 +123,31 @@ export class StepEffects implements Effects<unknown> {
   }
 
   truncateSuffix(sequence: LogSequence): void {
-    this.#replicaCell("truncateSuffix");
-    this.deeds.push({ type: "truncate", sequence });
+    const applied = this.appliedTo ?? this.#laterCell("truncateSuffix").appliedTo ?? NO_SEQUENCE;
+    if (!(Number.isSafeInteger(sequence) && sequence >= applied)) {
+      const allowed = `a sequence of at least ${applied}, which is applied`;
+      throw new RangeError(`truncateSuffix(${sequence}) is not ${allowed}`);
+    }
+    if (sequence >= this.#lastSequence) return;
+    this.#cut("truncate", sequence);
+  }
+
+  resetLog(next: LogSequence): void {
+    this.#laterCell("resetLog");
+    if (!(Number.isSafeInteger(next) && next >= 1)) {
+      throw new RangeError(`resetLog(${next}) is not a sequence of at least 1`);
+    }
+    this.#resetTo = (next - 1) as LogSequence;
+    this.#cut("reset", this.#resetTo);
+  }
+
+  applied(sequence: LogSequence): void {
+    const before = this.appliedTo ?? this.#laterCell("applied").appliedTo ?? NO_SEQUENCE;
+    const least = this.switchesGeneration ? 0 : before;
+    if (!(Number.isSafeInteger(sequence) && sequence >= least)) {
+      throw new RangeError(`applied(${sequence}) is not a sequence of at least ${least}`);
+    }
+    this.appliedTo = sequence;
   }
 
   releaseLog(sequence: LogSequence): void {
@@ -216,6 +281,17 @@ export class StepEffects implements Effects<unknown> {
   /** A range over one's own pending writes would need a merge that no machine asks for. */
   #refuseOwnWrites(call: string): void {
     if (this.mutations.length > 0) throw new Error(`${call} must come before the step's writes`);
+  }
+
+  #cut(type: LogCut["type"], last: LogSequence): void {
+    this.logWorks.push({ type, last });
+    this.#lastSequence = last;
+  }
+
+  #laterCell(call: string): MachineCell {
+    const cell = this.#replicaCell(call);
+    if (cell.replica?.appliesLater === true) return cell;
+    throw new Error(`${call} is for machines that apply later than they append`);
   }
 
   #mutate(space: Space, key: Uint8Array, value: Uint8Array | undefined): void {

@@ -62,8 +62,7 @@ export type Deed =
       readonly from: LogSequence;
       readonly maxBytes: number;
     }
-  | { readonly type: "release-log"; readonly sequence: LogSequence }
-  | { readonly type: "truncate"; readonly sequence: LogSequence };
+  | { readonly type: "release-log"; readonly sequence: LogSequence };
 
 /** The `SendWord`s of one `StepEffects`: handed out during a step, taken back after it. */
 export class SendWordPool {

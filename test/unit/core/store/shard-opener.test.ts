@@ -23,6 +23,13 @@ const PAYLOAD_BYTES = 150 * 1024;
 
 type Event = MachineEvent<unknown>;
 
+/** None of these machines keeps anything. */
+const NO_RECORDS = {
+  get: () => undefined,
+  put: () => NO_POSITION,
+  delete: () => NO_POSITION,
+};
+
 /** Puts one entry for each record that it is given back, and one when it is opened. */
 function replica(): ReplicaMachine<unknown> {
   return {
@@ -81,7 +88,7 @@ function open(storage: Storage, environment: VirtualEnvironment): MachineCell {
     machine,
   });
   cell.replica = machine;
-  const runner = new MachineRunner(host, environment, storage);
+  const runner = new MachineRunner(host, environment, storage, NO_RECORDS);
   const logDamaged = (reason: string): void => expect.unreachable(reason);
   openReplica({ cell, origin: "kept", storage, runner, logDamaged });
   return cell;
