@@ -1,4 +1,5 @@
 import { capstanModule, type StoreModule } from "./core/store/modules.ts";
+import { resolversByName } from "./resolvers/resolvers-by-name.ts";
 import { diskStorage } from "./storage/disk/disk-storage.ts";
 import { memoryStorage } from "./storage/memory/memory-storage.ts";
 import { tunableStrategy } from "./strategies/tunable/tunable-strategy.ts";
@@ -16,6 +17,7 @@ export function builtIns(): StoreModule {
   return capstanModule({
     transports: { memory: memoryTransport, nats: natsTransport, tcp: tcpTransport },
     storages: { memory: memoryStorage, disk: diskStorage },
+    resolvers: resolversByName(),
     strategies: { tunable: tunableStrategy },
   });
 }

@@ -83,6 +83,46 @@ export interface ResolverTypes {
   readonly siblings: boolean;
 }
 
-/** The resolvers that a keyspace can name, by that name. None is bound yet: tunable settles alone. */
-// biome-ignore lint/suspicious/noEmptyInterface: resolvers merge into it
-export interface Resolvers {}
+interface Plain {
+  operation: never;
+  value: unknown;
+  siblings: false;
+}
+
+interface Crdt<Operation, Value> {
+  operation: Operation;
+  value: Value;
+  siblings: false;
+}
+
+/** The resolvers that a keyspace can name, by that name. */
+export interface Resolvers {
+  lww: Plain;
+  "version-vector": { operation: never; value: unknown; siblings: true };
+  union: Plain;
+  "g-counter": Crdt<KindsOfCrdt["g-counter"], number>;
+  "pn-counter": Crdt<KindsOfCrdt["pn-counter"], number>;
+  "g-set": Crdt<KindsOfCrdt["g-set"], unknown[]>;
+  "or-set": Crdt<KindsOfCrdt["or-set"], unknown[]>;
+  "lww-register": Crdt<KindsOfCrdt["lww-register"], unknown>;
+  "mv-register": Crdt<KindsOfCrdt["mv-register"], unknown[]>;
+  flag: Crdt<KindsOfCrdt["flag"], boolean>;
+  "or-map": Crdt<
+    { update: { key: string; operation: OneOf<KindsOfCrdt> } } | { remove: string; update?: never },
+    Record<string, unknown>
+  >;
+}
+
+/** The operations of the built-in CRDTs. An amount is a whole number from 1. */
+interface KindsOfCrdt {
+  "g-counter": { increment: number };
+  "pn-counter": { increment: number; decrement?: never } | { decrement: number; increment?: never };
+  "g-set": { add: unknown };
+  "or-set": { add: unknown; remove?: never } | { remove: unknown; add?: never };
+  "lww-register": { set: unknown };
+  "mv-register": { set: unknown };
+  flag: { enable: true; disable?: never } | { disable: true; enable?: never };
+}
+
+/** An object with one of the members. */
+type OneOf<Members> = { [Name in keyof Members]: Record<Name, Members[Name]> }[keyof Members];

@@ -1,0 +1,113 @@
+import type { Dot, RetiredActors } from "../../core/contracts/resolver.ts";
+import { RETIRED_ACTOR } from "../../core/contracts/resolver.ts";
+
+/** The dots of one actor with `from < counter ≤ upTo`. */
+export type Run = readonly [actor: string, from: number, upTo: number];
+
+/**
+ * Which dots a state has seen, whether what they wrote is still there or not: without a tombstone,
+ * a dot that was seen and is not held is one that was removed (Bieniusa et al., "An Optimized
+ * Conflict-free Replicated Set", 2012, §3). Exact, also where deltas were lost (Almeida et al.,
+ * "Delta State Replicated Data Types", 2018, §7.2 keeps a cloud of dots beside a vector): runs
+ * instead of a vector, because counters of one key skip, and a run says what lies between.
+ *
+ * Invariant: sorted by actor, then `from`; of one actor `upTo(n) < from(n + 1)`. One set of dots
+ * has one form.
+ */
+export type CausalContext = readonly Run[];
+
+export const NOTHING_SEEN: CausalContext = Object.freeze([]);
+
+/** Answers whether a context has a dot; made once for many questions. */
+export type Cover = (actor: string, counter: number) => boolean;
+
+export function coverOf(context: CausalContext): Cover {
+  let byActor: Map<string, Run[]> | undefined;
+  return (actor, counter) => {
+    byActor ??= runsByActor(context);
+    const runs = byActor.get(actor);
+    return runs?.some(([, from, upTo]) => from < counter && counter <= upTo) ?? false;
+  };
+}
+
+function runsByActor(context: CausalContext): Map<string, Run[]> {
+  const byActor = new Map<string, Run[]>();
+  for (const run of context) {
+    const runs = byActor.get(run[0]);
+    if (runs === undefined) byActor.set(run[0], [run]);
+    else runs.push(run);
+  }
+  return byActor;
+}
+
+/** The dots of both; `a` itself if it has them all. */
+export function joinContexts(a: CausalContext, b: CausalContext): CausalContext {
+  if (a === b || includes(a, b)) return a;
+  const joined: Run[] = [];
+  let [atA, atB] = [0, 0];
+  while (atA < a.length || atB < b.length) {
+    const [runA, runB] = [a[atA], b[atB]];
+    if (runB === undefined || (runA !== undefined && isBefore(runA, runB))) {
+      append(joined, runA as Run);
+      atA += 1;
+    } else {
+      append(joined, runB);
+      atB += 1;
+    }
+  }
+  return joined;
+}
+
+function isBefore([actorA, fromA]: Run, [actorB, fromB]: Run): boolean {
+  return actorA === actorB ? fromA < fromB : actorA < actorB;
+}
+
+function append(runs: Run[], run: Run): void {
+  const last = runs.at(-1);
+  if (last === undefined || last[0] !== run[0] || run[1] > last[2]) runs.push(run);
+  else if (run[2] > last[2]) runs[runs.length - 1] = [run[0], last[1], run[2]];
+}
+
+function includes(a: CausalContext, b: CausalContext): boolean {
+  let at = 0;
+  for (const [actor, from, upTo] of b) {
+    let run = a[at];
+    while (run !== undefined && (run[0] < actor || (run[0] === actor && run[2] < upTo))) {
+      at += 1;
+      run = a[at];
+    }
+    if (run === undefined || run[0] !== actor || run[1] > from) return false;
+  }
+  return true;
+}
+
+/**
+ * What a mutation adds to a context: its own dot, and that nothing lies between it and the dot that
+ * the actor minted before, all of which the context has ("own dots first").
+ */
+export function runOf(context: CausalContext, { actor, counter }: Dot): CausalContext {
+  const own = context.findLast((run) => run[0] === actor);
+  return [[actor, own?.[2] ?? 0, counter]];
+}
+
+/** These dots and no others. */
+export function exactly(dots: readonly (readonly [string, number, ...unknown[]])[]): CausalContext {
+  return dots.reduce<CausalContext>(
+    (context, [actor, counter]) => joinContexts(context, [[actor, counter - 1, counter]]),
+    NOTHING_SEEN,
+  );
+}
+
+/** Whether a delta's context leaves no gap behind a state's: see `CrdtResolver.follows`. */
+export function followsContext(context: CausalContext, delta: CausalContext): boolean {
+  const isKnownGap = (run: Run): boolean =>
+    context.some(([actor, from]) => actor === run[0] && from === run[1]);
+  return joinContexts(context, delta).every((run) => run[1] === 0 || isKnownGap(run));
+}
+
+/** Everything of retired actors was seen: one run stands for all of them. */
+export function retireContext(context: CausalContext, retired: RetiredActors): CausalContext {
+  const kept = context.filter(([actor]) => !retired.offsets.has(actor));
+  if (kept.length === context.length) return context;
+  return joinContexts([[RETIRED_ACTOR, 0, retired.upTo]], kept);
+}

@@ -1,0 +1,140 @@
+import { RETIRED_ACTOR, type RetiredActors } from "../../core/contracts/resolver.ts";
+import { type CausalContext, type Cover, coverOf, joinContexts } from "./causal-context.ts";
+
+/** What one dot wrote, behind its dot: the same in every state that holds the dot. */
+export type Dotted = readonly [actor: string, counter: number, ...payload: unknown[]];
+
+/** Sorted by actor, then counter. */
+export type DottedList<D extends Dotted = Dotted> = readonly D[];
+
+const NONE: readonly never[] = Object.freeze([]);
+
+/**
+ * What is left of two lists: a dot that both hold, or that one holds and the other has not seen. A
+ * dot that the other has seen and does not hold was removed there (Bieniusa et al. 2012, §3).
+ * Answers `a` itself if that is what is left.
+ */
+export function joinDotted<D extends Dotted>(
+  a: DottedList<D>,
+  b: DottedList<D>,
+  seenByA: Cover,
+  seenByB: Cover,
+): DottedList<D> {
+  if (a === b) return a;
+  const joined: D[] = [];
+  let isA = true;
+  let [atA, atB] = [0, 0];
+  while (atA < a.length || atB < b.length) {
+    const [dotA, dotB] = [a[atA], b[atB]];
+    const order = dotA === undefined ? 1 : dotB === undefined ? -1 : compareDots(dotA, dotB);
+    if (order <= 0) {
+      const each = dotA as D;
+      if (order === 0 || !seenByB(each[0], each[1])) joined.push(each);
+      else isA = false;
+      atA += 1;
+      if (order === 0) atB += 1;
+    } else {
+      const each = dotB as D;
+      if (!seenByA(each[0], each[1])) {
+        joined.push(each);
+        isA = false;
+      }
+      atB += 1;
+    }
+  }
+  return isA ? a : joined;
+}
+
+function compareDots(a: Dotted, b: Dotted): number {
+  if (a[0] !== b[0]) return a[0] < b[0] ? -1 : 1;
+  return a[1] - b[1];
+}
+
+/** Dots of retired actors become dots of `RETIRED_ACTOR`, everywhere the same. */
+export function retireDotted<D extends Dotted>(
+  list: DottedList<D>,
+  retired: RetiredActors,
+): DottedList<D> {
+  if (!list.some(([actor]) => retired.offsets.has(actor))) return list;
+  const renamed = list.map((each): D => {
+    const offset = retired.offsets.get(each[0]);
+    if (offset === undefined) return each;
+    const [, counter, ...payload] = each;
+    return [RETIRED_ACTOR, counter + offset, ...payload] as unknown as D;
+  });
+  return renamed.sort(compareDots);
+}
+
+/** Dotted lists by key. Sorted by key; no list is empty. */
+export type DottedEntry<Key, D extends Dotted = Dotted> = readonly [key: Key, list: DottedList<D>];
+
+export interface DottedMap<Key, D extends Dotted = Dotted> {
+  readonly context: CausalContext;
+  readonly entries: readonly DottedEntry<Key, D>[];
+}
+
+/** The join of two maps under `compare`, the order of their keys; `a` itself if `b` adds nothing. */
+export function joinDottedMaps<Key, D extends Dotted>(
+  a: DottedMap<Key, D>,
+  b: DottedMap<Key, D>,
+  compare: (a: Key, b: Key) => number,
+): DottedMap<Key, D> {
+  if (a === b) return a;
+  const context = joinContexts(a.context, b.context);
+  const entries = joinEntries(a, b, compare);
+  return context === a.context && entries === a.entries ? a : { context, entries };
+}
+
+function joinEntries<Key, D extends Dotted>(
+  { context: contextA, entries: a }: DottedMap<Key, D>,
+  { context: contextB, entries: b }: DottedMap<Key, D>,
+  compare: (a: Key, b: Key) => number,
+): readonly DottedEntry<Key, D>[] {
+  if (a === b) return a;
+  const [seenByA, seenByB] = [coverOf(contextA), coverOf(contextB)];
+  const joined: DottedEntry<Key, D>[] = [];
+  let isA = true;
+  let [atA, atB] = [0, 0];
+  while (atA < a.length || atB < b.length) {
+    const [entryA, entryB] = [a[atA], b[atB]];
+    const order =
+      entryA === undefined ? 1 : entryB === undefined ? -1 : compare(entryA[0], entryB[0]);
+    if (order <= 0) atA += 1;
+    if (order >= 0) atB += 1;
+    const mine = order <= 0 ? (entryA as DottedEntry<Key, D>)[1] : NONE;
+    const theirs = order >= 0 ? (entryB as DottedEntry<Key, D>)[1] : NONE;
+    const list = joinDotted(mine, theirs, seenByA, seenByB);
+    if (list !== mine) isA = false;
+    if (list.length === 0) continue;
+    if (list === mine) joined.push(entryA as DottedEntry<Key, D>);
+    else joined.push([(order <= 0 ? entryA : entryB)?.[0] as Key, list]);
+  }
+  return isA ? a : joined;
+}
+
+export function retireEntries<Key, D extends Dotted>(
+  entries: readonly DottedEntry<Key, D>[],
+  retired: RetiredActors,
+): readonly DottedEntry<Key, D>[] {
+  return entries.map((entry) => {
+    const list = retireDotted(entry[1], retired);
+    return list === entry[1] ? entry : [entry[0], list];
+  });
+}
+
+/** Where the key stands, or, as −1 − index, where it would. */
+export function findEntry<Key>(
+  entries: readonly (readonly [key: Key, ...unknown[]])[],
+  key: Key,
+  compare: (a: Key, b: Key) => number,
+): number {
+  let [low, high] = [0, entries.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const order = compare((entries[middle] as readonly [Key])[0], key);
+    if (order === 0) return middle;
+    if (order < 0) low = middle + 1;
+    else high = middle;
+  }
+  return -1 - low;
+}
