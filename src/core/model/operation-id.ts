@@ -14,24 +14,48 @@ export interface StampedOperationId {
   readonly key: Uint8Array | undefined;
 }
 
-const FORMAT = 1;
+/**
+ * What an operation id of a keyspace with sessions says: the write is number `sequence` of a
+ * session, and is applied at most once while the session lives. An id that the store makes for a
+ * fault also names the shard that the write was sent to.
+ */
+export interface SessionOperationId {
+  readonly keyspaceHash: number;
+  readonly session: Stamp;
+  readonly sequence: number;
+  readonly shardIndex: number | undefined;
+}
+
+const STAMPED_FORMAT = 1;
+const SESSION_FORMAT = 2;
+const NO_SHARD = 0xffff;
 const MAX_ID_CHARACTERS = 1_500;
 const CHECK_BYTES = 4;
 
 /** base64url of: format, keyspace hash, stamp, key, and a checksum against damage. */
 export function encodeOperationId(id: StampedOperationId): string {
   const writer = new ByteWriter();
-  writer.u8(FORMAT);
+  writer.u8(STAMPED_FORMAT);
   writer.u32(id.keyspaceHash);
   writeStamp(writer, id.stamp);
   writer.bytes(id.key ?? new Uint8Array(0));
-  writer.u32(hash32(writer.view()));
-  return Buffer.from(writer.view()).toString("base64url");
+  return sealed(writer);
+}
+
+/** base64url of: format, keyspace hash, session, sequence, shard, and the same checksum. */
+export function encodeSessionOperationId(id: SessionOperationId): string {
+  const writer = new ByteWriter();
+  writer.u8(SESSION_FORMAT);
+  writer.u32(id.keyspaceHash);
+  writeStamp(writer, id.session);
+  writer.u64(id.sequence);
+  writer.u16(id.shardIndex ?? NO_SHARD);
+  return sealed(writer);
 }
 
 /** Throws `INVALID_OPERATION_ID`; user-made keys are refused, they would name no write. */
 export function decodeOperationId(text: string): StampedOperationId {
-  const decoded = tryDecode(text);
+  const decoded = tryDecode(text, STAMPED_FORMAT, readStamped);
   if (decoded === undefined) {
     throw new CapstanError(
       "INVALID_OPERATION_ID",
@@ -42,12 +66,48 @@ export function decodeOperationId(text: string): StampedOperationId {
   return decoded;
 }
 
-/** Which keyspace an id belongs to; undefined if it is not an id. */
-export function keyspaceHashOfOperationId(text: string): number | undefined {
-  return tryDecode(text)?.keyspaceHash;
+/** Undefined if the text is not an id of a session: a key of the user's own, or another kind. */
+export function decodeSessionOperationId(text: string): SessionOperationId | undefined {
+  return tryDecode(text, SESSION_FORMAT, readSession);
 }
 
-function tryDecode(text: string): StampedOperationId | undefined {
+/** Which keyspace an id belongs to; undefined if it is not an id. */
+export function keyspaceHashOfOperationId(text: string): number | undefined {
+  const id =
+    tryDecode(text, STAMPED_FORMAT, readStamped) ?? tryDecode(text, SESSION_FORMAT, readSession);
+  return id?.keyspaceHash;
+}
+
+function readStamped(reader: ByteReader): StampedOperationId {
+  const keyspaceHash = reader.u32();
+  const stamp = readStamp(reader);
+  const key = reader.bytes();
+  return { keyspaceHash, stamp, key: key.length === 0 ? undefined : new Uint8Array(key) };
+}
+
+function readSession(reader: ByteReader): SessionOperationId {
+  const keyspaceHash = reader.u32();
+  const session = readStamp(reader);
+  const sequence = reader.u64();
+  const shardIndex = reader.u16();
+  return {
+    keyspaceHash,
+    session,
+    sequence,
+    shardIndex: shardIndex === NO_SHARD ? undefined : shardIndex,
+  };
+}
+
+function sealed(writer: ByteWriter): string {
+  writer.u32(hash32(writer.view()));
+  return Buffer.from(writer.view()).toString("base64url");
+}
+
+function tryDecode<Id>(
+  text: string,
+  format: number,
+  read: (reader: ByteReader) => Id,
+): Id | undefined {
   if (typeof text !== "string" || text.length > MAX_ID_CHARACTERS) return undefined;
   const bytes = Buffer.from(text, "base64url");
   if (bytes.length <= CHECK_BYTES || bytes.toString("base64url") !== text) return undefined;
@@ -55,12 +115,10 @@ function tryDecode(text: string): StampedOperationId | undefined {
   try {
     if (hash32(checked) !== bytes.readUInt32BE(checked.length)) return undefined;
     const reader = new ByteReader(checked);
-    if (reader.u8() !== FORMAT) return undefined;
-    const keyspaceHash = reader.u32();
-    const stamp = readStamp(reader);
-    const key = reader.bytes();
+    if (reader.u8() !== format) return undefined;
+    const id = read(reader);
     reader.end();
-    return { keyspaceHash, stamp, key: key.length === 0 ? undefined : new Uint8Array(key) };
+    return id;
   } catch {
     return undefined;
   }

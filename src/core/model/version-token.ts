@@ -16,7 +16,7 @@ export function versionTokenOf(stamp: Stamp): string {
  * base64url of four words, without a buffer: every result carries a version, and making a buffer
  * for each costs more than the text.
  */
-function base64urlOf(a: number, b: number, c: number, d: number): string {
+export function base64urlOf(a: number, b: number, c: number, d: number): string {
   return String.fromCharCode(
     sextet(a >>> 26),
     sextet(a >>> 20),
