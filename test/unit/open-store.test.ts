@@ -190,8 +190,23 @@ describe("what does not open", () => {
     ],
     [
       "a resolver",
+      [{ keyspaces: { k: { resolver: "or-sett" } } }],
+      /keyspaces\.k\.resolver is "or-sett", which is no resolver .+ allowed: .*or-set, pn-counter/,
+    ],
+    [
+      "a resolver where the strategy has no use for one, and",
       [{ keyspaces: { k: { resolver: "or-set" } } }],
-      /keyspaces\.k\.resolver is "or-set"/,
+      /keyspaces\.k\.resolver is set, but the strategy "tunable" settles conflicts by itself/,
+    ],
+    [
+      "a resolver object that is none, and",
+      [{ keyspaces: { k: { resolver: { name: "mine" } } } }],
+      /keyspaces\.k\.resolver is an object that is no resolver; allowed: .+defineResolver/,
+    ],
+    [
+      "a module of a resolver where none is loaded, and",
+      [{ keyspaces: { k: { resolver: { module: "./mine.js" } } } }],
+      /keyspaces\.k\.resolver names a module, .+ configuration file.+ allowed: .+defineResolver/,
     ],
     ["a node", [{}, { node: "zz" }], /options\.node is "zz".*local/],
     ["a level", [{ keyspaces: { k: { read: "lease" as never } } }], /keyspaces\.k\.read/],

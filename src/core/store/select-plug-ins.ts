@@ -1,4 +1,5 @@
 import type { Container } from "inversify";
+import type { Resolver } from "../contracts/resolver.ts";
 import type { StorageFactory } from "../contracts/storage.ts";
 import type { Strategy } from "../contracts/strategy.ts";
 import type { TransportFactory } from "../contracts/transport.ts";
@@ -69,7 +70,7 @@ function withResolver(
   const found =
     typeof resolver === "string"
       ? named(container, "resolver", resolver, `${path}.resolver`)
-      : resolver;
+      : checkedResolver(resolver, `${path}.resolver`);
   if (!strategy.capabilities.siblings && !strategy.capabilities.update) {
     throw invalidConfiguration([
       {
@@ -81,6 +82,22 @@ function withResolver(
     ]);
   }
   return { ...strategyOptions, resolver: found };
+}
+
+/** @throws CapstanError `INVALID_CONFIGURATION` unless the object has what a resolver needs. */
+function checkedResolver(value: object, path: string): Resolver {
+  const { name, capabilities, resolve } = value as Partial<Resolver>;
+  const isResolver =
+    typeof name === "string" &&
+    typeof capabilities === "object" &&
+    capabilities !== null &&
+    typeof resolve === "function";
+  if (isResolver) return value as Resolver;
+  const reason = Object.hasOwn(value, "module")
+    ? "names a module, which only the loader of a configuration file can import"
+    : "is an object that is no resolver";
+  const allowed = ["a name", "what defineResolver of capstan/resolvers returns"];
+  throw invalidConfiguration([{ path, value, allowed, reason }]);
 }
 
 function named<K extends PlugInKind>(
