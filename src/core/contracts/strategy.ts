@@ -36,6 +36,38 @@ export interface StrategyCapabilities {
   readonly contexts: boolean;
 }
 
+/**
+ * What a history is judged by, under the names of the checkers of `capstan/verification`:
+ * - `linearizable`: one copy of each key would have answered the same;
+ * - `regular`: a read finds what was written last before it, or beside it;
+ * - the four session guarantees, of one client and one key;
+ * - `no-lost-write`: what was acknowledged is there in the end, or something newer, as long as one
+ *   copy was not wiped that held it at its acknowledgement;
+ * - `truthful-outcome`: what was said not to be applied is never seen.
+ */
+export type HistoryCheck =
+  | "linearizable"
+  | "regular"
+  | "read-your-writes"
+  | "monotonic-reads"
+  | "monotonic-writes"
+  | "writes-follow-reads"
+  | "no-lost-write"
+  | "truthful-outcome";
+
+/** A promise in a form that a program can hold the store to. */
+export interface CheckedPromise {
+  readonly checks: readonly HistoryCheck[];
+  /**
+   * Of keys that are written at one level and read at another, which pairs of levels keep it:
+   * all of these writes with all of these reads; or, of `N` replicas, those whose counts meet:
+   * `R + W > N` and `2 W > N`.
+   */
+  readonly between:
+    | { readonly writes: readonly Level[]; readonly reads: readonly Level[] }
+    | "meeting-counts";
+}
+
 /** One line of "what is promised": per level, on what condition, shown by which test. */
 export interface Guarantee {
   readonly levels: readonly Level[];
@@ -44,6 +76,8 @@ export interface Guarantee {
   readonly notPromised: string;
   /** Path of the test file that shows it. */
   readonly shownBy: string;
+  /** What `capstan verify` and the tests demand of histories. Default: nothing. */
+  readonly checked?: readonly CheckedPromise[];
 }
 
 /** Receives an operation's one answer. */

@@ -1,6 +1,6 @@
 import type { SimWorld } from "../sim-world.ts";
 import type { Draw } from "./draw.ts";
-import { FAULTS, type FaultScene, type Undo } from "./faults.ts";
+import { FAULTS, type Fault, type FaultScene, type Undo } from "./faults.ts";
 import type { FaultKind, ScenarioPlan } from "./plan.ts";
 
 /** A fault that cannot come now is drawn again this often. */
@@ -17,6 +17,9 @@ export class Nemesis {
   readonly #active = new Set<Undo>();
   #isStopped = false;
   total = 0;
+  /** Stands around the beginning of every fault, for whoever writes down what came. */
+  around: (kind: FaultKind, begin: () => Fault | undefined) => Fault | undefined = (_kind, begin) =>
+    begin();
 
   constructor(world: SimWorld, plan: ScenarioPlan, draw: Draw, scene: FaultScene) {
     this.#world = world;
@@ -46,7 +49,7 @@ export class Nemesis {
   #inject(): void {
     for (let draws = 0; draws < MAX_DRAWS; draws += 1) {
       const kind = this.#draw.pick(this.#plan.faults);
-      const fault = FAULTS[kind](this.#scene, this.#draw);
+      const fault = this.around(kind, () => FAULTS[kind](this.#scene, this.#draw));
       if (fault === undefined) continue;
       this.counts[kind] = (this.counts[kind] ?? 0) + 1;
       this.total += 1;

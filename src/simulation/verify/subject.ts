@@ -1,0 +1,145 @@
+import type { Guarantee } from "../../core/contracts/strategy.ts";
+import { resolveConfiguration } from "../../core/model/configuration.ts";
+import type {
+  ResolvedConfiguration,
+  ResolvedKeyspace,
+} from "../../core/model/configuration-types.ts";
+import { CapstanError } from "../../core/model/errors.ts";
+import type { KeyspaceDescription } from "../../core/store/api.ts";
+import { separatePlugIns } from "../../core/store/handed-over.ts";
+import { checkingSchemaOf } from "../../core/store/value-schema.ts";
+import type { ConnectionMode } from "../network-conditions.ts";
+import { SimWorld } from "../sim-world.ts";
+import { countOf, type LevelPair } from "./promised-checks.ts";
+import { drawsFor, type ValueSource } from "./value-source.ts";
+
+/** More nodes than this are not simulated: a run of as many shows the same, and takes minutes. */
+export const MAX_NODES = 7;
+
+const OPENING_MS = 60_000;
+
+/** One keyspace of a user's configuration, and what it says of the world around it. */
+export interface Subject {
+  readonly keyspace: ResolvedKeyspace;
+  readonly resolved: ResolvedConfiguration;
+  /** At most `MAX_NODES` of those of the configuration. */
+  readonly nodes: readonly string[];
+  /** Copies of each key: no more than there are nodes. */
+  readonly replicas: number;
+  readonly storage: "disk" | "memory";
+  readonly connections: ConnectionMode;
+  readonly partitionPolicy: "prefer-consistency" | "prefer-availability";
+  readonly description: KeyspaceDescription;
+  readonly guarantees: readonly Guarantee[];
+  /** The levels of calls that name none. */
+  readonly defaults: LevelPair;
+  /** All levels that it offers and can meet. */
+  readonly pairs: readonly LevelPair[];
+  readonly values: ValueSource;
+  /** What the simulated nodes are opened with: this keyspace alone. */
+  readonly configuration: Readonly<Record<string, unknown>>;
+}
+
+/** Names of the keyspaces that the configuration declares. */
+export function keyspaceNamesOf(configuration: object): readonly string[] {
+  const { plain } = separatePlugIns(configuration);
+  return resolveConfiguration(plain).keyspaces.map(({ name }) => name);
+}
+
+/**
+ * Opens the keyspace once, to learn what it offers.
+ *
+ * @throws CapstanError `INVALID_CONFIGURATION` as `openStore` does, `UNKNOWN_KEYSPACE`.
+ */
+export async function inspectSubject(
+  configuration: Readonly<Record<string, unknown>>,
+  name: string,
+): Promise<Subject> {
+  const resolved = resolveConfiguration(separatePlugIns(configuration).plain);
+  const keyspace = resolved.keyspaces.find((each) => each.name === name);
+  if (keyspace === undefined) throw unknownKeyspace(name, resolved);
+  const alone = onlyKeyspace(configuration, name);
+  const nodes = resolved.cluster.nodes.slice(0, MAX_NODES).map(({ id }) => id as string);
+  const storage = resolved.storage.type === "memory" ? "memory" : "disk";
+  const { description, guarantees } = await describeOnce(name, {
+    ...{ nodes, storage, configuration: alone },
+  });
+  const replicas = Math.min(keyspace.replicas, nodes.length);
+  const defaults = { write: description.writeDefault, read: description.readDefault };
+  const values = await drawsFor(checkingSchemaOf(keyspace.schema, `keyspaces.${name}.schema`));
+  return {
+    ...{ keyspace, resolved, nodes, replicas, storage, description, guarantees, defaults, values },
+    connections: resolved.transport.type === "nats" ? "server" : "pairs",
+    partitionPolicy: policyOf(keyspace),
+    pairs: pairsOf(description, replicas),
+    // A schema that none of the drawn values passes would leave nothing to look at.
+    configuration: values.isSchemaLeftOut ? withoutSchema(alone, name) : alone,
+  };
+}
+
+/** Each level with itself; levels for reads alone with the default for writes; the defaults. */
+function pairsOf(description: KeyspaceDescription, replicas: number): readonly LevelPair[] {
+  const { readLevels, writeLevels, readDefault, writeDefault } = description;
+  const offered = readLevels.filter((level) => {
+    const isMet = !COUNTS.includes(level) || countOf(level, replicas) !== undefined;
+    return isMet && !(level === "eventual" && readLevels.includes("one"));
+  });
+  const pairs = offered.map((read) =>
+    writeLevels.includes(read) ? { write: read, read } : { write: writeDefault, read },
+  );
+  const isThere = pairs.some(({ write, read }) => write === writeDefault && read === readDefault);
+  return isThere ? pairs : [{ write: writeDefault, read: readDefault }, ...pairs];
+}
+
+const COUNTS: readonly string[] = Object.freeze(["one", "two", "three", "quorum", "all"]);
+
+async function describeOnce(
+  name: string,
+  options: {
+    readonly nodes: readonly string[];
+    readonly storage: "disk" | "memory";
+    readonly configuration: Readonly<Record<string, unknown>>;
+  },
+): Promise<{ description: KeyspaceDescription; guarantees: readonly Guarantee[] }> {
+  const world = new SimWorld({ seed: 1, ...options });
+  const id = options.nodes[0] as string;
+  const store = await world.driver.until(world.start(id), OPENING_MS);
+  const description = store.describe().keyspaces.find((each) => each.name === name);
+  if (description === undefined) throw new Error(`keyspace ${name} was not opened`);
+  const guarantees = store.keyspace(name).guarantees();
+  world.crash(id);
+  return { description, guarantees };
+}
+
+function onlyKeyspace(
+  configuration: Readonly<Record<string, unknown>>,
+  name: string,
+): Readonly<Record<string, unknown>> {
+  const { cluster: _cluster, transport: _transport, storage: _storage, ...rest } = configuration;
+  const keyspaces = rest.keyspaces as Readonly<Record<string, unknown>> | undefined;
+  return keyspaces === undefined ? rest : { ...rest, keyspaces: { [name]: keyspaces[name] } };
+}
+
+function withoutSchema(
+  configuration: Readonly<Record<string, unknown>>,
+  name: string,
+): Readonly<Record<string, unknown>> {
+  const keyspaces = configuration.keyspaces as Readonly<Record<string, object>>;
+  return { ...configuration, keyspaces: { [name]: { ...keyspaces[name], schema: undefined } } };
+}
+
+function policyOf({ strategyOptions }: ResolvedKeyspace): Subject["partitionPolicy"] {
+  const { partitionPolicy } = strategyOptions;
+  return String(partitionPolicy).replaceAll("_", "-") === "prefer-availability"
+    ? "prefer-availability"
+    : "prefer-consistency";
+}
+
+function unknownKeyspace(name: string, { keyspaces }: ResolvedConfiguration): CapstanError {
+  const there = keyspaces.map((each) => each.name);
+  return new CapstanError(
+    "UNKNOWN_KEYSPACE",
+    `there is no keyspace ${JSON.stringify(name)} in the configuration; it declares: ${there.join(", ")}`,
+    { allowed: there },
+  );
+}

@@ -1,0 +1,127 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import type { HistoryCheck } from "../../src/core/contracts/strategy.ts";
+import type { Level } from "../../src/core/model/levels.ts";
+import { nameOfPair, promisedChecks } from "../../src/simulation/verify/promised-checks.ts";
+import { type Finding, runHistory } from "../../src/simulation/verify/run-history.ts";
+import { inspectSubject, type Subject } from "../../src/simulation/verify/subject.ts";
+import { TUNABLE_GUARANTEES } from "../../src/strategies/tunable/guarantees.ts";
+import type { PlantedBugs } from "../../src/strategies/tunable/planted-bugs.ts";
+import { TUNABLE_LEVELS } from "../../src/strategies/tunable/settings.ts";
+import { makeTunableStrategy } from "../../src/strategies/tunable/tunable-strategy.ts";
+
+const SEEDS = [1, 2, 3];
+const MOST_SEEDS = 25;
+const EVERY_PAIR = TUNABLE_LEVELS.flatMap((write) =>
+  TUNABLE_LEVELS.map((read) => ({ write, read })),
+);
+
+function subjectOf(pairs: Subject["pairs"], planted?: PlantedBugs): Promise<Subject> {
+  const strategy = planted === undefined ? "tunable" : makeTunableStrategy(planted);
+  const configuration = {
+    cluster: { nodes: ["n1", "n2", "n3"] },
+    transport: { type: "nats" },
+    keyspaces: { profiles: { strategy } },
+  };
+  return inspectSubject(configuration, "profiles").then((subject) => ({ ...subject, pairs }));
+}
+
+function same(...levels: readonly Level[]): Subject["pairs"] {
+  return levels.map((level) => ({ write: level, read: level }));
+}
+
+describe("what the table promises of the tunable strategy", () => {
+  const findings: Finding[] = [];
+
+  beforeAll(async () => {
+    const broad = await subjectOf(EVERY_PAIR);
+    const narrow = await subjectOf(same("strong", "quorum"));
+    for (const subject of [broad, narrow]) {
+      for (const seed of SEEDS) findings.push(...(await runHistory(subject, seed)).findings);
+    }
+  }, 60_000);
+
+  const rows = TUNABLE_GUARANTEES.flatMap(({ promise, checked = [] }) =>
+    checked.flatMap(({ checks }) => checks.map((check) => ({ promise, check }))),
+  );
+
+  test.each(rows)("$check: $promise", ({ check }) => {
+    const promised = findings.filter((each) => each.check === check && each.isPromised);
+    const broken = promised.filter(({ verdict }) => verdict === "illegal");
+    expect(broken).toEqual([]);
+    expect(promised.reduce((sum, { judged }) => sum + judged, 0)).toBeGreaterThan(200);
+    expect(promised.filter(({ verdict }) => verdict === "unknown")).toHaveLength(0);
+  });
+
+  test("every replica serves again once the faults are over, and no node has a fault of its own", () => {
+    const others = findings.filter(({ check }) => check === "serves-again");
+    expect(others).toHaveLength(2 * SEEDS.length);
+    expect(findings.filter(({ isPromised, verdict }) => isPromised && verdict !== "legal")).toEqual(
+      [],
+    );
+  });
+});
+
+describe("each checker of the table sees when its promise is broken", () => {
+  const BITES: readonly (readonly [HistoryCheck, PlantedBugs, Level])[] = [
+    ["linearizable", { oneAnswerLess: true }, "strong"],
+    ["regular", { oneAnswerLess: true }, "quorum"],
+    ["read-your-writes", { oneAnswerLess: true }, "quorum"],
+    ["monotonic-reads", { stalestAnswers: true }, "strong"],
+    ["monotonic-writes", { ownCopyCountsTwice: true }, "quorum"],
+    ["writes-follow-reads", { oneAcknowledgementLess: true }, "strong"],
+    ["no-lost-write", { stalestAnswers: true }, "strong"],
+    ["truthful-outcome", { sentIsNotApplied: true }, "quorum"],
+  ];
+
+  test.each(BITES)(
+    "%s, with %o, at %s",
+    async (check, planted, level) => {
+      const subject = await subjectOf(same(level), planted);
+      const found = await firstBroken(subject, check);
+      expect(found).toMatchObject({ isPromised: true, broken: { sentence: expect.any(String) } });
+    },
+    60_000,
+  );
+});
+
+describe("which pairs of levels the table speaks of", () => {
+  const regular = (replicas: number): readonly string[] =>
+    EVERY_PAIR.filter((pair) =>
+      promisedChecks(TUNABLE_GUARANTEES, pair, replicas).has("regular"),
+    ).map(nameOfPair);
+
+  test("of three replicas, those whose counts meet", () => {
+    const meeting = regular(3);
+    expect(meeting).toContain("quorum");
+    expect(meeting).toContain("all/one");
+    expect(meeting).toContain("two/quorum");
+    expect(meeting).not.toContain("one/all");
+    expect(meeting).not.toContain("quorum/one");
+    expect(meeting).not.toContain("one");
+  });
+
+  test("of one replica, all", () => {
+    const met = EVERY_PAIR.filter(({ read, write }) => ![read, write].some(isMoreThanOne));
+    expect(regular(1)).toEqual(met.map(nameOfPair));
+  });
+
+  test("linearizable is promised of strong alone", () => {
+    const pairs = EVERY_PAIR.filter((pair) =>
+      promisedChecks(TUNABLE_GUARANTEES, pair, 3).has("linearizable"),
+    );
+    expect(pairs.map(nameOfPair)).toEqual(["strong"]);
+  });
+});
+
+function isMoreThanOne(level: Level): boolean {
+  return level === "two" || level === "three";
+}
+
+async function firstBroken(subject: Subject, check: HistoryCheck): Promise<Finding | undefined> {
+  for (let seed = 1; seed <= MOST_SEEDS; seed += 1) {
+    const { findings } = await runHistory(subject, seed);
+    const broken = findings.find((each) => each.check === check && each.verdict === "illegal");
+    if (broken !== undefined) return broken;
+  }
+  return undefined;
+}
