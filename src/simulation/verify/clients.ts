@@ -1,5 +1,4 @@
-import { isCapstanError } from "../../core/model/errors.ts";
-import type { EmbeddedKeyspace, GetResult } from "../../core/store/api.ts";
+import type { GetResult } from "../../core/store/api.ts";
 import {
   HistoryRecorder,
   type KeyValueInput,
@@ -7,10 +6,13 @@ import {
   type KeyValueOutput,
   type OpenCall,
 } from "../../verification/index.ts";
+import type { ClientCalls } from "../scenario/client-calls.ts";
 import { Draw } from "../scenario/draw.ts";
-import type { ScenarioPlan } from "../scenario/plan.ts";
-import { NodeDownError, type SimNode } from "../sim-node.ts";
+import type { KeyspaceTopology } from "../scenario/topology.ts";
+import { holdersOf } from "../scenario/tunable/holders.ts";
+import type { SimNode } from "../sim-node.ts";
 import type { SimWorld } from "../sim-world.ts";
+import type { RunPlan } from "./draw-run.ts";
 import { type LevelPair, nameOfPair } from "./promised-checks.ts";
 import type { Subject } from "./subject.ts";
 
@@ -48,30 +50,23 @@ export interface Increments {
 export interface ClientsOptions {
   readonly world: SimWorld;
   readonly subject: Subject;
-  readonly plan: ScenarioPlan;
+  readonly plan: RunPlan;
   readonly groups: readonly KeyGroup[];
-  /** Nodes that hold the version now, or something newer; none where nobody can tell. */
-  readonly holdersOf: (key: string, version: string) => readonly string[];
+  readonly keyspace: KeyspaceTopology;
+  readonly calls: ClientCalls;
 }
 
 /** Clients of one keyspace: each does one thing at a time, on whatever node is there. */
 export class Clients {
   readonly acknowledged: Acknowledged[] = [];
   readonly increments = new Map<string, Increments>();
-  /** How operations ended, by code; `ok` for those that were answered. */
-  readonly tally: Record<string, number> = {};
   readonly #options: ClientsOptions;
   readonly #recorder: HistoryRecorder<KeyValueInput, KeyValueOutput>;
   #isStopped = false;
-  #begun = 0;
 
   constructor(options: ClientsOptions) {
     this.#options = options;
     this.#recorder = new HistoryRecorder({ now: () => options.world.time.nowMs });
-  }
-
-  get begun(): number {
-    return this.#begun;
   }
 
   history(): readonly KeyValueOperation[] {
@@ -95,16 +90,17 @@ export class Clients {
     key: string,
     { read: level }: LevelPair,
   ): Promise<GetResult<unknown> | undefined> {
+    const { calls } = this.#options;
     const input: KeyValueInput = { type: "get", key };
     const call = this.#recorder.call({ client, node: node.id, level, input });
     try {
-      const keyspace = this.#keyspaceOf(node);
-      const result = await alive(node, keyspace.get(key, { consistency: level }));
+      const keyspace = calls.keyspaceOf(node, this.#options.keyspace.keyspace.name);
+      const result = await calls.alive(node, keyspace.get(key, { consistency: level }));
       call.applied(outputOf(result), { achieved: result.receipt.achieved });
-      this.#note("ok");
+      calls.noteOk(client, key, result.version ?? "-");
       return result;
     } catch (error) {
-      this.#fault(error);
+      calls.noteFault(client, key, error);
       call.notApplied();
       return undefined;
     }
@@ -121,16 +117,19 @@ export class Clients {
       const node = draw.pick(running);
       const group = draw.pick(groups);
       const key = draw.pick(group.keys);
-      this.#begun += 1;
-      if (!draw.chance(plan.writeShare)) await this.read(client, node, key, group.pair);
-      else if (group.workload === "counter") await this.#increment(client, draw, node, key, group);
-      else {
-        const value = draw.chance(DELETE_SHARE)
-          ? undefined
-          : this.#options.subject.values.valueAt(this.#begun);
-        await this.#write(client, draw, node, key, { value, pair: group.pair });
-      }
+      await this.#options.calls.count(async () => {
+        if (draw.chance(plan.writeShare)) await this.#change(client, draw, node, key, group);
+        else await this.read(client, node, key, group.pair);
+        return "ok";
+      });
     }
+  }
+
+  async #change(client: string, draw: Draw, node: SimNode, key: string, group: KeyGroup) {
+    if (group.workload === "counter") return this.#increment(client, draw, node, key, group);
+    const { subject, calls } = this.#options;
+    const value = draw.chance(DELETE_SHARE) ? undefined : subject.values.valueAt(calls.begun);
+    await this.#write(client, draw, node, key, { value, pair: group.pair });
   }
 
   #thinkMs(draw: Draw): number {
@@ -167,25 +166,26 @@ export class Clients {
   ): Promise<"applied" | "not-applied" | "unknown"> {
     const input: KeyValueInput =
       value === undefined ? { type: "delete", key } : { type: "put", key, value };
+    const { calls, keyspace: topology, world } = this.#options;
     const level = pair.write;
     const call = this.#recorder.call({ client, node: node.id, level, input });
     let operationId: string | undefined;
     let isUnknown = false;
     for (let tries = 1; ; tries += 1) {
       try {
-        const keyspace = this.#keyspaceOf(node);
+        const keyspace = calls.keyspaceOf(node, topology.keyspace.name);
         const options = { consistency: level, ...(operationId && { operationId }) };
         const writing =
           value === undefined ? keyspace.delete(key, options) : keyspace.put(key, value, options);
-        const { version, receipt } = await alive(node, writing);
-        const holders = this.#options.holdersOf(key, version);
-        const atMs = this.#options.world.time.nowMs;
+        const { version, receipt } = await calls.alive(node, writing);
+        const holders = holdersOf(world, topology, { key, version });
+        const atMs = world.time.nowMs;
         this.acknowledged.push({ key, version, atMs, holders });
         call.applied({ version }, { achieved: receipt.achieved });
-        this.#note("ok");
+        calls.noteOk(client, key, version);
         return "applied";
       } catch (error) {
-        const fault = this.#fault(error);
+        const fault = calls.noteFault(client, key, error);
         operationId = fault.operationId;
         isUnknown ||= fault.outcome === "unknown";
         const mayRetry = fault.outcome === "unknown" && operationId !== undefined;
@@ -193,25 +193,6 @@ export class Clients {
         return endOf(call, fault.outcome === "applied", isUnknown);
       }
     }
-  }
-
-  #fault(error: unknown): { readonly outcome: string; readonly operationId: string | undefined } {
-    if (error instanceof NodeDownError) {
-      this.#note("down");
-      return { outcome: "unknown", operationId: undefined };
-    }
-    if (!isCapstanError(error)) throw error;
-    this.#note(error.code);
-    return { outcome: error.outcome, operationId: error.operationId };
-  }
-
-  #note(code: string): void {
-    this.tally[code] = (this.tally[code] ?? 0) + 1;
-  }
-
-  #keyspaceOf({ id, life }: SimNode): EmbeddedKeyspace {
-    if (life?.store === undefined) throw new NodeDownError(`node ${id} is down`);
-    return life.store.keyspace(this.#options.subject.keyspace.name);
   }
 
   #pause(durationMs: number): Promise<void> {
@@ -246,11 +227,4 @@ function outputOf(result: GetResult<unknown>): KeyValueOutput {
   if (!result.found) return version;
   if (result.conflict) return { siblings: result.siblings, ...version };
   return { value: result.value, ...version };
-}
-
-/** What is asked of a process is never answered once it is gone. */
-function alive<T>(node: SimNode, asked: Promise<T>): Promise<T> {
-  const { life } = node;
-  if (life === undefined) return Promise.reject(new NodeDownError(`node ${node.id} is down`));
-  return Promise.race([life.died, asked]);
 }

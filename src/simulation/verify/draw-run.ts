@@ -1,4 +1,5 @@
 import { drawPlan, type FaultKind, MAX_AHEAD_MS, type ScenarioPlan } from "../scenario/plan.ts";
+import type { KeyspacePlan } from "../scenario/strategy-scenario.ts";
 import type { Subject } from "./subject.ts";
 
 /** What a clock of the user's own bound cannot take, and what one node alone cannot suffer. */
@@ -15,26 +16,29 @@ export function clocksMayDiffer({ resolved }: Subject): boolean {
   return resolved.clock.maxSkewMs > 2 * MAX_AHEAD_MS;
 }
 
+/** What a seed draws for a keyspace: the world around it, and what its clients do. */
+export interface RunPlan extends ScenarioPlan {
+  readonly keysPerGroup: number;
+  readonly writeShare: number;
+}
+
 /** What the seed draws, with everything that the configuration decides in its place. */
-export function drawRun(seed: number, subject: Subject): ScenarioPlan {
+export function drawRun(seed: number, subject: Subject): RunPlan {
   const drawn = drawPlan(seed);
-  const { keyspace, nodes, resolved, storage } = subject;
+  const { nodes, resolved, storage } = subject;
   const skewed = clocksMayDiffer(subject);
   const faults = drawn.faults.filter(
     (kind) => !NEVER.includes(kind) && (skewed || !CLOCK_FAULTS.includes(kind)),
   );
+  const { keysPerGroup, writeShare } = drawn.keyspaces[0] as KeyspacePlan;
   return {
-    ...drawn,
+    ...{ ...drawn, storage, keysPerGroup, writeShare },
     nodes: nodes.length,
-    replicas: subject.replicas,
-    shards: keyspace.shards,
-    storage,
-    durability: storage === "memory" ? "memory" : keyspace.durability,
-    partitionPolicy: subject.partitionPolicy,
+    // The configuration has its own.
+    keyspaces: [],
     connections: subject.connections,
     heartbeatMs: resolved.detector.heartbeatIntervalMs,
     suspectMs: resolved.detector.suspectAfterMs,
-    patience: 1,
     faults: faults.length === 0 ? ["kill"] : faults,
     aheadMs: nodes.map((_, at) => (skewed ? aheadOf(drawn, at) : 0)),
   };

@@ -1,15 +1,15 @@
 import type { HistoryCheck } from "../../core/contracts/strategy.ts";
 import { GOOD_NETWORK } from "../network-conditions.ts";
+import { ClientCalls } from "../scenario/client-calls.ts";
 import { CopyWatch } from "../scenario/copy-watch.ts";
 import { Draw } from "../scenario/draw.ts";
 import { Nemesis } from "../scenario/nemesis.ts";
 import { Operator } from "../scenario/operator.ts";
-import type { ScenarioPlan } from "../scenario/plan.ts";
 import { Topology } from "../scenario/topology.ts";
 import type { SimNode } from "../sim-node.ts";
 import { SimWorld } from "../sim-world.ts";
 import { Clients, groupsOf, type KeyGroup, type Workload } from "./clients.ts";
-import { drawRun } from "./draw-run.ts";
+import { drawRun, type RunPlan } from "./draw-run.ts";
 import { FaultLog, type FaultSpan } from "./fault-log.ts";
 import { atPair, HISTORY_JUDGES, type Judgement } from "./judge.ts";
 import { type FinalRead, judgeIncrements, judgeLost } from "./judge-finals.ts";
@@ -62,17 +62,18 @@ export function runHistory(
 
 class HistoryRun {
   readonly #subject: Subject;
-  readonly #plan: ScenarioPlan;
+  readonly #plan: RunPlan;
   readonly #world: SimWorld;
   readonly #topology: Topology;
   readonly #operator: Operator;
   readonly #groups: readonly KeyGroup[];
+  readonly #calls: ClientCalls;
   readonly #clients: Clients;
   readonly #nemesis: Nemesis;
   readonly #faults: FaultLog;
   readonly #findings: Finding[] = [];
 
-  constructor(subject: Subject, plan: ScenarioPlan, workload: Workload) {
+  constructor(subject: Subject, plan: RunPlan, workload: Workload) {
     this.#subject = subject;
     this.#plan = plan;
     const { nodes, storage, connections, configuration, keyspace } = subject;
@@ -81,7 +82,7 @@ class HistoryRun {
       ...{ seed, nodes, storage, connections, configuration, log, maxHeldBytes },
     });
     this.#world = world;
-    this.#topology = new Topology(world, configuration, keyspace.name);
+    this.#topology = new Topology(world, configuration);
     this.#operator = new Operator(world);
     this.#faults = new FaultLog(world);
     const draw = new Draw(world.random("faults"));
@@ -91,9 +92,10 @@ class HistoryRun {
     });
     this.#nemesis.around = (kind, begin) => this.#faults.note(kind, begin);
     this.#groups = drawGroups(subject, plan, workload);
+    this.#calls = new ClientCalls(world);
     this.#clients = new Clients({
-      ...{ world, subject, plan, groups: this.#groups },
-      holdersOf: (key, version) => this.#topology.holdersOf(key, version),
+      ...{ world, subject, plan, groups: this.#groups, calls: this.#calls },
+      keyspace: this.#topology.of(keyspace.name),
     });
   }
 
@@ -111,14 +113,14 @@ class HistoryRun {
     await this.#stopAll();
     for (const group of this.#groups) this.#judge(group, finals);
     this.#judgeErrors();
-    const { tally } = this.#clients;
+    const { tally, begun } = this.#calls;
     const ended = Object.values(tally).reduce((a, b) => a + b, 0);
     return {
       keyspace: this.#subject.keyspace.name,
       seed: this.#plan.seed,
       nodes: this.#subject.nodes,
       simulatedMs: this.#world.time.nowMs,
-      operations: this.#clients.begun,
+      operations: begun,
       answered: ended === 0 ? 1 : (tally.ok ?? 0) / ended,
       faults: this.#faults.spans,
       findings: this.#findings,
@@ -143,7 +145,7 @@ class HistoryRun {
     await driver.run(CHAOS_MS);
     // One node alone has no network that could fail.
     const isEnough = (): boolean =>
-      this.#clients.begun >= MIN_OPERATIONS &&
+      this.#calls.begun >= MIN_OPERATIONS &&
       (this.#nemesis.total >= MIN_FAULTS || nodes.length === 1);
     while (!isEnough() && time.nowMs < LONGEST_CHAOS_MS) await driver.run(MORE_MS);
   }
@@ -267,7 +269,7 @@ const EXPLAINED_ERRORS =
 /** Registers at all levels; where numbers are kept, increments at the keyspace's own levels too. */
 function drawGroups(
   { pairs, defaults, values }: Subject,
-  { keysPerGroup }: ScenarioPlan,
+  { keysPerGroup }: RunPlan,
   workload: Workload,
 ): readonly KeyGroup[] {
   const keys = Math.min(2, keysPerGroup);

@@ -1,8 +1,7 @@
 import { stampOfRecord } from "../../../built-ins.ts";
 import type { StateBatch, StateStore } from "../../../core/contracts/storage.ts";
-import { keyspaceHashOf, shardIdOf } from "../../../core/model/ids.ts";
-import { compareStamps, type Stamp } from "../../../core/model/stamp.ts";
-import { stampOfVersionToken } from "../../../core/model/version-token.ts";
+import { keyspaceHashOf } from "../../../core/model/ids.ts";
+import { compareStamps } from "../../../core/model/stamp.ts";
 import type { Written } from "../../../core/store/api.ts";
 import {
   HistoryRecorder,
@@ -21,6 +20,7 @@ import type {
   Violation,
 } from "../strategy-scenario.ts";
 import { GROUPS, groupOf, type KeyGroup } from "./groups.ts";
+import { holdersOf } from "./holders.ts";
 import { type Acknowledged, checkEvidence } from "./tunable-checks.ts";
 
 /** Of the writes whose outcome is unknown, this share is tried again under the same id. */
@@ -164,7 +164,8 @@ export class TunableRun implements KeyspaceRun {
   }
 
   #acknowledge(key: string, { version }: Written): void {
-    const holders = this.#holdersOf(key, version);
+    const { world, keyspace } = this.#scene;
+    const holders = holdersOf(world, keyspace, { key, version });
     const atMs = this.#scene.world.time.nowMs;
     this.#acknowledged.push({ key, version, atMs, holders });
   }
@@ -177,34 +178,6 @@ export class TunableRun implements KeyspaceRun {
     } else {
       call.notApplied();
       if (value !== undefined) this.#refused.add(value);
-    }
-  }
-
-  /** Running nodes that hold the version, or a newer one. */
-  #holdersOf(key: string, version: string): readonly string[] {
-    const { world, keyspace } = this.#scene;
-    const wanted = stampOfVersionToken(version);
-    const placed = keyspace.placements[keyspace.shardOf(key)] ?? [];
-    return world
-      .running()
-      .filter((node) => {
-        if (wanted === undefined || !placed.includes(node.id)) return false;
-        const held = this.#stampAt(node, key);
-        return held !== undefined && compareStamps(held, wanted) >= 0;
-      })
-      .map(({ id }) => id);
-  }
-
-  /** The stamp under which a running node holds the key in its state. */
-  #stampAt(node: SimNode, key: string): Stamp | undefined {
-    const { keyspace } = this.#scene;
-    const shard = shardIdOf(keyspace.keyspace.hash, keyspace.shardOf(key));
-    try {
-      const record = node.disk.storage?.state.get(shard, "data", Buffer.from(key, "utf8"));
-      return record && stampOfRecord(record);
-    } catch {
-      // A state that is closed or damaged holds nothing that anybody could be given.
-      return undefined;
     }
   }
 
