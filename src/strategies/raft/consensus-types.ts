@@ -164,8 +164,8 @@ export interface AppliedPoint {
 /** The state machine's part in snapshots. All calls come from within a step. */
 export interface SnapshotState {
   /**
-   * A stable picture of the state as it is applied now: all that has to be equal on every
-   * replica. Undefined if none can be had at the moment.
+   * A stable picture of the state: all that has to be equal on every replica. It may be a little
+   * behind what is applied by now. Undefined if none can be had at the moment.
    */
   openPicture(): StatePicture | undefined;
   /** Begins to take another's state in place of this one, beside it. Ends one begun before. */
@@ -177,6 +177,8 @@ export interface SnapshotState {
 }
 
 export interface StatePicture {
+  /** Where the state stood when the picture was taken. */
+  readonly point: AppliedPoint;
   /**
    * The next run of entries after `cursor` (undefined: from the start), at most `limitBytes` but
    * at least one entry. Without `next` it was the last. Throws if the picture's life is over.
