@@ -282,6 +282,8 @@ export interface MachineContext {
   readonly keyspaceHash: number;
   /** Frozen, checked settings of the keyspace, defaults filled in. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** `cluster.key`: signs what clients carry from node to node. Undefined if there is none. */
+  readonly clusterKey?: Uint8Array | undefined;
   /** One per node, shared by its machines. */
   readonly clock: HybridClock;
   /** The shard's placement now; a `map` event follows every change. */

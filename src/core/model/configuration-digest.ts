@@ -1,3 +1,4 @@
+import { fingerprintOf } from "./cluster-key.ts";
 import type { ResolvedKeyspace, ResolvedNode } from "./configuration-types.ts";
 import { hashText } from "./hash.ts";
 import { isPlainObject } from "./plain-object.ts";
@@ -8,17 +9,19 @@ const MAX_DEPTH = 20;
 
 /**
  * 64 bits in hex of what has to be equal on all nodes: the cluster's name, its nodes with their
- * datacenters, the keyspaces. Not of what may differ: addresses, paths, limits, the transport.
+ * datacenters, its key, the keyspaces. Not of what may differ: addresses, paths, limits, the transport.
  * Tells slips apart, not forgeries.
  */
 export function configurationDigest(
   clusterName: string,
   nodes: readonly ResolvedNode[],
   keyspaces: readonly ResolvedKeyspace[],
+  key?: Uint8Array,
 ): string {
   const text = canonicalText(
     {
       cluster: clusterName,
+      ...(key === undefined ? {} : { key: fingerprintOf(key) }),
       nodes: nodes.map(({ id, datacenter }) => [id, datacenter]),
       keyspaces: keyspaces.map(
         ({ name, strategy, replicas, shards, groupBy, durability, resolver, strategyOptions }) => ({

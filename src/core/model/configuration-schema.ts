@@ -42,7 +42,11 @@ export const CONFIGURATION_SCHEMA = strict({
   insecure: z.boolean("true, false").optional(),
 });
 
-export const CLUSTER_SCHEMA = strict({ name: NAME_SCHEMA.optional(), nodes: anything() });
+export const CLUSTER_SCHEMA = strict({
+  name: NAME_SCHEMA.optional(),
+  nodes: anything(),
+  key: anything(),
+});
 
 export const NODE_SCHEMA = strict(
   {

@@ -53,6 +53,11 @@ export interface StoreConfigurationInput {
   readonly cluster?: {
     readonly name?: string;
     readonly nodes?: readonly string[] | { readonly [id: string]: NodeInput };
+    /**
+     * 32 bytes, the same on every node, with which what clients carry from node to node is signed:
+     * bytes, 64 hex digits or base64. Without it what was forged is not recognised.
+     */
+    readonly key?: string | Uint8Array;
   };
   /** `{ type, … }` names what a module binds; an object that is a `Transport` factory is used as it is. */
   readonly transport?: { readonly type: string; readonly [option: string]: unknown };
@@ -103,6 +108,8 @@ export interface ResolvedConfiguration {
     readonly name: string;
     /** Sorted by id. */
     readonly nodes: readonly ResolvedNode[];
+    /** 32 bytes; never shown. */
+    readonly key: Uint8Array | undefined;
   };
   readonly transport: {
     readonly type: string;

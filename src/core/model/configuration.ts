@@ -1,4 +1,5 @@
 import { checkSection, reportIssues } from "./check-section.ts";
+import { parseClusterKey } from "./cluster-key.ts";
 import { configurationDigest } from "./configuration-digest.ts";
 import { resolveKeyspaces } from "./configuration-keyspaces.ts";
 import { resolveNodes } from "./configuration-nodes.ts";
@@ -46,12 +47,13 @@ export function resolveConfiguration(input: unknown): ResolvedConfiguration {
   const cluster = checkSection(CLUSTER_SCHEMA, given.cluster, "cluster", problems);
   const name = cluster.name ?? DEFAULTS.cluster.name;
   const insecure = given.insecure ?? false;
+  const key = parseClusterKey(cluster.key, problems);
   const nodes = resolveNodes(cluster.nodes, insecure, problems);
   const transport = resolveTransport(given.transport, nodes, problems);
   const storage = resolvePlugIn(given.storage, "storage", DEFAULTS.storage.type, problems);
   const keyspaces = resolveKeyspaces(given.keyspaces, storage.type, problems);
   const configuration = {
-    cluster: Object.freeze({ name, nodes }),
+    cluster: Object.freeze({ name, nodes, key }),
     transport,
     storage,
     keyspaces,
@@ -59,7 +61,7 @@ export function resolveConfiguration(input: unknown): ResolvedConfiguration {
     detector: resolveDetector(given.detector, problems),
     limits: resolveLimits(given.limits, keyspaces, problems),
     insecure,
-    digest: configurationDigest(name, nodes, keyspaces),
+    digest: configurationDigest(name, nodes, keyspaces, key),
   };
   problems.throwIfAny();
   return Object.freeze(configuration);

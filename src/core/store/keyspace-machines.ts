@@ -252,6 +252,7 @@ export class KeyspaceMachines {
       keyspace: keyspace.name,
       keyspaceHash: keyspace.hash,
       settings,
+      clusterKey: host.configuration.cluster.key,
       clock,
       placement: (shardIndex) => this.#placements[shardIndex] as ShardPlacement,
       isReachable,

@@ -357,6 +357,42 @@ describe("refuses, naming path, value and what is allowed", () => {
   });
 });
 
+describe("the cluster's key", () => {
+  const hex = "0123456789abcdef".repeat(4);
+  const bytes = Buffer.from(hex, "hex");
+  const digestWith = (key: unknown) => resolveConfiguration({ cluster: { key } }).digest;
+
+  test.each([
+    ["hex digits", hex],
+    ["base64", bytes.toString("base64")],
+    ["base64url", bytes.toString("base64url")],
+    ["bytes", new Uint8Array(bytes)],
+  ])("is 32 bytes, given as %s", (_name, key) => {
+    const { cluster } = resolveConfiguration({ cluster: { key } });
+    expect(Buffer.from(cluster.key as Uint8Array)).toEqual(bytes);
+  });
+
+  test("may be left out", () => {
+    expect(resolveConfiguration({}).cluster.key).toBeUndefined();
+  });
+
+  test.each(["", "secret", hex.slice(1), `${hex}0`, new Uint8Array(31), 32, null, {}])(
+    "%j is refused, and not repeated",
+    (key) => {
+      const { message, allowed, details } = refusalOf({ cluster: { key } });
+      expect(message).toContain("cluster.key");
+      expect(allowed?.[0]).toContain("32 bytes");
+      if (key === "secret") expect(message + JSON.stringify(details)).not.toContain(key);
+    },
+  );
+
+  test("has to be equal on all nodes, and the digest does not tell it", () => {
+    expect(digestWith(hex)).toBe(digestWith(bytes));
+    expect(digestWith(hex)).not.toBe(digestWith(hex.replace("0", "1")));
+    expect(digestWith(hex)).not.toBe(digestWith(undefined));
+  });
+});
+
 function refusalOf(input: unknown): CapstanError {
   try {
     resolveConfiguration(input);

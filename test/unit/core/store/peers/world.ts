@@ -203,7 +203,7 @@ function configurationOf(names: readonly string[], options: NodeOptions): Resolv
     datacenter: "default",
   }));
   return {
-    cluster: { name: options.clusterName ?? "test", nodes },
+    cluster: { name: options.clusterName ?? "test", nodes, key: undefined },
     transport: { type: "bus", options: {} },
     storage: { type: "memory", options: {} },
     keyspaces: [],

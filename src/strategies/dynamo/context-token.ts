@@ -1,0 +1,123 @@
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { ByteReader, ByteWriter } from "../../core/model/bytes.ts";
+import { CapstanError } from "../../core/model/errors.ts";
+import { hash32 } from "../../core/model/hash.ts";
+import { type HybridTime, MAX_HYBRID_TIME } from "../../core/model/stamp.ts";
+import { CausalContext } from "./causal-context.ts";
+
+/** Marks tokens of contexts; those of stamped versions begin with another letter. */
+const MARK = "d";
+const FORMAT = 1;
+const FLAG_SIGNED = 1;
+/** What RFC 2104 §5 allows to be left of a SHA-256: half of it. */
+const SIGNATURE_BYTES = 16;
+const CHECKSUM_BYTES = 8;
+/** Two independent halves of a checksum against damage. */
+const SEEDS: readonly number[] = Object.freeze([0x646f7473, 0x63747874]);
+const HEADER_BYTES = 2 + 8;
+
+/** The longest token, in characters, as a client carries it. */
+export const MAX_CONTEXT_CHARACTERS = 4_096;
+/** A key with more in its context takes no further actor. */
+export const MAX_CONTEXT_BYTES =
+  Math.floor(((MAX_CONTEXT_CHARACTERS - 1) * 3) / 4) - HEADER_BYTES - SIGNATURE_BYTES;
+
+/** What a client has seen of a key. */
+export interface SeenContext {
+  readonly context: CausalContext;
+  /** Greatest time of any event in it: what follows it is stamped above. */
+  readonly newestTime: HybridTime;
+  /** False: nothing vouches for it but a checksum. */
+  readonly isSigned: boolean;
+}
+
+/**
+ * Makes and checks the opaque `version` of a keyspace: the context of a key, bound to key and
+ * keyspace. With the cluster's key it is signed (HMAC-SHA-256), and a forged one is refused like
+ * one that is damaged or another key's; without it only the latter two are recognised.
+ */
+export class ContextTokens {
+  readonly #keyspace: string;
+  readonly #keyspaceHash: number;
+  readonly #clusterKey: Uint8Array | undefined;
+  readonly #writer = new ByteWriter();
+  readonly #checked = new ByteWriter();
+
+  constructor(keyspace: string, keyspaceHash: number, clusterKey: Uint8Array | undefined) {
+    this.#keyspace = keyspace;
+    this.#keyspaceHash = keyspaceHash;
+    this.#clusterKey = clusterKey;
+  }
+
+  tokenOf(key: Uint8Array, context: CausalContext, newestTime: HybridTime): string {
+    const writer = this.#writer;
+    writer.reset();
+    writer.u8(FORMAT);
+    writer.u8(this.#clusterKey === undefined ? 0 : FLAG_SIGNED);
+    writer.u64(newestTime);
+    context.write(writer);
+    writer.raw(this.#sealOf(key, writer.view()));
+    const bytes = writer.view();
+    return MARK + Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64url");
+  }
+
+  /** @throws CapstanError `INVALID_ARGUMENT` for what was not made for this key, here. */
+  parse(key: Uint8Array, token: string): SeenContext {
+    const seen = token.length <= MAX_CONTEXT_CHARACTERS ? this.#maybeParse(key, token) : undefined;
+    if (seen !== undefined) return seen;
+    const keyText = JSON.stringify(Buffer.from(key).toString("utf8").slice(0, 60));
+    throw new CapstanError(
+      "INVALID_ARGUMENT",
+      `context ${JSON.stringify(token.slice(0, 40))} is not one that was given for the key ` +
+        `${keyText} of the keyspace "${this.#keyspace}"; allowed: the version of a read or a write of it`,
+      { details: { option: "context" } },
+    );
+  }
+
+  #maybeParse(key: Uint8Array, token: string): SeenContext | undefined {
+    if (!token.startsWith(MARK)) return undefined;
+    const bytes = Buffer.from(token.slice(MARK.length), "base64url");
+    // One text for one context: what decodes to the same bytes is not the same token.
+    if (bytes.toString("base64url") !== token.slice(MARK.length)) return undefined;
+    const sealAt = bytes.length - this.#sealBytes;
+    if (sealAt < HEADER_BYTES) return undefined;
+    const seal = this.#sealOf(key, bytes.subarray(0, sealAt));
+    if (!timingSafeEqual(seal, bytes.subarray(sealAt))) return undefined;
+    try {
+      return this.#decode(bytes.subarray(0, sealAt));
+    } catch {
+      return undefined;
+    }
+  }
+
+  #decode(bytes: Uint8Array): SeenContext | undefined {
+    const reader = new ByteReader(bytes);
+    const isSigned = this.#clusterKey !== undefined;
+    if (reader.u8() !== FORMAT || reader.u8() !== (isSigned ? FLAG_SIGNED : 0)) return undefined;
+    const newestTime = reader.u64();
+    const context = CausalContext.read(reader);
+    reader.end();
+    return newestTime > MAX_HYBRID_TIME ? undefined : { context, newestTime, isSigned };
+  }
+
+  get #sealBytes(): number {
+    return this.#clusterKey === undefined ? CHECKSUM_BYTES : SIGNATURE_BYTES;
+  }
+
+  /** Over the keyspace, the key with its length, and what the token says. */
+  #sealOf(key: Uint8Array, body: Uint8Array): Uint8Array {
+    const checked = this.#checked;
+    checked.reset();
+    checked.u32(this.#keyspaceHash);
+    checked.bytes(key);
+    checked.raw(body);
+    const bytes = checked.view();
+    if (this.#clusterKey !== undefined) {
+      const hmac = createHmac("sha256", this.#clusterKey).update(bytes);
+      return hmac.digest().subarray(0, SIGNATURE_BYTES);
+    }
+    const sum = Buffer.allocUnsafe(CHECKSUM_BYTES);
+    for (const [at, seed] of SEEDS.entries()) sum.writeUInt32BE(hash32(bytes, seed), at * 4);
+    return sum;
+  }
+}

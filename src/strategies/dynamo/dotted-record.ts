@@ -1,0 +1,192 @@
+import { ByteReader, ByteWriter } from "../../core/model/bytes.ts";
+import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
+import { type HybridTime, MAX_HYBRID_TIME } from "../../core/model/stamp.ts";
+import { CausalContext, compareDots, type EventDot, readDot, writeDot } from "./causal-context.ts";
+
+/** One version that no other known one replaces. */
+export interface Sibling {
+  readonly dot: EventDot;
+  /** Hybrid time of its write; rises along every chain of writes that saw each other. */
+  readonly time: HybridTime;
+  /** Canonical encoding; undefined for a deletion that competes with versions (last writer wins). */
+  readonly value: Uint8Array | undefined;
+}
+
+/**
+ * All that is known of one key. Either versions side by side, or the state of a CRDT. What is
+ * there is a function of the events in `context`: equal contexts, equal bytes.
+ */
+export interface DottedRecord {
+  readonly context: CausalContext;
+  /** Greatest time of any event in the context. */
+  readonly newestTime: HybridTime;
+  /** Sorted by dot, all covered by the context. None: the key is deleted. */
+  readonly siblings: readonly Sibling[];
+  /**
+   * Encoded states, sorted by bytes, of a keyspace of a CRDT; more than one only where its `join`
+   * has thrown. Empty otherwise.
+   */
+  readonly states: readonly Uint8Array[];
+}
+
+/**
+ * `format, flags, newest time, context, siblings or states`. The format differs from that of
+ * stamped records, so that neither is ever taken for the other.
+ */
+const FORMAT = 2;
+const FLAG_ALIVE = 1;
+const FLAG_STATES = 2;
+/** Header and context alone. */
+const FLAG_SUMMARY = 4;
+const KNOWN_FLAGS = FLAG_ALIVE | FLAG_STATES | FLAG_SUMMARY;
+const HEADER_BYTES = 2 + 8;
+
+export const NOTHING: DottedRecord = Object.freeze({
+  context: CausalContext.EMPTY,
+  newestTime: 0,
+  siblings: Object.freeze([]),
+  states: Object.freeze([]),
+});
+
+export function isAlive({ siblings, states }: DottedRecord): boolean {
+  return states.length > 0 || siblings.some(({ value }) => value !== undefined);
+}
+
+export function encodeRecord(record: DottedRecord): Uint8Array {
+  const { context, newestTime, siblings, states } = record;
+  const writer = new ByteWriter(sizeOf(record));
+  const isStates = states.length > 0;
+  writer.u8(FORMAT);
+  writer.u8((isAlive(record) ? FLAG_ALIVE : 0) | (isStates ? FLAG_STATES : 0));
+  writer.u64(newestTime);
+  context.write(writer);
+  writer.u16(isStates ? states.length : siblings.length);
+  for (const state of states) writer.bytes(state);
+  for (const { dot, time, value } of siblings) {
+    writeDot(writer, dot);
+    writer.u64(time);
+    writer.u8(value === undefined ? 0 : 1);
+    if (value !== undefined) writer.bytes(value);
+  }
+  return writer.copy();
+}
+
+/** Values and states are views. @throws MalformedBytesError, also for a summary. */
+export function decodeRecord(bytes: Uint8Array): DottedRecord {
+  const reader = new ByteReader(bytes);
+  const flags = readHeader(reader);
+  if ((flags & FLAG_SUMMARY) !== 0) throw new MalformedBytesError("a summary for a record");
+  const newestTime = readTime(reader);
+  const context = CausalContext.read(reader);
+  const count = reader.u16();
+  const isStates = (flags & FLAG_STATES) !== 0;
+  const record: DottedRecord = {
+    context,
+    newestTime,
+    siblings: isStates ? [] : readSiblings(reader, count),
+    states: isStates ? readStates(reader, count) : [],
+  };
+  reader.end();
+  checkConsistent(record, flags);
+  return record;
+}
+
+/** Accepts summaries too. @throws MalformedBytesError. */
+export function checkRecord(bytes: Uint8Array): void {
+  const reader = new ByteReader(bytes);
+  const flags = readHeader(reader);
+  if ((flags & FLAG_SUMMARY) === 0) {
+    decodeRecord(bytes);
+    return;
+  }
+  readTime(reader);
+  CausalContext.read(reader);
+  reader.end();
+}
+
+/** A view of the header is not enough: the summary says that it is one. */
+export function summaryOf(bytes: Uint8Array): Uint8Array {
+  const context = contextOf(bytes);
+  const summary = bytes.slice(0, HEADER_BYTES + context.byteLength);
+  summary[1] = (summary[1] as number) | FLAG_SUMMARY;
+  return summary;
+}
+
+/** Of records and summaries. */
+export function contextOf(bytes: Uint8Array): CausalContext {
+  const reader = new ByteReader(bytes);
+  reader.raw(HEADER_BYTES);
+  return CausalContext.read(reader);
+}
+
+export function isTombstone(bytes: Uint8Array): boolean {
+  return ((bytes[1] as number) & FLAG_ALIVE) === 0;
+}
+
+export function newestTimeOf(bytes: Uint8Array): HybridTime {
+  const reader = new ByteReader(bytes);
+  reader.raw(2);
+  return readTime(reader);
+}
+
+function readHeader(reader: ByteReader): number {
+  const format = reader.u8();
+  if (format !== FORMAT) throw new MalformedBytesError(`record format ${format}`);
+  const flags = reader.u8();
+  if ((flags & ~KNOWN_FLAGS) !== 0) throw new MalformedBytesError(`record flags ${flags}`);
+  return flags;
+}
+
+function readTime(reader: ByteReader): HybridTime {
+  const time = reader.u64();
+  if (time > MAX_HYBRID_TIME) throw new MalformedBytesError(`a time of ${time}`);
+  return time;
+}
+
+function readSiblings(reader: ByteReader, count: number): Sibling[] {
+  const siblings: Sibling[] = [];
+  for (let i = 0; i < count; i++) {
+    const dot = readDot(reader);
+    const time = readTime(reader);
+    const kind = reader.u8();
+    if (kind > 1) throw new MalformedBytesError(`sibling kind ${kind}`);
+    siblings.push({ dot, time, value: kind === 1 ? reader.bytes() : undefined });
+  }
+  return siblings;
+}
+
+function readStates(reader: ByteReader, count: number): Uint8Array[] {
+  const states: Uint8Array[] = [];
+  for (let i = 0; i < count; i++) states.push(reader.bytes());
+  return states;
+}
+
+function checkConsistent(record: DottedRecord, flags: number): void {
+  const { context, siblings, states } = record;
+  if (((flags & FLAG_ALIVE) !== 0) !== isAlive(record)) {
+    throw new MalformedBytesError("a record that is not as alive as it says");
+  }
+  if (((flags & FLAG_STATES) !== 0) !== states.length > 0) {
+    throw new MalformedBytesError("a record of states without one");
+  }
+  for (const [index, { dot }] of siblings.entries()) {
+    const previous = siblings[index - 1];
+    if (previous !== undefined && compareDots(previous.dot, dot) >= 0) {
+      throw new MalformedBytesError("siblings that are not in the order of their dots");
+    }
+    if (!context.covers(dot)) throw new MalformedBytesError("a sibling beyond its context");
+  }
+  for (let i = 1; i < states.length; i++) {
+    if (Buffer.compare(states[i - 1] as Uint8Array, states[i] as Uint8Array) >= 0) {
+      throw new MalformedBytesError("states that are not in their order");
+    }
+  }
+}
+
+function sizeOf({ context, siblings, states }: DottedRecord): number {
+  let size = HEADER_BYTES + context.byteLength + 2;
+  for (const { value } of siblings)
+    size += 14 + 8 + 1 + (value === undefined ? 0 : 4 + value.length);
+  for (const state of states) size += 4 + state.length;
+  return size;
+}

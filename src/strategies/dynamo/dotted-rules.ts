@@ -1,0 +1,75 @@
+import type { RecordRules } from "../leaderless/record-rules.ts";
+import { compareDots } from "./causal-context.ts";
+import {
+  checkRecord,
+  contextOf,
+  type DottedRecord,
+  decodeRecord,
+  encodeRecord,
+  isTombstone,
+  newestTimeOf,
+  type Sibling,
+  summaryOf,
+} from "./dotted-record.ts";
+import { joined, picked, type Settlement } from "./settlement.ts";
+
+/** The records of a dynamo keyspace: siblings under one exact context. */
+export function makeDottedRules(settlement: Settlement): RecordRules {
+  return Object.freeze({
+    check: checkRecord,
+    relation(held, incoming) {
+      const relation = contextOf(held).relationTo(contextOf(incoming));
+      if (relation !== "equal") return relation;
+      // Only a resolver that does not keep its laws makes two of the same events.
+      return Buffer.compare(held, incoming) === 0 ? "equal" : "apart";
+    },
+    merge(held, incoming) {
+      const merged = mergeRecords(settlement, decodeRecord(held), decodeRecord(incoming));
+      const bytes = encodeRecord(merged);
+      return Buffer.compare(bytes, held) === 0 ? held : bytes;
+    },
+    stampOf: (record) => ({ time: newestTimeOf(record), actorHigh: 0, actorLow: 0 }),
+    summaryOf,
+    isTombstone,
+  } satisfies RecordRules);
+}
+
+/**
+ * The events of both. A version stays if both hold it, or if the other has not seen it (2014, §5,
+ * `sync`): where the other has seen it and does not hold it, something has replaced it there.
+ */
+export function mergeRecords(
+  settlement: Settlement,
+  a: DottedRecord,
+  b: DottedRecord,
+): DottedRecord {
+  const isStates = settlement.kind === "states";
+  return {
+    context: a.context.merge(b.context),
+    newestTime: Math.max(a.newestTime, b.newestTime),
+    siblings: isStates ? [] : settled(settlement, survivors(a, b)),
+    states: isStates ? joined(settlement.resolver, [...a.states, ...b.states]) : [],
+  };
+}
+
+/** What a replica keeps of versions that none of the others replaces. */
+export function settled(settlement: Settlement, siblings: readonly Sibling[]): readonly Sibling[] {
+  if (settlement.kind === "pick") return picked(settlement.resolver, siblings);
+  // The context alone keeps a deleted version away; there is nothing to be resolved with.
+  return siblings.filter(({ value }) => value !== undefined);
+}
+
+function survivors(a: DottedRecord, b: DottedRecord): readonly Sibling[] {
+  const kept: Sibling[] = [];
+  for (let i = 0, j = 0; i < a.siblings.length || j < b.siblings.length; ) {
+    const [left, right] = [a.siblings[i], b.siblings[j]];
+    const order =
+      left === undefined ? 1 : right === undefined ? -1 : compareDots(left.dot, right.dot);
+    const sibling = (order <= 0 ? left : right) as Sibling;
+    const other = order < 0 ? b : a;
+    if (order === 0 || !other.context.covers(sibling.dot)) kept.push(sibling);
+    if (order <= 0) i++;
+    if (order >= 0) j++;
+  }
+  return kept;
+}

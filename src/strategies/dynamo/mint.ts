@@ -1,0 +1,95 @@
+import { isCapstanError } from "../../core/model/errors.ts";
+import type { HybridTime } from "../../core/model/stamp.ts";
+import { decodeValue, encodeValue } from "../../core/model/values.ts";
+import { actorText, type CausalContext, compareDots, type EventDot } from "./causal-context.ts";
+import { type DottedRecord, isAlive, NOTHING, type Sibling } from "./dotted-record.ts";
+import { settled } from "./dotted-rules.ts";
+import { joined, type Settlement } from "./settlement.ts";
+
+/** Versions that a key holds side by side; above it a write has to say what it replaces. */
+export const MAX_SIBLINGS = 64;
+/** Of a record with all its versions, or the state of a CRDT. */
+export const MAX_RECORD_BYTES = 4 * 1024 * 1024;
+
+/** A client's write, as it reaches the node that names it. */
+export interface NewEvent {
+  readonly type: "put" | "delete" | "update";
+  /** Canonical encoding of the value, or of the resolver's operation; undefined for a deletion. */
+  readonly value: Uint8Array | undefined;
+  /** What the client has seen; undefined if it does not say. */
+  readonly seen: CausalContext | undefined;
+}
+
+export type Minted =
+  | { readonly type: "record"; readonly record: DottedRecord }
+  | { readonly type: "too-many-siblings" }
+  /** The resolver would not have the operation. */
+  | { readonly type: "refused"; readonly message: string };
+
+/**
+ * The record after one client's write, which `dot` names: `event` of the 2014 paper (§5).
+ *
+ * A write replaces exactly what its context covers. Without one a put replaces nothing, and stands
+ * beside what is there; a deletion removes what this node holds, since there is nobody else who
+ * could say what it meant.
+ */
+export function mint(
+  settlement: Settlement,
+  held: DottedRecord = NOTHING,
+  event: NewEvent,
+  dot: EventDot,
+  time: HybridTime,
+): Minted {
+  if (event.type === "update") return mutated(settlement, held, event, dot, time);
+  const seen = event.seen ?? (event.type === "delete" ? held.context : undefined);
+  const left =
+    seen === undefined ? held.siblings : held.siblings.filter((each) => !seen.covers(each.dot));
+  if (event.seen === undefined && left.length >= MAX_SIBLINGS) return { type: "too-many-siblings" };
+  const version: Sibling = { dot, time, value: event.value };
+  const context = seen === undefined ? held.context : held.context.merge(seen);
+  const siblings = settled(
+    settlement,
+    [...left, version].sort((a, b) => compareDots(a.dot, b.dot)),
+  );
+  return {
+    type: "record",
+    record: { context: context.with(dot), newestTime: time, siblings, states: [] },
+  };
+}
+
+function mutated(
+  settlement: Settlement,
+  held: DottedRecord,
+  { value }: NewEvent,
+  dot: EventDot,
+  time: HybridTime,
+): Minted {
+  if (settlement.kind !== "states" || value === undefined) {
+    return { type: "refused", message: "the keyspace's resolver has no operations" };
+  }
+  const { resolver } = settlement;
+  const operationDot = { actor: actorText(dot.actor), counter: dot.counter, time };
+  try {
+    const before = isAlive(held)
+      ? joined(resolver, held.states).map(decodeValue)
+      : [resolver.initial()];
+    const [state, ...apart] = before;
+    if (apart.length > 0) return { type: "refused", message: "states that do not join" };
+    const operation = resolver.checkOperation(decodeValue(value));
+    const after = resolver.mutate(state, operation, operationDot);
+    const record: DottedRecord = {
+      context: held.context.with(dot),
+      newestTime: time,
+      siblings: [],
+      states: [encodeValue(after)],
+    };
+    return { type: "record", record };
+  } catch (error) {
+    // Bad input has been refused by the coordinator: what is left is the resolver's own fault.
+    const message = error instanceof Error ? error.message : String(error);
+    return {
+      type: "refused",
+      message: isCapstanError(error) ? message : `the resolver: ${message}`,
+    };
+  }
+}
