@@ -15,6 +15,8 @@ import { STRATEGY_SCENARIOS, strategyScenario } from "../src/simulation/scenario
 /** From this many seeds on, a rare state that was never reached fails the run. */
 const LONG_RUN = 1_000;
 const REPEAT_EVERY = 100;
+/** Worlds make much that is gone at once. */
+const SHORT_LIVED_ROOM = "--max-semi-space-size=32";
 const PROGRESS_MS = 5_000;
 
 type Outcome =
@@ -76,7 +78,7 @@ function whole(name: string, text: string): number {
 /** Hands seeds to one process until there are none. */
 function runJob(queue: number[], strategies: readonly string[], tally: Tally): Promise<void> {
   const child: ChildProcess = fork(fileURLToPath(import.meta.url), {
-    execArgv: ["--import", "tsx"],
+    execArgv: [SHORT_LIVED_ROOM, "--import", "tsx"],
   });
   return new Promise((resolve, reject) => {
     let current: number | undefined;

@@ -1,3 +1,4 @@
+import type { Environment } from "../core/contracts/environment.ts";
 import { SystemEnvironment } from "../core/store/system-environment.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
@@ -38,25 +39,71 @@ export class Driver {
     throw new Error(`a promise did not settle within ${limitMs} ms of virtual time`);
   }
 
-  async #runUntil(isDone: () => boolean, endMs: number): Promise<boolean> {
-    let idleTurns = 0;
-    for (;;) {
-      this.#time.settle();
-      await this.#microtasks();
-      if (this.#time.isBusy) continue;
-      if (isDone()) return true;
-      if (this.#time.nextMs === Number.POSITIVE_INFINITY && idleTurns < MAX_IDLE_TURNS) {
-        // Perhaps something real is awaited: a module that is loaded, a file that is read.
-        idleTurns += 1;
-        await new Promise<void>((resolve) => this.#real.soon(resolve));
-        continue;
-      }
-      if (!this.#time.step(endMs)) return isDone();
+  #runUntil(isDone: () => boolean, endMs: number): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      new Drive(this.#time, this.#real, { isDone, endMs, resolve, reject }).begin();
+    });
+  }
+}
+
+interface DriveGoal {
+  readonly isDone: () => boolean;
+  readonly endMs: number;
+  readonly resolve: (isDone: boolean) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * One run of events. It goes on in callbacks and not in an async function: a promise that is made
+ * and awaited after each event would take a good part of the time of all that runs.
+ */
+class Drive {
+  readonly #time: VirtualTime;
+  readonly #real: Environment;
+  readonly #goal: DriveGoal;
+  readonly #settled = Promise.resolve();
+  #idleTurns = 0;
+  readonly #goOn = (): void => {
+    try {
+      if (this.#next()) void this.#settled.then(this.#heard);
+    } catch (error) {
+      this.#goal.reject(error);
     }
+  };
+  /** What is deferred from a microtask waits for all microtasks: for promises that have settled. */
+  readonly #heard = (): void => this.#real.defer(this.#goOn);
+
+  constructor(time: VirtualTime, real: Environment, goal: DriveGoal) {
+    this.#time = time;
+    this.#real = real;
+    this.#goal = goal;
   }
 
-  /** Until all promises that have settled have been heard: `defer` waits for the microtasks. */
-  #microtasks(): Promise<void> {
-    return new Promise<void>((resolve) => this.#real.defer(resolve));
+  begin(): void {
+    this.#time.settle();
+    void this.#settled.then(this.#heard);
+  }
+
+  /** Whether something has happened that promises may have to hear of before all else. */
+  #next(): boolean {
+    const time = this.#time;
+    const { isDone, endMs, resolve } = this.#goal;
+    if (time.isBusy) {
+      time.settle();
+      return true;
+    }
+    if (isDone()) {
+      resolve(true);
+      return false;
+    }
+    if (time.nextMs === Number.POSITIVE_INFINITY && this.#idleTurns < MAX_IDLE_TURNS) {
+      // Perhaps something real is awaited: a module that is loaded, a file that is read.
+      this.#idleTurns += 1;
+      this.#real.soon(this.#goOn);
+      return false;
+    }
+    if (time.step(endMs)) return true;
+    resolve(isDone());
+    return false;
   }
 }

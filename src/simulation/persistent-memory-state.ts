@@ -32,6 +32,7 @@ export class StateDisk {
   }
 
   check(shard: ShardId, space: Space, key: Uint8Array): void {
+    if (this.#damaged.size + this.#damagedShards.size === 0) return;
     if (this.#damagedShards.has(shard)) {
       throw new StateDamageError(shard, `the state of shard ${shard} is damaged`);
     }

@@ -38,12 +38,14 @@ export class SimNetwork implements TransportNetwork {
   readonly #random: RandomSource;
   readonly #trace: Trace;
   readonly #nodes: readonly string[];
-  readonly #links = new Map<string, SimLink>();
+  /** By the places of their two ends. */
+  readonly #links: readonly (readonly SimLink[])[];
+  readonly #places: ReadonlyMap<string, number>;
   readonly #transports = new Map<string, SimTransport>();
   /** Nodes whose connection to the server is broken, in the mode `server`. */
   readonly #offline = new Set<string>();
   /** Raised where all that is under way to or from a node is lost. */
-  readonly #epochs = new Map<string, number>();
+  readonly #epochs: number[];
   sent = 0;
   lost = 0;
   doubled = 0;
@@ -55,17 +57,15 @@ export class SimNetwork implements TransportNetwork {
     this.#trace = options.trace;
     this.#nodes = nodes;
     this.mode = options.mode ?? "pairs";
-    for (const from of nodes) {
-      for (const to of nodes) {
-        if (from !== to) this.#links.set(`${from}>${to}`, new SimLink(from, to, maxHeldBytes));
-      }
-    }
+    this.#places = new Map(nodes.map((node, place) => [node, place]));
+    this.#epochs = nodes.map(() => 0);
+    this.#links = nodes.map((from) => nodes.map((to) => new SimLink(from, to, maxHeldBytes)));
   }
 
   /** The transport of one start of a node. */
   transportFor(environment: SimEnvironment): TransportFactory {
     return (_options, { self }) => {
-      const transport = new SimTransport(self, environment, this);
+      const transport = new SimTransport(self, this.#placeOf(self), environment, this);
       this.#transports.set(self, transport);
       return transport;
     };
@@ -105,7 +105,7 @@ export class SimNetwork implements TransportNetwork {
 
   /** All links are whole and clear, and all nodes are connected. */
   heal(): void {
-    for (const link of this.#links.values()) {
+    for (const link of this.#links.flat()) {
       link.isCut = false;
       if (link.isClogged) this.unclog(link.from, link.to);
     }
@@ -119,7 +119,8 @@ export class SimNetwork implements TransportNetwork {
    */
   takeOffline(node: string): void {
     this.#offline.add(node);
-    this.#epochs.set(node, this.#epochOf(node) + 1);
+    const place = this.#placeOf(node);
+    this.#epochs[place] = (this.#epochs[place] as number) + 1;
     this.#disconnectAll(node);
   }
 
@@ -140,10 +141,9 @@ export class SimNetwork implements TransportNetwork {
   }
 
   send(from: SimTransport, to: SimTransport, frame: Uint8Array, lane: Lane): SendResult {
-    const link = this.#link(from.self, to.self);
+    const link = this.#linkAt(from.place, to.place);
     if (!link.mayTake(lane, frame.length)) return "saturated";
-    const { nowMs } = this.#time;
-    this.#trace.noteBytes(TRACE.frameSent, nowMs, this.#nodes.indexOf(to.self), frame);
+    this.#trace.noteBytes(TRACE.frameSent, this.#time.nowMs, to.place, frame);
     this.sent += 1;
     this.onSend?.(from.self, frame);
     const { loss, doubling } = this.conditions;
@@ -152,10 +152,10 @@ export class SimNetwork implements TransportNetwork {
       return "accepted";
     }
     const copy = Buffer.from(frame);
-    this.#carry(link, from, to, copy, lane);
+    this.#carry({ link, from, to, frame: copy, lane, epoch: this.#epochOf(from, to) });
     if (doubling > 0 && this.#random.fraction() < doubling) {
       this.doubled += 1;
-      this.#carry(link, from, to, copy, lane);
+      this.#carry({ link, from, to, frame: copy, lane, epoch: this.#epochOf(from, to) });
     }
     return "accepted";
   }
@@ -174,22 +174,25 @@ export class SimNetwork implements TransportNetwork {
     this.#disconnectAll(transport.self);
   }
 
-  #carry(link: SimLink, from: SimTransport, to: SimTransport, frame: Buffer, lane: Lane): void {
-    const epoch = this.#epochOf(from.self) + this.#epochOf(to.self);
-    const deliver = (): void => {
-      const wait = this.#delayOf(link, lane);
-      this.#time.setTimer(wait, () => {
-        const isLost = epoch !== this.#epochOf(from.self) + this.#epochOf(to.self);
-        if (isLost || this.#transports.get(to.self) !== to) {
-          this.lost += 1;
-          return;
-        }
-        this.#trace.note(TRACE.frameCame, this.#time.nowMs, this.#nodes.indexOf(to.self));
-        to.deliver(from, frame, lane);
-      });
-    };
-    if (link.isClogged) link.hold({ lane, bytes: frame.length, deliver });
-    else deliver();
+  #carry(carried: CarriedFrame): void {
+    const { link, lane, frame } = carried;
+    if (!link.isClogged) this.#depart(carried);
+    else link.hold({ lane, bytes: frame.length, deliver: () => this.#depart(carried) });
+  }
+
+  #depart(carried: CarriedFrame): void {
+    const waitMs = this.#delayOf(carried.link, carried.lane);
+    this.#time.setTimer(waitMs, () => this.#arrive(carried));
+  }
+
+  #arrive({ from, to, frame, lane, epoch }: CarriedFrame): void {
+    const isLost = epoch !== this.#epochOf(from, to);
+    if (isLost || this.#transports.get(to.self) !== to) {
+      this.lost += 1;
+      return;
+    }
+    this.#trace.note(TRACE.frameCame, this.#time.nowMs, to.place);
+    to.deliver(from, frame, lane);
   }
 
   #delayOf(link: SimLink, lane: Lane): number {
@@ -244,13 +247,33 @@ export class SimNetwork implements TransportNetwork {
     }
   }
 
-  #epochOf(node: string): number {
-    return this.#epochs.get(node) ?? 0;
+  /** Another one once something that is under way between the two is lost. */
+  #epochOf(from: SimTransport, to: SimTransport): number {
+    return (this.#epochs[from.place] as number) + (this.#epochs[to.place] as number);
+  }
+
+  #placeOf(node: string): number {
+    const place = this.#places.get(node);
+    if (place === undefined) throw new Error(`the network has no node ${JSON.stringify(node)}`);
+    return place;
   }
 
   #link(from: string, to: string): SimLink {
-    const link = this.#links.get(`${from}>${to}`);
-    if (link === undefined) throw new Error(`no such link: ${from} to ${to}`);
-    return link;
+    if (from === to) throw new Error(`no such link: ${from} to itself`);
+    return this.#linkAt(this.#placeOf(from), this.#placeOf(to));
   }
+
+  #linkAt(from: number, to: number): SimLink {
+    return (this.#links[from] as readonly SimLink[])[to] as SimLink;
+  }
+}
+
+/** A frame on its way. */
+interface CarriedFrame {
+  readonly link: SimLink;
+  readonly from: SimTransport;
+  readonly to: SimTransport;
+  readonly frame: Buffer;
+  readonly lane: Lane;
+  readonly epoch: number;
 }

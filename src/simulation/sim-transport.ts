@@ -25,6 +25,8 @@ export class SimTransport implements Transport {
   readonly capabilities = Object.freeze({ addressed: false, ordered: false, remote: false });
   readonly maxFrameBytes = MAX_FRAME_BYTES;
   readonly self: NodeId;
+  /** Of the node among all nodes of the network. */
+  readonly place: number;
   readonly environment: SimEnvironment;
   readonly #network: TransportNetwork;
   readonly #connections = new Map<NodeId, SimTransport>();
@@ -32,8 +34,9 @@ export class SimTransport implements Transport {
   #handlers: TransportHandlers | undefined;
   #isClosed = false;
 
-  constructor(self: NodeId, environment: SimEnvironment, network: TransportNetwork) {
+  constructor(self: NodeId, place: number, environment: SimEnvironment, network: TransportNetwork) {
     this.self = self;
+    this.place = place;
     this.environment = environment;
     this.#network = network;
   }

@@ -42,8 +42,8 @@ export interface HistoryRecorderOptions {
  * another one (`c1`, `c1~2`, `c1~3`): its late effect may overlap whatever it does next.
  */
 export class HistoryRecorder<Input, Output> {
-  /** By the place of the call. */
-  readonly #operations = new Map<number, HistoryOperation<Input, Output>>();
+  /** In the order of the calls. */
+  readonly #operations: HistoryOperation<Input, Output>[] = [];
   readonly #lives = new Map<string, number>();
   readonly #now: (() => number) | undefined;
   #events = 0;
@@ -53,36 +53,44 @@ export class HistoryRecorder<Input, Output> {
   }
 
   call(call: Call<Input>): OpenCall<Output> {
-    const calledAt = this.#events++;
+    const place = this.#operations.length;
     const life = this.#lives.get(call.client) ?? 1;
-    const open: HistoryOperation<Input, Output> = {
-      ...call,
-      client: life === 1 ? call.client : `${call.client}~${life}`,
+    const { node, level, input } = call;
+    const client = life === 1 ? call.client : `${call.client}~${life}`;
+    const calledAt = this.#events++;
+    // Made field by field, as every operation of a long history is.
+    const operation: Writable<HistoryOperation<Input, Output>> = {
+      client,
+      input,
       outcome: "unknown",
       calledAt,
       returnedAt: OPEN_ENDED,
-      ...(this.#now === undefined ? {} : { calledAtMs: this.#now() }),
     };
-    this.#operations.set(calledAt, open);
+    if (node !== undefined) operation.node = node;
+    if (level !== undefined) operation.level = level;
+    if (this.#now !== undefined) operation.calledAtMs = this.#now();
+    this.#operations.push(operation);
     let ended: Outcome | undefined;
     const end = (outcome: Outcome, output?: Output, notes: AnswerNotes = {}): void => {
       if (ended !== undefined && (ended !== "unknown" || outcome === "unknown")) {
-        throw new Error(`call ${calledAt} of ${open.client} was answered twice`);
+        throw new Error(`call ${calledAt} of ${client} was answered twice`);
       }
       ended = outcome;
       const known = outcome !== "unknown";
       if (!known && life === (this.#lives.get(call.client) ?? 1)) {
         this.#lives.set(call.client, life + 1);
       }
-      this.#operations.set(calledAt, {
-        ...open,
-        ...notes,
-        ...(open.level === undefined ? {} : { level: open.level }),
-        outcome,
-        ...(output === undefined ? {} : { output }),
-        ...(known ? { returnedAt: this.#events++ } : {}),
-        ...(known && this.#now !== undefined ? { returnedAtMs: this.#now() } : {}),
-      });
+      // Another object: whoever was given the operation as it was keeps that.
+      const answered: Writable<HistoryOperation<Input, Output>> = { ...operation, outcome };
+      const reached = level ?? notes.level;
+      if (reached !== undefined) answered.level = reached;
+      if (notes.achieved !== undefined) answered.achieved = notes.achieved;
+      if (output !== undefined) answered.output = output;
+      if (known) {
+        answered.returnedAt = this.#events++;
+        if (this.#now !== undefined) answered.returnedAtMs = this.#now();
+      }
+      this.#operations[place] = answered;
     };
     return {
       applied: (output, notes) => end("applied", output, notes),
@@ -94,6 +102,8 @@ export class HistoryRecorder<Input, Output> {
 
   /** In the order of the calls. */
   operations(): readonly HistoryOperation<Input, Output>[] {
-    return [...this.#operations.values()];
+    return [...this.#operations];
   }
 }
+
+type Writable<T> = { -readonly [Name in keyof T]: T[Name] };

@@ -14,6 +14,8 @@ export class IdTable<Value> {
   readonly #ids = new Uint32Array(SLOTS);
   readonly #overflow = new Map<number, Value>();
   #inRing = 0;
+  /** The slot that was taken last: what lives lies shortly below it. */
+  #newest = 0;
 
   get size(): number {
     return this.#inRing + this.#overflow.size;
@@ -46,6 +48,7 @@ export class IdTable<Value> {
     }
     this.#ids[slot] = id;
     this.#values[slot] = value;
+    this.#newest = slot;
   }
 
   delete(id: number): boolean {
@@ -61,14 +64,21 @@ export class IdTable<Value> {
   /** In no order; the caller may delete while it looks at them. */
   entries(): readonly (readonly [id: number, value: Value])[] {
     const entries: [number, Value][] = [];
-    for (let slot = 0; slot < SLOTS && entries.length < this.#inRing; slot++) {
+    for (let below = 0; below < SLOTS && entries.length < this.#inRing; below++) {
+      const slot = (this.#newest - below) & MASK;
       const value = this.#values[slot];
       if (value !== undefined) entries.push([this.#ids[slot] as number, value]);
     }
     return this.#overflow.size === 0 ? entries : [...entries, ...this.#overflow];
   }
 
+  /** In no order; the caller may delete while it looks at them. */
   values(): readonly Value[] {
-    return this.entries().map(([, value]) => value);
+    const values: Value[] = [];
+    for (let below = 0; below < SLOTS && values.length < this.#inRing; below++) {
+      const value = this.#values[(this.#newest - below) & MASK];
+      if (value !== undefined) values.push(value);
+    }
+    return this.#overflow.size === 0 ? values : [...values, ...this.#overflow.values()];
   }
 }

@@ -50,6 +50,8 @@ export interface ScenarioPlan {
   readonly meanThinkMs: number;
   /** Clients call at the same moments, so that operations meet. */
   readonly inBursts: boolean;
+  /** How long faults come at least, in milliseconds. */
+  readonly chaosMs: number;
   readonly network: NetworkConditions;
   /** Milliseconds between two faults; exponential. */
   readonly meanFaultPauseMs: number;
@@ -65,6 +67,9 @@ export const MAX_AHEAD_MS = 2_500;
 const NAMES: readonly string[] = Object.freeze(["things", "others"]);
 /** Of the seeds that could have a keyspace of another strategy beside the first, this share has. */
 const BESIDE_SHARE = 0.3;
+
+/** What a seed is at least. */
+const CHAOS_MS = 60_000;
 
 /** Operations per second that all clients together aim for. */
 const MIN_RATE = 12;
@@ -104,6 +109,7 @@ export function drawPlan(seed: number, strategies?: readonly string[]): Scenario
     ...machines,
     meanThinkMs,
     inBursts: knobs.chance(0.5),
+    chaosMs: CHAOS_MS,
     keyspaces: drawKeyspaces(seed, machines, strategies, {
       ...{ ...first, patience, keysPerGroup, writeShare },
     }),

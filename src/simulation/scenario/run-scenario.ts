@@ -13,7 +13,6 @@ import type { KeyspaceRun, Violation } from "./strategy-scenario.ts";
 import { Topology } from "./topology.ts";
 import { Workload } from "./workload.ts";
 
-const CHAOS_MS = 60_000;
 const MIN_OPERATIONS = 500;
 const MIN_FAULTS = 20;
 /** What is still missing after the first minute is waited for in steps of this, in milliseconds. */
@@ -42,8 +41,12 @@ export interface ScenarioReport {
   /** Over every event, frame, disk write and answer. */
   readonly trace: string;
   readonly simulatedMs: number;
+  /** Of which faults came for so long. */
+  readonly chaosMs: number;
   readonly events: number;
   readonly operations: number;
+  /** Of which so many were begun while faults came. */
+  readonly chaosOperations: number;
   readonly checked: number;
   readonly unknownVerdicts: number;
   /** What clients were told could not be held against the store: see `Evidence`. */
@@ -115,7 +118,7 @@ class Scenario {
     await this.#open();
     const working = this.#workload.run();
     this.#nemesis.start();
-    await this.#chaos();
+    const chaos = await this.#chaos();
     await this.#calm(working);
     await this.#healAll();
     for (const run of this.#runs) await run.readAtTheEnd();
@@ -130,6 +133,7 @@ class Scenario {
       violations: [...this.#violations, ...reports.flatMap(({ violations }) => violations)],
       trace: world.trace.digest(),
       simulatedMs: world.time.nowMs,
+      ...chaos,
       events: world.time.events,
       operations: this.#calls.begun,
       checked: sumOf(reports, "checked"),
@@ -154,12 +158,15 @@ class Scenario {
     this.#operator.watch();
   }
 
-  async #chaos(): Promise<void> {
+  /** How long it lasted, and how many operations were begun in it. */
+  async #chaos(): Promise<Pick<ScenarioReport, "chaosMs" | "chaosOperations">> {
     const { driver, time } = this.#world;
-    await driver.run(CHAOS_MS);
+    const beganMs = time.nowMs;
+    await driver.run(this.#plan.chaosMs);
     const isEnough = (): boolean =>
       this.#calls.begun >= MIN_OPERATIONS && this.#nemesis.total >= MIN_FAULTS;
     while (!isEnough() && time.nowMs < LONGEST_CHAOS_MS) await driver.run(MORE_MS);
+    return { chaosMs: time.nowMs - beganMs, chaosOperations: this.#calls.begun };
   }
 
   async #calm(working: Promise<void>): Promise<void> {

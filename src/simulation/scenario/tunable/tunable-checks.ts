@@ -36,8 +36,7 @@ export function checkEvidence(evidence: Evidence): CheckReport {
   if (evidence.copyHasCounted) return { violations, checked: 0, unknown: 0 };
   let checked = 0;
   let unknown = 0;
-  for (const group of GROUPS) {
-    const part = historyOf(evidence.history, group);
+  for (const [group, part] of byGroup(evidence.history)) {
     checked += part.length;
     if (group.promised === "linearizable") {
       const result = checkLinearizable(registerModel, part);
@@ -65,21 +64,27 @@ export function checkEvidence(evidence: Evidence): CheckReport {
 }
 
 /**
- * Of a group's keys: reads that reached their level, and all writes. A write that did not reach its
+ * Per group of keys: reads that reached their level, and all writes. A write that did not reach its
  * level may be seen, and nothing is demanded of when.
  */
-function historyOf(
+function byGroup(
   history: readonly KeyValueOperation[],
-  group: KeyGroup,
-): readonly KeyValueOperation[] {
-  return history.flatMap((operation): readonly KeyValueOperation[] => {
+): ReadonlyMap<KeyGroup, readonly KeyValueOperation[]> {
+  const parts = new Map(GROUPS.map((group): [KeyGroup, KeyValueOperation[]] => [group, []]));
+  const groups = new Map<string, KeyGroup>();
+  for (const operation of history) {
     const { input, achieved, outcome } = operation;
-    if (input.type === "batch" || groupOf(input.key) !== group) return [];
-    if (outcome !== "applied") return [operation];
-    if (input.type === "get") return achieved === group.read ? [operation] : [];
-    if (achieved === group.write) return [operation];
-    return [{ ...operation, outcome: "unknown", returnedAt: OPEN_ENDED }];
-  });
+    if (input.type === "batch") continue;
+    const group = groups.get(input.key) ?? groupOf(input.key);
+    groups.set(input.key, group);
+    const part = parts.get(group) as KeyValueOperation[];
+    if (outcome !== "applied") part.push(operation);
+    else if (input.type === "get") {
+      if (achieved === group.read) part.push(operation);
+    } else if (achieved === group.write) part.push(operation);
+    else part.push({ ...operation, outcome: "unknown", returnedAt: OPEN_ENDED });
+  }
+  return parts;
 }
 
 /**
@@ -108,12 +113,14 @@ function lostWrites({ acknowledged, finals, losses }: Evidence): Violation[] {
 }
 
 function refusedAndSeen({ history, refused }: Evidence): Violation[] {
-  return history.flatMap(({ input, output }): Violation[] => {
+  const violations: Violation[] = [];
+  for (const { input, output } of history) {
     const value = output?.value;
-    if (input.type !== "get" || typeof value !== "string" || !refused.has(value)) return [];
+    if (input.type !== "get" || typeof value !== "string" || !refused.has(value)) continue;
     const message = `${input.key}: a read found ${value}, whose write was said not to be applied`;
-    return [{ check: "outcome", message }];
-  });
+    violations.push({ check: "outcome", message });
+  }
+  return violations;
 }
 
 function describe(counterexample: unknown): string {

@@ -131,7 +131,9 @@ export class Batch implements Extent {
     const { bytes } = this.#slab;
     const recordsFrom = this.from + BATCH_HEADER_BYTES;
     const header: BatchHeader = {
-      ...this.#epoch,
+      logId: this.#epoch.logId,
+      epoch: this.#epoch.epoch,
+      epochStart: this.#epoch.epochStart,
       recordsBytes: this.#recordsBytes,
       shardCount: this.#shards.size,
       positions: this.positions,

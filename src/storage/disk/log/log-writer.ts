@@ -263,8 +263,11 @@ export class LogWriter {
    */
   #writeMark(): void {
     const segment = this.#active as Segment;
+    const { logId, epoch, epochStart } = this.#parts.epoch;
     const header = {
-      ...this.#parts.epoch,
+      logId,
+      epoch,
+      epochStart,
       recordsBytes: 0,
       shardCount: 0,
       positions: 0,
