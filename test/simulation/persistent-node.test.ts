@@ -41,6 +41,10 @@ function key(text: string): Uint8Array {
   return Buffer.from(text, "utf8");
 }
 
+function isSwitch({ type }: { readonly type: string }): boolean {
+  return type === "switch-generation";
+}
+
 describe("the clock of a node that keeps its data", () => {
   test("begins above every stamp that left it, though the wall clock was set back meanwhile", async () => {
     const cluster = await open({ nodes: 1, persistent: true });
@@ -96,6 +100,27 @@ describe("a cluster id", () => {
     for (const id of cluster.ids) {
       expect(cluster.node(id).store.describe().clusterId).toBe(clusterId);
       expect(eventsOf(cluster, id, "rebuild-started")).toEqual([]);
+    }
+  });
+});
+
+describe("a cluster that is killed as soon as it is born", () => {
+  // The marks that say that a shard is whole were in the state, which is written seconds later.
+  test.each(["kill", "power cut"] as const)("serves at once when it is back (%s)", async (how) => {
+    const cluster = await open({ persistent: true });
+    await put(cluster, "n1", "key", 1, "all");
+    for (const id of cluster.ids) {
+      const disk = diskOf(cluster, id);
+      disk.state.synced = 0;
+      cluster.kill(id, { killed: how === "kill" });
+    }
+    for (const id of cluster.ids) await restart(cluster, id);
+    await cluster.ready();
+    for (const id of cluster.ids) {
+      expect(cluster.keyspace(id).describe().serving).toBe(1);
+      expect(eventsOf(cluster, id, "rebuild-started")).toEqual([]);
+      expect(eventsOf(cluster, id, "writes-may-be-lost")).toEqual([]);
+      expect(await valueAt(cluster, id, "key", "quorum")).toBe(1);
     }
   });
 });
@@ -300,6 +325,23 @@ describe("damage of one shard", () => {
       await waitUntilServing(cluster, "n3");
       expect(await valueAt(cluster, "n3", "key")).toBe(1);
     }
+  });
+
+  test("lets the state begin anew only when the log says durably that the shard is fenced", async () => {
+    const cluster = await openWithData();
+    const disk = diskOf(cluster, "n3");
+    const switches = () =>
+      disk.state.batches.flatMap(({ mutations }) => mutations.filter(isSwitch)).length;
+    const before = switches();
+    disk.damageEntry(SHARD, "data", key("key"));
+    disk.log.syncMs = 50;
+    await valueAt(cluster, "n3", "key");
+    expect(eventsOf(cluster, "n3", "shard-damaged")).toHaveLength(1);
+    expect(switches()).toBe(before);
+    await cluster.advance(100);
+    expect(switches()).toBe(before + 1);
+    await waitUntilServing(cluster, "n3");
+    expect(await valueAt(cluster, "n3", "key")).toBe(1);
   });
 
   test("of the log, with a crash just after the start that found it", async () => {

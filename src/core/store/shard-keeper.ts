@@ -1,5 +1,5 @@
 import type { MachineNotice, OpenedState } from "../contracts/machine.ts";
-import { StateDamageError, type Storage } from "../contracts/storage.ts";
+import { StateDamageError, type StateMutation, type Storage } from "../contracts/storage.ts";
 import { CapstanError } from "../model/errors.ts";
 import type { KeyspaceMachines } from "./keyspace-machines.ts";
 import type { MachineCell } from "./machine-cell.ts";
@@ -91,6 +91,7 @@ export class ShardKeeper {
   logDamaged(cell: MachineCell, reason: string): void {
     if (!this.#fence(cell, reason, MAX_DAMAGES)) return;
     this.#guard(cell, () => {
+      this.#options.trust.mark(cell.shardId);
       this.#options.runner.resetLog(cell);
       this.open(cell, "empty");
     });
@@ -103,32 +104,37 @@ export class ShardKeeper {
   stateDamaged(cell: MachineCell, error: StateDamageError): void {
     // Of what was on its way to it when it was fenced.
     if (cell.fenced) return;
-    const { storage } = this.#options;
-    const { state } = storage;
-    const position = state.committedPosition;
-    const shard = cell.shardId;
-    if (this.#hasPeers(cell)) {
-      if (!this.#fence(cell, error.message, MAX_DAMAGES)) return;
-      this.#guard(cell, () => {
-        const generation = state.newGeneration(shard);
-        state.commit({ mutations: [{ type: "switch-generation", shard, generation }], position });
-        this.open(cell, "empty");
-      });
-      return;
-    }
-    const { at } = error;
-    if (!this.#fence(cell, error.message, MAX_DAMAGES_ALONE)) return;
-    // The shard stays closed, with all that it holds: the only copy is nobody's to throw away.
-    if (at === undefined) return;
-    this.#guard(cell, () => {
-      state.commit({ mutations: [{ type: "delete", shard, ...at }], position });
+    const hasPeers = this.#hasPeers(cell);
+    if (!this.#fence(cell, error.message, hasPeers ? MAX_DAMAGES : MAX_DAMAGES_ALONE)) return;
+    const repair = (): void => {
+      const { state } = this.#options.storage;
+      const mutations = this.#repairOf(cell, error);
+      // The shard stays closed, with all that it holds: the only copy is nobody's to throw away.
+      if (mutations === undefined) return;
+      state.commit({ mutations, position: state.committedPosition });
       this.open(cell, "empty");
+    };
+    const { trust } = this.#options;
+    this.#guard(cell, () => {
+      if (hasPeers) return trust.mark(cell.shardId, () => this.#guard(cell, repair));
+      // Nobody to learn from: what is lost is said now, and the mark would only say it again.
+      trust.mark(cell.shardId);
+      repair();
     });
   }
 
-  /** True if the shard may be opened again. Marks it first: what follows hides the damage. */
+  #repairOf(cell: MachineCell, { at }: StateDamageError): readonly StateMutation[] | undefined {
+    const shard = cell.shardId;
+    if (this.#hasPeers(cell)) {
+      const generation = this.#options.storage.state.newGeneration(shard);
+      return [{ type: "switch-generation", shard, generation }];
+    }
+    return at === undefined ? undefined : [{ type: "delete", shard, ...at }];
+  }
+
+  /** True if the shard may be marked, which comes before all that hides the damage, and opened. */
   #fence(cell: MachineCell, reason: string, maxDamages: number): boolean {
-    const { onNotice, trust } = this.#options;
+    const { onNotice } = this.#options;
     const machines = this.#machinesOf(cell);
     if (machines === undefined) return false;
     cell.damages += 1;
@@ -146,7 +152,6 @@ export class ShardKeeper {
     machines.renew(cell, undefined);
     // Whatever steps had applied: what the state says now is what there is.
     cell.appliedTo = undefined;
-    this.#guard(cell, () => trust.mark(cell.shardId));
     return true;
   }
 

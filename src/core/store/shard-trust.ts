@@ -12,8 +12,9 @@ const NO_BYTES = new Uint8Array(0);
  * Which shards of this store may lack something that they have acknowledged, over restarts.
  *
  * Invariant: a shard that may lack something is marked by a record before anything that hides it
- * is (records are durable in the order of the log), and stays marked until its replica serves
- * again with all that it has learned in the log before.
+ * is. In the log that is the order of records; the state does not wait for the log where it is
+ * told to begin anew, so that there the mark has to be durable first. It stays until the replica
+ * serves again with all that it has learned in the log before.
  */
 export class ShardTrust {
   /** The weakest durability of which every acknowledged record is here. */
@@ -49,11 +50,12 @@ export class ShardTrust {
     return this.#marked.has(REBUILD + shard);
   }
 
-  mark(shard: ShardId): void {
+  /** `durable` is called once the mark is, perhaps within the call. */
+  mark(shard: ShardId, durable?: () => void): void {
     const name = REBUILD + shard;
-    if (this.#marked.has(name)) return;
+    if (this.#marked.has(name) && durable === undefined) return;
     this.#marked.add(name);
-    this.#records.put(name, NO_BYTES);
+    this.#records.put(name, NO_BYTES, durable);
   }
 
   unmark(shard: ShardId): void {

@@ -11,7 +11,7 @@ export interface DiskStorageOptions {
   /**
    * How long what was committed may wait to be written to the state file together with what comes
    * after it; 1 ms to a minute. The log has it durable before; it is what a start after a crash reads
-   * back. Each write costs two syncs, which the log waits behind. Default 1 s.
+   * back. Each write costs two syncs, which the log waits behind. Default 5 s.
    */
   readonly commitInterval?: Duration;
   /**
@@ -78,7 +78,7 @@ const MIB = 1024 * 1024;
 
 const DEFAULTS = Object.freeze({
   path: "./data",
-  commitInterval: 1_000,
+  commitInterval: 5_000,
   maxPendingBytes: 64 * MIB,
   maxViewAge: 60_000,
   verifyAtOpen: true,

@@ -24,12 +24,13 @@ import { RefusedStamps } from "./refused-stamps.ts";
 import { stampedRules } from "./stamped-rules.ts";
 
 /**
- * Present once this shard has learned what its peers hold, or had nothing to learn. A state that
- * lost its latest commits lost this first, and all that it vouches for was committed before it; a
- * mark for the opposite, that a rebuild is under way, could be lost and leave a half-filled shard
- * that takes itself for whole.
+ * Kept once this shard has learned what its peers hold, or had nothing to learn. It is a record of
+ * the log, and so behind all that it vouches for: whatever a stop has left of the log, the mark is
+ * not there without them.
  */
-const COMPLETE_KEY = Buffer.from("complete", "utf8");
+const COMPLETE = "complete";
+/** Where earlier versions had the same mark: in the state. */
+const COMPLETE_KEY = Buffer.from(COMPLETE, "utf8");
 const PRESENT = new Uint8Array([1]);
 const REBUILD_TIMER = "rebuild";
 const MAX_REPLY_BYTES = 256 * 1024;
@@ -106,11 +107,11 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
 
   #onOpened(state: OpenedState, nowMs: number, effects: LeaderlessEffects): void {
     this.#opened = true;
-    if (state.origin === "kept" && effects.getSide(COMPLETE_KEY) !== undefined) return;
+    if (state.origin === "kept" && this.#isComplete(effects)) return;
     const others = this.#others();
     const isWhole = state.origin === "newborn" || this.#planted.emptyReplicaServes === true;
     if (isWhole || others.length === 0) {
-      effects.putSide(COMPLETE_KEY, PRESENT);
+      effects.keep(COMPLETE, PRESENT);
       // Something is missing, and nobody has it.
       if (state.origin === "empty") this.#sayLoss(effects);
       return;
@@ -121,9 +122,18 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
       ...(this.#planted.rebuildFromOne === true && { needed: 1 }),
       startAtMs: nowMs + rebuildDelayMsOf(this.#context.settings),
     });
+    effects.keep(COMPLETE, undefined);
     effects.deleteSide(COMPLETE_KEY);
     effects.emit({ type: "rebuild-started", shard: this.#context.shardIndex });
     this.#advanceRebuild(nowMs, effects);
+  }
+
+  #isComplete(effects: LeaderlessEffects): boolean {
+    if (effects.kept(COMPLETE) !== undefined) return true;
+    if (effects.getSide(COMPLETE_KEY) === undefined) return false;
+    effects.keep(COMPLETE, PRESENT);
+    effects.deleteSide(COMPLETE_KEY);
+    return true;
   }
 
   #onMessage(
@@ -243,7 +253,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     if (end !== undefined) {
       this.#rebuild = undefined;
       effects.cancelTimer(REBUILD_TIMER);
-      effects.putSide(COMPLETE_KEY, PRESENT);
+      effects.keep(COMPLETE, PRESENT);
       const shard = this.#context.shardIndex;
       effects.emit({ type: "rebuild-finished", shard, entries: rebuild.entries });
       if (end === "all-others") this.#sayLoss(effects);

@@ -4,7 +4,7 @@ import { parseDiskOptions } from "../../../../src/storage/disk/disk-options.ts";
 test("without options the defaults hold", () => {
   expect(parseDiskOptions({})).toMatchObject({
     path: "./data",
-    commitIntervalMs: 1_000,
+    commitIntervalMs: 5_000,
     maxPendingBytes: 64 * 1024 * 1024,
     maxViewAgeMs: 60_000,
     verifyAtOpen: true,
