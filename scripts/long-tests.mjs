@@ -11,6 +11,10 @@ const LONG = {
     ],
     env: { CAPSTAN_KILLS: "200", CAPSTAN_DAMAGES: "60", CAPSTAN_SEEDS: "1000" },
   },
+  crdt: {
+    files: ["test/unit/resolvers/crdt/scripts.test.ts"],
+    env: { CAPSTAN_SCRIPTS: "125000" },
+  },
 };
 
 const chosen = LONG[process.argv[2] ?? ""];

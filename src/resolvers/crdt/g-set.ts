@@ -28,7 +28,8 @@ export function gSet<Element = unknown>(): CrdtResolver<
     },
     join: joinElements,
     value: (state) => state.map(([element]) => element),
-    delta: (state, { add }) => (findEntry(state, add, compareElements) >= 0 ? [] : [[add]]),
+    // Also where the element is there already: the receiver may lack it.
+    delta: (_state, { add }) => [[add]],
     checkOperation: (operation) => {
       const [, add] = checkMember(operation, "g-set", FORMS);
       checkElement(add);

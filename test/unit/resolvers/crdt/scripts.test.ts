@@ -1,0 +1,112 @@
+import { expect, test } from "vitest";
+import type { CrdtResolver } from "../../../../src/core/contracts/resolver.ts";
+import { gCounter, pnCounter } from "../../../../src/resolvers/crdt/counters.ts";
+import { flag } from "../../../../src/resolvers/crdt/flag.ts";
+import { gSet } from "../../../../src/resolvers/crdt/g-set.ts";
+import { lwwRegister } from "../../../../src/resolvers/crdt/lww-register.ts";
+import { mvRegister } from "../../../../src/resolvers/crdt/mv-register.ts";
+import { orMap } from "../../../../src/resolvers/crdt/or-map.ts";
+import {
+  type OrSetState,
+  orSet,
+  type SetOperation,
+} from "../../../../src/resolvers/crdt/or-set.ts";
+import * as models from "../../../support/crdt-models.ts";
+import { type CrdtModel, CrdtScript, type CrdtUnderTest } from "../../../support/crdt-script.ts";
+
+// `npm run test:crdt` runs a million in all; CAPSTAN_SCRIPTS=1 CAPSTAN_SEED=n is the one that a
+// failure named.
+const SCRIPTS = Number(process.env.CAPSTAN_SCRIPTS ?? 1_500);
+const FIRST_SEED = Number(process.env.CAPSTAN_SEED ?? 1);
+const LONG_MS = 3_600_000;
+
+const SETS = [{ add: "x" }, { remove: "x" }, { add: "y" }, { remove: "y" }, { add: [1n, "x"] }];
+const inKey = (key: string) => (operation: unknown) => ({ update: { key, operation } });
+
+const CASES: readonly (readonly [object, CrdtModel, unknown[]])[] = [
+  [gCounter(), models.COUNTER_MODEL, [{ increment: 1 }, { increment: 10 }]],
+  [pnCounter(), models.COUNTER_MODEL, [{ increment: 1 }, { decrement: 10 }]],
+  [gSet(), models.G_SET_MODEL, [{ add: "x" }, { add: 1 }, { add: { x: [null] } }, { add: "é" }]],
+  [orSet(), models.OR_SET_MODEL, SETS],
+  [lwwRegister(), models.LWW_REGISTER_MODEL, [{ set: 1 }, { set: "x" }, { set: { y: 2 } }]],
+  [mvRegister(), models.MV_REGISTER_MODEL, [{ set: 1 }, { set: "x" }, { set: { y: 2 } }]],
+  [flag(), models.FLAG_MODEL, [{ enable: true }, { disable: true }]],
+  [
+    orMap(orSet()),
+    models.OR_MAP_MODEL,
+    [...SETS.map(inKey("a")), ...SETS.map(inKey("b")), { remove: "a" }, { remove: "b" }],
+  ],
+];
+
+function problemIn(crdt: CrdtUnderTest, scripts: number): string | undefined {
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + scripts; seed += 1) {
+    const problem = new CrdtScript(crdt, seed).run();
+    if (problem !== undefined) return `CAPSTAN_SCRIPTS=1 CAPSTAN_SEED=${seed}: ${problem}`;
+  }
+  return undefined;
+}
+
+test.each(CASES.map(([resolver, model, operations]) => ({ resolver, model, operations })))(
+  "random histories of $resolver.name are what the model says, on every replica",
+  ({ resolver, model, operations }) => {
+    const crdt = { resolver: resolver as CrdtResolver, model, operations };
+    expect(problemIn(crdt, SCRIPTS)).toBeUndefined();
+  },
+  LONG_MS,
+);
+
+type Set = CrdtResolver<OrSetState, SetOperation, unknown[]>;
+const SET: Set = orSet();
+
+/** The whole history of an actor, though only one dot of it came. */
+const fromTheStart = ({ context, entries }: OrSetState): OrSetState => ({
+  context: context.map(([actor, , upTo]) => [actor, 0, upTo]),
+  entries,
+});
+
+const DEFECTS: Readonly<Record<string, Partial<Set>>> = {
+  "takes a delta for all that its actor did": {
+    delta: (state, operation, dot) =>
+      fromTheStart(SET.delta?.(state, operation, dot) ?? SET.initial()),
+    join: (a, b) => SET.join(fromTheStart(a), fromTheStart(b)),
+  },
+  "keeps the dots that an addition replaces": {
+    mutate: (state, operation, dot) => {
+      const mutated = SET.mutate(state, operation, dot);
+      if ("remove" in operation) return mutated;
+      const before = state.entries.find(([element]) => element === operation.add)?.[1] ?? [];
+      const entries = mutated.entries.map(([element, dots]): OrSetState["entries"][number] =>
+        element === operation.add
+          ? [element, [...dots, ...before].toSorted(([a], [b]) => (a < b ? -1 : 1))]
+          : [element, dots],
+      );
+      return { context: mutated.context, entries };
+    },
+  },
+  "brings back what was removed": {
+    join: (a, b) => {
+      const { entries } = SET.join({ ...a, context: [] }, { ...b, context: [] });
+      return { context: SET.join(a, b).context, entries };
+    },
+  },
+  "forgets what a removal has seen": {
+    mutate: (state, operation, dot) => {
+      const mutated = SET.mutate(state, operation, dot);
+      if ("add" in operation || mutated === state) return mutated;
+      return { context: mutated.context.slice(1), entries: mutated.entries };
+    },
+  },
+  "removes what it did not see": {
+    delta: (state, operation, dot) => {
+      const delta = SET.delta?.(state, operation, dot) ?? SET.initial();
+      if ("add" in operation) return delta;
+      return { context: SET.join(state, delta).context, entries: [] };
+    },
+  },
+};
+
+test.each(Object.entries(DEFECTS))("they find a set that %s", (_what, members) => {
+  const resolver = { ...SET, ...members } as CrdtResolver;
+  const crdt = { resolver, model: models.OR_SET_MODEL, operations: SETS };
+  expect(problemIn(crdt, 500)).toMatch(/^CAPSTAN_SCRIPTS=1 CAPSTAN_SEED=\d+: /);
+});
