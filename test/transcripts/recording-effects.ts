@@ -179,6 +179,14 @@ export class RecordingEffects implements Effects<LeaderlessMessage> {
     throw new Error("no transcript switches generations");
   }
 
+  dropGeneration(): void {
+    throw new Error("no transcript drops generations");
+  }
+
+  atTurnEnd(): void {
+    throw new Error("no transcript waits for the end of a turn");
+  }
+
   #say(line: string): void {
     this.lines.push(line);
   }

@@ -112,6 +112,7 @@ export class TranscriptRunner {
       shardCount: 1,
       shardOf: () => 0,
       servingState: () => (this.#serving ? this.#effects : undefined),
+      localReplica: () => undefined,
     };
     this.#machine =
       role === "replica"

@@ -104,6 +104,8 @@ export type MachineEvent<Message> = Moment &
         readonly reason: "compacted" | "damaged";
       }
     | { readonly type: "timer"; readonly timer: string }
+    /** Asked for with `atTurnEnd`. */
+    | { readonly type: "turn-end" }
     /** The request's deadline has passed; it must be answered in this step. */
     | { readonly type: "deadline"; readonly request: Request | ScanTask }
     /** The caller gave up; answer with the truth in this step. */
@@ -198,6 +200,8 @@ export interface Effects<Message> extends StateReader {
   beginGeneration(): void;
   /** Makes the generation that was begun the current one, in one commit. */
   switchGeneration(): void;
+  /** Gives up the generation that was begun: `put`s of following steps go to the current one. */
+  dropGeneration(): void;
 
   /** To the machine of `role` for `shardIndex` of the same keyspace on `node` (this one included). */
   send(node: NodeId, role: MachineRole, shardIndex: number, message: Message, lane?: Lane): void;
@@ -220,6 +224,11 @@ export interface Effects<Message> extends StateReader {
   /** Sets the machine's timer of this name, replacing one that is set. */
   setTimer(timer: string, delayMs: number): void;
   cancelTimer(timer: string): void;
+  /**
+   * Asks for one `turn-end` event, once all input that is waiting has been stepped through: what
+   * its step appends and says leaves with this turn. For what is better done once for many.
+   */
+  atTurnEnd(): void;
   /** Moves the deadline of a request; the host set it to the level's own. */
   setDeadline(request: Request | ScanTask, deadlineMs: number): void;
   /** For `store.events$`. */
@@ -306,6 +315,11 @@ export interface CoordinatorContext extends MachineContext {
    * otherwise. For `readNow`.
    */
   servingState(shardIndex: number): ServingState | undefined;
+  /**
+   * The machine of a shard that this node hosts, once it is open: a strategy's coordinator may ask
+   * its own replica what it knows, without a step. Never to be stepped, nor kept.
+   */
+  localReplica(shardIndex: number): ReplicaMachine<unknown> | undefined;
 }
 
 /** A replica also says whether what it answers may count. */
@@ -321,10 +335,19 @@ export interface ReplicaMachine<Message> extends Machine<Message> {
   readonly serving: boolean;
 }
 
+/** The clocks of the node, to be read at the moment that matters. */
+export interface Clocks {
+  monotonicMs(): number;
+  wallMs(): number;
+}
+
 /** A coordinator also answers what can be answered without a step. */
 export interface CoordinatorMachine<Message> extends Machine<Message> {
-  /** The result if local state alone can give it now; undefined: make it an `operation`. */
-  readNow(operation: Operation, nowMs: number): OperationResult | undefined;
+  /**
+   * The result if local state alone can give it now; undefined: make it an `operation`. A promise
+   * that ends with time is checked by the clock as it is after the state was read.
+   */
+  readNow(operation: Operation, clock: Clocks): OperationResult | undefined;
   /** An id whose use makes a retry the very same write. */
   mintOperationId(nowMs: number, wallMs: number): string;
   /** The id of a write under way, from the request and its memo alone. */

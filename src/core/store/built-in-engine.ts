@@ -1,4 +1,4 @@
-import type { CoordinatorMachine } from "../contracts/machine.ts";
+import type { Clocks, CoordinatorMachine } from "../contracts/machine.ts";
 import { StateDamageError } from "../contracts/storage.ts";
 import type {
   Cancellation,
@@ -37,8 +37,7 @@ export interface BuiltInEngineOptions {
   readonly operationsInFlight: number;
   /** Bound of the values under way together. */
   readonly bytesInFlight: number;
-  readonly nowMs: () => number;
-  readonly wallMs: () => number;
+  readonly clocks: Clocks;
   /** Why nothing can be taken now; undefined if it can. */
   readonly refusal: () => CapstanError | undefined;
   /** Why no write can be taken now, though reads can. */
@@ -84,7 +83,7 @@ export class BuiltInEngine implements Engine {
       done.fail(refusal);
       return NOTHING_TO_CANCEL;
     }
-    const nowMs = this.#options.nowMs();
+    const nowMs = this.#options.clocks.monotonicMs();
     const deadlineMs =
       operation.deadlineMs ??
       nowMs + this.#options.strategy.deadlineMs(operation, this.#options.settings);
@@ -103,7 +102,7 @@ export class BuiltInEngine implements Engine {
   readNow(operation: Operation): OperationResult | undefined {
     if (this.#closed || !this.#options.isOpen()) return undefined;
     try {
-      return this.#machine().readNow(operation, this.#options.nowMs());
+      return this.#machine().readNow(operation, this.#options.clocks);
     } catch (error) {
       if (!(error instanceof StateDamageError)) throw error;
       this.#options.onDamage(error);
@@ -117,7 +116,7 @@ export class BuiltInEngine implements Engine {
       done.fail(refusal);
       return NOTHING_TO_CANCEL;
     }
-    const nowMs = this.#options.nowMs();
+    const nowMs = this.#options.clocks.monotonicMs();
     const deadlineMs =
       request.deadlineMs ??
       nowMs + this.#options.strategy.deadlineMs(request, this.#options.settings);
@@ -133,7 +132,10 @@ export class BuiltInEngine implements Engine {
   }
 
   mintOperationId(): string {
-    const id = this.#machine().mintOperationId(this.#options.nowMs(), this.#options.wallMs());
+    const id = this.#machine().mintOperationId(
+      this.#options.clocks.monotonicMs(),
+      this.#options.clocks.wallMs(),
+    );
     this.#runner.noteClock();
     return id;
   }

@@ -233,6 +233,10 @@ export class KeyspaceMachines {
         return shardIndexForKey(key, groupBy, shards);
       },
       servingState: (shardIndex) => this.#servingState(shardIndex),
+      localReplica: (shardIndex) => {
+        const cell = this.#replicas[shardIndex];
+        return cell?.open === true ? cell.replica : undefined;
+      },
     };
     return this.#options.strategy.createCoordinator(context);
   }
@@ -285,8 +289,7 @@ export class KeyspaceMachines {
       runner,
       operationsInFlight: host.configuration.limits.operationsInFlight,
       bytesInFlight: host.configuration.limits.queuedBytes,
-      nowMs: () => host.environment.monotonicMs(),
-      wallMs: () => host.environment.wallMs(),
+      clocks: host.environment,
       ...{ refusal, writeRefusal, isOpen, onDamage },
       subscribe: (_request: WatchRequest, sink): Cancellation => {
         this.#sinks.add(sink);

@@ -36,6 +36,8 @@ export class MachineCell {
   pinnedFrom: LogSequence | undefined;
   /** The generation being written beside the current one. */
   buildingGeneration: Generation | undefined;
+  /** It asked to be told when this turn ends. */
+  awaitsTurnEnd = false;
   /** Steps of this machine whose mutations or words wait in the commit queue. */
   waitingGroups = 0;
   /** Steps that threw, over the life of the node. */

@@ -57,6 +57,8 @@ export class MachineRunner {
   readonly #hand: LogHand;
   #running = false;
   #turnScheduled = false;
+  /** Cells that asked to be told when this turn ends. */
+  #turnEnders: MachineCell[] = [];
   #nowMs = 0;
   #wallMs = 0;
   #stopped = false;
@@ -111,6 +113,11 @@ export class MachineRunner {
 
   drain(): void {
     if (this.#running || this.#stopped) return;
+    this.#stepAll();
+    this.#scheduleTurnEnd();
+  }
+
+  #stepAll(): void {
     this.#running = true;
     try {
       for (let steps = 0; !this.#inbox.isEmpty; steps++) {
@@ -120,12 +127,12 @@ export class MachineRunner {
     } finally {
       this.#running = false;
     }
-    this.#scheduleTurnEnd();
   }
 
   /** Writes what the turn appended and hands over what it said. */
   endTurn(): void {
     if (this.#stopped) return;
+    if (this.#turnEnders.length > 0) this.#tellTurnEnders();
     try {
       this.#host.turnEnded();
       this.#storage.log.flush();
@@ -135,6 +142,18 @@ export class MachineRunner {
       return;
     }
     this.#peers?.flush();
+  }
+
+  /** Their steps are the last of this turn; whoever asks anew meanwhile waits for the next. */
+  #tellTurnEnders(): void {
+    const due = this.#turnEnders;
+    this.#turnEnders = [];
+    for (const cell of due) {
+      cell.awaitsTurnEnd = false;
+      this.enqueue(cell, { type: "turn-end" });
+    }
+    if (!this.#running) this.#stepAll();
+    if (this.#turnEnders.length > 0) this.#scheduleTurnEnd();
   }
 
   /** Appends a record that no step has made; `mutations` are committed once it is durable. */
@@ -234,6 +253,7 @@ export class MachineRunner {
     }
     if (heldUntil > this.#storage.log.durablePosition) this.#hold(cell, effects, heldUntil);
     else if (effects.earlyWords.length > 0) this.#speak(cell, effects.earlyWords);
+    if (effects.dropsGeneration) cell.buildingGeneration = undefined;
     if (effects.beginsGeneration) {
       cell.buildingGeneration = this.#storage.state.newGeneration(cell.shardId);
     }
@@ -242,6 +262,10 @@ export class MachineRunner {
       this.#queue.add(cell, mutations, effects.words, marks || mutations.length > 0);
     }
     if (effects.deeds.length > 0) this.#do(cell, effects.deeds);
+    if (effects.awaitsTurnEnd && !cell.awaitsTurnEnd) {
+      cell.awaitsTurnEnd = true;
+      this.#turnEnders.push(cell);
+    }
   }
 
   /**

@@ -33,6 +33,8 @@ export class StepEffects implements Effects<unknown> {
   readonly deeds: Deed[] = [];
   switchesGeneration = false;
   beginsGeneration = false;
+  dropsGeneration = false;
+  awaitsTurnEnd = false;
   /** What the step says to have applied; undefined: nothing new. */
   appliedTo: LogSequence | undefined;
   readonly #records: MachineRecords;
@@ -77,6 +79,8 @@ export class StepEffects implements Effects<unknown> {
     this.#pool.takeBack();
     this.switchesGeneration = false;
     this.beginsGeneration = false;
+    this.dropsGeneration = false;
+    this.awaitsTurnEnd = false;
     this.appliedTo = undefined;
     this.#resetTo = undefined;
     this.#pending = undefined;
@@ -167,6 +171,15 @@ export class StepEffects implements Effects<unknown> {
   switchGeneration(): void {
     this.#replicaCell("switchGeneration");
     this.switchesGeneration = true;
+  }
+
+  dropGeneration(): void {
+    this.#replicaCell("dropGeneration");
+    this.dropsGeneration = true;
+  }
+
+  atTurnEnd(): void {
+    this.awaitsTurnEnd = true;
   }
 
   send(

@@ -1,0 +1,111 @@
+import type { NodeId } from "../../core/model/ids.ts";
+import type { Applied } from "./apply.ts";
+import type { PeerMessage } from "./peer-messages.ts";
+
+/**
+ * How a read is served.
+ * - `strong`: what was committed when it came; the replica asks the leader, or is it.
+ * - `lease`: by the leader without asking anybody, while its lease holds; else as `strong`.
+ * - `local`: what this replica has applied, at least up to the message's `minIndex`.
+ */
+export type ReadWay = "strong" | "lease" | "local";
+
+/** What a client's session has seen of the shard. */
+export interface SeenBefore {
+  readonly lifeMark: number;
+  readonly index: number;
+}
+
+export interface ProposeMessage {
+  readonly type: "propose";
+  readonly requestId: number;
+  /** Of the command, see `CommandBody`. */
+  readonly body: Uint8Array;
+}
+
+export interface ReadMessage {
+  readonly type: "read";
+  readonly requestId: number;
+  readonly way: ReadWay;
+  readonly seen: SeenBefore | undefined;
+  readonly key: Uint8Array;
+}
+
+export interface RangeMessage {
+  readonly type: "range";
+  readonly requestId: number;
+  readonly way: ReadWay;
+  readonly from: Uint8Array | undefined;
+  readonly to: Uint8Array | undefined;
+  readonly limitBytes: number;
+  readonly limitEntries: number;
+}
+
+/** Where the answering replica stands. */
+export interface Standpoint {
+  readonly lifeMark: number;
+  readonly appliedIndex: number;
+  /** How many replicas vote, and thereby how many a majority is. */
+  readonly voters: number;
+}
+
+export interface ProposeReply extends Standpoint {
+  readonly type: "propose-reply";
+  readonly requestId: number;
+  readonly applied: Applied;
+}
+
+export interface ReadReply extends Standpoint {
+  readonly type: "read-reply";
+  readonly requestId: number;
+  /** How it was served: `lease` may have become `strong`. */
+  readonly way: ReadWay;
+  /** The live record, if there is one. */
+  readonly record: Uint8Array | undefined;
+}
+
+export interface RangeReply extends Standpoint {
+  readonly type: "range-reply";
+  readonly requestId: number;
+  readonly way: ReadWay;
+  readonly entries: readonly { readonly key: Uint8Array; readonly record: Uint8Array }[];
+  /** Where to go on, if keys of the range lie beyond. */
+  readonly continueAfter: Uint8Array | undefined;
+}
+
+/**
+ * Why a replica has not done what it was asked for.
+ * - `not-leader`: it was to lead, and does not, or is handing over; or nobody it knows leads.
+ * - `backlog`: too much is waiting already.
+ * - `not-serving`: it has no state that it could vouch for.
+ * - `undecided`: it was appended here, and then leadership was lost: it may be committed yet.
+ * - `overwritten`: it was appended here, and another entry took its place.
+ * - `other-life`: the session has seen a state of this shard that is gone with all its replicas.
+ */
+export type ReplicaRefusal =
+  | "not-leader"
+  | "backlog"
+  | "not-serving"
+  | "undecided"
+  | "overwritten"
+  | "other-life";
+
+export interface RefusedMessage {
+  readonly type: "refused";
+  readonly requestId: number;
+  readonly reason: ReplicaRefusal;
+  /** Who leads, as far as the replica knows. */
+  readonly leader: NodeId | undefined;
+}
+
+export type ClientMessage =
+  | ProposeMessage
+  | ReadMessage
+  | RangeMessage
+  | ProposeReply
+  | ReadReply
+  | RangeReply
+  | RefusedMessage;
+
+/** All that replicas and coordinators of a raft keyspace say to each other. */
+export type RaftMessage = PeerMessage | ClientMessage;

@@ -1,0 +1,274 @@
+import type { MessageCodec } from "../../core/contracts/machine.ts";
+import type { ByteReader, ByteWriter } from "../../core/model/bytes.ts";
+import type { NodeId } from "../../core/model/ids.ts";
+import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
+import type { Outcome } from "../../core/model/outcome.ts";
+import type { Applied, RejectionReason } from "./apply.ts";
+import type {
+  ClientMessage,
+  RaftMessage,
+  RangeReply,
+  ReadWay,
+  ReplicaRefusal,
+  SeenBefore,
+  Standpoint,
+} from "./client-messages.ts";
+import { decodeBody } from "./commands.ts";
+import { decodePeerMessage, encodePeerMessage, FIRST_OTHER_MESSAGE } from "./peer-codec.ts";
+import { checkRecord } from "./record.ts";
+
+const TYPES = Object.freeze({
+  propose: FIRST_OTHER_MESSAGE,
+  read: FIRST_OTHER_MESSAGE + 1,
+  range: FIRST_OTHER_MESSAGE + 2,
+  "propose-reply": FIRST_OTHER_MESSAGE + 3,
+  "read-reply": FIRST_OTHER_MESSAGE + 4,
+  "range-reply": FIRST_OTHER_MESSAGE + 5,
+  refused: FIRST_OTHER_MESSAGE + 6,
+});
+const WAYS: readonly ReadWay[] = Object.freeze(["strong", "lease", "local"]);
+const REFUSALS: readonly ReplicaRefusal[] = Object.freeze([
+  "not-leader",
+  "backlog",
+  "not-serving",
+  "undecided",
+  "overwritten",
+  "other-life",
+]);
+const REASONS: readonly RejectionReason[] = Object.freeze(["version-mismatch", "exists", "absent"]);
+const OUTCOMES: readonly Outcome[] = Object.freeze(["applied", "not-applied", "unknown"]);
+const PLAIN_OUTCOMES = Object.freeze(["fenced", "reused", "full", "forgotten"] as const);
+const APPLIED = Object.freeze({ written: 1, rejected: 2, resolved: 3, swept: 4, plain: 5 });
+const MAX_RANGE_ENTRIES = 65_536;
+
+export const raftCodec: MessageCodec<RaftMessage> = Object.freeze({ encode, decode });
+
+function encode(message: RaftMessage, writer: ByteWriter): void {
+  switch (message.type) {
+    case "propose":
+      begin(writer, message);
+      writer.raw(message.body);
+      return;
+    case "read":
+      begin(writer, message);
+      writer.u8(WAYS.indexOf(message.way));
+      writeSeen(writer, message.seen);
+      writer.raw(message.key);
+      return;
+    case "range":
+      begin(writer, message);
+      writer.u8(WAYS.indexOf(message.way));
+      writeOptional(writer, message.from);
+      writeOptional(writer, message.to);
+      writer.u32(message.limitBytes);
+      writer.u32(message.limitEntries);
+      return;
+    case "propose-reply":
+      begin(writer, message);
+      writeStandpoint(writer, message);
+      writeApplied(writer, message.applied);
+      return;
+    case "read-reply":
+      begin(writer, message);
+      writeStandpoint(writer, message);
+      writer.u8(WAYS.indexOf(message.way));
+      writeOptional(writer, message.record);
+      return;
+    case "range-reply":
+      begin(writer, message);
+      writeStandpoint(writer, message);
+      writer.u8(WAYS.indexOf(message.way));
+      writeOptional(writer, message.continueAfter);
+      writer.u32(message.entries.length);
+      for (const { key, record } of message.entries) {
+        writer.bytes(key);
+        writer.bytes(record);
+      }
+      return;
+    case "refused":
+      begin(writer, message);
+      writer.u8(REFUSALS.indexOf(message.reason));
+      writer.string(message.leader ?? "");
+      return;
+    default:
+      encodePeerMessage(message, writer);
+  }
+}
+
+function begin(writer: ByteWriter, { type, requestId }: ClientMessage): void {
+  writer.u8(TYPES[type]);
+  writer.u32(requestId);
+}
+
+function decode(reader: ByteReader): RaftMessage {
+  const type = reader.u8();
+  if (type < FIRST_OTHER_MESSAGE) return decodePeerMessage(type, reader);
+  const message = decodeClientMessage(type, reader.u32(), reader);
+  reader.end();
+  return message;
+}
+
+function decodeClientMessage(type: number, requestId: number, reader: ByteReader): ClientMessage {
+  switch (type) {
+    case TYPES.propose: {
+      const body = own(reader.raw(reader.remaining));
+      // What cannot be applied must never be proposed: it would stop every replica.
+      if (decodeBody(body).type === "sweep") throw new MalformedBytesError("a client's sweep");
+      return { type: "propose", requestId, body };
+    }
+    case TYPES.read: {
+      const way = oneOf(WAYS, reader.u8(), "way to read");
+      const seen = readSeen(reader);
+      return { type: "read", requestId, way, seen, key: own(reader.raw(reader.remaining)) };
+    }
+    case TYPES.range:
+      return {
+        type: "range",
+        requestId,
+        way: oneOf(WAYS, reader.u8(), "way to read"),
+        from: readOptional(reader),
+        to: readOptional(reader),
+        limitBytes: reader.u32(),
+        limitEntries: reader.u32(),
+      };
+    case TYPES["propose-reply"]: {
+      const standpoint = readStandpoint(reader);
+      return { type: "propose-reply", requestId, ...standpoint, applied: readApplied(reader) };
+    }
+    case TYPES["read-reply"]: {
+      const standpoint = readStandpoint(reader);
+      const way = oneOf(WAYS, reader.u8(), "way to read");
+      const record = readOptional(reader);
+      if (record !== undefined) checkRecord(record);
+      return { type: "read-reply", requestId, ...standpoint, way, record };
+    }
+    case TYPES["range-reply"]:
+      return readRangeReply(reader, requestId);
+    case TYPES.refused: {
+      const reason = oneOf(REFUSALS, reader.u8(), "refusal");
+      const leader = reader.string();
+      return {
+        type: "refused",
+        requestId,
+        reason,
+        leader: leader === "" ? undefined : (leader as NodeId),
+      };
+    }
+    default:
+      throw new MalformedBytesError(`message type ${type}`);
+  }
+}
+
+function readRangeReply(reader: ByteReader, requestId: number): RangeReply {
+  const standpoint = readStandpoint(reader);
+  const way = oneOf(WAYS, reader.u8(), "way to read");
+  const continueAfter = readOptional(reader);
+  const count = reader.u32();
+  if (count > MAX_RANGE_ENTRIES) throw new MalformedBytesError(`${count} entries of a range`);
+  const entries: { key: Uint8Array; record: Uint8Array }[] = [];
+  for (let index = 0; index < count; index++) {
+    const key = own(reader.bytes());
+    const record = own(reader.bytes());
+    checkRecord(record);
+    entries.push({ key, record });
+  }
+  return { type: "range-reply", requestId, ...standpoint, way, entries, continueAfter };
+}
+
+function writeStandpoint(writer: ByteWriter, standpoint: Standpoint): void {
+  writer.u32(standpoint.lifeMark);
+  writer.u64(standpoint.appliedIndex);
+  writer.u8(standpoint.voters);
+}
+
+function readStandpoint(reader: ByteReader): Standpoint {
+  return { lifeMark: reader.u32(), appliedIndex: reader.u64(), voters: reader.u8() };
+}
+
+function writeSeen(writer: ByteWriter, seen: SeenBefore | undefined): void {
+  writer.u8(seen === undefined ? 0 : 1);
+  if (seen === undefined) return;
+  writer.u32(seen.lifeMark);
+  writer.u64(seen.index);
+}
+
+function readSeen(reader: ByteReader): SeenBefore | undefined {
+  if (!readFlag(reader)) return undefined;
+  return { lifeMark: reader.u32(), index: reader.u64() };
+}
+
+function writeApplied(writer: ByteWriter, applied: Applied): void {
+  switch (applied.type) {
+    case "written":
+      writer.u8(APPLIED.written);
+      writer.u64(applied.revision);
+      return;
+    case "rejected":
+      writer.u8(APPLIED.rejected);
+      writer.u8(REASONS.indexOf(applied.reason));
+      writer.bytes(applied.key);
+      writeOptional(writer, applied.current);
+      return;
+    case "resolved":
+      writer.u8(APPLIED.resolved);
+      writer.u8(OUTCOMES.indexOf(applied.outcome));
+      return;
+    case "swept":
+      writer.u8(APPLIED.swept);
+      return;
+    default:
+      writer.u8(APPLIED.plain);
+      writer.u8(PLAIN_OUTCOMES.indexOf(applied.type));
+  }
+}
+
+function readApplied(reader: ByteReader): Applied {
+  const type = reader.u8();
+  switch (type) {
+    case APPLIED.written:
+      return { type: "written", revision: reader.u64() };
+    case APPLIED.rejected: {
+      const reason = oneOf(REASONS, reader.u8(), "reason of a rejection");
+      const key = own(reader.bytes());
+      const current = readOptional(reader);
+      if (current !== undefined) checkRecord(current);
+      return { type: "rejected", reason, key, current };
+    }
+    case APPLIED.resolved:
+      return { type: "resolved", outcome: oneOf(OUTCOMES, reader.u8(), "outcome") };
+    case APPLIED.swept:
+      return { type: "swept" };
+    case APPLIED.plain:
+      return { type: oneOf(PLAIN_OUTCOMES, reader.u8(), "outcome of a write") };
+    default:
+      throw new MalformedBytesError(`outcome type ${type}`);
+  }
+}
+
+function writeOptional(writer: ByteWriter, bytes: Uint8Array | undefined): void {
+  writer.u8(bytes === undefined ? 0 : 1);
+  if (bytes !== undefined) writer.bytes(bytes);
+}
+
+function readOptional(reader: ByteReader): Uint8Array | undefined {
+  return readFlag(reader) ? own(reader.bytes()) : undefined;
+}
+
+function readFlag(reader: ByteReader): boolean {
+  const flag = reader.u8();
+  if (flag > 1) throw new MalformedBytesError(`${flag} in the place of a flag`);
+  return flag === 1;
+}
+
+function oneOf<Item>(list: readonly Item[], index: number, what: string): Item {
+  const item = list[index];
+  if (item === undefined) throw new MalformedBytesError(`${what} ${index}`);
+  return item;
+}
+
+/** Frames are borrowed; what a machine keeps must be its own. Small copies share a slab. */
+function own(view: Uint8Array): Uint8Array {
+  const copy = Buffer.allocUnsafe(view.length);
+  copy.set(view);
+  return copy;
+}

@@ -1,0 +1,158 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { ByteReader, ByteWriter } from "../../../../src/core/model/bytes.ts";
+import type { NodeId } from "../../../../src/core/model/ids.ts";
+import { MalformedBytesError } from "../../../../src/core/model/malformed-bytes-error.ts";
+import type { Applied } from "../../../../src/strategies/raft/apply.ts";
+import type {
+  ClientMessage,
+  RaftMessage,
+} from "../../../../src/strategies/raft/client-messages.ts";
+import { raftCodec } from "../../../../src/strategies/raft/codec.ts";
+import { writeBody } from "../../../../src/strategies/raft/commands.ts";
+import { makeRecord } from "../../../../src/strategies/raft/record.ts";
+
+const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
+const whole = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
+const bytes = fc.uint8Array({ maxLength: 20 });
+const record = fc
+  .tuple(whole, fc.oneof(fc.constant(0), whole), bytes)
+  .map(([revision, expiry, value]) => makeRecord(Buffer.from("k"), revision, expiry, value).record);
+const optional = <T>(of: fc.Arbitrary<T>) => fc.oneof(fc.constant(undefined), of);
+const way = fc.constantFrom("strong" as const, "lease" as const, "local" as const);
+const standpoint = { lifeMark: u32, appliedIndex: whole, voters: fc.nat(255) };
+const body = fc.tuple(whole, u32).map(([sequence, actor]) => {
+  const writer = new ByteWriter();
+  const session = { time: 1, actorHigh: actor, actorLow: 2 };
+  writeBody(writer, { type: "resolve", session, sequence });
+  return writer.copy();
+});
+const applied: fc.Arbitrary<Applied> = fc.oneof(
+  fc.record({ type: fc.constant("written" as const), revision: whole }),
+  fc.record({
+    type: fc.constant("rejected" as const),
+    reason: fc.constantFrom("version-mismatch" as const, "exists" as const, "absent" as const),
+    key: bytes,
+    current: optional(record),
+  }),
+  fc.record({
+    type: fc.constant("resolved" as const),
+    outcome: fc.constantFrom("applied" as const, "not-applied" as const, "unknown" as const),
+  }),
+  fc.constantFrom<Applied>(
+    { type: "swept" },
+    { type: "fenced" },
+    { type: "reused" },
+    { type: "full" },
+    { type: "forgotten" },
+  ),
+);
+const message: fc.Arbitrary<ClientMessage> = fc.oneof(
+  fc.record({ type: fc.constant("propose" as const), requestId: u32, body }),
+  fc.record({
+    type: fc.constant("read" as const),
+    requestId: u32,
+    way,
+    seen: optional(fc.record({ lifeMark: u32, index: whole })),
+    key: bytes,
+  }),
+  fc.record({
+    type: fc.constant("range" as const),
+    requestId: u32,
+    way,
+    from: optional(bytes),
+    to: optional(bytes),
+    limitBytes: u32,
+    limitEntries: u32,
+  }),
+  fc.record({
+    type: fc.constant("propose-reply" as const),
+    requestId: u32,
+    ...standpoint,
+    applied,
+  }),
+  fc.record({
+    type: fc.constant("read-reply" as const),
+    requestId: u32,
+    ...standpoint,
+    way,
+    record: optional(record),
+  }),
+  fc.record({
+    type: fc.constant("range-reply" as const),
+    requestId: u32,
+    ...standpoint,
+    way,
+    entries: fc.array(fc.record({ key: bytes, record }), { maxLength: 4 }),
+    continueAfter: optional(bytes),
+  }),
+  fc.record({
+    type: fc.constant("refused" as const),
+    requestId: u32,
+    reason: fc.constantFrom("not-leader" as const, "backlog" as const, "other-life" as const),
+    leader: fc.constantFrom(undefined, "n1" as NodeId),
+  }),
+);
+
+function encoded(of: RaftMessage): Uint8Array {
+  const writer = new ByteWriter();
+  raftCodec.encode(of, writer);
+  return writer.copy();
+}
+
+const decoded = (from: Uint8Array) => raftCodec.decode(new ByteReader(from));
+
+/** Whatever kind of array shows the bytes. */
+function plain(of: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(of, (_name, value) =>
+      value instanceof Uint8Array || value?.type === "Buffer" ? [...(value.data ?? value)] : value,
+    ),
+  );
+}
+
+describe("the codec of raft messages", () => {
+  test("gives back what was encoded, in bytes of its own", () => {
+    fc.assert(
+      fc.property(message, (of) => {
+        const frame = encoded(of);
+        const back = decoded(frame);
+        frame.fill(0xee);
+        expect(plain(back)).toEqual(plain(of));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("carries messages between replicas too", () => {
+    const heartbeat = { type: "heartbeat", term: 3, round: 9, commitIndex: 7 } as const;
+    expect(decoded(encoded(heartbeat))).toEqual(heartbeat);
+  });
+
+  test("refuses whatever was cut or changed, with the one error that the host expects", () => {
+    fc.assert(
+      fc.property(message, fc.nat(), fc.nat(255), (of, at, to) => {
+        const frame = encoded(of);
+        const changed = Uint8Array.from(frame);
+        changed[at % frame.length] = to;
+        for (const each of [frame.subarray(0, at % frame.length), changed]) {
+          try {
+            decoded(each);
+          } catch (error) {
+            expect(error).toBeInstanceOf(MalformedBytesError);
+          }
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("takes no proposal that could not be applied, and no sweep from a client", () => {
+    const frame = encoded({ type: "propose", requestId: 1, body: Uint8Array.of(9, 9) });
+    expect(() => decoded(frame)).toThrow("command type 9");
+    const writer = new ByteWriter();
+    writeBody(writer, { type: "sweep", keys: [], sessions: [], slots: [], ownKeys: [] });
+    const sweep = encoded({ type: "propose", requestId: 1, body: writer.copy() });
+    expect(() => decoded(sweep)).toThrow("a client's sweep");
+  });
+});
