@@ -114,6 +114,10 @@ export class RecordingEffects implements Effects<LeaderlessMessage> {
     this.#say(`refuse ${request.id} ${fault.code} ${fault.outcome}${id}: ${fault.message}`);
   }
 
+  get isWatched(): boolean {
+    return false;
+  }
+
   change(): void {
     this.#say("change");
   }

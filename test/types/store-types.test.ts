@@ -150,9 +150,7 @@ const checks = {
     await plain.update("k", { add: 1 });
     // @ts-expect-error: nor modify
     await plain.modify("k", () => 1);
-    // @ts-expect-error: nor watch
-    plain.watch();
-    // @ts-expect-error: nor its Observable
+    plain.watch({ prefix: "a" });
     plain.changes$;
     // @ts-expect-error: nor batch
     await plain.batch([{ delete: "k" }]);

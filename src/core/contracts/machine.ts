@@ -4,7 +4,7 @@ import type { HybridClock } from "../model/hybrid-clock.ts";
 import type { Epoch, Incarnation, LogSequence, NodeId, StoreId } from "../model/ids.ts";
 import type { Level } from "../model/levels.ts";
 import type {
-  EngineChange,
+  ChangeType,
   Operation,
   OperationResult,
   ScanPage,
@@ -143,6 +143,38 @@ export interface ShardPlacement {
   readonly pending?: { readonly epoch: Epoch; readonly replicas: readonly NodeId[] };
 }
 
+/** What happened to one key of the shard, or that this cannot be told (`gap`). */
+export interface MachineChange {
+  readonly type: Exclude<ChangeType, "synced">;
+  /** There but in a `gap`. */
+  readonly key?: Uint8Array;
+  /** As a read would answer it; of a `put`. */
+  readonly value?: Uint8Array;
+  /** Of a `conflict`: as a read would answer them. */
+  readonly siblings?: readonly Uint8Array[];
+  readonly version?: string;
+  /**
+   * Where the change stands in an order that all replicas of the shard share. One that is not above
+   * the last is known already, and dropped. Left out: it stands in this replica's own order, which
+   * the host counts, and a watch that has to go on at another replica begins with a gap.
+   *
+   * A `gap` with a position says that nothing up to there can be told, by this replica: at its
+   * opening, after a snapshot.
+   */
+  readonly position?: ChangePosition;
+  /** Of a `gap`, in words. */
+  readonly reason?: string;
+}
+
+export interface ChangePosition {
+  /** Names the order: of raft, the id of the group. 1–32 characters. */
+  readonly order: string;
+  /** Of raft, the index of the entry that made the change. */
+  readonly sequence: number;
+  /** Counts the changes of one entry, from 0. Default 0. */
+  readonly offset?: number;
+}
+
 export type MachineRole = "replica" | "coordinator";
 
 /**
@@ -218,8 +250,13 @@ export interface Effects<Message> extends StateReader {
   replyScan(task: ScanTask, page: ScanPage): void;
   /** Answers with a fault. At once: a fault vouches for nothing. */
   refuse(request: Request | ScanTask, fault: CapstanError): void;
-  /** For watchers. */
-  change(event: EngineChange): void;
+  /**
+   * Whether somebody takes changes that have no `position`; where nobody does they need not be
+   * made. Changes with one are always kept, so that a watch can go on at another replica.
+   */
+  readonly isWatched: boolean;
+  /** For watchers, once, when the shard's state has it. Replicas only. */
+  change(change: MachineChange): void;
 
   /** Sets the machine's timer of this name, replacing one that is set. */
   setTimer(timer: string, delayMs: number): void;

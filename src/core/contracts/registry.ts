@@ -57,7 +57,7 @@ export interface Strategies {
     writeLevels: TunableLevel;
     scanLevels: TunableScanLevel;
     conditional: false;
-    operations: never;
+    operations: "watch";
     options: "operationId" | "context";
     siblings: false;
     configuration: {

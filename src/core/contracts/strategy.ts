@@ -121,7 +121,18 @@ export interface Engine {
   /** Answers at once from local state where the level allows it; undefined otherwise. */
   readNow(operation: Operation): OperationResult | undefined;
   scan(request: ScanRequest, done: ScanCompletion): Cancellation;
-  watch(request: WatchRequest, sink: (change: EngineChange) => void): Cancellation;
+  /**
+   * Changes from now on, or from behind the cursor; `synced` once, when all that had happened by the
+   * time of the call was given; `gap`, with the reason, wherever changes are missing. `end` is
+   * called at most once, when nothing more comes, and not after `cancel`: with the fault, or
+   * without one where the engine was closed. Neither is called before `watch` returns, nor from
+   * within a step. Throws `INVALID_CURSOR`, and `OVERLOADED` above the engine's own bound.
+   */
+  watch(
+    request: WatchRequest,
+    sink: (change: EngineChange) => void,
+    end: (fault: CapstanError | undefined) => void,
+  ): Cancellation;
   mintOperationId(): string;
   /** What is known of an earlier write: never a wrong answer, `unknown` where nothing is. */
   resolve(operationId: string, done: (outcome: Outcome) => void): void;

@@ -34,8 +34,11 @@ export interface FrameHeader {
   sequence: number;
 }
 
-/** The machines of a shard or a keyspace that a message can be for. */
-export type MessageRole = "replica" | "coordinator";
+/**
+ * Who a message can be for: the machines of a shard or a keyspace, or those who tell each other of
+ * a shard's changes.
+ */
+export type MessageRole = "replica" | "coordinator" | "watch";
 
 /** Likewise: where one message goes. */
 export interface MessageHeader {
@@ -48,6 +51,8 @@ const KIND_HELLO = 1;
 const KIND_MESSAGES = 2;
 const ROLE_REPLICA = 0;
 const ROLE_COORDINATOR = 1;
+const ROLE_WATCH = 2;
+const ROLES: readonly MessageRole[] = Object.freeze(["replica", "coordinator", "watch"]);
 
 /** Keeps two clusters on one network apart before anything else of a frame is looked at. */
 export function clusterTagOf(clusterName: string): number {
@@ -108,7 +113,9 @@ export function writeMessageHeader(
   keyspaceHash: number,
   shardIndex: number,
 ): void {
-  writer.u8(role === "replica" ? ROLE_REPLICA : ROLE_COORDINATOR);
+  writer.u8(
+    role === "replica" ? ROLE_REPLICA : role === "coordinator" ? ROLE_COORDINATOR : ROLE_WATCH,
+  );
   writer.u32(keyspaceHash);
   writer.u16(shardIndex);
   writer.u32(0);
@@ -122,8 +129,8 @@ export function patchMessageLength(writer: ByteWriter, start: number): void {
 /** Answers the length of the bytes that follow. Throws `MalformedBytesError`. */
 export function readMessageHeader(reader: ByteReader, into: MessageHeader): number {
   const role = reader.u8();
-  if (role > ROLE_COORDINATOR) throw new MalformedBytesError(`message for role ${role}`);
-  into.role = role === ROLE_REPLICA ? "replica" : "coordinator";
+  if (role > ROLE_WATCH) throw new MalformedBytesError(`message for role ${role}`);
+  into.role = ROLES[role] as MessageRole;
   into.keyspaceHash = reader.u32();
   into.shardIndex = reader.u16();
   const length = reader.u32();

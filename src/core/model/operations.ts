@@ -110,6 +110,8 @@ export interface EngineChange {
   readonly shardIndex: number;
   readonly key: Uint8Array | undefined;
   readonly value: Uint8Array | undefined;
+  /** Of a `conflict`: the versions that stand apart. */
+  readonly siblings?: readonly Uint8Array[] | undefined;
   readonly version: string | undefined;
   /** Opaque; a watch resumed with it goes on behind this event. */
   readonly cursor: string;

@@ -1,6 +1,7 @@
 import { ByteReader, ByteWriter } from "./bytes.ts";
 import { CapstanError } from "./errors.ts";
 import { hash32 } from "./hash.ts";
+import { readVarint, writeVarint } from "./varint.ts";
 
 /**
  * What a client's session has seen of one shard: a number per component, joined by the greater
@@ -196,25 +197,4 @@ function readMark(reader: ByteReader): SessionMark {
     mark.set(name, readVarint(reader));
   }
   return mark;
-}
-
-/** Seven bits at a time, the lowest first; up to 2^53 - 1. */
-function writeVarint(writer: ByteWriter, value: number): void {
-  if (!(Number.isSafeInteger(value) && value >= 0)) {
-    throw new RangeError(`${value} is not from 0 to 2^53 - 1`);
-  }
-  let rest = value;
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) writer.u8((rest % 0x80) | 0x80);
-  writer.u8(rest);
-}
-
-function readVarint(reader: ByteReader): number {
-  let value = 0;
-  let factor = 1;
-  for (let byte = reader.u8(); ; byte = reader.u8()) {
-    value += (byte & 0x7f) * factor;
-    if (!Number.isSafeInteger(value)) throw new RangeError("a number beyond 2^53 - 1");
-    if (byte < 0x80) return value;
-    factor *= 0x80;
-  }
 }

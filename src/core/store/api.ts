@@ -122,17 +122,25 @@ export interface ScanEntryResult<V> {
   readonly cursor: string;
 }
 
+/** `timeoutMs` is for the time until `synced`; without one it is waited for without end. */
 export interface WatchOptions extends CallOptions {
   readonly prefix?: string;
   /** From an earlier event: go on behind it. */
   readonly cursor?: string;
 }
 
+/**
+ * - `put`, `delete`, `expire`: of one key; `conflict`: its versions stand apart, as `siblings`.
+ * - `synced`: what had happened when the watch began, or since its cursor, has been given. Once.
+ * - `gap`: changes are missing, `reason` says why. Whoever keeps a copy has to read it again.
+ */
 export interface WatchEvent<V> {
   readonly type: ChangeType;
   readonly key?: string;
   readonly value?: V;
+  readonly siblings?: readonly V[];
   readonly version?: string;
+  /** Where the watch stands: one that is given this `cursor` goes on behind this event. */
   readonly cursor: string;
   readonly reason?: string;
 }
@@ -183,8 +191,9 @@ export interface Keyspace<V = unknown> {
   /** In the order of the keys' bytes, over all shards. Each iteration is a scan of its own. */
   scan(options?: ScanOptions): AsyncIterable<ScanEntryResult<V>>;
   /**
-   * Changes as they come, ordered per shard. 1,024 wait for a slow reader; beyond that the oldest
-   * are dropped and a `gap` says how many.
+   * Changes from now on, or from behind a cursor, ordered per shard. Nothing is ever missing without
+   * a `gap`. 1,024 events wait for a slow reader; beyond that the oldest are dropped. Ends when the
+   * store is closed, and rejects when it fails, with `ABORTED`, or `UNAVAILABLE` after `timeoutMs`.
    */
   watch(options?: WatchOptions): AsyncIterable<WatchEvent<V>>;
   /** An id for one write, made before it is sent. */

@@ -46,7 +46,7 @@ export interface BuiltInEngineOptions {
   readonly isOpen: () => boolean;
   /** What `readNow` met: the read then goes the long way, past the fenced replica. */
   readonly onDamage: (error: StateDamageError) => void;
-  readonly subscribe: (request: WatchRequest, sink: (change: EngineChange) => void) => Cancellation;
+  readonly subscribe: Engine["watch"];
   readonly describe: () => Readonly<Record<string, unknown>>;
   readonly drain: (options: {
     readonly drain: boolean;
@@ -127,8 +127,12 @@ export class BuiltInEngine implements Engine {
     return task;
   }
 
-  watch(request: WatchRequest, sink: (change: EngineChange) => void): Cancellation {
-    return this.#options.subscribe(request, sink);
+  watch(
+    request: WatchRequest,
+    sink: (change: EngineChange) => void,
+    end: (fault: CapstanError | undefined) => void,
+  ): Cancellation {
+    return this.#options.subscribe(request, sink, end);
   }
 
   mintOperationId(): string {

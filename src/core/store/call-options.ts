@@ -147,7 +147,8 @@ function checkSignal(value: unknown): AbortSignal {
 }
 
 function checkLength(name: OptionName, value: string): void {
-  const most = name === "session" ? MAX_SESSION_TOKEN_CHARACTERS : MAX_TOKEN_CHARACTERS;
+  const isLong = name === "session" || name === "cursor";
+  const most = isLong ? MAX_SESSION_TOKEN_CHARACTERS : MAX_TOKEN_CHARACTERS;
   if (value.length <= most) return;
   throw invalid(`${name} has ${value.length} characters; at most ${most} are allowed`, name);
 }

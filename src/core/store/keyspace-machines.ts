@@ -10,21 +10,22 @@ import type {
   ShardPlacement,
 } from "../contracts/machine.ts";
 import type { StateDamageError } from "../contracts/storage.ts";
-import type { Cancellation, SilentStrategy, WatchRequest } from "../contracts/strategy.ts";
+import type { SilentStrategy } from "../contracts/strategy.ts";
 import type { ResolvedKeyspace } from "../model/configuration-types.ts";
 import type { Durability } from "../model/durability.ts";
 import { CapstanError } from "../model/errors.ts";
 import { shardIndexForKey } from "../model/hash.ts";
 import type { HybridClock } from "../model/hybrid-clock.ts";
 import { type Epoch, type NodeId, shardIdOf } from "../model/ids.ts";
-import type { EngineChange } from "../model/operations.ts";
 import { placeShard } from "../model/placement.ts";
 import { BuiltInEngine } from "./built-in-engine.ts";
 import { MachineCell } from "./machine-cell.ts";
 import type { MachineHostOptions } from "./machine-host.ts";
 import type { MachineRunner } from "./machine-runner.ts";
+import type { MessageRouter } from "./message-router.ts";
 import { type Pending, PendingRequest, type PendingScan, RequestTable } from "./request-table.ts";
 import { ShardState } from "./shard-state.ts";
+import { KeyspaceWatches } from "./watch/keyspace-watches.ts";
 import type { Deed, Word } from "./words.ts";
 
 const DRAIN_CHECK_MS = 5;
@@ -42,6 +43,8 @@ export interface KeyspaceMachinesOptions {
   readonly refusal: () => CapstanError | undefined;
   readonly writeRefusal: () => CapstanError | undefined;
   readonly isOpen: () => boolean;
+  /** Between the watches of two nodes. What is not taken is lost. */
+  readonly sendWatch: MessageRouter["sendWatch"];
   /** A read outside a step has met damage. */
   readonly onDamage: (error: StateDamageError) => void;
 }
@@ -56,7 +59,7 @@ export class KeyspaceMachines {
   readonly #requests: RequestTable;
   readonly #replicas: (MachineCell | undefined)[] = [];
   readonly #placements: readonly ShardPlacement[];
-  readonly #sinks = new Set<(change: EngineChange) => void>();
+  readonly watches: KeyspaceWatches;
   /** One stream per machine, which goes on where a machine is renewed: nothing is drawn twice. */
   readonly #randoms = new Map<string, RandomSource>();
 
@@ -73,6 +76,7 @@ export class KeyspaceMachines {
       const hosted = placement.replicas.includes(host.self.node);
       this.#replicas.push(hosted ? this.#makeReplica(shardIndex) : undefined);
     }
+    this.watches = this.#makeWatches();
     this.coordinator = this.#makeCell("coordinator", 0, this.#makeCoordinator());
     this.engine = this.#makeEngine();
   }
@@ -117,10 +121,6 @@ export class KeyspaceMachines {
     this.#requests.setDeadline(pending, deadlineMs);
   }
 
-  publish(change: EngineChange): void {
-    for (const sink of this.#sinks) sink(change);
-  }
-
   /** Puts a new machine in the place of one that threw, whose memory cannot be trusted. */
   renew(cell: MachineCell, error: unknown): void {
     for (const handle of cell.timers.values()) this.#options.host.environment.clearTimer(handle);
@@ -140,12 +140,14 @@ export class KeyspaceMachines {
 
   /** The node stops: everything pending is answered with the truth. */
   abandon(reason: CapstanError): void {
+    this.watches.close(reason);
     this.#answerAll(reason);
   }
 
   async drain(options: { readonly drain: boolean; readonly timeoutMs: number }): Promise<void> {
     const { environment } = this.#options.host;
     const { runner } = this.#options;
+    this.watches.close(undefined);
     if (options.drain) {
       for (const cell of this.cells()) runner.enqueue(cell, { type: "draining" });
       runner.drain();
@@ -278,6 +280,19 @@ export class KeyspaceMachines {
     });
   }
 
+  #makeWatches(): KeyspaceWatches {
+    const { host, keyspace, isReachable, sendWatch } = this.#options;
+    return new KeyspaceWatches({
+      self: host.self,
+      keyspaceHash: keyspace.hash,
+      environment: host.environment,
+      placements: this.#placements,
+      replicaOf: (shardIndex) => this.#replicas[shardIndex],
+      isReachable,
+      send: (node, shardIndex, message) => sendWatch(keyspace.hash, node, shardIndex, message),
+    });
+  }
+
   #makeEngine(): BuiltInEngine {
     const { host, runner, strategy, settings } = this.#options;
     const { refusal, writeRefusal, isOpen, onDamage } = this.#options;
@@ -291,10 +306,7 @@ export class KeyspaceMachines {
       bytesInFlight: host.configuration.limits.queuedBytes,
       clocks: host.environment,
       ...{ refusal, writeRefusal, isOpen, onDamage },
-      subscribe: (_request: WatchRequest, sink): Cancellation => {
-        this.#sinks.add(sink);
-        return { cancel: () => this.#sinks.delete(sink) };
-      },
+      subscribe: (request, sink, end) => this.watches.subscribe(request, sink, end),
       describe: () => this.describe(),
       drain: (options) => this.drain(options),
     });

@@ -49,6 +49,8 @@ export class MachineCell {
   /** Counts openings, so that what comes late for an earlier one is known. */
   openings = 0;
   open = false;
+  /** Whether somebody takes this replica's changes, where they have no position of their own. */
+  isWatched = false;
 
   constructor(options: {
     readonly role: MachineRole;

@@ -107,6 +107,7 @@ class SilentMachineHost implements MachineHost {
         runner: this.#runner,
         clock: this.#clock.clock,
         isReachable: (node) => this.#isReachable(node),
+        sendWatch: (...message) => this.#router.sendWatch(...message),
         refusal: () => this.#refusalNow(),
         writeRefusal: () => this.#pressure.refusal(),
         isOpen: () => this.#refusal === undefined && this.#origin !== undefined,
@@ -197,7 +198,7 @@ class SilentMachineHost implements MachineHost {
       answer: (cell, word) => this.#of(cell)?.answer(word),
       refuse: (cell, deed) => this.#of(cell)?.refuse(deed),
       moveDeadline: (cell, pending, atMs) => this.#of(cell)?.moveDeadline(pending, atMs),
-      change: (cell, word) => this.#of(cell)?.publish(word.event),
+      change: (cell, word) => this.#of(cell)?.watches.publish(cell, word.change),
       notice: (cell, notice) => {
         this.#options.onNotice({ ...notice, keyspace: this.#of(cell)?.name });
       },
@@ -221,7 +222,10 @@ class SilentMachineHost implements MachineHost {
     return {
       onMessage: (from, address, body) => this.#router.receive(from, address, body),
       onTurnEnd: () => this.#runner.drain(),
-      onReachability: (peer, reachable) => this.#toAll({ type: "reachability", peer, reachable }),
+      onReachability: (peer, reachable) => {
+        this.#toAll({ type: "reachability", peer, reachable });
+        for (const { watches } of this.#keyspaces.values()) watches.review();
+      },
       onIdentity: (peer) => this.#toAll({ type: "identity", peer }),
       onBorn: (_id, origin) => this.#open(origin),
       onFatal: (error) => this.#fail(error),

@@ -1,12 +1,14 @@
 import type { Sender } from "../contracts/machine.ts";
 import type { Observer } from "../contracts/observer.ts";
 import type { ByteReader } from "../model/bytes.ts";
+import type { NodeId } from "../model/ids.ts";
 import { MalformedBytesError } from "../model/malformed-bytes-error.ts";
 import { NOT_YET } from "./event-inbox.ts";
 import type { KeyspaceMachines } from "./keyspace-machines.ts";
 import type { MachineCell } from "./machine-cell.ts";
 import type { MachineRunner } from "./machine-runner.ts";
 import type { MessageAddress, PeerNetwork } from "./seams.ts";
+import { type WatchMessage, watchCodec } from "./watch/watch-messages.ts";
 import type { Word } from "./words.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -57,8 +59,20 @@ export class MessageRouter {
     if (result !== "queued") this.#observer.count("capstan_messages_unsent", 1, { result });
   }
 
+  /** Between the watches of two nodes; likewise. */
+  sendWatch(keyspaceHash: number, node: NodeId, shardIndex: number, message: WatchMessage): void {
+    if (this.#peers === undefined) return;
+    const address = { role: "watch", keyspaceHash, shardIndex } as const;
+    const result = this.#peers.send(node, "log", address, watchCodec, message);
+    if (result !== "queued") this.#observer.count("capstan_messages_unsent", 1, { result });
+  }
+
   receive(from: Sender, address: MessageAddress, body: ByteReader): void {
     const machines = this.#keyspaces.get(address.keyspaceHash);
+    if (address.role === "watch") {
+      this.#receiveWatch(machines, from, address.shardIndex, body);
+      return;
+    }
     const cell = machines?.cell(address.role, address.shardIndex);
     if (machines === undefined || cell === undefined || !cell.open) {
       this.#drop("no-machine");
@@ -85,6 +99,20 @@ export class MessageRouter {
       nowMs: NOT_YET,
       wallMs: NOT_YET,
     });
+  }
+
+  #receiveWatch(
+    machines: KeyspaceMachines | undefined,
+    from: Sender,
+    shardIndex: number,
+    body: ByteReader,
+  ): void {
+    try {
+      machines?.watches.receive(from, shardIndex, body);
+    } catch (error) {
+      if (!(error instanceof MalformedBytesError)) throw error;
+      this.#drop("malformed");
+    }
   }
 
   #drop(reason: string): void {

@@ -2,16 +2,17 @@
  * The seams between the rooms of the store: what the host of machines, the peer network and the
  * store itself know of each other. Internal; plug-ins see `core/contracts` alone.
  */
-import type { MachineRole, MessageCodec, OpenedState, Sender } from "../contracts/machine.ts";
+import type { MessageCodec, OpenedState, Sender } from "../contracts/machine.ts";
 import type { Engine } from "../contracts/strategy.ts";
 import type { Lane } from "../contracts/transport.ts";
 import type { ByteReader } from "../model/bytes.ts";
 import type { CapstanError } from "../model/errors.ts";
+import type { MessageRole } from "../model/frames.ts";
 import type { ClusterId, NodeId } from "../model/ids.ts";
 
-/** Routes one message to one machine. 11 bytes on the wire, with the length. */
+/** Routes one message to one machine, or to a watch. 11 bytes on the wire, with the length. */
 export interface MessageAddress {
-  readonly role: MachineRole;
+  readonly role: MessageRole;
   readonly keyspaceHash: number;
   readonly shardIndex: number;
 }

@@ -1,5 +1,6 @@
 import type {
   Effects,
+  MachineChange,
   MachineNotice,
   MachineRole,
   Request,
@@ -10,7 +11,7 @@ import type { Space, StateEntry, StateMutation, StateRange } from "../contracts/
 import type { Lane } from "../contracts/transport.ts";
 import type { CapstanError } from "../model/errors.ts";
 import { type LogSequence, NO_SEQUENCE, type NodeId } from "../model/ids.ts";
-import type { EngineChange, OperationResult, ScanPage } from "../model/operations.ts";
+import type { OperationResult, ScanPage } from "../model/operations.ts";
 import type { LogCut, LogWork } from "./log-hand.ts";
 import type { MachineCell } from "./machine-cell.ts";
 import { checkRecord, type MachineRecords } from "./machine-records.ts";
@@ -218,8 +219,14 @@ export class StepEffects implements Effects<unknown> {
     this.deeds.push({ type: "refuse", request, fault });
   }
 
-  change(event: EngineChange): void {
-    this.words.push({ type: "change", event });
+  get isWatched(): boolean {
+    return this.#replicaCell("isWatched").isWatched;
+  }
+
+  change(change: MachineChange): void {
+    const cell = this.#replicaCell("change");
+    if (change.position === undefined && !cell.isWatched) return;
+    this.words.push({ type: "change", change });
   }
 
   setTimer(timer: string, delayMs: number): void {

@@ -1,4 +1,5 @@
 import { Observable } from "rxjs";
+import type { TimerHandle } from "../contracts/environment.ts";
 import type { Cancellation } from "../contracts/strategy.ts";
 import { CapstanError } from "../model/errors.ts";
 import { decodeKey, encodeKey } from "../model/keys.ts";
@@ -24,19 +25,18 @@ export class KeyspaceWatch implements AsyncIterable<WatchEvent<unknown>> {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<WatchEvent<unknown>, undefined> {
-    let cancellation: Cancellation | undefined;
-    let signal: AbortSignal | undefined;
-    const onAbort = (): void => stream.end(abortedFault(signal));
-    const stream = new BoundedStream<WatchEvent<unknown>>(MAX_WAITING_EVENTS, gapFor, () => {
-      signal?.removeEventListener("abort", onAbort);
-      cancellation?.cancel();
-    });
+    let watching: Watching | undefined;
+    const stream = new BoundedStream<WatchEvent<unknown>>(MAX_WAITING_EVENTS, gapFor, () =>
+      watching?.stop(),
+    );
     try {
-      const settings = parseOptions(this.#options, OPTIONS_OF.watch, this.#parts.maxTimeoutMs);
+      const { maxTimeoutMs } = this.#parts;
+      const settings = parseOptions(this.#options, OPTIONS_OF.watch, maxTimeoutMs);
       refuseAborted(settings.signal);
-      signal = settings.signal;
-      signal?.addEventListener("abort", onAbort);
-      cancellation = begin(this.#parts, settings, (event) => stream.push(event));
+      watching = new Watching(this.#parts, settings, {
+        event: (event) => stream.push(event),
+        end: (fault) => stream.end(fault),
+      });
     } catch (error) {
       stream.end(toFault(error));
     }
@@ -48,8 +48,11 @@ export class KeyspaceWatch implements AsyncIterable<WatchEvent<unknown>> {
 export function observeChanges(parts: KeyspaceParts): Observable<WatchEvent<unknown>> {
   return new Observable((subscriber) => {
     try {
-      const cancellation = begin(parts, NO_SETTINGS, (event) => subscriber.next(event));
-      return () => cancellation.cancel();
+      const watching = new Watching(parts, NO_SETTINGS, {
+        event: (event) => subscriber.next(event),
+        end: (fault) => (fault === undefined ? subscriber.complete() : subscriber.error(fault)),
+      });
+      return () => watching.stop();
     } catch (error) {
       subscriber.error(toFault(error));
       return undefined;
@@ -57,17 +60,59 @@ export function observeChanges(parts: KeyspaceParts): Observable<WatchEvent<unkn
   });
 }
 
-function begin(
-  parts: KeyspaceParts,
-  { prefix, cursor }: Readonly<CallSettings>,
-  sink: (event: WatchEvent<unknown>) => void,
-): Cancellation {
-  if (!parts.lifecycle.isAccepting) throw parts.lifecycle.refusal();
-  parts.maker.need("watch", "watch");
-  const prefixBytes = prefix === undefined || prefix === "" ? undefined : encodeKey(prefix);
-  return parts.engine.watch({ prefix: prefixBytes, cursor }, (change) =>
-    sink(toWatchEvent(change)),
-  );
+interface WatchSink {
+  event(event: WatchEvent<unknown>): void;
+  end(fault: CapstanError | undefined): void;
+}
+
+/** One reader's watch, from its beginning until it stops, is aborted, or the keyspace closes. */
+class Watching {
+  readonly #parts: KeyspaceParts;
+  readonly #settings: Readonly<CallSettings>;
+  readonly #sink: WatchSink;
+  readonly #cancellation: Cancellation;
+  #deadline: TimerHandle | undefined;
+  readonly #onAbort = (): void => this.#end(abortedFault(this.#settings.signal));
+
+  constructor(parts: KeyspaceParts, settings: Readonly<CallSettings>, sink: WatchSink) {
+    const { lifecycle, maker, engine, environment } = parts;
+    if (!lifecycle.isAccepting) throw lifecycle.refusal();
+    maker.need("watch", "watch");
+    this.#parts = parts;
+    this.#settings = settings;
+    this.#sink = sink;
+    const { prefix, cursor, signal, timeoutMs } = settings;
+    this.#cancellation = engine.watch(
+      { prefix: prefix === undefined || prefix === "" ? undefined : encodeKey(prefix), cursor },
+      (change) => this.#take(change),
+      (fault) => this.#end(fault),
+    );
+    signal?.addEventListener("abort", this.#onAbort);
+    if (timeoutMs === undefined) return;
+    this.#deadline = environment.setTimer(timeoutMs, () => this.#end(lateFault(timeoutMs)));
+  }
+
+  stop(): void {
+    this.#cancellation.cancel();
+    this.#settings.signal?.removeEventListener("abort", this.#onAbort);
+    this.#clearDeadline();
+  }
+
+  #take(change: EngineChange): void {
+    if (change.type === "synced") this.#clearDeadline();
+    this.#sink.event(toWatchEvent(change));
+  }
+
+  #end(fault: CapstanError | undefined): void {
+    this.stop();
+    this.#sink.end(fault);
+  }
+
+  #clearDeadline(): void {
+    if (this.#deadline === undefined) return;
+    this.#parts.environment.clearTimer(this.#deadline);
+    this.#deadline = undefined;
+  }
 }
 
 /** Called from within the protocol, so it does not throw: what does not decode is a gap. */
@@ -80,11 +125,12 @@ function toWatchEvent(change: EngineChange): WatchEvent<unknown> {
 }
 
 function decoded(change: EngineChange): WatchEvent<unknown> {
-  const { type, key, value, version, cursor, reason } = change;
+  const { type, key, value, siblings, version, cursor, reason } = change;
   return {
     type,
     ...(key !== undefined && { key: decodeKey(key) }),
     ...(value !== undefined && { value: decode(value) }),
+    ...(siblings !== undefined && { siblings: siblings.map(decode) }),
     ...(version !== undefined && { version }),
     cursor,
     ...(reason !== undefined && { reason }),
@@ -99,4 +145,11 @@ function gapFor(dropped: number, last: WatchEvent<unknown>): WatchEvent<unknown>
 
 function abortedFault(signal: AbortSignal | undefined): CapstanError {
   return new CapstanError("ABORTED", "the watch was aborted", { cause: signal?.reason });
+}
+
+function lateFault(timeoutMs: number): CapstanError {
+  return new CapstanError(
+    "UNAVAILABLE",
+    `the watch was not in step with every shard within ${timeoutMs} ms: some cannot be reached`,
+  );
 }

@@ -1,8 +1,14 @@
-import type { MachineNotice, MachineRole, Request, ScanTask } from "../contracts/machine.ts";
+import type {
+  MachineChange,
+  MachineNotice,
+  MachineRole,
+  Request,
+  ScanTask,
+} from "../contracts/machine.ts";
 import type { Lane } from "../contracts/transport.ts";
 import type { CapstanError } from "../model/errors.ts";
 import type { LogSequence, NodeId } from "../model/ids.ts";
-import type { EngineChange, OperationResult, ScanPage } from "../model/operations.ts";
+import type { OperationResult, ScanPage } from "../model/operations.ts";
 
 /** Words of a step that are kept for the next one; a step that sends more makes its own. */
 const KEPT_WORDS = 16;
@@ -39,7 +45,7 @@ export type Word =
   | SendWord
   | { readonly type: "reply"; readonly request: Request; readonly result: OperationResult }
   | { readonly type: "reply-scan"; readonly task: ScanTask; readonly page: ScanPage }
-  | { readonly type: "change"; readonly event: EngineChange };
+  | { readonly type: "change"; readonly change: MachineChange };
 
 /** Everything else that a step asks for; done when it returns, in this order. */
 export type Deed =

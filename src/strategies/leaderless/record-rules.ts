@@ -1,3 +1,4 @@
+import type { MachineChange } from "../../core/contracts/machine.ts";
 import type { Stamp } from "../../core/model/stamp.ts";
 
 /**
@@ -29,6 +30,8 @@ export interface RecordRules {
   summaryOf(record: Uint8Array): Uint8Array;
   /** Nothing of the key is alive; the record only keeps older versions from coming back. */
   isTombstone(record: Uint8Array): boolean;
+  /** What watchers are told when a key comes to hold the record. Left out: there are no watchers. */
+  changeOf?(key: Uint8Array, record: Uint8Array): MachineChange;
 }
 
 /** What is to be held once both are known; `held` itself where the incoming brings nothing. */

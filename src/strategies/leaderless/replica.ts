@@ -287,6 +287,10 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     if (this.#planted.tombstoneForgotten === true && this.#rules.isTombstone(keyed.record)) {
       effects.delete(keyed.key);
     } else effects.put(keyed.key, keyed.record);
+    const { changeOf } = this.#rules;
+    if (changeOf !== undefined && effects.isWatched) {
+      effects.change(changeOf(keyed.key, keyed.record));
+    }
   }
 
   /** The log's own record: it is in the log already. */

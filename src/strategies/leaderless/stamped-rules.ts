@@ -1,8 +1,11 @@
+import type { MachineChange } from "../../core/contracts/machine.ts";
+import { versionTokenOf } from "../../core/model/version-token.ts";
 import {
   checkRecord,
   compareRecordStamps,
   compareRecords,
   isTombstone,
+  liveValueOf,
   RECORD_HEADER_BYTES,
   stampOf,
 } from "./record.ts";
@@ -19,7 +22,16 @@ export const stampedRules: RecordRules = Object.freeze({
   stampOf,
   summaryOf: (record) => record.subarray(0, RECORD_HEADER_BYTES),
   isTombstone,
+  changeOf,
 } satisfies RecordRules);
+
+function changeOf(key: Uint8Array, record: Uint8Array): MachineChange {
+  const value = liveValueOf(record);
+  const version = versionTokenOf(stampOf(record));
+  return value === undefined
+    ? { type: "delete", key, version }
+    : { type: "put", key, value, version };
+}
 
 function relation(held: Uint8Array, incoming: Uint8Array): Relation {
   const byStamp = compareRecordStamps(held, incoming);

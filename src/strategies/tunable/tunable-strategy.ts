@@ -19,7 +19,7 @@ const CAPABILITIES: StrategyCapabilities = Object.freeze({
   update: false,
   batch: false,
   ttl: false,
-  watch: false,
+  watch: true,
   sessions: false,
   siblings: false,
   partitionPolicy: true,

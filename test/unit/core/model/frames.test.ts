@@ -19,7 +19,7 @@ import {
 import { MalformedBytesError } from "../../../../src/core/model/malformed-bytes-error.ts";
 
 const u32 = fc.integer({ min: 0, max: 0xffffffff });
-const role = fc.constantFrom("replica" as const, "coordinator" as const);
+const role = fc.constantFrom("replica" as const, "coordinator" as const, "watch" as const);
 const message = fc.record({
   role,
   keyspaceHash: u32,
@@ -30,7 +30,7 @@ const message = fc.record({
 function frameOf(
   messages: readonly {
     body: Uint8Array;
-    role: "replica" | "coordinator";
+    role: "replica" | "coordinator" | "watch";
     keyspaceHash: number;
     shardIndex: number;
   }[],

@@ -71,6 +71,9 @@ export class FakeEngine implements Engine {
   readonly held: Held[] = [];
   readonly scans: ScanRequest[] = [];
   readonly sinks = new Set<(change: EngineChange) => void>();
+  readonly watches: WatchRequest[] = [];
+  /** Ends the watches that are open. */
+  endWatches: (fault?: CapstanError) => void = () => undefined;
   hold = false;
   holdScans = false;
   answersNow = false;
@@ -137,8 +140,14 @@ export class FakeEngine implements Engine {
     return { cancel: () => undefined };
   }
 
-  watch(_request: WatchRequest, sink: (change: EngineChange) => void): Cancellation {
+  watch(
+    request: WatchRequest,
+    sink: (change: EngineChange) => void,
+    end: (fault: CapstanError | undefined) => void,
+  ): Cancellation {
+    this.watches.push(request);
     this.sinks.add(sink);
+    this.endWatches = end;
     return { cancel: () => this.sinks.delete(sink) };
   }
 

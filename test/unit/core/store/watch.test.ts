@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { CapstanError } from "../../../../src/core/model/errors.ts";
 import { encodeKey } from "../../../../src/core/model/keys.ts";
 import { encodeValue } from "../../../../src/core/model/values.ts";
 import type { WatchEvent } from "../../../../src/core/store/api.ts";
@@ -66,6 +67,59 @@ describe("watch", () => {
     keyspace.changes$.subscribe({ error: (error) => errors.push(error) });
     expect(errors).toMatchObject([refusal]);
     expect(engine.sinks.size).toBe(0);
+  });
+
+  it("gives the siblings of a conflict", async () => {
+    const { keyspace, engine } = openBench();
+    const iterator = keyspace.watch()[Symbol.asyncIterator]();
+    const siblings = [encodeValue(1), encodeValue("two")];
+    engine.change({ ...changeOf(1), type: "conflict", value: undefined, siblings });
+    expect((await iterator.next()).value).toMatchObject({ type: "conflict", siblings: [1, "two"] });
+  });
+
+  it("ends when the store is closed, and rejects when it has failed", async () => {
+    const { keyspace, engine } = openBench();
+    const closed = keyspace.watch()[Symbol.asyncIterator]();
+    engine.change(changeOf(1));
+    engine.endWatches();
+    expect((await closed.next()).value).toMatchObject({ key: "k1" });
+    expect(await closed.next()).toEqual({ done: true, value: undefined });
+
+    const failed = keyspace.watch()[Symbol.asyncIterator]().next();
+    engine.endWatches(new CapstanError("STORE_FAILED", "the disk is gone"));
+    await expect(failed).rejects.toMatchObject({ code: "STORE_FAILED" });
+    expect(engine.sinks.size).toBe(0);
+  });
+
+  it("ends its Observable in order when the store is closed", () => {
+    const { keyspace, engine } = openBench();
+    const ends: unknown[] = [];
+    keyspace.changes$.subscribe({
+      complete: () => ends.push("closed"),
+      error: (error) => ends.push(error),
+    });
+    engine.endWatches();
+    expect(ends).toEqual(["closed"]);
+  });
+
+  it("gives up at its timeout while it is not in step, and never after", async () => {
+    const { keyspace, engine, time } = openBench();
+    const late = keyspace.watch({ timeoutMs: 50 })[Symbol.asyncIterator]().next();
+    time.advance(50);
+    await expect(late).rejects.toMatchObject({ code: "UNAVAILABLE", retry: "safe" });
+
+    const iterator = keyspace.watch({ timeoutMs: 50 })[Symbol.asyncIterator]();
+    engine.change({ ...changeOf(1), type: "synced", key: undefined, value: undefined });
+    time.advance(100);
+    engine.change(changeOf(2));
+    expect((await iterator.next()).value).toMatchObject({ type: "synced" });
+    expect((await iterator.next()).value).toMatchObject({ key: "k2" });
+  });
+
+  it("hands prefix and cursor to the engine", () => {
+    const { keyspace, engine } = openBench();
+    keyspace.watch({ prefix: "a/", cursor: "c" })[Symbol.asyncIterator]();
+    expect(engine.watches).toEqual([{ prefix: encodeKey("a/"), cursor: "c" }]);
   });
 
   it("is an Observable too, with a watch per subscriber", () => {
