@@ -1,7 +1,7 @@
 // The long run of seeds:
 // `npm run simulate -- [--seeds N] [--seed S] [--strategies A,B] [--jobs J] [--json FILE]`.
-// Each seed is a world of its own (src/simulation/scenario). One of a hundred runs twice, in two
-// processes, and has to leave the same trace.
+// Each seed is a world of its own (src/simulation/scenario). One of a hundred, or of as many as
+// `--repeat-every` says, runs once more in another process, and has to leave the same trace.
 import { type ChildProcess, fork } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -14,7 +14,6 @@ import { STRATEGY_SCENARIOS, strategyScenario } from "../src/simulation/scenario
 
 /** From this many seeds on, a rare state that was never reached fails the run. */
 const LONG_RUN = 1_000;
-const REPEAT_EVERY = 100;
 /** Worlds make much that is gone at once. */
 const SHORT_LIVED_ROOM = "--max-semi-space-size=32";
 const PROGRESS_MS = 5_000;
@@ -45,6 +44,7 @@ async function lead(): Promise<void> {
       strategies: { type: "string" },
       jobs: { type: "string", default: String(availableParallelism()) },
       json: { type: "string" },
+      "repeat-every": { type: "string", default: "100" },
     },
   });
   const first = whole("seed", values.seed);
@@ -54,9 +54,12 @@ async function lead(): Promise<void> {
   const startMs = performance.now();
   const progress = setInterval(() => console.log(tally.progress(startMs)), PROGRESS_MS);
   const seeds = Array.from({ length: count }, (_, at) => first + at);
-  const queue = seeds.flatMap((seed) => (seed % REPEAT_EVERY === 0 ? [seed, seed] : [seed]));
-  const jobs = Math.min(whole("jobs", values.jobs), queue.length);
-  await Promise.all(Array.from({ length: jobs }, () => runJob(queue, strategies, tally)));
+  const every = whole("repeat-every", values["repeat-every"]);
+  const jobs = whole("jobs", values.jobs);
+  await runAll(seeds, strategies, jobs, (outcome) => tally.add(outcome));
+  // In processes that have run none of them before.
+  const again = seeds.filter((seed) => seed % every === 0);
+  await runAll(again, strategies, jobs, (outcome) => tally.compare(outcome));
   clearInterval(progress);
   console.log(tally.describe(startMs));
   if (values.json !== undefined) writeFileSync(values.json, `${tally.json()}\n`);
@@ -75,8 +78,25 @@ function whole(name: string, text: string): number {
   throw new Error(`--${name} is ${JSON.stringify(text)}; allowed is a whole number from 1`);
 }
 
+async function runAll(
+  seeds: readonly number[],
+  strategies: readonly string[],
+  jobs: number,
+  heard: (outcome: Outcome) => void,
+): Promise<void> {
+  const queue = [...seeds];
+  const processes = Array.from({ length: Math.min(jobs, seeds.length) }, () =>
+    runJob(queue, strategies, heard),
+  );
+  await Promise.all(processes);
+}
+
 /** Hands seeds to one process until there are none. */
-function runJob(queue: number[], strategies: readonly string[], tally: Tally): Promise<void> {
+function runJob(
+  queue: number[],
+  strategies: readonly string[],
+  heard: (outcome: Outcome) => void,
+): Promise<void> {
   const child: ChildProcess = fork(fileURLToPath(import.meta.url), {
     execArgv: [SHORT_LIVED_ROOM, "--import", "tsx"],
   });
@@ -88,7 +108,7 @@ function runJob(queue: number[], strategies: readonly string[], tally: Tally): P
       else child.send({ seed: current, strategies } satisfies Order);
     };
     child.on("message", (outcome: Outcome) => {
-      tally.add(outcome);
+      heard(outcome);
       next();
     });
     child.on("exit", (code) => {
@@ -127,12 +147,6 @@ class Tally {
     const { seed } = outcome;
     if ("thrown" in outcome) return this.#fail(seed, outcome.thrown);
     const { report } = outcome;
-    const trace = this.#traces.get(seed);
-    if (trace !== undefined) {
-      this.#repeated += 1;
-      if (trace !== report.trace) this.#fail(seed, `two traces: ${trace} and ${report.trace}`);
-      return;
-    }
     this.#traces.set(seed, report.trace);
     this.#done += 1;
     this.#simulatedMs += report.simulatedMs;
@@ -145,6 +159,16 @@ class Tally {
     for (const { check, message } of report.violations.slice(0, 3)) {
       this.#fail(seed, `${check}: ${message}\n  plan: ${JSON.stringify(report.plan)}`);
     }
+  }
+
+  /** The seed has run in another process. */
+  compare(outcome: Outcome): void {
+    const { seed } = outcome;
+    if ("thrown" in outcome) return this.#fail(seed, outcome.thrown);
+    const { trace } = outcome.report;
+    const before = this.#traces.get(seed);
+    this.#repeated += 1;
+    if (before !== trace) this.#fail(seed, `two traces: ${before} and ${trace}`);
   }
 
   progress(startMs: number): string {

@@ -2,6 +2,7 @@ import type { RandomSource } from "../core/contracts/environment.ts";
 import type {
   LogStore,
   StateBatch,
+  StateMutation,
   StateStore,
   Storage,
   StorageFactory,
@@ -16,8 +17,9 @@ import type { PlantedLogBugs } from "../storage/disk/log/planted-bugs.ts";
 import { memoryStorage } from "../storage/memory/memory-storage.ts";
 import { PersistentMemoryState, StateDisk } from "./persistent-memory-state.ts";
 import type { SimEnvironment } from "./sim-environment.ts";
-import { SimulatedDisk } from "./simulated-disk.ts";
+import { SimulatedDisk, type TracedMachine } from "./simulated-disk.ts";
 import type { CutEffect } from "./simulated-file.ts";
+import { TRACE } from "./trace.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 const LOG_FOLDER = "/log";
@@ -34,6 +36,8 @@ export interface MachineDiskOptions {
   readonly latencyMs?: number;
   /** False: storage in memory, which ends with its process. Default true. */
   readonly persists?: boolean;
+  /** Is told of every write to the disk and of every commit. */
+  readonly traced?: TracedMachine;
   /** Hears of every commit, before it takes effect. Not of those in memory. */
   readonly onCommit?: (state: StateStore, batch: StateBatch) => void;
 }
@@ -115,11 +119,10 @@ export class MachineDisk {
         return position > syncedPosition && position <= lastPosition;
       };
       const latency = (): number => this.#random.fraction() * 2 * this.#latencyMs;
-      const { onCommit } = this.#options;
       const state = new PersistentMemoryState(this.#state, environment, {
         mustWait,
         latencyMs: latency,
-        ...(onCommit && { onCommit }),
+        onCommit: (view, batch) => this.#onCommit(view, batch),
       });
       const disk = this.#files.connect(environment);
       opened.log = await openSegmentedLog({
@@ -193,10 +196,24 @@ export class MachineDisk {
     };
   }
 
+  #onCommit(state: StateStore, batch: StateBatch): void {
+    const { time, traced, onCommit } = this.#options;
+    if (traced !== undefined) {
+      for (const mutation of batch.mutations) {
+        const atMs = time.nowMs;
+        traced.trace.noteText(TRACE.commit, atMs, `${traced.machine} ${describe(mutation)}`);
+        if (mutation.type !== "put") continue;
+        traced.trace.noteBytes(TRACE.commit, atMs, batch.position, mutation.value);
+      }
+    }
+    onCommit?.(state, batch);
+  }
+
   #newFiles(): SimulatedDisk {
-    const { time } = this.#options;
+    const { time, traced } = this.#options;
     return new SimulatedDisk({
       time,
+      ...(traced && { traced }),
       seed: this.#random.uint32(),
       meanLatencyMs: this.#latencyMs,
     });
@@ -280,6 +297,12 @@ class MachineStorage implements Storage {
     await this.state.close();
     this.#disk.closed(this, this.log.health().state !== "failed");
   }
+}
+
+function describe(mutation: StateMutation): string {
+  const { type, shard } = mutation;
+  if (type !== "put" && type !== "delete") return `${type} ${shard}`;
+  return `${type} ${shard} ${mutation.space} ${Buffer.from(mutation.key).toString("latin1")}`;
 }
 
 function hex(bytes: Uint8Array): string {

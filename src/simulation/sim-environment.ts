@@ -87,11 +87,13 @@ export class SimEnvironment implements Environment {
     const timer = handle as SimTimer;
     timer.isCleared = true;
     if (timer.timer === undefined || timer.timer.isOver || this.#state === "dead") return;
+    this.#trace.note(TRACE.timerCleared, this.time.nowMs, this.#number);
     this.#liveTimers -= 1;
     this.time.clearTimer(timer.timer);
   }
 
   defer(callback: () => void): void {
+    this.#trace.note(TRACE.defer, this.time.nowMs, this.#number);
     this.time.defer(() => this.input(callback));
   }
 

@@ -143,7 +143,8 @@ export class SimNetwork implements TransportNetwork {
   send(from: SimTransport, to: SimTransport, frame: Uint8Array, lane: Lane): SendResult {
     const link = this.#linkAt(from.place, to.place);
     if (!link.mayTake(lane, frame.length)) return "saturated";
-    this.#trace.noteBytes(TRACE.frameSent, this.#time.nowMs, to.place, frame);
+    const route = from.place * this.#nodes.length + to.place;
+    this.#trace.noteBytes(TRACE.frameSent, this.#time.nowMs, route, frame);
     this.sent += 1;
     this.onSend?.(from.self, frame);
     const { loss, doubling } = this.conditions;
@@ -191,7 +192,8 @@ export class SimNetwork implements TransportNetwork {
       this.lost += 1;
       return;
     }
-    this.#trace.note(TRACE.frameCame, this.#time.nowMs, to.place);
+    const route = from.place * this.#nodes.length + to.place;
+    this.#trace.note(TRACE.frameCame, this.#time.nowMs, route, frame.length);
     to.deliver(from, frame, lane);
   }
 

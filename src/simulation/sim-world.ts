@@ -94,6 +94,7 @@ export class SimWorld {
       disk: new MachineDisk({
         time: this.time,
         random: this.random(`disk/${id}`),
+        traced: { trace: this.trace, machine: number },
         ...(options.planted?.log && { planted: options.planted.log }),
         persists: options.storage !== "memory",
         ...(log && { log }),
@@ -144,7 +145,7 @@ export class SimWorld {
     const node = this.node(id);
     const { life } = node;
     if (life === undefined) throw new Error(`node ${id} is not running`);
-    this.trace.note(TRACE.fault, this.time.nowMs, node.number);
+    this.trace.noteText(TRACE.fault, this.time.nowMs, `${id} ${JSON.stringify(options)}`);
     life.environment.die();
     node.life = undefined;
     life.end();

@@ -3,6 +3,7 @@ import type { RandomSource } from "../core/contracts/environment.ts";
 import type { Disk, DiskCallback, DiskDone, DiskFile } from "../storage/disk/disk.ts";
 import { SeededRandom } from "./seeded-random.ts";
 import { type CutEffect, SimulatedFileContent } from "./simulated-file.ts";
+import { TRACE, type Trace } from "./trace.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 export type DiskOperation =
@@ -24,6 +25,14 @@ export interface SimulatedDiskOptions {
   readonly seed?: number;
   /** Of each operation, drawn evenly from 0 to twice this. Default 0.05 ms. */
   readonly meanLatencyMs?: number;
+  /** Is told of everything that changes the disk. Default: nobody is. */
+  readonly traced?: TracedMachine;
+}
+
+/** A trace, and the number of the machine in it. */
+export interface TracedMachine {
+  readonly trace: Trace;
+  readonly machine: number;
 }
 
 /** A folder: names as processes see them, and as they are on the disk. */
@@ -56,6 +65,7 @@ interface Fault {
 export class SimulatedDisk {
   readonly #time: VirtualTime;
   readonly #random: RandomSource;
+  readonly #traced: TracedMachine | undefined;
   readonly #folders = new Map<string, SimulatedFolder>([
     ["/", { seen: new Map(), stable: new Map() }],
   ]);
@@ -76,6 +86,7 @@ export class SimulatedDisk {
     this.#time = options.time;
     this.#random = new SeededRandom(options.seed ?? 1, "disk");
     this.meanLatencyMs = options.meanLatencyMs ?? 0.05;
+    this.#traced = options.traced;
   }
 
   /** The disk as the next process sees it. The one before must be gone. */
@@ -87,7 +98,11 @@ export class SimulatedDisk {
 
   /** Another disk with what is on stable storage here, as somebody copies a folder. */
   copy(): SimulatedDisk {
-    const copy = new SimulatedDisk({ time: this.#time, meanLatencyMs: this.meanLatencyMs });
+    const copy = new SimulatedDisk({
+      time: this.#time,
+      meanLatencyMs: this.meanLatencyMs,
+      ...(this.#traced && { traced: this.#traced }),
+    });
     for (const [path, { stable }] of this.#folders) {
       if (path !== "/") copy.makeFolder(path);
       for (const [name, content] of stable) {
@@ -113,6 +128,7 @@ export class SimulatedDisk {
       for (const name of names) this.#settleName(folder, name, effect);
       for (const content of new Set(folder.seen.values())) content.cutPower(effect, this.#random);
     }
+    this.#noteAll();
   }
 
   /** The operation fails once, after `after` more of its kind have succeeded. */
@@ -210,6 +226,29 @@ export class SimulatedDisk {
     content.failSync(this.#random);
   }
 
+  /** Bytes reach the file, as processes see it. */
+  noteWrite(bytes: Uint8Array, position: number): void {
+    const { trace, machine } = this.#traced ?? {};
+    trace?.noteBytes(TRACE.diskWrite, this.#time.nowMs, position + (machine as number), bytes);
+  }
+
+  /** Something else was done to the disk: what, and to which file. */
+  note(operation: DiskOperation, path: string): void {
+    const { trace, machine } = this.#traced ?? {};
+    trace?.noteText(TRACE.disk, this.#time.nowMs, `${machine} ${operation} ${path}`);
+  }
+
+  /** What a power cut has left. */
+  #noteAll(): void {
+    if (this.#traced === undefined) return;
+    for (const [path, { seen }] of this.#folders) {
+      for (const [name, content] of seen) {
+        this.note("open", `${path}/${name}`);
+        this.noteWrite(content.bytes(), 0);
+      }
+    }
+  }
+
   #settleName(folder: SimulatedFolder, name: string, effect: CutEffect): void {
     const isKept = effect === "keep" || (effect === "mix" && this.#random.fraction() < 0.5);
     const from = isKept ? folder.seen : folder.stable;
@@ -240,18 +279,18 @@ class SimulatedConnection implements Disk {
   }
 
   makeDirectory(path: string, done: DiskDone): void {
-    this.do("makeDirectory", done, () => this.#disk.makeFolder(path));
+    this.#change("makeDirectory", path, done, () => this.#disk.makeFolder(path));
   }
 
   syncDirectory(path: string, done: DiskDone): void {
-    this.do("syncDirectory", done, () => {
+    this.#change("syncDirectory", path, done, () => {
       const folder = this.#disk.folder(path);
       folder.stable = new Map(folder.seen);
     });
   }
 
   rename(from: string, to: string, done: DiskDone): void {
-    this.do("rename", done, () => {
+    this.#change("rename", `${from} ${to}`, done, () => {
       const content = this.#disk.content(from);
       this.#disk.folder(dirname(to)).seen.set(basename(to), content);
       this.#disk.folder(dirname(from)).seen.delete(basename(from));
@@ -259,7 +298,7 @@ class SimulatedConnection implements Disk {
   }
 
   remove(path: string, done: DiskDone): void {
-    this.do("remove", done, () => {
+    this.#change("remove", path, done, () => {
       const isThere = this.#disk.folder(dirname(path)).seen.delete(basename(path));
       if (!isThere) throw systemError("ENOENT", path);
     });
@@ -277,9 +316,17 @@ class SimulatedConnection implements Disk {
     this.#answer("create", done, () => {
       const { seen } = this.#disk.folder(dirname(path));
       if (seen.has(basename(path))) throw systemError("EEXIST", path);
+      this.#disk.note("create", path);
       const content = new SimulatedFileContent();
       seen.set(basename(path), content);
       return this.#file(path, content);
+    });
+  }
+
+  #change(operation: DiskOperation, path: string, done: DiskDone, act: () => void): void {
+    this.do(operation, done, () => {
+      act();
+      this.#disk.note(operation, path);
     });
   }
 
@@ -323,9 +370,10 @@ class SimulatedConnection implements Disk {
         if (this.isDead) return;
         disk.enter("write");
         disk.reserve(content, position + bytes.length);
+        disk.noteWrite(bytes, position);
         content.write(bytes, position);
       },
-      sync: (done) => this.#sync(content, done),
+      sync: (done) => this.#sync(path, content, done),
       close: (done) =>
         this.do("close", done, () => {
           disk.openFiles -= 1;
@@ -340,18 +388,20 @@ class SimulatedConnection implements Disk {
       try {
         this.#disk.enter("write");
         this.#disk.reserve(content, position + bytes.length);
+        this.#disk.noteWrite(bytes.subarray(0, half), position);
         content.write(bytes.subarray(0, half), position);
       } catch (error) {
         return done(error as Error);
       }
       this.#disk.later("write", this, () => {
+        this.#disk.noteWrite(bytes.subarray(half), position + half);
         content.write(bytes.subarray(half), position + half);
         done(undefined);
       });
     });
   }
 
-  #sync(content: SimulatedFileContent, done: DiskDone): void {
+  #sync(path: string, content: SimulatedFileContent, done: DiskDone): void {
     const settle = content.beginSync();
     this.#disk.later("sync", this, () => {
       try {
@@ -361,6 +411,7 @@ class SimulatedConnection implements Disk {
         return done(error as Error);
       }
       settle();
+      this.#disk.note("sync", path);
       done(undefined);
     });
   }

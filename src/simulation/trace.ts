@@ -8,13 +8,17 @@ export const TRACE = Object.freeze({
   defer: 4,
   frameSent: 5,
   frameCame: 6,
+  /** Bytes that reach a file, or that a power cut has left there. */
   diskWrite: 7,
-  diskSync: 8,
+  /** Names, syncs and folders. */
+  disk: 8,
+  /** Each mutation of the state. */
   commit: 9,
   fault: 10,
   call: 11,
   answer: 12,
   start: 13,
+  timerCleared: 14,
 } as const);
 
 /**

@@ -40,6 +40,7 @@ export class ClientCalls {
   async count(operation: () => Promise<Ending>): Promise<Ending> {
     this.#begun += 1;
     this.#pending += 1;
+    this.#world.trace.note(TRACE.call, this.#world.time.nowMs, this.#begun);
     try {
       return await operation();
     } finally {

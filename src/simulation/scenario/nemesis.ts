@@ -1,4 +1,5 @@
 import type { SimWorld } from "../sim-world.ts";
+import { TRACE } from "../trace.ts";
 import type { Draw } from "./draw.ts";
 import { FAULTS, type Fault, type FaultScene, type Undo } from "./faults.ts";
 import type { FaultKind, ScenarioPlan } from "./plan.ts";
@@ -51,6 +52,7 @@ export class Nemesis {
       const kind = this.#draw.pick(this.#plan.faults);
       const fault = this.around(kind, () => FAULTS[kind](this.#scene, this.#draw));
       if (fault === undefined) continue;
+      this.#world.trace.noteText(TRACE.fault, this.#world.time.nowMs, kind);
       this.counts[kind] = (this.counts[kind] ?? 0) + 1;
       this.total += 1;
       this.#active.add(fault.undo);

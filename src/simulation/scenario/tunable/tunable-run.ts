@@ -111,8 +111,8 @@ export class TunableRun implements KeyspaceRun {
       const options = { consistency: group.read };
       const result = await calls.alive(node, calls.keyspaceOf(node, plan.name).get(key, options));
       const value = result.found && !result.conflict ? (result.value as string) : undefined;
-      calls.noteOk(client, key, value ?? "-");
       const { version } = result;
+      calls.noteOk(client, key, `${value} ${version}`);
       const output = { value, ...(version !== undefined && { version }) };
       call.applied(output, { achieved: result.receipt.achieved });
       return "ok";
@@ -147,7 +147,7 @@ export class TunableRun implements KeyspaceRun {
         const writing =
           value === undefined ? keyspace.delete(key, options) : keyspace.put(key, value, options);
         const written = await calls.alive(node, writing);
-        calls.noteOk(client, key, value ?? "-");
+        calls.noteOk(client, key, `${value} ${written.version}`);
         this.#acknowledge(key, written);
         call.applied({ version: written.version }, { achieved: written.receipt.achieved });
         return "ok";
