@@ -9,6 +9,7 @@ import { addPutCommand } from "./commands/put.ts";
 import { addScanCommand } from "./commands/scan.ts";
 import { addStartCommand } from "./commands/start.ts";
 import { addStatusCommand } from "./commands/status.ts";
+import { addVerifyCommand } from "./commands/verify.ts";
 import { EXIT } from "./exit-codes.ts";
 import { hasColors, paintFor } from "./paint.ts";
 import { printLine, type Surroundings } from "./surroundings.ts";
@@ -24,6 +25,7 @@ const COMMANDS: readonly CommandAdder[] = [
   addLoadCommand,
   addStatusCommand,
   addCheckCommand,
+  addVerifyCommand,
 ];
 
 const GUIDE = `
@@ -32,6 +34,7 @@ Examples:
   $ capstan put user:123 '{"name":"John"}'
   $ capstan get user:123 --consistency strong
   $ capstan status
+  $ capstan verify --config capstan.config.json
 
 Environment: CAPSTAN_URL is the node to talk to, NO_COLOR=1 leaves colours out.
 Exit codes: 0 done, 1 not applied, 2 usage, 3 not found, 4 version mismatch, 5 outcome unknown,

@@ -140,6 +140,10 @@ export class SimNetwork implements TransportNetwork {
     return this.#link(from, to).isCut;
   }
 
+  isOffline(node: string): boolean {
+    return this.#offline.has(node);
+  }
+
   send(from: SimTransport, to: SimTransport, frame: Uint8Array, lane: Lane): SendResult {
     const link = this.#linkAt(from.place, to.place);
     if (!link.mayTake(lane, frame.length)) return "saturated";

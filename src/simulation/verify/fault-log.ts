@@ -17,22 +17,32 @@ export interface FaultSpan {
 
 /** Writes down which faults came, when, and whom they met. */
 export class FaultLog {
-  readonly spans: FaultSpan[] = [];
+  #spans: FaultSpan[] = [];
   readonly #world: SimWorld;
 
   constructor(world: SimWorld) {
     this.#world = world;
   }
 
+  get spans(): readonly FaultSpan[] {
+    return this.#spans;
+  }
+
+  /** All that is left of them ends now. */
+  endAll(): void {
+    const { nowMs } = this.#world.time;
+    this.#spans = this.#spans.map((span) => ({ ...span, toMs: Math.min(span.toMs, nowMs) }));
+  }
+
   /** For `Nemesis.around`: what differs after the beginning is what the fault did. */
   note(kind: FaultKind, begin: () => Fault | undefined): Fault | undefined {
     const { nodes, time } = this.#world;
-    const before = new Map(nodes.map((node) => [node.id, stateOf(node)]));
+    const before = new Map(nodes.map((node) => [node.id, this.#stateOf(node)]));
     const cutBefore = this.#cuts();
     const fault = begin();
     if (fault === undefined) return undefined;
-    const changed = nodes.filter((node) => before.get(node.id) !== stateOf(node));
-    this.spans.push({
+    const changed = nodes.filter((node) => before.get(node.id) !== this.#stateOf(node));
+    this.#spans.push({
       kind,
       fromMs: time.nowMs,
       toMs: time.nowMs + fault.durationMs,
@@ -56,18 +66,15 @@ export class FaultLog {
     }
     return cuts;
   }
-}
 
-function stateOf({ life, starts, clock, disk }: SimNode): string {
-  const { files, latencyMs } = disk;
-  return [
-    starts,
-    life === undefined,
-    life?.environment.isPaused,
-    clock.rate,
-    clock.aheadMs,
-    latencyMs,
-    files.stalled,
-    files.capacityBytes,
-  ].join();
+  #stateOf({ id, life, starts, clock, disk }: SimNode): string {
+    const { files, latencyMs } = disk;
+    return [
+      starts,
+      life === undefined,
+      life?.environment.isPaused,
+      this.#world.network.isOffline(id),
+      ...[clock.rate, clock.aheadMs, latencyMs, files.stalled, files.capacityBytes],
+    ].join();
+  }
 }

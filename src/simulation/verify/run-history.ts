@@ -107,6 +107,7 @@ class HistoryRun {
     this.#clients.stop();
     this.#nemesis.stop();
     this.#nemesis.undoAll();
+    this.#faults.endAll();
     await this.#heal(working);
     const finals = await this.#readAll();
     this.#operator.stop();

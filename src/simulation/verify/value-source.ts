@@ -8,6 +8,8 @@ import { drawFromJsonSchema } from "./draw-from-json-schema.ts";
 export interface ValueSource {
   /** `plain`: there is no schema; `schema`: drawn by it; `none`: nothing drawn passes it. */
   readonly kind: "plain" | "schema" | "none";
+  /** 1, 2, 3, … pass. */
+  readonly takesNumbers: boolean;
   /** The schema takes numbers and no text: perhaps something is counted. */
   readonly isNumeric: boolean;
   /** None of what was drawn passes the schema, so that the run does without it. */
@@ -41,10 +43,16 @@ const GUESSES: readonly Drawing[] = Object.freeze<Drawing[]>([
 export async function drawsFor(schema: StandardSchema | undefined): Promise<ValueSource> {
   const plain: Drawing = (number) => `v${number}`;
   if (schema === undefined) {
-    return { kind: "plain", isNumeric: false, isSchemaLeftOut: false, valueAt: plain };
+    return {
+      kind: "plain",
+      takesNumbers: true,
+      isNumeric: false,
+      isSchemaLeftOut: false,
+      valueAt: plain,
+    };
   }
-  const isNumeric =
-    (await stableValue(schema, 1)) !== undefined && (await stableValue(schema, "v1")) === undefined;
+  const takesNumbers = await takesAll(schema, (number) => number);
+  const isNumeric = takesNumbers && (await stableValue(schema, "v1")) === undefined;
   const shape = jsonSchemaOf(schema);
   const ways: readonly Drawing[] = [
     ...(shape === undefined ? [] : [(number: number) => drawFromJsonSchema(shape, number)]),
@@ -55,9 +63,14 @@ export async function drawsFor(schema: StandardSchema | undefined): Promise<Valu
     if (shown.some((value) => value === undefined)) continue;
     const changes = shown.some((value, at) => !sameValue(value, way(TRIED[at] as number)));
     const valueAt = changes ? await tabled(schema, way) : way;
-    return { kind: "schema", isNumeric, isSchemaLeftOut: false, valueAt };
+    return { kind: "schema", takesNumbers, isNumeric, isSchemaLeftOut: false, valueAt };
   }
-  return { kind: "none", isNumeric, isSchemaLeftOut: true, valueAt: plain };
+  return { kind: "none", takesNumbers, isNumeric, isSchemaLeftOut: true, valueAt: plain };
+}
+
+async function takesAll(schema: StandardSchema, way: Drawing): Promise<boolean> {
+  const shown = await Promise.all(TRIED.map((number) => stableValue(schema, way(number))));
+  return shown.every((value) => value !== undefined);
 }
 
 const TABLED = 2_000;
