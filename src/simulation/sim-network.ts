@@ -34,6 +34,8 @@ export class SimNetwork implements TransportNetwork {
   readonly mode: ConnectionMode;
   /** Called with each frame that a node hands over; the frame is borrowed. */
   onSend: ((from: string, frame: Uint8Array) => void) | undefined;
+  /** Called with each frame that reaches a running process; likewise. */
+  onArrival: ((from: string, to: string, frame: Uint8Array) => void) | undefined;
   readonly #time: VirtualTime;
   readonly #random: RandomSource;
   readonly #trace: Trace;
@@ -198,6 +200,7 @@ export class SimNetwork implements TransportNetwork {
     }
     const route = from.place * this.#nodes.length + to.place;
     this.#trace.note(TRACE.frameCame, this.#time.nowMs, route, frame.length);
+    this.onArrival?.(from.self, to.self, frame);
     to.deliver(from, frame, lane);
   }
 

@@ -1,6 +1,21 @@
 import { ByteReader } from "../../core/model/bytes.ts";
 import { newFrameHeader, readFrameHeader } from "../../core/model/frames.ts";
+import { readHello } from "../../core/store/peers/hello.ts";
+import type { NodeLife } from "../sim-node.ts";
 import type { SimWorld } from "../sim-world.ts";
+
+/**
+ * How much further than the copy a node's log has to have been heard of. A copy writes a few records
+ * of its own before it says how far it has come.
+ */
+const MARGIN = 32;
+
+/** What a running process has been told of another node. */
+interface Heard {
+  readonly by: NodeLife;
+  readonly storeId: string;
+  logPosition: number;
+}
 
 /**
  * Sees whether a node that goes on from an old copy of its data counts anywhere: nobody is sent a
@@ -13,6 +28,8 @@ export class CopyWatch {
   readonly #world: SimWorld;
   /** Stores that an old copy was put in the place of, by node. */
   readonly #copies = new Map<string, string>();
+  /** By who has heard it and of whom. */
+  readonly #heard = new Map<string, Heard>();
   readonly #reader = new ByteReader();
   readonly #header = newFrameHeader();
   /** A copy has counted with what it lacks. */
@@ -20,6 +37,21 @@ export class CopyWatch {
 
   constructor(world: SimWorld) {
     this.#world = world;
+  }
+
+  /** Listens to what nodes say of themselves, as `everybodyKnows` needs it. */
+  listen(): void {
+    this.#world.network.onArrival = (from, to, frame) => this.#onArrival(from, to, frame);
+  }
+
+  /** Whether every other node runs, and has heard of a log that has come further than the copy's. */
+  everybodyKnows(node: string, storeId: string | undefined, logPosition: number): boolean {
+    return this.#world.nodes.every(({ id, life }) => {
+      if (id === node) return true;
+      const heard = this.#heard.get(`${id}<${node}`);
+      if (heard === undefined || heard.by !== life || heard.storeId !== storeId) return false;
+      return heard.logPosition >= logPosition + MARGIN;
+    });
   }
 
   /** Called while the node is down. */
@@ -37,8 +69,26 @@ export class CopyWatch {
       this.#copies.delete(from);
       return;
     }
+    this.hasCounted = this.#kindOf(frame) === "messages";
+  }
+
+  #onArrival(from: string, to: string, frame: Uint8Array): void {
+    const { life } = this.#world.node(to);
+    if (life === undefined || this.#kindOf(frame) !== "hello") return;
+    const { storeId, logPosition } = readHello(this.#reader);
+    const key = `${to}<${from}`;
+    const heard = this.#heard.get(key);
+    if (heard?.by === life && heard.storeId === storeId) {
+      heard.logPosition = Math.max(heard.logPosition, logPosition);
+    } else {
+      this.#heard.set(key, { by: life, storeId, logPosition });
+    }
+  }
+
+  /** Leaves the reader behind the header. */
+  #kindOf(frame: Uint8Array): "hello" | "messages" {
     this.#reader.reset(frame);
     readFrameHeader(this.#reader, this.#header);
-    this.hasCounted = this.#header.kind === "messages";
+    return this.#header.kind;
   }
 }

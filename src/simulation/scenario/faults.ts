@@ -55,11 +55,17 @@ export const FAULTS: Readonly<Record<FaultKind, FaultStart>> = Object.freeze({
     const node = runningNode(scene, draw);
     if (node === undefined || scene.plan.storage === "memory") return undefined;
     const copy = node.disk.copy();
+    const logPosition = node.disk.storage?.log.syncedPosition ?? 0;
+    // Where somebody does not know of the later state the copy may count, and nothing is promised:
+    // a few have to show that the others still stand.
+    const isBold = draw.chance(scene.plan.boldCopies);
     return {
       durationMs: draw.between(500, 8_000),
       undo: () => {
         const isThere = node.life !== undefined && scene.topology.mayLose(node.id);
         if (!isThere) return;
+        const { storeId } = node.disk;
+        if (!isBold && !scene.copies.everybodyKnows(node.id, storeId, logPosition)) return;
         scene.operator.holdDown(node.id, { silently: draw.chance(0.5) });
         node.disk.restore(copy);
         scene.topology.noteLoss(node, "old-copy");

@@ -56,6 +56,8 @@ export interface ScenarioPlan {
   /** Milliseconds between two faults; exponential. */
   readonly meanFaultPauseMs: number;
   readonly faults: readonly FaultKind[];
+  /** Of the old copies, this share is put in place though a peer may take it for the newest. */
+  readonly boldCopies: number;
   /** Milliseconds that each wall clock is ahead at the beginning. */
   readonly aheadMs: readonly number[];
 }
@@ -70,6 +72,9 @@ const BESIDE_SHARE = 0.3;
 
 /** What a seed is at least. */
 const CHAOS_MS = 60_000;
+
+/** What becomes of a seed once a copy counts is hardly judged: few are to be so. */
+const BOLD_COPIES = 0.01;
 
 /** Operations per second that all clients together aim for. */
 const MIN_RATE = 12;
@@ -114,6 +119,7 @@ export function drawPlan(seed: number, strategies?: readonly string[]): Scenario
       ...{ ...first, patience, keysPerGroup, writeShare },
     }),
     ...drawFaults(seed),
+    boldCopies: BOLD_COPIES,
     aheadMs: drawClocks(seed, nodes),
   };
 }

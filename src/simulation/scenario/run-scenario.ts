@@ -110,6 +110,7 @@ class Scenario {
     world.onCommit = (node, state, batch) => {
       for (const run of this.#runs) run.onCommit?.(node, state, batch);
     };
+    if (plan.faults.includes("old-copy")) this.#copies.listen();
     options.prepare?.(world);
   }
 
