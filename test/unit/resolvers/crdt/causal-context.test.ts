@@ -1,0 +1,123 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  type CausalContext,
+  coverOf,
+  exactly,
+  followsContext,
+  joinContexts,
+  retireContext,
+  runOf,
+} from "../../../../src/resolvers/crdt/causal-context.ts";
+
+type DotTuple = readonly [actor: string, counter: number];
+
+const ACTORS = ["a", "b", "__proto__"];
+const MOST = 12;
+const dots = fc.array(fc.tuple(fc.constantFrom(...ACTORS), fc.integer({ min: 1, max: MOST })), {
+  maxLength: 14,
+});
+
+function named(list: readonly DotTuple[]): Set<string> {
+  return new Set(list.map(([actor, counter]) => `${actor} ${counter}`));
+}
+
+function inside(context: CausalContext): Set<string> {
+  const cover = coverOf(context);
+  const all = ACTORS.flatMap((actor) =>
+    Array.from({ length: MOST + 2 }, (_, at): DotTuple => [actor, at]),
+  );
+  return named(all.filter(([actor, counter]) => cover(actor, counter)));
+}
+
+test("a context has the dots that it was made of, and no others", () => {
+  fc.assert(
+    fc.property(dots, (list) => {
+      expect(inside(exactly(list))).toEqual(named(list));
+    }),
+  );
+});
+
+test("a join has the dots of both, in one form, whatever the order", () => {
+  fc.assert(
+    fc.property(dots, dots, (listA, listB) => {
+      const [a, b] = [exactly(listA), exactly(listB)];
+      const joined = joinContexts(a, b);
+      expect(inside(joined)).toEqual(named([...listA, ...listB]));
+      expect(joinContexts(b, a)).toEqual(joined);
+      expect(exactly([...listB, ...listA])).toEqual(joined);
+      expect(joinContexts(joined, b)).toBe(joined);
+      expect(joinContexts(a, a)).toBe(a);
+    }),
+  );
+});
+
+test("runs are sorted, and of one actor never touch", () => {
+  fc.assert(
+    fc.property(dots, (list) => {
+      const context = exactly(list);
+      context.forEach(([actor, from, upTo], at) => {
+        expect(from).toBeLessThan(upTo);
+        const [before, , end] = context[at - 1] ?? ["", 0, -1];
+        expect(before < actor || (before === actor && end < from)).toBe(true);
+      });
+    }),
+  );
+});
+
+describe("a mutation's run", () => {
+  test("begins where the actor's last ended, though counters skip", () => {
+    const context: CausalContext = [["a", 0, 3]];
+    expect(runOf(context, { actor: "a", counter: 9 })).toEqual([["a", 3, 9]]);
+    expect(joinContexts(context, runOf(context, { actor: "a", counter: 9 }))).toEqual([
+      ["a", 0, 9],
+    ]);
+  });
+
+  test("of an actor that is new here begins at its start", () => {
+    expect(runOf([["a", 0, 3]], { actor: "b", counter: 7 })).toEqual([["b", 0, 7]]);
+  });
+});
+
+describe("a delta follows", () => {
+  test.each<[string, CausalContext, CausalContext, boolean]>([
+    ["where it begins at the start", [], [["a", 0, 4]], true],
+    ["where it touches what is there", [["a", 0, 4]], [["a", 4, 5]], true],
+    ["where all of it is there", [["a", 0, 9]], [["a", 4, 5]], true],
+    ["behind a gap that is there already", [["a", 6, 7]], [["a", 7, 8]], true],
+    ["not behind a gap", [["a", 0, 4]], [["a", 5, 6]], false],
+    ["not into a gap that it does not close", [["a", 6, 7]], [["a", 3, 4]], false],
+    [
+      "not where one actor's part does not",
+      [["a", 0, 4]],
+      [
+        ["a", 4, 5],
+        ["b", 1, 2],
+      ],
+      false,
+    ],
+  ])("%s", (_what, context, delta, expected) => {
+    expect(followsContext(context, delta)).toBe(expected);
+  });
+});
+
+test("actors that are retired become one run, and a context without them stays the very same", () => {
+  const context: CausalContext = [
+    ["a", 0, 4],
+    ["b", 2, 5],
+    ["c", 0, 1],
+  ];
+  const retired = {
+    offsets: new Map([
+      ["a", 10],
+      ["b", 14],
+    ]),
+    upTo: 20,
+  };
+  expect(retireContext(context, retired)).toEqual([
+    ["", 0, 20],
+    ["c", 0, 1],
+  ]);
+  const others: CausalContext = [["c", 0, 1]];
+  expect(retireContext(others, retired)).toBe(others);
+});
