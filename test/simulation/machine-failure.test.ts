@@ -64,7 +64,9 @@ function eventTypes(cluster: Cluster, id: string): readonly string[] {
 
 describe("a replica that throws", () => {
   test("leaves nothing of the step behind, is made anew and keeps what it held", async () => {
-    const cluster = await openFlawed("replica", throwsAfterwards);
+    const repair = { interval: "off" };
+    const keyspaces = { default: { strategy: flawed("replica", throwsAfterwards), repair } };
+    const cluster = await open({ keyspaces });
     await cluster.until(cluster.keyspace("n1").put("kept", 1, { consistency: "all" }));
     const fault = await faultOf(
       cluster,

@@ -33,6 +33,11 @@ export function showMessage(message: LeaderlessMessage): string {
       const more = message.more ? ", more" : "";
       return `chunk ${round} ${message.purpose} [${entries.join(", ")}]${more}${counts(message.serving)}`;
     }
+    case "reconcile": {
+      const { spans, lists, records, wants, settledRound } = message;
+      const parts = `${spans.length} spans, ${lists.length} lists, ${records.length} records`;
+      return `reconcile ${round} ${parts}, ${wants.length} wants, settled r${settledRound}`;
+    }
   }
 }
 

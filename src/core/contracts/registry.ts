@@ -69,6 +69,13 @@ export interface Strategies {
       readonly deadlines?: { readonly [L in TunableLevel]?: Duration };
       /** Default `"prefer-consistency"`. */
       readonly partitionPolicy?: PartitionPolicy | "prefer_consistency" | "prefer_availability";
+      /** How replicas are compared and made equal in the background. */
+      readonly repair?: {
+        /** Between two comparisons of replicas that were equal, or `"off"`. Default 10 s. */
+        readonly interval?: Duration | "off";
+        /** That a replica sends at most while it repairs others. Default 1 MiB. */
+        readonly bytesPerSecond?: number | string;
+      };
     };
   };
 }

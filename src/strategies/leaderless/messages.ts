@@ -2,6 +2,11 @@ import type { MessageCodec } from "../../core/contracts/machine.ts";
 import type { ByteReader, ByteWriter } from "../../core/model/bytes.ts";
 import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
 import { readStamp, type Stamp, writeStamp } from "../../core/model/stamp.ts";
+import {
+  type ReconcileMessage,
+  readReconcile,
+  writeReconcile,
+} from "./anti-entropy/reconcile-message.ts";
 import { checkRecord, type KeyedRecord, splitPayload } from "./record.ts";
 
 /**
@@ -85,7 +90,8 @@ export type LeaderlessMessage =
   | ReadMessage
   | ReadReply
   | RangeMessage
-  | RangeReply;
+  | RangeReply
+  | ReconcileMessage;
 
 const TYPES = Object.freeze({
   write: 1,
@@ -94,6 +100,7 @@ const TYPES = Object.freeze({
   "read-reply": 4,
   range: 5,
   "range-reply": 6,
+  reconcile: 7,
 });
 const KINDS: readonly WriteKind[] = Object.freeze(["first-hand", "write-back", "repair"]);
 const VERDICTS: readonly WriteVerdict[] = Object.freeze([
@@ -155,6 +162,9 @@ function encode(message: LeaderlessMessage, writer: ByteWriter): void {
       writer.u32(message.entries.length);
       for (const entry of message.entries) writer.bytes(entry.payload);
       break;
+    case "reconcile":
+      writeReconcile(message, writer);
+      break;
   }
 }
 
@@ -194,6 +204,8 @@ function decode(reader: ByteReader, check: CheckRecord): LeaderlessMessage {
     }
     case TYPES["range-reply"]:
       return decodeRangeReply(reader, requestId, check);
+    case TYPES.reconcile:
+      return readReconcile(reader, requestId, check);
     default:
       throw new MalformedBytesError(`message type ${type}`);
   }

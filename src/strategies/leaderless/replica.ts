@@ -8,6 +8,7 @@ import type {
   StateReader,
 } from "../../core/contracts/machine.ts";
 import type { Stamp } from "../../core/model/stamp.ts";
+import { AntiEntropy } from "./anti-entropy/anti-entropy.ts";
 import type {
   LeaderlessMessage,
   RangeMessage,
@@ -21,6 +22,7 @@ import { Rebuild } from "./rebuild.ts";
 import { type KeyedRecord, keyRecord, splitPayload } from "./record.ts";
 import { mergedOf, type RecordRules, type Relation } from "./record-rules.ts";
 import { RefusedStamps } from "./refused-stamps.ts";
+import { DEFAULT_REPAIR, type RepairSettings } from "./repair-settings.ts";
 import { stampedRules } from "./stamped-rules.ts";
 
 /**
@@ -47,8 +49,8 @@ type LeaderlessEvent = MachineEvent<LeaderlessMessage>;
  * - an answer says `serving` only if the replica has learned everything that an earlier holder of
  *   its place may have acknowledged (docs/decisions/0013).
  *
- * What a record is, its rules say. Hints, hash trees and anti-entropy come to stand beside this
- * file; all of them go through `merge`.
+ * What a record is, its rules say. Hints come to stand beside this file; they go through `merge`,
+ * as the streams of a rebuild and of anti-entropy do.
  */
 export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   readonly wantsDurable = false;
@@ -59,6 +61,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
 
   readonly #planted: PlantedReplicaBugs;
   readonly #rules: RecordRules;
+  readonly #antiEntropy: AntiEntropy;
 
   constructor(
     context: ReplicaContext,
@@ -68,6 +71,8 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     this.#context = context;
     this.#planted = planted;
     this.#rules = rules;
+    const { repair } = context.settings as { readonly repair?: RepairSettings };
+    this.#antiEntropy = new AntiEntropy(context, repair ?? DEFAULT_REPAIR);
   }
 
   get serving(): boolean {
@@ -89,9 +94,14 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
         break;
       case "timer":
         if (event.timer === REBUILD_TIMER) this.#advanceRebuild(event.nowMs, effects);
+        else this.#antiEntropy.onTimer(event.timer, event.nowMs, effects);
+        break;
+      case "reachability":
+        this.#antiEntropy.onReachability(event.peer, event.reachable, event.nowMs, effects);
         break;
       case "identity":
         this.#rebuild?.onIdentity(event.peer);
+        this.#antiEntropy.onIdentity(event.peer, event.nowMs, effects);
         break;
       default:
         break;
@@ -102,15 +112,20 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     return {
       state: this.serving ? "serving" : this.#opened ? "rebuilding" : "closed",
       ...(this.#rebuild === undefined ? {} : { rebuild: this.#rebuild.describe() }),
+      antiEntropy: this.#antiEntropy.describe(),
     };
   }
 
   #onOpened(state: OpenedState, nowMs: number, effects: LeaderlessEffects): void {
     this.#opened = true;
-    if (state.origin === "kept" && this.#isComplete(effects)) return;
+    if (state.origin === "kept" && this.#isComplete(effects)) {
+      this.#antiEntropy.start(nowMs, effects);
+      return;
+    }
     const others = this.#others();
     const isWhole = state.origin === "newborn" || this.#planted.emptyReplicaServes === true;
     if (isWhole || others.length === 0) {
+      this.#antiEntropy.start(nowMs, effects);
       effects.keep(COMPLETE, PRESENT);
       // Something is missing, and nobody has it.
       if (state.origin === "empty") this.#sayLoss(effects);
@@ -155,6 +170,11 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
         break;
       case "range-reply":
         this.#onRangeReply(from, message, wallMs, nowMs, effects);
+        break;
+      case "reconcile":
+        this.#antiEntropy.onMessage(from, message, nowMs, effects, (keyed) =>
+          this.merge(keyed, wallMs, effects),
+        );
         break;
       default:
         break;
@@ -253,6 +273,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     if (end !== undefined) {
       this.#rebuild = undefined;
       effects.cancelTimer(REBUILD_TIMER);
+      this.#antiEntropy.start(nowMs, effects);
       effects.keep(COMPLETE, PRESENT);
       const shard = this.#context.shardIndex;
       effects.emit({ type: "rebuild-finished", shard, entries: rebuild.entries });
@@ -269,14 +290,22 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     effects.emit({ type: "writes-may-be-lost", shard: this.#context.shardIndex });
   }
 
-  /** Streams and hints: what is held and what comes become one, whatever the clock says. */
-  merge(keyed: KeyedRecord, wallMs: number, effects: LeaderlessEffects): void {
+  /**
+   * Streams, hints and anti-entropy: what is held and what comes become one, whatever the clock
+   * says. Answers what is held then: `keyed` itself if that is all there is.
+   */
+  merge(keyed: KeyedRecord, wallMs: number, effects: LeaderlessEffects): KeyedRecord {
     const held = effects.get(keyed.key);
     const overwrites = this.#planted.rebuildOverwritesNewer === true;
     const merged = overwrites ? keyed.record : mergedOf(this.#rules, held, keyed.record);
-    if (merged === held) return;
-    const changed = merged === keyed.record ? keyed : keyRecord(keyed.key, merged);
-    this.store(changed, wallMs, effects);
+    if (merged === keyed.record) {
+      this.store(keyed, wallMs, effects);
+      return keyed;
+    }
+    const result = keyRecord(keyed.key, merged);
+    if (merged !== held) this.store(result, wallMs, effects);
+    // Equal bytes in another buffer are what came, too.
+    return Buffer.compare(merged, keyed.record) === 0 ? keyed : result;
   }
 
   /** Keeps a record that includes what is held of its key. */
@@ -284,6 +313,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     // Within the guard only: a stored stamp never drags this node's clock along.
     this.#context.clock.observe(this.#rules.stampOf(keyed.record), wallMs);
     effects.append(keyed.payload);
+    this.#antiEntropy.touch(keyed.key);
     if (this.#planted.tombstoneForgotten === true && this.#rules.isTombstone(keyed.record)) {
       effects.delete(keyed.key);
     } else effects.put(keyed.key, keyed.record);
@@ -301,6 +331,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     if (merged === held) return;
     this.#context.clock.observe(this.#rules.stampOf(record), wallMs);
     effects.put(key, merged);
+    this.#antiEntropy.touch(key);
   }
 
   #overwrites(kind: WriteMessage["kind"]): boolean {

@@ -2,6 +2,7 @@ import type { PartitionPolicy } from "../../core/model/configuration-types.ts";
 import { parseDurationMs } from "../../core/model/durations.ts";
 import { CapstanError } from "../../core/model/errors.ts";
 import { type Level, parseLevel } from "../../core/model/levels.ts";
+import { parseRepairSettings, type RepairSettings } from "../leaderless/repair-settings.ts";
 import { neededFor } from "./receipts.ts";
 
 /** The levels of a tunable keyspace; `eventual` is another word for `one`. */
@@ -51,6 +52,7 @@ export interface TunableSettings {
   readonly deadlinesMs: Readonly<Record<TunableLevel, number>>;
   /** See `LeaderlessReplica`: the longest write deadline. */
   readonly rebuildDelayMs: number;
+  readonly repair: RepairSettings;
 }
 
 /** Checks a keyspace's own options; `path` is where they stand in the configuration. */
@@ -59,7 +61,7 @@ export function parseTunableSettings(
   path: string,
   replicas?: number,
 ): TunableSettings {
-  const known = ["read", "write", "partitionPolicy", "deadlines"];
+  const known = ["read", "write", "partitionPolicy", "deadlines", "repair"];
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) refuse(`${path}.${name}`, options[name], "no such option", known);
   }
@@ -70,6 +72,7 @@ export function parseTunableSettings(
     partitionPolicy: parsePolicy(options.partitionPolicy, `${path}.partitionPolicy`),
     deadlinesMs,
     rebuildDelayMs: Math.max(...Object.values(deadlinesMs)),
+    repair: parseRepairSettings(options.repair, `${path}.repair`),
   };
   return Object.freeze(settings);
 }

@@ -25,7 +25,30 @@ describe("parseTunableSettings", () => {
       partitionPolicy: "prefer-consistency",
       deadlinesMs: DEFAULT_DEADLINES_MS,
       rebuildDelayMs: 1_000,
+      repair: { intervalMs: 10_000, bytesPerSecond: 1_048_576 },
     });
+  });
+
+  test("takes how often replicas are compared, and how much repairing may send", () => {
+    const repair = { interval: "2s", bytesPerSecond: "64KiB" };
+    expect(parseTunableSettings({ repair }, PATH, 3).repair).toEqual({
+      intervalMs: 2_000,
+      bytesPerSecond: 65_536,
+    });
+    const off = parseTunableSettings({ repair: { interval: "off" } }, PATH, 3);
+    expect(off.repair.intervalMs).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test.each([
+    [{ repair: "off" }, `${PATH}.repair`, "interval, bytesPerSecond"],
+    [{ repair: { every: 5 } }, `${PATH}.repair.every`, "interval, bytesPerSecond"],
+    [{ repair: { interval: 0 } }, `${PATH}.repair.interval`, "0"],
+    [{ repair: { bytesPerSecond: "x" } }, `${PATH}.repair.bytesPerSecond`, "x"],
+  ])("refuses %j", (options, path, part) => {
+    const { message, code } = refusalOf(options);
+    expect(code).toBe("INVALID_CONFIGURATION");
+    expect(message).toContain(path);
+    expect(message).toContain(part);
   });
 
   test("takes snake_case for policies, and durations with units", () => {

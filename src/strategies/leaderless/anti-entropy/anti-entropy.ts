@@ -1,0 +1,248 @@
+import type { Effects, ReplicaContext, Sender } from "../../../core/contracts/machine.ts";
+import type { NodeId } from "../../../core/model/ids.ts";
+import type { LeaderlessMessage } from "../messages.ts";
+import type { KeyedRecord } from "../record.ts";
+import type { RepairSettings } from "../repair-settings.ts";
+import { ScanBudget } from "./fingerprint-index.ts";
+import { ReconcileDraft } from "./reconcile-draft.ts";
+import type { ReconcileMessage } from "./reconcile-message.ts";
+import { Reconciler } from "./reconciler.ts";
+
+const ROUND_TIMER = "reconcile-round";
+const WORK_TIMER = "reconcile-work";
+/** Of one step: some tenths of a millisecond. */
+const STEP_ENTRIES = 256;
+const STEP_BYTES = 256 * 1024;
+const STEP_SENT_BYTES = 64 * 1024;
+/** Between two steps, so that what clients wait for goes first. */
+const STEP_PAUSE_MS = 2;
+/** After a peer was met or met again: what it says of itself, and its own rebuilding, come first. */
+const FIRST_ROUND_MS = 20;
+/** After a round that found a difference; doubled from round to round, up to the interval. */
+const NEXT_ROUND_MS = 1_000;
+
+type LeaderlessEffects = Effects<LeaderlessMessage>;
+
+interface PeerRounds {
+  readonly node: NodeId;
+  nextAtMs: number;
+  waitMs: number;
+  /** Number of the last round that was begun. */
+  round: number;
+  /** Of the last round that found both equal. */
+  settledAtMs: number | undefined;
+  /** Records sent or taken since the two were last equal. */
+  exchanged: number;
+}
+
+/**
+ * Makes the replicas of a shard equal in the background, pair by pair: of two replicas the one whose
+ * node's name comes first begins the rounds, soon after they meet, and then every interval.
+ *
+ * A round is not awaited: if a difference is found, messages go to and fro until it is gone, and the
+ * next round, which comes sooner then, finds out whether it is. Whatever is lost, a later round
+ * finds again.
+ */
+export class AntiEntropy {
+  readonly #context: ReplicaContext;
+  readonly #settings: RepairSettings;
+  readonly #reconciler = new Reconciler();
+  readonly #peers = new Map<NodeId, PeerRounds>();
+  /** Not while the replica is being rebuilt: that is a stream of everything. */
+  #isRunning = false;
+  #isWorking = false;
+  #sentBytes = 0;
+  #sentRecords = 0;
+  #takenRecords = 0;
+
+  constructor(context: ReplicaContext, settings: RepairSettings) {
+    this.#context = context;
+    this.#settings = settings;
+  }
+
+  /** The replica serves: rounds begin. Others' rounds are answered even where none are begun here. */
+  start(nowMs: number, effects: LeaderlessEffects): void {
+    const { replicas } = this.#context.placement(this.#context.shardIndex);
+    const own = this.#context.self.node;
+    for (const node of replicas) {
+      if (node === own) continue;
+      this.#peers.set(node, {
+        node,
+        nextAtMs: this.#context.isReachable(node)
+          ? nowMs + FIRST_ROUND_MS
+          : nowMs + this.#pauseMs(),
+        waitMs: NEXT_ROUND_MS,
+        round: 0,
+        settledAtMs: undefined,
+        exchanged: 0,
+      });
+    }
+    this.#isRunning = true;
+    this.#armRounds(nowMs, effects);
+  }
+
+  /** The key's record has changed. */
+  touch(key: Uint8Array): void {
+    this.#reconciler.index.touch(key);
+  }
+
+  /** False: the timer is not one of these. */
+  onTimer(timer: string, nowMs: number, effects: LeaderlessEffects): boolean {
+    if (timer === ROUND_TIMER) this.#beginRounds(nowMs, effects);
+    else if (timer === WORK_TIMER) this.#work(effects);
+    else return false;
+    return true;
+  }
+
+  /** The first round comes right after a partition has healed. */
+  onReachability(
+    peer: NodeId,
+    reachable: boolean,
+    nowMs: number,
+    effects: LeaderlessEffects,
+  ): void {
+    const rounds = this.#peers.get(peer);
+    if (rounds === undefined) return;
+    if (!reachable) this.#reconciler.forget(peer);
+    else this.#hurry(rounds, nowMs, effects);
+  }
+
+  onIdentity({ node }: Sender, nowMs: number, effects: LeaderlessEffects): void {
+    const rounds = this.#peers.get(node);
+    if (rounds === undefined) return;
+    rounds.settledAtMs = undefined;
+    this.#reconciler.forget(node);
+    this.#hurry(rounds, nowMs, effects);
+  }
+
+  /**
+   * `merge` takes a record that came, and answers what is held of its key then.
+   */
+  onMessage(
+    from: Sender,
+    message: ReconcileMessage,
+    nowMs: number,
+    effects: LeaderlessEffects,
+    merge: (keyed: KeyedRecord) => KeyedRecord,
+  ): void {
+    const rounds = this.#peers.get(from.node);
+    if (!this.#isRunning || rounds === undefined) return;
+    const { records, isAnswer, settledRound } = message;
+    if (records.length > 0) {
+      this.#takenRecords += records.length;
+      rounds.exchanged += records.length;
+      const merged = records.map(merge);
+      const back = isAnswer ? [] : merged.filter((keyed, at) => keyed !== records[at]);
+      if (back.length > 0) this.#sendBack(from.node, back, effects);
+    }
+    if (settledRound !== 0 && settledRound === rounds.round) this.#settle(rounds, nowMs, effects);
+    this.#reconciler.take(from.node, message);
+    this.#armWork(0, effects);
+  }
+
+  describe(): Readonly<Record<string, unknown>> {
+    return {
+      sentRecords: this.#sentRecords,
+      sentBytes: this.#sentBytes,
+      takenRecords: this.#takenRecords,
+      dropped: this.#reconciler.dropped,
+      rounds: [...this.#peers.values()].map(({ node, round, settledAtMs }) => ({
+        node,
+        round,
+        settledAtMs,
+      })),
+    };
+  }
+
+  #sendBack(peer: NodeId, records: readonly KeyedRecord[], effects: LeaderlessEffects): void {
+    const draft = new ReconcileDraft(peer);
+    for (const keyed of records) draft.addRecord(keyed);
+    this.#count(peer, draft);
+    const message = { ...draft.finish(), isAnswer: true };
+    effects.send(peer, "replica", this.#context.shardIndex, message, "bulk");
+  }
+
+  #settle(rounds: PeerRounds, nowMs: number, effects: LeaderlessEffects): void {
+    rounds.settledAtMs = nowMs;
+    rounds.waitMs = NEXT_ROUND_MS;
+    rounds.nextAtMs = nowMs + this.#pauseMs();
+    if (rounds.exchanged > 0) {
+      const { exchanged: records, node: peer } = rounds;
+      effects.emit({ type: "replicas-equal", shard: this.#context.shardIndex, peer, records });
+      rounds.exchanged = 0;
+    }
+    this.#armRounds(nowMs, effects);
+  }
+
+  #hurry(rounds: PeerRounds, nowMs: number, effects: LeaderlessEffects): void {
+    rounds.waitMs = NEXT_ROUND_MS;
+    rounds.nextAtMs = nowMs + FIRST_ROUND_MS;
+    this.#armRounds(nowMs, effects);
+  }
+
+  #beginRounds(nowMs: number, effects: LeaderlessEffects): void {
+    for (const rounds of this.#own()) {
+      if (rounds.nextAtMs > nowMs) continue;
+      if (this.#context.isReachable(rounds.node)) {
+        rounds.round++;
+        this.#reconciler.begin(rounds.node, rounds.round);
+        rounds.nextAtMs = nowMs + Math.min(rounds.waitMs, this.#pauseMs());
+        rounds.waitMs *= 2;
+      } else rounds.nextAtMs = nowMs + this.#pauseMs();
+    }
+    this.#armWork(0, effects);
+    this.#armRounds(nowMs, effects);
+  }
+
+  #work(effects: LeaderlessEffects): void {
+    this.#isWorking = false;
+    const budget = new ScanBudget(STEP_ENTRIES, STEP_BYTES);
+    let sent = 0;
+    while (sent < STEP_SENT_BYTES) {
+      const peer = this.#reconciler.nextPeer;
+      if (peer === undefined) break;
+      const draft = new ReconcileDraft(peer);
+      this.#reconciler.work(effects, budget, draft, STEP_SENT_BYTES - sent);
+      if (draft.isEmpty && budget.isSpent) break;
+      if (draft.isEmpty) continue;
+      sent += draft.bytes;
+      this.#count(peer, draft);
+      effects.send(peer, "replica", this.#context.shardIndex, draft.finish(), "bulk");
+    }
+    this.#armWork((sent * 1_000) / this.#settings.bytesPerSecond, effects);
+  }
+
+  #count(peer: NodeId, draft: ReconcileDraft): void {
+    this.#sentBytes += draft.bytes;
+    this.#sentRecords += draft.records;
+    const rounds = this.#peers.get(peer);
+    if (rounds !== undefined) rounds.exchanged += draft.records;
+  }
+
+  #armWork(afterMs: number, effects: LeaderlessEffects): void {
+    if (this.#isWorking || this.#reconciler.isIdle) return;
+    this.#isWorking = true;
+    effects.setTimer(WORK_TIMER, Math.max(STEP_PAUSE_MS, afterMs));
+  }
+
+  #armRounds(nowMs: number, effects: LeaderlessEffects): void {
+    if (!this.#isRunning) return;
+    let nextAtMs = Number.POSITIVE_INFINITY;
+    for (const rounds of this.#own()) nextAtMs = Math.min(nextAtMs, rounds.nextAtMs);
+    if (nextAtMs === Number.POSITIVE_INFINITY) return;
+    effects.setTimer(ROUND_TIMER, Math.max(0, nextAtMs - nowMs));
+  }
+
+  /** Those whose rounds this replica begins. */
+  #own(): readonly PeerRounds[] {
+    if (this.#settings.intervalMs === Number.POSITIVE_INFINITY) return [];
+    const own = this.#context.self.node;
+    return [...this.#peers.values()].filter(({ node }) => own < node);
+  }
+
+  /** The interval, a quarter more or less: a node's shards do not all wake at once. */
+  #pauseMs(): number {
+    const spread = 0.75 + (this.#context.randomUint32() / 2 ** 32) * 0.5;
+    return this.#settings.intervalMs * spread;
+  }
+}

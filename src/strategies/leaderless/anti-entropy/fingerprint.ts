@@ -1,0 +1,75 @@
+import { hash32 } from "../../../core/model/hash.ts";
+
+const HIGH_SEED = 0x9e3779b9;
+const LOW_SEED = 0x7f4a7c15;
+
+/** Half-open, in the order of the keys' bytes; undefined is unbounded. */
+export interface KeySpan {
+  readonly from: Uint8Array | undefined;
+  readonly to: Uint8Array | undefined;
+}
+
+/**
+ * What stands for all entries of a span: how many there are, and the exclusive or of their 64-bit
+ * hashes. It does not depend on the order in which they came, and the sum of two spans that touch
+ * is the summary of both. Against mistakes, not against enemies: whoever can choose records can
+ * make two sets look alike.
+ */
+export class Summary {
+  count = 0;
+  high = 0;
+  low = 0;
+
+  add(other: Summary): void {
+    this.count += other.count;
+    this.high = (this.high ^ other.high) >>> 0;
+    this.low = (this.low ^ other.low) >>> 0;
+  }
+
+  addEntry(key: Uint8Array, record: Uint8Array): void {
+    this.count++;
+    this.high = (this.high ^ entryHash(key, record, HIGH_SEED)) >>> 0;
+    this.low = (this.low ^ entryHash(key, record, LOW_SEED)) >>> 0;
+  }
+
+  equals(other: Summary): boolean {
+    return this.count === other.count && this.high === other.high && this.low === other.low;
+  }
+
+  clear(): void {
+    this.count = 0;
+    this.high = 0;
+    this.low = 0;
+  }
+
+  copy(): Summary {
+    const copy = new Summary();
+    copy.add(this);
+    return copy;
+  }
+}
+
+export function summaryOfEntry(key: Uint8Array, record: Uint8Array): Summary {
+  const summary = new Summary();
+  summary.addEntry(key, record);
+  return summary;
+}
+
+/** The shortest bytes that are above `below` and not above `key`: what tells two spans apart. */
+export function separatorBetween(below: Uint8Array, key: Uint8Array): Uint8Array {
+  let same = 0;
+  while (same < below.length && below[same] === key[same]) same++;
+  return key.slice(0, same + 1);
+}
+
+/** The least key above `key`. */
+export function justAbove(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;
+}
+
+/** The record's hash is the seed of the key's: swapping two keys' records changes both. */
+function entryHash(key: Uint8Array, record: Uint8Array, seed: number): number {
+  return hash32(key, hash32(record, seed));
+}

@@ -1,0 +1,159 @@
+import type { ByteReader, ByteWriter } from "../../../core/model/bytes.ts";
+import { MalformedBytesError } from "../../../core/model/malformed-bytes-error.ts";
+import { type KeyedRecord, splitPayload } from "../record.ts";
+import { type KeySpan, Summary } from "./fingerprint.ts";
+
+export interface SummarizedSpan {
+  readonly span: KeySpan;
+  readonly summary: Summary;
+}
+
+export interface ListedEntry {
+  readonly key: Uint8Array;
+  /** Of this entry alone. */
+  readonly summary: Summary;
+}
+
+export interface ListedSpan {
+  readonly span: KeySpan;
+  /** Everything that the sender holds of the span. */
+  readonly entries: readonly ListedEntry[];
+}
+
+/**
+ * One step of making two replicas of a shard equal. Nothing is remembered between messages: what a
+ * message asks for it says, and one that is lost is made up for by the next round.
+ */
+export interface ReconcileMessage {
+  readonly type: "reconcile";
+  /** Of the sender's round, in the message that begins it; 0 in all that follow. */
+  readonly requestId: number;
+  /** "Yours and mine are equal": this round of the receiver is over. 0: nothing of the kind. */
+  readonly settledRound: number;
+  /** What the sender holds there, in sum: the receiver answers where it holds something else. */
+  readonly spans: readonly SummarizedSpan[];
+  readonly lists: readonly ListedSpan[];
+  /** To be merged. Where the merge is not what came, the receiver sends it back, once. */
+  readonly records: readonly KeyedRecord[];
+  /** The records are what came back: they are not answered again, whatever merging makes of them. */
+  readonly isAnswer: boolean;
+  /** Keys whose records the sender lacks. */
+  readonly wants: readonly Uint8Array[];
+}
+
+export function writeReconcile(message: ReconcileMessage, writer: ByteWriter): void {
+  writer.u32(message.settledRound);
+  writer.u8(message.isAnswer ? 1 : 0);
+  writer.u16(message.spans.length);
+  for (const { span, summary } of message.spans) {
+    writeSpan(writer, span);
+    writer.u32(summary.count);
+    writeHash(writer, summary);
+  }
+  writer.u16(message.lists.length);
+  for (const { span, entries } of message.lists) {
+    writeSpan(writer, span);
+    writer.u16(entries.length);
+    for (const { key, summary } of entries) {
+      writeKey(writer, key);
+      writeHash(writer, summary);
+    }
+  }
+  writer.u16(message.records.length);
+  for (const { payload } of message.records) writer.bytes(payload);
+  writer.u16(message.wants.length);
+  for (const key of message.wants) writeKey(writer, key);
+}
+
+/** Throws `MalformedBytesError`. What it answers is the caller's own. */
+export function readReconcile(
+  reader: ByteReader,
+  requestId: number,
+  check: (record: Uint8Array) => void,
+): ReconcileMessage {
+  const settledRound = reader.u32();
+  const flag = reader.u8();
+  if (flag > 1) throw new MalformedBytesError(`flag ${flag}`);
+  const isAnswer = flag === 1;
+  const spans = readMany(reader, () => {
+    const span = readSpan(reader);
+    const summary = new Summary();
+    summary.count = reader.u32();
+    readHash(reader, summary);
+    return { span, summary };
+  });
+  const lists = readMany(reader, () => ({
+    span: readSpan(reader),
+    entries: readMany(reader, () => readEntry(reader)),
+  }));
+  const records = readMany(reader, () => splitPayload(owned(reader.bytes()), check));
+  const wants = readMany(reader, () => readKey(reader));
+  reader.end();
+  return { type: "reconcile", requestId, settledRound, spans, lists, records, isAnswer, wants };
+}
+
+function readEntry(reader: ByteReader): ListedEntry {
+  const key = readKey(reader);
+  const summary = new Summary();
+  summary.count = 1;
+  readHash(reader, summary);
+  return { key, summary };
+}
+
+function readMany<T>(reader: ByteReader, readOne: () => T): readonly T[] {
+  const count = reader.u16();
+  if (count > reader.remaining) {
+    throw new MalformedBytesError(`${count} parts in ${reader.remaining} bytes`);
+  }
+  return Array.from({ length: count }, readOne);
+}
+
+/** A bound of no bytes is none: keys have at least one. */
+function writeSpan(writer: ByteWriter, { from, to }: KeySpan): void {
+  writeBound(writer, from);
+  writeBound(writer, to);
+}
+
+function writeBound(writer: ByteWriter, bound: Uint8Array | undefined): void {
+  writer.u16(bound?.length ?? 0);
+  if (bound !== undefined) writer.raw(bound);
+}
+
+function readSpan(reader: ByteReader): KeySpan {
+  const from = readBound(reader);
+  const to = readBound(reader);
+  if (from !== undefined && to !== undefined && Buffer.compare(from, to) >= 0) {
+    throw new MalformedBytesError("a span that ends where it begins, or before");
+  }
+  return { from, to };
+}
+
+function readBound(reader: ByteReader): Uint8Array | undefined {
+  const length = reader.u16();
+  return length === 0 ? undefined : owned(reader.raw(length));
+}
+
+function writeKey(writer: ByteWriter, key: Uint8Array): void {
+  writer.u16(key.length);
+  writer.raw(key);
+}
+
+function readKey(reader: ByteReader): Uint8Array {
+  const key = readBound(reader);
+  if (key === undefined) throw new MalformedBytesError("a key of no bytes");
+  return key;
+}
+
+function writeHash(writer: ByteWriter, { high, low }: Summary): void {
+  writer.u32(high);
+  writer.u32(low);
+}
+
+function readHash(reader: ByteReader, summary: Summary): void {
+  summary.high = reader.u32();
+  summary.low = reader.u32();
+}
+
+function owned(view: Uint8Array): Uint8Array {
+  return Uint8Array.from(view);
+}

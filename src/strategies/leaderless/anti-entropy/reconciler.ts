@@ -1,0 +1,252 @@
+import type { StateReader } from "../../../core/contracts/machine.ts";
+import type { StateEntry } from "../../../core/contracts/storage.ts";
+import type { NodeId } from "../../../core/model/ids.ts";
+import { keyText } from "../../../core/model/key-text.ts";
+import { keyRecord } from "../record.ts";
+import {
+  justAbove,
+  type KeySpan,
+  type Summary,
+  separatorBetween,
+  summaryOfEntry,
+} from "./fingerprint.ts";
+import {
+  beginOf,
+  FingerprintIndex,
+  type ScanBudget,
+  type SpanProgress,
+} from "./fingerprint-index.ts";
+import type { ReconcileDraft } from "./reconcile-draft.ts";
+import type { ListedSpan, ReconcileMessage } from "./reconcile-message.ts";
+
+/** A span with no more entries is told entry by entry: a key and 8 bytes each. */
+const LISTED_ENTRIES = 4;
+const PARTS = 16;
+/** A span with no more entries is cut by its entries, a larger one by the index's blocks. */
+const CUT_BY_ENTRIES = 256;
+const RUN_ENTRIES = 64;
+const RUN_BYTES = 64 * 1024;
+/** Work that peers may lay up here. What is beyond is dropped: the next round finds it again. */
+const MAX_TASKS = 1_024;
+const WHOLE: KeySpan = Object.freeze({ from: undefined, to: undefined });
+
+type Task = { readonly peer: NodeId } & (
+  | {
+      readonly type: "compare";
+      readonly span: KeySpan;
+      readonly theirs: Summary;
+      readonly round: number;
+      readonly progress: SpanProgress;
+    }
+  | { readonly type: "begin"; readonly round: number; readonly progress: SpanProgress }
+  | { readonly type: "summarize"; readonly span: KeySpan; readonly progress: SpanProgress }
+  | {
+      readonly type: "list";
+      readonly span: KeySpan;
+      at: Uint8Array | undefined;
+      /** What the peer holds of the span and was not met here yet. */
+      readonly theirs: Map<string, { readonly key: Uint8Array; readonly summary: Summary }>;
+    }
+  | { readonly type: "wants"; readonly keys: readonly Uint8Array[]; at: number }
+);
+
+/**
+ * Makes a replica's entries equal to its peers' by range-based set reconciliation (Meyer,
+ * "Range-Based Set Reconciliation", 2023): two sides compare summaries of a span, cut it where they
+ * differ, and tell entry by entry what a small span holds. Both then have the merge of the two, and
+ * what went over the wire grows with what differed, times the logarithm of what is held.
+ *
+ * Only reads: records that come in are merged by the replica. Work is cut into steps by a budget;
+ * there is no state but the tasks under way, so that anything may be lost.
+ */
+export class Reconciler {
+  readonly index = new FingerprintIndex();
+  readonly #tasks: Task[] = [];
+  /** Tasks that were dropped because too many waited. */
+  dropped = 0;
+
+  get isIdle(): boolean {
+    return this.#tasks.length === 0;
+  }
+
+  /** Lays up what a message asks for; its records are the replica's affair. */
+  take(peer: NodeId, message: ReconcileMessage): void {
+    for (const { span, summary } of message.spans) {
+      this.#add({
+        type: "compare",
+        peer,
+        span,
+        theirs: summary,
+        round: message.requestId,
+        progress: beginOf(span),
+      });
+    }
+    for (const { span, entries } of message.lists) {
+      const theirs = new Map(entries.map((entry) => [keyText(entry.key), entry]));
+      this.#add({ type: "list", peer, span, at: span.from, theirs });
+    }
+    if (message.wants.length > 0) {
+      this.#add({ type: "wants", peer, keys: message.wants, at: 0 });
+    }
+  }
+
+  /** The whole shard is to be summed up for the peer: a round begins with that. */
+  begin(peer: NodeId, round: number): void {
+    this.#add({ type: "begin", peer, round, progress: beginOf(WHOLE) });
+  }
+
+  /** The peer is somebody else now, or out of reach: nothing waits for it any more. */
+  forget(peer: NodeId): void {
+    const others = this.#tasks.filter((task) => task.peer !== peer);
+    this.#tasks.splice(0, this.#tasks.length, ...others);
+  }
+
+  /** The peer that the next task is for; undefined: there is none. */
+  get nextPeer(): NodeId | undefined {
+    return this.#tasks[0]?.peer;
+  }
+
+  /** Works on the first tasks, as long as they are for the draft's peer, within the budget. */
+  work(state: StateReader, budget: ScanBudget, draft: ReconcileDraft, maxBytes: number): void {
+    while (!budget.isSpent && draft.bytes < maxBytes && !draft.isFull) {
+      const task = this.#tasks[0];
+      if (task === undefined || task.peer !== draft.peer) return;
+      if (!this.#advance(task, state, budget, draft)) return;
+      this.#tasks.shift();
+    }
+  }
+
+  /** True: the task is done. */
+  #advance(task: Task, state: StateReader, budget: ScanBudget, draft: ReconcileDraft): boolean {
+    switch (task.type) {
+      case "begin":
+        if (!draft.isEmpty) return false;
+        if (!this.index.summarize(WHOLE, task.progress, state, budget)) return false;
+        draft.beginRound(task.round, WHOLE, task.progress.summary);
+        return true;
+      case "summarize":
+        if (!this.index.summarize(task.span, task.progress, state, budget)) return false;
+        draft.addSpan(task.span, task.progress.summary);
+        return true;
+      case "compare": {
+        if (!this.index.summarize(task.span, task.progress, state, budget)) return false;
+        const mine = task.progress.summary;
+        if (!mine.equals(task.theirs)) this.#answer(task, mine, state, draft);
+        else if (task.round > 0) draft.addSettled(task.round);
+        return true;
+      }
+      case "list":
+        return tellDifferences(task, state, budget, draft);
+      case "wants":
+        return sendWanted(task, state, budget, draft);
+    }
+  }
+
+  /** The span differs: say more of it. */
+  #answer(
+    { peer, span, theirs }: Extract<Task, { type: "compare" }>,
+    mine: Summary,
+    state: StateReader,
+    draft: ReconcileDraft,
+  ): void {
+    if (theirs.count === 0) {
+      this.#add({ type: "list", peer, span, at: span.from, theirs: new Map() });
+    } else if (mine.count <= LISTED_ENTRIES) {
+      draft.addList(listOf(span, state));
+    } else if (mine.count <= CUT_BY_ENTRIES) {
+      cutByEntries(span, mine.count, state, draft);
+    } else {
+      for (const part of partsOf(span, this.index.cuts(span, PARTS))) {
+        this.#add({ type: "summarize", peer, span: part, progress: beginOf(part) });
+      }
+    }
+  }
+
+  #add(task: Task): void {
+    if (this.#tasks.length >= MAX_TASKS) this.dropped++;
+    else this.#tasks.push(task);
+  }
+}
+
+function listOf(span: KeySpan, state: StateReader): ListedSpan {
+  const { entries, more } = state.range(span.from, span.to, RUN_BYTES, RUN_ENTRIES);
+  const last = entries.at(-1)?.key;
+  const told = more && last !== undefined ? { from: span.from, to: justAbove(last) } : span;
+  return {
+    span: told,
+    entries: entries.map(({ key, value }) => ({ key, summary: summaryOfEntry(key, value) })),
+  };
+}
+
+function cutByEntries(
+  span: KeySpan,
+  count: number,
+  state: StateReader,
+  draft: ReconcileDraft,
+): void {
+  const parts = Math.min(PARTS, Math.ceil(count / LISTED_ENTRIES));
+  const perPart = Math.ceil(count / parts);
+  const { entries } = state.range(span.from, span.to, Number.MAX_SAFE_INTEGER);
+  let from = span.from;
+  for (let first = 0; first < entries.length; first += perPart) {
+    const members = entries.slice(first, first + perPart);
+    const next = entries[first + perPart]?.key;
+    const last = (members.at(-1) as StateEntry).key;
+    const to = next === undefined ? span.to : separatorBetween(last, next);
+    const summary = summaryOfEntry(
+      (members[0] as StateEntry).key,
+      (members[0] as StateEntry).value,
+    );
+    for (const { key, value } of members.slice(1)) summary.addEntry(key, value);
+    draft.addSpan({ from, to }, summary);
+    from = to;
+  }
+}
+
+function partsOf({ from, to }: KeySpan, cuts: readonly Uint8Array[]): readonly KeySpan[] {
+  const bounds = [from, ...cuts, to];
+  return cuts
+    .map((_, at) => ({ from: bounds[at], to: bounds[at + 1] }))
+    .concat([{ from: bounds[cuts.length], to }]);
+}
+
+/** Against what the peer has listed: sends what it lacks or holds otherwise, asks for the rest. */
+function tellDifferences(
+  task: Extract<Task, { type: "list" }>,
+  state: StateReader,
+  budget: ScanBudget,
+  draft: ReconcileDraft,
+): boolean {
+  const { entries, more } = state.range(task.at, task.span.to, RUN_BYTES, RUN_ENTRIES);
+  budget.spend(entries);
+  for (const { key, value } of entries) {
+    const text = keyText(key);
+    const theirs = task.theirs.get(text);
+    task.theirs.delete(text);
+    if (theirs?.summary.equals(summaryOfEntry(key, value)) === true) continue;
+    draft.addRecord(keyRecord(key, value));
+  }
+  const last = entries.at(-1)?.key;
+  if (more && last !== undefined) {
+    task.at = justAbove(last);
+    return false;
+  }
+  for (const { key } of task.theirs.values()) draft.addWant(key);
+  return true;
+}
+
+function sendWanted(
+  task: Extract<Task, { type: "wants" }>,
+  state: StateReader,
+  budget: ScanBudget,
+  draft: ReconcileDraft,
+): boolean {
+  while (task.at < task.keys.length && !budget.isSpent && draft.bytes < RUN_BYTES) {
+    const key = task.keys[task.at++] as Uint8Array;
+    const value = state.get(key);
+    if (value === undefined) continue;
+    budget.spend([{ key, value }]);
+    draft.addRecord(keyRecord(key, value));
+  }
+  return task.at >= task.keys.length;
+}
