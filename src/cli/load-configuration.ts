@@ -2,6 +2,8 @@ import { readFile, stat } from "node:fs/promises";
 import { extname, resolve } from "node:path";
 import { types } from "node:util";
 import type { StoreConfigurationInput } from "../core/model/configuration-types.ts";
+import { importModule } from "./import-module.ts";
+import { withAbsoluteModules } from "./load-resolvers.ts";
 import { parseJson } from "./parse-json.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -17,7 +19,8 @@ const ALLOWED = `a .json, .js, .mjs or .ts file`;
 
 /**
  * Reads a configuration file: `openStore`'s first argument, as JSON or as the default export (or an
- * export named `config`) of a module. Its content is checked by whoever opens a store with it.
+ * export named `config`) of a module. Its content is checked by whoever opens a store with it. Modules
+ * of resolvers are named by absolute paths then, and `loadResolvers` imports them.
  */
 export async function loadConfiguration(
   file: string,
@@ -26,11 +29,13 @@ export async function loadConfiguration(
   const path = resolve(directory, file);
   await mustBeAFile(path, file);
   const extension = extname(path).toLowerCase();
-  if (extension === ".json") return asConfiguration(await readJson(path, file), file);
+  const absolute = (value: unknown): StoreConfigurationInput =>
+    withAbsoluteModules(asConfiguration(value, file), path);
+  if (extension === ".json") return absolute(await readJson(path, file));
   if (!MODULE_EXTENSIONS.includes(extension)) {
     throw new UsageError(`${file}: a configuration is ${ALLOWED}, not "${extension}".`);
   }
-  return asConfiguration(exportOf(await importModule(path, file), file), file);
+  return absolute(exportOf(await importModule(path, file), file));
 }
 
 async function mustBeAFile(path: string, file: string): Promise<void> {
@@ -62,25 +67,6 @@ function unreadable(path: string, file: string, error: unknown): UsageError {
     return new UsageError(`${file}: there is no such file (looked for ${path}).`);
   }
   return new UsageError(`${file} cannot be read: ${(error as Error).message}.`);
-}
-
-/** Any module by the same way, so that a fault of any has its line and column. */
-async function importModule(path: string, file: string): Promise<Record<string, unknown>> {
-  // A compiler: loaded only where there is something to compile.
-  const { createJiti } = await import("jiti");
-  const jiti = createJiti(import.meta.url, { fsCache: false, interopDefault: false });
-  try {
-    return await jiti.import<Record<string, unknown>>(path);
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    const [summary, place] = [message.split("\n")[0]?.trim(), /:(\d+):(\d+)\s*$/m.exec(message)];
-    if (message.startsWith("ParseError:")) {
-      const position = place ? ` (line ${place[1]}, column ${place[2]})` : "";
-      const what = summary?.replace("ParseError: ", "");
-      throw new UsageError(`${file} has a syntax error: ${what}${position}.`);
-    }
-    throw new UsageError(`${file} failed when it was loaded: ${summary}.`, { cause: error });
-  }
 }
 
 function exportOf(loaded: Record<string, unknown>, file: string): unknown {

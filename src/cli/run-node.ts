@@ -9,6 +9,7 @@ import { openStore } from "../open-store.ts";
 import { EXIT } from "./exit-codes.ts";
 import { httpAddressOf } from "./http-address.ts";
 import { loadConfiguration } from "./load-configuration.ts";
+import { loadResolvers } from "./load-resolvers.ts";
 import { logStoreEvent } from "./log-store-event.ts";
 import { createNodeLog, observerOf } from "./node-log.ts";
 import { endOfParent } from "./parent-process.ts";
@@ -28,7 +29,9 @@ export interface NodeOptions {
  */
 export async function runNode(options: NodeOptions, surroundings: Surroundings): Promise<number> {
   const { config, node } = options;
-  const configuration = await loadConfiguration(config, surroundings.directory);
+  const configuration = await loadResolvers(
+    await loadConfiguration(config, surroundings.directory),
+  );
   const { host, port } = httpAddressOf(configuration, node, config);
   const log = createNodeLog(
     { node, json: options.jsonLogs === true, level: options.logLevel },

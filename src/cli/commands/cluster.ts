@@ -2,6 +2,7 @@ import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import type { CommandRunner } from "../command-runner.ts";
 import { loadConfiguration } from "../load-configuration.ts";
+import { loadResolvers } from "../load-resolvers.ts";
 import { checkPortsAreFree } from "../local-cluster/free-ports.ts";
 import { LocalCluster } from "../local-cluster/local-cluster.ts";
 import { startLocalNatsServer } from "../local-cluster/local-nats-server.ts";
@@ -74,7 +75,7 @@ async function runCluster(options: ClusterOptions, surroundings: Surroundings): 
   const plan = planCluster(wishes, given);
   // The parts of a store are loaded for a cluster alone: `capstan get` must not wait for them.
   const { checkConfiguration } = await import("../local-cluster/check-configuration.ts");
-  await checkConfiguration(plan.configuration, environment);
+  await checkConfiguration(await loadResolvers(plan.configuration), environment);
   await checkPortsAreFree(plan.nodes, environment);
   if (!plan.needsNatsServer) return runPlan(plan, options, surroundings);
   const server = await startLocalNatsServer(surroundings);

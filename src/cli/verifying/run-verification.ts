@@ -7,6 +7,7 @@ import { inspectSubject, keyspaceNamesOf, type Subject } from "../../simulation/
 import { Tally } from "../../simulation/verify/tally.ts";
 import { EXIT } from "../exit-codes.ts";
 import { loadConfiguration } from "../load-configuration.ts";
+import { loadResolvers } from "../load-resolvers.ts";
 import { ownCommand, shellWord } from "../own-command.ts";
 import { printLine, type Surroundings } from "../surroundings.ts";
 import { UsageError } from "../usage-error.ts";
@@ -51,7 +52,8 @@ async function loadSubjects(
   options: VerifyOptions,
   directory: string,
 ): Promise<readonly Subject[]> {
-  const configuration = { ...(await loadConfiguration(options.config, directory)) };
+  const loaded = await loadResolvers(await loadConfiguration(options.config, directory));
+  const configuration = { ...loaded };
   try {
     const names =
       options.keyspace === undefined ? keyspaceNamesOf(configuration) : [options.keyspace];
