@@ -4,6 +4,7 @@ import type {
   Resolver,
   ResolverCapabilities,
   ResolverVersion,
+  SettlingResolver,
 } from "../core/contracts/resolver.ts";
 import { describeValue } from "../core/model/configuration-problems.ts";
 import { CapstanError } from "../core/model/errors.ts";
@@ -43,6 +44,9 @@ const CRDT_MEMBERS: readonly string[] = Object.freeze([
 export function defineResolver<State, Op, Value>(
   definition: CrdtDefinition<State, Op, Value>,
 ): CrdtResolver<State, Op, Value>;
+export function defineResolver<Value>(
+  definition: ValueResolverDefinition<Value> & { readonly siblings?: false },
+): SettlingResolver<Value>;
 export function defineResolver<Value>(definition: ValueResolverDefinition<Value>): Resolver<Value>;
 export function defineResolver(
   definition: CrdtDefinition<unknown, unknown, unknown> | ValueResolverDefinition<unknown>,

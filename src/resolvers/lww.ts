@@ -1,4 +1,4 @@
-import type { Resolver, ResolverVersion } from "../core/contracts/resolver.ts";
+import type { ResolverVersion, SettlingResolver } from "../core/contracts/resolver.ts";
 import { encodeValue } from "../core/model/values.ts";
 import { defineResolver } from "./define-resolver.ts";
 
@@ -7,7 +7,7 @@ import { defineResolver } from "./define-resolver.ts";
  * the greatest actor, then the greatest bytes. The others are lost, though their writers were told
  * that they were written: a clock that runs ahead wins over every other.
  */
-export function lww<Value = unknown>(): Resolver<Value> {
+export function lww<Value = unknown>(): SettlingResolver<Value> {
   return defineResolver<Value>({
     name: "lww",
     joinsAt: "replica",

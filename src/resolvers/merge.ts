@@ -1,4 +1,4 @@
-import type { Resolver, ResolverVersion } from "../core/contracts/resolver.ts";
+import type { ResolverVersion, SettlingResolver } from "../core/contracts/resolver.ts";
 import { CapstanError } from "../core/model/errors.ts";
 import { defineResolver } from "./define-resolver.ts";
 import { compareVersions } from "./lww.ts";
@@ -24,7 +24,7 @@ export type MergeFunction<Value> = (
 export function merge<Value = unknown>(
   merge: MergeFunction<Value>,
   options: { readonly name?: string } = {},
-): Resolver<Value> {
+): SettlingResolver<Value> {
   if (typeof merge !== "function") {
     throw new CapstanError("INVALID_ARGUMENT", "merge takes a function of the values to merge");
   }

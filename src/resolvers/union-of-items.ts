@@ -1,4 +1,4 @@
-import type { Resolver } from "../core/contracts/resolver.ts";
+import type { SettlingResolver } from "../core/contracts/resolver.ts";
 import { describeValue } from "../core/model/configuration-problems.ts";
 import { CapstanError } from "../core/model/errors.ts";
 import { isPlainObject } from "../core/model/plain-object.ts";
@@ -30,6 +30,6 @@ function itemsOf(value: unknown): readonly unknown[] {
 }
 
 /** `merge(unionOfItems)` under a name of its own. */
-export function union(): Resolver {
+export function union(): SettlingResolver {
   return merge(unionOfItems, { name: "union" });
 }

@@ -20,6 +20,15 @@ import {
   valuesOf,
   type Written,
 } from "../../src/index.ts";
+import {
+  defineResolver,
+  gCounter,
+  lww,
+  merge,
+  orMap,
+  orSet,
+  versionVector,
+} from "../../src/resolvers/index.ts";
 
 declare module "../../src/index.ts" {
   interface Strategies {
@@ -50,6 +59,15 @@ interface Profile {
   readonly age?: number;
 }
 
+const highScore = defineResolver({
+  name: "high-score",
+  initial: () => 0,
+  mutate: (state: number, { score }: { score: number }) => Math.max(state, score),
+  join: Math.max,
+  value: (state) => state,
+  checkOperation: (operation) => operation as { score: number },
+});
+
 const account = z.strictObject({ balance: z.number(), opened: z.string().transform(Number) });
 
 const open = () =>
@@ -69,6 +87,16 @@ const open = () =>
           resolver: "test-siblings",
           schema: valuesOf<Profile>(),
         },
+        tags: { strategy: "test-consensus", resolver: "or-set" },
+        stock: { strategy: "test-consensus", resolver: "pn-counter" },
+        switches: { strategy: "test-consensus", resolver: "flag" },
+        documents: { strategy: "test-consensus", resolver: "or-map" },
+        names: { strategy: "test-consensus", resolver: orSet<string>() },
+        votes: { strategy: "test-consensus", resolver: orMap(gCounter()) },
+        high: { strategy: "test-consensus", resolver: highScore },
+        latest: { strategy: "test-consensus", resolver: lww<Profile>() },
+        apart: { strategy: "test-consensus", resolver: versionVector<Profile>() },
+        merged: { strategy: "test-consensus", resolver: merge<string[]>((all) => all.flat()) },
       },
     },
     { node: "a" },
@@ -162,6 +190,52 @@ const checks = {
     await store.keyspace("ledger").modify("k", (current) => current);
     store.keyspace("ledger").watch({ prefix: "a" });
     await store.keyspace("ledger").batch([{ put: "k", value: 1 }, { delete: "l" }]);
+  },
+
+  async resolvers() {
+    await store.keyspace("tags").update("k", { add: { any: "value" } });
+    await store.keyspace("tags").update("k", { remove: 1 });
+    // @ts-expect-error: one operation at a time
+    await store.keyspace("tags").update("k", { add: 1, remove: 2 });
+    await store.keyspace("stock").update("k", { decrement: 2 });
+    // @ts-expect-error: an amount is a number
+    await store.keyspace("stock").update("k", { increment: "1" });
+    const stock = await store.keyspace("stock").get("k");
+    if (stock.found) expectTypeOf(stock.value).toBeNumber();
+    await store.keyspace("switches").update("k", { enable: true });
+    // @ts-expect-error: to disable is an operation of its own
+    await store.keyspace("switches").update("k", { enable: false });
+    const documents = store.keyspace("documents");
+    await documents.update("k", { update: { key: "tags", operation: { "or-set": { add: 1 } } } });
+    await documents.update("k", { remove: "tags" });
+    // @ts-expect-error: no operation of that kind
+    await documents.update("k", { update: { key: "tags", operation: { flag: { add: 1 } } } });
+  },
+
+  async resolversAsObjects() {
+    await store.keyspace("names").update("k", { add: "Ada" });
+    // @ts-expect-error: a set of texts
+    await store.keyspace("names").update("k", { add: 1 });
+    const names = await store.keyspace("names").get("k");
+    if (names.found) expectTypeOf(names.value).toEqualTypeOf<string[]>();
+    const votes = store.keyspace("votes");
+    await votes.update("k", { update: { key: "yes", operation: { increment: 1 } } });
+    // @ts-expect-error: these only grow
+    await votes.update("k", { update: { key: "yes", operation: { decrement: 1 } } });
+    await store.keyspace("high").update("k", { score: 5 });
+    // @ts-expect-error: not what its mutate takes
+    await store.keyspace("high").update("k", { points: 5 });
+    // @ts-expect-error: it takes no operations
+    await store.keyspace("latest").update("k", { set: 1 });
+    expectTypeOf(await store.keyspace("latest").get("k")).toEqualTypeOf<
+      Found<Profile> | NotFound
+    >();
+    expectTypeOf(await store.keyspace("apart").get("k")).toEqualTypeOf<
+      Found<Profile> | FoundSiblings<Profile> | NotFound
+    >();
+    expectTypeOf(await store.keyspace("merged").get("k")).toEqualTypeOf<
+      Found<string[]> | NotFound
+    >();
   },
 
   async values() {

@@ -55,6 +55,11 @@ export interface Resolver<Value = unknown> {
   resolve(versions: readonly ResolverVersion<Value>[]): Resolution<Value>;
 }
 
+/** A resolver that never answers siblings. */
+export interface SettlingResolver<Value = unknown> extends Resolver<Value> {
+  readonly capabilities: ResolverCapabilities & { readonly siblings: false };
+}
+
 /** The one name under which the dots of retired actors go on. No strategy mints under it. */
 export const RETIRED_ACTOR = "";
 

@@ -46,13 +46,14 @@ export type TypedKeyspace<T> =
       : EmbeddedKeyspace<Value>
     : never;
 
-/** Siblings only where strategy and resolver both keep them. */
-type GetResultOf<S extends StrategyTypes, R extends ResolverTypes, V> = [
-  S["siblings"],
-  R["siblings"],
-] extends [true, true]
-  ? GetResult<V>
-  : Found<V> | NotFound;
+/** Siblings unless strategy or resolver is known to keep none. */
+type GetResultOf<S extends StrategyTypes, R extends ResolverTypes, V> = [S["siblings"]] extends [
+  false,
+]
+  ? Found<V> | NotFound
+  : [R["siblings"]] extends [false]
+    ? Found<V> | NotFound
+    : GetResult<V>;
 
 type ReadOptionsOf<S extends StrategyTypes> = CallOptions &
   Pick<ReadOptions<S["readLevels"]>, "consistency" | (S["options"] & "session")>;

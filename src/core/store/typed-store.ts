@@ -3,6 +3,7 @@
  * options and methods each has, what its values are. Types alone; `api.ts` has the plain ones.
  */
 import type { Resolvers, ResolverTypes, Strategies, StrategyTypes } from "../contracts/registry.ts";
+import type { CrdtResolver, Resolver } from "../contracts/resolver.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "../contracts/standard-schema.ts";
 import type { StorageFactory } from "../contracts/storage.ts";
 import type { Strategy } from "../contracts/strategy.ts";
@@ -124,8 +125,20 @@ interface NoResolver {
 type ResolverOf<X> = X extends { readonly resolver: infer R }
   ? R extends keyof Resolvers
     ? Extract<Resolvers[R], ResolverTypes>
-    : ResolverTypes
+    : TypesOfResolver<R>
   : NoResolver;
+
+/** Of one that is handed over as an object, what its own type says. */
+type TypesOfResolver<R> =
+  R extends CrdtResolver<infer _State, infer Operation, infer Value>
+    ? { readonly operation: Operation; readonly value: Value; readonly siblings: false }
+    : R extends Resolver<infer Value>
+      ? {
+          readonly operation: never;
+          readonly value: Value;
+          readonly siblings: R["capabilities"]["siblings"];
+        }
+      : ResolverTypes;
 
 type InputOf<X> = X extends { readonly schema: infer S } ? SchemaInput<S> : unknown;
 
