@@ -18,6 +18,7 @@ import type {
 import { mapMany } from "./map-many.ts";
 import { modifyKey } from "./modify-key.ts";
 import { RemoteSession, sessionOf } from "./remote-session.ts";
+import { RemoteWatch } from "./remote-watch.ts";
 import { type RemoteWrite, RemoteWriter, wholeMs } from "./remote-writer.ts";
 import { checkOptions, headersOf, keyPath, OPTIONS, queryOf } from "./request-parts.ts";
 import type { ServerConnection } from "./server-connection.ts";
@@ -140,9 +141,11 @@ export class RemoteKeyspace implements Keyspace {
     return { [Symbol.asyncIterator]: () => this.#scan(options) };
   }
 
-  /** The server refuses it, at the first event: `NOT_SUPPORTED`. */
+  /** Goes on at another server, or later, from where it stood, when a connection ends. */
   watch(options?: WatchOptions): AsyncIterable<WatchEvent<unknown>> {
-    return { [Symbol.asyncIterator]: () => this.#watch(options) };
+    return {
+      [Symbol.asyncIterator]: () => new RemoteWatch(this.#connection, this.#base, options),
+    };
   }
 
   withSession(token?: string): SessionKeyspace {
@@ -182,13 +185,6 @@ export class RemoteKeyspace implements Keyspace {
       cursor = page.next;
     } while (cursor !== undefined && wanted > 0);
     return undefined;
-  }
-
-  // biome-ignore lint/correctness/useYield: the server has no events to give yet
-  async *#watch(options?: WatchOptions): AsyncGenerator<WatchEvent<unknown>, undefined> {
-    checkOptions(options, [...OPTIONS.plain, "prefix", "cursor"]);
-    const request = { method: "GET", path: `${this.#base}/watch`, headers: {} } as const;
-    throw notUnderstood("watch", await this.#connection.read(request, options ?? {}));
   }
 
   async #unconditional(write: RemoteWrite): Promise<Written> {

@@ -23,6 +23,7 @@ export const OPTIONS = Object.freeze({
   ],
   scan: ["consistency", "cursor", "from", "limit", "prefix", "signal", "timeoutMs", "to"],
   many: ["consistency", "context", "session", "signal", "timeoutMs", "ttlMs"],
+  watch: ["cursor", "prefix", "signal", "timeoutMs"],
   plain: ["signal", "timeoutMs"],
 } as const);
 

@@ -7,6 +7,7 @@ import { faultFromProblem, PROBLEM_TYPE } from "./problem.ts";
 export const SESSION_HEADER = "x-session-token";
 export const CAPSTAN_TYPE = "application/vnd.capstan.value";
 const JSON_TYPE = "application/json";
+const EVENT_STREAM_TYPE = "text/event-stream";
 
 /** Failures of a connection that never was: not a byte of the request has left. */
 const UNSENT: readonly unknown[] = [
@@ -61,6 +62,40 @@ export async function attempt(
     });
     const bytes = new Uint8Array(await response.arrayBuffer());
     return readAnswer(response, bytes, request.operationId);
+  } catch (cause) {
+    return { type: "failed", sent: !isUnsent(cause), cause };
+  }
+}
+
+/**
+ * - `opened`: the answer's body goes on.
+ * - `refused`, `failed`: as of an attempt.
+ */
+export type StreamAttempt =
+  | { readonly type: "opened"; readonly body: ReadableStream<Uint8Array> }
+  | Exclude<Attempt, { readonly type: "answered" }>;
+
+/** Asks one server for a stream, once. Never rejects. */
+export async function attemptStream(
+  fetchFunction: typeof fetch,
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<StreamAttempt> {
+  try {
+    const response = await fetchFunction(url, {
+      headers: { accept: EVENT_STREAM_TYPE, ...headers },
+      redirect: "error",
+      signal,
+    });
+    const type = response.headers.get("content-type")?.split(";")[0];
+    if (response.ok && type === EVENT_STREAM_TYPE && response.body !== null) {
+      return { type: "opened", body: response.body };
+    }
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    const answer = readAnswer(response, bytes, undefined);
+    if (answer.type !== "answered") return answer;
+    return { type: "failed", sent: true, cause: new Error("the answer is no stream of events") };
   } catch (cause) {
     return { type: "failed", sent: !isUnsent(cause), cause };
   }

@@ -4,9 +4,11 @@ import { CallDeadline } from "./call-deadline.ts";
 import {
   type Attempt,
   attempt,
+  attemptStream,
   closedFault,
   isWorthAnotherServer,
   type ServerRequest,
+  type StreamAttempt,
 } from "./server-call.ts";
 
 /** Tries at one server; with more servers each is tried once. */
@@ -41,6 +43,7 @@ export interface ServerConnectionOptions {
 export class ServerConnection {
   readonly #options: ServerConnectionOptions;
   readonly #underWay = new Set<Promise<unknown>>();
+  readonly #streams = new Set<() => void>();
   readonly #abortListeners = new AbortListeners();
   #current = 0;
   #closed = false;
@@ -58,9 +61,51 @@ export class ServerConnection {
     return this.#track(() => this.#send(request, limits, true));
   }
 
-  /** Lets end what is under way. */
+  /** How long a server may be silent before it counts as gone. */
+  get patienceMs(): number {
+    return this.#options.timeoutMs;
+  }
+
+  get serverCount(): number {
+    return this.#options.urls.length;
+  }
+
+  get abortListeners(): AbortListeners {
+    return this.#abortListeners;
+  }
+
+  /** One try at the server that is used now. */
+  openStream(
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<StreamAttempt> {
+    return attemptStream(this.#options.fetch, this.#url() + path, headers, signal);
+  }
+
+  /** The server that is used now does not do. */
+  moveOn(): void {
+    this.#current++;
+  }
+
+  /**
+   * Something that goes on until it is ended: by its owner, or with the client.
+   *
+   * @throws CapstanError `STORE_CLOSED`.
+   */
+  addStream(end: () => void): void {
+    if (this.#closed) throw closedFault();
+    this.#streams.add(end);
+  }
+
+  deleteStream(end: () => void): void {
+    this.#streams.delete(end);
+  }
+
+  /** Lets end what is under way, and ends the streams. */
   async close(): Promise<void> {
     this.#closed = true;
+    for (const end of [...this.#streams]) end();
     await Promise.allSettled([...this.#underWay]);
   }
 
@@ -139,7 +184,7 @@ function faultOf({ last, sent, request, deadline, url, patienceMs }: Ending): Ca
     : new CapstanError("UNREACHABLE_SERVER", `${url} cannot be reached: ${why}`, options);
 }
 
-function describeCause(last: Attempt | undefined): string {
+export function describeCause(last: Attempt | undefined): string {
   if (last === undefined || last.type === "answered") return "nothing was tried";
   if (last.type === "refused") return last.fault.message;
   const { message, cause } = last.cause as Error;

@@ -3,7 +3,13 @@ import { CapstanError } from "../core/model/errors.ts";
 import type { Level } from "../core/model/levels.ts";
 import type { Receipt } from "../core/model/receipt.ts";
 import { decodeValue, encodeValue } from "../core/model/values.ts";
-import type { ConditionalWritten, GetResult, ScanEntryResult, Written } from "../core/store/api.ts";
+import type {
+  ConditionalWritten,
+  GetResult,
+  ScanEntryResult,
+  WatchEvent,
+  Written,
+} from "../core/store/api.ts";
 
 /**
  * The bodies of answers, in the canonical encoding: as the server's JSON, but every value of the
@@ -60,6 +66,15 @@ const scanAnswer = z.object({
 const operationIdsAnswer = z.object({ operation_ids: z.array(z.string()).min(1) });
 const resolveAnswer = z.object({ outcome: z.enum(["applied", "not-applied", "unknown"]) });
 
+const watchEvent = z.object({
+  type: z.enum(["put", "delete", "expire", "conflict", "synced", "gap"]),
+  key: z.string().optional(),
+  value: z.string().optional(),
+  siblings: z.array(z.string()).optional(),
+  version: z.string().optional(),
+  reason: z.string().optional(),
+});
+
 export interface ScanPage {
   readonly entries: readonly ScanEntryResult<unknown>[];
   /** Where the next page begins; undefined: there is none. */
@@ -97,6 +112,24 @@ export function toScanPage(body: unknown): ScanPage {
     })),
     next: more ? cursor : undefined,
   };
+}
+
+/** An event of a stream with `values=canonical`: every value is base64url of its encoding. */
+export function toWatchEvent(data: unknown, cursor: string): WatchEvent<unknown> {
+  const { type, key, value, siblings, version, reason } = check(watchEvent, data);
+  return {
+    type,
+    ...(key === undefined ? {} : { key }),
+    ...(value === undefined ? {} : { value: fromText(value) }),
+    ...(siblings === undefined ? {} : { siblings: siblings.map(fromText) }),
+    ...(version === undefined ? {} : { version }),
+    cursor,
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
+
+function fromText(text: string): unknown {
+  return decodeValue(Buffer.from(text, "base64url"));
 }
 
 export function toOperationIds(body: unknown): readonly string[] {

@@ -42,7 +42,7 @@ export function writeOptionsOf(
   store: Store,
   keyspace: string,
   request: FastifyRequest,
-  query: ReadFields & { readonly ttl_ms?: number | undefined },
+  query: ReadFields & Omit<WriteFields, "context">,
   body: WriteFields,
 ): ConditionalWriteOptions {
   const ifMatch = headerOf(request, "if-match");
@@ -50,10 +50,12 @@ export function writeOptionsOf(
   if (ifNoneMatch !== undefined) checkIfNoneMatch(ifNoneMatch);
   const ifVersion = oneOf(
     ["the header If-Match", ifMatch === undefined ? undefined : versionOfIfMatch(ifMatch)],
+    ["the query's if_version", query.if_version],
     ["the body's if_version", body.if_version],
   );
   const ifAbsent = oneOf(
     ["the header If-None-Match", ifNoneMatch === undefined ? undefined : true],
+    ["the query's if_absent", query.if_absent],
     ["the body's if_absent", body.if_absent],
   );
   if (ifVersion !== undefined && ifAbsent === true) {
@@ -115,14 +117,12 @@ function describedKeyspace(store: Store, name: string): KeyspaceDescription | un
   return store.describe().keyspaces.find((each) => each.name === name);
 }
 
-/** One thing said in two places has to be the same in both. */
-function oneOf<T>(
-  first: readonly [string, T | undefined],
-  second: readonly [string, T | undefined],
-): T | undefined {
-  if (first[1] === undefined || second[1] === undefined) return first[1] ?? second[1];
-  if (first[1] === second[1]) return first[1];
-  throw new CapstanError("INVALID_ARGUMENT", `${first[0]} and ${second[0]} contradict each other`);
+/** One thing said in several places has to be the same in all of them. */
+function oneOf<T>(...said: readonly (readonly [where: string, T | undefined])[]): T | undefined {
+  const [first, ...others] = said.filter(([, value]) => value !== undefined);
+  const other = others.find(([, value]) => value !== first?.[1]);
+  if (first === undefined || other === undefined) return first?.[1];
+  throw new CapstanError("INVALID_ARGUMENT", `${first[0]} and ${other[0]} contradict each other`);
 }
 
 type Present<T> = { [Name in keyof T]?: Exclude<T[Name], undefined> };

@@ -21,6 +21,10 @@ export interface HttpOptions {
   readonly keepAliveTimeoutMs?: number;
   /** Beyond which new connections are closed at once. Default 1,024. */
   readonly maxConnections?: number;
+  /** Streams of watches at once; above it 429. Default 256. */
+  readonly maxWatches?: number;
+  /** After which a watch without events is sent a comment. Default 15,000. */
+  readonly watchHeartbeatMs?: number;
   /** Told of internal faults. Default: silent. */
   readonly observer?: Observer;
 }
@@ -37,6 +41,8 @@ const schema = z.strictObject({
   requestTimeoutMs: z.int().min(1).default(30_000),
   keepAliveTimeoutMs: z.int().min(1).default(5_000),
   maxConnections: z.int().min(1).default(1_024),
+  maxWatches: z.int().min(1).default(256),
+  watchHeartbeatMs: z.int().min(1).default(15_000),
   observer: z.custom<Observer>((value) => typeof value === "object").default(SILENT_OBSERVER),
 });
 

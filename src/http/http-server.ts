@@ -13,6 +13,7 @@ import { HostGuard } from "./host-guard.ts";
 import type { HttpOptions } from "./http-options.ts";
 import { type ResolvedHttpOptions, resolveHttpOptions } from "./http-options.ts";
 import { missingContentType } from "./media-types.ts";
+import { OpenStreams } from "./open-streams.ts";
 import { faultOf, rawProblem, sendProblem } from "./problem.ts";
 import { addRequestGuards } from "./request-guards.ts";
 import { API, DATA, KEYSPACES, OPERATIONS, routerPath } from "./resource-path.ts";
@@ -20,6 +21,7 @@ import { addClusterRoutes } from "./routes/cluster-routes.ts";
 import { addKeyspaceOperationRoutes, addResolveRoute } from "./routes/operation-routes.ts";
 import { addReadRoutes } from "./routes/read-routes.ts";
 import { addScanRoute } from "./routes/scan-route.ts";
+import { addWatchRoute } from "./routes/watch-route.ts";
 import { addWriteRoutes } from "./routes/write-routes.ts";
 
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -61,7 +63,8 @@ export async function serveHttp(store: Store, options: HttpOptions): Promise<Htt
   addRequestGuards(app, new HostGuard(resolved.host, resolved.allowedHosts), connections);
   addFaultAnswers(app, resolved);
   await addApiDescription(app);
-  addRoutes(app, store, resolved.insecure);
+  const streams = new OpenStreams(resolved.maxWatches);
+  addRoutes(app, store, resolved, streams);
   await listen(app, resolved);
   const { port } = app.server.address() as AddressInfo;
   const host = resolved.host.includes(":") ? `[${resolved.host}]` : resolved.host;
@@ -70,6 +73,7 @@ export async function serveHttp(store: Store, options: HttpOptions): Promise<Htt
     port,
     close: async () => {
       connections.beginClosing();
+      streams.close();
       await app.close();
     },
   };
@@ -99,12 +103,18 @@ function createApp(options: ResolvedHttpOptions): FastifyInstance {
   return app;
 }
 
-function addRoutes(app: FastifyInstance, store: Store, insecure: boolean): void {
+function addRoutes(
+  app: FastifyInstance,
+  store: Store,
+  { insecure, watchHeartbeatMs: heartbeatMs }: ResolvedHttpOptions,
+  streams: OpenStreams,
+): void {
   for (const base of [API, `${KEYSPACES}/:keyspace`]) {
     const data = base === API ? DATA : `${base}/data`;
     addReadRoutes(app, store, data);
     addWriteRoutes(app, store, data);
     addScanRoute(app, store, data);
+    addWatchRoute(app, base, { store, streams, heartbeatMs });
     addKeyspaceOperationRoutes(app, store, base);
   }
   addResolveRoute(app, store, OPERATIONS);

@@ -5,8 +5,13 @@ export const BYTES_TYPE = "application/octet-stream";
 /** Bodies in the canonical value encoding, for clients that want dates, bytes and bigints whole. */
 export const CAPSTAN_TYPE = "application/vnd.capstan.value";
 export const PROBLEM_TYPE = "application/problem+json";
+export const EVENT_STREAM_TYPE = "text/event-stream";
 
-export type ResponseType = typeof JSON_TYPE | typeof BYTES_TYPE | typeof CAPSTAN_TYPE;
+export type ResponseType =
+  | typeof JSON_TYPE
+  | typeof BYTES_TYPE
+  | typeof CAPSTAN_TYPE
+  | typeof EVENT_STREAM_TYPE;
 
 interface Preference {
   readonly type: string;

@@ -17,6 +17,7 @@ const SINGLE_HEADERS: readonly string[] = [
   "content-type",
   "host",
   "idempotency-key",
+  "last-event-id",
   "if-match",
   "if-none-match",
   "origin",

@@ -18,6 +18,12 @@ export const readQuery = z.strictObject({ timeout_ms: timeoutMs.optional() });
 
 export const writeQuery = z.strictObject({
   timeout_ms: timeoutMs.optional(),
+  if_version: z.string().describe("As the body's").optional(),
+  if_absent: z
+    .enum(["true", "false"])
+    .transform((word) => word === "true")
+    .describe("As the body's")
+    .optional(),
   ttl_ms: wholeNumber("ttl_ms").describe("Life of the value, in milliseconds").optional(),
 });
 
@@ -34,6 +40,22 @@ export const scanQuery = z.strictObject({
     .optional(),
   cursor: z.string().describe("`cursor` of an entry or page: go on behind it").optional(),
   timeout_ms: timeoutMs.optional(),
+});
+
+export const watchQuery = z.strictObject({
+  prefix: z.string().describe("Only keys that begin so").optional(),
+  cursor: z.string().describe("An earlier event's id: go on behind it").optional(),
+  values: z
+    .enum(["json", "canonical"])
+    .describe("How values stand in `data`: as JSON (default), or base64url of the encoding")
+    .optional(),
+  timeout_ms: wholeNumber("timeout_ms")
+    .describe("Ends the stream if `synced` has not come by then; default: waits")
+    .optional(),
+});
+
+export const watchHeaders = z.looseObject({
+  "last-event-id": z.string().describe("As `cursor`, and stands above it").optional(),
 });
 
 const writeFields = {

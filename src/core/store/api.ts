@@ -192,7 +192,7 @@ export interface Keyspace<V = unknown> {
   scan(options?: ScanOptions): AsyncIterable<ScanEntryResult<V>>;
   /**
    * Changes from now on, or from behind a cursor, ordered per shard. Nothing is ever missing without
-   * a `gap`. 1,024 events wait for a slow reader; beyond that the oldest are dropped. Ends when the
+   * a `gap`. 1,024 events of 16 MiB wait for a slow reader; beyond that the oldest are dropped. Ends when the
    * store is closed, and rejects when it fails, with `ABORTED`, or `UNAVAILABLE` after `timeoutMs`.
    */
   watch(options?: WatchOptions): AsyncIterable<WatchEvent<V>>;

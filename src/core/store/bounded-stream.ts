@@ -1,13 +1,15 @@
 /**
- * A stream for one slow reader: what comes faster than it is taken waits, up to a bound, beyond
- * which the oldest is dropped and an item that says so takes its place.
+ * A stream for one slow reader: what comes faster than it is taken waits, up to a bound in number and
+ * in bytes, beyond which the oldest is dropped and an item that says so takes its place.
  */
 export class BoundedStream<Item> implements AsyncIterator<Item, undefined> {
   readonly #capacity: number;
+  readonly #maxBytes: number;
   readonly #gapFor: (dropped: number, last: Item) => Item;
   readonly #onReturn: () => void;
   readonly #waiting: Reader<Item>[] = [];
-  #items: Item[] = [];
+  #items: { readonly item: Item; readonly bytes: number }[] = [];
+  #bytes = 0;
   #dropped = 0;
   #lastDropped: Item | undefined;
   #end: { readonly error: Error | undefined } | undefined;
@@ -20,23 +22,32 @@ export class BoundedStream<Item> implements AsyncIterator<Item, undefined> {
     capacity: number,
     gapFor: (dropped: number, last: Item) => Item,
     onReturn: () => void,
+    maxBytes = Number.POSITIVE_INFINITY,
   ) {
+    this.#maxBytes = maxBytes;
     this.#capacity = capacity;
     this.#gapFor = gapFor;
     this.#onReturn = onReturn;
   }
 
-  push(item: Item): void {
+  /** @param bytes what the item holds on to while it waits. */
+  push(item: Item, bytes = 0): void {
     if (this.#end !== undefined) return;
     const reader = this.#waiting.shift();
     if (reader !== undefined) {
       reader.resolve({ done: false, value: item });
       return;
     }
-    this.#items.push(item);
-    if (this.#items.length <= this.#capacity) return;
-    this.#lastDropped = this.#items.shift();
-    this.#dropped++;
+    this.#items.push({ item, bytes });
+    this.#bytes += bytes;
+    // One item alone is always kept.
+    while (
+      this.#items.length > this.#capacity ||
+      (this.#bytes > this.#maxBytes && this.#items.length > 1)
+    ) {
+      this.#lastDropped = this.#shift();
+      this.#dropped++;
+    }
   }
 
   /** What waits is still given out; then the next reader meets the error, later ones the end. */
@@ -54,8 +65,9 @@ export class BoundedStream<Item> implements AsyncIterator<Item, undefined> {
       this.#lastDropped = undefined;
       return Promise.resolve({ done: false, value: gap });
     }
-    const item = this.#items.shift();
-    if (item !== undefined) return Promise.resolve({ done: false, value: item });
+    if (this.#items.length > 0) {
+      return Promise.resolve({ done: false, value: this.#shift() as Item });
+    }
     return new Promise((resolve, reject) => {
       const reader = { resolve, reject };
       if (this.#end === undefined) this.#waiting.push(reader);
@@ -65,6 +77,7 @@ export class BoundedStream<Item> implements AsyncIterator<Item, undefined> {
 
   return(): Promise<IteratorResult<Item, undefined>> {
     this.#items = [];
+    this.#bytes = 0;
     this.#dropped = 0;
     this.end();
     return Promise.resolve({ done: true, value: undefined });
@@ -72,6 +85,12 @@ export class BoundedStream<Item> implements AsyncIterator<Item, undefined> {
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  #shift(): Item | undefined {
+    const first = this.#items.shift();
+    this.#bytes -= first?.bytes ?? 0;
+    return first?.item;
   }
 
   #finish(reader: Reader<Item>): void {

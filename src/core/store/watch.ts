@@ -13,6 +13,8 @@ import { decode } from "./result-decoder.ts";
 
 /** Events that wait for a reader, before the oldest are dropped and a `gap` says so. */
 const MAX_WAITING_EVENTS = 1_024;
+/** Of the values in them; one event alone may be larger. */
+const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 
 /** What `watch` gives: each iteration over it watches from its own beginning. */
 export class KeyspaceWatch implements AsyncIterable<WatchEvent<unknown>> {
@@ -26,15 +28,18 @@ export class KeyspaceWatch implements AsyncIterable<WatchEvent<unknown>> {
 
   [Symbol.asyncIterator](): AsyncIterator<WatchEvent<unknown>, undefined> {
     let watching: Watching | undefined;
-    const stream = new BoundedStream<WatchEvent<unknown>>(MAX_WAITING_EVENTS, gapFor, () =>
-      watching?.stop(),
+    const stream = new BoundedStream<WatchEvent<unknown>>(
+      MAX_WAITING_EVENTS,
+      gapFor,
+      () => watching?.stop(),
+      MAX_WAITING_BYTES,
     );
     try {
       const { maxTimeoutMs } = this.#parts;
       const settings = parseOptions(this.#options, OPTIONS_OF.watch, maxTimeoutMs);
       refuseAborted(settings.signal);
       watching = new Watching(this.#parts, settings, {
-        event: (event) => stream.push(event),
+        event: (event, bytes) => stream.push(event, bytes),
         end: (fault) => stream.end(fault),
       });
     } catch (error) {
@@ -61,7 +66,8 @@ export function observeChanges(parts: KeyspaceParts): Observable<WatchEvent<unkn
 }
 
 interface WatchSink {
-  event(event: WatchEvent<unknown>): void;
+  /** @param bytes of its values, encoded. */
+  event(event: WatchEvent<unknown>, bytes: number): void;
   end(fault: CapstanError | undefined): void;
 }
 
@@ -100,7 +106,9 @@ class Watching {
 
   #take(change: EngineChange): void {
     if (change.type === "synced") this.#clearDeadline();
-    this.#sink.event(toWatchEvent(change));
+    let bytes = change.value?.length ?? 0;
+    for (const sibling of change.siblings ?? []) bytes += sibling.length;
+    this.#sink.event(toWatchEvent(change), bytes);
   }
 
   #end(fault: CapstanError | undefined): void {

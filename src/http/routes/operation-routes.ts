@@ -35,7 +35,6 @@ export function addKeyspaceOperationRoutes(app: FastifyInstance, store: Store, b
       return { operation_id: first, operation_ids: [first, ...others] };
     },
   );
-  app.get(`${base}/watch`, { schema: { hide: true } }, () => notOffered("watch"));
   app.post(`${base}/batch`, { schema: { hide: true } }, () => notOffered("batch"));
 }
 

@@ -176,8 +176,6 @@ describe("the same as embedded", () => {
     const none = { code: "NOT_SUPPORTED", outcome: "not-applied" };
     await expect(keys.update("k", { add: 1 })).rejects.toMatchObject(none);
     await expect(keys.batch([])).rejects.toMatchObject(none);
-    const watch = keys.watch()[Symbol.asyncIterator]();
-    await expect(watch.next()).rejects.toMatchObject(none);
   });
 
   test("health, operation ids, resolve", async () => {

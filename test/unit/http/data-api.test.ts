@@ -161,6 +161,20 @@ describe("conditions", () => {
     expect([late.status, late.headers.get("x-outcome")]).toEqual([412, "not-applied"]);
     schemas.mismatchAnswer.parse(late.json);
     expect(late.json).toMatchObject({ reason: "version-mismatch", current: { value: 2 } });
+    const byQuery = [
+      await putJson(`${accounts}/a?if_absent=true`, '{"value":4}'),
+      await putJson(`${accounts}/a?if_version=t1`, '{"value":4}', { "if-match": '"t1"' }),
+      await request(`${accounts}/a?if_version=t1`, { method: "DELETE" }),
+    ];
+    expect(byQuery.map(({ status }) => status)).toEqual([412, 412, 412]);
+    const contradicting = await putJson(`${accounts}/a?if_version=t1`, '{"value":4}', {
+      "if-match": tag.replace("t", "u"),
+    });
+    expect([contradicting.status, contradicting.json.detail]).toEqual([
+      400,
+      "the header If-Match and the query's if_version contradict each other",
+    ]);
+    expect((await putJson(`${accounts}/a?if_absent=yes`, '{"value":4}')).status).toBe(400);
     const cached = await request(`${accounts}/a`, {
       headers: { "if-none-match": `"x", "${late.json.current.version}"` },
     });
@@ -301,8 +315,10 @@ describe("the cluster", () => {
       "/api/v1/keyspaces/{keyspace}/data",
       "/api/v1/keyspaces/{keyspace}/data/{key}",
       "/api/v1/keyspaces/{keyspace}/operation-ids",
+      "/api/v1/keyspaces/{keyspace}/watch",
       "/api/v1/operation-ids",
       "/api/v1/operations/{id}/resolve",
+      "/api/v1/watch",
     ]);
     const put = json.paths["/api/v1/data/{key}"].put;
     const body = put.requestBody.content["application/json"].schema;

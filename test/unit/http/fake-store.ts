@@ -17,8 +17,11 @@ import type {
   ScanOptions,
   Store,
   StoreDescription,
+  WatchEvent,
+  WatchOptions,
   Written,
 } from "../../../src/core/store/api.ts";
+import { BoundedStream } from "../../../src/core/store/bounded-stream.ts";
 
 const LEVELS: readonly Level[] = ["one", "quorum", "all", "strong", "eventual"];
 
@@ -120,6 +123,18 @@ export class FakeStore implements Store {
   async [Symbol.asyncDispose](): Promise<void> {}
   async *events(): AsyncGenerator<never> {}
 
+  /** Those of `accounts` that are open; tests push events into them, and end them. */
+  readonly watches: FakeWatch[] = [];
+
+  watch(options: WatchOptions): FakeWatch {
+    if (options.cursor === "damaged") throw new CapstanError("INVALID_CURSOR", "not mine");
+    const watch = new FakeWatch(options, (gone) => {
+      this.watches.splice(this.watches.indexOf(gone), 1);
+    });
+    this.watches.push(watch);
+    return watch;
+  }
+
   receiptFor(asked: Level): Receipt {
     return {
       asked,
@@ -132,6 +147,20 @@ export class FakeStore implements Store {
       durationMs: 0.500_000_000_02,
       ...this.receipt,
     };
+  }
+}
+
+/** A reader's watch: holds events until they are asked for. */
+export class FakeWatch extends BoundedStream<WatchEvent<unknown>> {
+  readonly options: WatchOptions;
+
+  constructor(options: WatchOptions, onReturn: (watch: FakeWatch) => void) {
+    super(
+      1_024,
+      (_dropped, last) => ({ type: "gap", cursor: last.cursor, reason: "slow" }),
+      () => onReturn(this),
+    );
+    this.options = options;
   }
 }
 
@@ -180,7 +209,10 @@ class FakeKeyspace implements EmbeddedKeyspace {
   withSession = (): never => {
     throw new CapstanError("NOT_SUPPORTED", "not in this fake");
   };
-  watch = (): AsyncIterable<never> => ({ [Symbol.asyncIterator]: () => ({ next: refuse }) });
+  watch = (options?: WatchOptions): AsyncIterable<WatchEvent<unknown>> => {
+    if (this.name !== "accounts") return { [Symbol.asyncIterator]: () => ({ next: refuse }) };
+    return { [Symbol.asyncIterator]: () => this.#store.watch(options ?? {}) };
+  };
   operationId = async (): Promise<string> => this.#store.operationId(this.name);
   describe = () => ({});
   guarantees = () => [];

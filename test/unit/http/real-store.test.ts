@@ -26,6 +26,27 @@ afterAll(async () => {
 });
 
 describe("over a store of one node", () => {
+  test("a watch gives what is written, and goes on behind a cursor", async () => {
+    const watch = keys.watch({ prefix: "watched/" })[Symbol.asyncIterator]();
+    expect((await watch.next()).value).toMatchObject({ type: "synced" });
+    await keys.put("other", 0);
+    const { version } = await keys.put("watched/a", { at: new Date(5) });
+    const put = (await watch.next()).value;
+    expect(put).toMatchObject({
+      type: "put",
+      key: "watched/a",
+      value: { at: new Date(5) },
+      version,
+    });
+    await watch.return?.();
+
+    await keys.delete("watched/a");
+    const again = keys.watch({ cursor: put?.cursor as string })[Symbol.asyncIterator]();
+    const [first, second] = [(await again.next()).value, (await again.next()).value];
+    expect([first?.type, second?.type].sort()).toEqual(["delete", "synced"]);
+    await again.return?.();
+  });
+
   test("a first walk: write, read at a level, delete", async () => {
     const put = await putJson(`${data}/user:123`, '{"value":{"name":"John","age":30}}', {
       "consistency-level": "quorum",

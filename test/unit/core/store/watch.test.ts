@@ -36,6 +36,17 @@ describe("watch", () => {
     expect((await iterator.next()).value).toMatchObject({ key: "k6" });
   });
 
+  it("counts the bytes of what waits, too", async () => {
+    const { keyspace, engine } = openBench();
+    const iterator = keyspace.watch()[Symbol.asyncIterator]();
+    const value = encodeValue("x".repeat(6 * 1024 * 1024));
+    for (let index = 1; index <= 4; index++) engine.change({ ...changeOf(index), value });
+    const reason = expect.stringContaining("2 events");
+    expect((await iterator.next()).value).toMatchObject({ type: "gap", cursor: "c2", reason });
+    expect((await iterator.next()).value).toMatchObject({ key: "k3" });
+    expect((await iterator.next()).value).toMatchObject({ key: "k4" });
+  });
+
   it("lets go of the engine when the reader goes, or aborts", async () => {
     const { keyspace, engine } = openBench();
     const iterator = keyspace.watch()[Symbol.asyncIterator]();
