@@ -9,6 +9,7 @@ import {
   SHARD_A,
   SHARD_B,
   type StorageCase,
+  type StorageHarness,
   utf8,
 } from "./storage-harness.ts";
 import { check, checkEqual, checkThrows, until } from "./suite.ts";
@@ -57,6 +58,14 @@ const KEEPING: readonly StorageCase[] = [
   },
 ];
 
+async function hastened({ state }: StateProbe, { clock }: StorageHarness): Promise<void> {
+  let isDurable = false;
+  state.hasten(() => {
+    isDurable = true;
+  });
+  await until(clock, () => isDurable, "what was hastened");
+}
+
 const CRASHES: readonly StorageCase[] = [
   {
     name: "a power cut leaves whole commits, in order, and every one that was durable",
@@ -78,6 +87,26 @@ const CRASHES: readonly StorageCase[] = [
         const present = numbers.map((key) => `${key}=x`);
         const expected = [`k=${last}`, `l=${last}`, ...present].join(" ");
         checkListing(second.list(), expected, `entries at position ${last}`);
+      });
+    },
+  },
+  {
+    name: "what is hastened survives a power cut once that was said, whatever its position",
+    needs: canCrash,
+    run: async (storage, harness) => {
+      const probe = new StateProbe(storage, harness.clock);
+      const position = probe.commit(put("first", "1"));
+      await hastened(probe, harness);
+      // At a position that is durable already: only the store can tell them apart.
+      probe.state.commit({ mutations: puts("second=2"), position });
+      await hastened(probe, harness);
+      probe.state.commit({ mutations: puts("third=3"), position });
+      const again = hastened(probe, harness);
+      const twice = hastened(probe, harness);
+      await Promise.all([again, twice]);
+      await crashed(harness, storage, (after) => {
+        const second = new StateProbe(after, harness.clock);
+        checkListing(second.list(), "first=1 second=2 third=3", "entries");
       });
     },
   },

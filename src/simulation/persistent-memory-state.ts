@@ -93,6 +93,8 @@ export class PersistentMemoryState implements StateStore {
   #closing: Promise<void> | undefined;
   #retry: TimerHandle | undefined;
   #whenSynced: (() => void) | undefined;
+  /** Each waits until that many batches are durable. */
+  #hastened: { readonly batches: number; readonly done: () => void }[] = [];
 
   constructor(disk: StateDisk, environment: Environment, options: PersistentMemoryStateOptions) {
     this.#options = options;
@@ -152,6 +154,14 @@ export class PersistentMemoryState implements StateStore {
     this.#disk.heal(batch);
     this.#disk.batches.push(batch);
     this.#sync();
+  }
+
+  hasten(done: () => void): void {
+    this.#checkOpen();
+    const { batches, synced } = this.#disk;
+    if (this.#failed !== undefined) return;
+    if (synced >= batches.length) done();
+    else this.#hastened.push({ batches: batches.length, done });
   }
 
   get committedPosition(): LogPosition {
@@ -221,6 +231,9 @@ export class PersistentMemoryState implements StateStore {
     if (end > this.#disk.synced) {
       this.#disk.synced = end;
       this.#sync();
+      const due = this.#hastened.filter(({ batches }) => batches <= end);
+      this.#hastened = this.#hastened.filter(({ batches }) => batches > end);
+      for (const { done } of due) done();
     } else if (end < this.#disk.batches.length && this.#closing === undefined) {
       if (this.#retry !== undefined) this.#environment.clearTimer(this.#retry);
       this.#retry = this.#environment.setTimer(RETRY_MS, () => this.#sync());

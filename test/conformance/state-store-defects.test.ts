@@ -401,6 +401,10 @@ const PERSISTENT_DEFECTS: Readonly<Record<string, readonly [PersistentHarnessOpt
     }),
     "a power cut leaves whole commits, in order, and every one that was durable",
   ],
+  "takes what is hastened for durable at once": [
+    { defect: brokenState(() => ({ hasten: (done) => done() })) },
+    "what is hastened survives a power cut once that was said, whatever its position",
+  ],
   "tears a switch of generations in a power cut": [
     {
       ...diskThat(({ state }) => {

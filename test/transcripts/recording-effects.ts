@@ -175,16 +175,24 @@ export class RecordingEffects implements Effects<LeaderlessMessage> {
     throw new Error("no transcript reads the log");
   }
 
-  beginGeneration(): void {
+  beginNext(): void {
     throw new Error("no transcript begins a generation");
   }
 
-  switchGeneration(): void {
-    throw new Error("no transcript switches generations");
+  putNext(): void {
+    throw new Error("no transcript builds a generation");
   }
 
-  dropGeneration(): void {
-    throw new Error("no transcript drops generations");
+  putSideNext(): void {
+    throw new Error("no transcript builds a generation");
+  }
+
+  dropNext(): void {
+    throw new Error("no transcript builds a generation");
+  }
+
+  switchToNext(): void {
+    throw new Error("no transcript switches generations");
   }
 
   atTurnEnd(): void {

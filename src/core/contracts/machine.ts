@@ -228,12 +228,31 @@ export interface Effects<Message> extends StateReader {
   keep(name: string, value: Uint8Array | undefined): void;
   /** Answered by a `log-records` event that carries `token`. */
   readLog(token: number, from: LogSequence, maxBytes: number): void;
-  /** Starts a new generation beside the current one; `put`s of following steps go there. */
-  beginGeneration(): void;
-  /** Makes the generation that was begun the current one, in one commit. */
-  switchGeneration(): void;
-  /** Gives up the generation that was begun: `put`s of following steps go to the current one. */
-  dropGeneration(): void;
+  /**
+   * Begins a new, empty generation of the shard's state beside the current one, for `putNext` to
+   * fill over any number of steps; one that was begun before is given up. In its step it comes
+   * before anything for the new one. Only for a machine that `appliesLater`, like all four. A
+   * generation that was not switched to is gone after a restart, and after a renewal.
+   */
+  beginNext(): void;
+  /** Into `data` of the generation that was begun; it cannot be read before the switch. */
+  putNext(key: Uint8Array, value: Uint8Array): void;
+  putSideNext(key: Uint8Array, value: Uint8Array): void;
+  /** Gives up the generation that was begun, if there is one. */
+  dropNext(): void;
+  /**
+   * Makes the generation that was begun the current one. In the same step the machine says what it
+   * has `applied`, and may reset its log; it reads nothing after the switch, and what it `put`s
+   * after it goes into the new generation.
+   *
+   * From the end of the step on the machine is fed nothing until the new generation is durable, and
+   * the step's words wait as long; events come after that, in their order (of messages only the
+   * first thousand or so). Whenever a crash comes, the next start finds the old generation or the
+   * new one, whole, with its own `applied`, and a log that goes on behind it: with a log that was
+   * reset, the old generation is found with an empty log. So `resetLog` may give up only records
+   * that nobody counts on: a snapshot's receiver whose log does not have the snapshot's last record.
+   */
+  switchToNext(): void;
 
   /** To the machine of `role` for `shardIndex` of the same keyspace on `node` (this one included). */
   send(node: NodeId, role: MachineRole, shardIndex: number, message: Message, lane?: Lane): void;

@@ -251,6 +251,11 @@ export interface StateStore {
   /** A number above every generation that this shard has, or was given since opening. */
   newGeneration(shard: ShardId): Generation;
   commit(batch: StateBatch): void;
+  /**
+   * What is committed now is to be durable soon, whatever pace the store has otherwise. `done` is
+   * called once it is, perhaps within the call; never, if the store fails or closes before.
+   */
+  hasten(done: () => void): void;
   readonly committedPosition: LogPosition;
   /**
    * Greatest position whose commit survives a power cut; the log may drop what lies at or below.

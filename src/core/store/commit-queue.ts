@@ -15,6 +15,8 @@ interface WaitingGroup {
   readonly words: readonly Word[];
   /** Whether the step moved the mark of what is applied, perhaps without a mutation. */
   readonly marks: boolean;
+  /** Called when the mutations are committed. */
+  readonly committed: (() => void) | undefined;
   /** Newest record of the shard that is in the state with the step, and with all before it. */
   readonly sequence: LogSequence;
   readonly number: number;
@@ -68,6 +70,7 @@ export class CommitQueue {
     mutations: readonly StateMutation[],
     words: readonly Word[],
     marks: boolean = mutations.length > 0,
+    committed?: () => void,
   ): void {
     const position = cell.lastPosition;
     // What a word leads to while others wait to be said takes its place behind them.
@@ -88,6 +91,7 @@ export class CommitQueue {
       if (all.length > 0) {
         this.#state.commit({ mutations: all, position: this.#log.durablePosition });
       }
+      committed?.();
       if (words.length > 0) this.#speak(cell, words);
       return;
     }
@@ -99,12 +103,22 @@ export class CommitQueue {
       mutations: mutations.slice(),
       shown: mutations.length > 0 ? cell.state.overlay(mutations, this.#nextNumber) : undefined,
       words: keepWords(words),
-      marks,
+      ...{ marks, committed },
       sequence: appliedOf(cell),
       number: this.#nextNumber++,
     };
     cell.waitingGroups++;
     this.#waiting.push(group);
+  }
+
+  /** Of what waits for the cell nothing is to happen: its log, or its state, is not what it was. */
+  forget(cell: MachineCell): void {
+    for (const [at, group] of this.#waiting.entries()) {
+      if (group.cell !== cell) continue;
+      if (group.shown !== undefined) cell.state.settle(group.shown, group.number);
+      const nothing = { mutations: [], words: [], shown: undefined, marks: false };
+      this.#waiting[at] = { ...group, ...nothing, committed: undefined };
+    }
   }
 
   /** The log is durable up to `position`. What that lets go is one commit, and then its words. */
@@ -128,9 +142,10 @@ export class CommitQueue {
   }
 
   #say(due: readonly WaitingGroup[]): void {
-    for (const { cell, shown, number, words } of due) {
+    for (const { cell, shown, number, words, committed } of due) {
       cell.waitingGroups--;
       if (shown !== undefined) cell.state.settle(shown, number);
+      committed?.();
       if (words.length > 0) this.#speak(cell, words);
     }
   }

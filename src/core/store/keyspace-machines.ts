@@ -132,7 +132,9 @@ export class KeyspaceMachines {
     }
     cell.open = false;
     cell.openings += 1;
+    cell.strayGeneration ??= cell.buildingGeneration;
     cell.buildingGeneration = undefined;
+    cell.held = undefined;
     const replica = this.#createReplica(cell.shardIndex);
     cell.machine = replica;
     cell.replica = replica;

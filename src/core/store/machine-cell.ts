@@ -4,6 +4,7 @@ import type { Generation } from "../contracts/storage.ts";
 import type { Durability } from "../model/durability.ts";
 import type { LogPosition, LogSequence, ShardId } from "../model/ids.ts";
 import { NO_POSITION, NO_SEQUENCE } from "../model/ids.ts";
+import type { EventBody } from "./event-inbox.ts";
 import type { ShardState } from "./shard-state.ts";
 
 /** A machine in its place: what the host keeps about it between steps. */
@@ -38,6 +39,10 @@ export class MachineCell {
   buildingGeneration: Generation | undefined;
   /** It asked to be told when this turn ends. */
   awaitsTurnEnd = false;
+  /** One that a machine had begun when it was renewed: to be cleared. */
+  strayGeneration: Generation | undefined;
+  /** Events that wait until a generation that was switched to is durable; undefined: none does. */
+  held: EventBody[] | undefined;
   /** Steps of this machine whose mutations or words wait in the commit queue. */
   waitingGroups = 0;
   /** Steps that threw, over the life of the node. */

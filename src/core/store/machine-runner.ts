@@ -5,6 +5,7 @@ import type { LogPosition, LogSequence } from "../model/ids.ts";
 import { APPLIED_KEY, appliedBytes } from "./applied-sequence.ts";
 import { CommitQueue } from "./commit-queue.ts";
 import { type EventBody, EventInbox, NOT_YET } from "./event-inbox.ts";
+import { GenerationHand } from "./generation-hand.ts";
 import { LogHand } from "./log-hand.ts";
 import type { MachineCell } from "./machine-cell.ts";
 import { MachineRecords, type RecordTable } from "./machine-records.ts";
@@ -12,10 +13,13 @@ import { NO_PLANTED_HOST_BUGS, type PlantedHostBugs } from "./planted-bugs.ts";
 import type { Pending, PendingRequest, PendingScan } from "./request-table.ts";
 import type { PeerNetwork } from "./seams.ts";
 import { StepEffects } from "./step-effects.ts";
-import type { Deed, Word } from "./words.ts";
+import { type Deed, keepWords, type Word } from "./words.ts";
 
 /** Steps that run at one moment: a step takes microseconds, and so does reading two clocks. */
 const STEPS_PER_MOMENT = 32;
+
+/** Messages beyond this are lost to a machine whose state is being switched. */
+const MAX_HELD = 1_024;
 
 /** What the runner asks of the host that it works for. */
 export interface RunnerHost {
@@ -55,6 +59,7 @@ export class MachineRunner {
   readonly #queue: CommitQueue;
   readonly #inbox = new EventInbox();
   readonly #hand: LogHand;
+  readonly #generations: GenerationHand;
   #running = false;
   #turnScheduled = false;
   /** Cells that asked to be told when this turn ends. */
@@ -80,6 +85,7 @@ export class MachineRunner {
     this.#environment = environment;
     this.#storage = storage;
     this.#hand = new LogHand(storage);
+    this.#generations = new GenerationHand(storage, records);
     this.#records = new MachineRecords(records);
     this.#effects = new StepEffects(this.#records);
     this.#queue = new CommitQueue({
@@ -168,6 +174,18 @@ export class MachineRunner {
     return cell.lastPosition;
   }
 
+  /** Of what waits for the cell nothing is to happen. */
+  forget(cell: MachineCell): void {
+    this.#queue.forget(cell);
+  }
+
+  /** A switch of generations that a crash has cut short is undone: see `GenerationHand`. */
+  reconcile(cell: MachineCell): void {
+    if (this.#generations.isCutShort(cell)) this.#hand.giveUp(cell);
+    this.#generations.installed(cell);
+    this.#scheduleTurnEnd();
+  }
+
   /** Gives up the shard's log, with all that only it may have had. */
   resetLog(cell: MachineCell): void {
     this.#hand.giveUp(cell);
@@ -223,6 +241,10 @@ export class MachineRunner {
     const event = body as EventBody & { nowMs: number; wallMs: number };
     event.nowMs = this.#nowMs;
     event.wallMs = this.#wallMs;
+    if (cell.held !== undefined) {
+      if (cell.held.length < MAX_HELD || event.type !== "message") cell.held.push(event);
+      return;
+    }
     // Said before a cut that this machine has made since: it is about what the log has now.
     if (event.type === "durable") Object.assign(event, { sequence: cell.durableSequence });
     effects.begin(cell);
@@ -245,6 +267,7 @@ export class MachineRunner {
   #release(cell: MachineCell, effects: StepEffects): void {
     const heldUntil = this.#host.beforeRelease();
     for (const [name, value] of effects.keeps) this.#records.keep(cell, name, value);
+    const mutations = this.#generations.direct(cell, effects);
     if (effects.logWorks.length > 0) this.#hand.carryOut(cell, effects.logWorks);
     const marks = effects.appliedTo !== undefined;
     if (effects.appliedTo !== undefined) {
@@ -253,12 +276,8 @@ export class MachineRunner {
     }
     if (heldUntil > this.#storage.log.durablePosition) this.#hold(cell, effects, heldUntil);
     else if (effects.earlyWords.length > 0) this.#speak(cell, effects.earlyWords);
-    if (effects.dropsGeneration) cell.buildingGeneration = undefined;
-    if (effects.beginsGeneration) {
-      cell.buildingGeneration = this.#storage.state.newGeneration(cell.shardId);
-    }
-    const mutations = this.#directed(cell, effects);
-    if (mutations.length > 0 || effects.words.length > 0 || marks) {
+    if (effects.switchesGeneration) this.#switch(cell, mutations, effects.words);
+    else if (mutations.length > 0 || effects.words.length > 0 || marks) {
       this.#queue.add(cell, mutations, effects.words, marks || mutations.length > 0);
     }
     if (effects.deeds.length > 0) this.#do(cell, effects.deeds);
@@ -279,20 +298,34 @@ export class MachineRunner {
     effects.words.unshift(...effects.earlyWords.filter((word) => !isOwn(word)));
   }
 
-  /** Mutations to where they go: the current generation, or the one being written beside it. */
-  #directed(cell: MachineCell, effects: StepEffects): readonly StateMutation[] {
-    const generation = cell.buildingGeneration;
-    if (generation === undefined) return effects.mutations;
-    const directed = effects.mutations.map((mutation) =>
-      mutation.type !== "switch-generation" && mutation.space === "data"
-        ? { ...mutation, generation }
-        : mutation,
-    );
-    if (effects.switchesGeneration) {
-      directed.push({ type: "switch-generation", shard: cell.shardId, generation });
-      cell.buildingGeneration = undefined;
+  /**
+   * The machine goes on, and its words leave, when the generation that it has switched to is
+   * durable: what it says from then on rests upon it, and what it reads must not be the old one.
+   */
+  #switch(cell: MachineCell, mutations: readonly StateMutation[], words: readonly Word[]): void {
+    const kept = keepWords(words);
+    const turn = cell.openings;
+    cell.held = [];
+    const durable = () => this.#environment.defer(() => this.#goOn(cell, turn, kept));
+    const committed = () => this.#storage.state.hasten(durable);
+    this.#queue.add(cell, mutations, [], true, committed);
+  }
+
+  #goOn(cell: MachineCell, turn: number, words: readonly Word[]): void {
+    if (this.#stopped || cell.openings !== turn) return;
+    // What has come for it is held behind what is held.
+    this.drain();
+    const held = cell.held ?? [];
+    cell.held = undefined;
+    try {
+      this.#generations.installed(cell);
+    } catch (error) {
+      this.#host.releaseFailed(error);
+      return;
     }
-    return directed;
+    this.#speak(cell, words);
+    for (const event of held) this.enqueue(cell, event);
+    this.drain();
   }
 
   #speak(cell: MachineCell, words: readonly Word[]): void {

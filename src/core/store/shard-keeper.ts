@@ -134,7 +134,7 @@ export class ShardKeeper {
 
   /** True if the shard may be marked, which comes before all that hides the damage, and opened. */
   #fence(cell: MachineCell, reason: string, maxDamages: number): boolean {
-    const { onNotice } = this.#options;
+    const { onNotice, runner } = this.#options;
     const machines = this.#machinesOf(cell);
     if (machines === undefined) return false;
     cell.damages += 1;
@@ -150,8 +150,11 @@ export class ShardKeeper {
       return false;
     }
     machines.renew(cell, undefined);
-    // Whatever steps had applied: what the state says now is what there is.
-    cell.appliedTo = undefined;
+    if (cell.replica?.appliesLater === true) {
+      // Whatever steps have applied that wait for the log: what the state says now is what there is.
+      runner.forget(cell);
+      cell.appliedTo = undefined;
+    }
     return true;
   }
 

@@ -27,6 +27,7 @@ export function openReplica(opening: ReplicaOpening): void {
   const { log } = storage;
   const isPersistent = storage.state.capabilities.persistent;
   const isLater = cell.replica?.appliesLater === true;
+  if (isLater) runner.reconcile(cell);
   const applied = appliedOf(cell, storage);
   const last = log.lastSequence(cell.shardId);
   const turn = ++cell.openings;

@@ -88,6 +88,8 @@ export class ShardState implements ServingState {
   overlay(mutations: readonly StateMutation[], group: number): Shown {
     const shown: { data: string[]; side: string[] } = { data: [], side: [] };
     for (const mutation of mutations) {
+      // What comes after it is not seen before it is committed: beneath it lies another state.
+      if (mutation.type === "switch-generation") break;
       if (mutation.type !== "put" && mutation.type !== "delete") continue;
       if (mutation.generation !== undefined) continue;
       const { key, space } = mutation;

@@ -12,6 +12,7 @@ import type { Lane } from "../contracts/transport.ts";
 import type { CapstanError } from "../model/errors.ts";
 import { type LogSequence, NO_SEQUENCE, type NodeId } from "../model/ids.ts";
 import type { OperationResult, ScanPage } from "../model/operations.ts";
+import { NEXT_GENERATION } from "./generation-hand.ts";
 import type { LogCut, LogWork } from "./log-hand.ts";
 import type { MachineCell } from "./machine-cell.ts";
 import { checkRecord, type MachineRecords } from "./machine-records.ts";
@@ -41,6 +42,8 @@ export class StepEffects implements Effects<unknown> {
   readonly #records: MachineRecords;
   /** Newest record of the log with what this step does to it. */
   #lastSequence = NO_SEQUENCE;
+  /** Something of the step goes into the generation that is being built, or switches to it. */
+  #buildsGeneration = false;
   /** The step has reset the log, to go on behind this. */
   #resetTo: LogSequence | undefined;
   #cell: MachineCell | undefined;
@@ -58,11 +61,22 @@ export class StepEffects implements Effects<unknown> {
     this.#lastSequence = cell.lastSequence;
   }
 
+  get touchesGenerations(): boolean {
+    return this.#buildsGeneration || this.beginsGeneration || this.dropsGeneration;
+  }
+
+  get resetsLog(): boolean {
+    return this.#resetTo !== undefined;
+  }
+
   /** The step has returned. Throws if what it did to the log and to the state cannot both be. */
   finish(): void {
     const applied = this.appliedTo ?? this.#cell?.appliedTo ?? NO_SEQUENCE;
     if (this.appliedTo !== undefined && applied > this.#lastSequence) {
       throw new RangeError(`applied(${applied}) is above the newest record ${this.#lastSequence}`);
+    }
+    if (this.switchesGeneration && this.appliedTo === undefined) {
+      throw new Error("switchToNext without applied: how far is the new state?");
     }
     if (this.#resetTo !== undefined && applied < this.#resetTo) {
       const next = this.#resetTo + 1;
@@ -82,6 +96,7 @@ export class StepEffects implements Effects<unknown> {
     this.beginsGeneration = false;
     this.dropsGeneration = false;
     this.awaitsTurnEnd = false;
+    this.#buildsGeneration = false;
     this.appliedTo = undefined;
     this.#resetTo = undefined;
     this.#pending = undefined;
@@ -164,19 +179,32 @@ export class StepEffects implements Effects<unknown> {
     this.deeds.push({ type: "read-log", token, from, maxBytes });
   }
 
-  beginGeneration(): void {
-    this.#replicaCell("beginGeneration");
+  beginNext(): void {
+    this.#laterCell("beginNext");
+    if (this.#buildsGeneration) throw new Error("beginNext comes before what goes into it");
     this.beginsGeneration = true;
   }
 
-  switchGeneration(): void {
-    this.#replicaCell("switchGeneration");
-    this.switchesGeneration = true;
+  putNext(key: Uint8Array, value: Uint8Array): void {
+    this.#putNext("putNext", "data", key, value);
   }
 
-  dropGeneration(): void {
-    this.#replicaCell("dropGeneration");
+  putSideNext(key: Uint8Array, value: Uint8Array): void {
+    this.#putNext("putSideNext", "side", key, value);
+  }
+
+  dropNext(): void {
+    this.#laterCell("dropNext");
+    if (this.#buildsGeneration || this.beginsGeneration) {
+      throw new Error("dropNext in a step that builds a generation");
+    }
     this.dropsGeneration = true;
+  }
+
+  switchToNext(): void {
+    const { shardId: shard } = this.#buildingCell("switchToNext");
+    this.switchesGeneration = true;
+    this.mutations.push({ type: "switch-generation", shard, generation: NEXT_GENERATION });
   }
 
   atTurnEnd(): void {
@@ -278,6 +306,7 @@ export class StepEffects implements Effects<unknown> {
 
   #read(space: Space, key: Uint8Array): Uint8Array | undefined {
     const cell = this.#replicaCell("get");
+    this.#refuseAfterSwitch("get");
     if (this.mutations.length > 0) {
       const pending = this.#indexPending();
       const text = pendingKey(space, key);
@@ -292,6 +321,7 @@ export class StepEffects implements Effects<unknown> {
     for (; this.#pendingUpTo < this.mutations.length; this.#pendingUpTo++) {
       const mutation = this.mutations[this.#pendingUpTo] as StateMutation;
       if (mutation.type !== "put" && mutation.type !== "delete") continue;
+      if (mutation.generation !== undefined) continue;
       const value = mutation.type === "put" ? mutation.value : undefined;
       this.#pending.set(pendingKey(mutation.space, mutation.key), value);
     }
@@ -303,9 +333,28 @@ export class StepEffects implements Effects<unknown> {
     if (this.mutations.length > 0) throw new Error(`${call} must come before the step's writes`);
   }
 
+  #refuseAfterSwitch(call: string): void {
+    if (this.switchesGeneration) throw new Error(`${call} must come before switchToNext`);
+  }
+
   #cut(type: LogCut["type"], last: LogSequence): void {
     this.logWorks.push({ type, last });
     this.#lastSequence = last;
+  }
+
+  #putNext(call: string, space: Space, key: Uint8Array, value: Uint8Array): void {
+    const { shardId: shard } = this.#buildingCell(call);
+    this.mutations.push({ type: "put", shard, space, key, value, generation: NEXT_GENERATION });
+  }
+
+  #buildingCell(call: string): MachineCell {
+    const cell = this.#laterCell(call);
+    const isBuilding = this.beginsGeneration || cell.buildingGeneration !== undefined;
+    if (!isBuilding || this.dropsGeneration || this.switchesGeneration) {
+      throw new Error(`${call} without beginNext`);
+    }
+    this.#buildsGeneration = true;
+    return cell;
   }
 
   #laterCell(call: string): MachineCell {

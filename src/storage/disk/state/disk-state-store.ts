@@ -62,11 +62,16 @@ export class DiskStateStore implements StateStore {
   #waiting = new Overlay();
   #flying: Overlay | undefined;
   #writing: Promise<void> | undefined;
+  /** To be told when `#waiting`, or `#flying`, is durable. */
+  #hastened: (() => void)[] = [];
+  #flyingHastened: (() => void)[] = [];
   #timer: TimerHandle | undefined;
   #isSoon = false;
   #isClosed = false;
   #committedPosition: LogPosition;
   #durablePosition: LogPosition;
+  /** Of the write that is under way, or of the last one. */
+  #flyingPosition: LogPosition;
   #failed: Error | undefined;
   #closing: Promise<void> | undefined;
 
@@ -80,6 +85,7 @@ export class DiskStateStore implements StateStore {
     this.#views = new OpenViews(environment, settings.maxViewAgeMs);
     this.#committedPosition = loaded.position;
     this.#durablePosition = loaded.position;
+    this.#flyingPosition = loaded.position;
     this.capabilities = Object.freeze({
       persistent: true,
       maxViewAgeMs: settings.maxViewAgeMs,
@@ -141,6 +147,16 @@ export class DiskStateStore implements StateStore {
     this.#schedule();
   }
 
+  hasten(done: () => void): void {
+    this.#checkOpen();
+    if (this.#failed !== undefined) return;
+    if (this.#isDirty) {
+      this.#hastened.push(done);
+      this.#schedule();
+    } else if (this.#flying !== undefined) this.#flyingHastened.push(done);
+    else done();
+  }
+
   get committedPosition(): LogPosition {
     return this.#committedPosition;
   }
@@ -175,7 +191,7 @@ export class DiskStateStore implements StateStore {
 
   /** Whether something is committed that no write has begun to write. */
   get #isDirty(): boolean {
-    return this.#waiting.entries > 0 || this.#committedPosition > this.#durablePosition;
+    return this.#waiting.entries > 0 || this.#committedPosition > this.#flyingPosition;
   }
 
   #overlays(): Overlay[] {
@@ -209,7 +225,8 @@ export class DiskStateStore implements StateStore {
 
   #schedule(): void {
     if (this.#writing !== undefined || this.#failed !== undefined || this.#isSoon) return;
-    if (this.#waiting.entries >= FULL_ENTRIES || this.#waiting.bytes >= FULL_BYTES) {
+    const { entries, bytes } = this.#waiting;
+    if (entries >= FULL_ENTRIES || bytes >= FULL_BYTES || this.#hastened.length > 0) {
       this.#isSoon = true;
       this.#environment.soon(this.#write);
     } else if (this.#timer === undefined && (this.#isDirty || this.#writer.hasLeftovers)) {
@@ -224,6 +241,9 @@ export class DiskStateStore implements StateStore {
     const position = this.#committedPosition;
     const flying = this.#waiting;
     this.#flying = flying;
+    this.#flyingPosition = position;
+    this.#flyingHastened = this.#hastened;
+    this.#hastened = [];
     this.#waiting = new Overlay();
     this.#writing = this.#written(flying, position);
   };
@@ -239,7 +259,11 @@ export class DiskStateStore implements StateStore {
     this.#writing = undefined;
     this.#flying = undefined;
     this.#durablePosition = position;
-    if (this.#closing === undefined) this.#schedule();
+    const heard = this.#flyingHastened;
+    this.#flyingHastened = [];
+    if (this.#closing !== undefined) return;
+    this.#schedule();
+    for (const done of heard) done();
   }
 
   /** What was committed stays readable; nothing is written any more. */
