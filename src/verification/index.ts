@@ -62,6 +62,7 @@ export {
   keysOf,
   OPEN_ENDED,
   type RegisterValue,
+  SUPERSEDED,
   writesOf,
 } from "./operation.ts";
 export { type RecordKeyspaceOptions, recordKeyspace } from "./record-keyspace.ts";

@@ -4,6 +4,12 @@ import type { Outcome } from "../core/model/outcome.ts";
 export const OPEN_ENDED = Number.POSITIVE_INFINITY;
 
 /**
+ * Instead of a level, of a write that took effect and was told that something newer had taken its
+ * place: whoever looks for it afterwards need not find it, although nothing was written after it.
+ */
+export const SUPERSEDED = "superseded";
+
+/**
  * One operation of a history. `calledAt` and `returnedAt` are places in one total order of events,
  * not times: events of one millisecond have an order too. Operations that touch at one place
  * overlap.
@@ -15,7 +21,7 @@ export interface HistoryOperation<Input, Output> {
   readonly node?: string;
   /** The level that was asked. */
   readonly level?: string;
-  /** The level that was reached, where the answer said so. */
+  /** The level that was reached, where the answer said so; or `SUPERSEDED`. */
   readonly achieved?: string;
   readonly input: Input;
   /** Undefined where nothing was answered: a model then takes any. */

@@ -16,7 +16,7 @@ import type {
   Written,
 } from "../core/store/api.ts";
 import type { AnswerNotes, HistoryRecorder, OpenCall } from "./history-recorder.ts";
-import type { KeyValueInput, KeyValueOutput } from "./operation.ts";
+import { type KeyValueInput, type KeyValueOutput, SUPERSEDED } from "./operation.ts";
 
 export interface RecordKeyspaceOptions {
   /** Whose calls these are. One keyspace for each client, so that each has a name of its own. */
@@ -242,7 +242,8 @@ class RecordedKeyspace<V> implements Keyspace<V> {
     if (isRetry && outcome !== "applied") return;
     if (id !== undefined && outcome === "unknown") this.#unsettled.set(id, call);
     else if (isRetry) this.#unsettled.delete(id);
-    call.ended(outcome);
+    if (isSuperseded(error)) call.applied(undefined, { achieved: SUPERSEDED });
+    else call.ended(outcome);
   }
 }
 
@@ -261,6 +262,11 @@ class RecordedSession<V> extends RecordedKeyspace<V> implements SessionKeyspace<
   get token(): string {
     return this.#session.token;
   }
+}
+
+/** It took effect, and was told that it had lost to something newer. */
+function isSuperseded(error: unknown): boolean {
+  return isCapstanError(error) && error.code === "SUPERSEDED" && error.outcome === "applied";
 }
 
 /** The caller may change its object while the call is under way, or afterwards. */

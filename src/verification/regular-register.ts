@@ -1,4 +1,4 @@
-import { type KeyValueOperation, type KeyValueWrite, writesOf } from "./operation.ts";
+import { type KeyValueOperation, type KeyValueWrite, SUPERSEDED, writesOf } from "./operation.ts";
 import { nameOfValue } from "./register-values.ts";
 
 /** A read that no order of the writes explains. */
@@ -114,7 +114,7 @@ class RegisterWrites {
   #sortedLatest() {
     let write: KeyValueOperation | undefined;
     return [...this.#all]
-      .filter(({ outcome }) => outcome === "applied")
+      .filter(({ outcome, achieved }) => outcome === "applied" && achieved !== SUPERSEDED)
       .sort((a, b) => a.returnedAt - b.returnedAt)
       .map((each) => {
         if (write === undefined || each.calledAt > write.calledAt) write = each;

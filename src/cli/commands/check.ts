@@ -5,6 +5,7 @@ import {
   historyLines,
   type KeyValueOperation,
   renderTimeline,
+  SUPERSEDED,
 } from "../../verification/index.ts";
 import {
   CHECK_MODELS,
@@ -89,7 +90,11 @@ function onlyLevel(
   history: readonly KeyValueOperation[],
   level: Level,
 ): readonly KeyValueOperation[] {
-  const levels = new Set(history.map((operation) => operation.achieved ?? operation.level));
+  const levels = new Set(
+    history.map(({ achieved, level: asked }) =>
+      achieved === SUPERSEDED ? asked : (achieved ?? asked),
+    ),
+  );
   if (levels.has(level)) return atLevel(history, level);
   const there = [...levels].map((each) => each ?? "none");
   throw new UsageError(

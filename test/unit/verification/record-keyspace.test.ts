@@ -137,7 +137,7 @@ describe("a recorded keyspace", () => {
     expect(recorder.operations()).toMatchObject([
       { client: "c", outcome: "unknown", returnedAt: OPEN_ENDED },
       { client: "c~2", outcome: "not-applied" },
-      { client: "c~2", outcome: "applied" },
+      { client: "c~2", outcome: "applied", achieved: "superseded" },
       { client: "c~2", outcome: "unknown" },
     ]);
     expect(recorder.operations()[2]).not.toHaveProperty("output");

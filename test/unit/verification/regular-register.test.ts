@@ -5,6 +5,7 @@ import {
   type KeyValueOperation,
   OPEN_ENDED,
   registerModel,
+  SUPERSEDED,
 } from "../../../src/verification/index.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 import { batch, below, legalHistory, read, withOneReadChanged, write } from "./histories.ts";
@@ -25,6 +26,16 @@ describe("known histories", () => {
       "legal",
       "new, then old, both beside the write: no order for both, one for each",
       [write("a", 0, 9), read("a", 1, 2), read(undefined, 3, 4)],
+    ],
+    [
+      "legal",
+      "a write that was superseded overwrites nothing",
+      [write("a", 0, 1), { ...write("b", 2, 3), achieved: SUPERSEDED }, read("a", 4, 5)],
+    ],
+    [
+      "illegal",
+      "what was superseded is not found after what was written later",
+      [{ ...write("b", 0, 1), achieved: SUPERSEDED }, write("a", 2, 3), read("b", 4, 5)],
     ],
     [
       "legal",
