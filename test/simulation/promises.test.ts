@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { HistoryCheck } from "../../src/core/contracts/strategy.ts";
 import type { Level } from "../../src/core/model/levels.ts";
@@ -110,6 +111,18 @@ describe("which pairs of levels the table speaks of", () => {
       promisedChecks(TUNABLE_GUARANTEES, pair, 3).has("linearizable"),
     );
     expect(pairs.map(nameOfPair)).toEqual(["strong"]);
+  });
+});
+
+describe("docs/verify.md", () => {
+  const page = readFileSync(new URL("../../docs/verify.md", import.meta.url), "utf8");
+  const flat = page.replaceAll(/\s+/g, " ");
+
+  test.each(TUNABLE_GUARANTEES)("says: $promise", ({ levels, promise, condition, notPromised }) => {
+    const named = levels.map((level) => `\`${level}\``).join(", ");
+    for (const text of [`**${named}**: ${promise}`, condition, notPromised]) {
+      expect(flat).toContain(text);
+    }
   });
 });
 

@@ -5,7 +5,7 @@ import type { Verification } from "./run-verification.ts";
 
 /** For programs; names in snake_case, as everywhere in the CLI's JSON. */
 export function plainReport(verification: Verification): Readonly<Record<string, unknown>> {
-  const { tally, cautions, wasInterrupted, options } = verification;
+  const { tally, cautions, wasInterrupted, options, subjects } = verification;
   const { histories, simulatedMs, faults, operations, checked, violated } = tally.totals();
   return {
     verdict: violated > 0 ? "violated" : "no-violation-found",
@@ -16,6 +16,9 @@ export function plainReport(verification: Verification): Readonly<Record<string,
     faults,
     operations,
     checked,
+    answered: Object.fromEntries(
+      subjects.map(({ keyspace }) => [keyspace.name, tally.answered(keyspace.name)]),
+    ),
     guarantees: tally.rows().map((row) => plainRow(row, verification)),
     cautions,
   };

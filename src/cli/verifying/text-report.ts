@@ -1,4 +1,5 @@
 import Table from "cli-table3";
+import type { Subject } from "../../simulation/verify/subject.ts";
 import type { TallyRow } from "../../simulation/verify/tally.ts";
 import { renderTimeline } from "../../verification/index.ts";
 import { type Paint, paintFor } from "../paint.ts";
@@ -37,10 +38,11 @@ export function textReport(
 
 /** Guarantees of one level that came out alike stand in one row. */
 function promisesTable(
-  { subjects }: Verification,
+  verification: Verification,
   rows: readonly TallyRow[],
   paint: Paint,
 ): string {
+  const { subjects } = verification;
   const table = new Table({
     head: ["keyspace", "level", "guarantee", "result"],
     style: { head: [], border: [], compact: true },
@@ -62,7 +64,16 @@ function promisesTable(
       table.push([row.keyspace, level || "-", listed, result]);
     }
   }
-  return `${table.toString()}\n* the levels of calls that name none`;
+  return `${table.toString()}\n* the levels of calls that name none${answeredLine(verification)}`;
+}
+
+/** How available each keyspace was, all levels and all faults together. */
+function answeredLine({ subjects, tally }: Verification): string {
+  const shares = subjects.flatMap(({ keyspace }) => {
+    const share = tally.answered(keyspace.name);
+    return share === undefined ? [] : [`${keyspace.name} ${Math.round(100 * share)} %`];
+  });
+  return shares.length === 0 ? "" : `\nanswered under faults: ${shares.join(", ")}`;
 }
 
 /** Of levels for which it is not promised: what was broken, and how often. */
@@ -92,11 +103,7 @@ function shownAnomalies(
 ): readonly TallyRow[] {
   return subjects.flatMap((subject) => {
     const own = rows.filter(
-      (row) =>
-        row.keyspace === subject.keyspace.name &&
-        !row.isPromised &&
-        row.first !== undefined &&
-        isDefault(row, subject),
+      (row) => row.keyspace === subject.keyspace.name && isOwnAnomaly(row, subject),
     );
     const counted = own.filter(({ check }) => check === "every-increment-counts");
     const worst = own.find(({ check }) => check === "regular") ?? own[0];
@@ -121,11 +128,24 @@ function instance({ repeat, subjects }: Verification, row: TallyRow, paint: Pain
   return lines.join("\n");
 }
 
-function summary({ tally, wasInterrupted, options, subjects }: Verification, paint: Paint): string {
+function summary(verification: Verification, paint: Paint): string {
+  const { tally, wasInterrupted, options, subjects } = verification;
   const totals = tally.totals();
   const asked = options.seeds * subjects.length;
   const lead = wasInterrupted ? `${paint("yellow", "interrupted")}: ` : "";
-  return `${lead}${describeTotals(totals, wasInterrupted ? asked : undefined)}.`;
+  const broken = subjects.filter((subject) =>
+    tally
+      .rows()
+      .some((row) => row.keyspace === subject.keyspace.name && isOwnAnomaly(row, subject)),
+  );
+  const names = broken.map(({ keyspace }) => keyspace.name).join(", ");
+  const rest =
+    broken.length === 0 ? "" : `\nWhat is not promised was broken at the own levels of: ${names}.`;
+  return `${lead}${describeTotals(totals, wasInterrupted ? asked : undefined)}.${rest}`;
+}
+
+function isOwnAnomaly(row: TallyRow, subject: Subject): boolean {
+  return !row.isPromised && row.first !== undefined && isDefault(row, subject);
 }
 
 function wrapped(text: string, width: number, indent: string): string {
