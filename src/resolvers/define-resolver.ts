@@ -41,13 +41,14 @@ const CRDT_MEMBERS: readonly string[] = Object.freeze([
  *
  * @throws CapstanError `INVALID_ARGUMENT` that names the member that is wrong or missing.
  */
-export function defineResolver<State, Op, Value>(
-  definition: CrdtDefinition<State, Op, Value>,
-): CrdtResolver<State, Op, Value>;
 export function defineResolver<Value>(
   definition: ValueResolverDefinition<Value> & { readonly siblings?: false },
 ): SettlingResolver<Value>;
 export function defineResolver<Value>(definition: ValueResolverDefinition<Value>): Resolver<Value>;
+// Last: the compiler tells of the last overload that does not fit, and this one has the most to it.
+export function defineResolver<State, Op, Value>(
+  definition: CrdtDefinition<State, Op, Value>,
+): CrdtResolver<State, Op, Value>;
 export function defineResolver(
   definition: CrdtDefinition<unknown, unknown, unknown> | ValueResolverDefinition<unknown>,
 ): Resolver {
