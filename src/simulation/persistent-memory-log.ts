@@ -17,6 +17,9 @@ type LogEntry =
 /** How long what nobody waits for stays unsynced. */
 const LAZY_SYNC_MS = 100;
 
+/** A sync that takes longer is told: as `slowSync` of the disk is by default. */
+const SLOW_SYNC_MS = 1_000;
+
 /**
  * What a crash leaves of a log. Positions count entries from 1: `synced ≤ written ≤
  * entries.length`. A killed process leaves what was written, a power cut what was synced.
@@ -40,6 +43,7 @@ export class PersistentMemoryLog implements LogStore {
   #handlers: LogHandlers | undefined;
   #flushed: number;
   #isSyncing = false;
+  #syncingSinceMs = 0;
   #lazySync: TimerHandle | undefined;
   #dead: string | undefined;
   #failed: Error | undefined;
@@ -117,9 +121,11 @@ export class PersistentMemoryLog implements LogStore {
   }
 
   health(): LogStoreHealth {
+    const syncAgeMs = this.#isSyncing ? this.#environment.monotonicMs() - this.#syncingSinceMs : 0;
+    const isSlow = syncAgeMs > SLOW_SYNC_MS;
     return {
-      state: this.#failed === undefined ? "ok" : "failed",
-      syncAgeMs: 0,
+      state: this.#failed === undefined ? (isSlow ? "slow" : "ok") : "failed",
+      syncAgeMs,
       damagedShards: [...this.#disk.damagedShards],
     };
   }
@@ -166,6 +172,7 @@ export class PersistentMemoryLog implements LogStore {
     const end = this.#flushed;
     if (this.#isSyncing || this.#failed !== undefined || end <= this.#disk.written) return;
     this.#isSyncing = true;
+    this.#syncingSinceMs = this.#environment.monotonicMs();
     this.#later(() => {
       this.#isSyncing = false;
       if (this.#dead !== undefined) return;

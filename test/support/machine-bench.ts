@@ -5,6 +5,7 @@ import type {
   MachineEvent,
   MachineNotice,
   OpenedState,
+  ReplicaContext,
   ReplicaMachine,
 } from "../../src/core/contracts/machine.ts";
 import { SILENT_OBSERVER } from "../../src/core/contracts/observer.ts";
@@ -64,6 +65,9 @@ export class MachineBench {
   readonly said: string[] = [];
   readonly notices: MachineNotice[] = [];
   fatal: CapstanError | undefined;
+  readonly environment: VirtualEnvironment;
+  /** Of the replica that was made last. */
+  context: ReplicaContext | undefined;
   /** How many replicas were made. */
   made = 0;
   readonly #steps: BenchStep[] = [];
@@ -76,6 +80,7 @@ export class MachineBench {
     this.#time = options.time;
     this.storage = options.storage;
     const environment = new VirtualEnvironment({ time: options.time });
+    this.environment = environment;
     const { storeId, incarnation } = options.storage.identity;
     this.#host = createMachineHost({
       self: { node: "n1" as NodeId, storeId, incarnation: incarnation as Incarnation },
@@ -178,7 +183,10 @@ export class MachineBench {
         encode: (message, writer) => writer.string(message as string),
         decode: (reader) => this.#steps[reader.u32()],
       },
-      createReplica: () => this.#replica(),
+      createReplica: (context) => {
+        this.context = context;
+        return this.#replica();
+      },
       createCoordinator: () => idleCoordinator(),
     };
   }

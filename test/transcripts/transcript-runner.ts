@@ -109,6 +109,7 @@ export class TranscriptRunner {
       placement: () => placement,
       isReachable: (node) => this.#reachable.has(node),
       randomUint32: () => 0,
+      health: { diskState: () => "ok", syncAgeMs: () => 0, eventLoopLagMs: () => 0 },
       shardCount: 1,
       shardOf: () => 0,
       servingState: () => (this.#serving ? this.#effects : undefined),

@@ -110,6 +110,10 @@ export type MachineEvent<Message> = Moment &
     | { readonly type: "deadline"; readonly request: Request | ScanTask }
     /** The caller gave up; answer with the truth in this step. */
     | { readonly type: "aborted"; readonly request: Request | ScanTask }
+    /**
+     * What the node's detector holds of a peer. A connection that was closed, as that of a process
+     * that ended, makes its peer unreachable at once; silence alone does so after a while.
+     */
     | { readonly type: "reachability"; readonly peer: NodeId; readonly reachable: boolean }
     /** A peer came back under another (store id, incarnation): what the old one held is void. */
     | { readonly type: "identity"; readonly peer: Sender }
@@ -357,6 +361,23 @@ export interface MachineContext {
   isReachable(node: NodeId): boolean;
   /** A draw from a seeded stream of this machine's own. */
   randomUint32(): number;
+  readonly health: NodeHealth;
+}
+
+/**
+ * How this node fares at the moment of asking, for a machine that promises something for a time, or
+ * that others wait for. How far wall and monotonic clock have parted is in its events' moments.
+ */
+export interface NodeHealth {
+  /**
+   * `slow`: a sync of the log has been running for longer than the storage takes for sound;
+   * `failed`: nothing is written any more. Memory is always `ok`.
+   */
+  diskState(): "ok" | "slow" | "failed";
+  /** How long the log's sync that is under way has been running, in milliseconds; 0 if none is. */
+  syncAgeMs(): number;
+  /** How late this node lately ran its timers, at the worst, in milliseconds. */
+  eventLoopLagMs(): number;
 }
 
 export interface ReplicaContext extends MachineContext {

@@ -265,6 +265,11 @@ export class KeyspaceMachines {
       placement: (shardIndex) => this.#placements[shardIndex] as ShardPlacement,
       isReachable,
       randomUint32: () => random.uint32(),
+      health: {
+        diskState: () => host.storage.log.health().state,
+        syncAgeMs: () => host.storage.log.health().syncAgeMs,
+        eventLoopLagMs: () => host.environment.eventLoopLagMs(),
+      },
     };
   }
 

@@ -21,6 +21,7 @@ const CONTEXT: ReplicaContext = {
   placement: () => ({ epoch: 1 as Epoch, replicas: NODES, standIns: [] }),
   isReachable: () => true,
   randomUint32: () => 0,
+  health: { diskState: () => "ok", syncAgeMs: () => 0, eventLoopLagMs: () => 0 },
   shardIndex: 0,
 };
 
