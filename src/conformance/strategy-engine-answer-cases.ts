@@ -1,6 +1,7 @@
 import type { Level } from "../core/model/levels.ts";
 import type { ReadResult } from "../core/model/operations.ts";
 import type { Receipt } from "../core/model/receipt.ts";
+import { decodeValue, encodeValue } from "../core/model/values.ts";
 import { type Call, checkOneAnswerEach, type EngineProbe } from "./strategy-engine-probe.ts";
 import { check, checkEqual, shown, until } from "./suite.ts";
 
@@ -36,7 +37,7 @@ const ANSWERS: readonly EngineCase[] = [
         check(written.version.length > 0, "a write without a version");
         checkReceipt(written, probe.under.level);
         const read = await probe.read("k");
-        checkEqual([read.found, read.value], [true, utf8(value)], `after writing ${value}`);
+        checkEqual([read.found, read.value], [true, encodeValue(value)], `after writing ${value}`);
         checkEqual(read.version, written.version, "the version that is read");
         checkReceipt(read, probe.under.level);
       }
@@ -86,11 +87,15 @@ const ANSWERS: readonly EngineCase[] = [
     run: async (probe) => {
       const operation = probe.operation("put", { key: "k", value: "before" });
       await probe.execute(operation).result();
-      checkEqual([operation.key, operation.value], [utf8("k"), utf8("before")], "the operation");
+      checkEqual(
+        [operation.key, operation.value],
+        [utf8("k"), encodeValue("before")],
+        "the operation",
+      );
       const read = await probe.read("k");
       await probe.written("k", "behind");
       await probe.deleted("k");
-      checkEqual(read.value, utf8("before"), "a value that was read earlier");
+      checkEqual(read.value, encodeValue("before"), "a value that was read earlier");
     },
   },
   {
@@ -105,7 +110,7 @@ const ANSWERS: readonly EngineCase[] = [
           const operation = { ...probe.operation("get", { key }), level };
           const result = probe.under.engine.readNow(operation) as ReadResult | undefined;
           if (result === undefined) continue;
-          const value = result.value && new TextDecoder().decode(result.value);
+          const value = result.value && decodeValue(result.value);
           check(
             (values as readonly unknown[]).includes(value),
             `readNow at ${level} gave ${value}`,
@@ -131,7 +136,7 @@ const SCANS: readonly EngineCase[] = [
       checkEqual(whole.continueAfter, undefined, "continueAfter of the whole range");
       checkReceipt(whole, probe.under.scanLevel);
       for (const { key, value } of whole.entries) {
-        checkEqual(value, utf8(`value of ${new TextDecoder().decode(key)}`), "a value");
+        checkEqual(value, encodeValue(`value of ${new TextDecoder().decode(key)}`), "a value");
       }
       const pages: string[] = [];
       let from: Uint8Array | undefined;

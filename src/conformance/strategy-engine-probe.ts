@@ -9,6 +9,7 @@ import type {
   ScanRequest,
   WriteResult,
 } from "../core/model/operations.ts";
+import { decodeValue, encodeValue } from "../core/model/values.ts";
 import type { EngineHarness, EngineUnderTest } from "./strategy-engine-harness.ts";
 import { check, checkEqual, pause, type SuiteClock, shown, until } from "./suite.ts";
 
@@ -99,7 +100,7 @@ export class EngineProbe {
       type,
       key,
       shardIndex: this.under.shardOf(key),
-      value: value === undefined ? undefined : new TextEncoder().encode(value),
+      value: value === undefined ? undefined : encodeValue(value),
       level: this.under.level,
       operationId: parts.operationId,
       deadlineMs: deadlineInMs === undefined ? undefined : this.clock.monotonicMs() + deadlineInMs,
@@ -134,7 +135,7 @@ export class EngineProbe {
   async value(key: string): Promise<string | undefined> {
     const { found, value } = await this.read(key);
     check(found === (value !== undefined), "`found` and `value` contradict each other");
-    return value === undefined ? undefined : new TextDecoder().decode(value);
+    return value === undefined ? undefined : String(decodeValue(value));
   }
 
   scan(parts: Partial<ScanRequest>): Call<ScanPage> {

@@ -5,6 +5,7 @@ import { strategyConformance } from "../../src/conformance/strategy-engine-setti
 import type { Completion, Engine, EngineStrategy } from "../../src/core/contracts/strategy.ts";
 import { CapstanError } from "../../src/core/model/errors.ts";
 import type { OperationResult, ReadResult, WriteResult } from "../../src/core/model/operations.ts";
+import { encodeValue } from "../../src/core/model/values.ts";
 import { bindSuite, failureOf } from "../support/bind-suite.ts";
 import { withMembers } from "../support/broken-storage.ts";
 import { SimulatedEngine } from "../support/simulated-engine.ts";
@@ -108,7 +109,7 @@ const DEFECTS: Readonly<Record<string, readonly [Members, string]>> = {
       return results((result) => {
         if (!isRead(result) || result.value === undefined) return result;
         count += 1;
-        return { ...result, value: new TextEncoder().encode(`v${count % 2}`) };
+        return { ...result, value: encodeValue(`v${count % 2}`) };
       })(engine);
     },
     "concurrent writes of one key leave one of them",
@@ -128,7 +129,7 @@ const DEFECTS: Readonly<Record<string, readonly [Members, string]>> = {
       readNow: () =>
         ({
           found: true,
-          value: Uint8Array.of(1),
+          value: encodeValue("never written"),
           siblings: undefined,
           version: "v",
           receipt: { asked: "quorum" },

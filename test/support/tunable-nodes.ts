@@ -1,6 +1,6 @@
 import { SILENT_OBSERVER } from "../../src/core/contracts/observer.ts";
 import type { StorageFactory } from "../../src/core/contracts/storage.ts";
-import type { Engine } from "../../src/core/contracts/strategy.ts";
+import type { Engine, SilentStrategy } from "../../src/core/contracts/strategy.ts";
 import { resolveConfiguration } from "../../src/core/model/configuration.ts";
 import type { ResolvedConfiguration } from "../../src/core/model/configuration-types.ts";
 import { shardIndexForKey } from "../../src/core/model/hash.ts";
@@ -30,13 +30,17 @@ export interface TunableNodesOptions {
   readonly time: VirtualTime;
   readonly operationsInFlight: number;
   readonly storage?: StorageFactory;
+  /** Default: tunable, as it comes. */
+  readonly strategy?: SilentStrategy;
+  readonly options?: Readonly<Record<string, unknown>>;
 }
 
-function tunableConfiguration(hub: MemoryHub, operationsInFlight: number): ResolvedConfiguration {
+function configurationOf(hub: MemoryHub, options: TunableNodesOptions): ResolvedConfiguration {
+  const { operationsInFlight, strategy = tunableStrategy } = options;
   return resolveConfiguration({
     cluster: { name: "test", nodes: ["n1", "n2", "n3"] },
     transport: { type: "memory", hub },
-    keyspaces: { [KEYSPACE]: { strategy: "tunable", replicas: 3, shards: SHARDS } },
+    keyspaces: { [KEYSPACE]: { strategy: strategy.name, replicas: 3, shards: SHARDS } },
     limits: { operationsInFlight },
   });
 }
@@ -44,7 +48,7 @@ function tunableConfiguration(hub: MemoryHub, operationsInFlight: number): Resol
 /** Three nodes over one hub. They are ready some turns later: await `engine.isReady`. */
 export async function openTunableNodes(options: TunableNodesOptions): Promise<TunableNode[]> {
   const hub = createMemoryHub();
-  const configuration = tunableConfiguration(hub, options.operationsInFlight);
+  const configuration = configurationOf(hub, options);
   const nodes = configuration.cluster.nodes.map(({ id }, at) =>
     openNode(id, at + 1, configuration, hub, options),
   );
@@ -66,10 +70,11 @@ async function openNode(
   const records = await NodeRecords.open(storage);
   const { storeId, incarnation } = storage.identity;
   const self = { node, storeId, incarnation: incarnation as Incarnation };
-  const settings = tunableStrategy.parseSettings({}, `keyspaces.${KEYSPACE}`);
+  const { strategy = tunableStrategy } = options;
+  const settings = strategy.parseSettings(options.options ?? {}, `keyspaces.${KEYSPACE}`);
   const host = createMachineHost({
     ...{ self, configuration, storage, records, environment, observer },
-    strategies: new Map([[KEYSPACE, { strategy: tunableStrategy, settings }]]),
+    strategies: new Map([[KEYSPACE, { strategy, settings }]]),
     onNotice: () => undefined,
     onFatal: (error) => {
       throw error;

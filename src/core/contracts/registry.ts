@@ -50,8 +50,34 @@ type TunableLevel = TunableScanLevel | "strong";
 /** To read many keys at once as one moment is not offered. */
 type TunableScanLevel = "one" | "two" | "three" | "quorum" | "all" | "eventual";
 
-/** The strategies that a keyspace can name, by that name. `raft` and `dynamo` are to come. */
+/** The strategies that a keyspace can name, by that name. `raft` is to come. */
 export interface Strategies {
+  dynamo: {
+    readLevels: TunableScanLevel;
+    writeLevels: TunableScanLevel;
+    scanLevels: TunableScanLevel;
+    conditional: false;
+    operations: "update" | "watch";
+    options: "operationId" | "context";
+    siblings: true;
+    configuration: {
+      /** Level of reads that name none, or how many replicas have to answer. Default `"quorum"`. */
+      readonly read?: TunableScanLevel | number;
+      /** Level of writes that name none, or how many replicas have to hold it. Default `"quorum"`. */
+      readonly write?: TunableScanLevel | number;
+      /** How long an operation may take, by its level. */
+      readonly deadlines?: { readonly [L in TunableScanLevel]?: Duration };
+      /** Default `"prefer-availability"`; `"prefer-consistency"` is without stand-ins. */
+      readonly partitionPolicy?: PartitionPolicy | "prefer_consistency" | "prefer_availability";
+      /** How replicas are compared and made equal in the background. */
+      readonly repair?: {
+        /** Between two comparisons of replicas that were equal, or `"off"`. Default 10 s. */
+        readonly interval?: Duration | "off";
+        /** That a replica sends at most while it repairs others. Default 1 MiB. */
+        readonly bytesPerSecond?: number | string;
+      };
+    };
+  };
   tunable: {
     readLevels: TunableLevel;
     writeLevels: TunableLevel;

@@ -182,6 +182,11 @@ export interface SilentStrategy<Message = unknown> extends StrategyBase {
     operation: Operation | ScanRequest,
     settings: Readonly<Record<string, unknown>>,
   ): number;
+  /**
+   * Whether a shard's stand-ins have a replica machine too. Its placement does not name it among
+   * the replicas: it never serves. Default: false.
+   */
+  readonly hasStandIns?: boolean;
   createReplica(context: ReplicaContext): ReplicaMachine<Message>;
   createCoordinator(context: CoordinatorContext): CoordinatorMachine<Message>;
 }

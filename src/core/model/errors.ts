@@ -99,6 +99,12 @@ export const ERRORS = Object.freeze({
     409,
     "A newer version was already there: the write lost to it, either at once (applied) or without being stored anywhere (not applied).",
   ),
+  TOO_MANY_SIBLINGS: row(
+    "not-applied",
+    "never",
+    409,
+    "The key has as many versions side by side as it may have; a write whose context says what it replaces is taken.",
+  ),
   CONTENDED: row(
     "not-applied",
     "safe",
@@ -116,6 +122,12 @@ export const ERRORS = Object.freeze({
     "safe",
     503,
     "Too few replicas can be reached for the level that was asked; nothing was sent.",
+  ),
+  NO_COPY_REACHABLE: row(
+    "not-applied",
+    "safe",
+    503,
+    "No replica of the key, and nobody who stands in with a copy, answered the read before its deadline.",
   ),
   QUORUM_NOT_MET: row(
     "not-applied",

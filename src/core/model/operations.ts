@@ -46,6 +46,8 @@ export interface ReadResult {
   readonly value: Uint8Array | undefined;
   /** Set if concurrent versions stay apart: two or more values. */
   readonly siblings: readonly Uint8Array[] | undefined;
+  /** With `siblings`: a name for each, different for every write. */
+  readonly siblingVersions?: readonly string[];
   /** Opaque; set if anything, a tombstone too, is known of the key. */
   readonly version: string | undefined;
   readonly receipt: Receipt;

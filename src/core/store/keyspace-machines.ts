@@ -73,7 +73,9 @@ export class KeyspaceMachines {
       runner.run(this.coordinator, { type: "deadline", request: pending }),
     );
     for (const [shardIndex, placement] of this.#placements.entries()) {
-      const hosted = placement.replicas.includes(host.self.node);
+      const { node } = host.self;
+      const standsIn = strategy.hasStandIns === true && placement.standIns.includes(node);
+      const hosted = placement.replicas.includes(node) || standsIn;
       this.#replicas.push(hosted ? this.#makeReplica(shardIndex) : undefined);
     }
     this.watches = this.#makeWatches();
@@ -177,7 +179,9 @@ export class KeyspaceMachines {
     const replicas = this.replicas();
     return {
       pending: this.#requests.size,
-      hosted: replicas.length,
+      hosted: this.#placements.filter((placement) =>
+        placement.replicas.includes(this.#options.host.self.node),
+      ).length,
       serving: replicas.filter((cell) => cell.open && cell.replica?.serving === true).length,
       coordinator: this.coordinator.machine.describe(),
       shards: replicas.map((cell) => ({

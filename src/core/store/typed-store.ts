@@ -116,10 +116,11 @@ type TypesOfStrategy<S, X> = S extends keyof Strategies
     : never
   : KeyspaceTypes<undefined, ResolverTypes, InputOf<X>, OutputOf<X, ResolverTypes>>;
 
+/** Where a strategy can keep versions apart, it does unless a resolver says otherwise. */
 interface NoResolver {
   readonly operation: never;
   readonly value: unknown;
-  readonly siblings: false;
+  readonly siblings: true;
 }
 
 type ResolverOf<X> = X extends { readonly resolver: infer R }

@@ -11,10 +11,21 @@ import {
   type Sibling,
   summaryOf,
 } from "./dotted-record.ts";
+import { NO_PLANTED_DYNAMO_BUGS, type PlantedDynamoBugs } from "./planted-bugs.ts";
 import { joined, picked, type Settlement } from "./settlement.ts";
 
+export interface DottedRulesOptions {
+  readonly planted?: PlantedDynamoBugs;
+  /** A merge has dropped so many versions that nothing descends from. */
+  readonly onDiscarded?: (count: number) => void;
+  readonly changeOf?: RecordRules["changeOf"];
+}
+
 /** The records of a dynamo keyspace: siblings under one exact context. */
-export function makeDottedRules(settlement: Settlement): RecordRules {
+export function makeDottedRules(
+  settlement: Settlement,
+  { planted = NO_PLANTED_DYNAMO_BUGS, onDiscarded, changeOf }: DottedRulesOptions = {},
+): RecordRules {
   return Object.freeze({
     check: checkRecord,
     relation(held, incoming) {
@@ -24,13 +35,22 @@ export function makeDottedRules(settlement: Settlement): RecordRules {
       return Buffer.compare(held, incoming) === 0 ? "equal" : "apart";
     },
     merge(held, incoming) {
-      const merged = mergeRecords(settlement, decodeRecord(held), decodeRecord(incoming));
+      if (planted.newestRecordWins === true) {
+        return newestTimeOf(held) >= newestTimeOf(incoming) ? held : incoming;
+      }
+      const merged = mergeRecords(
+        settlement,
+        decodeRecord(held),
+        decodeRecord(incoming),
+        onDiscarded,
+      );
       const bytes = encodeRecord(merged);
       return Buffer.compare(bytes, held) === 0 ? held : bytes;
     },
     stampOf: (record) => ({ time: newestTimeOf(record), actorHigh: 0, actorLow: 0 }),
     summaryOf,
     isTombstone,
+    ...(changeOf !== undefined && { changeOf }),
   } satisfies RecordRules);
 }
 
@@ -42,12 +62,16 @@ export function mergeRecords(
   settlement: Settlement,
   a: DottedRecord,
   b: DottedRecord,
+  onDiscarded?: (count: number) => void,
 ): DottedRecord {
   const isStates = settlement.kind === "states";
+  const surviving = isStates ? [] : survivors(a, b);
+  const siblings = settled(settlement, surviving);
+  if (settlement.kind === "pick") onDiscarded?.(surviving.length - siblings.length);
   return {
     context: a.context.merge(b.context),
     newestTime: Math.max(a.newestTime, b.newestTime),
-    siblings: isStates ? [] : settled(settlement, survivors(a, b)),
+    siblings,
     states: isStates ? joined(settlement.resolver, [...a.states, ...b.states]) : [],
   };
 }

@@ -34,9 +34,10 @@ export function isCrdt(resolver: Resolver): resolver is CrdtResolver {
  */
 export function picked(resolver: Resolver, siblings: readonly Sibling[]): readonly Sibling[] {
   if (siblings.length < 2) return siblings;
-  const versions = siblings.map(versionOf);
+  let versions: readonly ResolverVersion[];
   let value: unknown;
   try {
+    versions = siblings.map(versionOf);
     const resolution = resolver.resolve(versions);
     if (resolution.type === "siblings") return siblings;
     ({ value } = resolution);

@@ -57,6 +57,8 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   readonly #context: ReplicaContext;
   #rebuild: Rebuild | undefined;
   #opened = false;
+  /** False on a node that only stands in: it keeps copies, and none of its answers counts. */
+  readonly #isReplica: boolean;
   readonly #refused = new RefusedStamps();
 
   readonly #planted: PlantedReplicaBugs;
@@ -73,9 +75,12 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     this.#rules = rules;
     const { repair } = context.settings as { readonly repair?: RepairSettings };
     this.#antiEntropy = new AntiEntropy(context, repair ?? DEFAULT_REPAIR);
+    const { replicas } = context.placement(context.shardIndex);
+    this.#isReplica = replicas.includes(context.self.node);
   }
 
   get serving(): boolean {
+    if (!this.#isReplica) return false;
     if (this.#planted.rebuildingVotes === true) return this.#opened;
     return this.#opened && this.#rebuild === undefined;
   }
@@ -110,19 +115,27 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
 
   describe(): Readonly<Record<string, unknown>> {
     return {
-      state: this.serving ? "serving" : this.#opened ? "rebuilding" : "closed",
+      state: this.#stateWord(),
       ...(this.#rebuild === undefined ? {} : { rebuild: this.#rebuild.describe() }),
       antiEntropy: this.#antiEntropy.describe(),
     };
   }
 
+  #stateWord(): string {
+    if (!this.#opened) return "closed";
+    if (!this.#isReplica) return "standing-in";
+    return this.serving ? "serving" : "rebuilding";
+  }
+
   #onOpened(state: OpenedState, nowMs: number, effects: LeaderlessEffects): void {
     this.#opened = true;
+    const others = this.#others();
+    // Nothing is missing where nothing has to be: a stand-in holds what it was given.
+    if (!this.#isReplica) return;
     if (state.origin === "kept" && this.#isComplete(effects)) {
       this.#antiEntropy.start(nowMs, effects);
       return;
     }
-    const others = this.#others();
     const isWhole = state.origin === "newborn" || this.#planted.emptyReplicaServes === true;
     if (isWhole || others.length === 0) {
       this.#antiEntropy.start(nowMs, effects);

@@ -14,17 +14,19 @@ import {
   encodeOperationId,
   keyspaceHashOfOperationId,
 } from "../../core/model/operation-id.ts";
-import type { Operation, OperationResult } from "../../core/model/operations.ts";
+import type { Operation, OperationResult, ScanEntry } from "../../core/model/operations.ts";
 import { compareStamps } from "../../core/model/stamp.ts";
+import { versionTokenOf } from "../../core/model/version-token.ts";
+import { ableReplicas } from "../leaderless/able-replicas.ts";
 import type { LeaderlessMessage } from "../leaderless/messages.ts";
-import { stampOf } from "../leaderless/record.ts";
+import { neededFor, receiptOf } from "../leaderless/receipts.ts";
+import { type KeyedRecord, liveValueOf, stampOf } from "../leaderless/record.ts";
 import { countOf, ReplicaAnswers } from "../leaderless/replica-answers.ts";
-import { ableReplicas } from "./able-replicas.ts";
+import { ScanFlow } from "../leaderless/scan-flow.ts";
+import { stampedRules } from "../leaderless/stamped-rules.ts";
 import { NO_PLANTED_BUGS, type PlantedBugs } from "./planted-bugs.ts";
 import { ReadFlow, readResultOf } from "./read-flow.ts";
-import { neededFor, receiptOf } from "./receipts.ts";
-import { ScanFlow } from "./scan-flow.ts";
-import type { TunableSettings } from "./settings.ts";
+import { TUNABLE_LEVELS, type TunableSettings } from "./settings.ts";
 import { UsedIds } from "./used-ids.ts";
 import { WriteFlow } from "./write-flow.ts";
 
@@ -53,7 +55,16 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
     const next = () => this.#nextRoundId();
     this.#writes = new WriteFlow(context, this.#settings, next, planted);
     this.#reads = new ReadFlow(context, this.#settings, next, planted);
-    this.#scans = new ScanFlow(context, this.#settings, next);
+    this.#scans = new ScanFlow(
+      context,
+      {
+        partitionPolicy: this.#settings.partitionPolicy,
+        levels: TUNABLE_LEVELS,
+        rules: stampedRules,
+        entryOf: scanEntryOf,
+      },
+      next,
+    );
   }
 
   step(event: MachineEvent<LeaderlessMessage>, effects: Fx): void {
@@ -293,4 +304,13 @@ function otherKey({ operationId }: Operation): CapstanError {
 
 function isScan(task: Request | ScanTask): task is ScanTask {
   return "request" in task;
+}
+
+function scanEntryOf({ key, record }: KeyedRecord): ScanEntry {
+  return {
+    key,
+    value: liveValueOf(record),
+    siblings: undefined,
+    version: versionTokenOf(stampOf(record)),
+  };
 }

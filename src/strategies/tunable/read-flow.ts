@@ -7,14 +7,14 @@ import type { ReadResult } from "../../core/model/operations.ts";
 import { majorityOf } from "../../core/model/quorum.ts";
 import type { Receipt } from "../../core/model/receipt.ts";
 import { versionTokenOf } from "../../core/model/version-token.ts";
+import { ableReplicas } from "../leaderless/able-replicas.ts";
+import { levelTooHigh, tooFewReachable, unansweredRead } from "../leaderless/faults.ts";
 import type { LeaderlessMessage, ReadReply, WriteAck } from "../leaderless/messages.ts";
+import { neededFor, receiptOf } from "../leaderless/receipts.ts";
 import { compareRecords, keyRecord, liveValueOf, stampOf } from "../leaderless/record.ts";
 import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
-import { ableReplicas } from "./able-replicas.ts";
-import { levelTooHigh, tooFewReachable, unansweredRead } from "./faults.ts";
 import type { PlantedBugs } from "./planted-bugs.ts";
-import { neededFor, receiptOf } from "./receipts.ts";
-import type { TunableSettings } from "./settings.ts";
+import { TUNABLE_LEVELS, type TunableSettings } from "./settings.ts";
 
 /** Part of its time after which a read that asked only as many as it needs asks the others. */
 const WIDEN_AFTER_PART = 0.5;
@@ -102,7 +102,7 @@ export class ReadFlow {
     const answers = new ReplicaAnswers(placement);
     const needed = neededFor(read.level, answers.total);
     if (needed === undefined) {
-      finish.failed(levelTooHigh(read.level, answers.total), effects);
+      finish.failed(levelTooHigh(read.level, answers.total, TUNABLE_LEVELS), effects);
       return;
     }
     const able = ableReplicas(this.#context, answers, read.shardIndex);

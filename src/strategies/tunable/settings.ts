@@ -2,8 +2,8 @@ import type { PartitionPolicy } from "../../core/model/configuration-types.ts";
 import { parseDurationMs } from "../../core/model/durations.ts";
 import { CapstanError } from "../../core/model/errors.ts";
 import { type Level, parseLevel } from "../../core/model/levels.ts";
+import { neededFor } from "../leaderless/receipts.ts";
 import { parseRepairSettings, type RepairSettings } from "../leaderless/repair-settings.ts";
-import { neededFor } from "./receipts.ts";
 
 /** The levels of a tunable keyspace; `eventual` is another word for `one`. */
 export const TUNABLE_LEVELS = Object.freeze([

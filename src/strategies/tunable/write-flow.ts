@@ -5,23 +5,17 @@ import type { NodeId } from "../../core/model/ids.ts";
 import { encodeOperationId } from "../../core/model/operation-id.ts";
 import { compareStamps, type Stamp, ZERO_STAMP } from "../../core/model/stamp.ts";
 import { versionTokenOf } from "../../core/model/version-token.ts";
+import { ableReplicas } from "../leaderless/able-replicas.ts";
+import { levelTooHigh, tooFewReachable, unansweredWrite } from "../leaderless/faults.ts";
 import type { LeaderlessMessage, ReadReply, WriteAck } from "../leaderless/messages.ts";
+import { neededFor, receiptOf } from "../leaderless/receipts.ts";
 import { makeKeyedRecord, stampOf } from "../leaderless/record.ts";
 import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
-import { ableReplicas } from "./able-replicas.ts";
-import {
-  levelTooHigh,
-  reusedId,
-  skewed,
-  superseded,
-  tooFewReachable,
-  unansweredWrite,
-} from "./faults.ts";
+import { reusedId, skewed, superseded } from "./faults.ts";
 import { fixedStampOf, stampSeenBy } from "./given-stamps.ts";
 import { isMet, isRefusedByAll, PendingWrite } from "./pending-write.ts";
 import type { PlantedBugs } from "./planted-bugs.ts";
-import { neededFor, receiptOf } from "./receipts.ts";
-import type { TunableSettings } from "./settings.ts";
+import { TUNABLE_LEVELS, type TunableSettings } from "./settings.ts";
 import { WritePace } from "./write-pace.ts";
 
 /** A write that met only refusals is stamped again at most this often. */
@@ -69,7 +63,7 @@ export class WriteFlow {
     const total = placement.replicas.length;
     const needed = neededFor(operation.level, total);
     if (needed === undefined) {
-      effects.refuse(request, levelTooHigh(operation.level, total));
+      effects.refuse(request, levelTooHigh(operation.level, total, TUNABLE_LEVELS));
       return;
     }
     let fixedStamp: Stamp | undefined;

@@ -4,22 +4,17 @@ import type {
   ScanTask,
   Sender,
 } from "../../core/contracts/machine.ts";
+import type { PartitionPolicy } from "../../core/model/configuration-types.ts";
 import { CapstanError } from "../../core/model/errors.ts";
+import type { Level } from "../../core/model/levels.ts";
 import type { ScanEntry, ScanPage } from "../../core/model/operations.ts";
-import { versionTokenOf } from "../../core/model/version-token.ts";
-import type { LeaderlessMessage, RangeMessage, RangeReply } from "../leaderless/messages.ts";
-import {
-  compareRecords,
-  isTombstone,
-  type KeyedRecord,
-  liveValueOf,
-  stampOf,
-} from "../leaderless/record.ts";
-import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
 import { ableReplicas } from "./able-replicas.ts";
 import { levelTooHigh, tooFewReachable, unansweredRead } from "./faults.ts";
+import type { LeaderlessMessage, RangeMessage, RangeReply } from "./messages.ts";
 import { neededFor, receiptOf } from "./receipts.ts";
-import type { TunableSettings } from "./settings.ts";
+import { type KeyedRecord, keyRecord } from "./record.ts";
+import { mergedOf, type RecordRules } from "./record-rules.ts";
+import { countOf, ReplicaAnswers, type ReplicaMask } from "./replica-answers.ts";
 
 /** Keys are spread over the shards by hash, so each is asked for its share and a little more. */
 const SHARE_SLACK = 1.25;
@@ -45,6 +40,15 @@ interface PendingScan {
   missing: number;
 }
 
+/** What a scan has to know of its strategy. */
+export interface ScanKind {
+  readonly partitionPolicy: PartitionPolicy;
+  readonly levels: readonly Level[];
+  readonly rules: RecordRules;
+  /** What the client gets of a record that is alive. */
+  readonly entryOf: (keyed: KeyedRecord) => ScanEntry;
+}
+
 type Fx = Effects<LeaderlessMessage>;
 
 /**
@@ -54,14 +58,14 @@ type Fx = Effects<LeaderlessMessage>;
  */
 export class ScanFlow {
   readonly #context: CoordinatorContext;
-  readonly #settings: TunableSettings;
+  readonly #kind: ScanKind;
   readonly #nextRoundId: () => number;
   readonly #pending = new Map<number, PendingScan>();
   readonly #byTask = new Map<ScanTask, PendingScan>();
 
-  constructor(context: CoordinatorContext, settings: TunableSettings, nextRoundId: () => number) {
+  constructor(context: CoordinatorContext, kind: ScanKind, nextRoundId: () => number) {
     this.#context = context;
-    this.#settings = settings;
+    this.#kind = kind;
     this.#nextRoundId = nextRoundId;
   }
 
@@ -146,7 +150,7 @@ export class ScanFlow {
     const placement = this.#context.placement(shardIndex);
     const answers = new ReplicaAnswers(placement);
     const needed = neededFor(level, answers.total);
-    if (needed === undefined) return levelTooHigh(level, answers.total);
+    if (needed === undefined) return levelTooHigh(level, answers.total, this.#kind.levels);
     const able = ableReplicas(this.#context, answers, shardIndex);
     if (countOf(able) < needed && !(this.#mayLower() && able !== 0)) {
       return tooFewReachable(level, needed, placement.replicas, answers.nodesOf(able));
@@ -220,7 +224,7 @@ export class ScanFlow {
       durationMs: nowMs - task.startedAtMs,
       side: "Read",
     });
-    effects.replyScan(task, { ...mergePage(shards, task.request.limit), receipt });
+    effects.replyScan(task, { ...mergePage(shards, task.request.limit, this.#kind), receipt });
   }
 
   #forget(pending: PendingScan): void {
@@ -229,7 +233,7 @@ export class ScanFlow {
   }
 
   #mayLower(): boolean {
-    return this.#settings.partitionPolicy === "prefer-availability";
+    return this.#kind.partitionPolicy === "prefer-availability";
   }
 }
 
@@ -237,13 +241,14 @@ export class ScanFlow {
 export function mergePage(
   shards: readonly Pick<ShardGather, "answers" | "replies">[],
   limit: number,
+  { rules, entryOf }: Pick<ScanKind, "rules" | "entryOf">,
 ): Pick<ScanPage, "entries" | "continueAfter"> {
-  const newest = new Map<string, KeyedRecord>();
+  const merged = new Map<string, KeyedRecord>();
   let horizon: Uint8Array | undefined;
   for (const { answers, replies } of shards) {
     for (const [index, reply] of replies.entries()) {
       if (reply === undefined || (answers.counted & (1 << index)) === 0) continue;
-      for (const keyed of reply.entries) keepNewest(newest, keyed);
+      for (const keyed of reply.entries) keepMerged(rules, merged, keyed);
       const last = reply.entries.at(-1)?.key;
       // Above its last key this replica may hold keys that it has not sent.
       if (reply.more && last !== undefined && (horizon === undefined || below(last, horizon))) {
@@ -251,32 +256,28 @@ export function mergePage(
       }
     }
   }
-  const known = [...newest.values()]
+  const known = [...merged.values()]
     .filter(({ key }) => horizon === undefined || !below(horizon, key))
     .sort((a, b) => Buffer.compare(a.key, b.key));
-  const live = known.filter(({ record }) => !isTombstone(record));
+  const live = known.filter(({ record }) => !rules.isTombstone(record));
   const page = live.slice(0, limit);
   const continueAfter = live.length > limit ? page.at(-1)?.key : horizon;
-  return { entries: page.map(scanEntryOf), continueAfter };
+  return { entries: page.map(entryOf), continueAfter };
 }
 
-function keepNewest(newest: Map<string, KeyedRecord>, keyed: KeyedRecord): void {
-  const text = Buffer.from(keyed.key.buffer, keyed.key.byteOffset, keyed.key.length).toString(
-    "latin1",
-  );
-  const held = newest.get(text);
-  if (held === undefined || compareRecords(held.record, keyed.record) < 0) newest.set(text, keyed);
+function keepMerged(
+  rules: RecordRules,
+  merged: Map<string, KeyedRecord>,
+  keyed: KeyedRecord,
+): void {
+  const { key } = keyed;
+  const text = Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");
+  const held = merged.get(text);
+  const record = mergedOf(rules, held?.record, keyed.record);
+  if (record === held?.record) return;
+  merged.set(text, record === keyed.record ? keyed : keyRecord(key, record));
 }
 
 function below(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) < 0;
-}
-
-function scanEntryOf({ key, record }: KeyedRecord): ScanEntry {
-  return {
-    key,
-    value: liveValueOf(record),
-    siblings: undefined,
-    version: versionTokenOf(stampOf(record)),
-  };
 }

@@ -1,5 +1,5 @@
 import type { CoordinatorContext } from "../../core/contracts/machine.ts";
-import type { ReplicaAnswers, ReplicaMask } from "../leaderless/replica-answers.ts";
+import type { ReplicaAnswers, ReplicaMask } from "./replica-answers.ts";
 
 /**
  * Replicas whose answer could count, as far as this node knows: those that can be reached, without

@@ -7,6 +7,8 @@ export interface ReceiptFacts {
   /** Replicas whose answer counts. */
   readonly counted: number;
   readonly durable: number;
+  /** Copies on nodes that only stand in; default 0. */
+  readonly standIns?: number;
   readonly total: number;
   readonly met: boolean;
   readonly pendingSync: boolean;
@@ -21,7 +23,7 @@ export function receiptOf(facts: ReceiptFacts): Receipt {
     total: facts.total,
     answered: facts.counted,
     durable: facts.durable,
-    standIns: 0,
+    standIns: facts.standIns ?? 0,
   };
   const { asked, pendingSync, repaired, epoch, durationMs } = facts;
   if (facts.met) {
@@ -50,10 +52,11 @@ export function receiptOf(facts: ReceiptFacts): Receipt {
   };
 }
 
-/** The strongest counting level that this many replicas meet. */
+/** The strongest counting level that this many replicas meet; `eventual` where none did. */
 function levelReached(counted: number, total: number): Level {
   if (counted >= total) return "all";
   if (counted >= majorityOf(total)) return "quorum";
+  if (counted === 0) return "eventual";
   return counted >= 3 ? "three" : counted === 2 ? "two" : "one";
 }
 

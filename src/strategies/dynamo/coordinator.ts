@@ -1,0 +1,289 @@
+import type {
+  CoordinatorContext,
+  CoordinatorMachine,
+  Effects,
+  MachineEvent,
+  Request,
+  ScanTask,
+  Sender,
+} from "../../core/contracts/machine.ts";
+import { CapstanError } from "../../core/model/errors.ts";
+import type { Level } from "../../core/model/levels.ts";
+import type { Operation, OperationResult } from "../../core/model/operations.ts";
+import { ableReplicas } from "../leaderless/able-replicas.ts";
+import { neededFor, receiptOf } from "../leaderless/receipts.ts";
+import type { RecordRules } from "../leaderless/record-rules.ts";
+import { countOf, ReplicaAnswers } from "../leaderless/replica-answers.ts";
+import { ScanFlow } from "../leaderless/scan-flow.ts";
+import { ContextTokens } from "./context-token.ts";
+import { makeDottedRules } from "./dotted-rules.ts";
+import type { DynamoMessage, MintedMessage } from "./messages.ts";
+import { NO_PLANTED_DYNAMO_BUGS, type PlantedDynamoBugs } from "./planted-bugs.ts";
+import { ReadFlow } from "./read-flow.ts";
+import { RecordReader } from "./read-result.ts";
+import { DYNAMO_LEVELS, type DynamoSettings } from "./settings.ts";
+import { settlementOf } from "./settlement.ts";
+import { WriteFlow } from "./write-flow.ts";
+import { WriteIntents } from "./write-intent.ts";
+
+const SWEEP_TIMER = "sweep";
+const SWEEP_MS = 10;
+const MAX_ROUND_ID = 0xffff_fffe;
+
+type Fx = Effects<DynamoMessage>;
+
+/** Sees client operations of a dynamo keyspace through, from one node. Keeps nothing durable. */
+export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
+  readonly #context: CoordinatorContext;
+  readonly #settings: DynamoSettings;
+  readonly #reader: RecordReader;
+  readonly #intents: WriteIntents;
+  readonly #writes: WriteFlow;
+  readonly #reads: ReadFlow;
+  readonly #scans: ScanFlow;
+  /** `resolve` requests that wait for what a minter remembers. */
+  readonly #recalls = new Map<number, Request>();
+  #roundId: number;
+  #sweeping = false;
+
+  constructor(context: CoordinatorContext, planted: PlantedDynamoBugs = NO_PLANTED_DYNAMO_BUGS) {
+    const settings = context.settings as unknown as DynamoSettings;
+    const settlement = settlementOf(settings.resolver);
+    const rules: RecordRules = makeDottedRules(settlement, { planted });
+    const tokens = new ContextTokens(context.keyspace, context.keyspaceHash, context.clusterKey);
+    const nextRoundId = () => this.#nextRoundId();
+    this.#context = context;
+    this.#settings = settings;
+    // Anywhere, so that an answer to an earlier start meets nobody.
+    this.#roundId = context.randomUint32() % MAX_ROUND_ID;
+    this.#reader = new RecordReader(settlement, tokens);
+    this.#intents = new WriteIntents(context, settlement, tokens);
+    const shared = { context, settings, nextRoundId };
+    this.#writes = new WriteFlow({ ...shared, tokens, intents: this.#intents, planted });
+    this.#reads = new ReadFlow({ ...shared, rules, reader: this.#reader });
+    const { partitionPolicy } = settings;
+    const scans = {
+      partitionPolicy,
+      levels: DYNAMO_LEVELS,
+      rules,
+      entryOf: this.#reader.entryOf.bind(this.#reader),
+    };
+    this.#scans = new ScanFlow(context, scans, nextRoundId);
+  }
+
+  step(event: MachineEvent<DynamoMessage>, effects: Fx): void {
+    const { nowMs, wallMs } = event;
+    switch (event.type) {
+      case "operation":
+        this.#onOperation(event.request, nowMs, wallMs, effects);
+        break;
+      case "message":
+        this.#onMessage(event.from, event.shardIndex, event.message, nowMs, effects);
+        return;
+      case "scan":
+        this.#scans.start(event.task, nowMs, this.#deadlineOf(event.task, nowMs), effects);
+        break;
+      case "deadline":
+        this.#onDeadline(event.request, nowMs, effects);
+        return;
+      case "aborted":
+        this.#onAborted(event.request, effects);
+        return;
+      case "identity":
+        this.#writes.onIdentity(event.peer.node);
+        this.#reads.onIdentity(event.peer.node);
+        return;
+      case "timer":
+        this.#sweeping = false;
+        this.#writes.sweep(nowMs, effects);
+        this.#reads.sweep(nowMs, effects);
+        this.#scans.sweep(nowMs, effects);
+        break;
+      default:
+        return;
+    }
+    this.#keepSweeping(effects);
+  }
+
+  /** `one` reads of a shard whose serving replica is here need neither step nor message. */
+  readNow(operation: Operation): OperationResult | undefined {
+    if (operation.type !== "get") return undefined;
+    if (operation.level !== "one" && operation.level !== "eventual") return undefined;
+    const state = this.#context.servingState(operation.shardIndex);
+    if (state === undefined) return undefined;
+    const placement = this.#context.placement(operation.shardIndex);
+    const receipt = receiptOf({
+      asked: operation.level,
+      counted: 1,
+      // The answer does not wait for the copy that it comes from to be durable.
+      durable: state.isDurable(operation.key) ? 1 : 0,
+      total: placement.replicas.length,
+      met: true,
+      pendingSync: false,
+      repaired: 0,
+      epoch: placement.epoch,
+      durationMs: 0,
+      side: "Read",
+    });
+    return this.#reader.resultOf(operation.key, state.get(operation.key), receipt);
+  }
+
+  mintOperationId(_nowMs: number, wallMs: number): string {
+    return this.#intents.mintOperationId(wallMs);
+  }
+
+  operationIdOf(request: Request): string | undefined {
+    return this.#writes.operationIdOf(request);
+  }
+
+  isReady(level: Level): boolean {
+    for (let shardIndex = 0; shardIndex < this.#context.shardCount; shardIndex++) {
+      const answers = new ReplicaAnswers(this.#context.placement(shardIndex));
+      const needed = neededFor(level, answers.total);
+      if (needed === undefined) return false;
+      if (countOf(ableReplicas(this.#context, answers, shardIndex)) < needed) return false;
+    }
+    return true;
+  }
+
+  describe(): Readonly<Record<string, unknown>> {
+    const { read, write, partitionPolicy, resolver } = this.#settings;
+    return {
+      writes: this.#writes.size,
+      reads: this.#reads.size,
+      scans: this.#scans.size,
+      read,
+      write,
+      partitionPolicy,
+      resolver: resolver?.name ?? "none",
+    };
+  }
+
+  #onOperation(request: Request, nowMs: number, wallMs: number, effects: Fx): void {
+    switch (request.operation.type) {
+      case "put":
+      case "delete":
+      case "update":
+        this.#writes.start(request, nowMs, wallMs, effects);
+        return;
+      case "get":
+        this.#reads.start(request, nowMs, effects);
+        return;
+      case "resolve":
+        this.#resolve(request, effects);
+        return;
+      default:
+        effects.refuse(
+          request,
+          new CapstanError(
+            "NOT_SUPPORTED",
+            `keyspace ${this.#context.keyspace} (strategy dynamo) does not offer ` +
+              request.operation.type,
+          ),
+        );
+    }
+  }
+
+  /** `applied` only where the minter remembers the write, and holds it durably. */
+  #resolve(request: Request, effects: Fx): void {
+    const used = this.#usedBy(request.operation.operationId as string);
+    if (used === undefined || !this.#context.isReachable(used.minter)) {
+      effects.reply(request, { outcome: "unknown" });
+      return;
+    }
+    const requestId = this.#nextRoundId();
+    this.#recalls.set(requestId, request);
+    effects.send(used.minter, "replica", this.#context.shardOf(used.key), {
+      type: "recall",
+      requestId,
+      operation: used.stamp,
+    });
+  }
+
+  #usedBy(operationId: string) {
+    try {
+      return this.#intents.find(operationId);
+    } catch (error) {
+      if (error instanceof CapstanError) return undefined;
+      throw error;
+    }
+  }
+
+  #onRecalled(message: MintedMessage, effects: Fx): void {
+    const request = this.#recalls.get(message.requestId);
+    if (request === undefined) return;
+    this.#recalls.delete(message.requestId);
+    effects.reply(request, { outcome: message.verdict === "known" ? "applied" : "unknown" });
+  }
+
+  #onMessage(
+    from: Sender,
+    shardIndex: number,
+    message: DynamoMessage,
+    nowMs: number,
+    effects: Fx,
+  ): void {
+    switch (message.type) {
+      case "minted":
+        if (!this.#writes.onMinted(from, message, nowMs, effects)) {
+          this.#onRecalled(message, effects);
+        }
+        break;
+      case "write-ack":
+        this.#writes.onAck(from, message, nowMs, effects);
+        break;
+      case "read-reply":
+        this.#reads.onReply(from, message, nowMs, effects);
+        break;
+      case "range-reply":
+        this.#scans.onReply(from, shardIndex, message, nowMs, effects);
+        break;
+      default:
+        break;
+    }
+  }
+
+  #onDeadline(late: Request | ScanTask, nowMs: number, effects: Fx): void {
+    if (isScan(late)) this.#scans.onDeadline(late, nowMs, effects);
+    else if (!this.#endRecall(late, effects) && !this.#writes.onDeadline(late, nowMs, effects)) {
+      this.#reads.onDeadline(late, nowMs, effects);
+    }
+  }
+
+  #onAborted(given: Request | ScanTask, effects: Fx): void {
+    if (isScan(given)) this.#scans.onAborted(given, effects);
+    else if (!this.#endRecall(given, effects) && !this.#writes.onAborted(given, effects)) {
+      this.#reads.onAborted(given, effects);
+    }
+  }
+
+  #endRecall(request: Request, effects: Fx): boolean {
+    for (const [requestId, waiting] of this.#recalls) {
+      if (waiting !== request) continue;
+      this.#recalls.delete(requestId);
+      effects.reply(request, { outcome: "unknown" });
+      return true;
+    }
+    return false;
+  }
+
+  #deadlineOf(task: ScanTask, nowMs: number): number {
+    const { level, deadlineMs } = task.request;
+    return deadlineMs ?? nowMs + this.#settings.deadlinesMs[level as "quorum"];
+  }
+
+  #keepSweeping(effects: Fx): void {
+    if (this.#sweeping || this.#writes.size + this.#reads.size + this.#scans.size === 0) return;
+    this.#sweeping = true;
+    effects.setTimer(SWEEP_TIMER, SWEEP_MS);
+  }
+
+  #nextRoundId(): number {
+    this.#roundId = this.#roundId >= MAX_ROUND_ID ? 1 : this.#roundId + 1;
+    return this.#roundId;
+  }
+}
+
+function isScan(task: Request | ScanTask): task is ScanTask {
+  return "request" in task;
+}

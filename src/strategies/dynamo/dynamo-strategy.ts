@@ -1,0 +1,48 @@
+import type { SilentStrategy, StrategyCapabilities } from "../../core/contracts/strategy.ts";
+import { DynamoCoordinator } from "./coordinator.ts";
+import { DYNAMO_GUARANTEES } from "./guarantees.ts";
+import { type DynamoMessage, dynamoCodec } from "./messages.ts";
+import { NO_PLANTED_DYNAMO_BUGS, type PlantedDynamoBugs } from "./planted-bugs.ts";
+import { DynamoReplica } from "./replica.ts";
+import { DYNAMO_LEVELS, type DynamoSettings, parseDynamoSettings } from "./settings.ts";
+
+const CAPABILITIES: StrategyCapabilities = Object.freeze({
+  readLevels: DYNAMO_LEVELS,
+  writeLevels: DYNAMO_LEVELS,
+  scanLevels: DYNAMO_LEVELS,
+  conditional: false,
+  update: true,
+  batch: false,
+  ttl: false,
+  watch: true,
+  sessions: false,
+  siblings: true,
+  partitionPolicy: true,
+  operationIds: true,
+  contexts: true,
+});
+
+/** Always writable, concurrent versions kept or resolved. With a planted bug only in tests. */
+export function makeDynamoStrategy(
+  planted: PlantedDynamoBugs = NO_PLANTED_DYNAMO_BUGS,
+): SilentStrategy<DynamoMessage> {
+  return Object.freeze({
+    kind: "silent",
+    name: "dynamo",
+    capabilities: CAPABILITIES,
+    hasStandIns: true,
+    codec: dynamoCodec,
+    parseSettings: (options, path, replicas) =>
+      parseDynamoSettings(options, path, replicas) as unknown as Readonly<Record<string, unknown>>,
+    guarantees: () => DYNAMO_GUARANTEES,
+    deadlineMs: ({ level }, settings) => {
+      const { deadlinesMs } = settings as unknown as DynamoSettings;
+      return deadlinesMs[level as keyof DynamoSettings["deadlinesMs"]];
+    },
+    createReplica: (context) => new DynamoReplica(context, planted),
+    createCoordinator: (context) => new DynamoCoordinator(context, planted),
+  } satisfies SilentStrategy<DynamoMessage>);
+}
+
+/** The strategy that configuration names `dynamo`. */
+export const dynamoStrategy: SilentStrategy<DynamoMessage> = makeDynamoStrategy();

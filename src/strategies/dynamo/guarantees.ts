@@ -1,0 +1,39 @@
+import type { Guarantee } from "../../core/contracts/strategy.ts";
+
+const SHOWN_BY = "test/simulation/dynamo-versions.test.ts";
+
+/** What each level promises, on what condition, and which test shows it. */
+export const DYNAMO_GUARANTEES: readonly Guarantee[] = Object.freeze([
+  {
+    levels: ["one", "two", "three", "quorum", "all", "eventual"],
+    promise:
+      "No write is lost silently: every acknowledged one is among the versions of its key in the " +
+      "end, or was replaced by a write whose client had seen it, or lost to a concurrent one as " +
+      "the keyspace's resolver has it. A deletion removes what it saw, and that stays deleted.",
+    condition: "Fewer copies are lost than held the write durably when it was acknowledged.",
+    notPromised:
+      "That one of two concurrent writes wins, unless a resolver says so; any order between keys.",
+    shownBy: SHOWN_BY,
+  },
+  {
+    levels: ["quorum", "all", "three", "two"],
+    promise:
+      "A write whose receipt says consistent is seen, or what replaced it, by every later read " +
+      "whose receipt says consistent, where the two levels together exceed the replicas.",
+    condition: "Fewer than a majority of the key's replicas loses its memory.",
+    notPromised:
+      "Anything of a receipt that is not consistent: copies on nodes that stand in are found by " +
+      "reads only where no replica can be reached. Two reads during an unfinished write may see it " +
+      "and then not.",
+    shownBy: SHOWN_BY,
+  },
+  {
+    levels: ["one", "eventual"],
+    promise:
+      "A write is taken while one replica can be reached, or one node that stands in, the node " +
+      "that was asked among them.",
+    condition: "partitionPolicy is prefer-availability.",
+    notPromised: "That a read elsewhere sees it before the nodes have met again.",
+    shownBy: "test/simulation/dynamo-partitions.test.ts",
+  },
+] as const satisfies readonly Guarantee[]);

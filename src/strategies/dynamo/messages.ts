@@ -1,0 +1,182 @@
+import type { MessageCodec } from "../../core/contracts/machine.ts";
+import type { ByteReader, ByteWriter } from "../../core/model/bytes.ts";
+import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
+import {
+  type HybridTime,
+  MAX_HYBRID_TIME,
+  readStamp,
+  type Stamp,
+  writeStamp,
+} from "../../core/model/stamp.ts";
+import { type LeaderlessMessage, makeLeaderlessCodec } from "../leaderless/messages.ts";
+import { type KeyedRecord, splitPayload } from "../leaderless/record.ts";
+import { CausalContext } from "./causal-context.ts";
+import { checkRecord } from "./dotted-record.ts";
+import type { NewEvent } from "./mint.ts";
+
+/** To the one node that is to name a client's write, and to keep it in the same step. */
+export interface MintMessage {
+  readonly type: "mint";
+  readonly requestId: number;
+  /** Names the client's operation, so that it is minted once however often this comes. */
+  readonly operation: Stamp;
+  /** It may have come before: mint it only if it certainly was not minted then. */
+  readonly again: boolean;
+  /** What the write follows is not newer than this. */
+  readonly newestTime: HybridTime;
+  readonly key: Uint8Array;
+  readonly event: NewEvent;
+}
+
+/** Whether an operation was minted here; nothing is minted. */
+export interface RecallMessage {
+  readonly type: "recall";
+  readonly requestId: number;
+  readonly operation: Stamp;
+}
+
+/**
+ * - `minted`: the record of the key with the write in it comes along. It vouches for nothing: an
+ *   acknowledgement follows when it is durable.
+ * - `known`: it was minted here, and is durable. Only to a `recall`.
+ * - `forgotten`: it may have been minted before, and this node cannot tell.
+ * - the others: it was not, and will not be.
+ */
+export type MintVerdict =
+  | "minted"
+  | "known"
+  | "forgotten"
+  | "too-many-siblings"
+  | "too-large"
+  | "context-full"
+  | "refused";
+
+export interface MintedMessage {
+  readonly type: "minted";
+  readonly requestId: number;
+  readonly verdict: MintVerdict;
+  readonly keyed: KeyedRecord | undefined;
+  /** What a person may want to know of a refusal. */
+  readonly reason: string;
+}
+
+export type DynamoMessage = LeaderlessMessage | MintMessage | RecallMessage | MintedMessage;
+
+const LEADERLESS = 0;
+const MINT = 1;
+const MINTED = 2;
+const RECALL = 3;
+const EVENTS: readonly NewEvent["type"][] = Object.freeze(["put", "delete", "update"]);
+const VERDICTS: readonly MintVerdict[] = Object.freeze([
+  "minted",
+  "known",
+  "forgotten",
+  "too-many-siblings",
+  "too-large",
+  "context-full",
+  "refused",
+]);
+const MAX_KEY_BYTES = 1_024;
+
+const inner = makeLeaderlessCodec(checkRecord);
+
+export const dynamoCodec: MessageCodec<DynamoMessage> = Object.freeze({ encode, decode });
+
+function encode(message: DynamoMessage, writer: ByteWriter): void {
+  switch (message.type) {
+    case "mint":
+      writer.u8(MINT);
+      encodeMint(message, writer);
+      break;
+    case "recall":
+      writer.u8(RECALL);
+      writer.u32(message.requestId);
+      writeStamp(writer, message.operation);
+      break;
+    case "minted":
+      writer.u8(MINTED);
+      writer.u32(message.requestId);
+      writer.u8(VERDICTS.indexOf(message.verdict));
+      writer.string(message.reason);
+      if (message.keyed !== undefined) writer.raw(message.keyed.payload);
+      break;
+    default:
+      writer.u8(LEADERLESS);
+      inner.encode(message, writer);
+  }
+}
+
+function encodeMint(message: MintMessage, writer: ByteWriter): void {
+  const { event } = message;
+  writer.u32(message.requestId);
+  writeStamp(writer, message.operation);
+  writer.u8(message.again ? 1 : 0);
+  writer.u64(message.newestTime);
+  writer.u8(EVENTS.indexOf(event.type));
+  writer.u8(event.seen === undefined ? 0 : 1);
+  event.seen?.write(writer);
+  writer.bytes(message.key);
+  if (event.value !== undefined) writer.raw(event.value);
+}
+
+function decode(reader: ByteReader): DynamoMessage {
+  const tag = reader.u8();
+  switch (tag) {
+    case LEADERLESS:
+      return inner.decode(reader);
+    case MINT:
+      return decodeMint(reader);
+    case RECALL: {
+      const requestId = reader.u32();
+      const operation = readStamp(reader);
+      reader.end();
+      return { type: "recall", requestId, operation };
+    }
+    case MINTED:
+      return decodeMinted(reader);
+    default:
+      throw new MalformedBytesError(`message of kind ${tag}`);
+  }
+}
+
+function decodeMint(reader: ByteReader): MintMessage {
+  const requestId = reader.u32();
+  const operation = readStamp(reader);
+  const again = readFlag(reader);
+  const newestTime = reader.u64();
+  if (newestTime > MAX_HYBRID_TIME) throw new MalformedBytesError(`a time of ${newestTime}`);
+  const type = EVENTS[reader.u8()];
+  if (type === undefined) throw new MalformedBytesError("an unknown kind of write");
+  const seen = readFlag(reader) ? CausalContext.read(reader) : undefined;
+  const key = owned(reader.bytes(MAX_KEY_BYTES));
+  if (key.length === 0) throw new MalformedBytesError("a write without a key");
+  const rest = owned(reader.raw(reader.remaining));
+  if (type === "delete" && rest.length > 0) throw new MalformedBytesError("a deletion of a value");
+  const value = type === "delete" ? undefined : rest;
+  const event: NewEvent = { type, value, seen };
+  return { type: "mint", requestId, operation, again, newestTime, key, event };
+}
+
+function decodeMinted(reader: ByteReader): MintedMessage {
+  const requestId = reader.u32();
+  const verdict = VERDICTS[reader.u8()];
+  if (verdict === undefined) throw new MalformedBytesError("an unknown verdict");
+  const reason = reader.string();
+  const rest = reader.raw(reader.remaining);
+  const keyed = verdict === "minted" ? splitPayload(owned(rest), checkRecord) : undefined;
+  if (keyed === undefined && rest.length > 0) throw new MalformedBytesError("a record too many");
+  return { type: "minted", requestId, verdict, keyed, reason };
+}
+
+/** Frames are borrowed; what a machine keeps must be its own. */
+function owned(view: Uint8Array): Uint8Array {
+  const copy = Buffer.allocUnsafe(view.length);
+  copy.set(view);
+  return copy;
+}
+
+function readFlag(reader: ByteReader): boolean {
+  const flag = reader.u8();
+  if (flag > 1) throw new MalformedBytesError(`flag ${flag}`);
+  return flag === 1;
+}

@@ -1,0 +1,63 @@
+import type { Request } from "../../core/contracts/machine.ts";
+import type { NodeId } from "../../core/model/ids.ts";
+import type { Stamp } from "../../core/model/stamp.ts";
+import type { KeyedRecord } from "../leaderless/record.ts";
+import { countOf, type ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
+import type { SeenContext } from "./context-token.ts";
+
+/** A request's memo while it is written. */
+export class PendingWrite {
+  readonly request: Request;
+  readonly needed: number;
+  /** Names the operation, wherever it goes. */
+  readonly operation: Stamp;
+  readonly minter: NodeId;
+  readonly seen: SeenContext | undefined;
+  /** Names this round on the wire. */
+  roundId = 0;
+  /** When this round began; no acknowledgement of it is older. */
+  roundAtMs = 0;
+  /** When it is sent again, to those who have not answered. */
+  resendAtMs = 0;
+  /** A message to the minter is out that asks for this very operation. */
+  asked = false;
+  /** The key's record with this write in it, once it is minted. */
+  keyed: KeyedRecord | undefined = undefined;
+  ended = false;
+  answers: ReplicaAnswers;
+  standIns: ReplicaAnswers;
+  /** Replicas that hold it durably, whether they count or not. */
+  held: ReplicaMask = 0;
+  standInsHeld: ReplicaMask = 0;
+
+  constructor(parts: {
+    readonly request: Request;
+    readonly needed: number;
+    readonly operation: Stamp;
+    readonly minter: NodeId;
+    readonly seen: SeenContext | undefined;
+    readonly answers: ReplicaAnswers;
+    readonly standIns: ReplicaAnswers;
+  }) {
+    this.request = parts.request;
+    this.needed = parts.needed;
+    this.operation = parts.operation;
+    this.minter = parts.minter;
+    this.seen = parts.seen;
+    this.answers = parts.answers;
+    this.standIns = parts.standIns;
+  }
+
+  /** Replicas that hold it durably, and count. */
+  get counted(): number {
+    return countOf(this.held & this.answers.counted);
+  }
+
+  get copies(): number {
+    return countOf(this.held) + countOf(this.standInsHeld);
+  }
+
+  get isAnswered(): boolean {
+    return this.answers.complete && this.standIns.complete;
+  }
+}

@@ -1,0 +1,36 @@
+import type { PlantedReplicaBugs } from "../leaderless/planted-bugs.ts";
+
+/**
+ * Bugs that tests switch on to show that they would be found. Nothing but a test makes a strategy
+ * with one of them; each changes one condition.
+ */
+export interface PlantedDynamoBugs extends PlantedReplicaBugs {
+  /** A replica goes on under the actor of its earlier start, and counts from 1 again. */
+  readonly actorReused?: boolean;
+  /** A retry, or a message that comes twice, is minted again. */
+  readonly mintedTwice?: boolean;
+  /** A forward that is not answered is sent to another minter. */
+  readonly secondMinter?: boolean;
+  /** Stand-ins count towards the level. */
+  readonly standInsCount?: boolean;
+  /** A write replaces all that its minter holds, whatever its context says. */
+  readonly contextIgnored?: boolean;
+  /** A write without a context replaces what its minter holds. */
+  readonly blindWriteReplaces?: boolean;
+  /** The maker of a version sends it on before it keeps it, and does not keep it. */
+  readonly minterKeepsNothing?: boolean;
+  /** Merging takes the record with the greater time instead of the versions of both. */
+  readonly newestRecordWins?: boolean;
+  /** A deletion leaves no context. */
+  readonly deletionForgetsContext?: boolean;
+  /** A merge of states keeps one of the two. */
+  readonly statesNotJoined?: boolean;
+  /** A write succeeds with one acknowledgement less than its level needs. */
+  readonly oneAcknowledgementLess?: boolean;
+  /** A write that was sent and not confirmed is said not to be applied. */
+  readonly sentIsNotApplied?: boolean;
+  /** The context of another read covers what this one has not seen. */
+  readonly contextCoversUnseen?: boolean;
+}
+
+export const NO_PLANTED_DYNAMO_BUGS: PlantedDynamoBugs = Object.freeze({});

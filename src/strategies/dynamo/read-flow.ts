@@ -1,0 +1,291 @@
+import type { CoordinatorContext, Effects, Request, Sender } from "../../core/contracts/machine.ts";
+import { CapstanError } from "../../core/model/errors.ts";
+import { IdTable } from "../../core/model/id-table.ts";
+import type { NodeId } from "../../core/model/ids.ts";
+import { majorityOf } from "../../core/model/quorum.ts";
+import { ableReplicas } from "../leaderless/able-replicas.ts";
+import { levelTooHigh, tooFewReachable, unansweredRead } from "../leaderless/faults.ts";
+import type { LeaderlessMessage, ReadReply } from "../leaderless/messages.ts";
+import { neededFor, receiptOf } from "../leaderless/receipts.ts";
+import { keyRecord } from "../leaderless/record.ts";
+import { mergedOf, type RecordRules } from "../leaderless/record-rules.ts";
+import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
+import { keyTextOf, noCopyReachable } from "./faults.ts";
+import type { DynamoMessage } from "./messages.ts";
+import type { RecordReader } from "./read-result.ts";
+import { DYNAMO_LEVELS, type DynamoSettings } from "./settings.ts";
+import { standInAnswers } from "./stand-ins.ts";
+
+/** Part of its time after which a read asks those whom it did not ask at first. */
+const WIDEN_AFTER_PART = 0.5;
+
+interface PendingRead {
+  readonly request: Request;
+  readonly needed: number;
+  readonly answers: ReplicaAnswers;
+  readonly standIns: ReplicaAnswers;
+  /** Per replica: what it answered. */
+  readonly records: (Uint8Array | undefined)[];
+  readonly roundId: number;
+  readonly widenAtMs: number;
+  /** When late answers are not waited for any more. */
+  readonly endAtMs: number;
+  /** All answers as one; whoever they are from, nothing that is known is left out. */
+  merged: Uint8Array | undefined;
+  /** Answered; late answers still come, for read repair. */
+  answered: boolean;
+}
+
+type Fx = Effects<DynamoMessage>;
+
+/**
+ * Reads of a dynamo keyspace (SOSP 2007, §4.5): ask the replicas, merge what they hold, answer when
+ * as many have answered as the level needs, and bring those that lack something up to date, off the
+ * critical path. Repair is a merge at the replica: a version that it has learned of meanwhile stays.
+ *
+ * Stand-ins are asked where replicas cannot be reached. They show what they hold, and never count;
+ * that they hold nothing says nothing.
+ */
+export class ReadFlow {
+  readonly #context: CoordinatorContext;
+  readonly #settings: DynamoSettings;
+  readonly #rules: RecordRules;
+  readonly #reader: RecordReader;
+  readonly #nextRoundId: () => number;
+  readonly #pending = new IdTable<PendingRead>();
+  readonly #unanswered = new IdTable<PendingRead>();
+
+  constructor(parts: {
+    readonly context: CoordinatorContext;
+    readonly settings: DynamoSettings;
+    readonly rules: RecordRules;
+    readonly reader: RecordReader;
+    readonly nextRoundId: () => number;
+  }) {
+    this.#context = parts.context;
+    this.#settings = parts.settings;
+    this.#rules = parts.rules;
+    this.#reader = parts.reader;
+    this.#nextRoundId = parts.nextRoundId;
+  }
+
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  start(request: Request, nowMs: number, effects: Fx): void {
+    const { level, shardIndex, deadlineMs } = request.operation;
+    const placement = this.#context.placement(shardIndex);
+    const answers = new ReplicaAnswers(placement);
+    const needed = neededFor(level, answers.total);
+    if (needed === undefined) {
+      effects.refuse(request, levelTooHigh(level, answers.total, DYNAMO_LEVELS));
+      return;
+    }
+    const able = ableReplicas(this.#context, answers, shardIndex);
+    if (countOf(able) < needed && !this.#prefersAvailability) {
+      const nodes = answers.nodesOf(able);
+      effects.refuse(request, tooFewReachable(level, needed, placement.replicas, nodes));
+      return;
+    }
+    const endAtMs = deadlineMs ?? nowMs + this.#settings.deadlinesMs[level as "quorum"];
+    const pending: PendingRead = {
+      request,
+      needed,
+      answers,
+      standIns: standInAnswers(placement),
+      records: new Array(answers.total).fill(undefined),
+      roundId: this.#nextRoundId(),
+      widenAtMs: nowMs + (endAtMs - nowMs) * WIDEN_AFTER_PART,
+      endAtMs,
+      merged: undefined,
+      answered: false,
+    };
+    this.#pending.set(pending.roundId, pending);
+    this.#unanswered.set(request.id, pending);
+    this.#ask(pending, this.#firstAsked(answers, able, needed), effects);
+    if (countOf(able) < needed) this.#widen(pending, effects);
+    // Nobody at all can be asked.
+    if (answers.asked === 0 && pending.standIns.asked === 0) {
+      this.#conclude(pending, nowMs, effects);
+    }
+  }
+
+  onReply(from: Sender, reply: ReadReply, nowMs: number, effects: Fx): boolean {
+    const pending = this.#pending.get(reply.requestId);
+    if (pending === undefined) return false;
+    const { answers, standIns } = pending;
+    const bit = answers.take(from.node, reply.serving);
+    if (bit === 0 && standIns.take(from.node, true) === 0) return true;
+    if (bit !== 0) pending.records[answers.placement.replicas.indexOf(from.node)] = reply.record;
+    const before = pending.merged;
+    if (reply.record !== undefined) {
+      pending.merged = mergedOf(this.#rules, before, reply.record);
+    }
+    if (pending.answered) this.#repairLate(pending, before, bit, effects);
+    else this.#evaluate(pending, nowMs, effects);
+    if (pending.answered && answers.complete && standIns.complete) this.#forget(pending);
+    return true;
+  }
+
+  onDeadline(request: Request, nowMs: number, effects: Fx): boolean {
+    const pending = this.#unanswered.get(request.id);
+    if (pending === undefined) return false;
+    this.#conclude(pending, nowMs, effects);
+    return true;
+  }
+
+  onAborted(request: Request, effects: Fx): boolean {
+    const pending = this.#unanswered.get(request.id);
+    if (pending === undefined) return false;
+    this.#forget(pending);
+    effects.refuse(request, new CapstanError("ABORTED", "the read was aborted"));
+    return true;
+  }
+
+  onIdentity(peer: NodeId): void {
+    for (const pending of this.#pending.values()) {
+      if (!pending.answered) pending.answers.void(peer);
+    }
+  }
+
+  sweep(nowMs: number, effects: Fx): void {
+    for (const pending of [...this.#pending.values()]) {
+      if (pending.answered) {
+        if (nowMs >= pending.endAtMs) this.#forget(pending);
+      } else if (nowMs >= pending.widenAtMs) {
+        this.#widen(pending, effects);
+      }
+    }
+  }
+
+  /** This node first; `quorum` and above ask everybody, so that one slow replica costs nothing. */
+  #firstAsked(answers: ReplicaAnswers, able: ReplicaMask, needed: number): ReplicaMask {
+    if (needed >= majorityOf(answers.total)) return able;
+    let asked = answers.bitOf(this.#context.self.node) & able;
+    for (let i = 0; i < answers.total && countOf(asked) < needed; i++) asked |= able & (1 << i);
+    return asked;
+  }
+
+  #ask(pending: PendingRead, mask: ReplicaMask, effects: Fx, among = pending.answers): void {
+    const { roundId, request } = pending;
+    const { key, shardIndex } = request.operation;
+    among.asked |= mask;
+    const message: LeaderlessMessage = { type: "read", requestId: roundId, stampOnly: false, key };
+    for (const node of among.nodesOf(mask)) effects.send(node, "replica", shardIndex, message);
+  }
+
+  /** The replicas that were not asked, and those who stand in. False if there are none. */
+  #widen(pending: PendingRead, effects: Fx): boolean {
+    const { answers, standIns } = pending;
+    const { isReachable } = this.#context;
+    const replicas = answers.reachable(isReachable) & ~answers.asked;
+    const others = this.#prefersAvailability
+      ? standIns.reachable(isReachable) & ~standIns.asked
+      : 0;
+    if (replicas !== 0) this.#ask(pending, replicas, effects);
+    if (others !== 0) this.#ask(pending, others, effects, standIns);
+    return (replicas | others) !== 0;
+  }
+
+  #evaluate(pending: PendingRead, nowMs: number, effects: Fx): void {
+    const { answers, standIns } = pending;
+    if (countOf(answers.counted) >= pending.needed) {
+      this.#answer(pending, nowMs, true, effects);
+    } else if (answers.complete && standIns.complete && !this.#widen(pending, effects)) {
+      this.#conclude(pending, nowMs, effects);
+    }
+  }
+
+  #conclude(pending: PendingRead, nowMs: number, effects: Fx): void {
+    const { answers, standIns, request, merged } = pending;
+    // That nothing was found is only true in the mouth of a replica.
+    const isKnown = answers.counted !== 0 || merged !== undefined;
+    if (isKnown && this.#prefersAvailability) {
+      this.#answer(pending, nowMs, false, effects);
+      return;
+    }
+    this.#forget(pending);
+    const { key, level } = request.operation;
+    if (!this.#prefersAvailability) {
+      effects.refuse(request, unansweredRead(level, pending.needed, answers));
+      return;
+    }
+    const heard = [...answers.nodesOf(answers.answered), ...standIns.nodesOf(standIns.answered)];
+    const { replicas } = answers.placement;
+    effects.refuse(request, noCopyReachable(keyTextOf(key), replicas, heard));
+  }
+
+  #answer(pending: PendingRead, nowMs: number, met: boolean, effects: Fx): void {
+    const { answers, standIns, merged, request } = pending;
+    const { operation } = request;
+    const stale = merged === undefined ? 0 : answers.answered & ~this.#holdersOf(pending, merged);
+    const receipt = receiptOf({
+      asked: operation.level,
+      counted: countOf(answers.counted),
+      durable: countOf(answers.counted & ~stale),
+      standIns: countOf(standIns.answered),
+      total: answers.total,
+      met,
+      pendingSync: stale !== 0,
+      repaired: countOf(stale),
+      epoch: answers.placement.epoch,
+      durationMs: nowMs - request.startedAtMs,
+      side: "Read",
+    });
+    pending.answered = true;
+    this.#unanswered.delete(request.id);
+    effects.reply(request, this.#reader.resultOf(operation.key, merged, receipt));
+    this.#repair(pending, stale, effects);
+    if (answers.complete && standIns.complete) this.#forget(pending);
+  }
+
+  /** An answer that came after the client's: mends whichever side is behind. */
+  #repairLate(
+    pending: PendingRead,
+    before: Uint8Array | undefined,
+    bit: ReplicaMask,
+    effects: Fx,
+  ): void {
+    const { merged, answers } = pending;
+    if (merged === undefined) return;
+    const behind = answers.answered & ~this.#holdersOf(pending, merged);
+    // Where it has brought nothing new the others have been sent the same already.
+    this.#repair(pending, merged === before ? behind & bit : behind, effects);
+  }
+
+  #repair(pending: PendingRead, mask: ReplicaMask, effects: Fx): void {
+    if (mask === 0 || pending.merged === undefined) return;
+    const { key, shardIndex } = pending.request.operation;
+    const message: LeaderlessMessage = {
+      type: "write",
+      requestId: 0,
+      kind: "repair",
+      proof: undefined,
+      keyed: keyRecord(key, pending.merged),
+    };
+    for (const node of pending.answers.nodesOf(mask)) {
+      effects.send(node, "replica", shardIndex, message, "bulk");
+    }
+  }
+
+  /** Replicas whose answer says all that the merged record says. */
+  #holdersOf({ records }: PendingRead, merged: Uint8Array): ReplicaMask {
+    let holders = 0;
+    for (let i = 0; i < records.length; i++) {
+      const record = records[i];
+      if (record === undefined) continue;
+      if (record === merged || this.#rules.relation(record, merged) === "equal") holders |= 1 << i;
+    }
+    return holders;
+  }
+
+  #forget(pending: PendingRead): void {
+    this.#pending.delete(pending.roundId);
+    this.#unanswered.delete(pending.request.id);
+  }
+
+  get #prefersAvailability(): boolean {
+    return this.#settings.partitionPolicy === "prefer-availability";
+  }
+}

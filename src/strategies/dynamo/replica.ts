@@ -1,0 +1,229 @@
+import type {
+  Effects,
+  MachineEvent,
+  ReplicaContext,
+  ReplicaMachine,
+  Sender,
+} from "../../core/contracts/machine.ts";
+import type { Actor } from "../../core/model/stamp.ts";
+import { keyRecord } from "../leaderless/record.ts";
+import { LeaderlessReplica } from "../leaderless/replica.ts";
+import { ContextTokens, MAX_CONTEXT_BYTES } from "./context-token.ts";
+import { type DottedRecord, decodeRecord, encodeRecord, NOTHING } from "./dotted-record.ts";
+import { makeDottedRules } from "./dotted-rules.ts";
+import type { DynamoMessage, MintMessage, MintVerdict, RecallMessage } from "./messages.ts";
+import { MAX_RECORD_BYTES, mint } from "./mint.ts";
+import { NO_PLANTED_DYNAMO_BUGS, type PlantedDynamoBugs } from "./planted-bugs.ts";
+import { RecordReader } from "./read-result.ts";
+import { RememberedWrites } from "./remembered-writes.ts";
+import type { DynamoSettings } from "./settings.ts";
+import { type Settlement, settlementOf } from "./settlement.ts";
+
+type Fx = Effects<DynamoMessage>;
+
+/**
+ * One copy of a shard: of a replica, or of a node that stands in for one. All that the two
+ * leaderless strategies share is `LeaderlessReplica`'s; this adds that a copy names new events.
+ *
+ * Invariants:
+ * - a dot is minted once: the counter rises with every event of this shard here, and the actor is
+ *   drawn when the machine is made, and again whenever a copy of a key leaves it;
+ * - the copy that an event is minted upon holds every earlier event of this actor for the key;
+ * - the event is in the log and the state by the same step that names it.
+ */
+export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
+  readonly wantsDurable = false;
+  readonly #context: ReplicaContext;
+  readonly #planted: PlantedDynamoBugs;
+  readonly #settlement: Settlement;
+  readonly #copies: LeaderlessReplica;
+  readonly #remembered = new RememberedWrites();
+  readonly #actor: Actor;
+  #counter = 0;
+  /** Wall time since when this machine remembers what it minted. */
+  #sinceMs = Number.POSITIVE_INFINITY;
+  /** Versions of acknowledged writes, perhaps, that lost against a concurrent one here. */
+  #discarded = 0;
+
+  constructor(context: ReplicaContext, planted: PlantedDynamoBugs = NO_PLANTED_DYNAMO_BUGS) {
+    const { resolver } = context.settings as unknown as DynamoSettings;
+    this.#context = context;
+    this.#planted = planted;
+    this.#settlement = settlementOf(resolver);
+    const { keyspace, keyspaceHash, clusterKey } = context;
+    const tokens = new ContextTokens(keyspace, keyspaceHash, clusterKey);
+    const reader = new RecordReader(this.#settlement, tokens);
+    const rules = makeDottedRules(this.#settlement, {
+      planted,
+      changeOf: (key, record) => reader.changeOf(key, record),
+      onDiscarded: (count) => {
+        this.#discarded += count;
+      },
+    });
+    this.#copies = new LeaderlessReplica(context, planted, rules);
+    this.#actor =
+      planted.actorReused === true
+        ? { high: context.shardIndex, low: Buffer.from(context.self.node).readUInt8(0) }
+        : { high: context.randomUint32(), low: context.randomUint32() };
+  }
+
+  get serving(): boolean {
+    return this.#copies.serving;
+  }
+
+  step(event: MachineEvent<DynamoMessage>, effects: Fx): void {
+    if (event.type === "message") {
+      const { message, from, wallMs } = event;
+      if (message.type === "mint") {
+        this.#onMint(from, message, wallMs, effects);
+        return;
+      }
+      if (message.type === "recall") {
+        this.#onRecall(from, message, effects);
+        return;
+      }
+      if (message.type === "minted") return;
+      this.#copies.step({ ...event, message }, effects);
+      return;
+    }
+    if (event.type === "opened") this.#sinceMs = event.wallMs;
+    this.#copies.step(event, effects);
+  }
+
+  describe(): Readonly<Record<string, unknown>> {
+    return {
+      ...this.#copies.describe(),
+      minted: this.#counter,
+      discardedByMerge: this.#discarded,
+    };
+  }
+
+  #onMint(from: Sender, message: MintMessage, wallMs: number, effects: Fx): void {
+    const { operation, key } = message;
+    const isKnown = this.#remembered.keyOf(operation) !== undefined;
+    if (isKnown && this.#planted.mintedTwice !== true) {
+      const record = effects.get(key);
+      // The copy may have left this node since: the event is out there, and is not minted again.
+      if (record === undefined) this.#answer(from, message, "forgotten", "", effects);
+      else this.#hand(from, message, record, effects);
+      return;
+    }
+    if (this.#mayHaveForgotten(message)) {
+      this.#answer(from, message, "forgotten", "", effects);
+      return;
+    }
+    this.#mint(from, message, wallMs, effects);
+  }
+
+  #mint(from: Sender, message: MintMessage, wallMs: number, effects: Fx): void {
+    const { key, operation, event } = message;
+    const bytes = effects.get(key);
+    const held = bytes === undefined ? NOTHING : decodeRecord(bytes);
+    const time = this.#timeAfter(Math.max(held.newestTime, message.newestTime), wallMs);
+    const dot = { actor: this.#actor, counter: this.#counter + 1 };
+    const minted = mint(this.#settlement, held, this.#seenBy(event, held), dot, time);
+    if (minted.type !== "record") {
+      const reason = minted.type === "refused" ? minted.message : "";
+      this.#answer(from, message, minted.type, reason, effects);
+      return;
+    }
+    const record = encodeRecord(minted.record);
+    const refusal = refusalOf(minted.record, record);
+    if (refusal !== undefined) {
+      this.#answer(from, message, refusal.verdict, refusal.reason, effects);
+      return;
+    }
+    this.#counter++;
+    this.#remembered.remember(operation, key);
+    if (this.#planted.minterKeepsNothing === true) {
+      this.#hand(from, message, record, effects);
+      return;
+    }
+    this.#copies.store(keyRecord(key, record), wallMs, effects);
+    this.#hand(from, message, record, effects);
+  }
+
+  /** The record, at once; the acknowledgement, when it is durable. */
+  #hand(from: Sender, message: MintMessage, record: Uint8Array, effects: Fx): void {
+    const { requestId, key } = message;
+    const shard = this.#context.shardIndex;
+    const keyed = keyRecord(key, record);
+    // Before this copy is durable: the record vouches for nothing, and a node that loses it comes
+    // back under another actor, so that the dot never names anything else.
+    effects.sendBeforeDurable(from.node, "coordinator", shard, {
+      type: "minted",
+      requestId,
+      verdict: "minted",
+      keyed,
+      reason: "",
+    });
+    effects.send(from.node, "coordinator", shard, {
+      type: "write-ack",
+      requestId,
+      verdict: "stored",
+      serving: this.serving,
+      stamp: undefined,
+    });
+  }
+
+  #onRecall(from: Sender, message: RecallMessage, effects: Fx): void {
+    const isKnown = this.#remembered.keyOf(message.operation) !== undefined;
+    this.#answer(from, message, isKnown ? "known" : "forgotten", "", effects);
+  }
+
+  /**
+   * A message that may have come before, and is not remembered: it did not come while this machine
+   * was here, if it was made later than the machine, whatever the clocks say (within the guard),
+   * and if nothing as new has been forgotten.
+   */
+  #mayHaveForgotten({ operation, again }: MintMessage): boolean {
+    if (this.#planted.mintedTwice === true) return false;
+    if (this.#remembered.isBeyondMemory(operation)) return true;
+    return again && !this.#context.clock.isBeyondGuard(operation, this.#sinceMs);
+  }
+
+  #timeAfter(newestTime: number, wallMs: number): number {
+    const { clock } = this.#context;
+    if (newestTime === 0) return clock.mint(wallMs).time;
+    return clock.mintAbove({ time: newestTime, actorHigh: 0, actorLow: 0 }, wallMs).stamp.time;
+  }
+
+  #seenBy(event: MintMessage["event"], held: DottedRecord): MintMessage["event"] {
+    const { contextIgnored, blindWriteReplaces } = this.#planted;
+    if (contextIgnored === true) return { ...event, seen: held.context };
+    if (blindWriteReplaces === true) return { ...event, seen: event.seen ?? held.context };
+    return event;
+  }
+
+  #answer(
+    from: Sender,
+    { requestId }: { readonly requestId: number },
+    verdict: MintVerdict,
+    reason: string,
+    effects: Fx,
+  ): void {
+    // What is known has to be durable before anybody is told so; the rest waits with it.
+    effects.send(from.node, "coordinator", this.#context.shardIndex, {
+      type: "minted",
+      requestId,
+      verdict,
+      keyed: undefined,
+      reason,
+    });
+  }
+}
+
+function refusalOf(
+  { context }: DottedRecord,
+  record: Uint8Array,
+): { readonly verdict: MintVerdict; readonly reason: string } | undefined {
+  if (record.length > MAX_RECORD_BYTES) {
+    const reason = `${record.length} bytes with all its versions; at most ${MAX_RECORD_BYTES}`;
+    return { verdict: "too-large", reason };
+  }
+  if (context.byteLength > MAX_CONTEXT_BYTES) {
+    const reason = `a context of ${context.byteLength} bytes; at most ${MAX_CONTEXT_BYTES}`;
+    return { verdict: "context-full", reason };
+  }
+  return undefined;
+}

@@ -1,0 +1,354 @@
+import type { CoordinatorContext, Effects, Request, Sender } from "../../core/contracts/machine.ts";
+import { CapstanError } from "../../core/model/errors.ts";
+import { IdTable } from "../../core/model/id-table.ts";
+import type { NodeId } from "../../core/model/ids.ts";
+import { levelTooHigh, tooFewReachable } from "../leaderless/faults.ts";
+import type { WriteAck, WriteMessage } from "../leaderless/messages.ts";
+import { neededFor, receiptOf } from "../leaderless/receipts.ts";
+import { countOf, ReplicaAnswers } from "../leaderless/replica-answers.ts";
+import type { ContextTokens } from "./context-token.ts";
+import { decodeRecord } from "./dotted-record.ts";
+import { keyTextOf, noMinter, notMinted, unknownWrite } from "./faults.ts";
+import type { DynamoMessage, MintedMessage } from "./messages.ts";
+import type { NewEvent } from "./mint.ts";
+import { chooseMinter } from "./minter-choice.ts";
+import { encodeOperationName } from "./operation-names.ts";
+import { PendingWrite } from "./pending-write.ts";
+import type { PlantedDynamoBugs } from "./planted-bugs.ts";
+import { DYNAMO_LEVELS, type DynamoSettings } from "./settings.ts";
+import { standInAnswers } from "./stand-ins.ts";
+import type { WriteIntents } from "./write-intent.ts";
+
+/** Part of what is left of its time after which what is not answered is sent again. */
+const RESEND_AFTER_PART = 0.5;
+const LEAST_RESEND_MS = 20;
+
+type Fx = Effects<DynamoMessage>;
+
+/**
+ * Writes of a dynamo keyspace (DeCandia et al., "Dynamo: Amazon's Highly Available Key-value
+ * Store", SOSP 2007, §4.5, with the dots of the 2014 paper in the place of its vector clocks).
+ *
+ * One node names the write and keeps it in the same step: the minter. It hands back the key's
+ * record with the write in it, which goes to the other replicas, and to a stand-in for each that
+ * cannot be reached. Only replicas count towards the level.
+ *
+ * There is never a second minter for one operation: if the first does not answer, the outcome is
+ * unknown, and a retry under the operation's id goes to the same one.
+ */
+export class WriteFlow {
+  readonly #context: CoordinatorContext;
+  readonly #settings: DynamoSettings;
+  readonly #tokens: ContextTokens;
+  readonly #intents: WriteIntents;
+  readonly #nextRoundId: () => number;
+  readonly #planted: PlantedDynamoBugs;
+  readonly #pending = new IdTable<PendingWrite>();
+
+  constructor(parts: {
+    readonly context: CoordinatorContext;
+    readonly settings: DynamoSettings;
+    readonly tokens: ContextTokens;
+    readonly intents: WriteIntents;
+    readonly nextRoundId: () => number;
+    readonly planted: PlantedDynamoBugs;
+  }) {
+    this.#context = parts.context;
+    this.#settings = parts.settings;
+    this.#tokens = parts.tokens;
+    this.#intents = parts.intents;
+    this.#nextRoundId = parts.nextRoundId;
+    this.#planted = parts.planted;
+  }
+
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  start(request: Request, nowMs: number, wallMs: number, effects: Fx): void {
+    try {
+      const pending = this.#open(request, wallMs);
+      request.memo = pending;
+      this.#beginRound(pending, nowMs);
+      this.#askMinter(pending, effects);
+    } catch (error) {
+      if (!(error instanceof CapstanError)) throw error;
+      effects.refuse(request, error);
+    }
+  }
+
+  onMinted(from: Sender, message: MintedMessage, nowMs: number, effects: Fx): boolean {
+    const pending = this.#pending.get(message.requestId);
+    if (pending === undefined || from.node !== pending.minter) return false;
+    if (pending.keyed !== undefined) return true;
+    if (message.keyed === undefined) {
+      this.#refuseUnminted(pending, message, effects);
+      return true;
+    }
+    pending.keyed = message.keyed;
+    this.#spread(pending, effects);
+    this.#evaluate(pending, nowMs, effects);
+    return true;
+  }
+
+  onAck(from: Sender, ack: WriteAck, nowMs: number, effects: Fx): boolean {
+    const pending = this.#pending.get(ack.requestId);
+    if (pending === undefined) return false;
+    const standInBit = pending.standIns.take(from.node, true);
+    pending.standInsHeld |= standInBit;
+    // After a stall of this node: a replica that was emptied since may have learned from the
+    // others what they held before this copy, and its old self's does not count any more.
+    const isTooOld =
+      pending.needed > 1 && nowMs - pending.roundAtMs > this.#settings.rebuildDelayMs;
+    const bit = pending.answers.take(from.node, ack.serving && !isTooOld);
+    pending.held |= bit;
+    if ((bit | standInBit) !== 0) this.#evaluate(pending, nowMs, effects);
+    return true;
+  }
+
+  onDeadline(request: Request, nowMs: number, effects: Fx): boolean {
+    const pending = request.memo;
+    if (!(pending instanceof PendingWrite) || pending.ended) return false;
+    this.#conclude(pending, nowMs, effects);
+    return true;
+  }
+
+  onAborted(request: Request, effects: Fx): boolean {
+    const pending = request.memo;
+    if (!(pending instanceof PendingWrite) || pending.ended) return false;
+    this.#end(pending);
+    effects.refuse(request, this.#unknown(pending, "the write was aborted after it was sent"));
+    return true;
+  }
+
+  /** What the old self of a replica held is void. */
+  onIdentity(peer: NodeId): void {
+    for (const pending of this.#pending.values()) {
+      pending.held &= ~pending.answers.void(peer);
+      pending.standInsHeld &= ~pending.standIns.void(peer);
+    }
+  }
+
+  /** Sends again what is not answered: the same operation to the same minter, the same record. */
+  sweep(nowMs: number, effects: Fx): void {
+    for (const pending of [...this.#pending.values()]) {
+      if (nowMs < pending.resendAtMs) continue;
+      this.#beginRound(pending, nowMs);
+      if (pending.keyed === undefined) this.#askMinter(pending, effects);
+      else this.#spread(pending, effects);
+    }
+  }
+
+  operationIdOf(request: Request): string | undefined {
+    const pending = request.memo;
+    return pending instanceof PendingWrite ? this.#idOf(pending) : undefined;
+  }
+
+  /** @throws CapstanError for what is refused before anything is sent. */
+  #open(request: Request, wallMs: number): PendingWrite {
+    const { operation } = request;
+    const { level, shardIndex } = operation;
+    const placement = this.#context.placement(shardIndex);
+    const answers = new ReplicaAnswers(placement);
+    const needed = neededFor(level, answers.total);
+    if (needed === undefined) throw levelTooHigh(level, answers.total, DYNAMO_LEVELS);
+    const intent = this.#intents.of(request, wallMs);
+    const reachable = answers.reachable(this.#context.isReachable);
+    if (!this.#prefersAvailability && countOf(reachable) < needed && !intent.again) {
+      throw tooFewReachable(level, needed, placement.replicas, answers.nodesOf(reachable));
+    }
+    const standIns = standInAnswers(placement);
+    const minter = intent.minter ?? this.#chooseMinter(shardIndex);
+    if (minter === undefined) throw noMinter(placement.replicas, placement.standIns);
+    this.#intents.choose(request, minter);
+    const enough = this.#planted.oneAcknowledgementLess === true ? Math.max(1, needed - 1) : needed;
+    const { stamp, seen } = intent;
+    const parts = { request, needed: enough, operation: stamp, minter, seen, answers, standIns };
+    const pending = new PendingWrite(parts);
+    pending.asked = intent.again;
+    if (intent.again && !this.#context.isReachable(minter)) {
+      throw this.#unknown(
+        pending,
+        `the node ${minter}, which may have taken it, cannot be reached`,
+      );
+    }
+    return pending;
+  }
+
+  #chooseMinter(shardIndex: number): NodeId | undefined {
+    return chooseMinter(this.#context, shardIndex, this.#prefersAvailability);
+  }
+
+  get #prefersAvailability(): boolean {
+    return this.#settings.partitionPolicy === "prefer-availability";
+  }
+
+  #askMinter(pending: PendingWrite, effects: Fx): void {
+    const { operation } = pending.request;
+    const { key, shardIndex, value } = operation;
+    const type = operation.type as NewEvent["type"];
+    const event: NewEvent = { type, value, seen: pending.seen?.context };
+    const minter =
+      pending.asked && this.#planted.secondMinter === true
+        ? (pending.answers.placement.replicas.find((node) => node !== pending.minter) ??
+          pending.minter)
+        : pending.minter;
+    pending.answers.asked |= pending.answers.bitOf(minter);
+    pending.standIns.asked |= pending.standIns.bitOf(minter);
+    effects.send(minter, "replica", shardIndex, {
+      type: "mint",
+      requestId: pending.roundId,
+      operation: pending.operation,
+      again: pending.asked,
+      newestTime: pending.seen?.newestTime ?? 0,
+      key,
+      event,
+    });
+    pending.asked = true;
+  }
+
+  /** To every replica that can be reached, and a stand-in for each that cannot. */
+  #spread(pending: PendingWrite, effects: Fx): void {
+    const { answers, standIns, keyed, request } = pending;
+    if (keyed === undefined) return;
+    const reachable = answers.reachable(this.#context.isReachable);
+    const replicas = reachable & ~answers.asked;
+    const missing = answers.total - countOf(reachable | answers.asked);
+    const others = this.#prefersAvailability ? this.#freeStandIns(standIns, missing) : 0;
+    answers.asked |= replicas;
+    standIns.asked |= others;
+    const message: WriteMessage = {
+      type: "write",
+      requestId: pending.roundId,
+      kind: "write-back",
+      proof: undefined,
+      keyed,
+    };
+    const { shardIndex } = request.operation;
+    for (const node of [...answers.nodesOf(replicas), ...standIns.nodesOf(others)]) {
+      // Before the minter's copy is durable: the record vouches for nothing, and each of those who
+      // get it answers for itself.
+      effects.sendBeforeDurable(node, "replica", shardIndex, message);
+    }
+  }
+
+  /** As many as replicas are missing, less those that were asked already. */
+  #freeStandIns(standIns: ReplicaAnswers, missing: number): number {
+    const reachable = standIns.reachable(this.#context.isReachable);
+    let chosen = 0;
+    for (let i = 0; i < standIns.total; i++) {
+      if (countOf(chosen | standIns.asked) >= missing) break;
+      chosen |= reachable & (1 << i) & ~standIns.asked;
+    }
+    return chosen;
+  }
+
+  #beginRound(pending: PendingWrite, nowMs: number): void {
+    if (pending.roundId !== 0) {
+      this.#pending.delete(pending.roundId);
+      const { placement } = pending.answers;
+      pending.answers = new ReplicaAnswers(placement);
+      pending.standIns = standInAnswers(placement);
+      pending.held = 0;
+      pending.standInsHeld = 0;
+    }
+    pending.roundId = this.#nextRoundId();
+    pending.roundAtMs = nowMs;
+    const { operation } = pending.request;
+    const deadlineMs =
+      operation.deadlineMs ??
+      pending.request.startedAtMs + this.#settings.deadlinesMs[operation.level as "quorum"];
+    const restMs = Math.min(deadlineMs - nowMs, this.#settings.rebuildDelayMs);
+    pending.resendAtMs = nowMs + Math.max(LEAST_RESEND_MS, restMs * RESEND_AFTER_PART);
+    this.#pending.set(pending.roundId, pending);
+  }
+
+  #evaluate(pending: PendingWrite, nowMs: number, effects: Fx): void {
+    if (pending.keyed === undefined) return;
+    if (this.#countOf(pending) >= pending.needed) {
+      this.#succeed(pending, nowMs, true, effects);
+    } else if (pending.isAnswered && this.#prefersAvailability && pending.copies > 0) {
+      // Nobody is left to wait for: those who are missing cannot be reached.
+      this.#succeed(pending, nowMs, false, effects);
+    }
+  }
+
+  #countOf(pending: PendingWrite): number {
+    const standIns = this.#planted.standInsCount === true ? countOf(pending.standInsHeld) : 0;
+    return pending.counted + standIns;
+  }
+
+  /** No further answer is awaited: say what is known. */
+  #conclude(pending: PendingWrite, nowMs: number, effects: Fx): void {
+    if (pending.keyed !== undefined && this.#prefersAvailability && pending.copies > 0) {
+      this.#succeed(pending, nowMs, false, effects);
+      return;
+    }
+    this.#end(pending);
+    if (this.#planted.sentIsNotApplied === true) {
+      effects.refuse(pending.request, new CapstanError("UNAVAILABLE", "too few confirmed it"));
+      return;
+    }
+    const why =
+      pending.keyed === undefined
+        ? `the write was sent to ${pending.minter}, which did not answer in time`
+        : `the write was sent, and ${pending.counted} of the ${pending.needed} replicas that ` +
+          `${pending.request.operation.level} needs confirmed it in time`;
+    effects.refuse(pending.request, this.#unknown(pending, why));
+  }
+
+  #succeed(pending: PendingWrite, nowMs: number, met: boolean, effects: Fx): void {
+    this.#end(pending);
+    const { request, answers, keyed } = pending;
+    if (keyed === undefined) return;
+    const { context, newestTime } = decodeRecord(keyed.record);
+    const counted = pending.counted;
+    effects.reply(request, {
+      version: this.#tokens.tokenOf(request.operation.key, context, newestTime),
+      receipt: receiptOf({
+        asked: request.operation.level,
+        counted,
+        durable: counted,
+        standIns: countOf(pending.standInsHeld),
+        total: answers.total,
+        met,
+        pendingSync: counted < answers.total,
+        repaired: 0,
+        epoch: answers.placement.epoch,
+        durationMs: nowMs - request.startedAtMs,
+        side: "Write",
+      }),
+    });
+  }
+
+  #refuseUnminted(pending: PendingWrite, message: MintedMessage, effects: Fx): void {
+    this.#end(pending);
+    const { request } = pending;
+    if (message.verdict === "forgotten") {
+      const why = `the node ${pending.minter} cannot tell whether it has taken it before`;
+      effects.refuse(request, this.#unknown(pending, why));
+      return;
+    }
+    const keyText = keyTextOf(request.operation.key);
+    effects.refuse(request, notMinted(message.verdict, keyText, message.reason));
+  }
+
+  #unknown(pending: PendingWrite, why: string): CapstanError {
+    const { answers, standIns, minter } = pending;
+    const answered = [...answers.nodesOf(answers.answered), ...standIns.nodesOf(standIns.answered)];
+    return unknownWrite(why, this.#idOf(pending), { minter, answered });
+  }
+
+  #idOf({ request, operation, minter }: PendingWrite): string {
+    return encodeOperationName(this.#context.keyspaceHash, {
+      stamp: operation,
+      node: minter,
+      key: request.operation.key,
+    });
+  }
+
+  #end(pending: PendingWrite): void {
+    pending.ended = true;
+    this.#pending.delete(pending.roundId);
+  }
+}

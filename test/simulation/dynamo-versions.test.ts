@@ -1,0 +1,232 @@
+import { describe, expect, test } from "vitest";
+import type { Cluster } from "../support/cluster.ts";
+import { faultOf, open } from "../support/cluster-calls.ts";
+
+const KEYSPACES = {
+  notes: { strategy: "dynamo", shards: 1 },
+  latest: { strategy: "dynamo", shards: 1, resolver: "lww" },
+  carts: { strategy: "dynamo", shards: 1, resolver: "or-set" },
+  counters: { strategy: "dynamo", shards: 1, resolver: "pn-counter" },
+  lists: { strategy: "dynamo", shards: 1, resolver: "union" },
+} as const;
+
+const openAll = (nodes = 3): Promise<Cluster> => open({ nodes, keyspaces: KEYSPACES });
+
+describe("versions of one key", () => {
+  test("a write is read back at every node, with a version", async () => {
+    const cluster = await openAll();
+    const written = await cluster.until(cluster.keyspace("n1", "notes").put("k", { a: 1 }));
+    expect(written.receipt).toMatchObject({
+      asked: "quorum",
+      achieved: "quorum",
+      consistent: true,
+      replicas: { total: 3, standIns: 0 },
+    });
+    for (const id of cluster.ids) {
+      const read = await cluster.until(cluster.keyspace(id, "notes").get("k"));
+      expect(read).toMatchObject({ found: true, conflict: false, value: { a: 1 } });
+      expect(read.found && read.version).toBe(written.version);
+    }
+  });
+
+  test("writes without context stand side by side, in one answer with one version", async () => {
+    const cluster = await openAll();
+    const notes = cluster.keyspace("n1", "notes");
+    await cluster.until(notes.put("k", "a"));
+    await cluster.until(cluster.keyspace("n2", "notes").put("k", "b"));
+    const read = await cluster.until(notes.get("k"));
+    expect(read).toMatchObject({ found: true, conflict: true });
+    expect(read.found && read.conflict && [...read.siblings].sort()).toEqual(["a", "b"]);
+  });
+
+  test("a write with what was read as context replaces exactly that", async () => {
+    const cluster = await openAll();
+    const notes = cluster.keyspace("n1", "notes");
+    await cluster.until(notes.put("k", "a"));
+    await cluster.until(notes.put("k", "b"));
+    const read = await cluster.until(notes.get("k"));
+    const context = read.found ? read.version : "";
+    await cluster.until(cluster.keyspace("n2", "notes").put("k", "unseen"));
+    await cluster.until(cluster.keyspace("n3", "notes").put("k", "merged", { context }));
+    const after = await cluster.until(notes.get("k", { consistency: "all" }));
+    expect(after.found && after.conflict && [...after.siblings].sort()).toEqual([
+      "merged",
+      "unseen",
+    ]);
+  });
+
+  test("a deletion with a context removes what it saw, and leaves what it did not see", async () => {
+    const cluster = await openAll();
+    const notes = cluster.keyspace("n1", "notes");
+    const { version } = await cluster.until(notes.put("k", "seen"));
+    await cluster.until(cluster.keyspace("n2", "notes").put("k", "unseen"));
+    await cluster.until(notes.delete("k", { context: version }));
+    expect(await cluster.until(notes.get("k"))).toMatchObject({ conflict: false, value: "unseen" });
+  });
+
+  test("a deletion without a context removes what is there; a later write is found", async () => {
+    const cluster = await openAll();
+    const notes = cluster.keyspace("n1", "notes");
+    await cluster.until(notes.put("k", "a", { consistency: "all" }));
+    await cluster.until(cluster.keyspace("n2", "notes").put("k", "b", { consistency: "all" }));
+    await cluster.until(cluster.keyspace("n3", "notes").delete("k"));
+    const gone = await cluster.until(notes.get("k"));
+    expect(gone).toMatchObject({ found: false });
+    expect(gone.version).toBeDefined();
+    await cluster.until(notes.put("k", "again"));
+    expect(await cluster.until(notes.get("k"))).toMatchObject({ found: true, value: "again" });
+  });
+
+  test("the 65th version without a context is refused, and one with a context is taken", async () => {
+    const cluster = await openAll();
+    const notes = cluster.keyspace("n1", "notes");
+    for (let i = 0; i < 64; i++) await cluster.until(notes.put("k", i));
+    const fault = await faultOf(cluster, notes.put("k", "one too many"));
+    expect(fault).toMatchObject({ code: "TOO_MANY_SIBLINGS", outcome: "not-applied" });
+    expect(fault.message).toContain('"k"');
+    const read = await cluster.until(notes.get("k"));
+    expect(read.found && read.conflict && read.siblings).toHaveLength(64);
+    await cluster.until(notes.put("k", "all", { context: read.found ? read.version : "" }));
+    expect(await cluster.until(notes.get("k"))).toMatchObject({ conflict: false, value: "all" });
+  });
+});
+
+describe("resolvers", () => {
+  test("lww leaves one, the same everywhere, and counts what it threw away", async () => {
+    const cluster = await openAll();
+    cluster.isolate("n3");
+    await cluster.until(cluster.keyspace("n1", "latest").put("k", "a"));
+    await cluster.advance(5);
+    await cluster.until(cluster.keyspace("n3", "latest").put("k", "b", { consistency: "one" }));
+    cluster.network.heal();
+    await cluster.waitUntilReachable("n1", ["n2", "n3"]);
+    const read = await cluster.until(
+      cluster.keyspace("n1", "latest").get("k", { consistency: "all" }),
+    );
+    expect(read).toMatchObject({ conflict: false, value: "b" });
+    await cluster.advance(50);
+    for (const id of cluster.ids) {
+      const own = cluster.keyspace(id, "latest").get("k", { consistency: "one" });
+      expect(await cluster.until(own)).toMatchObject({ value: "b" });
+    }
+  });
+
+  test("a merge function makes one value of siblings when they are read", async () => {
+    const cluster = await openAll();
+    const lists = cluster.keyspace("n1", "lists");
+    await cluster.until(lists.put("k", { items: ["milk"] }));
+    await cluster.until(cluster.keyspace("n2", "lists").put("k", { items: ["eggs"] }));
+    const read = await cluster.until(lists.get("k"));
+    expect(read).toMatchObject({ found: true, conflict: false });
+    expect(JSON.stringify(read)).toContain("milk");
+    expect(JSON.stringify(read)).toContain("eggs");
+  });
+
+  test("a CRDT takes operations at every node, and adds them up", async () => {
+    const cluster = await openAll();
+    for (const id of cluster.ids) {
+      await cluster.until(cluster.keyspace(id, "counters").update("hits", { increment: 5 }));
+    }
+    await cluster.until(cluster.keyspace("n1", "counters").update("hits", { decrement: 3 }));
+    const read = await cluster.until(cluster.keyspace("n2", "counters").get("hits"));
+    expect(read).toMatchObject({ found: true, conflict: false, value: 12 });
+  });
+
+  test("both sides of a cut add to a set; after the heal every node shows the union", async () => {
+    const cluster = await openAll();
+    const add = (id: string, item: string) =>
+      cluster.until(cluster.keyspace(id, "carts").update("alice", { add: item }));
+    await add("n1", "milk");
+    cluster.isolate("n3");
+    await add("n1", "eggs");
+    const { receipt } = await add("n3", "bread");
+    expect(receipt).toMatchObject({ consistent: false, pendingSync: true });
+    cluster.network.heal();
+    await cluster.waitUntilReachable("n1", ["n2", "n3"]);
+    await cluster.waitUntilReachable("n3", ["n1", "n2"]);
+    for (const id of cluster.ids) {
+      const read = cluster.keyspace(id, "carts").get("alice", { consistency: "all" });
+      expect(await cluster.until(read)).toMatchObject({ value: ["bread", "eggs", "milk"] });
+    }
+  });
+
+  test("what a keyspace does not offer is refused, and nothing is written", async () => {
+    const cluster = await openAll();
+    const refusals: [() => Promise<unknown>, string][] = [
+      [() => cluster.keyspace("n1", "notes").update("k", { add: 1 }), "NOT_SUPPORTED"],
+      [() => cluster.keyspace("n1", "carts").put("k", ["x"]), "NOT_SUPPORTED"],
+      [() => cluster.keyspace("n1", "carts").delete("k"), "NOT_SUPPORTED"],
+      [() => cluster.keyspace("n1", "carts").update("k", { increment: 1 }), "INVALID_ARGUMENT"],
+      [
+        () => cluster.keyspace("n1", "notes").put("k", 1, { ifAbsent: true }),
+        "CONDITIONAL_UNSUPPORTED",
+      ],
+      [
+        () => cluster.keyspace("n1", "notes").put("k", 1, { context: "made up" }),
+        "INVALID_ARGUMENT",
+      ],
+      [
+        () => cluster.keyspace("n1", "notes").get("k", { consistency: "strong" as "one" }),
+        "INVALID_LEVEL",
+      ],
+    ];
+    for (const [call, code] of refusals) {
+      expect(await faultOf(cluster, call())).toMatchObject({ code, outcome: "not-applied" });
+    }
+    for (const name of ["notes", "carts"]) {
+      const read = await cluster.until(cluster.keyspace("n1", name).get("k"));
+      expect(read).toMatchObject({ found: false });
+    }
+  });
+});
+
+describe("operation ids", () => {
+  test("a retry under an id is the very same write", async () => {
+    const cluster = await openAll();
+    const counters = cluster.keyspace("n1", "counters");
+    const operationId = await cluster.until(counters.operationId());
+    for (let tries = 0; tries < 3; tries++) {
+      await cluster.until(counters.update("k", { increment: 1 }, { operationId }));
+    }
+    expect(await cluster.until(counters.get("k"))).toMatchObject({ value: 1 });
+  });
+
+  test("an id that was used for another key is refused", async () => {
+    const cluster = await openAll();
+    const notes = cluster.keyspace("n1", "notes");
+    const operationId = await cluster.until(notes.operationId());
+    await cluster.until(notes.put("k", "a", { operationId }));
+    const fault = await faultOf(cluster, notes.put("other", "a", { operationId }));
+    expect(fault).toMatchObject({ code: "OPERATION_ID_REUSED", outcome: "not-applied" });
+  });
+
+  test("used at a node that has not made it, it cannot be told whether it was used", async () => {
+    const cluster = await openAll();
+    const operationId = await cluster.until(cluster.keyspace("n1", "notes").operationId());
+    const fault = await faultOf(
+      cluster,
+      cluster.keyspace("n2", "notes").put("k", "a", { operationId }),
+    );
+    expect(fault).toMatchObject({ code: "OUTCOME_UNKNOWN", operationId });
+    expect(fault.message).toContain("n1");
+  });
+});
+
+test("a scan shows values, and versions side by side", async () => {
+  const cluster = await openAll();
+  const notes = cluster.keyspace("n1", "notes");
+  await cluster.until(notes.put("a", 1));
+  await cluster.until(notes.put("b", 2));
+  await cluster.until(notes.put("b", 3));
+  await cluster.until(notes.put("c", 4));
+  await cluster.until(notes.delete("c"));
+  const entries: unknown[] = [];
+  const scan = async () => {
+    for await (const entry of notes.scan()) entries.push(entry);
+  };
+  await cluster.until(scan());
+  expect(entries).toMatchObject([
+    { key: "a", value: 1 },
+    { key: "b", siblings: [2, 3] },
+  ]);
+});
