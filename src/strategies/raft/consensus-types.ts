@@ -19,24 +19,21 @@ export interface Moment {
 }
 
 /** What of `Effects` the consensus uses. A machine's `effects`, whatever else it says, will do. */
-export interface ConsensusEffects
-  extends Pick<
-    Effects<PeerMessage>,
-    | "append"
-    | "truncateSuffix"
-    | "releaseLog"
-    | "readLog"
-    | "send"
-    | "sendBeforeDurable"
-    | "setTimer"
-    | "cancelTimer"
-    | "emit"
-  > {
-  /** As in `Effects`. */
-  keep(name: string, value: Uint8Array | undefined): void;
-  kept(name: string): Uint8Array | undefined;
-  resetLog(next: LogSequence): void;
-}
+export type ConsensusEffects = Pick<
+  Effects<PeerMessage>,
+  | "append"
+  | "truncateSuffix"
+  | "resetLog"
+  | "releaseLog"
+  | "readLog"
+  | "keep"
+  | "kept"
+  | "send"
+  | "sendBeforeDurable"
+  | "setTimer"
+  | "cancelTimer"
+  | "emit"
+>;
 
 /** How long everything takes. All in milliseconds of the monotonic clock. */
 export interface RaftTiming {

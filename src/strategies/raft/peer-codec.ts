@@ -62,6 +62,7 @@ export function encodePeerMessage(message: PeerMessage, writer: ByteWriter): voi
     case "heartbeat":
       writer.u64(message.round);
       writer.u64(message.commitIndex);
+      writer.u64(message.lastIndex);
       break;
     case "heartbeat-reply":
       writer.u64(message.round);
@@ -69,10 +70,10 @@ export function encodePeerMessage(message: PeerMessage, writer: ByteWriter): voi
       writeFlag(writer, message.original);
       break;
     case "read-index":
-      writer.u32(message.token);
+      writer.u64(message.token);
       break;
     case "read-index-reply":
-      writer.u32(message.token);
+      writer.u64(message.token);
       writer.u64(message.index);
       writer.u8(FAILURES.indexOf(message.failure));
       break;
@@ -119,17 +120,20 @@ function decodeBody(type: number, term: number, reader: ByteReader): PeerMessage
       return decodeAppend(term, reader);
     case TYPES["append-reply"]:
       return decodeAppendReply(term, reader);
-    case TYPES.heartbeat:
-      return { type: "heartbeat", term, round: reader.u64(), commitIndex: reader.u64() };
+    case TYPES.heartbeat: {
+      const round = reader.u64();
+      const commitIndex = reader.u64();
+      return { type: "heartbeat", term, round, commitIndex, lastIndex: reader.u64() };
+    }
     case TYPES["heartbeat-reply"]: {
       const round = reader.u64();
       const matchedIndex = reader.u64();
       return { type: "heartbeat-reply", term, round, matchedIndex, original: readFlag(reader) };
     }
     case TYPES["read-index"]:
-      return { type: "read-index", term, token: reader.u32() };
+      return { type: "read-index", term, token: reader.u64() };
     case TYPES["read-index-reply"]: {
-      const token = reader.u32();
+      const token = reader.u64();
       const index = reader.u64();
       return { type: "read-index-reply", term, token, index, failure: readFailure(reader) };
     }

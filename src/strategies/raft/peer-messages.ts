@@ -73,6 +73,8 @@ export interface Heartbeat {
   readonly term: number;
   readonly round: number;
   readonly commitIndex: number;
+  /** Where the leader's log ends. */
+  readonly lastIndex: number;
 }
 
 /** Vouches for no entry, only for the term: it waits for nothing. */
@@ -89,6 +91,7 @@ export interface HeartbeatReply {
 export interface ReadIndexRequest {
   readonly type: "read-index";
   readonly term: number;
+  /** Names the question among all that its node has asked, in this life and earlier ones. */
   readonly token: number;
 }
 

@@ -1,0 +1,144 @@
+import type { Sender } from "../../core/contracts/machine.ts";
+import { ByteReader } from "../../core/model/bytes.ts";
+import { readConfiguration } from "./configuration.ts";
+import type { ConsensusCore } from "./consensus-core.ts";
+import { kindOfEntry, payloadOfEntry, termOfEntry } from "./entry.ts";
+import { violated } from "./invariant.ts";
+import type { AppendReply, AppendRequest, Heartbeat, HeartbeatReply } from "./peer-messages.ts";
+
+/**
+ * A follower's part in replication: Figure 2, "AppendEntries RPC, Receiver implementation".
+ *
+ * Invariant: `matchedIndex` entries from the first on are equal to those of the leader of the
+ * current term, so that its commit index holds for them: `commit ≤ min(leader's, matched)`.
+ */
+export class Acceptance {
+  readonly #core: ConsensusCore;
+  #matchedIndex = 0;
+  /** In which term that is known. */
+  #matchedTerm = 0;
+  /** Of a replica that may lack its tail: has it this in one term, it has all it vouched for. */
+  #recoveryIndex: number | undefined;
+
+  constructor(core: ConsensusCore) {
+    this.#core = core;
+  }
+
+  /** Nothing is known of a new leader's log, but that it has what is committed (§5.4). */
+  get matchedIndex(): number {
+    const { term, commitIndex } = this.#core;
+    if (this.#matchedTerm !== term) return commitIndex;
+    return Math.max(this.#matchedIndex, commitIndex);
+  }
+
+  /** The log equals the leader's up to here. */
+  matched(index: number): void {
+    const { term } = this.#core;
+    if (this.#matchedTerm !== term) {
+      this.#matchedTerm = term;
+      this.#matchedIndex = 0;
+      this.#recoveryIndex = undefined;
+    }
+    if (index > this.#matchedIndex) this.#matchedIndex = index;
+  }
+
+  /** From the leader of the current term. */
+  onAppend(from: Sender, request: AppendRequest): void {
+    const core = this.#core;
+    const { prevIndex, prevTerm, records } = request;
+    const skipped = Math.max(0, core.commitIndex - prevIndex);
+    // Behind the commit index the logs are equal, and the log may not even have the terms any more.
+    if (skipped === 0 && core.log.termOf(prevIndex) !== prevTerm) {
+      this.#reject(from, request);
+      return;
+    }
+    for (let i = skipped; i < records.length; i++) {
+      this.#take(prevIndex + 1 + i, records[i] as Uint8Array);
+    }
+    this.matched(prevIndex + records.length);
+    this.follow(request.commitIndex);
+    const index = Math.max(prevIndex + records.length, core.commitIndex);
+    this.#reply(from, request, { rejected: false, index, hintIndex: 0, hintTerm: 0 });
+  }
+
+  /** What the leader has committed is committed here, as far as the logs are known to be equal. */
+  follow(commitIndex: number): void {
+    this.#core.commit(Math.min(commitIndex, this.matchedIndex));
+  }
+
+  onHeartbeat(from: Sender, heartbeat: Heartbeat): void {
+    const core = this.#core;
+    const { term, round } = heartbeat;
+    this.matched(core.commitIndex);
+    this.#maybeRecover(heartbeat.lastIndex);
+    this.follow(heartbeat.commitIndex);
+    const reply: HeartbeatReply = {
+      ...{ type: "heartbeat-reply", term, round, matchedIndex: this.matchedIndex },
+      original: core.original,
+    };
+    // Vouches for no entry. That this node is in `term` may be forgotten by a crash: then its vote
+    // in a later term has not been given yet, and one given in a later term was durable before it
+    // was spoken; the silence after the start keeps the promise that this answer is.
+    core.sendAtOnce(from.node, reply, "control");
+  }
+
+  /**
+   * A replica that may have lost entries it has vouched for has them again once it has, durably,
+   * what was in the leader's log when it first heard of it in this term. Until then it votes for
+   * nobody: a majority without it has met every majority that it was counted in, so that the
+   * leader's log has every entry that its lost answers helped to commit (docs/decisions).
+   */
+  #maybeRecover(lastIndex: number): void {
+    const core = this.#core;
+    if (!core.recovering) return;
+    if (this.#recoveryIndex === undefined) this.#recoveryIndex = lastIndex;
+    // Appended in an earlier step, and so earlier in the log than what is kept now.
+    else if (this.#matchedIndex >= this.#recoveryIndex) core.keepStanding(core.original, false);
+  }
+
+  #take(index: number, record: Uint8Array): void {
+    const core = this.#core;
+    const { log } = core;
+    const term = termOfEntry(record);
+    if (index <= log.lastIndex) {
+      // Log Matching (§5.3): the same index and term, the same entry, and all before it.
+      if (log.termOf(index) === term) return;
+      core.truncate(index - 1);
+    }
+    if (index !== log.lastIndex + 1) violated("appended index = last + 1", index, log.lastIndex);
+    appendEntry(core, record);
+  }
+
+  #reject(from: Sender, request: AppendRequest): void {
+    const { log } = this.#core;
+    const hintIndex = log.lastIndexWithin(request.prevIndex, request.prevTerm);
+    const hintTerm = log.termOf(hintIndex) ?? 0;
+    this.#reply(from, request, { rejected: true, index: request.prevIndex, hintIndex, hintTerm });
+  }
+
+  #reply(
+    from: Sender,
+    { round }: AppendRequest,
+    rest: Pick<AppendReply, "rejected" | "index" | "hintIndex" | "hintTerm">,
+  ): void {
+    const { term, original, planted } = this.#core;
+    const reply: AppendReply = { type: "append-reply", term, round, ...rest, original };
+    if (planted.ackBeforeDurable === true) this.#core.sendAtOnce(from.node, reply, "log");
+    else this.#core.send(from.node, reply, "log");
+  }
+}
+
+/** Puts an entry behind the log's last; a configuration is in force from here on. */
+export function appendEntry(core: ConsensusCore, record: Uint8Array): number {
+  const index = core.log.append(record);
+  const sequence = core.effects.append(record);
+  if (sequence !== index) violated("log index = sequence of the record", index, sequence);
+  noteConfiguration(core, index, record);
+  return index;
+}
+
+/** An entry that is in the log already, or was just put there. */
+export function noteConfiguration(core: ConsensusCore, index: number, record: Uint8Array): void {
+  if (kindOfEntry(record) !== "configuration") return;
+  core.history.append(index, readConfiguration(new ByteReader(payloadOfEntry(record))));
+}

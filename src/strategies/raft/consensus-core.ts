@@ -1,0 +1,184 @@
+import type { Sender } from "../../core/contracts/machine.ts";
+import type { Lane } from "../../core/contracts/transport.ts";
+import type { LogSequence, NodeId } from "../../core/model/ids.ts";
+import { type Configuration, type Identity, isVoter } from "./configuration.ts";
+import { ConfigurationHistory } from "./configuration-history.ts";
+import type { ConsensusEffects, ConsensusOptions, Moment, Role } from "./consensus-types.ts";
+import { encodeHardState, HARD_STATE, type HardState } from "./hard-state.ts";
+import { violated } from "./invariant.ts";
+import type { PeerMessage } from "./peer-messages.ts";
+import type { PlantedConsensusBugs } from "./planted-bugs.ts";
+import { RaftLog } from "./raft-log.ts";
+
+/**
+ * What all parts of a shard's consensus share: Figure 2's state, and the step that is running.
+ *
+ * Invariants:
+ * - `term` and `commitIndex` never fall;
+ * - `appliedIndex ≤ commitIndex ≤ log.lastIndex`;
+ * - term and vote are kept in the step in which they change: words that wait for durability, and
+ *   all that answer them, come after them.
+ */
+export class ConsensusCore {
+  readonly options: ConsensusOptions;
+  readonly planted: PlantedConsensusBugs;
+  readonly log: RaftLog;
+  readonly history = new ConfigurationHistory();
+  role: Role = "follower";
+  leader: NodeId | undefined;
+  isOpen = false;
+  appliedIndex = 0;
+  /** Of the newest entry that is applied. */
+  appliedTerm = 0;
+  #commitIndex = 0;
+  #hard: HardState = { term: 0, votedFor: undefined, original: false, recovering: false };
+  #identity: Identity;
+  #effects: ConsensusEffects | undefined;
+  #at: Moment = { nowMs: 0, wallMs: 0 };
+
+  constructor(options: ConsensusOptions, planted: PlantedConsensusBugs) {
+    this.options = options;
+    this.planted = planted;
+    this.log = new RaftLog(options.limits.retainedBytes);
+    this.#identity = { ...options.self, original: false };
+  }
+
+  /** A step begins: until the next one, these are its time and its effects. */
+  enter(at: Moment, effects: ConsensusEffects): void {
+    this.#at = at;
+    this.#effects = effects;
+  }
+
+  get nowMs(): number {
+    return this.#at.nowMs;
+  }
+
+  get wallMs(): number {
+    return this.#at.wallMs;
+  }
+
+  get effects(): ConsensusEffects {
+    return this.#effects as ConsensusEffects;
+  }
+
+  get self(): NodeId {
+    return this.options.self.node;
+  }
+
+  /** As whom this replica votes and answers. */
+  get identity(): Identity {
+    return this.#identity;
+  }
+
+  get configuration(): Configuration {
+    if (this.planted.configurationAtCommit !== true) return this.history.current;
+    return this.history.at(this.#commitIndex).configuration;
+  }
+
+  get term(): number {
+    return this.#hard.term;
+  }
+
+  get votedFor(): NodeId | undefined {
+    return this.#hard.votedFor;
+  }
+
+  get original(): boolean {
+    return this.#hard.original;
+  }
+
+  get recovering(): boolean {
+    return this.#hard.recovering && this.planted.lostTailVotes !== true;
+  }
+
+  get commitIndex(): number {
+    return this.#commitIndex;
+  }
+
+  /** Whether this replica has all that it has ever vouched for. */
+  get serving(): boolean {
+    return this.isOpen && !this.recovering;
+  }
+
+  /**
+   * Whether this replica has a vote as long as the newest configurations are undecided (thesis
+   * §4.2.2): it may be the only one that has the entry that removes it, and be needed to commit it.
+   */
+  get mayLead(): boolean {
+    return this.history
+      .since(this.#commitIndex)
+      .some((configuration) => isVoter(configuration, this.#identity));
+  }
+
+  get isVoter(): boolean {
+    return isVoter(this.configuration, this.#identity);
+  }
+
+  /** Takes over what was kept, without keeping it again. */
+  restore(hard: HardState): void {
+    this.#hard = hard;
+    this.#identity = { ...this.#identity, original: hard.original };
+  }
+
+  keepStanding(original: boolean, recovering: boolean): void {
+    this.#keep({ ...this.#hard, original, recovering });
+  }
+
+  /** @param votedFor the candidate that has this replica's vote in `term`. */
+  keepVote(term: number, votedFor: NodeId | undefined): void {
+    if (term < this.term) violated("the term never falls", this.term, term);
+    const { votedFor: before } = this.#hard;
+    if (term === this.term && before !== undefined && before !== votedFor) {
+      violated("at most one vote per term", term, before, votedFor ?? "nobody");
+    }
+    this.#keep({ ...this.#hard, term, votedFor });
+  }
+
+  #keep(hard: HardState): void {
+    this.restore(hard);
+    if (this.planted.voteNotKept !== true) this.effects.keep(HARD_STATE, encodeHardState(hard));
+  }
+
+  /** True if it has risen. */
+  commit(index: number): boolean {
+    if (index <= this.#commitIndex) return false;
+    if (index > this.log.lastIndex) violated("commit ≤ last", index, this.log.lastIndex);
+    this.#commitIndex = index;
+    return true;
+  }
+
+  /** The state and the log begin at this entry. */
+  restart(index: number, term: number): void {
+    this.log.reset(index, term);
+    this.#commitIndex = index;
+    this.appliedIndex = index;
+    this.appliedTerm = term;
+  }
+
+  /** Drops the entries above `index`, which no majority has. */
+  truncate(index: number): void {
+    if (index < this.#commitIndex) violated("truncated ≥ commit", index, this.#commitIndex);
+    if (this.role === "leader") violated("a leader never truncates (§5.3)", index, this.term);
+    this.log.truncate(index);
+    this.history.truncate(index);
+    this.effects.truncateSuffix(index as LogSequence);
+  }
+
+  /** To the consensus of this shard there; leaves when all that this step and earlier ones keep is durable. */
+  send(node: NodeId, message: PeerMessage, lane: Lane): void {
+    this.effects.send(node, "replica", this.options.shardIndex, message, lane);
+  }
+
+  sendAtOnce(node: NodeId, message: PeerMessage, lane: Lane): void {
+    this.effects.sendBeforeDurable(node, "replica", this.options.shardIndex, message, lane);
+  }
+
+  emit(type: string, fields: Readonly<Record<string, unknown>>): void {
+    this.effects.emit({ type, shard: this.options.shardIndex, ...fields });
+  }
+}
+
+/** As whom one has answered. */
+export function identityOf(from: Sender, original: boolean): Identity {
+  return { node: from.node, storeId: from.storeId, original };
+}

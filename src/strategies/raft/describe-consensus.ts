@@ -1,0 +1,46 @@
+import { isMember } from "./configuration.ts";
+import type { ConsensusCore } from "./consensus-core.ts";
+import type { Leadership } from "./leadership.ts";
+
+/** What health, console and tests read of a shard's consensus. */
+export function describeConsensus(
+  core: ConsensusCore,
+  leadership: Leadership | undefined,
+): Readonly<Record<string, unknown>> {
+  return {
+    state: core.isOpen ? (core.recovering ? "recovering" : "serving") : "closed",
+    isVoter: core.isVoter,
+    commitIndex: core.commitIndex,
+    appliedIndex: core.appliedIndex,
+    lastIndex: core.log.lastIndex,
+    memoryBytes: core.log.memoryBytes,
+    ...(leadership === undefined ? {} : describeLeadership(core, leadership)),
+  };
+}
+
+function describeLeadership(core: ConsensusCore, leadership: Leadership) {
+  const { followers, replication, lease, transfer, commit } = leadership;
+  const { configuration, nowMs } = core;
+  const members = [...configuration.voters, ...configuration.outgoing, ...configuration.learners];
+  const described = [...followers.entries()].map(([node, progress]) => {
+    const { identity } = progress;
+    const isKnown = identity === undefined || members.some((member) => isMember(member, identity));
+    return {
+      node,
+      state: progress.state,
+      matchIndex: progress.matchIndex,
+      nextIndex: progress.nextIndex,
+      silentMs: Number.isFinite(progress.ackedSentAtMs)
+        ? nowMs - progress.ackedSentAtMs
+        : undefined,
+      isLost: !isKnown,
+      snapshotChunks: replication.describeSnapshot(node),
+    };
+  });
+  return {
+    followers: described,
+    uncommittedBytes: commit.uncommittedBytes,
+    lease: lease.holds(nowMs),
+    transferringTo: transfer.target,
+  };
+}

@@ -1,0 +1,232 @@
+import type { Sender } from "../../core/contracts/machine.ts";
+import type { NodeId } from "../../core/model/ids.ts";
+import { type Identity, isMember, isQuorum, nodesOf } from "./configuration.ts";
+import { type ConsensusCore, identityOf } from "./consensus-core.ts";
+import type { VoteReply, VoteRequest } from "./peer-messages.ts";
+
+const TWO_POW_32 = 4_294_967_296;
+/** Two followers that lose their leader at one moment must not stand at one moment. */
+const SUSPICION_SPREAD = 4;
+
+/** What an election asks of the whole. */
+export interface ElectionOutcomes {
+  /** Into this term, as a follower. */
+  followed(term: number, leader: NodeId | undefined): void;
+  won(): void;
+  /** It stands, or asks whether it could. */
+  stood(): void;
+}
+
+/**
+ * When to stand, whom to vote for, and when an election is won: extended paper §5.2 and §5.4.1,
+ * thesis §4.2.3 (promises to a leader), §9.6 (PreVote) and §3.10 (transfer).
+ *
+ * Invariants:
+ * - a vote or pre-vote is given only if `now ≥ silentUntil` and, but for a transfer,
+ *   `now ≥ last answer to a leader + lower end of the draw`;
+ * - votes count only from members of the configuration in force, each under its own identity.
+ */
+export class Election {
+  readonly #core: ConsensusCore;
+  readonly #outcomes: ElectionOutcomes;
+  /** No vote before: promises that this replica gave before it stopped have run out by then. */
+  #silentUntilMs = 0;
+  /** Until when this replica has promised a leader to vote for nobody. */
+  #promisedUntilMs = Number.NEGATIVE_INFINITY;
+  #timeoutMs = 0;
+  #dueAtMs = 0;
+  /** The leader's connection is gone: what it had promised to this replica is all there is to wait for. */
+  #suspects = false;
+  /** Who has voted for this candidate, or would. */
+  readonly #votes = new Map<NodeId, Identity>();
+
+  constructor(core: ConsensusCore, outcomes: ElectionOutcomes) {
+    this.#core = core;
+    this.#outcomes = outcomes;
+  }
+
+  /** @param hasPast whether this replica may have promised or voted anything before it started. */
+  start(hasPast: boolean): void {
+    const { nowMs, options, planted } = this.#core;
+    const isSilent = hasPast && planted.startSilenceSkipped !== true;
+    this.#silentUntilMs = isSilent ? nowMs + options.timing.electionTimeoutMs : nowMs;
+    this.expect();
+  }
+
+  get dueAtMs(): number {
+    return this.#dueAtMs;
+  }
+
+  /** A leader of the current term has spoken, and is being answered. */
+  heard(): void {
+    this.#suspects = false;
+    this.#promisedUntilMs = this.#core.nowMs + this.#core.options.timing.electionLowerMs;
+    this.#dueAtMs = this.#core.nowMs + this.#timeoutMs;
+  }
+
+  /** Waits for a leader from now on, for as long as a new draw says. */
+  expect(): void {
+    this.#timeoutMs = this.#draw();
+    this.#dueAtMs = this.#core.nowMs + this.#timeoutMs;
+  }
+
+  /** The leader's connection is closed, or it is another process now. */
+  suspect(): void {
+    if (this.#suspects || this.#core.role !== "follower") return;
+    this.#suspects = true;
+    const { electionTimeoutMs, electionLowerMs } = this.#core.options.timing;
+    const spreadMs = (electionTimeoutMs - electionLowerMs) / SUSPICION_SPREAD;
+    const from = Math.max(this.#core.nowMs, this.#promisedUntilMs);
+    this.#dueAtMs = Math.min(this.#dueAtMs, from + this.#fraction() * spreadMs);
+  }
+
+  /** Stands if it is time. */
+  maybeStand(): void {
+    const { nowMs } = this.#core;
+    if (this.#core.role === "leader" || nowMs < this.#dueAtMs) return;
+    if (!this.#mayStand()) {
+      this.expect();
+      return;
+    }
+    this.#ask(true, false);
+  }
+
+  /** The leader has handed over: no question before, and promises to it do not count. */
+  takeOver(): void {
+    if (this.#mayStand()) this.#ask(false, true);
+  }
+
+  /**
+   * A voter that has nothing to take back, on a node that is well: one whose disk or event loop
+   * is late would be elected for its log, and then serve nobody.
+   */
+  #mayStand(): boolean {
+    const { serving, options, nowMs } = this.#core;
+    if (!serving || !this.#core.mayLead) return false;
+    if (nowMs < this.#silentUntilMs && !this.#isAlone()) return false;
+    const { health, timing } = options;
+    return !health.isDiskSick() && health.loopLagMs() < timing.electionLowerMs;
+  }
+
+  /** Nobody else has been promised anything. */
+  #isAlone(): boolean {
+    return nodesOf(this.#core.configuration).length === 1;
+  }
+
+  #ask(pre: boolean, transfer: boolean): void {
+    const core = this.#core;
+    this.#votes.clear();
+    if (pre) this.#votes.set(core.self, core.identity);
+    core.leader = undefined;
+    core.role = pre ? "pre-candidate" : "candidate";
+    if (!pre) core.keepVote(core.term + 1, core.self);
+    this.expect();
+    this.#outcomes.stood();
+    const term = pre ? core.term + 1 : core.term;
+    const { lastIndex, lastTerm } = core.log;
+    const request: VoteRequest = { type: "vote", term, pre, transfer, lastIndex, lastTerm };
+    for (const node of this.#electorate()) {
+      if (node !== core.self) core.send(node, request, "control");
+    }
+    // A candidate's own vote counts like all others once it is durable: by then it is spoken.
+    if (pre) this.#count();
+    else core.send(core.self, this.#reply(request, term, true), "control");
+  }
+
+  #electorate(): readonly NodeId[] {
+    const { voters, outgoing } = this.#core.configuration;
+    return [...new Set([...voters, ...outgoing].map((member) => member.node))];
+  }
+
+  #count(): void {
+    const core = this.#core;
+    const hasVoted = (member: Parameters<typeof isMember>[0]): boolean => {
+      const identity = this.#votes.get(member.node);
+      return identity !== undefined && isMember(member, identity);
+    };
+    if (!isQuorum(core.configuration, hasVoted)) return;
+    if (core.role === "pre-candidate") this.#ask(false, false);
+    else if (core.role === "candidate") this.#outcomes.won();
+  }
+
+  onRequest(from: Sender, request: VoteRequest): void {
+    const core = this.#core;
+    // Not even the term is taken over (thesis §4.2.3): nobody who is cut off from the leader, or
+    // was removed, can end its term as long as a majority hears it.
+    if (!this.#isFree(request)) return;
+    if (!request.pre && request.term > core.term) this.#outcomes.followed(request.term, undefined);
+    const granted = this.#grants(from, request);
+    if (granted && !request.pre) {
+      if (core.votedFor !== from.node) core.keepVote(core.term, from.node);
+      if (core.role === "pre-candidate") this.#outcomes.followed(core.term, undefined);
+      this.expect();
+    }
+    const term = granted ? request.term : core.term;
+    core.send(from.node, this.#reply(request, term, granted), "control");
+  }
+
+  #reply({ pre }: VoteRequest, term: number, granted: boolean): VoteReply {
+    return { type: "vote-reply", term, pre, granted, original: this.#core.original };
+  }
+
+  /** Whether nothing that this replica has promised keeps it from voting. */
+  #isFree(request: VoteRequest): boolean {
+    const { nowMs, role, planted } = this.#core;
+    if (this.#core.recovering || nowMs < this.#silentUntilMs) return false;
+    if (request.transfer || planted.promiseForgotten === true) return true;
+    return role !== "leader" && nowMs >= this.#promisedUntilMs;
+  }
+
+  #grants(from: Sender, request: VoteRequest): boolean {
+    const { term, votedFor } = this.#core;
+    if (request.pre) return request.term > term && this.#isUpToDate(request);
+    if (request.term < term) return false;
+    return (votedFor === undefined || votedFor === from.node) && this.#isUpToDate(request);
+  }
+
+  /** §5.4.1: the later last term, or the longer log within one. */
+  #isUpToDate({ lastIndex, lastTerm }: VoteRequest): boolean {
+    const { log } = this.#core;
+    return lastTerm > log.lastTerm || (lastTerm === log.lastTerm && lastIndex >= log.lastIndex);
+  }
+
+  onReply(from: Sender, reply: VoteReply): void {
+    const core = this.#core;
+    const isAsking = core.role === (reply.pre ? "pre-candidate" : "candidate");
+    const asked = reply.pre ? core.term + 1 : core.term;
+    if (!reply.granted) {
+      if (reply.term > core.term) this.#outcomes.followed(reply.term, undefined);
+      return;
+    }
+    if (!isAsking || reply.term !== asked) return;
+    this.#votes.set(from.node, identityOf(from, reply.original));
+    this.#count();
+  }
+
+  /**
+   * Uniform in the draw's range. Where priorities differ the range is cut into as many parts, and
+   * a node draws in that of its rank: those who should lead stand first.
+   */
+  #draw(): number {
+    const { electionTimeoutMs, electionLowerMs } = this.#core.options.timing;
+    const { rank, ranks } = this.#rank();
+    const part = (rank + this.#fraction()) / ranks;
+    return electionLowerMs + part * (electionTimeoutMs - electionLowerMs);
+  }
+
+  #rank(): { readonly rank: number; readonly ranks: number } {
+    const { options, self, configuration } = this.#core;
+    const own = options.priorityOf(self);
+    const priorities = new Set([
+      own,
+      ...configuration.voters.map((v) => options.priorityOf(v.node)),
+    ]);
+    let rank = 0;
+    for (const priority of priorities) if (priority > own) rank++;
+    return { rank, ranks: priorities.size };
+  }
+
+  #fraction(): number {
+    return this.#core.options.randomUint32() / TWO_POW_32;
+  }
+}

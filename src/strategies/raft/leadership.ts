@@ -1,0 +1,267 @@
+import type { Sender } from "../../core/contracts/machine.ts";
+import type { NodeId } from "../../core/model/ids.ts";
+import { appendEntry } from "./acceptance.ts";
+import { CommitRule } from "./commit.ts";
+import { type Identity, isJoint } from "./configuration.ts";
+import { type ConsensusCore, identityOf } from "./consensus-core.ts";
+import type { ConfigurationRefusal, EntryKind, ProposalRefusal } from "./consensus-types.ts";
+import { sealEntry, unsealedEntry } from "./entry.ts";
+import { Followers } from "./followers.ts";
+import { Lease } from "./lease.ts";
+import { Membership } from "./membership.ts";
+import type {
+  AppendReply,
+  Heartbeat,
+  HeartbeatReply,
+  ReadIndexRequest,
+  SnapshotReply,
+} from "./peer-messages.ts";
+import { answerRead, ReadIndex } from "./read-index.ts";
+import { Replication } from "./replication.ts";
+import { Transfer } from "./transfer.ts";
+
+const NO_PAYLOAD = new Uint8Array(0);
+/** Election timeouts between two attempts to hand over to whom it rather belongs. */
+const TRANSFER_PAUSE = 10;
+
+/** What a leadership asks of the whole. */
+export interface LeadershipOutcomes {
+  /** It ends; the term goes on without a leader that this node knows. */
+  resigned(): void;
+}
+
+/** One node's leadership in one term: what it knows ends with it. */
+export class Leadership {
+  readonly replication: Replication;
+  readonly followers: Followers;
+  readonly lease: Lease;
+  readonly transfer: Transfer;
+  readonly commit: CommitRule;
+  readonly #core: ConsensusCore;
+  readonly #outcomes: LeadershipOutcomes;
+  readonly #reads: ReadIndex;
+  readonly #membership: Membership;
+  readonly #startedAtMs: number;
+  /** Stores that have answered for nodes outside the configuration. */
+  readonly #known = new Map<NodeId, Identity>();
+  #triedTransferAtMs = Number.NEGATIVE_INFINITY;
+  #tickAtMs: number;
+  /** Something may have to be sent. */
+  #isDirty = true;
+  /** The newest configuration that is known to be committed. */
+  #settledIndex: number;
+
+  constructor(core: ConsensusCore, outcomes: LeadershipOutcomes) {
+    this.#core = core;
+    this.#outcomes = outcomes;
+    this.#startedAtMs = core.nowMs;
+    this.#tickAtMs = core.nowMs + core.options.timing.heartbeatMs;
+    this.#settledIndex = core.history.index <= core.commitIndex ? core.history.index : -1;
+    this.followers = new Followers(core);
+    this.commit = new CommitRule(core, this.followers);
+    this.replication = new Replication(core, this.followers);
+    this.lease = new Lease(core, this.followers);
+    this.transfer = new Transfer(core, this.followers);
+    this.#reads = new ReadIndex(core, this.followers, this.commit);
+    this.#membership = new Membership(core, this.followers, this.commit, {
+      appendConfiguration: (record) => this.#appendConfiguration(record),
+      ask: (node) =>
+        core.sendAtOnce(node, this.#heartbeat(this.followers.rounds.current), "control"),
+    });
+  }
+
+  get tickAtMs(): number {
+    return this.#tickAtMs;
+  }
+
+  /** §5.4.2 and thesis §6.4: with an entry of its own term a leader learns what is committed. */
+  begin(): void {
+    this.#append(unsealedEntry(NO_PAYLOAD), "no-op");
+    this.#sendHeartbeats(this.followers.rounds.begin(this.#core.nowMs));
+    this.flush();
+  }
+
+  propose(record: Uint8Array): number | ProposalRefusal {
+    if (this.transfer.isUnderWay) return "transferring";
+    if (!this.commit.hasRoom(record.length)) return "backlog";
+    return this.#append(record, "command");
+  }
+
+  proposeConfiguration(goal: {
+    readonly voters: readonly NodeId[];
+    readonly learners: readonly NodeId[];
+  }): ConfigurationRefusal | undefined {
+    if (this.transfer.isUnderWay) return "transferring";
+    return this.#membership.propose(goal, this.#known);
+  }
+
+  startTransfer(to: NodeId | undefined): boolean {
+    if (!this.transfer.start(to)) return false;
+    this.#triedTransferAtMs = this.#core.nowMs;
+    // Before the target can hear of it (thesis §6.4.1).
+    this.lease.end();
+    this.transfer.maybeTell();
+    return true;
+  }
+
+  read(token: number): void {
+    this.#reads.add(token, undefined);
+    this.#isDirty = true;
+  }
+
+  onReadRequest(from: Sender, request: ReadIndexRequest): void {
+    if (request.term > this.#core.term) {
+      answerRead(this.#core, from.node, request.token, 0, "not-leader");
+      return;
+    }
+    this.#reads.add(request.token, from.node);
+    this.#isDirty = true;
+  }
+
+  onAppendReply(from: Sender, reply: AppendReply): void {
+    this.replication.onReply(from, reply);
+    this.#answered();
+  }
+
+  onHeartbeatReply(from: Sender, reply: HeartbeatReply): void {
+    const progress = this.followers.answered(from, reply.original, reply.round);
+    if (progress === undefined) this.#known.set(from.node, identityOf(from, reply.original));
+    else this.replication.onHeld(progress, reply.matchedIndex);
+    this.#answered();
+  }
+
+  onSnapshotReply(from: Sender, reply: SnapshotReply): void {
+    this.replication.onSnapshotReply(from, reply);
+    this.#answered();
+  }
+
+  /** The leader's own copy is durable up to here. */
+  onDurable(index: number): void {
+    if (index > this.followers.durableIndex) this.followers.durableIndex = index;
+    this.#maybeCommit();
+  }
+
+  wake(): void {
+    this.#isDirty = true;
+  }
+
+  tick(): void {
+    const { nowMs, options, planted } = this.#core;
+    const { timing, health } = options;
+    const latenessMs = nowMs - this.#tickAtMs;
+    this.#tickAtMs = nowMs + timing.heartbeatMs;
+    if (latenessMs > timing.leaseMs / 2) this.lease.void();
+    const heardAtMs = Math.max(this.#startedAtMs, this.followers.quorumSentAtMs());
+    // CheckQuorum (thesis §6.2): who cannot reach a majority steps down, for the sake of those who
+    // still hear it and of clients that would wait for it.
+    if (nowMs - heardAtMs > timing.electionTimeoutMs && planted.quorumUnchecked !== true) {
+      this.#outcomes.resigned();
+      return;
+    }
+    this.lease.renewed();
+    this.transfer.tick();
+    this.replication.tick();
+    this.#membership.advance();
+    if (health.isDiskSick()) this.#maybeHandOver(undefined, 1);
+    else this.#maybePrefer();
+    this.#sendHeartbeats(this.followers.rounds.begin(nowMs));
+    this.#isDirty = true;
+  }
+
+  /** Everything since the last flush leaves: at most one message with entries and one without per peer. */
+  flush(): void {
+    if (!this.#isDirty) return;
+    this.#isDirty = false;
+    const round = this.followers.rounds.begin(this.#core.nowMs);
+    if (this.#reads.wantsRound) {
+      this.#sendHeartbeats(round);
+      this.#reads.begin(round);
+    }
+    this.replication.flush(round);
+  }
+
+  end(): void {
+    this.replication.close();
+    this.#reads.fail();
+  }
+
+  #answered(): void {
+    this.lease.renewed();
+    this.#maybeCommit();
+    this.#reads.maybeConfirm();
+    this.transfer.maybeTell();
+    this.#isDirty = true;
+  }
+
+  #maybeCommit(): void {
+    if (!this.commit.maybeCommit()) return;
+    this.#isDirty = true;
+    const { history, commitIndex } = this.#core;
+    if (history.index > commitIndex) return;
+    if (history.index !== this.#settledIndex) this.#settle();
+    this.#membership.advance();
+  }
+
+  /** A configuration is committed. Who is no longer in it hears that, and is forgotten. */
+  #settle(): void {
+    const { history, configuration } = this.#core;
+    this.#settledIndex = history.index;
+    this.#sendHeartbeats(this.followers.rounds.begin(this.#core.nowMs));
+    this.followers.renew();
+    this.#core.emit("raft-configuration", { configuration, index: history.index });
+    if (this.#core.isVoter || isJoint(configuration)) return;
+    // Thesis §4.2.2: a leader that has committed its own removal is one no more.
+    if (this.transfer.start(undefined)) this.transfer.maybeTell();
+    this.#outcomes.resigned();
+  }
+
+  #append(record: Uint8Array, kind: EntryKind): number {
+    sealEntry(record, kind, this.#core.term);
+    const index = appendEntry(this.#core, record);
+    this.commit.appended(record.length);
+    this.#isDirty = true;
+    return index;
+  }
+
+  #appendConfiguration(record: Uint8Array): void {
+    this.#append(record, "configuration");
+    this.followers.renew();
+    this.lease.void();
+  }
+
+  #sendHeartbeats(round: number): void {
+    const heartbeat = this.#heartbeat(round);
+    // The leader's term is durable: it was elected by answers to a request that had waited for it.
+    for (const [node] of this.followers.entries()) {
+      this.#core.sendAtOnce(node, heartbeat, "control");
+    }
+  }
+
+  #heartbeat(round: number): Heartbeat {
+    const { term, commitIndex, log } = this.#core;
+    return { type: "heartbeat", term, round, commitIndex, lastIndex: log.lastIndex };
+  }
+
+  /** To whom leads rather than this node, once that one is as far. */
+  #maybePrefer(): void {
+    const { configuration, options, self, commitIndex } = this.#core;
+    const own = options.priorityOf(self);
+    let best: NodeId | undefined;
+    for (const { node } of configuration.voters) {
+      const progress = this.followers.get(node);
+      if (progress === undefined || progress.matchIndex < commitIndex) continue;
+      if (options.priorityOf(node) <= (best === undefined ? own : options.priorityOf(best)))
+        continue;
+      best = node;
+    }
+    if (best !== undefined) this.#maybeHandOver(best, TRANSFER_PAUSE);
+  }
+
+  #maybeHandOver(to: NodeId | undefined, pause: number): void {
+    const { nowMs, options } = this.#core;
+    const pauseMs = pause * options.timing.electionTimeoutMs;
+    const since = Math.max(this.#triedTransferAtMs, this.#startedAtMs);
+    if (this.transfer.isUnderWay || nowMs - since < pauseMs) return;
+    if (this.commit.isOwnTermCommitted) this.startTransfer(to);
+  }
+}

@@ -1,0 +1,52 @@
+import { ByteReader, ByteWriter } from "../../core/model/bytes.ts";
+import {
+  bornConfiguration,
+  type Configuration,
+  readConfiguration,
+  writeConfiguration,
+} from "./configuration.ts";
+import { NO_CONFIGURATION } from "./configuration-history.ts";
+import type { ConsensusCore } from "./consensus-core.ts";
+import type { Opening } from "./consensus-types.ts";
+import { decodeHardState, HARD_STATE } from "./hard-state.ts";
+
+/** Under which a store that took part in its shard's birth keeps the first configuration. */
+const BIRTH = "raft-birth";
+
+/**
+ * From what a replica starts. True if it has a past in which it may have promised something.
+ *
+ * - Nothing was kept, and there is nothing to learn: the shard is born here, with the voters that
+ *   the map names.
+ * - Something may be lost (`empty`): the replica votes and counts not before it has it again. Its
+ *   store's id is its identity: with a new one it is nobody until the leader has made it a learner.
+ *   A single replica has nobody to learn from, and goes on with what there is.
+ */
+export function openConsensus(core: ConsensusCore, opening: Opening): boolean {
+  const { origin, applied } = opening;
+  const kept = core.effects.kept(HARD_STATE);
+  if (kept !== undefined) core.restore(decodeHardState(kept));
+  const { replicas } = core.options.placement();
+  const isAlone = replicas.length === 1 && replicas[0] === core.self;
+  if (kept === undefined && (origin !== "empty" || isAlone)) bear(core);
+  else if (origin === "empty" && !isAlone) core.keepStanding(core.original, true);
+  if (origin === "empty" && isAlone) core.emit("writes-may-be-lost", {});
+  core.restart(applied?.index ?? 0, applied?.term ?? 0);
+  core.history.reset(
+    applied?.configurationIndex ?? 0,
+    applied?.configuration ?? birthConfiguration(core),
+  );
+  return kept !== undefined || origin === "empty";
+}
+
+function bear(core: ConsensusCore): void {
+  const writer = new ByteWriter();
+  writeConfiguration(writer, bornConfiguration(core.options.placement().replicas));
+  core.effects.keep(BIRTH, writer.copy());
+  core.keepStanding(true, false);
+}
+
+function birthConfiguration(core: ConsensusCore): Configuration {
+  const kept = core.effects.kept(BIRTH);
+  return kept === undefined ? NO_CONFIGURATION : readConfiguration(new ByteReader(kept));
+}

@@ -1,0 +1,44 @@
+/**
+ * Bugs of the consensus that tests switch on to show that they would be found. Nothing but a test
+ * makes one; each changes one condition.
+ */
+export interface PlantedConsensusBugs {
+  /** Term and vote are kept in memory alone. */
+  readonly voteNotKept?: boolean;
+  /** The no-op and what else an earlier term left is committed by counting replicas (Figure 8). */
+  readonly oldTermCommitted?: boolean;
+  /** A leader gives out its commit index before it has committed an entry of its own term. */
+  readonly readBeforeOwnCommit?: boolean;
+  /** A leader answers reads without asking whether it still is one. */
+  readonly readUnconfirmed?: boolean;
+  /** Whoever believes that it leads takes its lease for valid. */
+  readonly leaseByRole?: boolean;
+  /** A leader that hears from nobody goes on leading, and a vote is given in spite of promises. */
+  readonly quorumUnchecked?: boolean;
+  /** A greater term in a vote request takes effect though a leader is being heard. */
+  readonly promiseForgotten?: boolean;
+  /** A change of configuration is taken before an entry of the own term is committed. */
+  readonly changeBeforeOwnCommit?: boolean;
+  /** Voters are exchanged in one step, without a joint configuration. */
+  readonly jointSkipped?: boolean;
+  /** A configuration is in force from its commit on, not from its append. */
+  readonly configurationAtCommit?: boolean;
+  /** A learner votes before it has what the others have. */
+  readonly unreadyPromoted?: boolean;
+  /** A snapshot is taken for everything up to the end of the sender's log. */
+  readonly snapshotBeyondState?: boolean;
+  /** A snapshot is installed though the state has more. */
+  readonly snapshotInstalledOverNewer?: boolean;
+  /** What a restart finds in the log is applied again from the first entry that is there. */
+  readonly appliedTwice?: boolean;
+  /** A replica that may lack its tail votes, and counts, like the others. */
+  readonly lostTailVotes?: boolean;
+  /** A node votes as soon as it has started. */
+  readonly startSilenceSkipped?: boolean;
+  /** A follower vouches for entries that are not durable. */
+  readonly ackBeforeDurable?: boolean;
+  /** The leader counts its own copy before it is durable. */
+  readonly leaderCountsUnsynced?: boolean;
+}
+
+export const NO_PLANTED_CONSENSUS_BUGS: PlantedConsensusBugs = Object.freeze({});

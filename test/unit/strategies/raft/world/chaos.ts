@@ -1,0 +1,192 @@
+import type { NodeId } from "../../../../../src/core/model/ids.ts";
+import { World, type WorldOptions } from "./world.ts";
+import type { WorldNode } from "./world-node.ts";
+
+/** Which faults a run has; drawn from its seed. */
+interface Faults {
+  readonly crashes: boolean;
+  readonly partitions: boolean;
+  readonly wipes: boolean;
+  readonly lostTails: boolean;
+  readonly changes: boolean;
+  readonly transfers: boolean;
+  readonly stalls: boolean;
+}
+
+const ACTION_MS = 6;
+
+/**
+ * One world in chaos for `chaosMs`, then healed: what is checked all the time is in `WorldChecks`;
+ * at the end the shard must serve again, and every replica must have the same.
+ */
+export function runChaos(options: {
+  readonly seed: number;
+  readonly chaosMs: number;
+  readonly planted?: WorldOptions["planted"];
+}): World {
+  const world = new World({ ...drawShape(options.seed), ...options });
+  const faults = drawFaults(world);
+  world.loss = world.random.fraction() * 0.1;
+  world.duplication = world.random.fraction() * 0.1;
+  world.maxDelayMs = 1 + world.random.fraction() * 12;
+  world.maxSyncMs = 0.5 + world.random.fraction() * 12;
+  let actions = 0;
+  const act = (): void => {
+    if (world.nowMs >= options.chaosMs) return;
+    actions++;
+    disturb(world, faults);
+    work(world, actions);
+    world.after(world.random.fraction() * ACTION_MS * 2, act);
+  };
+  world.after(1, act);
+  world.run(options.chaosMs);
+  heal(world);
+  return world;
+}
+
+function drawShape(seed: number): { readonly nodes: number; readonly voters: number } {
+  const voters = [1, 2, 3, 3, 3, 3, 5, 5][seed % 8] as number;
+  return { nodes: voters + ((seed >> 3) % 3), voters };
+}
+
+function drawFaults(world: World): Faults {
+  const has = (): boolean => world.pick(2) === 0;
+  return {
+    ...{ crashes: has(), partitions: has(), wipes: world.pick(3) === 0, changes: has() },
+    ...{ transfers: has(), lostTails: world.pick(4) === 0, stalls: has() },
+  };
+}
+
+function disturb(world: World, faults: Faults): void {
+  const dice = world.pick(100);
+  const node = world.nodes[world.pick(world.nodes.length)] as WorldNode;
+  if (faults.crashes && dice < 6) toggle(world, node, faults);
+  else if (!node.isUp && dice < 40) node.restart();
+  else if (faults.partitions && dice < 12) partition(world);
+  else if (dice < 18) world.cut.clear();
+  else if (faults.transfers && dice < 22) transfer(world, node);
+  else if (faults.changes && dice < 28) change(world);
+  else if (faults.stalls && dice < 30) world.maxLateMs = world.pick(2) * world.pick(60);
+}
+
+/** At most one node at a time has lost something: more is beyond what any quorum stands. */
+function toggle(world: World, node: WorldNode, faults: Faults): void {
+  if (!node.isUp) return;
+  node.crash();
+  const others = world.nodes.filter((other) => other !== node);
+  const isWhole = others.every((other) => other.isUp && other.consensus?.serving === true);
+  const canLose = isWhole && world.placement.replicas.length > 2 && world.leader !== undefined;
+  if (canLose && faults.wipes && world.pick(3) === 0 && isSpare(world, node)) {
+    node.wipe();
+    node.start("empty");
+  } else if (canLose && faults.lostTails && world.pick(2) === 0 && isSpare(world, node)) {
+    world.tailsLost++;
+    node.loseTail();
+    node.start("empty");
+  }
+}
+
+/** Without this node every majority that is in force is still there, and nothing is changing. */
+function isSpare(world: World, node: WorldNode): boolean {
+  const leader = world.leader?.consensus;
+  if (leader === undefined) return false;
+  const { voters, outgoing, goal } = leader.configuration;
+  if (outgoing.length > 0 || goal !== undefined || voters.length < 3) return false;
+  return voters.every((member) => {
+    const other = world.node(member.node);
+    return member.node === node.id || (other?.isUp === true && other.answersAs(member));
+  });
+}
+
+function partition(world: World): void {
+  const kind = world.pick(3);
+  const some = new Set(world.nodes.filter(() => world.pick(2) === 0).map((node) => node.id));
+  for (const from of world.nodes) {
+    for (const to of world.nodes) {
+      const isAcross = some.has(from.id) !== some.has(to.id);
+      const isCut =
+        kind === 0 ? isAcross : kind === 1 ? isAcross && some.has(from.id) : world.pick(4) === 0;
+      if (isCut) world.cut.add(`${from.id}>${to.id}`);
+    }
+  }
+}
+
+function transfer(world: World, node: WorldNode): void {
+  const { leader } = world;
+  const to = world.pick(2) === 0 ? node.id : undefined;
+  leader?.step((at, effects) => {
+    leader.consensus?.transferLeadership(to, at, effects);
+  });
+}
+
+function change(world: World): void {
+  const leaders = world.nodes.filter((node) => node.consensus?.standing.role === "leader");
+  const leader = leaders[world.pick(leaders.length)];
+  if (leader === undefined) return;
+  const ids = world.nodes.map((node) => node.id as NodeId);
+  const voters = ids.filter(() => world.pick(3) > 0);
+  const learners = ids.filter((id) => !voters.includes(id) && world.pick(3) === 0);
+  leader.step((at, effects) => {
+    const result = leader.consensus?.proposeConfiguration({ voters, learners }, at, effects);
+    if (result?.refused === undefined) world.checks.changes++;
+  });
+}
+
+function work(world: World, action: number): void {
+  const node = world.nodes[world.pick(world.nodes.length)] as WorldNode;
+  const leaders = world.nodes.filter((other) => other.consensus?.standing.role === "leader");
+  for (const leader of leaders) {
+    for (let i = world.pick(4); i > 0; i--) leader.propose(`${action} ${i} ${leader.id}`);
+  }
+  for (const other of world.nodes) world.checks.checkLease(other);
+  read(world, node);
+  for (const leader of leaders) read(world, leader);
+}
+
+function read(world: World, node: WorldNode): void {
+  const { consensus } = node;
+  if (consensus === undefined) return;
+  const token = world.newToken();
+  node.reads.set(token, world.checks.ackedIndex);
+  node.step((at, effects) => consensus.read(token, at, effects));
+}
+
+/** All faults end; the shard must elect, serve and agree. */
+function heal(world: World): void {
+  world.cut.clear();
+  world.loss = 0;
+  world.duplication = 0;
+  world.maxDelayMs = 2;
+  world.maxSyncMs = 2;
+  world.maxLateMs = 0;
+  for (const node of world.nodes) if (!node.isUp) node.restart();
+  const before = world.checks.committedLength;
+  let isServed = false;
+  const nudge = (): void => {
+    const { leader } = world;
+    leader?.propose(`after the chaos ${world.nowMs}`);
+    if (!isServed) world.after(40, nudge);
+  };
+  world.after(1, nudge);
+  isServed = world.run(world.nowMs + 5_000, () => isAgreed(world, before));
+  if (!isServed) throw new Error(`no liveness: ${describe(world)}; seed ${world.seed}`);
+  world.checks.finish();
+}
+
+function isAgreed(world: World, before: number): boolean {
+  const leader = world.leader?.consensus;
+  if (leader === undefined || leader.commitIndex <= before) return false;
+  const { outgoing, goal, voters, learners } = leader.configuration;
+  if (outgoing.length > 0 || goal !== undefined) return false;
+  return [...voters, ...learners].every((member) => {
+    const node = world.node(member.node);
+    const index = node?.consensus?.appliedIndex ?? 0;
+    return node?.answersAs(member) === true && index >= leader.commitIndex;
+  });
+}
+
+function describe(world: World): string {
+  return world.nodes
+    .map((node) => `${node.id} ${JSON.stringify(node.consensus?.describe())}`)
+    .join("\n");
+}

@@ -1,0 +1,240 @@
+import {
+  isMember,
+  isQuorum,
+  type Member,
+} from "../../../../../src/strategies/raft/configuration.ts";
+import type { AppliedPoint } from "../../../../../src/strategies/raft/consensus-types.ts";
+import { payloadOfEntry, termOfEntry } from "../../../../../src/strategies/raft/entry.ts";
+import type { World } from "./world.ts";
+import type { WorldNode } from "./world-node.ts";
+
+interface Committed {
+  readonly term: number;
+  readonly text: string;
+}
+
+interface Proposal {
+  readonly text: string;
+  readonly term: number;
+}
+
+/**
+ * The five properties of Figure 3, and what else must hold at every step of a world: they look at
+ * all nodes at once, as no node can.
+ */
+export class WorldChecks {
+  readonly #world: World;
+  readonly #leaders = new Map<number, string>();
+  /** What was appended under (index, term), and the term before it. */
+  readonly #entries = new Map<string, string>();
+  /** From index 1 on. */
+  readonly #committed: Committed[] = [];
+  /** Proposals that are undecided, by node, index and term. */
+  readonly #proposals = new Map<string, Proposal>();
+  readonly #acked = new Map<number, string>();
+  readonly #seen = new Map<
+    WorldNode,
+    { term: number; commit: number; applied: number; life: number }
+  >();
+  ackedIndex = 0;
+  ackedCount = 0;
+  readsConfirmed = 0;
+  leaseReads = 0;
+  elections = 0;
+  installs = 0;
+  truncations = 0;
+  changes = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  get committedLength(): number {
+    return this.#committed.length;
+  }
+
+  proposed(node: WorldNode, text: string, index: number, term: number): void {
+    this.#proposals.set(`${node.id} ${index} ${term}`, { text, term });
+  }
+
+  /** Log Matching: (index, term) names one entry, and one entry before it. */
+  appended(node: WorldNode, index: number, record: Uint8Array): void {
+    const { image } = node.disk;
+    const before = image.record(index - 1);
+    const previous = before === undefined ? "?" : String(termOfEntry(before));
+    const term = termOfEntry(record);
+    const text = Buffer.from(payloadOfEntry(record)).toString("latin1");
+    const key = `${index} ${term}`;
+    const known = this.#entries.get(key);
+    const [knownPrevious = previous, knownText = text] = known?.split("\n") ?? [];
+    if (knownText !== text) this.#fail("Log Matching", node, key, knownText, text);
+    if (previous !== "?" && knownPrevious !== "?" && knownPrevious !== previous) {
+      this.#fail("Log Matching", node, key, `after ${knownPrevious}`, `after ${previous}`);
+    }
+    if (known === undefined || knownPrevious === "?") {
+      this.#entries.set(key, `${previous}\n${text}`);
+    }
+  }
+
+  /** Leader Append-Only is an assertion of the machine's own. */
+  truncated(): void {
+    this.truncations++;
+  }
+
+  /** State Machine Safety, and each entry once and in its place. */
+  applied(node: WorldNode, index: number, term: number, text: string, length: number): void {
+    const last = node.applied.at(-2)?.index ?? 0;
+    if (index !== last + 1 && node.applied.length > 1) {
+      this.#fail("applied in order, each once", node, last, index);
+    }
+    if (index > this.#committed.length + 1) {
+      this.#fail("applied without a hole", node, this.#committed.length, index);
+    }
+    const known = this.#committed[index - 1];
+    if (known === undefined) {
+      this.#committed.push({ term, text });
+      this.#checkDurable(node, index, term);
+    } else if (known.term !== term || known.text !== text) {
+      this.#fail(
+        "State Machine Safety",
+        node,
+        index,
+        `${known.term} ${known.text}`,
+        `${term} ${text}`,
+      );
+    }
+    if (length < 0) this.#fail("an entry has its header", node, index);
+    this.#maybeAck(node, index, term, text);
+  }
+
+  installed(node: WorldNode, point: AppliedPoint): void {
+    this.installs++;
+    const { applied } = node;
+    if (applied.length !== point.index) {
+      this.#fail("a snapshot has what it says", node, point.index, applied.length);
+    }
+    for (const { index, term, text } of applied) {
+      const known = this.#committed[index - 1];
+      if (known?.term !== term || known.text !== text) {
+        this.#fail("State Machine Safety (snapshot)", node, index, `${term} ${text}`);
+      }
+    }
+  }
+
+  readConfirmed(node: WorldNode, token: number, index: number): void {
+    const least = node.reads.get(token);
+    node.reads.delete(token);
+    if (least === undefined) return;
+    this.readsConfirmed++;
+    if (index < least)
+      this.#fail("a read sees what was acknowledged before it", node, least, index);
+  }
+
+  /** To be asked at any moment: a lease holds only where the newest state is. */
+  checkLease(node: WorldNode): void {
+    const { consensus } = node;
+    if (consensus === undefined || !consensus.leaseHolds(node.now())) return;
+    this.leaseReads++;
+    if (consensus.appliedIndex < this.ackedIndex) {
+      this.#fail(
+        "a lease sees what was acknowledged",
+        node,
+        this.ackedIndex,
+        consensus.appliedIndex,
+      );
+    }
+  }
+
+  /** After every step of a node. */
+  stepped(node: WorldNode): void {
+    const { consensus } = node;
+    if (consensus === undefined) return;
+    const { role, term } = consensus.standing;
+    const { commitIndex: commit, appliedIndex: applied } = consensus;
+    const seen = this.#seen.get(node);
+    if (seen?.life === node.incarnation) {
+      if (term < seen.term) this.#fail("the term never falls", node, seen.term, term);
+      if (commit < seen.commit)
+        this.#fail("the commit index never falls", node, seen.commit, commit);
+      if (applied < seen.applied) {
+        this.#fail("the applied index never falls", node, seen.applied, applied);
+      }
+    }
+    this.#seen.set(node, { term, commit, applied, life: node.incarnation });
+    if (role !== "leader") return;
+    const leader = this.#leaders.get(term);
+    if (leader === undefined) {
+      this.#leaders.set(term, `${node.id} ${node.incarnation}`);
+      this.elections++;
+      this.#checkComplete(node, term);
+    } else if (leader !== `${node.id} ${node.incarnation}`) {
+      this.#fail("Election Safety", node, term, leader);
+    }
+  }
+
+  /** At the end: nothing that was acknowledged is missing anywhere. */
+  finish(): void {
+    for (const [index, text] of this.#acked) {
+      if (this.#committed[index - 1]?.text !== text) {
+        this.#fail("what was acknowledged is there", undefined, index, text);
+      }
+    }
+  }
+
+  /** Leader Completeness: everything that was committed is in its log, or in its state. */
+  #checkComplete(node: WorldNode, term: number): void {
+    const { image } = node.disk;
+    for (let index = image.first; index <= this.#committed.length; index++) {
+      const record = image.record(index);
+      const known = this.#committed[index - 1] as Committed;
+      if (known.term >= term) continue;
+      if (record === undefined || termOfEntry(record) !== known.term) {
+        this.#fail("Leader Completeness", node, term, `lacks ${index} of term ${known.term}`);
+      }
+    }
+  }
+
+  /** A quorum of the configuration in force has it on its disks. */
+  #checkDurable(node: WorldNode, index: number, term: number): void {
+    const { consensus } = node;
+    if (consensus === undefined || consensus.standing.role !== "leader") return;
+    const inForce = node.configurationsAtCommit(index);
+    const holds = (member: Member): boolean => {
+      const other = this.#world.node(member.node);
+      if (other === undefined) return false;
+      const { durable, durableState, image } = other.disk;
+      const original = other.isOriginal;
+      if (!isMember(member, { node: other.id, storeId: other.storeId, original })) return false;
+      if ((durableState.point?.index ?? 0) >= index) return true;
+      const record = durable.record(index);
+      return (record !== undefined && termOfEntry(record) === term) || image.first > index;
+    };
+    // Members whose tail was lost on purpose had it once.
+    const isHeld = inForce.some((configuration) => isQuorum(configuration, holds));
+    if (!isHeld && this.#world.tailsLost === 0) {
+      this.#fail("committed is durable with a quorum", node, index, term);
+    }
+  }
+
+  #maybeAck(node: WorldNode, index: number, term: number, text: string): void {
+    const key = `${node.id} ${index} ${term}`;
+    const proposal = this.#proposals.get(key);
+    if (proposal === undefined) return;
+    this.#proposals.delete(key);
+    if (proposal.text !== text) this.#fail("(index, term) names the proposal", node, index, text);
+    this.#acked.set(index, text);
+    this.ackedCount++;
+    if (index > this.ackedIndex) this.ackedIndex = index;
+  }
+
+  #fail(
+    property: string,
+    node: WorldNode | undefined,
+    ...values: readonly (string | number)[]
+  ): never {
+    const where = node === undefined ? "" : ` at ${node.id}`;
+    throw new Error(
+      `${property}${where}: ${values.join(", ")}; ${Math.round(this.#world.nowMs)} ms, seed ${this.#world.seed}`,
+    );
+  }
+}
