@@ -125,7 +125,13 @@ describe("the codec of raft messages", () => {
   });
 
   test("carries messages between replicas too", () => {
-    const heartbeat = { type: "heartbeat", term: 3, round: 9, commitIndex: 7 } as const;
+    const heartbeat = {
+      type: "heartbeat",
+      term: 3,
+      round: 9,
+      commitIndex: 7,
+      lastIndex: 8,
+    } as const;
     expect(decoded(encoded(heartbeat))).toEqual(heartbeat);
   });
 
