@@ -5,16 +5,16 @@ import { CHECK_SENTENCES, describeLevel, describeResult, isOfKeyspace } from "./
 import { escapeHtml } from "./escape-html.ts";
 import { describeFault, lanesPicture } from "./lanes-picture.ts";
 import { REPORT_STYLE } from "./report-style.ts";
-import type { Verification } from "./run-verification.ts";
+import { isViolated, type Verification } from "./run-verification.ts";
 import { describeTotals } from "./verify-progress.ts";
 
 /** One page with everything in it: no script, nothing that is fetched. */
 export function htmlReport(verification: Verification): string {
-  const { tally, options, cautions, wasInterrupted } = verification;
+  const { tally, options, cautions, laws, wasInterrupted } = verification;
   const rows = tally.rows();
   const totals = tally.totals();
   const title = `capstan verify: ${options.config}`;
-  const verdict = totals.violated > 0 ? "violated" : "held";
+  const verdict = isViolated(verification) ? "violated" : "held";
   const shown = rows.filter(({ first }) => first !== undefined);
   const ordered = [...shown.filter(isPromised), ...shown.filter((row) => !isPromised(row))];
   const body = [
@@ -23,6 +23,11 @@ export function htmlReport(verification: Verification): string {
     "<h2>What is promised</h2>",
     tableOf(verification, rows.filter(isPromised)),
     "<p class=note>* the levels of calls that name none. What was not tried may be broken all the same.</p>",
+    laws.length === 0 ? "" : "<h2>Laws of resolvers</h2>",
+    ...laws.map(
+      ({ keyspace, report }) =>
+        `<p class="${report.ok ? "held" : "violated"}">${escapeHtml(keyspace)}</p><pre>${escapeHtml(report.text)}</pre>`,
+    ),
     "<h2>What is not promised</h2>",
     tableOf(
       verification,

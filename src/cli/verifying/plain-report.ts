@@ -1,14 +1,14 @@
 import type { Instance, TallyRow } from "../../simulation/verify/tally.ts";
 import { historyLines } from "../../verification/index.ts";
 import { describeResult } from "./describe-rows.ts";
-import type { Verification } from "./run-verification.ts";
+import { isViolated, type Verification } from "./run-verification.ts";
 
 /** For programs; names in snake_case, as everywhere in the CLI's JSON. */
 export function plainReport(verification: Verification): Readonly<Record<string, unknown>> {
   const { tally, cautions, wasInterrupted, options, subjects } = verification;
-  const { histories, simulatedMs, faults, operations, checked, violated } = tally.totals();
+  const { histories, simulatedMs, faults, operations, checked } = tally.totals();
   return {
-    verdict: violated > 0 ? "violated" : "no-violation-found",
+    verdict: isViolated(verification) ? "violated" : "no-violation-found",
     interrupted: wasInterrupted,
     first_seed: options.seed,
     histories,
@@ -20,6 +20,9 @@ export function plainReport(verification: Verification): Readonly<Record<string,
       subjects.map(({ keyspace }) => [keyspace.name, tally.answered(keyspace.name)]),
     ),
     guarantees: tally.rows().map((row) => plainRow(row, verification)),
+    resolvers: verification.laws.map(({ keyspace, report: { ok, runs, laws, broken } }) => ({
+      ...{ keyspace, ok, runs, laws, broken },
+    })),
     cautions,
   };
 }

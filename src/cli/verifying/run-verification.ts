@@ -13,6 +13,7 @@ import { printLine, type Surroundings } from "../surroundings.ts";
 import { UsageError } from "../usage-error.ts";
 import { htmlReport } from "./html-report.ts";
 import { plainReport } from "./plain-report.ts";
+import { type KeyspaceLaws, lawCautions, tryLaws } from "./resolver-laws.ts";
 import { textReport } from "./text-report.ts";
 import type { VerifyOptions } from "./verify-options.ts";
 import { VerifyProgress } from "./verify-progress.ts";
@@ -22,6 +23,8 @@ export interface Verification {
   readonly options: VerifyOptions;
   readonly subjects: readonly Subject[];
   readonly cautions: readonly Caution[];
+  /** Of resolvers that the configuration brings along. */
+  readonly laws: readonly KeyspaceLaws[];
   readonly tally: Tally;
   readonly wasInterrupted: boolean;
   /** The command that runs one history of one keyspace again. */
@@ -35,9 +38,13 @@ export async function runVerification(
   const { directory, stdout, env, interruption } = surroundings;
   const subjects = await loadSubjects(options, directory);
   const tally = await runAll(subjects, options, surroundings);
+  const laws = subjects.flatMap((subject) => tryLaws(subject) ?? []);
   const verification: Verification = {
-    ...{ options, subjects, tally },
-    cautions: subjects.flatMap((subject) => cautionsOf(subject, options.workload)),
+    ...{ options, subjects, tally, laws },
+    cautions: [
+      ...subjects.flatMap((subject) => cautionsOf(subject, options.workload)),
+      ...lawCautions(subjects, laws),
+    ],
     wasInterrupted: interruption.requested,
     repeat: (keyspace, seed) => repeatCommand(options, surroundings, { keyspace, seed }),
   };
@@ -45,7 +52,12 @@ export async function runVerification(
   if (options.json) printLine(stdout, JSON.stringify(plainReport(verification)));
   else printLine(stdout, textReport(verification, stdout, env));
   if (verification.wasInterrupted) return EXIT.interrupted;
-  return tally.totals().violated > 0 ? EXIT.violation : EXIT.done;
+  return isViolated(verification) ? EXIT.violation : EXIT.done;
+}
+
+/** A resolver that breaks its laws needs no history to be wrong. */
+export function isViolated({ tally, laws }: Verification): boolean {
+  return tally.totals().violated > 0 || laws.some(({ report }) => !report.ok);
 }
 
 async function loadSubjects(

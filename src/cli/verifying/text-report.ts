@@ -24,6 +24,7 @@ export function textReport(
   const parts = [
     promisesTable(verification, rows, paint),
     ...violated.map((row) => instance(verification, row, paint)),
+    lawsText(verification, paint),
     notPromised(verification, rows),
     ...shown.map((row) => instance(verification, row, paint)),
     cautions.length === 0
@@ -65,6 +66,15 @@ function promisesTable(
     }
   }
   return `${table.toString()}\n* the levels of calls that name none${answeredLine(verification)}`;
+}
+
+function lawsText({ laws }: Verification, paint: Paint): string {
+  return laws
+    .map(({ keyspace, report }) => {
+      const state = paint(report.ok ? "green" : "red", report.ok ? "kept" : "BROKEN");
+      return `${paint("bold", `${keyspace}: laws of its resolver`)} ${state}\n${report.text}`;
+    })
+    .join("\n\n");
 }
 
 /** How available each keyspace was, all levels and all faults together. */

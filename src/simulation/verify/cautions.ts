@@ -14,6 +14,8 @@ export interface Caution {
     | "lazy-sync"
     | "degraded"
     | "lower-levels"
+    | "merge-breaks-laws"
+    | "laws-not-tried"
     | "values"
     | "simulated";
   readonly sentence: string;
