@@ -27,6 +27,7 @@ const WRONG_INPUT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "INVALID_KEY",
   "INVALID_LEVEL",
   "INVALID_OPERATION_ID",
+  "INVALID_SESSION",
   "INVALID_VALUE",
   "UNKNOWN_KEYSPACE",
   "VALUE_TOO_LARGE",

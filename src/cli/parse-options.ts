@@ -20,6 +20,17 @@ export function durationOption(text: string): number {
   }
 }
 
+const LIFE_BOUNDS: Bounds = Object.freeze({ min: 1, max: 10 * 365 * 86_400_000 });
+
+/** As `durationOption`, for how long a key lives: days, too. */
+export function lifeOption(text: string): number {
+  try {
+    return parseDurationMs(/^\d+$/.test(text) ? Number(text) : text, "time", LIFE_BOUNDS);
+  } catch {
+    throw new InvalidArgumentError("It is a time from 1ms to 3650d, such as 500ms, 30s or 7d.");
+  }
+}
+
 /** A whole number within bounds. */
 export function countOption(min: number, max: number): (text: string) => number {
   return (text) => {

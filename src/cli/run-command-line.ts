@@ -10,6 +10,7 @@ import { addScanCommand } from "./commands/scan.ts";
 import { addStartCommand } from "./commands/start.ts";
 import { addStatusCommand } from "./commands/status.ts";
 import { addVerifyCommand } from "./commands/verify.ts";
+import { addWatchCommand } from "./commands/watch.ts";
 import { EXIT } from "./exit-codes.ts";
 import { hasColors, paintFor } from "./paint.ts";
 import { printLine, type Surroundings } from "./surroundings.ts";
@@ -22,6 +23,7 @@ const COMMANDS: readonly CommandAdder[] = [
   addPutCommand,
   addDeleteCommand,
   addScanCommand,
+  addWatchCommand,
   addLoadCommand,
   addStatusCommand,
   addCheckCommand,

@@ -45,6 +45,7 @@ describe("without a server", () => {
       "put",
       "delete",
       "scan",
+      "watch",
       "load",
       "status",
       "check",
@@ -224,6 +225,22 @@ describe("one node in the foreground", () => {
     const { stdout, stderr } = await new Running("sh", ["-c", command], { directory }).ended;
     expect(stdout.trimEnd().split("\n")).toHaveLength(1);
     expect(stderr).toBe("");
+  });
+
+  test("shows what changes until Ctrl-C, and goes on from there", async () => {
+    const watch = startCapstan(["watch", "--prefix", "seen/", "--url", url], { directory });
+    await watch.says(/in step with every shard/);
+    await on(["put", "unseen", "0"]);
+    await on(["put", "seen/1", '{"a":1}']);
+    await watch.says(/^put\tseen\/1\t\{"a":1\}$/m);
+    watch.signal("SIGINT");
+    const { exitCode, stdout, stderr } = await watch.ended;
+    expect([exitCode, stdout]).toEqual([130, 'put\tseen/1\t{"a":1}\n']);
+    const cursor = /Go on with --from (\S+)\n$/.exec(stderr)?.[1] as string;
+    await on(["delete", "seen/1"]);
+    const rest = await on(["watch", "--prefix", "seen/", "--from", cursor, "--limit", "1"]);
+    expect(rest).toMatchObject({ exitCode: 0, stdout: "delete\tseen/1\n" });
+    expect(rest.stderr).not.toContain("gap");
   });
 
   test("refuses to start twice, and says what holds its place", async () => {

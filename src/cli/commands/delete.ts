@@ -15,8 +15,9 @@ const EXAMPLES = `
 Examples:
   $ capstan delete user:123
   $ capstan delete user:123 --consistency all
+  $ capstan delete user:123 --keyspace accounts --if-version VERSION
 
-Deleting a key that is not there is no fault.`;
+Deleting a key that is not there is no fault. Exit code 4: it was in another version.`;
 
 export function addDeleteCommand(program: Command, runner: CommandRunner): void {
   const command = program

@@ -7,6 +7,7 @@ import {
 } from "../client-session.ts";
 import type { CommandRunner } from "../command-runner.ts";
 import { parseJson } from "../parse-json.ts";
+import { lifeOption } from "../parse-options.ts";
 import { readText } from "../read-stream.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { UsageError } from "../usage-error.ts";
@@ -15,6 +16,7 @@ import { addWriteOptions, reportWrite, type WriteFlags, writeOptions } from "../
 interface PutOptions extends KeyspaceOptions, WriteFlags {
   readonly text?: boolean;
   readonly ifAbsent?: boolean;
+  readonly ttl?: number;
 }
 
 const EXAMPLES = `
@@ -22,7 +24,10 @@ Examples:
   $ capstan put user:123 '{"name":"John","age":30}'
   $ capstan put motd --text "Good morning"
   $ capstan put config - < config.json
-  $ capstan put user:123 '{"name":"John"}' --consistency all --timeout 2s`;
+  $ capstan put user:123 '{"name":"John"}' --consistency all --timeout 2s
+  $ capstan put lock '"mine"' --keyspace accounts --if-absent --ttl 30s
+
+Exit code 4: the key was there, or in another version; what is there instead is printed.`;
 
 export function addPutCommand(program: Command, runner: CommandRunner): void {
   const command = program
@@ -31,7 +36,8 @@ export function addPutCommand(program: Command, runner: CommandRunner): void {
     .argument("<key>", "the key: 1 to 1,024 bytes of text")
     .argument("<value>", "JSON; with --text a string; - reads standard input")
     .option("--text", "the value is a string, stored exactly as given")
-    .option("--if-absent", "only if there is no such key (keyspaces with consensus)");
+    .option("--if-absent", "only if there is no such key (keyspaces with consensus)")
+    .option("--ttl <time>", "the key is gone after this long, such as 30s or 7d", lifeOption);
   addKeyspaceOptions(addWriteOptions(command))
     .addHelpText("after", EXAMPLES)
     .action((key: string, value: string, options: PutOptions) =>
@@ -51,6 +57,7 @@ async function put(
       ...callOptions(options, surroundings),
       ...writeOptions(options),
       ...(options.ifAbsent ? { ifAbsent: true } : {}),
+      ...(options.ttl === undefined ? {} : { ttlMs: options.ttl }),
     }),
   );
   return reportWrite("written", key, result, options, surroundings);

@@ -7,7 +7,9 @@ import {
   withKeyspace,
 } from "../client-session.ts";
 import type { CommandRunner } from "../command-runner.ts";
+import { drained } from "../drained.ts";
 import { EXIT } from "../exit-codes.ts";
+import { keyText } from "../key-text.ts";
 import { countOption } from "../parse-options.ts";
 import { plainValue, valueText } from "../plain-json.ts";
 import { printLine, type Surroundings } from "../surroundings.ts";
@@ -71,19 +73,6 @@ async function scan(options: CommandOptions, surroundings: Surroundings): Promis
   return EXIT.done;
 }
 
-/** A reader that is slower than the scan holds the scan back, instead of filling the memory. */
-function drained(output: Surroundings["stdout"]): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      output.off("drain", end);
-      output.off("close", end);
-      resolve();
-    };
-    output.on("drain", end);
-    output.on("close", end);
-  });
-}
-
 function jsonLine({ key, value, siblings, version }: ScanEntryResult<unknown>): string {
   const content =
     siblings === undefined
@@ -95,8 +84,4 @@ function jsonLine({ key, value, siblings, version }: ScanEntryResult<unknown>): 
 function textLine({ key, value, siblings }: ScanEntryResult<unknown>): string {
   const shown = siblings === undefined ? valueText(value) : siblings.map(valueText).join(" | ");
   return `${keyText(key)}\t${shown}`;
-}
-
-function keyText(key: string): string {
-  return /^[^\s"\p{C}]+$/u.test(key) ? key : JSON.stringify(key);
 }

@@ -70,9 +70,11 @@ describe("put and get", () => {
   test("pass on what was asked for", () =>
     against(async (capstan, store) => {
       await capstan("put", "k", "1", "--consistency", "all", "--operation-id", "made-7");
+      await capstan("put", "k", "1", "--if-absent", "--ttl", "2d");
       await capstan("get", "k", "--consistency", "local_quorum", "--keyspace", "other");
       expect(store.calls.map(({ options }) => options)).toEqual([
         expect.objectContaining({ consistency: "all", operationId: "made-7" }),
+        expect.objectContaining({ ifAbsent: true, ttlMs: 172_800_000 }),
         expect.objectContaining({ consistency: "local-quorum" }),
       ]);
     }));

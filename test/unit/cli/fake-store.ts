@@ -11,15 +11,18 @@ import type {
   ScanOptions,
   Store,
   StoreDescription,
+  WatchEvent,
+  WatchOptions,
   Written,
 } from "../../../src/core/store/api.ts";
+import { BoundedStream } from "../../../src/core/store/bounded-stream.ts";
 import { serveHttp } from "../../../src/http/index.ts";
 import { receipt } from "./receipts.ts";
 
 export interface SeenCall {
-  readonly method: "get" | "put" | "delete" | "scan";
+  readonly method: "get" | "put" | "delete" | "scan" | "watch";
   readonly key?: string;
-  readonly options: ReadOptions & ConditionalWriteOptions & ScanOptions;
+  readonly options: ReadOptions & ConditionalWriteOptions & ScanOptions & WatchOptions;
 }
 
 /**
@@ -31,6 +34,8 @@ export class FakeStore {
   readonly calls: SeenCall[] = [];
   /** Thrown by the next calls, one each; `undefined` lets a call through. */
   readonly faults: (CapstanError | undefined)[] = [];
+  /** What every watch gives. */
+  readonly events: WatchEvent<unknown>[] = [];
   /** What every result says of how it was obtained. */
   receipt: Receipt = receipt;
   #ids = 0;
@@ -61,6 +66,7 @@ export class FakeStore {
       delete: (key: string, options: ConditionalWriteOptions = {}) =>
         this.#write("delete", key, options, () => this.content.delete(key)),
       scan: (options = {}) => this.#scan(options),
+      watch: (options = {}) => ({ [Symbol.asyncIterator]: () => this.#watch(options) }),
     };
     return keyspace as EmbeddedKeyspace;
   }
@@ -89,6 +95,18 @@ export class FakeStore {
     }
     apply();
     return { ok: true, version: `v-${key}`, receipt: this.receipt };
+  }
+
+  /** Gives what a test has put into `events`, and then waits. */
+  #watch(options: WatchOptions): AsyncIterator<WatchEvent<unknown>> {
+    this.#call({ method: "watch", options });
+    const stream = new BoundedStream<WatchEvent<unknown>>(
+      100,
+      (_dropped, last) => last,
+      () => undefined,
+    );
+    for (const event of this.events) stream.push(event);
+    return stream;
   }
 
   async *#scan(options: ScanOptions): AsyncGenerator<ScanEntryResult<unknown>> {
