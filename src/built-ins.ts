@@ -3,6 +3,7 @@ import { resolversByName } from "./resolvers/resolvers-by-name.ts";
 import { diskStorage } from "./storage/disk/disk-storage.ts";
 import { memoryStorage } from "./storage/memory/memory-storage.ts";
 import { dynamoStrategy } from "./strategies/dynamo/dynamo-strategy.ts";
+import { raftStrategy } from "./strategies/raft/raft-strategy.ts";
 import { tunableStrategy } from "./strategies/tunable/tunable-strategy.ts";
 import { memoryTransport } from "./transports/memory/memory-transport.ts";
 import { natsTransport } from "./transports/nats/nats-transport.ts";
@@ -19,6 +20,6 @@ export function builtIns(): StoreModule {
     transports: { memory: memoryTransport, nats: natsTransport, tcp: tcpTransport },
     storages: { memory: memoryStorage, disk: diskStorage },
     resolvers: resolversByName(),
-    strategies: { dynamo: dynamoStrategy, tunable: tunableStrategy },
+    strategies: { dynamo: dynamoStrategy, raft: raftStrategy, tunable: tunableStrategy },
   });
 }

@@ -50,7 +50,12 @@ type TunableLevel = TunableScanLevel | "strong";
 /** To read many keys at once as one moment is not offered. */
 type TunableScanLevel = "one" | "two" | "three" | "quorum" | "all" | "eventual";
 
-/** The strategies that a keyspace can name, by that name. `raft` is to come. */
+/** Writes take them all, and are committed by a majority whatever the word. */
+type RaftLevel = RaftScanLevel | "session";
+
+type RaftScanLevel = "strong" | "quorum" | "lease" | "follower" | "stale" | "eventual" | "one";
+
+/** The strategies that a keyspace can name, by that name. */
 export interface Strategies {
   dynamo: {
     readLevels: TunableScanLevel;
@@ -76,6 +81,33 @@ export interface Strategies {
         /** That a replica sends at most while it repairs others. Default 1 MiB. */
         readonly bytesPerSecond?: number | string;
       };
+    };
+  };
+  raft: {
+    readLevels: RaftLevel;
+    writeLevels: RaftLevel;
+    scanLevels: RaftScanLevel;
+    conditional: true;
+    operations: "batch" | "watch";
+    options: "operationId" | "ttlMs" | "session";
+    siblings: false;
+    configuration: {
+      /** Level of reads that name none. Default `"strong"`. */
+      readonly read?: RaftLevel;
+      /** Level of writes that name none; what they promise is the same at all. */
+      readonly write?: RaftLevel;
+      /** How long an operation may take, by its level. Default 3 s. */
+      readonly deadlines?: { readonly [L in RaftLevel]?: Duration };
+      /**
+       * Upper end of the draw of the election timeout: the longest that a shard without a leader
+       * waits before it elects one. 50 ms to 60 s, default 500 ms.
+       */
+      readonly electionTimeout?: Duration;
+      /**
+       * For how long a write's operation id is remembered behind the last use of its session, and a
+       * key of your own behind its use. 1 s to 24 h, default 10 minutes.
+       */
+      readonly sessionLifetime?: Duration;
     };
   };
   tunable: {

@@ -32,6 +32,8 @@ export interface StrategyCapabilities {
   /** Whether `partitionPolicy` is a choice here. */
   readonly partitionPolicy: boolean;
   readonly operationIds: boolean;
+  /** Whether operation ids may be keys of the user's own, beside those that the store makes. */
+  readonly ownKeys?: boolean;
   /** Whether a write takes what the client saw of the key (`context`). */
   readonly contexts: boolean;
 }

@@ -75,6 +75,18 @@ export const ERRORS = Object.freeze({
     409,
     "The operation id was used before for another key or another value.",
   ),
+  OPERATION_FENCED: row(
+    "not-applied",
+    "never",
+    409,
+    "store.resolve has settled this operation id as not applied: no write takes effect under it any more.",
+  ),
+  OPERATION_ID_EXPIRED: row(
+    "unknown",
+    "never",
+    504,
+    "The operation id is older than what the keyspace remembers: nothing was written now, whether it was before nobody knows.",
+  ),
   UNKNOWN_KEYSPACE: row(
     "not-applied",
     "never",

@@ -26,6 +26,9 @@ export interface SessionOperationId {
   readonly shardIndex: number | undefined;
 }
 
+/** UTF-8 bytes of a key of the user's own, where a strategy takes one in the place of an id. */
+export const MAX_OWN_KEY_BYTES = 255;
+
 const STAMPED_FORMAT = 1;
 const SESSION_FORMAT = 2;
 const NO_SHARD = 0xffff;

@@ -5,8 +5,9 @@ import { CapstanError, isCapstanError } from "../model/errors.ts";
 import { shardIndexForKey } from "../model/hash.ts";
 import { encodeKey } from "../model/keys.ts";
 import type { Level } from "../model/levels.ts";
-import { keyspaceHashOfOperationId } from "../model/operation-id.ts";
+import { keyspaceHashOfOperationId, MAX_OWN_KEY_BYTES } from "../model/operation-id.ts";
 import type { Operation, OperationOptions, OperationType } from "../model/operations.ts";
+import { isWellFormed } from "../model/utf8.ts";
 import { encodeValue, type ValueLimits } from "../model/values.ts";
 import { type CallSettings, NO_SETTINGS } from "./call-options.ts";
 
@@ -14,6 +15,17 @@ import { type CallSettings, NO_SETTINGS } from "./call-options.ts";
 export interface DefaultLevels {
   readonly read: Level;
   readonly write: Level;
+}
+
+/** A key of the user's own, under which a write is made once: any text that is not too long. */
+function checkOwnKey(key: string): void {
+  const bytes = isWellFormed(key) ? Buffer.byteLength(key, "utf8") : 0;
+  if (bytes >= 1 && bytes <= MAX_OWN_KEY_BYTES) return;
+  throw new CapstanError(
+    "INVALID_OPERATION_ID",
+    `the operation id ${JSON.stringify(key.slice(0, 60))} has ${bytes} bytes of well-formed text; ` +
+      `a key of your own has 1 to ${MAX_OWN_KEY_BYTES}, and operationId() of the keyspace makes others`,
+  );
 }
 
 /** What a getter or a proxy of the caller's value throws is about the value, not a fault of ours. */
@@ -211,7 +223,12 @@ export class OperationMaker {
           "takes no operation ids",
       );
     }
-    if (keyspaceHashOfOperationId(id) === this.#keyspace.hash) return;
+    const hash = keyspaceHashOfOperationId(id);
+    if (hash === this.#keyspace.hash) return;
+    if (hash === undefined && this.capabilities.ownKeys === true) {
+      checkOwnKey(id);
+      return;
+    }
     throw new CapstanError(
       "INVALID_OPERATION_ID",
       `the operation id was not made for the keyspace "${this.#keyspace.name}", or is damaged; ` +

@@ -1,7 +1,8 @@
 import type { StateReader } from "../../core/contracts/machine.ts";
 import { hash32 } from "../../core/model/hash.ts";
 import type { Outcome } from "../../core/model/outcome.ts";
-import { type Books, decodeBooks, emptyBooks, encodeBooks } from "./books.ts";
+import { readBooks } from "./applied-point.ts";
+import { type Books, emptyBooks, encodeBooks } from "./books.ts";
 import {
   type Command,
   type CommandBody,
@@ -10,6 +11,7 @@ import {
   type Identity,
   type WriteAction,
 } from "./commands.ts";
+import type { AppliedPoint } from "./consensus-types.ts";
 import { payloadOfEntry } from "./entry.ts";
 import { expiresAtMsOf, isLive, makeRecord, revisionOf } from "./record.ts";
 import { type MemoryOfOperation, type Remembered, Sessions, type StateWriter } from "./sessions.ts";
@@ -75,6 +77,7 @@ export class ShardMachine {
   #sessions = new Sessions(this.#books);
   #isDirty = false;
   #ordinal = 0;
+  #nearestExpiryMs = Number.POSITIVE_INFINITY;
 
   constructor(shardIndex: number, onChange: (change: ShardChange) => void) {
     this.#shardIndex = shardIndex;
@@ -91,10 +94,16 @@ export class ShardMachine {
 
   /** Takes up what the state says of itself. Throws `MalformedBytesError` if that is damaged. */
   open(state: Pick<StateReader, "get">): void {
-    const row = state.get(booksKey());
-    this.#books = row === undefined ? emptyBooks() : decodeBooks(row);
+    this.#books = readBooks(state);
     this.#sessions = new Sessions(this.#books);
     this.#isDirty = false;
+  }
+
+  /** The nearest expiry of what was put since the last call; infinity if nothing expires. */
+  takeNearestExpiryMs(): number {
+    const nearest = this.#nearestExpiryMs;
+    this.#nearestExpiryMs = Number.POSITIVE_INFINITY;
+    return nearest;
   }
 
   /** An entry that is none of ours: only the place in the log moves on. */
@@ -117,11 +126,22 @@ export class ShardMachine {
     return applied;
   }
 
-  /** Writes down what the entries since the last call have changed of the books. */
-  finish(state: Pick<StateWriter, "put">): void {
-    if (!this.#isDirty) return;
+  /**
+   * Writes down what the entries since the last call have changed of the books. False if that is
+   * nothing. `point`: where the consensus says that the state stands.
+   */
+  finish(
+    state: Pick<StateWriter, "put">,
+    point: Pick<AppliedPoint, "index" | "term"> | undefined = undefined,
+  ): boolean {
+    if (!this.#isDirty) return false;
     this.#isDirty = false;
-    state.put(booksKey(), encodeBooks(this.#books));
+    const { appliedIndex, appliedTerm } = this.#books;
+    const index = point?.index ?? appliedIndex;
+    const term = point?.term ?? appliedTerm;
+    const books = { ...this.#books, appliedIndex: index, appliedTerm: term };
+    state.put(booksKey(), encodeBooks(books));
+    return true;
   }
 
   #advance(index: number, term: number): void {
@@ -219,6 +239,7 @@ export class ShardMachine {
     if (expiresAtMs !== 0) {
       state.put(expiryKey(expiresAtMs, key), new Uint8Array(0));
       this.#books.expiringRows++;
+      if (expiresAtMs < this.#nearestExpiryMs) this.#nearestExpiryMs = expiresAtMs;
     }
     this.#tell("put", index, key, action.value);
   }

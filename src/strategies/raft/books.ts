@@ -17,7 +17,7 @@ export interface Books {
   sessionFloor: number;
   /** Rows of keys that expire. */
   expiringRows: number;
-  /** Rows that remember what became of an operation. */
+  /** Rows of sessions, and of what became of their operations. */
   rememberedRows: number;
   /**
    * A hash over all entries so far and what became of each: equal on all replicas at one index,

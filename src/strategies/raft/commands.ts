@@ -1,6 +1,7 @@
 import { ByteReader, type ByteWriter } from "../../core/model/bytes.ts";
 import { MAX_KEY_BYTES } from "../../core/model/keys.ts";
 import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
+import { MAX_OWN_KEY_BYTES } from "../../core/model/operation-id.ts";
 import { readStamp, type Stamp, writeStamp } from "../../core/model/stamp.ts";
 import { ENTRY_HEADER_BYTES } from "./entry.ts";
 import { writeU32, writeU64 } from "./record.ts";
@@ -86,8 +87,6 @@ const IF_REVISION = 16;
 const KNOWN_FLAGS = PUT | DELETE | HAS_TTL | IF_ABSENT | IF_REVISION;
 /** Members of a batch; also the bound of each list of a sweep. */
 export const MAX_ACTIONS = 4_096;
-/** UTF-8 bytes of a user's own key. */
-export const MAX_OWN_KEY_BYTES = 255;
 
 /** A log record of this command, with room in front for the header of the entry. */
 export function makeCommandRecord(header: CommandHeader, body: Uint8Array): Uint8Array {

@@ -52,6 +52,8 @@ const NEW: Recollection = Object.freeze({ type: "new" });
 const FORGOTTEN: Recollection = Object.freeze({ type: "forgotten" });
 const FULL: Recollection = Object.freeze({ type: "full" });
 const MEMORY_BYTES = 21;
+/** A session's own row: when it was last used, by the clock of the log; 0 once it is closed. */
+const LAST_USE_BYTES = 8;
 
 /**
  * At most once (thesis §6.3), as rows of the shard's state. A session is opened by the entry of its
@@ -71,7 +73,8 @@ export class Sessions {
   recall(identity: Identity, state: StateWriter): Recollection {
     if (identity.type === "own-key") return this.#recallOwnKey(identity.key, state);
     const { session, sequence } = identity;
-    const isOpen = state.get(sessionKey(session)) !== undefined;
+    const row = state.get(sessionKey(session));
+    const isOpen = row !== undefined && !isClosed(row);
     if (!isOpen && session.time <= this.#books.sessionFloor) return FORGOTTEN;
     if (!isOpen && this.#isFull) return FULL;
     const known = state.get(slotKey(session, sequence % SESSION_WINDOW));
@@ -99,18 +102,27 @@ export class Sessions {
     state.put(key, encodeMemory(sequence, memory));
   }
 
-  /** The session's time has come, unless it was used since. */
+  /**
+   * Closes a session whose time has come, unless it was used since. One that is closed already goes
+   * altogether: the leader says so once none of its slots is left.
+   */
   sweepSession(session: Stamp, lifetimeMs: number, state: StateWriter): void {
     const key = sessionKey(session);
     const row = state.get(key);
-    if (row === undefined || !isOver(session, row, this.#books.clockMs, lifetimeMs)) return;
-    state.delete(key);
-    this.#books.sessionFloor = Math.max(this.#books.sessionFloor, session.time);
+    if (row === undefined) return;
+    if (isClosed(row)) {
+      state.delete(key);
+      this.#books.rememberedRows--;
+    } else if (isOver(session, row, this.#books.clockMs, lifetimeMs)) {
+      state.put(key, new Uint8Array(LAST_USE_BYTES));
+      this.#books.sessionFloor = Math.max(this.#books.sessionFloor, session.time);
+    }
   }
 
-  /** A slot goes once its session is over. */
+  /** A slot goes once its session is closed. */
   sweepSlot(session: Stamp, slot: number, state: StateWriter): void {
-    if (state.get(sessionKey(session)) !== undefined) return;
+    const row = state.get(sessionKey(session));
+    if (row !== undefined && !isClosed(row)) return;
     const key = slotKey(session, slot);
     if (state.get(key) === undefined) return;
     state.delete(key);
@@ -136,8 +148,9 @@ export class Sessions {
     const key = sessionKey(session);
     const row = state.get(key);
     const { clockMs } = this.#books;
-    if (row !== undefined && clockMs - readU64(row, 0) < lifetimeMs / LAST_USE_PARTS) return;
-    const used = new Uint8Array(8);
+    if (row === undefined) this.#books.rememberedRows++;
+    else if (clockMs - readU64(row, 0) < lifetimeMs / LAST_USE_PARTS) return;
+    const used = new Uint8Array(LAST_USE_BYTES);
     writeU64(used, clockMs, 0);
     state.put(key, used);
   }
@@ -165,6 +178,11 @@ export class Sessions {
     state.put(key, encodeMemory(expiresAtMs, memory));
     state.put(ownKeyExpiryKey(expiresAtMs, ownKey), new Uint8Array(0));
   }
+}
+
+/** Whether the session of this row is over for good: only what is left of it has to go. */
+export function isClosed(row: Uint8Array): boolean {
+  return readU64(row, 0) === 0;
 }
 
 /** Whether the session of this row has not been used for its lifetime. */

@@ -11,6 +11,7 @@ export function behindAllKeys(): Uint8Array {
 }
 
 const BOOKS = 0x62;
+const CONFIGURATION = 0x63;
 const EXPIRY = 0x65;
 const OWN_KEY = 0x6f;
 const OWN_KEY_EXPIRY = 0x70;
@@ -22,6 +23,11 @@ const TIME_BYTES = 8;
 /** The key of what the state says of itself: see `Books`. */
 export function booksKey(): Uint8Array {
   return row(BOOKS, 0);
+}
+
+/** The key of the configuration in force where the state stands. */
+export function configurationKey(): Uint8Array {
+  return row(CONFIGURATION, 0);
 }
 
 /** Of a key that expires: in the order of time, then of the keys. */
@@ -50,6 +56,12 @@ export function ownKeyRow(ownKey: string): Uint8Array {
 
 export function ownKeyExpiryKey(expiresAtMs: number, ownKey: string): Uint8Array {
   return timedRow(OWN_KEY_EXPIRY, expiresAtMs, Buffer.from(ownKey, "utf8"));
+}
+
+/** Of a row that `ownKeyExpiryRange` has. */
+export function ownKeyOfRow(key: Uint8Array): string {
+  const text = key.subarray(HEAD_BYTES + TIME_BYTES);
+  return Buffer.from(text.buffer, text.byteOffset, text.length).toString("utf8");
 }
 
 export function ownKeyExpiryRange(clockMs?: number): { from: Uint8Array; to: Uint8Array } {

@@ -180,7 +180,7 @@ describe("the state machine of a shard", () => {
         const rows = (kind: string) =>
           state.all().filter(({ key }) => key[0] === 0xff && key[1] === kind.charCodeAt(0)).length;
         expect(machine.books.expiringRows).toBe(rows("e"));
-        expect(machine.books.rememberedRows).toBe(rows("w") + rows("o"));
+        expect(machine.books.rememberedRows).toBe(rows("s") + rows("w") + rows("o"));
       }),
       { numRuns: 200 },
     );

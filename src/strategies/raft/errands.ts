@@ -1,0 +1,201 @@
+import type { CoordinatorContext, Effects, Sender } from "../../core/contracts/machine.ts";
+import { IdTable } from "../../core/model/id-table.ts";
+import type { NodeId } from "../../core/model/ids.ts";
+import type {
+  ClientMessage,
+  ProposeReply,
+  RaftMessage,
+  RangeReply,
+  ReadReply,
+  ReplicaRefusal,
+} from "./client-messages.ts";
+import { RaftReplica } from "./replica.ts";
+
+/** To whom: who leads, or whoever is nearest; `follower`: rather not the leader. */
+export type Route = "leader" | "nearest" | "follower";
+
+export type ReplicaReply = ProposeReply | ReadReply | RangeReply;
+
+/** Something that one replica of a shard is to do, asked until it has answered. */
+export interface ErrandTask {
+  readonly shardIndex: number;
+  readonly route: Route;
+  message(requestId: number): ClientMessage;
+  /** The errand has ended. */
+  answered(errand: Errand, reply: ReplicaReply, nowMs: number, effects: Effects<RaftMessage>): void;
+  /**
+   * A replica has refused. True: ask again, elsewhere or later. False: the task has ended the errand
+   * itself.
+   */
+  refused(
+    errand: Errand,
+    reason: ReplicaRefusal,
+    nowMs: number,
+    effects: Effects<RaftMessage>,
+  ): boolean;
+}
+
+/** A task on its way. */
+export class Errand {
+  readonly id: number;
+  readonly task: ErrandTask;
+  /** How often it was sent, and how many of those a replica may still act upon. */
+  sent = 0;
+  open = 0;
+  target: NodeId | undefined;
+  /** When to ask again if nothing has come. */
+  retryAtMs = 0;
+  /** Replicas that were asked since the leader was last known: to go round among them. */
+  round = 0;
+
+  constructor(id: number, task: ErrandTask) {
+    this.id = id;
+    this.task = task;
+  }
+}
+
+const MAX_ID = 0xffff_fffe;
+/** After a refusal that names nobody else: an election takes some of these. */
+const PAUSE_MS = 15;
+
+/**
+ * Carries questions to replicas and answers back: finds the leader, follows hints, asks again.
+ * Asking again is harmless: reads change nothing, and a write has an identity under which it is
+ * applied at most once.
+ */
+export class Errands {
+  readonly #context: CoordinatorContext;
+  readonly #resendMs: number;
+  readonly #errands = new IdTable<Errand>();
+  /** Who led a shard when it was last heard of. */
+  readonly #hints = new Map<number, NodeId>();
+  #lastId: number;
+
+  constructor(context: CoordinatorContext, resendMs: number) {
+    this.#context = context;
+    this.#resendMs = resendMs;
+    // Anywhere, so that an answer to an earlier start meets nobody.
+    this.#lastId = context.randomUint32() % MAX_ID;
+  }
+
+  get size(): number {
+    return this.#errands.size;
+  }
+
+  start(task: ErrandTask, nowMs: number, effects: Effects<RaftMessage>): Errand {
+    this.#lastId = this.#lastId >= MAX_ID ? 1 : this.#lastId + 1;
+    const errand = new Errand(this.#lastId, task);
+    this.#errands.set(errand.id, errand);
+    this.#send(errand, nowMs, effects);
+    return errand;
+  }
+
+  /** Nobody waits for it any more. */
+  end(errand: Errand): void {
+    this.#errands.delete(errand.id);
+  }
+
+  onMessage(
+    from: Sender,
+    shardIndex: number,
+    message: RaftMessage,
+    nowMs: number,
+    effects: Effects<RaftMessage>,
+  ): void {
+    switch (message.type) {
+      case "refused":
+        this.#onRefused(from.node, shardIndex, message, nowMs, effects);
+        return;
+      case "propose-reply":
+      case "read-reply":
+      case "range-reply": {
+        const errand = this.#errands.get(message.requestId);
+        if (errand === undefined || errand.task.shardIndex !== shardIndex) return;
+        this.#errands.delete(errand.id);
+        if (message.type === "propose-reply") this.#hints.set(shardIndex, from.node);
+        errand.task.answered(errand, message, nowMs, effects);
+        return;
+      }
+      default:
+        return;
+    }
+  }
+
+  /** Asks again what is overdue, and what waits for a leader that has changed. */
+  sweep(nowMs: number, effects: Effects<RaftMessage>): void {
+    for (const errand of this.#errands.values()) {
+      const { route, shardIndex } = errand.task;
+      const leader = route === "leader" ? this.leaderOf(shardIndex) : undefined;
+      const hasMoved = leader !== undefined && errand.target !== leader;
+      if (hasMoved || nowMs >= errand.retryAtMs) this.#send(errand, nowMs, effects);
+    }
+  }
+
+  /** Who leads the shard as far as is known here, and can be reached. */
+  leaderOf(shardIndex: number): NodeId | undefined {
+    const known = this.localReplica(shardIndex)?.standing.leader ?? this.#hints.get(shardIndex);
+    return known !== undefined && this.#context.isReachable(known) ? known : undefined;
+  }
+
+  /** This node's own replica of the shard, if it is open. */
+  localReplica(shardIndex: number): RaftReplica | undefined {
+    const replica = this.#context.localReplica(shardIndex);
+    return replica instanceof RaftReplica ? replica : undefined;
+  }
+
+  reachableReplicas(shardIndex: number): readonly NodeId[] {
+    const { replicas } = this.#context.placement(shardIndex);
+    return replicas.filter((node) => this.#context.isReachable(node));
+  }
+
+  #onRefused(
+    from: NodeId,
+    shardIndex: number,
+    { requestId, reason, leader }: Extract<RaftMessage, { type: "refused" }>,
+    nowMs: number,
+    effects: Effects<RaftMessage>,
+  ): void {
+    if (leader !== undefined) this.#hints.set(shardIndex, leader);
+    else if (this.#hints.get(shardIndex) === from) this.#hints.delete(shardIndex);
+    const errand = this.#errands.get(requestId);
+    if (errand === undefined || errand.task.shardIndex !== shardIndex) return;
+    // What was appended before leadership was lost may be committed by the next leader.
+    if (reason !== "undecided") errand.open--;
+    if (!errand.task.refused(errand, reason, nowMs, effects)) return;
+    if (errand.target !== from) return;
+    const next = this.#choose(errand);
+    if (next !== undefined && next !== from && errand.round <= 1) {
+      this.#send(errand, nowMs, effects);
+    } else {
+      errand.retryAtMs = nowMs + PAUSE_MS;
+    }
+  }
+
+  #send(errand: Errand, nowMs: number, effects: Effects<RaftMessage>): void {
+    const target = this.#choose(errand);
+    errand.retryAtMs = nowMs + (target === undefined ? PAUSE_MS : this.#resendMs);
+    if (target === undefined) return;
+    errand.target = target;
+    errand.sent++;
+    errand.open++;
+    errand.round++;
+    const { task } = errand;
+    effects.send(target, "replica", task.shardIndex, task.message(errand.id));
+  }
+
+  #choose(errand: Errand): NodeId | undefined {
+    const { shardIndex, route } = errand.task;
+    if (route === "leader") {
+      const leader = this.leaderOf(shardIndex);
+      if (leader !== undefined) return leader;
+    }
+    const { node: self } = this.#context.self;
+    const isHere = this.localReplica(shardIndex)?.serving === true;
+    if (isHere && errand.target !== self && route !== "leader") return self;
+    const reachable = this.reachableReplicas(shardIndex);
+    const leader = this.leaderOf(shardIndex);
+    const others = route === "follower" ? reachable.filter((node) => node !== leader) : reachable;
+    const among = others.length > 0 ? others : reachable;
+    return among[errand.round % Math.max(1, among.length)];
+  }
+}

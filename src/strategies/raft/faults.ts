@@ -1,0 +1,81 @@
+import { CapstanError } from "../../core/model/errors.ts";
+import type { NodeId } from "../../core/model/ids.ts";
+import type { Level } from "../../core/model/levels.ts";
+
+/** Nothing was sent, or what was sent was refused: no replica will act upon it. */
+export function unavailable(
+  what: string,
+  replicas: readonly NodeId[],
+  reachable: readonly NodeId[],
+): CapstanError {
+  const have = reachable.length === 0 ? "none" : reachable.join(", ");
+  return new CapstanError(
+    "UNAVAILABLE",
+    `${what}; replicas: ${replicas.join(", ")}; reachable: ${have}`,
+    { details: { replicas, reachable } },
+  );
+}
+
+export function noMajority(
+  level: Level,
+  replicas: readonly NodeId[],
+  reachable: readonly NodeId[],
+): CapstanError {
+  return unavailable(
+    `level ${level} needs a majority of the shard's replicas`,
+    replicas,
+    reachable,
+  );
+}
+
+export function unknownOutcome(what: string, operationId: string): CapstanError {
+  return new CapstanError(
+    "OUTCOME_UNKNOWN",
+    `${what}: it may or may not take effect; a retry with the operation id is the same write, ` +
+      "and store.resolve(operationId) settles it",
+    { operationId },
+  );
+}
+
+export function fenced(operationId: string): CapstanError {
+  return new CapstanError(
+    "OPERATION_FENCED",
+    `store.resolve has settled the operation ${operationId} as not applied; take a new id`,
+  );
+}
+
+/** Whether an earlier copy took effect nobody knows any more. */
+export function expired(operationId: string): CapstanError {
+  return new CapstanError(
+    "OPERATION_ID_EXPIRED",
+    `the operation id ${operationId} is older than what the shard remembers; nothing was written ` +
+      "now, and whether it was before is not known",
+    { operationId },
+  );
+}
+
+export function reused(operationId: string): CapstanError {
+  return new CapstanError(
+    "OPERATION_ID_REUSED",
+    `operation id ${operationId} was used for another key or another value`,
+  );
+}
+
+export function overloaded(what: string): CapstanError {
+  return new CapstanError("OVERLOADED", what);
+}
+
+export function invalidVersion(version: string, keyspace: string): CapstanError {
+  return new CapstanError(
+    "INVALID_ARGUMENT",
+    `ifVersion ${JSON.stringify(version.slice(0, 60))} is not a version of the keyspace "${keyspace}"`,
+    { details: { option: "ifVersion" } },
+  );
+}
+
+export function otherLife(): CapstanError {
+  return new CapstanError(
+    "INVALID_SESSION",
+    "the session has seen data that all replicas of its shard have lost since; begin another one",
+  );
+}

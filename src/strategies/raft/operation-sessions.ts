@@ -1,0 +1,77 @@
+import type { CoordinatorContext } from "../../core/contracts/machine.ts";
+import { encodeSessionOperationId } from "../../core/model/operation-id.ts";
+import { compareStamps, type Stamp } from "../../core/model/stamp.ts";
+import type { Identity } from "./commands.ts";
+import { SESSION_WINDOW } from "./sessions.ts";
+
+/** A session unused for this part of its lifetime is not used again: it may be over. */
+const IDLE_PARTS = 4;
+
+interface OpenSession {
+  readonly id: Stamp;
+  readonly mintedAtMs: number;
+  usedAtMs: number;
+  next: number;
+}
+
+export type SessionIdentity = Extract<Identity, { type: "session" }>;
+
+/**
+ * The names under which one coordinator's writes are applied at most once.
+ *
+ * Writes that come without an id have a session for each shard, whose window slides on with them.
+ * When the outcome of one of them stays unknown its session is left alone, and the next write
+ * begins another: the unknown one stays in a window that moves no more, and can be resolved for as
+ * long as the session lives. Ids that are handed out have sessions of their own, over all shards,
+ * each with no more ids than a window holds.
+ */
+export class OperationSessions {
+  readonly #context: CoordinatorContext;
+  readonly #idleMs: number;
+  readonly #own = new Map<number, OpenSession>();
+  #handedOut: OpenSession | undefined;
+
+  constructor(context: CoordinatorContext, lifetimeMs: number) {
+    this.#context = context;
+    this.#idleMs = lifetimeMs / IDLE_PARTS;
+  }
+
+  /** For a write to the shard. */
+  next(shardIndex: number, nowMs: number, wallMs: number): SessionIdentity {
+    let session = this.#own.get(shardIndex);
+    if (session === undefined || nowMs - session.usedAtMs > this.#idleMs) {
+      session = this.#mint(nowMs, wallMs);
+      this.#own.set(shardIndex, session);
+    }
+    session.usedAtMs = nowMs;
+    return { type: "session", session: session.id, sequence: session.next++ };
+  }
+
+  /** The session is not used any more by further writes. */
+  leave(shardIndex: number, session: Stamp): void {
+    const own = this.#own.get(shardIndex);
+    if (own !== undefined && compareStamps(own.id, session) === 0) this.#own.delete(shardIndex);
+  }
+
+  /** An id for a caller, who may use it later, for a key of any shard. */
+  handOut(nowMs: number, wallMs: number): string {
+    let session = this.#handedOut;
+    const isUsable =
+      session !== undefined &&
+      session.next < SESSION_WINDOW &&
+      nowMs - session.mintedAtMs <= this.#idleMs;
+    if (session === undefined || !isUsable) session = this.#mint(nowMs, wallMs);
+    this.#handedOut = session;
+    return this.textOf({ type: "session", session: session.id, sequence: session.next++ });
+  }
+
+  textOf({ session, sequence }: SessionIdentity, shardIndex?: number): string {
+    const { keyspaceHash } = this.#context;
+    return encodeSessionOperationId({ keyspaceHash, session, sequence, shardIndex });
+  }
+
+  #mint(nowMs: number, wallMs: number): OpenSession {
+    const id = this.#context.clock.mint(wallMs);
+    return { id, mintedAtMs: nowMs, usedAtMs: nowMs, next: 0 };
+  }
+}

@@ -1,0 +1,142 @@
+import type { Effects } from "../../core/contracts/machine.ts";
+import type { NodeId } from "../../core/model/ids.ts";
+import type { ShardMachine } from "./apply.ts";
+import type {
+  ClientMessage,
+  RaftMessage,
+  RangeMessage,
+  ReadMessage,
+  ReplicaRefusal,
+  Standpoint,
+} from "./client-messages.ts";
+import type { Moment, ReadFailure } from "./consensus-types.ts";
+import { liveRecordOf, rangeOf } from "./read-state.ts";
+import { ReplicaReads, type WaitingRead } from "./replica-reads.ts";
+
+const TIMER_MS = 5_000;
+
+type Fx = Effects<RaftMessage>;
+
+/** What the desk asks of the replica that it belongs to. */
+export interface DeskPorts {
+  readonly machine: ShardMachine;
+  isLeader(): boolean;
+  leaseHolds(at: Moment): boolean;
+  standpoint(): Standpoint;
+  say(node: NodeId, message: ClientMessage, effects: Fx): void;
+  refuse(node: NodeId, requestId: number, reason: ReplicaRefusal, effects: Fx): void;
+}
+
+/** Answers the reads that coordinators ask of one replica, each when it may be answered. */
+export class ReadDesk {
+  static readonly TIMER = "reads";
+  readonly #ports: DeskPorts;
+  readonly #reads: ReplicaReads;
+  #isTimerSet = false;
+
+  constructor(ports: DeskPorts, firstToken: number) {
+    this.#ports = ports;
+    this.#reads = new ReplicaReads(firstToken);
+  }
+
+  get size(): number {
+    return this.#reads.size;
+  }
+
+  /** True if the consensus has to be asked for an index: see `ask`. */
+  take(node: NodeId, message: ReadMessage | RangeMessage, at: Moment, effects: Fx): boolean {
+    const { requestId, way } = message;
+    if (this.#reads.isFull) {
+      this.#ports.refuse(node, requestId, "backlog", effects);
+      return false;
+    }
+    const read: WaitingRead = { node, message, way, sinceMs: at.nowMs };
+    if (way === "local") {
+      this.#takeLocal(read, effects);
+      return false;
+    }
+    if (way === "lease") {
+      if (!this.#ports.isLeader()) {
+        this.#ports.refuse(node, requestId, "not-leader", effects);
+        return false;
+      }
+      if (this.#ports.leaseHolds(at)) {
+        this.#answer(read, effects);
+        return false;
+      }
+    }
+    this.#reads.gather(way === "lease" ? { ...read, way: "strong" } : read);
+    return true;
+  }
+
+  /** The token under which to ask the consensus for all that came since the last call. */
+  ask(): number | undefined {
+    return this.#reads.ask();
+  }
+
+  confirmed(token: number, index: number): void {
+    this.#reads.confirmed(token, index);
+  }
+
+  failed(token: number, reason: ReadFailure, effects: Fx): void {
+    for (const { node, message } of this.#reads.failed(token, reason)) {
+      this.#ports.refuse(node, message.requestId, "not-leader", effects);
+    }
+  }
+
+  /** Nobody has waited that long. */
+  onTimer(at: Moment): void {
+    this.#isTimerSet = false;
+    this.#reads.forgetOld(at.nowMs);
+  }
+
+  /**
+   * Answers what waited for the state to come this far. `hasWritten`: this step has changed the
+   * state already, so that pages of ranges have to wait for the next.
+   */
+  answerReady(hasWritten: boolean, effects: Fx): void {
+    if (this.#reads.size === 0) return;
+    const { appliedIndex } = this.#ports.machine.books;
+    const mayAnswer = (read: WaitingRead) => !hasWritten || read.message.type === "read";
+    for (;;) {
+      const read = this.#reads.takeReady(appliedIndex, mayAnswer);
+      if (read === undefined) break;
+      this.#answer(read, effects);
+    }
+    if (this.#reads.isReady(appliedIndex)) effects.atTurnEnd();
+  }
+
+  #takeLocal(read: WaitingRead, effects: Fx): void {
+    const seen = read.message.type === "read" ? read.message.seen : undefined;
+    const { machine } = this.#ports;
+    const { salt, appliedIndex } = machine.books;
+    if (seen !== undefined && salt !== 0 && seen.lifeMark !== machine.lifeMark) {
+      this.#ports.refuse(read.node, read.message.requestId, "other-life", effects);
+    } else if (seen !== undefined && seen.index > appliedIndex) {
+      this.#reads.waitFor(seen.index, read);
+      this.#setTimer(effects);
+    } else {
+      this.#answer(read, effects);
+    }
+  }
+
+  /** With the state as it is: whoever calls has seen to it that it is new enough. */
+  #answer({ node, message, way }: WaitingRead, effects: Fx): void {
+    const { requestId } = message;
+    const { machine, standpoint, say } = this.#ports;
+    const { clockMs } = machine.books;
+    if (message.type === "read") {
+      const record = liveRecordOf(effects, message.key, clockMs);
+      say(node, { type: "read-reply", requestId, ...standpoint(), way, record }, effects);
+    } else {
+      const page = rangeOf(effects, message, clockMs);
+      say(node, { type: "range-reply", requestId, ...standpoint(), way, ...page }, effects);
+    }
+  }
+
+  #setTimer(effects: Fx): void {
+    if (this.#isTimerSet) return;
+    this.#isTimerSet = true;
+    effects.setTimer(ReadDesk.TIMER, TIMER_MS);
+  }
+}

@@ -1,0 +1,414 @@
+import type {
+  Effects,
+  MachineEvent,
+  OpenedState,
+  ReplicaContext,
+  ReplicaMachine,
+  Sender,
+} from "../../core/contracts/machine.ts";
+import type { LogSequence, NodeId } from "../../core/model/ids.ts";
+import { encodeConfigurationRow, readPoint } from "./applied-point.ts";
+import { type ShardChange, ShardMachine } from "./apply.ts";
+import type {
+  ClientMessage,
+  ProposeMessage,
+  RaftMessage,
+  ReplicaRefusal,
+  Standpoint,
+} from "./client-messages.ts";
+import { makeCommandRecord } from "./commands.ts";
+import type {
+  AppliedPoint,
+  ConsensusOptions,
+  EntryKind,
+  Moment,
+  ShardConsensus,
+  Standing,
+} from "./consensus-types.ts";
+import { Proposals } from "./proposals.ts";
+import { ReadDesk } from "./read-desk.ts";
+import type { RaftSettings } from "./settings.ts";
+import { SnapshotInstaller } from "./snapshot-installer.ts";
+import { configurationKey } from "./state-rows.ts";
+import { Sweeper } from "./sweeper.ts";
+import { encodeRevision } from "./version.ts";
+
+const APPLY_TIMER = "apply";
+/** Of entries that one step applies. */
+const APPLY_BYTES = 1024 * 1024;
+
+type Fx = Effects<RaftMessage>;
+type Event = MachineEvent<RaftMessage>;
+
+export type MakeConsensus = (options: ConsensusOptions) => ShardConsensus;
+
+/**
+ * One replica of a raft shard: the consensus, the state that its committed entries make, and the
+ * answers to coordinators.
+ *
+ * Answers leave before this node's own log is durable. What they tell of is committed: a majority
+ * has it durably, perhaps without this node, and nobody may hold this node's copy against them.
+ */
+export class RaftReplica implements ReplicaMachine<RaftMessage> {
+  readonly wantsDurable = true;
+  readonly appliesLater = true;
+  readonly #context: ReplicaContext;
+  readonly #settings: RaftSettings;
+  readonly #consensus: ShardConsensus;
+  readonly #machine: ShardMachine;
+  readonly #proposals = new Proposals();
+  readonly #desk: ReadDesk;
+  readonly #sweeper: Sweeper;
+  readonly #installer: SnapshotInstaller;
+  readonly #salt: number;
+  #effects: Fx | undefined;
+  #isOpen = false;
+  #standing: Standing = { role: "follower", term: 0, leader: undefined };
+  #hasLostLead = false;
+  #configurationIndex = 0;
+  #begunInTerm = 0;
+
+  constructor(context: ReplicaContext, makeConsensus: MakeConsensus) {
+    this.#context = context;
+    this.#settings = context.settings as unknown as RaftSettings;
+    this.#salt = context.randomUint32() || 1;
+    this.#machine = new ShardMachine(context.shardIndex, (change) => this.#tell(change));
+    this.#installer = new SnapshotInstaller(() => this.#fx);
+    this.#desk = new ReadDesk(this.#deskPorts(), (context.randomUint32() % 0xffff_0000) + 1);
+    this.#sweeper = new Sweeper(this.#settings.sessionLifetimeMs);
+    this.#consensus = makeConsensus(this.#optionsOfConsensus());
+  }
+
+  get serving(): boolean {
+    return this.#isOpen && !this.#installer.hasSwitched && this.#consensus.serving;
+  }
+
+  get standing(): Standing {
+    return this.#standing;
+  }
+
+  get machine(): Pick<ShardMachine, "books" | "lifeMark"> {
+    return this.#machine;
+  }
+
+  get voters(): number {
+    return this.#consensus.configuration.voters.length;
+  }
+
+  /** Whether the state here, as it is now, is the newest there is: see `Consensus.leaseHolds`. */
+  leaseHolds(at: Moment): boolean {
+    return this.serving && this.#consensus.leaseHolds(at);
+  }
+
+  step(event: Event, effects: Fx): void {
+    this.#effects = effects;
+    if (this.#installer.takeSwitched()) this.#takeUp(effects);
+    this.#handle(event, effects);
+    this.#settle(event, effects);
+    this.#effects = undefined;
+  }
+
+  describe(): Readonly<Record<string, unknown>> {
+    const { appliedIndex, clockMs, chain, expiringRows, rememberedRows } = this.#machine.books;
+    return {
+      ...this.#consensus.describe(),
+      serving: this.serving,
+      commit: this.#consensus.commitIndex,
+      applied: appliedIndex,
+      proposals: this.#proposals.size,
+      reads: this.#desk.size,
+      clockMs,
+      chain,
+      expiringRows,
+      rememberedRows,
+    };
+  }
+
+  /** Whoever watches from here on misses nothing; what was before cannot be told. */
+  #tellGap(effects: Fx): void {
+    const { books, lifeMark } = this.#machine;
+    if (books.salt === 0) return;
+    const position = { order: lifeMark.toString(16), sequence: books.appliedIndex };
+    effects.change({ type: "gap", reason: "the replica has taken up its state here", position });
+  }
+
+  /** For watchers, in the order that all replicas share: the log's, in this life of the shard. */
+  #tell({ type, key, value, index, ordinal }: ShardChange): void {
+    const { lifeMark } = this.#machine;
+    this.#fx.change({
+      type,
+      key,
+      ...(value !== undefined && { value }),
+      version: encodeRevision(this.#context.keyspaceHash, lifeMark, index),
+      position: { order: lifeMark.toString(16), sequence: index, offset: ordinal },
+    });
+  }
+
+  get #fx(): Fx {
+    if (this.#effects === undefined) throw new Error("a replica acts outside a step");
+    return this.#effects;
+  }
+
+  #handle(event: Event, effects: Fx): void {
+    const consensus = this.#consensus;
+    switch (event.type) {
+      case "opened":
+        this.#open(event.state, event, effects);
+        return;
+      case "replay":
+        consensus.replay(event.records, event, effects);
+        return;
+      case "timer":
+        this.#onTimer(event.timer, event, effects);
+        return;
+      case "turn-end":
+        this.#flush(event, effects);
+        return;
+      case "message":
+        this.#onMessage(event.from, event.message, event, effects);
+        break;
+      case "durable":
+        consensus.durable(event.sequence, event, effects);
+        break;
+      case "log-records":
+        consensus.logRecords(event.token, event.records, event, effects);
+        break;
+      case "log-unreadable":
+        consensus.logUnreadable(event.token, event, effects);
+        break;
+      case "reachability":
+        consensus.reachability(event.peer, event.reachable, event, effects);
+        break;
+      case "identity":
+        consensus.identity(event.peer, event, effects);
+        break;
+      case "draining":
+        consensus.transferLeadership(undefined, event, effects);
+        break;
+      default:
+        return;
+    }
+    // What a turn brings about leaves as one message to each peer.
+    effects.atTurnEnd();
+  }
+
+  #open(state: OpenedState, at: Moment, effects: Fx): void {
+    const applied = this.#takeUp(effects);
+    this.#isOpen = true;
+    this.#consensus.open({ ...state, applied }, at, effects);
+  }
+
+  /** What the state says of itself. */
+  #takeUp(effects: Fx): AppliedPoint | undefined {
+    this.#machine.open(effects);
+    const applied = readPoint(effects);
+    this.#configurationIndex = applied?.configurationIndex ?? 0;
+    this.#tellGap(effects);
+    return applied;
+  }
+
+  #onMessage(from: Sender, message: RaftMessage, at: Moment, effects: Fx): void {
+    switch (message.type) {
+      case "propose":
+        this.#propose(from.node, message, at, effects);
+        return;
+      case "read":
+      case "range":
+        if (this.serving) this.#desk.take(from.node, message, at, effects);
+        else this.#refuse(from.node, message.requestId, "not-serving", effects);
+        return;
+      case "propose-reply":
+      case "read-reply":
+      case "range-reply":
+      case "refused":
+        return;
+      default:
+        if (this.#isOpen) this.#consensus.message(from, message, at, effects);
+    }
+  }
+
+  #onTimer(timer: string, at: Moment, effects: Fx): void {
+    switch (timer) {
+      case Sweeper.TIMER:
+        this.#sweep(at, effects);
+        return;
+      case ReadDesk.TIMER:
+        this.#desk.onTimer(at);
+        return;
+      case APPLY_TIMER:
+        return;
+      default:
+        this.#consensus.timer(timer, at, effects);
+    }
+  }
+
+  #propose(node: NodeId, { requestId, body }: ProposeMessage, at: Moment, effects: Fx): void {
+    if (!this.serving) {
+      this.#refuse(node, requestId, "not-serving", effects);
+      return;
+    }
+    const result = this.#consensus.propose(this.#recordOf(body, at), at, effects);
+    if (result.refused === undefined) {
+      this.#proposals.add({ index: result.index, term: result.term, node, requestId });
+    } else {
+      const reason = result.refused === "backlog" ? "backlog" : "not-leader";
+      this.#refuse(node, requestId, reason, effects);
+    }
+  }
+
+  #recordOf(body: Uint8Array, at: Moment): Uint8Array {
+    const { sessionLifetimeMs } = this.#settings;
+    const clockMs = Math.max(0, Math.floor(at.wallMs));
+    return makeCommandRecord({ clockMs, salt: this.#salt, sessionLifetimeMs }, body);
+  }
+
+  #sweep(at: Moment, effects: Fx): void {
+    this.#sweeper.woke();
+    if (this.#standing.role !== "leader" || !this.serving) return;
+    const { books } = this.#machine;
+    const body = this.#sweeper.find(effects, at.wallMs, books);
+    if (body !== undefined) this.#consensus.propose(this.#recordOf(body, at), at, effects);
+    this.#sweeper.sleep(effects, at.wallMs, books, effects);
+    effects.atTurnEnd();
+  }
+
+  #flush(at: Moment, effects: Fx): void {
+    if (!this.#isOpen) return;
+    const token = this.#desk.ask();
+    if (token !== undefined) this.#consensus.read(token, at, effects);
+    this.#consensus.flush(at, effects);
+  }
+
+  /** After every event: what was committed is applied, and what waited for that is answered. */
+  #settle(at: Moment, effects: Fx): void {
+    if (!this.#isOpen) return;
+    if (this.#hasLostLead) this.#dropProposals(effects);
+    if (this.#installer.hasSwitched) return;
+    this.#maybeBegin(at, effects);
+    this.#desk.answerReady(false, effects);
+    const hasWritten = this.#apply(effects);
+    if (!hasWritten) return;
+    this.#desk.answerReady(true, effects);
+    if (this.#standing.role !== "leader") return;
+    const nearestMs = this.#machine.takeNearestExpiryMs();
+    this.#sweeper.watch(nearestMs, at.wallMs, this.#machine.books, effects);
+  }
+
+  /**
+   * A shard that has applied no command has no life yet: no order of changes, no version tokens. Its
+   * first leader begins one before it takes writes, with a command that changes nothing else.
+   */
+  #maybeBegin(at: Moment, effects: Fx): void {
+    const { role, term } = this.#standing;
+    if (role !== "leader" || this.#machine.books.salt !== 0 || this.#begunInTerm === term) return;
+    this.#begunInTerm = term;
+    this.#consensus.propose(this.#recordOf(Sweeper.nothing(), at), at, effects);
+    effects.atTurnEnd();
+  }
+
+  /** True if the state has changed. */
+  #apply(effects: Fx): boolean {
+    const hasMore = this.#consensus.takeCommitted(APPLY_BYTES, this.#applyEntry, effects);
+    if (hasMore) effects.setTimer(APPLY_TIMER, 0);
+    const point = this.#consensus.point();
+    if (!this.#machine.finish(effects, point)) return false;
+    if (point.configurationIndex !== this.#configurationIndex) {
+      this.#configurationIndex = point.configurationIndex;
+      const row = encodeConfigurationRow(point);
+      if (row !== undefined) effects.put(configurationKey(), row);
+    }
+    effects.applied(point.index as LogSequence);
+    return true;
+  }
+
+  readonly #applyEntry = (
+    index: number,
+    term: number,
+    kind: EntryKind,
+    record: Uint8Array,
+  ): void => {
+    const effects = this.#fx;
+    const isCommand = kind === "command";
+    const hadLife = this.#machine.books.salt !== 0;
+    const applied = isCommand ? this.#machine.apply(index, term, record, effects) : undefined;
+    if (!isCommand) this.#machine.skip(index, term);
+    else if (!hadLife) this.#tellGap(effects);
+    const waiter = this.#proposals.take(index);
+    if (waiter === undefined) return;
+    const { node, requestId } = waiter;
+    if (applied === undefined || waiter.term !== term) {
+      this.#refuse(node, requestId, "overwritten", effects);
+    } else {
+      const reply = { type: "propose-reply", requestId, ...this.#standpoint(), applied } as const;
+      this.#say(node, reply, effects);
+    }
+  };
+
+  /** The next leader decides; the askers go there under the same id. */
+  #dropProposals(effects: Fx): void {
+    this.#hasLostLead = false;
+    for (const { node, requestId } of this.#proposals.takeAll()) {
+      this.#refuse(node, requestId, "undecided", effects);
+    }
+  }
+
+  #standpoint(): Standpoint {
+    const { books, lifeMark } = this.#machine;
+    return { lifeMark, appliedIndex: books.appliedIndex, voters: this.voters };
+  }
+
+  #refuse(node: NodeId, requestId: number, reason: ReplicaRefusal, effects: Fx): void {
+    const { leader } = this.#standing;
+    this.#say(node, { type: "refused", requestId, reason, leader }, effects);
+  }
+
+  #say(node: NodeId, message: ClientMessage, effects: Fx): void {
+    effects.sendBeforeDurable(node, "coordinator", this.#context.shardIndex, message);
+  }
+
+  #deskPorts() {
+    return {
+      machine: this.#machine,
+      isLeader: () => this.#standing.role === "leader",
+      leaseHolds: (at: Moment) => this.leaseHolds(at),
+      standpoint: () => this.#standpoint(),
+      say: (node: NodeId, message: ClientMessage, effects: Fx) => this.#say(node, message, effects),
+      refuse: (node: NodeId, requestId: number, reason: ReplicaRefusal, effects: Fx) =>
+        this.#refuse(node, requestId, reason, effects),
+    };
+  }
+
+  #optionsOfConsensus(): ConsensusOptions {
+    const { self, shardIndex, placement, isReachable, randomUint32, health } = this.#context;
+    return {
+      self,
+      shardIndex,
+      placement: () => placement(shardIndex),
+      // In the order of the placement, which differs from shard to shard: leaders spread.
+      priorityOf: (node) => {
+        const { replicas } = placement(shardIndex);
+        const at = replicas.indexOf(node);
+        return at < 0 ? 0 : replicas.length - at;
+      },
+      timing: this.#settings.timing,
+      limits: this.#settings.limits,
+      randomUint32,
+      isReachable,
+      health: {
+        isDiskSick: () => health.diskState() !== "ok",
+        loopLagMs: () => health.eventLoopLagMs(),
+      },
+      outputs: {
+        standingChanged: (standing) => this.#onStanding(standing),
+        readConfirmed: (token, index) => this.#desk.confirmed(token, index),
+        readFailed: (token, reason) => this.#desk.failed(token, reason, this.#fx),
+      },
+      state: this.#installer,
+    };
+  }
+
+  #onStanding(standing: Standing): void {
+    if (this.#standing.role === "leader" && standing.role !== "leader") this.#hasLostLead = true;
+    this.#standing = standing;
+  }
+}
