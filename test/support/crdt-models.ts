@@ -119,80 +119,118 @@ function latest(events: readonly ScriptEvent[], seen: number): Timed | undefined
   })[0];
 }
 
-/** What is inside a key, as explicit sets: which dots were seen, and what each wrote. */
-interface Inside {
-  readonly seen: ReadonlySet<string>;
-  readonly live: ReadonlyMap<string, unknown>;
+/** What is inside the keys of a map, told by itself. */
+interface InsideModel<Inside> {
+  readonly nothing: Inside;
+  join(a: Inside, b: Inside): Inside;
+  /** `own`: all earlier events of the actor that writes. */
+  apply(before: Inside, operation: never, dot: OperationDot, own: readonly ScriptEvent[]): Inside;
+  value(inside: Inside): unknown;
 }
 
-interface KeyNote {
+interface KeyNote<Inside> {
   readonly dead: number;
+  /** Undefined for a removal. */
   readonly inside: Inside | undefined;
 }
 
 type MapOperation =
-  | { readonly update: { readonly key: string; readonly operation: SetOperation } }
+  | { readonly update: { readonly key: string; readonly operation: never } }
   | { readonly remove: string };
 
-function joinInside(a: Inside, b: Inside): Inside {
-  const keeps =
-    (other: Inside) =>
-    ([dot]: [string, unknown]) =>
-      other.live.has(dot) || !other.seen.has(dot);
-  return {
-    seen: new Set([...a.seen, ...b.seen]),
-    live: new Map([...[...a.live].filter(keeps(b)), ...[...b.live].filter(keeps(a))]),
-  };
-}
-
-const NOTHING: Inside = { seen: new Set(), live: new Map() };
-
-function keyOf(operation: MapOperation): string {
-  return "remove" in operation ? operation.remove : operation.update.key;
+function keyOf({ operation }: ScriptEvent): string {
+  const change = operation as MapOperation;
+  return "remove" in change ? change.remove : change.update.key;
 }
 
 function liveUpdates(events: readonly ScriptEvent[], seen: number): ScriptEvent[] {
   const known = eventsIn(events, seen);
-  const dead = known.reduce((bits, { note }) => bits | (note as KeyNote).dead, 0);
+  const dead = known.reduce((bits, { note }) => bits | (note as KeyNote<unknown>).dead, 0);
   return known.filter(
-    ({ at, note }) => (dead & (1 << at)) === 0 && (note as KeyNote).inside !== undefined,
+    ({ at, note }) => (dead & (1 << at)) === 0 && (note as KeyNote<unknown>).inside !== undefined,
   );
 }
 
-function insideOf(updates: readonly ScriptEvent[]): Inside {
-  return updates.map(({ note }) => (note as KeyNote).inside as Inside).reduce(joinInside, NOTHING);
+/** Each update leaves all that its key is in place of what it saw of the key. */
+function mapModel<Inside>(model: InsideModel<Inside>): CrdtModel {
+  const insideOf = (updates: readonly ScriptEvent[]): Inside =>
+    updates.reduce(
+      (sum, { note }) => model.join(sum, (note as KeyNote<Inside>).inside as Inside),
+      model.nothing,
+    );
+  return {
+    note: (events, seen, operation, dot): KeyNote<Inside> => {
+      const change = operation as MapOperation;
+      const key = "remove" in change ? change.remove : change.update.key;
+      const replaced = liveUpdates(events, seen).filter((each) => keyOf(each) === key);
+      const dead = bitsOf(replaced);
+      if ("remove" in change) return { dead, inside: undefined };
+      const own = events.filter((each) => each.dot.actor === dot.actor);
+      const inside = model.apply(insideOf(replaced), change.update.operation, dot, own);
+      return { dead, inside };
+    },
+    value: (events, seen) => {
+      const live = liveUpdates(events, seen);
+      const keys = [...new Set(live.map(keyOf))];
+      return Object.fromEntries(
+        keys.map((key) => [key, model.value(insideOf(live.filter((each) => keyOf(each) === key)))]),
+      );
+    },
+  };
 }
 
-/** A map whose keys are sets: each update leaves the key's whole set in place of those it saw. */
-export const OR_MAP_MODEL: CrdtModel = {
-  note: (events, seen, operation, dot): KeyNote => {
-    const change = operation as MapOperation;
-    const replaced = liveUpdates(events, seen).filter(
-      (each) => keyOf(each.operation as MapOperation) === keyOf(change),
-    );
-    if ("remove" in change) return { dead: bitsOf(replaced), inside: undefined };
-    const before = insideOf(replaced);
-    // What the actor wrote earlier and does not hold any more is what it saw removed.
-    const own = events.filter((each) => each.dot.actor === dot.actor).map(nameOfEvent);
-    const known = new Set([...before.seen, ...own, nameOf(dot)]);
-    const inner = change.update.operation;
-    const element = textOf("add" in inner ? inner.add : inner.remove);
+/** A set inside a key, as explicit sets: which dots were seen, and what each wrote. */
+interface InsideSet {
+  readonly seen: ReadonlySet<string>;
+  readonly live: ReadonlyMap<string, unknown>;
+}
+
+const INSIDE_SET: InsideModel<InsideSet> = {
+  nothing: { seen: new Set(), live: new Map() },
+  join: (a, b) => {
+    const keeps =
+      (other: InsideSet) =>
+      ([dot]: [string, unknown]) =>
+        other.live.has(dot) || !other.seen.has(dot);
+    return {
+      seen: new Set([...a.seen, ...b.seen]),
+      live: new Map([...[...a.live].filter(keeps(b)), ...[...b.live].filter(keeps(a))]),
+    };
+  },
+  apply: (before, operation, dot, own) => {
+    const change = operation as SetOperation;
+    const element = textOf("add" in change ? change.add : change.remove);
     const live = new Map([...before.live].filter(([, each]) => textOf(each) !== element));
-    if ("add" in inner) live.set(nameOf(dot), inner.add);
-    const seenInside = "add" in inner ? known : before.seen;
-    return { dead: bitsOf(replaced), inside: { seen: seenInside, live } };
+    if ("remove" in change) return { seen: before.seen, live };
+    live.set(nameOf(dot), change.add);
+    // What the actor wrote earlier and does not hold any more is what it saw removed.
+    return { seen: new Set([...before.seen, ...own.map(nameOfEvent), nameOf(dot)]), live };
   },
-  value: (events, seen) => {
-    const live = liveUpdates(events, seen);
-    const keys = [...new Set(live.map((each) => keyOf(each.operation as MapOperation)))];
-    return Object.fromEntries(
-      keys.map((key) => {
-        const updates = live.filter((each) => keyOf(each.operation as MapOperation) === key);
-        return [key, inOrder([...insideOf(updates).live.values()])];
-      }),
-    );
-  },
+  value: ({ live }) => inOrder([...live.values()]),
 };
+
+/** A map whose keys are sets. */
+export const OR_MAP_MODEL: CrdtModel = mapModel(INSIDE_SET);
+
+/** A counter inside a key: what each actor has added, and when it last did. */
+type InsideCounter = ReadonlyMap<string, { readonly last: number; readonly sum: number }>;
+
+const INSIDE_COUNTER: InsideModel<InsideCounter> = {
+  nothing: new Map(),
+  join: (a, b) => {
+    const newer = [...b].filter(([actor, { last }]) => last > (a.get(actor)?.last ?? 0));
+    return new Map([...a, ...newer]);
+  },
+  apply: (before, operation, { actor, counter }) => {
+    const { increment = 0, decrement = 0 } = operation as Record<string, number>;
+    const sum = (before.get(actor)?.sum ?? 0) + increment - decrement;
+    return new Map([...before, [actor, { last: counter, sum }]]);
+  },
+  value: (sums) => [...sums.values()].reduce((total, { sum }) => total + sum, 0),
+};
+
+/** A map whose keys are counters. */
+export const COUNTER_MAP_MODEL: CrdtModel = mapModel(INSIDE_COUNTER);
 
 function nameOf({ actor, counter }: OperationDot): string {
   return `${actor} ${counter}`;

@@ -97,6 +97,10 @@ export interface RetiredActors {
 export interface CrdtResolver<State = unknown, Op = unknown, Value = unknown>
   extends Resolver<State> {
   initial(): State;
+  /**
+   * Throws a fault `INVALID_ARGUMENT` for an operation that this state cannot take (a counter that
+   * would leave the safe integers): then nothing is written.
+   */
   mutate(state: State, operation: Op, dot: OperationDot): State;
   /**
    * The least state at or above both. May answer `a` itself where `b` adds nothing to it, and the

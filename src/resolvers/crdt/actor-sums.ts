@@ -4,6 +4,7 @@ import {
   type RetiredActors,
 } from "../../core/contracts/resolver.ts";
 import { CapstanError } from "../../core/model/errors.ts";
+import { checkRises } from "./causal-context.ts";
 import { compareTexts } from "./elements.ts";
 
 /**
@@ -23,7 +24,8 @@ export function addTo(sums: ActorSums, amount: number, dot: OperationDot): Actor
 
 /** The actor's new sum: all that a mutation changes, and so its delta. */
 export function ownSum(sums: ActorSums, amount: number, dot: OperationDot): ActorSum {
-  const before = sums.find(([actor]) => actor === dot.actor)?.[2] ?? 0;
+  const [, last, before] = sums.find(([actor]) => actor === dot.actor) ?? ["", 0, 0];
+  checkRises(dot.actor, last, dot.counter);
   if (!Number.isSafeInteger(before + amount)) throw tooFar(before, amount);
   const total = totalOf(sums);
   if (!Number.isSafeInteger(total + amount)) throw tooFar(total, amount);

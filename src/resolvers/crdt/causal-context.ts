@@ -86,8 +86,15 @@ function includes(a: CausalContext, b: CausalContext): boolean {
  * the actor minted before, all of which the context has ("own dots first").
  */
 export function runOf(context: CausalContext, { actor, counter }: Dot): CausalContext {
-  const own = context.findLast((run) => run[0] === actor);
-  return [[actor, own?.[2] ?? 0, counter]];
+  const last = context.findLast((run) => run[0] === actor)?.[2] ?? 0;
+  checkRises(actor, last, counter);
+  return [[actor, last, counter]];
+}
+
+/** A dot that is used again would be taken for what it named before, and dropped. */
+export function checkRises(actor: string, last: number, counter: number): void {
+  if (counter > last) return;
+  throw new Error(`a dot of actor ${actor} counts ${counter}, not above its last, ${last}`);
 }
 
 /** These dots and no others. */

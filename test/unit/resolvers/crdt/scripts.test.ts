@@ -1,11 +1,12 @@
 import { expect, test } from "vitest";
 import type { CrdtResolver } from "../../../../src/core/contracts/resolver.ts";
+import type { ActorSums } from "../../../../src/resolvers/crdt/actor-sums.ts";
 import { gCounter, pnCounter } from "../../../../src/resolvers/crdt/counters.ts";
 import { flag } from "../../../../src/resolvers/crdt/flag.ts";
 import { gSet } from "../../../../src/resolvers/crdt/g-set.ts";
 import { lwwRegister } from "../../../../src/resolvers/crdt/lww-register.ts";
 import { mvRegister } from "../../../../src/resolvers/crdt/mv-register.ts";
-import { orMap } from "../../../../src/resolvers/crdt/or-map.ts";
+import { type OrMapState, orMap } from "../../../../src/resolvers/crdt/or-map.ts";
 import {
   type OrSetState,
   orSet,
@@ -23,6 +24,13 @@ const LONG_MS = 3_600_000;
 const SETS = [{ add: "x" }, { remove: "x" }, { add: "y" }, { remove: "y" }, { add: [1n, "x"] }];
 const inKey = (key: string) => (operation: unknown) => ({ update: { key, operation } });
 
+const COUNTS = [
+  ...[{ increment: 1 }, { increment: 10 }, { decrement: 3 }].map(inKey("a")),
+  ...[{ increment: 1 }, { remove: "a" }].map((each) =>
+    "remove" in each ? each : inKey("b")(each),
+  ),
+];
+
 const CASES: readonly (readonly [object, CrdtModel, unknown[]])[] = [
   [gCounter(), models.COUNTER_MODEL, [{ increment: 1 }, { increment: 10 }]],
   [pnCounter(), models.COUNTER_MODEL, [{ increment: 1 }, { decrement: 10 }]],
@@ -36,6 +44,7 @@ const CASES: readonly (readonly [object, CrdtModel, unknown[]])[] = [
     models.OR_MAP_MODEL,
     [...SETS.map(inKey("a")), ...SETS.map(inKey("b")), { remove: "a" }, { remove: "b" }],
   ],
+  [orMap(pnCounter()), models.COUNTER_MAP_MODEL, COUNTS],
 ];
 
 function problemIn(crdt: CrdtUnderTest, scripts: number): string | undefined {
@@ -109,4 +118,39 @@ test.each(Object.entries(DEFECTS))("they find a set that %s", (_what, members) =
   const resolver = { ...SET, ...members } as CrdtResolver;
   const crdt = { resolver, model: models.OR_SET_MODEL, operations: SETS };
   expect(problemIn(crdt, 500)).toMatch(/^CAPSTAN_SCRIPTS=1 CAPSTAN_SEED=\d+: /);
+});
+
+type Counts = OrMapState<ActorSums>;
+const COUNT_MAP = orMap(pnCounter());
+
+/** The map of the literature: a key in both states is the join of its states, removed parts too. */
+function joinShared(a: Counts, b: Counts): Counts {
+  const { context, entries } = COUNT_MAP.join(a, b);
+  const statesOf = ({ entries: of }: Counts, key: string): readonly ActorSums[] =>
+    of.filter(([each]) => each === key).flatMap(([, list]) => list.map(([, , state]) => state));
+  return {
+    context,
+    entries: entries.map(([key, list]) => {
+      const shared = [...statesOf(a, key), ...statesOf(b, key)].reduce(pnCounter().join);
+      return [key, list.map(([actor, counter]) => [actor, counter, shared])];
+    }),
+  };
+}
+
+test("they find a map that shares a key's state between a removal and an update", () => {
+  const resolver = { ...COUNT_MAP, join: joinShared } as CrdtResolver;
+  const crdt = { resolver, model: models.COUNTER_MAP_MODEL, operations: COUNTS };
+  expect(problemIn(crdt, 500)).toMatch(/^CAPSTAN_SCRIPTS=1 CAPSTAN_SEED=\d+: /);
+});
+
+test("a dot that is used twice is noticed, where the state knows", () => {
+  const dot = { actor: "a", counter: 5, time: 0 };
+  const set = SET.mutate(SET.initial(), { add: "x" }, dot);
+  expect(() => SET.mutate(set, { add: "y" }, dot)).toThrow(
+    "a dot of actor a counts 5, not above its last, 5",
+  );
+  const sum = pnCounter().mutate([], { increment: 1 }, dot);
+  expect(() => pnCounter().mutate(sum, { increment: 1 }, { ...dot, counter: 4 })).toThrow(
+    "a dot of actor a counts 4, not above its last, 5",
+  );
 });
