@@ -34,6 +34,11 @@ export interface MachineDiskOptions {
   readonly planted?: PlantedLogBugs;
   /** Mean latency of each operation, in milliseconds. Default 0.2. */
   readonly latencyMs?: number;
+  /**
+   * How long a commit of the state waits in memory, on average, before it is written, in
+   * milliseconds. Default 0.
+   */
+  readonly stateLagMs?: number;
   /** False: storage in memory, which ends with its process. Default true. */
   readonly persists?: boolean;
   /** Is told of every write to the disk and of every commit. */
@@ -58,6 +63,8 @@ interface Label {
 export class MachineDisk {
   readonly #options: MachineDiskOptions;
   readonly #random: RandomSource;
+  /** Mean of what a commit waits, in milliseconds, before it is written. */
+  stateLagMs: number;
   #files: SimulatedDisk;
   #state = new StateDisk();
   #label: Label | undefined;
@@ -69,6 +76,7 @@ export class MachineDisk {
     this.#options = options;
     this.#random = options.random;
     this.#latencyMs = options.latencyMs ?? 0.2;
+    this.stateLagMs = options.stateLagMs ?? 0;
     this.#files = this.#newFiles();
   }
 
@@ -118,7 +126,8 @@ export class MachineDisk {
         const { syncedPosition = 0, lastPosition = 0 } = opened.log ?? {};
         return position > syncedPosition && position <= lastPosition;
       };
-      const latency = (): number => this.#random.fraction() * 2 * this.#latencyMs;
+      const latency = (): number =>
+        this.#random.fraction() * 2 * (this.#latencyMs + this.stateLagMs);
       const state = new PersistentMemoryState(this.#state, environment, {
         mustWait,
         latencyMs: latency,

@@ -33,7 +33,7 @@ export class SimNetwork implements TransportNetwork {
   conditions: NetworkConditions = GOOD_NETWORK;
   readonly mode: ConnectionMode;
   /** Called with each frame that a node hands over; the frame is borrowed. */
-  onSend: ((from: string, frame: Uint8Array) => void) | undefined;
+  onSend: ((from: string, to: string, frame: Uint8Array) => void) | undefined;
   /** Called with each frame that reaches a running process; likewise. */
   onArrival: ((from: string, to: string, frame: Uint8Array) => void) | undefined;
   readonly #time: VirtualTime;
@@ -152,7 +152,7 @@ export class SimNetwork implements TransportNetwork {
     const route = from.place * this.#nodes.length + to.place;
     this.#trace.noteBytes(TRACE.frameSent, this.#time.nowMs, route, frame);
     this.sent += 1;
-    this.onSend?.(from.self, frame);
+    this.onSend?.(from.self, to.self, frame);
     const { loss, doubling } = this.conditions;
     if (link.isCut || (loss > 0 && this.#random.fraction() < loss)) {
       this.lost += 1;

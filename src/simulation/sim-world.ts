@@ -2,7 +2,7 @@ import { builtIns } from "../built-ins.ts";
 import type { RandomSource } from "../core/contracts/environment.ts";
 import type { StateBatch, StateStore } from "../core/contracts/storage.ts";
 import { resolveConfiguration } from "../core/model/configuration.ts";
-import type { Store } from "../core/store/api.ts";
+import type { Store, StoreEvent } from "../core/store/api.ts";
 import { assembleStore } from "../core/store/assemble-store.ts";
 import { separatePlugIns } from "../core/store/handed-over.ts";
 import { createContainer } from "../core/store/modules.ts";
@@ -74,6 +74,8 @@ export class SimWorld {
   readonly eventCounts = new Map<string, number>();
   /** Called before a commit of a node's state takes effect, with the state as it is. */
   onCommit: ((node: string, state: StateStore, batch: StateBatch) => void) | undefined;
+  /** Called with each event of each store. */
+  onEvent: ((node: string, event: StoreEvent) => void) | undefined;
   readonly #options: SimWorldOptions;
 
   constructor(options: SimWorldOptions) {
@@ -196,6 +198,7 @@ export class SimWorld {
     store.events$.subscribe((event) => {
       life.events.push(event);
       this.eventCounts.set(event.type, (this.eventCounts.get(event.type) ?? 0) + 1);
+      this.onEvent?.(id, event);
     });
     life.store = store;
     return store;

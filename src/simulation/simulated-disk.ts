@@ -71,6 +71,7 @@ export class SimulatedDisk {
   ]);
   readonly #faults: Fault[] = [];
   #connection: SimulatedConnection | undefined;
+  #newestFile: SimulatedFileContent | undefined;
   /** Mean latency in milliseconds; a test changes it to make the disk slow. */
   meanLatencyMs: number;
   /** Operations of this kind answer only when it is taken off again. */
@@ -226,10 +227,16 @@ export class SimulatedDisk {
     content.failSync(this.#random);
   }
 
+  /** The file that a process has written to last. */
+  get newestFile(): SimulatedFileContent | undefined {
+    return this.#newestFile;
+  }
+
   /** Bytes reach the file, as processes see it. */
-  noteWrite(bytes: Uint8Array, position: number): void {
-    const { trace, machine } = this.#traced ?? {};
-    trace?.noteBytes(TRACE.diskWrite, this.#time.nowMs, position + (machine as number), bytes);
+  write(content: SimulatedFileContent, bytes: Uint8Array, position: number): void {
+    this.#noteWrite(bytes, position);
+    this.#newestFile = content;
+    content.write(bytes, position);
   }
 
   /** Something else was done to the disk: what, and to which file. */
@@ -238,13 +245,18 @@ export class SimulatedDisk {
     trace?.noteText(TRACE.disk, this.#time.nowMs, `${machine} ${operation} ${path}`);
   }
 
+  #noteWrite(bytes: Uint8Array, position: number): void {
+    const { trace, machine } = this.#traced ?? {};
+    trace?.noteBytes(TRACE.diskWrite, this.#time.nowMs, position + (machine as number), bytes);
+  }
+
   /** What a power cut has left. */
   #noteAll(): void {
     if (this.#traced === undefined) return;
     for (const [path, { seen }] of this.#folders) {
       for (const [name, content] of seen) {
         this.note("open", `${path}/${name}`);
-        this.noteWrite(content.bytes(), 0);
+        this.#noteWrite(content.bytes(), 0);
       }
     }
   }
@@ -370,8 +382,7 @@ class SimulatedConnection implements Disk {
         if (this.isDead) return;
         disk.enter("write");
         disk.reserve(content, position + bytes.length);
-        disk.noteWrite(bytes, position);
-        content.write(bytes, position);
+        disk.write(content, bytes, position);
       },
       sync: (done) => this.#sync(path, content, done),
       close: (done) =>
@@ -388,14 +399,12 @@ class SimulatedConnection implements Disk {
       try {
         this.#disk.enter("write");
         this.#disk.reserve(content, position + bytes.length);
-        this.#disk.noteWrite(bytes.subarray(0, half), position);
-        content.write(bytes.subarray(0, half), position);
+        this.#disk.write(content, bytes.subarray(0, half), position);
       } catch (error) {
         return done(error as Error);
       }
       this.#disk.later("write", this, () => {
-        this.#disk.noteWrite(bytes.subarray(half), position + half);
-        content.write(bytes.subarray(half), position + half);
+        this.#disk.write(content, bytes.subarray(half), position + half);
         done(undefined);
       });
     });

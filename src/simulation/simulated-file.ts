@@ -76,6 +76,13 @@ export class SimulatedFileContent {
     }
   }
 
+  /** Up to the last byte on stable storage that is not 0. */
+  get writtenBytes(): number {
+    let end = this.#stable.length;
+    while (end > 0 && this.#stable[end - 1] === 0) end -= 1;
+    return end;
+  }
+
   /** What a process would read. */
   bytes(): Uint8Array {
     return Buffer.from(this.#seen);

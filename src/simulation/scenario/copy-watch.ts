@@ -3,12 +3,19 @@ import { newFrameHeader, readFrameHeader } from "../../core/model/frames.ts";
 import { readHello } from "../../core/store/peers/hello.ts";
 import type { NodeLife } from "../sim-node.ts";
 import type { SimWorld } from "../sim-world.ts";
+import type { Violation } from "./strategy-scenario.ts";
 
 /**
  * How much further than the copy a node's log has to have been heard of. A copy writes a few records
  * of its own before it says how far it has come.
  */
 const MARGIN = 32;
+
+/** A copy, by the store that it is of. */
+interface PlacedCopy {
+  readonly storeId: string;
+  readonly logPosition: number;
+}
 
 /** What a running process has been told of another node. */
 interface Heard {
@@ -27,13 +34,15 @@ interface Heard {
 export class CopyWatch {
   readonly #world: SimWorld;
   /** Stores that an old copy was put in the place of, by node. */
-  readonly #copies = new Map<string, string>();
+  readonly #copies = new Map<string, PlacedCopy>();
   /** By who has heard it and of whom. */
   readonly #heard = new Map<string, Heard>();
   readonly #reader = new ByteReader();
   readonly #header = newFrameHeader();
-  /** A copy has counted with what it lacks. */
+  /** A copy has counted with what it lacks, for a peer that could not know. */
   hasCounted = false;
+  /** Messages that a copy has sent to somebody who knew, in words. */
+  readonly violations: Violation[] = [];
 
   constructor(world: SimWorld) {
     this.#world = world;
@@ -46,30 +55,39 @@ export class CopyWatch {
 
   /** Whether every other node runs, and has heard of a log that has come further than the copy's. */
   everybodyKnows(node: string, storeId: string | undefined, logPosition: number): boolean {
-    return this.#world.nodes.every(({ id, life }) => {
-      if (id === node) return true;
-      const heard = this.#heard.get(`${id}<${node}`);
-      if (heard === undefined || heard.by !== life || heard.storeId !== storeId) return false;
-      return heard.logPosition >= logPosition + MARGIN;
-    });
+    if (storeId === undefined) return false;
+    const copy = { storeId, logPosition };
+    return this.#world.nodes.every(({ id }) => id === node || this.#knows(id, node, copy));
   }
 
   /** Called while the node is down. */
-  placed(node: string, storeId: string | undefined): void {
+  placed(node: string, storeId: string | undefined, logPosition: number): void {
     if (storeId === undefined) return;
-    this.#copies.set(node, storeId);
-    this.#world.network.onSend = (from, frame) => this.#onSend(from, frame);
+    this.#copies.set(node, { storeId, logPosition });
+    this.#world.network.onSend = (from, to, frame) => this.#onSend(from, to, frame);
   }
 
-  #onSend(from: string, frame: Uint8Array): void {
+  #knows(id: string, node: string, { storeId, logPosition }: PlacedCopy): boolean {
+    const { life } = this.#world.node(id);
+    const heard = this.#heard.get(`${id}<${node}`);
+    if (heard === undefined || heard.by !== life || heard.storeId !== storeId) return false;
+    return heard.logPosition >= logPosition + MARGIN;
+  }
+
+  #onSend(from: string, to: string, frame: Uint8Array): void {
     const copy = this.#copies.get(from);
     if (copy === undefined || this.hasCounted) return;
     // Set aside, or wiped: it has another name.
-    if (this.#world.node(from).disk.storeId !== copy) {
+    if (this.#world.node(from).disk.storeId !== copy.storeId) {
       this.#copies.delete(from);
       return;
     }
-    this.hasCounted = this.#kindOf(frame) === "messages";
+    if (this.#kindOf(frame) !== "messages") return;
+    if (!this.#knows(to, from, copy)) this.hasCounted = true;
+    else if (this.violations.length === 0) {
+      const message = `${from} went on from an old copy, and counted with ${to}, which knew that`;
+      this.violations.push({ check: "old-copy", message });
+    }
   }
 
   #onArrival(from: string, to: string, frame: Uint8Array): void {

@@ -1,9 +1,10 @@
-import { DURABILITIES, type Durability } from "../../core/model/durability.ts";
 import type { SimNode } from "../sim-node.ts";
 import type { CrashOptions, SimWorld } from "../sim-world.ts";
 import type { CutEffect } from "../simulated-file.ts";
 import type { CopyWatch } from "./copy-watch.ts";
 import type { Draw } from "./draw.ts";
+import { flipBit, losesBy, mayLoseBy, noteLossBy } from "./loss.ts";
+import { movingMajority } from "./moving-majority.ts";
 import { NETWORK_FAULTS } from "./network-faults.ts";
 import type { Operator } from "./operator.ts";
 import { type FaultKind, MAX_AHEAD_MS, type ScenarioPlan } from "./plan.ts";
@@ -69,7 +70,7 @@ export const FAULTS: Readonly<Record<FaultKind, FaultStart>> = Object.freeze({
         scene.operator.holdDown(node.id, { silently: draw.chance(0.5) });
         node.disk.restore(copy);
         scene.topology.noteLoss(node, "old-copy");
-        scene.copies.placed(node.id, node.disk.storeId);
+        scene.copies.placed(node.id, node.disk.storeId, logPosition);
         scene.operator.letGo(node.id);
       },
     };
@@ -132,36 +133,16 @@ export const FAULTS: Readonly<Record<FaultKind, FaultStart>> = Object.freeze({
     if (node === undefined || !mayLoseBy("power", scene, node)) return undefined;
     if (scene.plan.storage === "memory") return undefined;
     node.disk.files.failNext("sync", "EIO", draw.whole(0, 5));
+    scene.topology.noteDamage(node.id);
     noteLossBy("power", scene, node);
     return { durationMs: 0, undo: () => undefined };
   },
   "flipped-bit": (scene, draw) => {
     if (scene.plan.storage === "memory") return undefined;
-    return replaceDisk(scene, draw, ({ disk }) => {
-      const paths = disk.files.files().sort();
-      if (paths.length === 0) return;
-      const content = disk.files.content(draw.pick(paths));
-      if (content.size > 0) content.flip(draw.whole(0, content.size * 8 - 1));
-    });
+    return replaceDisk(scene, draw, (node) => flipBit(scene, draw, node));
   },
+  "moving-majority": movingMajority,
 });
-
-type EndOfProcess = "kill" | "power";
-
-/** Whether a process that ends like this takes with it what the keyspace has acknowledged. */
-function losesBy(end: EndOfProcess, { plan, topology }: FaultScene): boolean {
-  if (plan.storage === "memory") return true;
-  const kept: Durability = end === "kill" ? "os" : "fsync";
-  return DURABILITIES.indexOf(topology.durability) < DURABILITIES.indexOf(kept);
-}
-
-function mayLoseBy(end: EndOfProcess, scene: FaultScene, { id }: SimNode): boolean {
-  return !losesBy(end, scene) || scene.topology.mayLose(id);
-}
-
-function noteLossBy(end: EndOfProcess, scene: FaultScene, node: SimNode): void {
-  if (losesBy(end, scene)) scene.topology.noteLoss(node, "end");
-}
 
 function runningNode({ world }: FaultScene, draw: Draw): SimNode | undefined {
   const running = world.running();

@@ -29,6 +29,7 @@ export const FAULT_KINDS = Object.freeze([
   "full-disk",
   "failed-sync",
   "flipped-bit",
+  "moving-majority",
 ] as const);
 
 export type FaultKind = (typeof FAULT_KINDS)[number];
@@ -43,6 +44,8 @@ export interface ScenarioPlan {
   readonly maxHeldBytes: number;
   readonly log: SegmentedLogOptions;
   readonly diskLatencyMs: number;
+  /** How long commits of the state wait in memory on average: the log has to make up for them. */
+  readonly stateLagMs: number;
   readonly heartbeatMs: number;
   readonly suspectMs: number;
   readonly clients: number;
@@ -118,6 +121,7 @@ export function drawPlan(seed: number, strategies?: readonly string[]): Scenario
     keyspaces: drawKeyspaces(seed, machines, strategies, {
       ...{ ...first, patience, keysPerGroup, writeShare },
     }),
+    stateLagMs: drawStateLag(seed),
     ...drawFaults(seed),
     boldCopies: BOLD_COPIES,
     aheadMs: drawClocks(seed, nodes),
@@ -129,7 +133,7 @@ function drawKeyspaces(
   seed: number,
   machines: MachinesPlan,
   strategies: readonly string[] | undefined,
-  knobs: KeyspaceKnobs,
+  knobs: Omit<KeyspaceKnobs, "focus">,
 ): readonly KeyspacePlan[] {
   const draw = new Draw(new SeededRandom(seed, "plan/keyspaces"));
   const wanted = strategies?.map(strategyScenario) ?? STRATEGY_SCENARIOS;
@@ -139,13 +143,14 @@ function drawKeyspaces(
   const drawn = draw.shuffled(possible).slice(0, draw.chance(BESIDE_SHARE) ? 2 : 1);
   if (drawn.length === 0) throw new Error(`seed ${seed} keeps nothing on a disk: ${strategies}`);
   return drawn.map((scenario, place): KeyspacePlan => {
-    const own = place === 0 ? knobs : drawKnobs(draw, machines);
+    const own = place === 0 ? { ...knobs, focus: drawFocus(draw) } : drawKnobs(draw, machines);
     return {
       name: NAMES[place] as string,
       strategy: scenario.strategy,
       configuration: scenario.configure(own, machines, draw),
       keysPerGroup: own.keysPerGroup,
       writeShare: own.writeShare,
+      focus: own.focus,
     };
   });
 }
@@ -159,7 +164,18 @@ function drawKnobs(draw: Draw, { nodes, storage }: MachinesPlan): KeyspaceKnobs 
     patience: drawPatience(draw),
     keysPerGroup: draw.whole(1, 4),
     writeShare: draw.between(0.3, 0.8),
+    focus: drawFocus(draw),
   };
+}
+
+/** Half of all seeds do everything in turns; the others so much of one thing that it meets itself. */
+function drawFocus(draw: Draw): number | undefined {
+  return draw.chance(0.5) ? undefined : draw.between(0, 1);
+}
+
+function drawStateLag(seed: number): number {
+  const draw = new Draw(new SeededRandom(seed, "plan/state"));
+  return draw.chance(0.25) ? 0 : draw.magnitude(1, 4_000);
 }
 
 function drawReplicas(draw: Draw, nodes: number): number {

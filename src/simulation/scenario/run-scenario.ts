@@ -1,3 +1,4 @@
+import type { StoreEvent } from "../../core/store/api.ts";
 import { GOOD_NETWORK } from "../network-conditions.ts";
 import { type PlantedInWorld, SimWorld } from "../sim-world.ts";
 import { ClientCalls } from "./client-calls.ts";
@@ -110,6 +111,7 @@ class Scenario {
     world.onCommit = (node, state, batch) => {
       for (const run of this.#runs) run.onCommit?.(node, state, batch);
     };
+    world.onEvent = (node, event) => this.#onEvent(node, event);
     if (plan.faults.includes("old-copy")) this.#copies.listen();
     options.prepare?.(world);
   }
@@ -131,7 +133,11 @@ class Scenario {
     return {
       seed: this.#plan.seed,
       plan: this.#plan,
-      violations: [...this.#violations, ...reports.flatMap(({ violations }) => violations)],
+      violations: [
+        ...this.#violations,
+        ...this.#copies.violations,
+        ...reports.flatMap(({ violations }) => violations),
+      ],
       trace: world.trace.digest(),
       simulatedMs: world.time.nowMs,
       ...chaos,
@@ -151,6 +157,7 @@ class Scenario {
     for (const [at, { clock, disk }] of nodes.entries()) {
       clock.setAhead(this.#plan.aheadMs[at] ?? 0);
       disk.latencyMs = this.#plan.diskLatencyMs;
+      disk.stateLagMs = this.#plan.stateLagMs;
     }
     await driver.until(Promise.all(nodes.map(({ id }) => this.#world.start(id))), OPENING_MS);
     const ready = nodes.map(({ life }) => life?.store?.ready());
@@ -203,6 +210,16 @@ class Scenario {
     const { driver, nodes } = this.#world;
     for (const { id, life } of nodes) {
       if (life?.store !== undefined) await driver.until(this.#world.stop(id), HEALED_MS);
+    }
+  }
+
+  #onEvent(id: string, { type, code }: StoreEvent): void {
+    if (type === "shard-damaged" && !this.#topology.wasDamaged(id)) {
+      this.#violate("unfounded-damage", `${id}: what was found damaged is whole`);
+    }
+    // With its data goes what it has acknowledged since the copy was put in place.
+    if (type === "failed" && code === "DATA_DISOWNED") {
+      this.#topology.noteLoss(this.#world.node(id), "old-copy");
     }
   }
 

@@ -18,6 +18,11 @@ export interface KeyspaceKnobs {
   readonly keysPerGroup: number;
   /** Of all operations; the others read. */
   readonly writeShare: number;
+  /**
+   * Where a workload does several kinds of things: the one that it does alone, as its place among
+   * them, from 0 to below 1. Undefined: all of them.
+   */
+  readonly focus: number | undefined;
 }
 
 /** One keyspace of a seed's configuration. */
@@ -29,6 +34,7 @@ export interface KeyspacePlan {
   readonly configuration: Readonly<Record<string, unknown>>;
   readonly keysPerGroup: number;
   readonly writeShare: number;
+  readonly focus: number | undefined;
 }
 
 /** What is drawn for the machines before any keyspace is. */
@@ -75,8 +81,17 @@ export interface Circumstances {
  * it may depend on anything but the world's time and the draws that it is handed.
  */
 export interface KeyspaceRun {
-  /** One operation of a client through a running node, from its call to its end. */
-  operate(client: string, draw: Draw, node: SimNode): Promise<Ending>;
+  /**
+   * One operation of a client through a running node, from its call to its end.
+   *
+   * @param another draws one more running node, for a client that goes on elsewhere at once.
+   */
+  operate(
+    client: string,
+    draw: Draw,
+    node: SimNode,
+    another: () => SimNode | undefined,
+  ): Promise<Ending>;
   /** Everything is whole, and every client has ended: reads what `judge` has to know. Runs the world. */
   readAtTheEnd(): Promise<void>;
   /** Before a commit of some node's state takes effect, with the state as it is. */

@@ -56,6 +56,7 @@ export class Topology {
   /** Everything that was lost. */
   readonly losses: LossOfNode[] = [];
   readonly #world: SimWorld;
+  readonly #damaged = new Set<string>();
   readonly #weak = new Map<string, Loss>();
 
   /** @param configuration as the world's; strategies by their names. */
@@ -116,6 +117,16 @@ export class Topology {
       const gone = replicas.filter((other) => other === id || this.#weak.has(other));
       return gone.length < majorityOf(replicas.length);
     });
+  }
+
+  /** Something on the node's disk is not what was written there. */
+  noteDamage(id: string): void {
+    this.#damaged.add(id);
+  }
+
+  /** Whether that ever was so. */
+  wasDamaged(id: string): boolean {
+    return this.#damaged.has(id);
   }
 
   /** Nodes that have lost something, and have not learned it again. */

@@ -49,7 +49,8 @@ export class Workload {
   /** One operation on a node of the caller's choice, in a keyspace that is drawn. */
   once(client: string, draw: Draw, node: SimNode): Promise<Ending> {
     const run = this.#runs.length === 1 ? this.#runs[0] : draw.pick(this.#runs);
-    return this.#calls.count(() => (run as KeyspaceRun).operate(client, draw, node));
+    const another = (): SimNode | undefined => this.#drawNode(draw);
+    return this.#calls.count(() => (run as KeyspaceRun).operate(client, draw, node, another));
   }
 
   async #client(number: number): Promise<void> {

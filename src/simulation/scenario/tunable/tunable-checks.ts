@@ -24,7 +24,10 @@ export interface Acknowledged {
 export interface Evidence extends Circumstances {
   readonly history: readonly KeyValueOperation[];
   readonly acknowledged: readonly Acknowledged[];
+  /** Values of writes that were said to have had no effect. */
   readonly refused: ReadonlySet<string>;
+  /** Places in the history of writes that were told of a newer version. */
+  readonly superseded: readonly number[];
   /** Versions that a read of all replicas found in the end, per key. */
   readonly finals: ReadonlyMap<string, string | undefined>;
   readonly losses: readonly LossOfNode[];
@@ -59,7 +62,7 @@ export function checkEvidence(evidence: Evidence): CheckReport {
       }
     }
   }
-  violations.push(...lostWrites(evidence));
+  violations.push(...lostWrites(evidence), ...needlesslySuperseded(evidence));
   return { violations, checked, unknown };
 }
 
@@ -110,6 +113,28 @@ function lostWrites({ acknowledged, finals, losses }: Evidence): Violation[] {
       `${write.key}: version ${write.version} was acknowledged at ${write.acknowledgedAt.toFixed(1)} ms, ` +
       `held by ${write.holders.join(", ")}; in the end there is ${found[0] ?? "nothing"}`,
   }));
+}
+
+/**
+ * A `strong` write learns the greatest stamp before it takes its own: nothing is newer but what was
+ * written at the same time, or may still be under way.
+ */
+function needlesslySuperseded({ history, superseded }: Evidence): Violation[] {
+  return superseded.flatMap((place): Violation[] => {
+    const write = history[place] as KeyValueOperation;
+    const { input, calledAt, returnedAt } = write;
+    if (input.type === "batch" || groupOf(input.key).write !== "strong") return [];
+    const hasRival = history.some((other) => {
+      if (other === write || other.input.type === "get" || other.input.type === "batch")
+        return false;
+      if (other.input.key !== input.key || other.outcome === "not-applied") return false;
+      const isDone = other.outcome === "applied" && other.achieved === "strong";
+      return other.calledAt < returnedAt && (!isDone || other.returnedAt > calledAt);
+    });
+    if (hasRival) return [];
+    const message = `${input.key}: a write by ${write.client} at ${write.calledAtMs} ms was superseded, with no other write beside it`;
+    return [{ check: "superseded-alone", message }];
+  });
 }
 
 function refusedAndSeen({ history, refused }: Evidence): Violation[] {

@@ -26,6 +26,8 @@ import { type Acknowledged, checkEvidence } from "./tunable-checks.ts";
 /** Of the writes whose outcome is unknown, this share is tried again under the same id. */
 const RETRY_SHARE = 0.5;
 const MAX_TRIES = 3;
+/** Of the operations, this share is followed by reads of the same key through other nodes. */
+const CHASE_SHARE = 0.25;
 const DELETE_SHARE = 0.08;
 /** Of the writes, this share asks for an id first. */
 const OWN_ID_SHARE = 0.2;
@@ -42,6 +44,9 @@ export class TunableRun implements KeyspaceRun {
   readonly #refused = new Set<string>();
   /** Values of writes that ended unknown. */
   readonly #unknown = new Set<string>();
+  /** Places, among all operations, of writes that were told of a newer version. */
+  readonly #superseded: number[] = [];
+  #called = 0;
   /** What a read of all replicas found in the end, per key. */
   readonly #finals = new Map<string, string | undefined>();
   readonly #violations: Violation[] = [];
@@ -52,13 +57,24 @@ export class TunableRun implements KeyspaceRun {
     this.#recorder = new HistoryRecorder({ now: () => time.nowMs });
   }
 
-  operate(client: string, draw: Draw, node: SimNode): Promise<Ending> {
+  async operate(
+    client: string,
+    draw: Draw,
+    node: SimNode,
+    another: () => SimNode | undefined,
+  ): Promise<Ending> {
     const { plan } = this.#scene;
-    const group = drawGroup(draw);
+    const group = drawGroup(draw, plan.focus);
     const key = `${group.name}/${draw.whole(1, plan.keysPerGroup)}`;
-    return draw.chance(plan.writeShare)
-      ? this.#write(client, draw, node, group, key)
-      : this.#read(client, node, group, key);
+    const ending = draw.chance(plan.writeShare)
+      ? await this.#write(client, draw, node, group, key)
+      : await this.#read(client, node, group, key);
+    // What was written, or read, and is not everywhere yet shows in a read elsewhere right after.
+    for (let reads = draw.chance(CHASE_SHARE) ? draw.whole(1, 3) : 0; reads > 0; reads -= 1) {
+      const next = another();
+      if (next !== undefined) await this.#read(client, next, group, key);
+    }
+    return ending;
   }
 
   async readAtTheEnd(): Promise<void> {
@@ -89,6 +105,7 @@ export class TunableRun implements KeyspaceRun {
       history: this.#recorder.operations(),
       acknowledged: this.#acknowledged,
       refused: this.#refused,
+      superseded: this.#superseded,
       finals: this.#finals,
       losses: this.#scene.topology.losses,
       copyHasCounted,
@@ -107,6 +124,7 @@ export class TunableRun implements KeyspaceRun {
     const { calls, plan } = this.#scene;
     const input: KeyValueInput = { type: "get", key };
     const call = this.#recorder.call({ client, node: node.id, level: group.read, input });
+    this.#called += 1;
     try {
       const options = { consistency: group.read };
       const result = await calls.alive(node, calls.keyspaceOf(node, plan.name).get(key, options));
@@ -135,6 +153,8 @@ export class TunableRun implements KeyspaceRun {
     const input: KeyValueInput =
       value === undefined ? { type: "delete", key } : { type: "put", key, value };
     const call = this.#recorder.call({ client, node: node.id, level: group.write, input });
+    const place = this.#called;
+    this.#called += 1;
     let operationId: string | undefined;
     let isUnknown = false;
     for (let tries = 1; ; tries += 1) {
@@ -157,6 +177,7 @@ export class TunableRun implements KeyspaceRun {
         isUnknown ||= fault.outcome === "unknown";
         const goesOn = fault.outcome === "unknown" && operationId !== undefined;
         if (goesOn && tries < MAX_TRIES && draw.chance(RETRY_SHARE)) continue;
+        if (fault.code === "SUPERSEDED") this.#superseded.push(place);
         this.#end(call, fault.outcome === "applied" ? "applied" : isUnknown, value);
         return fault.code === "down" ? "down" : "fault";
       }
@@ -217,8 +238,8 @@ export class TunableRun implements KeyspaceRun {
   }
 }
 
-function drawGroup(draw: Draw): KeyGroup {
-  let left = draw.between(0, 1);
+function drawGroup(draw: Draw, focus: number | undefined): KeyGroup {
+  let left = focus ?? draw.between(0, 1);
   for (const group of GROUPS) {
     left -= group.share;
     if (left < 0) return group;
