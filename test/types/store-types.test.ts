@@ -81,6 +81,13 @@ const open = () =>
         accounts: { strategy: "tunable", schema: account },
         profiles: { strategy: "tunable", schema: valuesOf<Profile>() },
         ledger: { strategy: "test-consensus", read: "lease", lanes: 2 },
+        vaults: {
+          strategy: "raft",
+          replicas: 3,
+          electionTimeout: "300ms",
+          read: "lease",
+          schema: valuesOf<Profile>(),
+        },
         carts: { strategy: "test-consensus", resolver: "test-set" },
         notes: {
           strategy: "test-consensus",
@@ -190,6 +197,36 @@ const checks = {
     await store.keyspace("ledger").modify("k", (current) => current);
     store.keyspace("ledger").watch({ prefix: "a" });
     await store.keyspace("ledger").batch([{ put: "k", value: 1 }, { delete: "l" }]);
+  },
+
+  async raft() {
+    const vaults = store.keyspace("vaults");
+    const signal = new AbortController().signal;
+    for (const consistency of ["strong", "quorum", "lease", "follower", "stale"] as const) {
+      await vaults.get("k", { consistency, signal });
+      vaults.scan({ consistency });
+    }
+    await vaults.get("k", { consistency: "session", session: "s" });
+    // @ts-expect-error: a level that no majority system offers
+    await vaults.get("k", { consistency: "all" });
+    // @ts-expect-error: nor for writes
+    await vaults.put("k", { name: "a" }, { consistency: "all" });
+    // @ts-expect-error: a scan carries no session
+    vaults.scan({ consistency: "session" });
+    const put = await vaults.put("k", { name: "a" }, { ifAbsent: true, ttlMs: 5 });
+    if (!put.ok && put.current.found) expectTypeOf(put.current.value).toEqualTypeOf<Profile>();
+    await vaults.delete("k", { ifVersion: "v", operationId: "order-17" });
+    await vaults.modify("k", (current) => ({ name: current?.name ?? "a" }));
+    await vaults.batch([{ put: "k", value: { name: "a" } }, { delete: "l" }]);
+    vaults.watch({ prefix: "a" });
+    // @ts-expect-error: raft has no context, it has versions
+    await vaults.put("k", { name: "a" }, { context: "c" });
+    // @ts-expect-error: nor operations of a resolver
+    await vaults.update("k", { add: 1 });
+    await openStore({
+      // @ts-expect-error: whoever asks for a majority gets one
+      keyspaces: { a: { strategy: "raft", partitionPolicy: "prefer-availability" } },
+    });
   },
 
   async resolvers() {

@@ -12,6 +12,11 @@ const DEFAULT_NODES = 3;
 const LAST_PORT = 65_535;
 const DEFAULT_PEER_PORT = 7401;
 const NATS = "nats";
+/** One of each kind, to try: what a configuration says takes the place of all of them. */
+const DEFAULT_KEYSPACES: { readonly [name: string]: KeyspaceInput } = Object.freeze({
+  default: Object.freeze({ strategy: "tunable" }),
+  accounts: Object.freeze({ strategy: "raft" }),
+});
 
 export interface ClusterWishes {
   /** Default: as many as the configuration names, else 3. */
@@ -77,7 +82,7 @@ export function planCluster(
     cluster: { name: "local", ...given.cluster, nodes: nodeInputs(nodes) },
     transport,
     storage: storageOf(wishes, given.storage),
-    keyspaces: withReplicas(given.keyspaces ?? { default: { strategy: "tunable" } }, nodes.length),
+    keyspaces: withReplicas(given.keyspaces ?? DEFAULT_KEYSPACES, nodes.length),
   };
   const moved = `The ${named.length} nodes of the configuration become n1 to n${nodes.length} here.`;
   return {

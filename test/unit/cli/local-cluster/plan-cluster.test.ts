@@ -37,7 +37,10 @@ describe("the plan of a cluster on this machine", () => {
         },
         transport: { type: "tcp" },
         storage: { type: "disk", path: "/here/.capstan/data" },
-        keyspaces: { default: { replicas: 3, strategy: "tunable" } },
+        keyspaces: {
+          default: { replicas: 3, strategy: "tunable" },
+          accounts: { replicas: 3, strategy: "raft" },
+        },
       },
       notices: [],
       needsNatsServer: false,
