@@ -14,7 +14,7 @@ import type { SilentStrategy } from "../../src/core/contracts/strategy.ts";
 import { ByteReader, ByteWriter } from "../../src/core/model/bytes.ts";
 import { resolveConfiguration } from "../../src/core/model/configuration.ts";
 import type { Durability } from "../../src/core/model/durability.ts";
-import type { CapstanError } from "../../src/core/model/errors.ts";
+import { CapstanError } from "../../src/core/model/errors.ts";
 import { keyspaceHash } from "../../src/core/model/hash.ts";
 import {
   type ClusterId,
@@ -167,6 +167,11 @@ export class MachineBench {
   /** Sequences of all records that it was fed back. */
   replayed(): number[] {
     return this.eventsOf("replay").flatMap(({ records }) => records.map((each) => each.sequence));
+  }
+
+  /** A peer has met more of this store than it holds. */
+  disown(): void {
+    this.#host.events.onDisowned(new CapstanError("DATA_DISOWNED", "an older copy"));
   }
 
   close(): Promise<void> {

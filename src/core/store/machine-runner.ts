@@ -101,6 +101,7 @@ export class MachineRunner {
     this.#peers = peers;
   }
 
+  /** No step runs any more, and no word leaves, whatever becomes durable. */
   stop(): void {
     this.#stopped = true;
     this.#inbox.clear();
@@ -329,6 +330,7 @@ export class MachineRunner {
   }
 
   #speak(cell: MachineCell, words: readonly Word[]): void {
+    if (this.#stopped) return;
     for (const word of words) {
       if (word.type === "send") this.#send(cell, word);
       else if (word.type === "change") this.#host.change(cell, word);
