@@ -248,9 +248,11 @@ export class DiskStateStore implements StateStore {
     this.#writing = this.#written(flying, position);
   };
 
+  readonly #pause = (): Promise<void> => new Promise((resolve) => this.#environment.soon(resolve));
+
   async #written(flying: Overlay, position: LogPosition): Promise<void> {
     try {
-      await this.#writer.write(flying, position);
+      await this.#writer.write(flying, position, this.#pause);
     } catch (error) {
       this.#writing = undefined;
       this.#fail(error);

@@ -14,6 +14,13 @@ interface ShardGenerations {
   readonly beside: Set<Generation>;
 }
 
+/** The generations of one shard as they were at one moment. */
+export interface GenerationPicture {
+  readonly current: Generation;
+  /** Whether it was the current one, or given out since the last switch. */
+  readonly isKnown: (generation: Generation) => boolean;
+}
+
 /** Which generations each shard has, as committed. */
 export class GenerationTable implements Generations {
   readonly #shards = new Map<ShardId, ShardGenerations>();
@@ -37,6 +44,13 @@ export class GenerationTable implements Generations {
     const known = this.#shards.get(shard);
     if (known === undefined) return generation === FIRST_GENERATION;
     return generation === known.current || known.beside.has(generation);
+  }
+
+  picture(shard: ShardId): GenerationPicture {
+    const current = this.currentOf(shard);
+    const beside = new Set(this.#shards.get(shard)?.beside);
+    const isKnown = (generation: Generation) => generation === current || beside.has(generation);
+    return { current, isKnown };
   }
 
   give(shard: ShardId): Generation {

@@ -1,18 +1,18 @@
 import type { ShardId } from "../../../core/model/ids.ts";
 import type { LoadedState } from "./disk-state-store.ts";
 import { FileLedger } from "./file-ledger.ts";
-import { FileWriter } from "./file-writer.ts";
+import { FileWriter, type WriteSlice } from "./file-writer.ts";
 import { GenerationTable } from "./generation-table.ts";
 import { readBooks } from "./read-books.ts";
 import { DAMAGED_COUNT } from "./record-format.ts";
 import type { StateFile } from "./state-file.ts";
 
 /**
- * Gets ready to go on where the file ends.
+ * Gets ready to go on where the file ends. `slice`: what a write handles at a time.
  *
  * @throws StateLostError if its books are damaged.
  */
-export function loadState(file: StateFile): LoadedState {
+export function loadState(file: StateFile, slice?: WriteSlice): LoadedState {
   const generations = new GenerationTable();
   const damaged = new Map<ShardId, string>();
   const ledger = new FileLedger();
@@ -24,6 +24,6 @@ export function loadState(file: StateFile): LoadedState {
       damaged.set(found.shard, "it was found damaged, and its entries were set aside");
     }
   }
-  const writer = new FileWriter(file, ledger, generations);
+  const writer = new FileWriter(file, ledger, generations, slice);
   return { file, writer, generations, position: books.position, damaged };
 }
