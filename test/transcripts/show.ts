@@ -38,6 +38,16 @@ export function showMessage(message: LeaderlessMessage): string {
       const parts = `${spans.length} spans, ${lists.length} lists, ${records.length} records`;
       return `reconcile ${round} ${parts}, ${wants.length} wants, settled r${settledRound}`;
     }
+    case "hint":
+      return `hint ${Buffer.from(message.key)} for ${message.targets.join(", ")}`;
+    case "handoff": {
+      const records = message.records.map(
+        ({ key, record }) => `${Buffer.from(key)} ${showRecord(record)}`,
+      );
+      return `handoff ${round} [${records.join(", ")}]`;
+    }
+    case "handoff-ack":
+      return `handoff-ack ${round}`;
   }
 }
 

@@ -80,6 +80,10 @@ export interface Strategies {
         readonly interval?: Duration | "off";
         /** That a replica sends at most while it repairs others. Default 1 MiB. */
         readonly bytesPerSecond?: number | string;
+        /** Missed writes that a replica remembers for others at most. Default 10,000 a shard. */
+        readonly maxHints?: number;
+        /** For how long. Default 3 h. */
+        readonly hintMaxAge?: Duration;
       };
     };
   };
@@ -133,6 +137,10 @@ export interface Strategies {
         readonly interval?: Duration | "off";
         /** That a replica sends at most while it repairs others. Default 1 MiB. */
         readonly bytesPerSecond?: number | string;
+        /** Missed writes that a replica remembers for others at most. Default 10,000 a shard. */
+        readonly maxHints?: number;
+        /** For how long. Default 3 h. */
+        readonly hintMaxAge?: Duration;
       };
     };
   };

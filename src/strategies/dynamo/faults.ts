@@ -39,6 +39,12 @@ export function notMinted(verdict: MintVerdict, keyText: string, reason: string)
       return new CapstanError("VALUE_TOO_LARGE", `the record of the key ${keyText} has ${reason}`);
     case "context-full":
       return new CapstanError("VALUE_TOO_LARGE", `the key ${keyText} has ${reason}`);
+    case "no-room":
+      return new CapstanError(
+        "OVERLOADED",
+        `the write of the key ${keyText}: no replica of it can be reached, and the node that ` +
+          "stands in keeps as many copies for others as it may (repair.maxHints)",
+      );
     default:
       return new CapstanError("NOT_SUPPORTED", `the write of the key ${keyText}: ${reason}`);
   }

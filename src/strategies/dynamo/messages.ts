@@ -49,7 +49,8 @@ export type MintVerdict =
   | "too-many-siblings"
   | "too-large"
   | "context-full"
-  | "refused";
+  | "refused"
+  | "no-room";
 
 export interface MintedMessage {
   readonly type: "minted";
@@ -75,6 +76,7 @@ const VERDICTS: readonly MintVerdict[] = Object.freeze([
   "too-large",
   "context-full",
   "refused",
+  "no-room",
 ]);
 const MAX_KEY_BYTES = 1_024;
 

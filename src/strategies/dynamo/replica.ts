@@ -38,7 +38,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
   readonly #settlement: Settlement;
   readonly #copies: LeaderlessReplica;
   readonly #remembered = new RememberedWrites();
-  readonly #actor: Actor;
+  #actor: Actor;
   #counter = 0;
   /** Wall time since when this machine remembers what it minted. */
   #sinceMs = Number.POSITIVE_INFINITY;
@@ -60,11 +60,10 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
         this.#discarded += count;
       },
     });
-    this.#copies = new LeaderlessReplica(context, planted, rules);
-    this.#actor =
-      planted.actorReused === true
-        ? { high: context.shardIndex, low: Buffer.from(context.self.node).readUInt8(0) }
-        : { high: context.randomUint32(), low: context.randomUint32() };
+    this.#copies = new LeaderlessReplica(context, planted, rules, () => {
+      this.#actor = this.#drawActor();
+    });
+    this.#actor = this.#drawActor();
   }
 
   get serving(): boolean {
@@ -98,6 +97,13 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     };
   }
 
+  #drawActor(): Actor {
+    const { shardIndex, self } = this.#context;
+    return this.#planted.actorReused === true
+      ? { high: shardIndex, low: Buffer.from(self.node).readUInt8(0) }
+      : { high: this.#context.randomUint32(), low: this.#context.randomUint32() };
+  }
+
   #onMint(from: Sender, message: MintMessage, wallMs: number, effects: Fx): void {
     const { operation, key } = message;
     const isKnown = this.#remembered.keyOf(operation) !== undefined;
@@ -117,6 +123,10 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
 
   #mint(from: Sender, message: MintMessage, wallMs: number, effects: Fx): void {
     const { key, operation, event } = message;
+    if (!this.#copies.hasRoom) {
+      this.#answer(from, message, "no-room", "", effects);
+      return;
+    }
     const bytes = effects.get(key);
     const held = bytes === undefined ? NOTHING : decodeRecord(bytes);
     const time = this.#timeAfter(Math.max(held.newestTime, message.newestTime), wallMs);

@@ -7,6 +7,15 @@ import {
   readReconcile,
   writeReconcile,
 } from "./anti-entropy/reconcile-message.ts";
+import {
+  type HandoffAck,
+  type HandoffMessage,
+  type HintMessage,
+  readHandoff,
+  readHint,
+  writeHandoff,
+  writeHint,
+} from "./handoff/handoff-messages.ts";
 import { checkRecord, type KeyedRecord, splitPayload } from "./record.ts";
 
 /**
@@ -91,7 +100,10 @@ export type LeaderlessMessage =
   | ReadReply
   | RangeMessage
   | RangeReply
-  | ReconcileMessage;
+  | ReconcileMessage
+  | HintMessage
+  | HandoffMessage
+  | HandoffAck;
 
 const TYPES = Object.freeze({
   write: 1,
@@ -101,6 +113,9 @@ const TYPES = Object.freeze({
   range: 5,
   "range-reply": 6,
   reconcile: 7,
+  hint: 8,
+  handoff: 9,
+  "handoff-ack": 10,
 });
 const KINDS: readonly WriteKind[] = Object.freeze(["first-hand", "write-back", "repair"]);
 const VERDICTS: readonly WriteVerdict[] = Object.freeze([
@@ -165,6 +180,14 @@ function encode(message: LeaderlessMessage, writer: ByteWriter): void {
     case "reconcile":
       writeReconcile(message, writer);
       break;
+    case "hint":
+      writeHint(message, writer);
+      break;
+    case "handoff":
+      writeHandoff(message, writer);
+      break;
+    case "handoff-ack":
+      break;
   }
 }
 
@@ -206,6 +229,13 @@ function decode(reader: ByteReader, check: CheckRecord): LeaderlessMessage {
       return decodeRangeReply(reader, requestId, check);
     case TYPES.reconcile:
       return readReconcile(reader, requestId, check);
+    case TYPES.hint:
+      return readHint(reader, requestId);
+    case TYPES.handoff:
+      return readHandoff(reader, requestId, check);
+    case TYPES["handoff-ack"]:
+      reader.end();
+      return { type: "handoff-ack", requestId };
     default:
       throw new MalformedBytesError(`message type ${type}`);
   }

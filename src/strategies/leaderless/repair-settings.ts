@@ -8,14 +8,21 @@ export interface RepairSettings {
   readonly intervalMs: number;
   /** That one replica sends at most while it repairs others. */
   readonly bytesPerSecond: number;
+  /** Hints that one replica keeps at most; 0: none. A node that stands in keeps so many copies. */
+  readonly maxHints: number;
+  /** Older hints are dropped. */
+  readonly hintMaxAgeMs: number;
 }
 
 export const DEFAULT_REPAIR: RepairSettings = Object.freeze({
   intervalMs: 10_000,
   bytesPerSecond: 1024 * 1024,
+  maxHints: 10_000,
+  hintMaxAgeMs: 3 * 3_600_000,
 });
 
-const OPTIONS = Object.freeze(["interval", "bytesPerSecond"]);
+const OPTIONS = Object.freeze(["interval", "bytesPerSecond", "maxHints", "hintMaxAge"]);
+const MAX_HINTS = 1_000_000;
 const INTERVAL_MS = Object.freeze({ min: 100, max: 86_400_000 });
 const BYTES_PER_SECOND = Object.freeze({ min: 1024, max: 1024 * 1024 * 1024 });
 
@@ -33,13 +40,18 @@ export function parseRepairSettings(value: unknown, path: string): RepairSetting
   for (const [name, option] of Object.entries(given)) {
     if (!OPTIONS.includes(name)) refuse(`${path}.${name}`, option, "no such option");
   }
-  const { interval, bytesPerSecond } = given;
+  const { interval, bytesPerSecond, maxHints, hintMaxAge } = given;
   return Object.freeze({
     intervalMs: parseInterval(interval, `${path}.interval`),
     bytesPerSecond:
       bytesPerSecond === undefined
         ? DEFAULT_REPAIR.bytesPerSecond
         : parseSizeBytes(bytesPerSecond, `${path}.bytesPerSecond`, BYTES_PER_SECOND),
+    maxHints: parseMaxHints(maxHints, `${path}.maxHints`),
+    hintMaxAgeMs:
+      hintMaxAge === undefined
+        ? DEFAULT_REPAIR.hintMaxAgeMs
+        : parseDurationMs(hintMaxAge, `${path}.hintMaxAge`, INTERVAL_MS),
   });
 }
 
@@ -48,10 +60,23 @@ function parseInterval(value: unknown, path: string): number {
   return value === "off" ? Number.POSITIVE_INFINITY : parseDurationMs(value, path, INTERVAL_MS);
 }
 
-function refuse(path: string, value: unknown, problem: string): never {
+function parseMaxHints(value: unknown, path: string): number {
+  if (value === undefined) return DEFAULT_REPAIR.maxHints;
+  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_HINTS) {
+    return value as number;
+  }
+  return refuse(path, value, "no number of hints", [`0 to ${MAX_HINTS}`]);
+}
+
+function refuse(
+  path: string,
+  value: unknown,
+  problem: string,
+  allowed: readonly string[] = OPTIONS,
+): never {
   throw new CapstanError(
     "INVALID_CONFIGURATION",
-    `${path}: ${JSON.stringify(value)} is ${problem}; allowed: ${OPTIONS.join(", ")}`,
-    { allowed: OPTIONS, details: { problems: [{ path, value, allowed: OPTIONS }] } },
+    `${path}: ${JSON.stringify(value)} is ${problem}; allowed: ${allowed.join(", ")}`,
+    { allowed, details: { problems: [{ path, value, allowed }] } },
   );
 }

@@ -9,6 +9,7 @@ import type {
 } from "../../core/contracts/machine.ts";
 import type { Stamp } from "../../core/model/stamp.ts";
 import { AntiEntropy } from "./anti-entropy/anti-entropy.ts";
+import { Handoff } from "./handoff/handoff.ts";
 import type {
   LeaderlessMessage,
   RangeMessage,
@@ -49,8 +50,8 @@ type LeaderlessEvent = MachineEvent<LeaderlessMessage>;
  * - an answer says `serving` only if the replica has learned everything that an earlier holder of
  *   its place may have acknowledged (docs/decisions/0013).
  *
- * What a record is, its rules say. Hints come to stand beside this file; they go through `merge`,
- * as the streams of a rebuild and of anti-entropy do.
+ * What a record is, its rules say. Streams of a rebuild, of anti-entropy and of those who hand off
+ * what was missed all go through `merge`.
  */
 export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   readonly wantsDurable = false;
@@ -64,17 +65,20 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   readonly #planted: PlantedReplicaBugs;
   readonly #rules: RecordRules;
   readonly #antiEntropy: AntiEntropy;
+  readonly #handoff: Handoff;
 
   constructor(
     context: ReplicaContext,
     planted: PlantedReplicaBugs = NO_PLANTED_REPLICA_BUGS,
     rules: RecordRules = stampedRules,
+    onCopyLeft?: (key: Uint8Array) => void,
   ) {
     this.#context = context;
     this.#planted = planted;
     this.#rules = rules;
     const { repair } = context.settings as { readonly repair?: RepairSettings };
     this.#antiEntropy = new AntiEntropy(context, repair ?? DEFAULT_REPAIR);
+    this.#handoff = new Handoff(context, repair ?? DEFAULT_REPAIR, onCopyLeft);
     const { replicas } = context.placement(context.shardIndex);
     this.#isReplica = replicas.includes(context.self.node);
   }
@@ -83,6 +87,11 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     if (!this.#isReplica) return false;
     if (this.#planted.rebuildingVotes === true) return this.#opened;
     return this.#opened && this.#rebuild === undefined;
+  }
+
+  /** False on a node that stands in and keeps as many copies as it may. */
+  get hasRoom(): boolean {
+    return this.#isReplica || !this.#handoff.isFull;
   }
 
   step(event: LeaderlessEvent, effects: LeaderlessEffects): void {
@@ -98,15 +107,16 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
         for (const record of event.records) this.#replay(record.payload, event.wallMs, effects);
         break;
       case "timer":
-        if (event.timer === REBUILD_TIMER) this.#advanceRebuild(event.nowMs, effects);
-        else this.#antiEntropy.onTimer(event.timer, event.nowMs, effects);
+        this.#onTimer(event.timer, event.nowMs, event.wallMs, effects);
         break;
       case "reachability":
         this.#antiEntropy.onReachability(event.peer, event.reachable, event.nowMs, effects);
+        this.#handoff.onReachability(event.peer, event.reachable, effects);
         break;
       case "identity":
         this.#rebuild?.onIdentity(event.peer);
         this.#antiEntropy.onIdentity(event.peer, event.nowMs, effects);
+        this.#handoff.onIdentity(event.peer, effects);
         break;
       default:
         break;
@@ -118,6 +128,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
       state: this.#stateWord(),
       ...(this.#rebuild === undefined ? {} : { rebuild: this.#rebuild.describe() }),
       antiEntropy: this.#antiEntropy.describe(),
+      hints: this.#handoff.describe(),
     };
   }
 
@@ -127,8 +138,16 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     return this.serving ? "serving" : "rebuilding";
   }
 
+  #onTimer(timer: string, nowMs: number, wallMs: number, effects: LeaderlessEffects): void {
+    if (timer === REBUILD_TIMER) this.#advanceRebuild(nowMs, effects);
+    else if (!this.#handoff.onTimer(timer, nowMs, wallMs, effects)) {
+      this.#antiEntropy.onTimer(timer, nowMs, effects);
+    }
+  }
+
   #onOpened(state: OpenedState, nowMs: number, effects: LeaderlessEffects): void {
     this.#opened = true;
+    this.#handoff.open(effects);
     const others = this.#others();
     // Nothing is missing where nothing has to be: a stand-in holds what it was given.
     if (!this.#isReplica) return;
@@ -189,6 +208,22 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
           this.merge(keyed, wallMs, effects),
         );
         break;
+      case "hint":
+        this.#handoff.note(message.key, message.targets, wallMs, effects);
+        break;
+      case "handoff":
+        for (const keyed of message.records) this.merge(keyed, wallMs, effects);
+        effects.send(
+          from.node,
+          "replica",
+          this.#context.shardIndex,
+          { type: "handoff-ack", requestId: message.requestId },
+          "bulk",
+        );
+        break;
+      case "handoff-ack":
+        this.#handoff.onAck(from, message.requestId, effects);
+        break;
       default:
         break;
     }
@@ -203,6 +238,8 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   ): void {
     const { keyed, kind } = message;
     const held = effects.get(keyed.key);
+    // No answer: the coordinator counts nobody who has not said that he holds it.
+    if (held === undefined && !this.hasRoom) return;
     const relation = held === undefined ? "succeeded" : this.#rules.relation(held, keyed.record);
     let verdict = this.#verdict(message, relation, wallMs, nowMs);
     let stored = keyed;
@@ -327,6 +364,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     this.#context.clock.observe(this.#rules.stampOf(keyed.record), wallMs);
     effects.append(keyed.payload);
     this.#antiEntropy.touch(keyed.key);
+    if (!this.#isReplica) this.#handoff.noteCopy(keyed.key, wallMs, effects);
     if (this.#planted.tombstoneForgotten === true && this.#rules.isTombstone(keyed.record)) {
       effects.delete(keyed.key);
     } else effects.put(keyed.key, keyed.record);
@@ -345,6 +383,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     this.#context.clock.observe(this.#rules.stampOf(record), wallMs);
     effects.put(key, merged);
     this.#antiEntropy.touch(key);
+    if (!this.#isReplica) this.#handoff.noteCopy(key, wallMs, effects);
   }
 
   #overwrites(kind: WriteMessage["kind"]): boolean {

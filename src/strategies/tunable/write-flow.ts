@@ -197,7 +197,7 @@ export class WriteFlow {
         this.#send(pending, reachable, nowMs, effects);
       }
     }
-    this.#pace.giveUp(nowMs);
+    for (const overdue of this.#pace.giveUp(nowMs)) this.#hint(overdue, effects);
     this.#releaseHeld(nowMs, effects);
   }
 
@@ -433,6 +433,8 @@ export class WriteFlow {
     const { answers, held, request } = pending;
     const durable = countOf(held & answers.counted);
     this.#end(pending, nowMs);
+    // Those who were sent a copy have until `giveUp` to acknowledge it.
+    if (answers.complete) this.#hint(pending, effects);
     effects.reply(request, {
       version: versionTokenOf(pending.stamp),
       receipt: receiptOf({
@@ -455,7 +457,20 @@ export class WriteFlow {
     this.#pending.delete(pending.roundId);
     if (this.#slow.size > 0) this.#slow.delete(pending);
     if (pending.phase === "learn" || pending.answers.complete) return;
-    this.#pace.lag(pending.roundId, pending.answers, nowMs);
+    this.#pace.lag(pending, nowMs);
+  }
+
+  /** Whoever has missed the write gets it from one that holds it: this node's, if it can be. */
+  #hint({ answers, held, request }: PendingWrite, effects: Fx): void {
+    const { replicas } = answers.placement;
+    const missed = ((1 << replicas.length) - 1) & ~answers.answered;
+    if (missed === 0 || held === 0) return;
+    const own = answers.bitOf(this.#context.self.node) & held;
+    const [holder] = answers.nodesOf(own === 0 ? held : own);
+    const { key, shardIndex } = request.operation;
+    const targets = answers.nodesOf(missed);
+    const hint = { type: "hint", requestId: 0, targets, key } as const;
+    effects.send(holder as NodeId, "replica", shardIndex, hint, "bulk");
   }
 
   /** An acknowledgement of a copy whose write was answered before. */

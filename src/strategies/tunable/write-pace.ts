@@ -9,6 +9,8 @@ const MAX_LAGGING = 2_048;
 const LAG_TIMEOUT_MS = 250;
 
 interface Lagging {
+  readonly pending: PendingWrite;
+  /** Of the round that was answered. */
   readonly answers: ReplicaAnswers;
   readonly sinceMs: number;
 }
@@ -36,8 +38,9 @@ export class WritePace {
     this.#held.push(pending);
   }
 
-  lag(roundId: number, answers: ReplicaAnswers, nowMs: number): void {
-    this.#lagging.set(roundId, { answers, sinceMs: nowMs });
+  lag(pending: PendingWrite, nowMs: number): void {
+    const { roundId, answers } = pending;
+    this.#lagging.set(roundId, { pending, answers, sinceMs: nowMs });
   }
 
   /** False if the round is not one that lags. */
@@ -49,10 +52,15 @@ export class WritePace {
     return true;
   }
 
-  giveUp(nowMs: number): void {
-    for (const [roundId, { sinceMs }] of this.#lagging.entries()) {
-      if (nowMs - sinceMs >= LAG_TIMEOUT_MS) this.#lagging.delete(roundId);
+  /** Answers the writes of which it does. */
+  giveUp(nowMs: number): readonly PendingWrite[] {
+    const overdue: PendingWrite[] = [];
+    for (const [roundId, { pending, sinceMs }] of this.#lagging.entries()) {
+      if (nowMs - sinceMs < LAG_TIMEOUT_MS) continue;
+      this.#lagging.delete(roundId);
+      overdue.push(pending);
     }
+    return overdue;
   }
 
   /** The next held write that may be answered now. */

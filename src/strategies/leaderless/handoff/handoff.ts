@@ -1,0 +1,218 @@
+import type { Effects, ReplicaContext, Sender } from "../../../core/contracts/machine.ts";
+import type { NodeId } from "../../../core/model/ids.ts";
+import type { LeaderlessMessage } from "../messages.ts";
+import { type KeyedRecord, keyRecord } from "../record.ts";
+import type { RepairSettings } from "../repair-settings.ts";
+import { type Hint, HintTable } from "./hint-table.ts";
+
+const TIMER = "handoff";
+const BATCH_BYTES = 64 * 1024;
+/** Of rows, which are read before the records that they name. */
+const ROWS_BYTES = 8 * 1024;
+const FIRST_MS = 20;
+const STEP_PAUSE_MS = 2;
+/** A batch that is not acknowledged by then is sent again. */
+const ACK_TIMEOUT_MS = 2_000;
+
+type LeaderlessEffects = Effects<LeaderlessMessage>;
+
+interface Batch {
+  readonly requestId: number;
+  readonly sent: readonly { readonly hint: Hint; readonly record: Uint8Array }[];
+  readonly sentAtMs: number;
+}
+
+/**
+ * Hinted handoff (DeCandia et al., "Dynamo", SOSP 2007, §4.6): whoever holds a version that another
+ * replica has missed remembers so, and hands it over when that one can be reached again.
+ *
+ * On a replica the hints are bounded in number and age, and losing them costs time alone: what they
+ * would have brought, anti-entropy brings later. On a node that stands in, they are what its copies
+ * are there for: a copy goes when every replica of the shard has acknowledged it, and not before.
+ */
+export class Handoff {
+  readonly #context: ReplicaContext;
+  readonly #settings: RepairSettings;
+  readonly #table = new HintTable();
+  readonly #batches = new Map<NodeId, Batch>();
+  readonly #onLeft: (key: Uint8Array) => void;
+  #nextRequestId = 1;
+  #isArmed = false;
+  /** The whole rows' walk starts behind the last target, so that none of them starves the others. */
+  #lastTarget: NodeId | undefined;
+  #delivered = 0;
+  #expired = 0;
+  #dropped = 0;
+
+  /** `onLeft` is told of each copy that a stand-in gives up. */
+  constructor(
+    context: ReplicaContext,
+    settings: RepairSettings,
+    onLeft: (key: Uint8Array) => void = () => undefined,
+  ) {
+    this.#context = context;
+    this.#settings = settings;
+    this.#onLeft = onLeft;
+  }
+
+  /** Before any write of the step. */
+  open(effects: LeaderlessEffects): void {
+    this.#table.load(this.#targets(), effects);
+    this.#arm(FIRST_MS, effects);
+  }
+
+  /** A coordinator says that these have missed what is held here. */
+  note(
+    key: Uint8Array,
+    targets: readonly NodeId[],
+    wallMs: number,
+    effects: LeaderlessEffects,
+  ): void {
+    if (effects.get(key) === undefined) return;
+    for (const target of targets) {
+      if (target === this.#context.self.node || !this.#targets().includes(target)) continue;
+      if (this.#table.size >= this.#settings.maxHints) this.#dropped++;
+      else this.#table.add(target, key, wallMs, effects);
+    }
+    this.#arm(FIRST_MS, effects);
+  }
+
+  /** A stand-in has stored a copy: every replica is to have it. */
+  noteCopy(key: Uint8Array, wallMs: number, effects: LeaderlessEffects): void {
+    for (const target of this.#targets()) this.#table.add(target, key, wallMs, effects);
+    this.#arm(FIRST_MS, effects);
+  }
+
+  /** Whether a stand-in has as many copies as it may have. */
+  get isFull(): boolean {
+    return this.#table.size >= this.#settings.maxHints * this.#targets().length;
+  }
+
+  /** False: the timer is another's. */
+  onTimer(timer: string, nowMs: number, wallMs: number, effects: LeaderlessEffects): boolean {
+    if (timer !== TIMER) return false;
+    this.#isArmed = false;
+    for (const [target, batch] of this.#batches) {
+      if (nowMs - batch.sentAtMs >= ACK_TIMEOUT_MS) this.#batches.delete(target);
+    }
+    const target = this.#nextTarget();
+    const bytes = target === undefined ? 0 : this.#send(target, nowMs, wallMs, effects);
+    if (this.#nextTarget() !== undefined) {
+      const pauseMs = (bytes * 1_000) / this.#settings.bytesPerSecond;
+      this.#arm(Math.max(STEP_PAUSE_MS, pauseMs), effects);
+    } else if (this.#batches.size > 0) this.#arm(ACK_TIMEOUT_MS, effects);
+    return true;
+  }
+
+  onReachability(peer: NodeId, reachable: boolean, effects: LeaderlessEffects): void {
+    this.#batches.delete(peer);
+    if (reachable && this.#table.count(peer) > 0) this.#hurry(FIRST_MS, effects);
+  }
+
+  /** Whoever acknowledged may have been somebody else. */
+  onIdentity({ node }: Sender, effects: LeaderlessEffects): void {
+    this.#batches.delete(node);
+    if (this.#table.count(node) > 0) this.#hurry(FIRST_MS, effects);
+  }
+
+  onAck(from: Sender, requestId: number, effects: LeaderlessEffects): void {
+    const batch = this.#batches.get(from.node);
+    if (batch === undefined || batch.requestId !== requestId) return;
+    this.#batches.delete(from.node);
+    for (const { hint, record } of batch.sent) {
+      const held = effects.get(hint.key);
+      // What came in between is still to be handed over.
+      if (held !== undefined && Buffer.compare(held, record) !== 0) continue;
+      this.#table.remove(from.node, hint, effects);
+      this.#delivered++;
+      if (!this.#isReplica && held !== undefined) this.#giveUpCopy(hint.key, effects);
+    }
+    if (this.#table.count(from.node) === 0) {
+      const { shardIndex: shard } = this.#context;
+      effects.emit({ type: "hints-delivered", shard, peer: from.node });
+    }
+    if (this.#table.size > 0) this.#hurry(STEP_PAUSE_MS, effects);
+  }
+
+  describe(): Readonly<Record<string, unknown>> {
+    return {
+      held: this.#table.size,
+      delivered: this.#delivered,
+      expired: this.#expired,
+      dropped: this.#dropped,
+    };
+  }
+
+  /** Every replica has acknowledged what is held now. */
+  #giveUpCopy(key: Uint8Array, effects: LeaderlessEffects): void {
+    const isWanted = this.#targets().some((target) => this.#table.has(target, key, effects));
+    if (isWanted) return;
+    effects.delete(key);
+    this.#onLeft(key);
+  }
+
+  /** What is in bytes on its way then. */
+  #send(target: NodeId, nowMs: number, wallMs: number, effects: LeaderlessEffects): number {
+    this.#lastTarget = target;
+    const sent: { hint: Hint; record: Uint8Array }[] = [];
+    const records: KeyedRecord[] = [];
+    let bytes = 0;
+    for (const hint of this.#table.first(target, ROWS_BYTES, effects)) {
+      const record = effects.get(hint.key);
+      const isOld = this.#isReplica && wallMs - hint.sinceMs > this.#settings.hintMaxAgeMs;
+      if (record === undefined || isOld) {
+        this.#table.remove(target, hint, effects);
+        if (isOld) this.#expired++;
+        continue;
+      }
+      if (bytes > 0 && bytes + record.length > BATCH_BYTES) break;
+      const keyed = keyRecord(hint.key, record);
+      bytes += keyed.payload.length;
+      sent.push({ hint, record });
+      records.push(keyed);
+    }
+    if (records.length === 0) return 0;
+    const requestId = this.#nextRequestId++;
+    this.#batches.set(target, { requestId, sent, sentAtMs: nowMs });
+    const message = { type: "handoff", requestId, records } as const;
+    effects.send(target, "replica", this.#context.shardIndex, message, "bulk");
+    return bytes;
+  }
+
+  /** Whom something is to be sent to now. */
+  #nextTarget(): NodeId | undefined {
+    const targets = this.#targets();
+    const first = this.#lastTarget === undefined ? 0 : targets.indexOf(this.#lastTarget) + 1;
+    const inTurn = [...targets.slice(first), ...targets.slice(0, first)];
+    return inTurn.find(
+      (target) =>
+        this.#table.count(target) > 0 &&
+        !this.#batches.has(target) &&
+        this.#context.isReachable(target),
+    );
+  }
+
+  #arm(afterMs: number, effects: LeaderlessEffects): void {
+    if (this.#isArmed || (this.#table.size === 0 && this.#batches.size === 0)) return;
+    this.#isArmed = true;
+    effects.setTimer(TIMER, afterMs);
+  }
+
+  /** Sooner than it was armed for. */
+  #hurry(afterMs: number, effects: LeaderlessEffects): void {
+    this.#isArmed = false;
+    this.#arm(afterMs, effects);
+  }
+
+  get #isReplica(): boolean {
+    return this.#replicas.includes(this.#context.self.node);
+  }
+
+  #targets(): readonly NodeId[] {
+    return this.#replicas.filter((node) => node !== this.#context.self.node);
+  }
+
+  get #replicas(): readonly NodeId[] {
+    return this.#context.placement(this.#context.shardIndex).replicas;
+  }
+}
