@@ -25,15 +25,22 @@ describe("parseTunableSettings", () => {
       partitionPolicy: "prefer-consistency",
       deadlinesMs: DEFAULT_DEADLINES_MS,
       rebuildDelayMs: 1_000,
-      repair: { intervalMs: 10_000, bytesPerSecond: 1_048_576 },
+      repair: {
+        intervalMs: 10_000,
+        bytesPerSecond: 1_048_576,
+        maxHints: 10_000,
+        hintMaxAgeMs: 10_800_000,
+      },
     });
   });
 
   test("takes how often replicas are compared, and how much repairing may send", () => {
-    const repair = { interval: "2s", bytesPerSecond: "64KiB" };
+    const repair = { interval: "2s", bytesPerSecond: "64KiB", maxHints: 0, hintMaxAge: "1m" };
     expect(parseTunableSettings({ repair }, PATH, 3).repair).toEqual({
       intervalMs: 2_000,
       bytesPerSecond: 65_536,
+      maxHints: 0,
+      hintMaxAgeMs: 60_000,
     });
     const off = parseTunableSettings({ repair: { interval: "off" } }, PATH, 3);
     expect(off.repair.intervalMs).toBe(Number.POSITIVE_INFINITY);
@@ -42,6 +49,7 @@ describe("parseTunableSettings", () => {
   test.each([
     [{ repair: "off" }, `${PATH}.repair`, "interval, bytesPerSecond"],
     [{ repair: { every: 5 } }, `${PATH}.repair.every`, "interval, bytesPerSecond"],
+    [{ repair: { maxHints: -1 } }, `${PATH}.repair.maxHints`, "0 to 1000000"],
     [{ repair: { interval: 0 } }, `${PATH}.repair.interval`, "0"],
     [{ repair: { bytesPerSecond: "x" } }, `${PATH}.repair.bytesPerSecond`, "x"],
   ])("refuses %j", (options, path, part) => {

@@ -61,7 +61,7 @@ describe("the index of fingerprints", () => {
         expect(summarize(index, state, WHOLE)).toEqual(counted(state, WHOLE));
         expect(summarize(new FingerprintIndex(), state, WHOLE)).toEqual(counted(state, WHOLE));
       }),
-      { numRuns: 60 },
+      { numRuns: 20 },
     );
   });
 

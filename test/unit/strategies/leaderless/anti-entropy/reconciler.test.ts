@@ -134,7 +134,7 @@ describe("two sides that reconcile", () => {
         runRound(a, b, 2);
         expect(a.settledRound).toBe(2);
       }),
-      { numRuns: 60 },
+      { numRuns: 20 },
     );
   });
 
