@@ -65,3 +65,19 @@ export function isRefusedByAll(pending: PendingWrite): boolean {
   const { stored, newer, skewed, reused, sentTo } = pending;
   return !stored && (newer | skewed | reused) === sentTo;
 }
+
+/** A write that met only refusals is stamped again at most this often. */
+const MAX_ATTEMPTS = 8;
+
+/** Only where every recipient refused and none stored is a second stamp still one write. */
+export function mayStampAgain(pending: PendingWrite): boolean {
+  const { fixedStamp, stored, sentAgain, newer, sentTo, attempts } = pending;
+  return (
+    fixedStamp === undefined &&
+    !stored &&
+    !sentAgain &&
+    newer !== 0 &&
+    newer === sentTo &&
+    attempts < MAX_ATTEMPTS
+  );
+}

@@ -13,13 +13,12 @@ import { makeKeyedRecord, stampOf } from "../leaderless/record.ts";
 import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
 import { reusedId, skewed, superseded } from "./faults.ts";
 import { fixedStampOf, stampSeenBy } from "./given-stamps.ts";
-import { isMet, isRefusedByAll, PendingWrite } from "./pending-write.ts";
+import { missedWrite } from "./missed-write.ts";
+import { isMet, isRefusedByAll, mayStampAgain, PendingWrite } from "./pending-write.ts";
 import type { PlantedBugs } from "./planted-bugs.ts";
 import { TUNABLE_LEVELS, type TunableSettings } from "./settings.ts";
 import { WritePace } from "./write-pace.ts";
 
-/** A write that met only refusals is stamped again at most this often. */
-const MAX_ATTEMPTS = 8;
 type Fx = Effects<LeaderlessMessage>;
 
 /**
@@ -352,7 +351,7 @@ export class WriteFlow {
       }
     }
     if (!answers.complete) return;
-    if (this.#mayStampAgain(pending)) {
+    if (mayStampAgain(pending)) {
       const reachable = answers.reachable(this.#context.isReachable);
       if (countOf(reachable) >= pending.needed) {
         this.#write(pending, reachable, nowMs, wallMs, effects);
@@ -362,18 +361,6 @@ export class WriteFlow {
     // There is time to be sent again: by then a replica that is being rebuilt may count.
     const waits = this.#slow.has(pending) && !this.#mayLower(pending.request);
     if (!waits || isRefusedByAll(pending)) this.#conclude(pending, nowMs, effects);
-  }
-
-  /** Only where every recipient refused and none stored is a second stamp still one write. */
-  #mayStampAgain(pending: PendingWrite): boolean {
-    return (
-      pending.fixedStamp === undefined &&
-      !pending.stored &&
-      !pending.sentAgain &&
-      pending.newer !== 0 &&
-      pending.newer === pending.sentTo &&
-      pending.attempts < MAX_ATTEMPTS
-    );
   }
 
   /** No further answer is awaited, or none will be: say what is known. */
@@ -460,17 +447,11 @@ export class WriteFlow {
     this.#pace.lag(pending, nowMs);
   }
 
-  /** Whoever has missed the write gets it from one that holds it: this node's, if it can be. */
-  #hint({ answers, held, request }: PendingWrite, effects: Fx): void {
-    const { replicas } = answers.placement;
-    const missed = ((1 << replicas.length) - 1) & ~answers.answered;
-    if (missed === 0 || held === 0) return;
-    const own = answers.bitOf(this.#context.self.node) & held;
-    const [holder] = answers.nodesOf(own === 0 ? held : own);
-    const { key, shardIndex } = request.operation;
-    const targets = answers.nodesOf(missed);
-    const hint = { type: "hint", requestId: 0, targets, key } as const;
-    effects.send(holder as NodeId, "replica", shardIndex, hint, "bulk");
+  #hint(pending: PendingWrite, effects: Fx): void {
+    const missed = missedWrite(pending, this.#context.self.node);
+    if (missed === undefined) return;
+    const { shardIndex } = pending.request.operation;
+    effects.send(missed.holder, "replica", shardIndex, missed.hint, "bulk");
   }
 
   /** An acknowledgement of a copy whose write was answered before. */
