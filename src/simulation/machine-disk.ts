@@ -65,6 +65,8 @@ export class MachineDisk {
   readonly #random: RandomSource;
   /** Mean of what a commit waits, in milliseconds, before it is written. */
   stateLagMs: number;
+  /** What the state may hold for the disk; of the next start. */
+  maxPendingBytes = Number.POSITIVE_INFINITY;
   #files: SimulatedDisk;
   #state = new StateDisk();
   #label: Label | undefined;
@@ -128,6 +130,7 @@ export class MachineDisk {
       };
       const latency = (): number =>
         this.#random.fraction() * 2 * (this.#latencyMs + this.stateLagMs);
+      this.#state.maxPendingBytes = this.maxPendingBytes;
       const state = new PersistentMemoryState(this.#state, environment, {
         mustWait,
         latencyMs: latency,

@@ -40,14 +40,12 @@ export interface SimNode {
   starts: number;
 }
 
-/** Keeps what a node says that somebody has to look at. */
+/** Hears what a node says in its log. */
 export function listeningObserver(
   heard: (level: LogLevel, message: string, fields: LogFields | undefined) => void,
 ): Observer {
   return {
     ...SILENT_OBSERVER,
-    log: (level, message, fields) => {
-      if (level === "error" || level === "warn") heard(level, message, fields);
-    },
+    log: heard,
   };
 }

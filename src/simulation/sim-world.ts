@@ -72,6 +72,8 @@ export class SimWorld {
   readonly errors: WorldError[] = [];
   /** Events of all stores, over all their lives, by type. */
   readonly eventCounts = new Map<string, number>();
+  /** What nodes have said in their logs, over all their lives. */
+  readonly said = new Map<string, number>();
   /** Called before a commit of a node's state takes effect, with the state as it is. */
   onCommit: ((node: string, state: StateStore, batch: StateBatch) => void) | undefined;
   /** Called with each event of each store. */
@@ -181,6 +183,7 @@ export class SimWorld {
     const { id } = node;
     const { environment } = life;
     const observer = listeningObserver((level, message, fields) => {
+      this.said.set(message, (this.said.get(message) ?? 0) + 1);
       if (level !== "error") return;
       const { error } = fields ?? {};
       this.#note(id, error instanceof Error ? `${message}: ${error.stack}` : message);

@@ -106,7 +106,8 @@ export const FAULTS: Readonly<Record<FaultKind, FaultStart>> = Object.freeze({
         // What waited for the disk is lost with the power, which is when a word too early shows.
         const isCut = draw.chance(0.5) && node.life !== undefined;
         if (isCut && mayLoseBy("power", scene, node)) {
-          scene.operator.holdDown(node.id, { power: "lose", silently: draw.chance(0.5) });
+          const power = draw.pick(["lose", "mix"] as const);
+          scene.operator.holdDown(node.id, { power, silently: draw.chance(0.5) });
           noteLossBy("power", scene, node);
           scene.world.time.setTimer(draw.magnitude(20, 2_000), () => scene.operator.letGo(node.id));
         }

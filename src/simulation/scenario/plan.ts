@@ -46,6 +46,10 @@ export interface ScenarioPlan {
   readonly diskLatencyMs: number;
   /** How long commits of the state wait in memory on average: the log has to make up for them. */
   readonly stateLagMs: number;
+  /** What a state holds for the disk before clients are refused. */
+  readonly maxPendingBytes: number;
+  /** What a node takes from its clients at a time. */
+  readonly operationsInFlight: number;
   readonly heartbeatMs: number;
   readonly suspectMs: number;
   readonly clients: number;
@@ -78,6 +82,9 @@ const CHAOS_MS = 60_000;
 
 /** What becomes of a seed once a copy counts is hardly judged: few are to be so. */
 const BOLD_COPIES = 0.01;
+
+/** More than ever waits. */
+const WIDE = 1024 ** 3;
 
 /** Operations per second that all clients together aim for. */
 const MIN_RATE = 12;
@@ -121,7 +128,7 @@ export function drawPlan(seed: number, strategies?: readonly string[]): Scenario
     keyspaces: drawKeyspaces(seed, machines, strategies, {
       ...{ ...first, patience, keysPerGroup, writeShare },
     }),
-    stateLagMs: drawStateLag(seed),
+    ...drawBounds(seed),
     ...drawFaults(seed),
     boldCopies: BOLD_COPIES,
     aheadMs: drawClocks(seed, nodes),
@@ -173,9 +180,15 @@ function drawFocus(draw: Draw): number | undefined {
   return draw.chance(0.5) ? undefined : draw.between(0, 1);
 }
 
-function drawStateLag(seed: number): number {
+function drawBounds(
+  seed: number,
+): Pick<ScenarioPlan, "stateLagMs" | "maxPendingBytes" | "operationsInFlight"> {
   const draw = new Draw(new SeededRandom(seed, "plan/state"));
-  return draw.chance(0.25) ? 0 : draw.magnitude(1, 4_000);
+  return {
+    stateLagMs: draw.chance(0.25) ? 0 : draw.magnitude(1, 4_000),
+    maxPendingBytes: draw.chance(0.7) ? WIDE : Math.round(draw.magnitude(1_024, 256 * 1024)),
+    operationsInFlight: draw.chance(0.8) ? 4_096 : draw.whole(1, 6),
+  };
 }
 
 function drawReplicas(draw: Draw, nodes: number): number {
@@ -252,6 +265,7 @@ export function configurationOf(
   ]);
   return {
     keyspaces: Object.fromEntries(keyspaces),
+    limits: { operationsInFlight: plan.operationsInFlight },
     detector: { heartbeatInterval: plan.heartbeatMs, suspectAfter: plan.suspectMs },
   };
 }

@@ -21,6 +21,9 @@ const MORE_MS = 5_000;
 const LONGEST_CHAOS_MS = 300_000;
 const OPENING_MS = 60_000;
 const HEALED_MS = 120_000;
+const QUEUES_EVERY_MS = 200;
+/** What one turn may add before anybody looks. */
+const ONE_TURN_BYTES = 256 * 1024;
 
 export interface ScenarioOptions {
   /** Of which keyspaces are drawn, by name. Default: all that have a scenario. */
@@ -80,6 +83,7 @@ class Scenario {
   readonly #workload: Workload;
   readonly #nemesis: Nemesis;
   readonly #violations: Violation[] = [];
+  #isEnding = false;
 
   constructor(plan: ScenarioPlan, options: ScenarioOptions) {
     this.#plan = plan;
@@ -126,6 +130,9 @@ class Scenario {
     await this.#healAll();
     for (const run of this.#runs) await run.readAtTheEnd();
     this.#operator.stop();
+    this.#isEnding = true;
+    if (this.#calls.pending > 0)
+      this.#violate("hygiene", "operations are left that nobody answers");
     await this.#stopAll();
     const copyHasCounted = this.#copies.hasCounted;
     const reports = this.#runs.map((run) => run.judge({ copyHasCounted }));
@@ -158,12 +165,26 @@ class Scenario {
       clock.setAhead(this.#plan.aheadMs[at] ?? 0);
       disk.latencyMs = this.#plan.diskLatencyMs;
       disk.stateLagMs = this.#plan.stateLagMs;
+      disk.maxPendingBytes = this.#plan.maxPendingBytes;
     }
     await driver.until(Promise.all(nodes.map(({ id }) => this.#world.start(id))), OPENING_MS);
     const ready = nodes.map(({ life }) => life?.store?.ready());
     await driver.until(Promise.all(ready), OPENING_MS);
     network.conditions = this.#plan.network;
     this.#operator.watch();
+    this.#watchQueues();
+  }
+
+  /** What waits for a disk keeps its bound: clients are refused, and peers above twice as much. */
+  #watchQueues(): void {
+    const { nodes, time } = this.#world;
+    for (const { id, disk } of nodes) {
+      const { state } = disk.storage ?? {};
+      const pending = state?.pendingBytes ?? 0;
+      if (pending <= 2 * this.#plan.maxPendingBytes + ONE_TURN_BYTES) continue;
+      this.#violate("queue-bound", `${id}: ${pending} bytes wait for the state`);
+    }
+    if (!this.#isEnding) time.setTimer(QUEUES_EVERY_MS, () => this.#watchQueues());
   }
 
   /** How long it lasted, and how many operations were begun in it. */

@@ -25,10 +25,16 @@ const BY_CODE: Readonly<Record<string, string>> = Object.freeze({
   "OVERLOADED/not-applied": "a full queue refused work",
 });
 
+/** What nodes say in their logs, likewise. */
+const BY_MESSAGE: Readonly<Record<string, string>> = Object.freeze({
+  "a torn end of the log is cut": "a torn tail was cut",
+});
+
 /** Names of counters that every long run has to reach, whatever strategies it draws. */
 const COMMON_NAMES: readonly string[] = Object.freeze([
   ...Object.values(BY_EVENT).filter((name) => name !== "clocks were too far apart"),
   ...Object.values(BY_CODE),
+  ...Object.values(BY_MESSAGE),
 ]);
 
 /** Names of all counters that have to be reached in a long run that draws these strategies. */
@@ -48,6 +54,7 @@ export function countSometimes(
     if (name !== undefined && by > 0) counts[name] = (counts[name] ?? 0) + by;
   };
   for (const [type, count] of world.eventCounts) add(BY_EVENT[type], count);
+  for (const [message, count] of world.said) add(BY_MESSAGE[message], count);
   for (const [code, count] of Object.entries(calls.tally)) add(BY_CODE[code], count);
   for (const run of runs) {
     for (const [name, count] of Object.entries(run.sometimes())) add(name, count);

@@ -25,7 +25,7 @@ export function holdersOf(
 }
 
 /** The stamp under which a running node holds the key in its state. */
-function stampAt(node: SimNode, keyspace: KeyspaceTopology, key: string): Stamp | undefined {
+export function stampAt(node: SimNode, keyspace: KeyspaceTopology, key: string): Stamp | undefined {
   const shard = shardIdOf(keyspace.keyspace.hash, keyspace.shardOf(key));
   try {
     const record = node.disk.storage?.state.get(shard, "data", Buffer.from(key, "utf8"));

@@ -62,7 +62,11 @@ export function checkEvidence(evidence: Evidence): CheckReport {
       }
     }
   }
-  violations.push(...lostWrites(evidence), ...needlesslySuperseded(evidence));
+  violations.push(
+    ...goingBack(evidence),
+    ...lostWrites(evidence),
+    ...needlesslySuperseded(evidence),
+  );
   return { violations, checked, unknown };
 }
 
@@ -113,6 +117,44 @@ function lostWrites({ acknowledged, finals, losses }: Evidence): Violation[] {
       `${write.key}: version ${write.version} was acknowledged at ${write.acknowledgedAt.toFixed(1)} ms, ` +
       `held by ${write.holders.join(", ")}; in the end there is ${found[0] ?? "nothing"}`,
   }));
+}
+
+/** A `strong` read that found an older version than another had found that ended before it began. */
+function goingBack({ history }: Evidence): Violation[] {
+  const reads = new Map<string, KeyValueOperation[]>();
+  for (const operation of history) {
+    const { input, achieved, outcome } = operation;
+    if (input.type !== "get" || achieved !== "strong" || outcome !== "applied") continue;
+    const ofKey = reads.get(input.key);
+    if (ofKey === undefined) reads.set(input.key, [operation]);
+    else ofKey.push(operation);
+  }
+  return [...reads].flatMap(([key, ofKey]): Violation[] => {
+    const ended = [...ofKey].sort((a, b) => a.returnedAt - b.returnedAt);
+    let newest: KeyValueOperation | undefined;
+    let at = 0;
+    for (const read of ofKey) {
+      for (; (ended[at]?.returnedAt ?? OPEN_ENDED) < read.calledAt; at += 1) {
+        const before = ended[at] as KeyValueOperation;
+        if (newest === undefined || order(before, newest) > 0) newest = before;
+      }
+      if (newest === undefined || order(read, newest) >= 0) continue;
+      const message = `${key}: a read found ${shown(newest)} at ${newest.returnedAtMs} ms, and another, begun at ${read.calledAtMs} ms, ${shown(read)}`;
+      return [{ check: "read-went-back", message }];
+    }
+    return [];
+  });
+}
+
+function order({ output: a }: KeyValueOperation, { output: b }: KeyValueOperation): number {
+  if (a?.version === undefined || b?.version === undefined) {
+    return Number(a?.version !== undefined) - Number(b?.version !== undefined);
+  }
+  return stampOrder(a.version, b.version);
+}
+
+function shown({ output }: KeyValueOperation): string {
+  return output?.version === undefined ? "nothing" : `${String(output.value)} (${output.version})`;
 }
 
 /**

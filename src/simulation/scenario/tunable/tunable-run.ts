@@ -20,7 +20,7 @@ import type {
   Violation,
 } from "../strategy-scenario.ts";
 import { GROUPS, groupOf, type KeyGroup } from "./groups.ts";
-import { holdersOf } from "./holders.ts";
+import { holdersOf, stampAt } from "./holders.ts";
 import { type Acknowledged, checkEvidence } from "./tunable-checks.ts";
 
 /** Of the writes whose outcome is unknown, this share is tried again under the same id. */
@@ -29,10 +29,15 @@ const MAX_TRIES = 3;
 /** Of the operations, this share is followed by reads of the same key through other nodes. */
 const CHASE_SHARE = 0.25;
 const DELETE_SHARE = 0.08;
+/** Of the values, this share is longer than a sector of a disk. */
+const LARGE_SHARE = 0.06;
+const LARGEST_VALUE = 3_000;
 /** Of the writes, this share asks for an id first. */
 const OWN_ID_SHARE = 0.2;
 const FINAL_TRIES = 30;
 const BETWEEN_FINAL_TRIES_MS = 500;
+/** After a read of all replicas, until those that were behind hold what it found. */
+const REPAIR_MS = 2_000;
 const FINAL_READ_MS = 120_000;
 
 /** Clients that write values that are written once, and read them. */
@@ -84,6 +89,8 @@ export class TunableRun implements KeyspaceRun {
       await driver.until(this.#read("last", node, groupOf(key), key), FINAL_READ_MS);
       this.#finals.set(key, await this.#versionOfAll(node, key));
     }
+    await driver.run(REPAIR_MS);
+    this.#checkConvergence();
   }
 
   /** The version of a key never falls at a replica. */
@@ -149,7 +156,8 @@ export class TunableRun implements KeyspaceRun {
     key: string,
   ): Promise<Ending> {
     const { calls, plan } = this.#scene;
-    const value = draw.chance(DELETE_SHARE) ? undefined : `v${calls.begun}`;
+    const padding = draw.chance(LARGE_SHARE) ? "-".repeat(draw.whole(200, LARGEST_VALUE)) : "";
+    const value = draw.chance(DELETE_SHARE) ? undefined : `v${calls.begun}${padding}`;
     const input: KeyValueInput =
       value === undefined ? { type: "delete", key } : { type: "put", key, value };
     const call = this.#recorder.call({ client, node: node.id, level: group.write, input });
@@ -225,6 +233,21 @@ export class TunableRun implements KeyspaceRun {
     }
     this.#violate("liveness", `${key}: in the end not all replicas answer: ${fault}`);
     return undefined;
+  }
+
+  /** A read of all replicas has mended each key: they hold the same. */
+  #checkConvergence(): void {
+    const { world, keyspace } = this.#scene;
+    for (const key of this.#keys()) {
+      const replicas = keyspace.placements[keyspace.shardOf(key)] ?? [];
+      const held = replicas.map((id) => {
+        const stamp = stampAt(world.node(id), keyspace, key);
+        return stamp === undefined ? "nothing" : JSON.stringify(stamp);
+      });
+      if (new Set(held).size <= 1) continue;
+      const each = replicas.map((id, at) => `${id} ${held[at]}`).join(", ");
+      this.#violate("convergence", `${key}: in the end replicas hold different versions: ${each}`);
+    }
   }
 
   #keys(): readonly string[] {

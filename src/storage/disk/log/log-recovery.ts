@@ -124,7 +124,10 @@ class LogRecovery {
           if (header.sequence !== last + 1) continue;
           const bytes = await window.bytes(offset, batchSpan(header));
           const isTorn = !recordsAreWhole(bytes, header);
-          if (isTorn && this.#options.planted?.tornTailAccepted !== true) continue;
+          if (isTorn && this.#options.planted?.tornTailAccepted !== true) {
+            this.#options.observer.log("info", "a torn end of the log is cut");
+            continue;
+          }
           last = header.sequence;
           unsynced.push(batch);
         }
