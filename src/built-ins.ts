@@ -10,6 +10,12 @@ import { natsTransport } from "./transports/nats/nats-transport.ts";
 import { tcpTransport } from "./transports/tcp/tcp-transport.ts";
 
 /** For simulations, which look into what replicas hold. */
+export { ContextTokens } from "./strategies/dynamo/context-token.ts";
+export {
+  contextOf as contextOfRecord,
+  type DottedRecord,
+  decodeRecord as decodeDottedRecord,
+} from "./strategies/dynamo/dotted-record.ts";
 export { stampOf as stampOfRecord } from "./strategies/leaderless/record.ts";
 export { createMemoryHub, type MemoryHub } from "./transports/memory/memory-hub.ts";
 export { natsPermissions } from "./transports/nats/subjects.ts";

@@ -127,7 +127,8 @@ function canServeIn(
   return shards.every(({ shard, state }) => {
     const replicas = placements[shard] ?? [];
     const others = replicas.filter((id) => id !== node.id && core.includes(id));
-    return state === "serving" || others.length < needed(replicas.length);
+    const isDone = state === "serving" || !replicas.includes(node.id);
+    return isDone || others.length < needed(replicas.length);
   });
 }
 

@@ -1,9 +1,11 @@
+import { dynamoScenario } from "./dynamo/dynamo-scenario.ts";
 import type { StrategyScenario } from "./strategy-scenario.ts";
 import { tunableScenario } from "./tunable/tunable-scenario.ts";
 
 /** The strategies of which seeds draw keyspaces: one line for each. */
 export const STRATEGY_SCENARIOS: readonly StrategyScenario[] = Object.freeze<StrategyScenario[]>([
   tunableScenario,
+  dynamoScenario,
 ]);
 
 /** @throws RangeError if there is none of that name. */

@@ -1,0 +1,46 @@
+import { contextOfRecord } from "../../../built-ins.ts";
+import type { Violation } from "../strategy-scenario.ts";
+import { valuesIn } from "./copies.ts";
+import type { Workload } from "./workloads.ts";
+
+const MAX_REPORTED = 5;
+
+/** Judges every record of a dynamo keyspace that comes to be held, against what was held before. */
+export class CommitCheck {
+  readonly #workload: Workload;
+  readonly #violations: Violation[] = [];
+
+  constructor(workload: Workload) {
+    this.#workload = workload;
+  }
+
+  violations(): readonly Violation[] {
+    return this.#violations;
+  }
+
+  onPut(node: string, key: string, held: Uint8Array | undefined, record: Uint8Array): void {
+    if (held !== undefined && !contextOfRecord(record).includes(contextOfRecord(held))) {
+      this.#violate("falling-context", `${node}: ${key} knows less than before`);
+    }
+    const { ghosts } = this.#workload;
+    if (ghosts === undefined) return;
+    const now = valuesIn(record);
+    for (const id of held === undefined ? [] : valuesIn(held)) {
+      if (now.includes(id) || ghosts.isReplaced(id)) continue;
+      this.#violate("false-dominance", `${node}: ${key} dropped ${id}, which nobody had seen`);
+    }
+    const doubled = now.find((id, at) => now.indexOf(id) !== at);
+    if (doubled !== undefined) {
+      this.#violate("doubled-write", `${node}: ${key} holds the write ${doubled} twice`);
+    }
+    for (const newer of now) {
+      const older = now.find((id) => id !== newer && ghosts.descends(newer, id));
+      if (older === undefined) continue;
+      this.#violate("false-siblings", `${node}: ${key} holds ${older} beside ${newer}`);
+    }
+  }
+
+  #violate(check: string, message: string): void {
+    if (this.#violations.length < MAX_REPORTED) this.#violations.push({ check, message });
+  }
+}

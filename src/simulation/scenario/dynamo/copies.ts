@@ -1,0 +1,62 @@
+import { ContextTokens, contextOfRecord, decodeDottedRecord } from "../../../built-ins.ts";
+import { shardIdOf } from "../../../core/model/ids.ts";
+import { decodeValue } from "../../../core/model/values.ts";
+import type { SimNode } from "../../sim-node.ts";
+import type { SimWorld } from "../../sim-world.ts";
+import type { KeyspaceTopology } from "../topology.ts";
+
+/** What nodes hold of a dynamo keyspace, and what its versions say. */
+export class DynamoCopies {
+  readonly #world: SimWorld;
+  readonly #keyspace: KeyspaceTopology;
+  readonly #tokens: ContextTokens;
+
+  constructor(world: SimWorld, keyspace: KeyspaceTopology) {
+    this.#world = world;
+    this.#keyspace = keyspace;
+    const { name, hash } = keyspace.keyspace;
+    this.#tokens = new ContextTokens(name, hash, undefined);
+  }
+
+  /** Whether all events that `written` knows are known to `found` too. */
+  covers(key: string, found: string, written: string): boolean {
+    return this.#contextOf(key, found).includes(this.#contextOf(key, written));
+  }
+
+  /** Running nodes, those that stand in among them, whose copy knows all that the version knows. */
+  holdersOf(key: string, version: string): readonly string[] {
+    const wanted = this.#contextOf(key, version);
+    return this.#world
+      .running()
+      .filter((node) => {
+        const record = this.recordAt(node, key);
+        return record !== undefined && contextOfRecord(record).includes(wanted);
+      })
+      .map(({ id }) => id);
+  }
+
+  recordAt(node: SimNode, key: string): Uint8Array | undefined {
+    const shard = shardIdOf(this.#keyspace.keyspace.hash, this.#keyspace.shardOf(key));
+    try {
+      return node.disk.storage?.state.get(shard, "data", Buffer.from(key, "utf8"));
+    } catch {
+      // A state that is closed or damaged holds nothing that anybody could be given.
+      return undefined;
+    }
+  }
+
+  replicasOf(key: string): readonly string[] {
+    return this.#keyspace.placements[this.#keyspace.shardOf(key)] ?? [];
+  }
+
+  #contextOf(key: string, version: string) {
+    return this.#tokens.parse(Buffer.from(key, "utf8"), version).context;
+  }
+}
+
+/** Values of the versions that stand side by side in a record. */
+export function valuesIn(record: Uint8Array): readonly string[] {
+  return decodeDottedRecord(record)
+    .siblings.filter(({ value }) => value !== undefined)
+    .map(({ value }) => String(decodeValue(value as Uint8Array)));
+}

@@ -1,0 +1,285 @@
+import type { StateBatch, StateStore } from "../../../core/contracts/storage.ts";
+import { keyspaceHashOf } from "../../../core/model/ids.ts";
+import type { Level } from "../../../core/model/levels.ts";
+import type { EmbeddedKeyspace, GetResult, Written } from "../../../core/store/api.ts";
+import { checkLostWrites } from "../../../verification/index.ts";
+import type { SimNode } from "../../sim-node.ts";
+import type { Ending } from "../client-calls.ts";
+import type { Draw } from "../draw.ts";
+import type {
+  CheckReport,
+  Circumstances,
+  KeyspaceRun,
+  KeyspaceScene,
+  Violation,
+} from "../strategy-scenario.ts";
+import { CommitCheck } from "./commit-check.ts";
+import { DynamoCopies } from "./copies.ts";
+import { makeWorkload, type Workload, type WriteCall } from "./workloads.ts";
+
+const LEVELS: readonly Level[] = Object.freeze(["one", "quorum", "quorum", "all"]);
+/** Of the writes whose outcome is unknown, this share is tried again under the same id. */
+const RETRY_SHARE = 0.5;
+const MAX_TRIES = 3;
+/** Of the writes, this share asks for an id first. */
+const OWN_ID_SHARE = 0.2;
+const FINAL_TRIES = 60;
+const BETWEEN_FINAL_TRIES_MS = 500;
+const FINAL_READ_MS = 120_000;
+
+interface Acknowledged {
+  readonly key: string;
+  readonly version: string;
+  readonly acknowledgedAt: number;
+  readonly holders: readonly string[];
+  /** Which store it was that held it, by holder. */
+  readonly storeIds: ReadonlyMap<string, string | undefined>;
+}
+
+/** Clients of one dynamo keyspace, and what its promises are judged by. */
+export class DynamoRun implements KeyspaceRun {
+  readonly #scene: KeyspaceScene;
+  readonly #copies: DynamoCopies;
+  readonly #workload: Workload;
+  readonly #commits: CommitCheck;
+  readonly #acknowledged: Acknowledged[] = [];
+  readonly #finals = new Map<string, GetResult<unknown> | undefined>();
+  readonly #violations: Violation[] = [];
+  #written = 0;
+  readonly #seen = { siblings: 0, standIns: 0 };
+
+  constructor(scene: KeyspaceScene) {
+    this.#scene = scene;
+    this.#copies = new DynamoCopies(scene.world, scene.keyspace);
+    const { resolver } = scene.plan.configuration as { readonly resolver?: string };
+    this.#workload = makeWorkload(resolver ?? "siblings");
+    this.#commits = new CommitCheck(this.#workload);
+  }
+
+  async operate(client: string, draw: Draw, node: SimNode): Promise<Ending> {
+    const { plan } = this.#scene;
+    const key = `key/${draw.whole(1, plan.keysPerGroup)}`;
+    const level = draw.pick(LEVELS);
+    if (!draw.chance(plan.writeShare)) {
+      const read = await this.#read(client, node, key, level);
+      return typeof read === "string" ? read : "ok";
+    }
+    const wantsRead = draw.chance(this.#workload.readFirstShare);
+    const read = wantsRead ? await this.#read(client, node, key, level) : undefined;
+    if (typeof read === "string") return read;
+    const call = this.#workload.draw(draw, key, read, `v${++this.#written}`);
+    return this.#write(client, draw, node, level, call);
+  }
+
+  async readAtTheEnd(): Promise<void> {
+    const node = this.#scene.world.nodes[0] as SimNode;
+    for (const key of this.#keys()) this.#finals.set(key, await this.#readAll(node, key));
+    for (const key of this.#keys()) await this.#untilEqual(key);
+  }
+
+  onCommit(node: string, state: StateStore, { mutations }: StateBatch): void {
+    const { hash } = this.#scene.keyspace.keyspace;
+    for (const mutation of mutations) {
+      if (mutation.type !== "put" || mutation.space !== "data") continue;
+      const { shard, key, value, generation } = mutation;
+      if (generation !== undefined || keyspaceHashOf(shard) !== hash) continue;
+      const keyText = Buffer.from(key).toString("utf8");
+      this.#commits.onPut(node, keyText, state.get(shard, "data", key), value);
+    }
+  }
+
+  judge({ copyHasCounted }: Circumstances): CheckReport {
+    const outcomes = this.#workload.judgeOutcomes();
+    if (copyHasCounted) return { violations: outcomes, checked: 0, unknown: 0 };
+    const { losses } = this.#scene.topology;
+    const finals = [...this.#finals].map(([key, result]) => ({
+      key,
+      result,
+      isWhole: losses.length === 0,
+      covers: (version: string) =>
+        result?.version !== undefined && this.#copies.covers(key, result.version, version),
+    }));
+    return {
+      violations: [
+        ...outcomes,
+        ...this.#violations,
+        ...this.#commits.violations(),
+        ...this.#lostWrites(),
+        ...finals.flatMap((final) => this.#workload.judgeFinal(final)),
+      ],
+      checked: this.#acknowledged.length,
+      unknown: 0,
+    };
+  }
+
+  sometimes(): Readonly<Record<string, number>> {
+    const deleted = [...this.#finals.values()].filter((final) => final?.found === false);
+    return {
+      "siblings were read": this.#seen.siblings,
+      "a stand-in took a write": this.#seen.standIns,
+      "a deletion was final": deleted.filter((final) => final?.version !== undefined).length,
+    };
+  }
+
+  async #read(
+    client: string,
+    node: SimNode,
+    key: string,
+    level: Level,
+  ): Promise<GetResult<unknown> | Ending> {
+    const { calls, plan } = this.#scene;
+    try {
+      const asking = calls.keyspaceOf(node, plan.name).get(key, { consistency: level });
+      const result = await calls.alive(node, asking);
+      if (result.found && result.conflict) this.#seen.siblings += 1;
+      this.#workload.noteRead(key, result);
+      calls.noteOk(client, key, JSON.stringify(result.found ? result.version : null));
+      return result;
+    } catch (error) {
+      return calls.noteFault(client, key, error).code === "down" ? "down" : "fault";
+    }
+  }
+
+  async #write(
+    client: string,
+    draw: Draw,
+    node: SimNode,
+    level: Level,
+    call: WriteCall,
+  ): Promise<Ending> {
+    const { calls, plan } = this.#scene;
+    let operationId: string | undefined;
+    let isUnknown = false;
+    this.#workload.begun(call);
+    for (let tries = 1; ; tries += 1) {
+      try {
+        const keyspace: EmbeddedKeyspace = calls.keyspaceOf(node, plan.name);
+        if (tries === 1 && draw.chance(OWN_ID_SHARE)) {
+          operationId = await calls.alive(node, keyspace.operationId());
+        }
+        const options = { consistency: level, ...(operationId && { operationId }) };
+        const written = await calls.alive(node, call.send(keyspace, options));
+        calls.noteOk(client, call.key, `${call.id} ${written.version}`);
+        this.#acknowledge(call, written);
+        return "ok";
+      } catch (error) {
+        const fault = calls.noteFault(client, call.key, error);
+        operationId = fault.operationId;
+        isUnknown ||= fault.outcome !== "not-applied";
+        const goesOn = fault.outcome === "unknown" && operationId !== undefined;
+        if (goesOn && tries < MAX_TRIES && draw.chance(RETRY_SHARE)) continue;
+        this.#workload.failed(call, isUnknown);
+        return fault.code === "down" ? "down" : "fault";
+      }
+    }
+  }
+
+  #acknowledge(call: WriteCall, { version, receipt }: Written): void {
+    const { key } = call;
+    this.#seen.standIns += receipt.replicas.standIns > 0 ? 1 : 0;
+    this.#workload.acknowledged(call, version);
+    const holders = this.#copies.holdersOf(key, version);
+    const acknowledgedAt = this.#scene.world.time.nowMs;
+    const storeIds = new Map(holders.map((id) => [id, this.#storeIdOf(id)]));
+    this.#acknowledged.push({ key, version, acknowledgedAt, holders, storeIds });
+  }
+
+  #storeIdOf(id: string): string | undefined {
+    return this.#scene.world.node(id).disk.storeId;
+  }
+
+  #lostWrites(): Violation[] {
+    const finals = new Map(
+      [...this.#finals].map(([key, final]) => [
+        key,
+        final?.version === undefined ? [] : [`${key}\n${final.version}`],
+      ]),
+    );
+    const result = checkLostWrites({
+      acknowledged: this.#acknowledged.map((each) => ({
+        ...each,
+        // A store that was found to be an old copy is set aside, with all that it took since then.
+        holders: each.holders.filter((id) => each.storeIds.get(id) === this.#storeIdOf(id)),
+        version: `${each.key}\n${each.version}`,
+      })),
+      wiped: this.#scene.topology.losses,
+      finals,
+      covers: (found, written) => {
+        const [key = "", version = ""] = found.split("\n");
+        return this.#copies.covers(key, version, written.split("\n")[1] ?? "");
+      },
+    });
+    return result.violations.map(({ write }) => ({
+      check: "lost-write",
+      message:
+        `${write.key}: acknowledged at ${write.acknowledgedAt.toFixed(1)} ms, held by ` +
+        `${write.holders.join(", ")}; in the end nobody knows of it`,
+    }));
+  }
+
+  /** Asked again while the detector of some node still doubts another. */
+  async #readAll(node: SimNode, key: string): Promise<GetResult<unknown> | undefined> {
+    const { world, plan } = this.#scene;
+    let fault = "";
+    for (let tries = 0; tries < FINAL_TRIES; tries += 1) {
+      const store = node.life?.store;
+      const reading = store
+        ?.keyspace(plan.name)
+        .get(key, { consistency: "all" })
+        .catch((error: Error) => error);
+      if (reading !== undefined && this.#isHandedOver()) {
+        const result = await world.driver.until(reading, FINAL_READ_MS);
+        if (result instanceof Error) fault = result.message;
+        else if (result.receipt.achieved === "all") return result;
+        else fault = `only ${result.receipt.achieved} was reached`;
+      }
+      await world.driver.run(BETWEEN_FINAL_TRIES_MS);
+    }
+    this.#violate("liveness", `${key}: in the end not all replicas answer: ${fault}`);
+    return undefined;
+  }
+
+  /** No node has a copy left that it only holds for others. */
+  #isHandedOver(): boolean {
+    const { world, plan } = this.#scene;
+    return world.running().every(({ life }) => {
+      const described = life?.store?.keyspace(plan.name).describe();
+      const shards = (described?.shards ?? []) as readonly {
+        readonly hints?: { readonly held: number };
+      }[];
+      return shards.every(({ hints }) => hints === undefined || hints.held === 0);
+    });
+  }
+
+  /** Replicas are byte-equal soon after everybody can talk to everybody. */
+  async #untilEqual(key: string): Promise<void> {
+    const { world } = this.#scene;
+    for (let tries = 0; tries < FINAL_TRIES; tries += 1) {
+      if (this.#distinctCopies(key).size <= 1) return;
+      await world.driver.run(BETWEEN_FINAL_TRIES_MS);
+    }
+    const distinct = this.#distinctCopies(key).size;
+    this.#violate("convergence", `${key}: replicas hold ${distinct} different records in the end`);
+  }
+
+  #distinctCopies(key: string): ReadonlySet<string> {
+    const { world } = this.#scene;
+    const placed = this.#copies.replicasOf(key);
+    const nodes = world.running().filter(({ id }) => placed.includes(id));
+    return new Set(
+      nodes.map((node) => {
+        const record = this.#copies.recordAt(node, key);
+        return record === undefined ? "" : Buffer.from(record).toString("base64");
+      }),
+    );
+  }
+
+  #keys(): readonly string[] {
+    const { keysPerGroup } = this.#scene.plan;
+    return Array.from({ length: keysPerGroup }, (_, index) => `key/${index + 1}`);
+  }
+
+  #violate(check: string, message: string): void {
+    this.#violations.push({ check, message });
+  }
+}

@@ -1,0 +1,34 @@
+import type { KeyspacePlan, StrategyScenario } from "../strategy-scenario.ts";
+import { DynamoRun } from "./dynamo-run.ts";
+
+const DEFAULT_DEADLINES_MS = Object.freeze({ one: 50, quorum: 200, all: 1_000 });
+
+/** What a seed's keyspace does with concurrent versions. */
+const RESOLVERS = Object.freeze(["siblings", "siblings", "lww", "pn-counter", "or-set"] as const);
+
+/** Keys that clients read, change by what they have read, and change blindly. */
+export const dynamoScenario: StrategyScenario = Object.freeze<StrategyScenario>({
+  strategy: "dynamo",
+  sometimes: ["siblings were read", "a stand-in took a write", "a deletion was final"],
+  configure: (knobs, { storage }, draw): KeyspacePlan["configuration"] => {
+    const resolver = draw.pick(RESOLVERS);
+    return {
+      replicas: knobs.replicas,
+      shards: knobs.shards,
+      partitionPolicy: knobs.partitionPolicy,
+      deadlines: deadlines(knobs.patience),
+      ...(resolver !== "siblings" && { resolver }),
+      ...(storage === "disk" && { durability: knobs.durability }),
+    };
+  },
+  createRun: (scene) => new DynamoRun(scene),
+});
+
+function deadlines(patience: number): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    Object.entries(DEFAULT_DEADLINES_MS).map(([level, ms]) => [
+      level,
+      Math.max(1, Math.round(ms * patience)),
+    ]),
+  );
+}

@@ -1,0 +1,94 @@
+import type { GetResult } from "../../../core/store/api.ts";
+import type { Draw } from "../draw.ts";
+import type { Violation } from "../strategy-scenario.ts";
+import { GhostWrites } from "./ghost-writes.ts";
+import type { Final, Workload, WriteCall } from "./workloads.ts";
+
+/** Of the writes that know what is there, this share deletes it. */
+const DELETE_SHARE = 0.15;
+
+interface VersionCall extends WriteCall {
+  readonly isDeletion: boolean;
+}
+
+/** Values that are written once, upon what was read or blindly. */
+export class VersionWorkload implements Workload {
+  readonly readFirstShare = 0.7;
+  readonly ghosts: GhostWrites | undefined;
+  /** Where the last writer wins nothing can be said of which versions stay. */
+  readonly #keepsSiblings: boolean;
+  readonly #refused = new Set<string>();
+  readonly #acknowledged: { readonly call: VersionCall; readonly version: string }[] = [];
+  readonly #violations: Violation[] = [];
+
+  constructor(keepsSiblings: boolean) {
+    this.#keepsSiblings = keepsSiblings;
+    this.ghosts = keepsSiblings ? new GhostWrites() : undefined;
+  }
+
+  draw(draw: Draw, key: string, read: GetResult<unknown> | undefined, id: string): VersionCall {
+    const context = read?.version;
+    const isDeletion = read?.found === true && draw.chance(DELETE_SHARE);
+    const seen = read === undefined ? [] : valuesOf(read);
+    this.ghosts?.add(id, seen);
+    return {
+      id,
+      key,
+      isDeletion,
+      send: (keyspace, options) => {
+        const all = context === undefined ? options : { ...options, context };
+        return isDeletion ? keyspace.delete(key, all) : keyspace.put(key, id, all);
+      },
+    };
+  }
+
+  begun(): void {
+    // Its ghost was made when it was drawn.
+  }
+
+  acknowledged(call: WriteCall, version: string): void {
+    this.#acknowledged.push({ call: call as VersionCall, version });
+  }
+
+  failed({ id }: WriteCall, isUnknown: boolean): void {
+    if (!isUnknown) this.#refused.add(id);
+  }
+
+  noteRead(key: string, result: GetResult<unknown>): void {
+    for (const id of valuesOf(result)) {
+      if (!this.#refused.has(id)) continue;
+      const message = `${key}: a read found ${id}, whose write was said not to be applied`;
+      this.#violations.push({ check: "outcome", message });
+    }
+  }
+
+  judgeOutcomes(): readonly Violation[] {
+    return this.#violations;
+  }
+
+  judgeFinal({ key, result, covers }: Final): readonly Violation[] {
+    const { ghosts } = this;
+    if (result === undefined || ghosts === undefined || !this.#keepsSiblings) return [];
+    const alive = valuesOf(result);
+    const violations: Violation[] = [];
+    for (const { call, version } of this.#acknowledged) {
+      // What is not known in the end at all is another check's finding.
+      if (call.key !== key || !covers(version)) continue;
+      if (!call.isDeletion && !alive.includes(call.id) && !ghosts.isReplaced(call.id)) {
+        const message = `${key}: ${call.id} is gone, and nobody who wrote had seen it`;
+        violations.push({ check: "false-dominance", message });
+      }
+      const back = [...ghosts.seenBy(call.id)].find((id) => alive.includes(id));
+      if (back !== undefined) {
+        const message = `${key}: ${back} is there, though ${call.id} had replaced or deleted it`;
+        violations.push({ check: "resurrection", message });
+      }
+    }
+    return violations;
+  }
+}
+
+function valuesOf(result: GetResult<unknown>): readonly string[] {
+  if (!result.found) return [];
+  return result.conflict ? result.siblings.map(String) : [String(result.value)];
+}

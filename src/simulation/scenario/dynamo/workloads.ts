@@ -1,0 +1,54 @@
+import type { EmbeddedKeyspace, GetResult, Written } from "../../../core/store/api.ts";
+import type { Draw } from "../draw.ts";
+import type { Violation } from "../strategy-scenario.ts";
+import { CounterWorkload } from "./counter-workload.ts";
+import type { GhostWrites } from "./ghost-writes.ts";
+import { SetWorkload } from "./set-workload.ts";
+import { VersionWorkload } from "./version-workload.ts";
+
+type WriteOptions = Parameters<EmbeddedKeyspace["put"]>[2];
+
+/** One write of one client. */
+export interface WriteCall {
+  readonly id: string;
+  readonly key: string;
+  send(keyspace: EmbeddedKeyspace, options: NonNullable<WriteOptions>): Promise<Written>;
+}
+
+/** What a read of all replicas found of one key, when everything was whole again. */
+export interface Final {
+  readonly key: string;
+  readonly result: GetResult<unknown> | undefined;
+  /** No node has lost anything. */
+  readonly isWhole: boolean;
+  /** Whether the event that a write's answer named is known in the end. */
+  covers(version: string): boolean;
+}
+
+/** What clients do with keys of one resolver, and what that has to come to. */
+export interface Workload {
+  /** Of the writes, this share reads the key first. */
+  readonly readFirstShare: number;
+  /** Where versions stand side by side. */
+  readonly ghosts: GhostWrites | undefined;
+  draw(draw: Draw, key: string, read: GetResult<unknown> | undefined, id: string): WriteCall;
+  /** It is about to be sent. */
+  begun(call: WriteCall): void;
+  acknowledged(call: WriteCall, version: string): void;
+  failed(call: WriteCall, isUnknown: boolean): void;
+  noteRead(key: string, result: GetResult<unknown>): void;
+  /** Whether what clients were told of failed writes was true. */
+  judgeOutcomes(): readonly Violation[];
+  judgeFinal(final: Final): readonly Violation[];
+}
+
+export function makeWorkload(resolver: string): Workload {
+  switch (resolver) {
+    case "pn-counter":
+      return new CounterWorkload();
+    case "or-set":
+      return new SetWorkload();
+    default:
+      return new VersionWorkload(resolver === "siblings");
+  }
+}
