@@ -7,12 +7,15 @@ import { checkPortsAreFree } from "../local-cluster/free-ports.ts";
 import { LocalCluster } from "../local-cluster/local-cluster.ts";
 import { startLocalNatsServer } from "../local-cluster/local-nats-server.ts";
 import { type ClusterPlan, planCluster, withNatsServer } from "../local-cluster/plan-cluster.ts";
+import { unusedDataNotice } from "../local-cluster/unused-data.ts";
 import { writeConfiguration } from "../local-cluster/write-configuration.ts";
 import { shortPath } from "../own-command.ts";
 import { endOfPackageManager } from "../parent-process.ts";
 import { countOption } from "../parse-options.ts";
 import { printLine, type Surroundings } from "../surroundings.ts";
 import { packageVersion } from "../version.ts";
+
+const DATA_FOLDER = "data";
 
 interface ClusterOptions {
   readonly nodes?: number;
@@ -70,7 +73,7 @@ async function runCluster(options: ClusterOptions, surroundings: Surroundings): 
   const { directory, environment } = surroundings;
   const given = options.config ? await loadConfiguration(options.config, directory) : {};
   const { nodes, transport, storage, httpPort, peerPort, natsUrl } = options;
-  const dataFolder = join(resolve(directory, options.dir), "data");
+  const dataFolder = join(resolve(directory, options.dir), DATA_FOLDER);
   const wishes = { nodes, transport, storage, dataFolder, httpPort, peerPort, natsUrl };
   const plan = planCluster(wishes, given);
   // The parts of a store are loaded for a cluster alone: `capstan get` must not wait for them.
@@ -102,6 +105,10 @@ async function runPlan(
       `configuration ${shortPath(file, directory)}`,
   );
   for (const notice of plan.notices) printLine(stdout, notice);
+  const data = join(folder, DATA_FOLDER);
+  const storage = plan.configuration.storage?.type;
+  const unused = await unusedDataNotice(storage, data, shortPath(data, directory));
+  if (unused !== undefined) printLine(stdout, unused);
   const end = (): void => surroundings.interruption.request("the end of its parent");
   const parent = endOfPackageManager(surroundings, end);
   try {

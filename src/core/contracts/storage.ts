@@ -307,7 +307,7 @@ export interface StorageProblem {
   /** Which file or part, as a person would look for it. */
   readonly what: string;
   readonly reason: string;
-  /** Where it was put, if it was moved. */
+  /** Where it was put, if it was moved. Nothing reads it again: a person may remove it, any time. */
   readonly setAside: string | undefined;
 }
 

@@ -295,7 +295,10 @@ class Assembly {
   #sayProblems(): void {
     for (const problem of this.#problems) {
       const { what, reason, setAside } = problem;
-      const where = setAside === undefined ? "" : `; it was set aside as ${setAside}`;
+      const where =
+        setAside === undefined
+          ? ""
+          : `; it was set aside as ${setAside}, to be removed when nobody needs it`;
       this.#parts.observer.log("error", `storage is damaged: ${what}: ${reason}${where}`);
       this.#events.emit({ type: "storage-damaged", ...problem });
     }

@@ -16,7 +16,7 @@ import { type DiskSettings, parseDiskOptions } from "./disk-options.ts";
 import { type OpenSegmentedLog, openSegmentedLog } from "./log/open-segmented-log.ts";
 import { NodeDisk } from "./node-disk.ts";
 import type { DiskStateStore } from "./state/disk-state-store.ts";
-import { openState, sealOf } from "./state/open-state.ts";
+import { MAX_SUMMED_BYTES, openState, sealOf } from "./state/open-state.ts";
 import { type OpenStateFile, openLmdbFile } from "./state/state-file.ts";
 import { StateLostError } from "./state/state-lost-error.ts";
 
@@ -28,6 +28,8 @@ export interface DiskSurroundings {
   readonly lock: typeof lockDirectory;
   readonly openStateFile: OpenStateFile;
   openLog(opening: OpenSegmentedLog): Promise<LogStore>;
+  /** Of the state's file: a larger one is not summed when it is closed. Default 64 MiB. */
+  readonly maxSummedBytes?: number;
 }
 
 /**
@@ -73,7 +75,7 @@ export async function openDiskStorage(
       // What was acknowledged without a sync may be in the state, and no more in the log.
       options: { ...settings.log, floorPosition: state.committedPosition },
     });
-    return new DiskStorage(directory, log, state);
+    return new DiskStorage(directory, log, state, surroundings.maxSummedBytes);
   } catch (error) {
     for (const each of opened) await each.close();
     await directory.close(undefined);
@@ -100,6 +102,7 @@ async function openStateIn(
       isExpected,
       openFile: surroundings.openStateFile,
       verify: settings.verifyAtOpen,
+      maxSummedBytes: surroundings.maxSummedBytes ?? MAX_SUMMED_BYTES,
       putAside: (reason) => directory.putAside(STATE_FOLDER, reason),
     });
   const names = await calling<readonly string[]>((done) => disk.list(directory.path, done));
@@ -125,9 +128,16 @@ class DiskStorage implements Storage {
   readonly state: StateStore;
   readonly #directory: DataDirectory;
   readonly #diskState: DiskStateStore;
+  readonly #maxSummedBytes: number;
   #closing: Promise<void> | undefined;
 
-  constructor(directory: DataDirectory, log: LogStore, state: DiskStateStore) {
+  constructor(
+    directory: DataDirectory,
+    log: LogStore,
+    state: DiskStateStore,
+    maxSummedBytes: number = MAX_SUMMED_BYTES,
+  ) {
+    this.#maxSummedBytes = maxSummedBytes;
     this.identity = directory.identity;
     this.problems = directory.problems;
     this.log = log;
@@ -152,7 +162,8 @@ class DiskStorage implements Storage {
       await this.#diskState.close();
     }
     const isWhole = this.log.health().state !== "failed" && !this.#diskState.hasFailed;
-    const seal = isWhole ? await sealOf(join(this.#directory.path, STATE_FOLDER)) : undefined;
+    const path = join(this.#directory.path, STATE_FOLDER);
+    const seal = isWhole ? await sealOf(path, this.#maxSummedBytes) : undefined;
     await this.#directory.close(seal);
   }
 }

@@ -20,14 +20,20 @@ const UNFINISHED = "-new";
 const WHOLE = "-whole";
 /** LMDB's name for it. */
 const FILE_NAME = "data.mdb";
-/** Above this, closing and opening would take noticeably longer for reading the whole file. */
-const MAX_SUMMED_BYTES = 64 * 1024 * 1024;
+/** Above this, closing and opening would take noticeably longer for summing the whole file. */
+export const MAX_SUMMED_BYTES: number = 64 * 1024 * 1024;
 
 /** The bytes of a state file that nobody has open. */
 export interface StateSeal {
   readonly stateBytes: number;
   /** CRC-32 of the whole file; null where it is too large to be read for this. */
   readonly stateChecksum: number | null;
+  /**
+   * When the system last changed the file in any way, in nanoseconds as text. It says of a large
+   * file that nobody has written to it or put another in its place; not that its disk has kept it:
+   * that the checksum of each entry says when it is read.
+   */
+  readonly stateChangedNs?: string;
 }
 
 export interface StateOpening {
@@ -43,6 +49,8 @@ export interface StateOpening {
   readonly openFile: OpenStateFile;
   /** Whether a file that is not as closing left it is read through. */
   readonly verify: boolean;
+  /** A file of more bytes is not summed. */
+  readonly maxSummedBytes: number;
   /** Moves the folder of a damaged file out of the way, durably, and reports it. */
   putAside(reason: string): Promise<void>;
 }
@@ -56,7 +64,7 @@ export interface StateOpening {
 export async function openState(opening: StateOpening): Promise<DiskStateStore> {
   const { path } = opening;
   await finishReplacing(opening);
-  const found = await sealOf(path);
+  const found = await sealOf(path, opening.maxSummedBytes);
   if (found === undefined && opening.isExpected) throw new StateLostError("the file is missing");
   const isDoubtful = opening.verify && found !== undefined && !isSame(found, opening.seal);
   if (isDoubtful) {
@@ -97,12 +105,12 @@ async function salvageIfDamaged(opening: StateOpening): Promise<void> {
 /** A start may have ended anywhere in the middle of it. */
 async function finishReplacing(opening: StateOpening): Promise<void> {
   await rm(`${opening.path}${UNFINISHED}`, { recursive: true, force: true });
-  if ((await sealOf(`${opening.path}${WHOLE}`)) === undefined) return;
+  if (!(await isThere(`${opening.path}${WHOLE}`))) return;
   await replace(opening, "it was found damaged by a start that did not come to its end");
 }
 
 async function replace(opening: StateOpening, reason: string): Promise<void> {
-  if ((await sealOf(opening.path)) !== undefined) await opening.putAside(reason);
+  if (await isThere(opening.path)) await opening.putAside(reason);
   await rename(`${opening.path}${WHOLE}`, opening.path);
   await sync(opening, dirname(opening.path));
 }
@@ -127,27 +135,32 @@ async function withFile<Result>(
 }
 
 /** Undefined if there is no file. Nobody has it open. */
-export async function sealOf(path: string): Promise<StateSeal | undefined> {
+export async function sealOf(path: string, maxSummedBytes: number): Promise<StateSeal | undefined> {
   const file = join(path, FILE_NAME);
   try {
-    const { size } = await stat(file);
-    if (size > MAX_SUMMED_BYTES) return { stateBytes: size, stateChecksum: null };
+    const { size, ctimeNs } = await stat(file, { bigint: true });
+    const stateBytes = Number(size);
+    if (stateBytes > maxSummedBytes) {
+      return { stateBytes, stateChecksum: null, stateChangedNs: String(ctimeNs) };
+    }
     let stateChecksum = 0;
     for await (const chunk of createReadStream(file)) stateChecksum = crc32(chunk, stateChecksum);
-    return { stateBytes: size, stateChecksum };
+    return { stateBytes, stateChecksum };
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
     throw error;
   }
 }
 
+async function isThere(path: string): Promise<boolean> {
+  return (await sealOf(path, 0)) !== undefined;
+}
+
 function isSame(found: StateSeal, seal: StateSeal | undefined): boolean {
-  return (
-    seal !== undefined &&
-    seal.stateChecksum !== null &&
-    seal.stateBytes === found.stateBytes &&
-    seal.stateChecksum === found.stateChecksum
-  );
+  if (seal === undefined || seal.stateBytes !== found.stateBytes) return false;
+  if (seal.stateChecksum !== found.stateChecksum) return false;
+  if (seal.stateChecksum !== null) return true;
+  return seal.stateChangedNs !== undefined && seal.stateChangedNs === found.stateChangedNs;
 }
 
 function giveUpIfDamaged(error: unknown): never {
