@@ -12,6 +12,10 @@ export const CHECK_SENTENCES: Readonly<Record<TallyRow["check"], string>> = Obje
   "writes-follow-reads": "a client's write is newer than what it had read",
   "no-lost-write": "what was acknowledged is there in the end, or something newer",
   "truthful-outcome": "what was said not to be applied is never seen",
+  "no-silent-loss":
+    "what was acknowledged is there in the end, or was replaced by somebody who had seen it",
+  "sees-acknowledged":
+    "a read finds what was acknowledged before, or what somebody who had seen it put in its place",
   "every-increment-counts": "every acknowledged increment is in the count",
   "serves-again": "once the faults are over every replica serves again",
   "no-fault-of-its-own": "no node fails but for the faults",
@@ -33,13 +37,9 @@ export function isOfKeyspace({ check }: TallyRow): boolean {
 }
 
 /** Never "proved": a history that was not tried may break it. */
-export function describeResult({
-  histories,
-  broken,
-  undecided,
-  isPromised,
-  first,
-}: TallyRow): string {
+export function describeResult(row: TallyRow): string {
+  const { histories, broken, undecided, isPromised, judged, first } = row;
+  if (judged === 0 && broken === 0 && !isOfKeyspace(row)) return "nothing came to be judged";
   const noun = histories === 1 ? "history" : "histories";
   const rest = undecided === 0 ? "" : ` (undecided in ${undecided})`;
   if (broken === 0) return `no violation found in ${histories} ${noun}${rest}`;

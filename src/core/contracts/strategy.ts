@@ -45,7 +45,11 @@ export interface StrategyCapabilities {
  * - the four session guarantees, of one client and one key;
  * - `no-lost-write`: what was acknowledged is there in the end, or something newer, as long as one
  *   copy was not wiped that held it at its acknowledgement;
- * - `truthful-outcome`: what was said not to be applied is never seen.
+ * - `truthful-outcome`: what was said not to be applied is never seen;
+ * - `no-silent-loss`, where siblings stay: what was acknowledged is among the values in the end, or
+ *   was replaced by a write whose client had seen it;
+ * - `sees-acknowledged`: so it is at every later read;
+ * - `every-increment-counts`: the count in the end has every acknowledged increment, once.
  */
 export type HistoryCheck =
   | "linearizable"
@@ -55,7 +59,10 @@ export type HistoryCheck =
   | "monotonic-writes"
   | "writes-follow-reads"
   | "no-lost-write"
-  | "truthful-outcome";
+  | "truthful-outcome"
+  | "no-silent-loss"
+  | "sees-acknowledged"
+  | "every-increment-counts";
 
 /** A promise in a form that a program can hold the store to. */
 export interface CheckedPromise {

@@ -17,6 +17,7 @@ export interface Caution {
     | "merge-breaks-laws"
     | "laws-not-tried"
     | "values"
+    | "not-used"
     | "simulated";
   readonly sentence: string;
 }
@@ -31,6 +32,7 @@ export function cautionsOf(subject: Subject, workload: "register" | "counter"): 
     ...durability(subject),
     ["lower-levels", lowerLevels(subject)],
     ["values", values(subject)],
+    ["not-used", notUsed(subject)],
     ...simulated(subject),
   ];
   return all.flatMap(([code, sentence]) =>
@@ -40,7 +42,7 @@ export function cautionsOf(subject: Subject, workload: "register" | "counter"): 
 
 /** `R + W ≤ N`, which people take for strong because most reads are right. */
 function readsMayMiss(subject: Subject): string | undefined {
-  const { defaults, replicas: copies } = subject;
+  const { defaults, replicas: copies, use, description } = subject;
   const [reads, writes] = [countOf(defaults.read, copies), countOf(defaults.write, copies)];
   if (reads === undefined || writes === undefined || countsMeet(defaults, copies)) return undefined;
   const lead =
@@ -49,10 +51,12 @@ function readsMayMiss(subject: Subject): string | undefined {
   if (reads + writes <= copies) {
     return (
       `${lead}R + W <= N, so a read may miss a write that was acknowledged, and a later read may see ` +
-      "less than an earlier one. Do not take it for strong: set read and write to quorum, or ask for " +
-      "strong where it matters."
+      "less than an earlier one. Do not take it for strong: set read and write to quorum" +
+      `${description.readLevels.includes("strong") ? ", or ask for strong where it matters." : "."}`
     );
   }
+  // Where versions stay or are joined, two writes that miss each other are both kept.
+  if (use !== "register") return undefined;
   return (
     `${lead}2 W <= N, so two writes may miss each other, and the one with the slower clock is lost ` +
     "although it came later. Write at quorum."
@@ -66,7 +70,7 @@ function countsGetLost(
 ): string | undefined {
   const isLastWriter =
     description.strategy === "tunable" ||
-    (description.strategy === "dynamo" && (keyspace.resolver ?? "lww") === "lww");
+    (description.strategy === "dynamo" && keyspace.resolver === "lww");
   const why =
     workload === "counter" ? "it is to count" : "its schema takes numbers, which look like counts";
   if (!isLastWriter || !(workload === "counter" || source.isNumeric)) return undefined;
@@ -144,6 +148,17 @@ function values({ values: source }: Subject): string | undefined {
     "none of the values that were drawn passes its schema, so it was verified without the schema, with " +
     "plain text. A schema that tells its shape (Standard JSON Schema, as zod's do) is drawn from."
   );
+}
+
+function notUsed({ use }: Subject): string | undefined {
+  if (use === "merged") {
+    return (
+      "its resolver makes values that nobody has written: that the replicas serve again was looked " +
+      "at, and the laws of a resolver of your own; what reads find was not judged."
+    );
+  }
+  if (use !== "unused") return undefined;
+  return "the operations of its resolver are not known to this command: it was read, and not written.";
 }
 
 function simulated(subject: Subject) {

@@ -1,3 +1,4 @@
+import type { Receipt } from "../../core/model/receipt.ts";
 import type { GetResult } from "../../core/store/api.ts";
 import {
   HistoryRecorder,
@@ -13,11 +14,14 @@ import { holdersOf } from "../scenario/tunable/holders.ts";
 import type { SimNode } from "../sim-node.ts";
 import type { SimWorld } from "../sim-world.ts";
 import type { RunPlan } from "./draw-run.ts";
+import { SeenValues } from "./judge-siblings.ts";
 import { type LevelPair, nameOfPair } from "./promised-checks.ts";
 import type { Subject } from "./subject.ts";
 
 const RETRY_SHARE = 0.5;
 const MAX_TRIES = 3;
+/** Of the writes where siblings stay, this share comes with what its client has just read. */
+const CONTEXT_SHARE = 0.6;
 const DELETE_SHARE = 0.06;
 /** How far the calls of one burst lie apart, on average, in milliseconds. */
 const BURST_MS = 3;
@@ -25,11 +29,19 @@ const BURST_MS = 3;
 /** `register`: values that are written and read. `counter`: one is read, and written plus one. */
 export type Workload = "register" | "counter";
 
+/** Besides: with what was read as context, by operations of a CRDT, or only by reading. */
+export type GroupWorkload =
+  | Workload
+  | "contexts"
+  | "counter-operations"
+  | "set-operations"
+  | "reads";
+
 /** Keys of their own, used at one pair of levels in one way. */
 export interface KeyGroup {
   readonly name: string;
   readonly pair: LevelPair;
-  readonly workload: Workload;
+  readonly workload: GroupWorkload;
   readonly keys: readonly string[];
 }
 
@@ -44,8 +56,22 @@ export interface Acknowledged {
 /** What became of the increments of a key. */
 export interface Increments {
   acknowledged: number;
+  /** Acknowledged below the level that was asked. */
+  lowered: number;
   unknown: number;
 }
+
+interface Change {
+  /** Undefined: a deletion. */
+  readonly value: unknown;
+  readonly pair: LevelPair;
+  /** The version that the client has seen. */
+  readonly context?: string | undefined;
+  /** Instead of `put`: an operation of the resolver's. */
+  readonly operation?: unknown;
+}
+
+type Ended = "applied" | "lowered" | "not-applied" | "unknown";
 
 export interface ClientsOptions {
   readonly world: SimWorld;
@@ -60,6 +86,7 @@ export interface ClientsOptions {
 export class Clients {
   readonly acknowledged: Acknowledged[] = [];
   readonly increments = new Map<string, Increments>();
+  readonly seen = new SeenValues();
   readonly #options: ClientsOptions;
   readonly #recorder: HistoryRecorder<KeyValueInput, KeyValueOutput>;
   #isStopped = false;
@@ -96,7 +123,7 @@ export class Clients {
     try {
       const keyspace = calls.keyspaceOf(node, this.#options.keyspace.keyspace.name);
       const result = await calls.alive(node, keyspace.get(key, { consistency: level }));
-      call.applied(outputOf(result), { achieved: result.receipt.achieved });
+      call.applied(outputOf(result), { achieved: achievedOf(result.receipt) });
       calls.noteOk(client, key, result.version ?? "-");
       return result;
     } catch (error) {
@@ -118,7 +145,8 @@ export class Clients {
       const group = draw.pick(groups);
       const key = draw.pick(group.keys);
       await this.#options.calls.count(async () => {
-        if (draw.chance(plan.writeShare)) await this.#change(client, draw, node, key, group);
+        const isWrite = group.workload !== "reads" && draw.chance(plan.writeShare);
+        if (isWrite) await this.#change(client, draw, node, key, group);
         else await this.read(client, node, key, group.pair);
         return "ok";
       });
@@ -126,10 +154,39 @@ export class Clients {
   }
 
   async #change(client: string, draw: Draw, node: SimNode, key: string, group: KeyGroup) {
-    if (group.workload === "counter") return this.#increment(client, draw, node, key, group);
+    const { workload, pair } = group;
+    if (workload === "counter") return this.#increment(client, draw, node, key, group);
     const { subject, calls } = this.#options;
-    const value = draw.chance(DELETE_SHARE) ? undefined : subject.values.valueAt(calls.begun);
-    await this.#write(client, draw, node, key, { value, pair: group.pair });
+    const drawn = subject.values.valueAt(calls.begun);
+    if (workload === "counter-operations") {
+      const change = { value: calls.begun, pair, operation: { increment: 1 } };
+      this.#countEnd(key, await this.#write(client, draw, node, key, change));
+    } else if (workload === "set-operations") {
+      await this.#write(client, draw, node, key, { value: drawn, pair, operation: { add: drawn } });
+    } else {
+      const value = draw.chance(DELETE_SHARE) ? undefined : drawn;
+      const context =
+        workload === "contexts" && (value === undefined || draw.chance(CONTEXT_SHARE))
+          ? await this.#contextFor(client, node, { key, value, pair })
+          : undefined;
+      await this.#write(client, draw, node, key, { value, pair, context });
+    }
+  }
+
+  /** Reads first, and notes what the write that follows replaces. */
+  async #contextFor(
+    client: string,
+    node: SimNode,
+    {
+      key,
+      value,
+      pair,
+    }: { readonly key: string; readonly value: unknown; readonly pair: LevelPair },
+  ): Promise<string | undefined> {
+    const found = await this.read(client, node, key, pair);
+    if (found?.version === undefined) return undefined;
+    this.seen.note(key, value, valuesOf(found));
+    return found.version;
   }
 
   #thinkMs(draw: Draw): number {
@@ -150,11 +207,16 @@ export class Clients {
     const found = await this.read(client, node, key, pair);
     if (found === undefined) return;
     const before = found.found && !found.conflict ? Number(found.value) : 0;
-    const counts = this.increments.get(key) ?? { acknowledged: 0, unknown: 0 };
+    const change = { value: before + 1, pair };
+    this.#countEnd(key, await this.#write(client, draw, node, key, change));
+  }
+
+  #countEnd(key: string, ended: Ended): void {
+    const counts = this.increments.get(key) ?? { acknowledged: 0, lowered: 0, unknown: 0 };
     this.increments.set(key, counts);
-    const outcome = await this.#write(client, draw, node, key, { value: before + 1, pair });
-    if (outcome === "applied") counts.acknowledged += 1;
-    if (outcome === "unknown") counts.unknown += 1;
+    if (ended === "applied") counts.acknowledged += 1;
+    if (ended === "lowered") counts.lowered += 1;
+    if (ended === "unknown") counts.unknown += 1;
   }
 
   async #write(
@@ -162,8 +224,8 @@ export class Clients {
     draw: Draw,
     node: SimNode,
     key: string,
-    { value, pair }: { readonly value: unknown; readonly pair: LevelPair },
-  ): Promise<"applied" | "not-applied" | "unknown"> {
+    { value, pair, context, operation }: Change,
+  ): Promise<Ended> {
     const input: KeyValueInput =
       value === undefined ? { type: "delete", key } : { type: "put", key, value };
     const { calls, keyspace: topology, world } = this.#options;
@@ -174,16 +236,24 @@ export class Clients {
     for (let tries = 1; ; tries += 1) {
       try {
         const keyspace = calls.keyspaceOf(node, topology.keyspace.name);
-        const options = { consistency: level, ...(operationId && { operationId }) };
+        const options = {
+          consistency: level,
+          ...(operationId && { operationId }),
+          ...(context && { context }),
+        };
         const writing =
-          value === undefined ? keyspace.delete(key, options) : keyspace.put(key, value, options);
+          operation !== undefined
+            ? keyspace.update(key, operation, options)
+            : value === undefined
+              ? keyspace.delete(key, options)
+              : keyspace.put(key, value, options);
         const { version, receipt } = await calls.alive(node, writing);
         const holders = holdersOf(world, topology, { key, version });
         const atMs = world.time.nowMs;
         this.acknowledged.push({ key, version, atMs, holders });
-        call.applied({ version }, { achieved: receipt.achieved });
+        call.applied({ version }, { achieved: achievedOf(receipt) });
         calls.noteOk(client, key, version);
-        return "applied";
+        return receipt.consistent ? "applied" : "lowered";
       } catch (error) {
         const fault = calls.noteFault(client, key, error);
         operationId = fault.operationId;
@@ -205,7 +275,7 @@ export class Clients {
 /** Keys for each pair; few, so that operations meet. */
 export function groupsOf(
   pairs: readonly LevelPair[],
-  workload: Workload,
+  workload: GroupWorkload,
   keysEach: number,
 ): readonly KeyGroup[] {
   return pairs.map((pair) => {
@@ -214,6 +284,17 @@ export function groupsOf(
     const keys = Array.from({ length: keysEach }, (_, at) => `${prefix}/${at + 1}`);
     return { name, pair, workload, keys };
   });
+}
+
+/** What a read found: nothing, a value, or several side by side. */
+export function valuesOf(result: GetResult<unknown>): readonly unknown[] {
+  if (!result.found) return [];
+  return result.conflict ? result.siblings : [result.value];
+}
+
+/** Copies on nodes that stand in do not make a level. */
+function achievedOf({ achieved, asked, consistent }: Receipt): string {
+  return consistent || achieved !== asked ? achieved : "stand-ins";
 }
 
 function endOf(call: OpenCall<KeyValueOutput>, isApplied: boolean, isUnknown: boolean) {

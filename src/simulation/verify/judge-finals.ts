@@ -1,19 +1,20 @@
 import { checkLostWrites, type KeyValueOperation, stampOrder } from "../../verification/index.ts";
-import type { Topology } from "../scenario/topology.ts";
+import type { LossOfNode } from "../scenario/topology.ts";
 import type { Acknowledged, Clients, KeyGroup } from "./clients.ts";
 import type { BrokenPromise, Judgement } from "./judge.ts";
 
 /** What a read of all replicas found once everything was whole again. */
 export interface FinalRead {
   readonly version: string | undefined;
-  readonly value: unknown;
+  /** None, one, or several side by side. */
+  readonly values: readonly unknown[];
 }
 
 /** What was acknowledged is there in the end, or something newer: see `checkLostWrites`. */
 export function judgeLost(
   { keys }: KeyGroup,
   acknowledged: readonly Acknowledged[],
-  wiped: Topology["losses"],
+  wiped: readonly LossOfNode[],
   finals: ReadonlyMap<string, FinalRead>,
   history: readonly KeyValueOperation[],
 ): Judgement {
@@ -58,12 +59,15 @@ export function judgeIncrements(
     const final = finals.get(key);
     if (counts === undefined || final === undefined) continue;
     judged += counts.acknowledged;
-    const count = Number(final.value ?? 0);
-    if (count >= counts.acknowledged) continue;
+    const count = Number(final.values[0] ?? 0);
+    const most = counts.acknowledged + counts.lowered + counts.unknown;
+    if (count >= counts.acknowledged && count <= most) continue;
     const sentence =
       `${counts.acknowledged} increments of ${JSON.stringify(key)} were acknowledged, written at ` +
       `${pair.write} and read at ${pair.read}; in the end it says ${count}: ` +
-      `${counts.acknowledged - count} are lost.`;
+      (count > most
+        ? `more than the ${most} that were asked for.`
+        : `${counts.acknowledged - count} are lost.`);
     const history = clients.history().filter(({ input }) => "key" in input && input.key === key);
     return { verdict: "illegal", judged, broken: { sentence, ...showLost(history) } };
   }

@@ -1,4 +1,5 @@
 import type { HistoryCheck } from "../../core/contracts/strategy.ts";
+import { stampOfVersionToken } from "../../core/model/version-token.ts";
 import {
   checkLinearizable,
   checkMonotonicReads,
@@ -36,10 +37,13 @@ export interface BrokenPromise {
 /** Bounds the search of one key, so that a history of many keys stays a matter of seconds. */
 const MAX_STEPS = 500_000;
 
-/** Those that need nothing but the history. */
+/** Of registers: those that need nothing but the history. */
 export const HISTORY_JUDGES: Readonly<
   Record<
-    Exclude<HistoryCheck, "no-lost-write">,
+    Exclude<
+      HistoryCheck,
+      "no-lost-write" | "no-silent-loss" | "sees-acknowledged" | "every-increment-counts"
+    >,
     (history: readonly KeyValueOperation[]) => Judgement
   >
 > = Object.freeze({
@@ -51,6 +55,22 @@ export const HISTORY_JUDGES: Readonly<
   "writes-follow-reads": (history) => session(checkWritesFollowReads(history)),
   "truthful-outcome": truthful,
 });
+
+/** Those that compare versions, which have to be stamps for that. */
+export const SESSION_CHECKS: readonly HistoryCheck[] = Object.freeze([
+  "read-your-writes",
+  "monotonic-reads",
+  "monotonic-writes",
+  "writes-follow-reads",
+]);
+
+/** Whether the versions of the history can be compared. */
+export function hasStamps(history: readonly KeyValueOperation[]): boolean {
+  return history.every(
+    ({ output }) =>
+      output?.version === undefined || stampOfVersionToken(output.version) !== undefined,
+  );
+}
 
 /**
  * Of keys that are used at these levels: reads that reached theirs, and all writes. A write that

@@ -8,12 +8,21 @@ import { Operator } from "../scenario/operator.ts";
 import { Topology } from "../scenario/topology.ts";
 import type { SimNode } from "../sim-node.ts";
 import { SimWorld } from "../sim-world.ts";
-import { Clients, groupsOf, type KeyGroup, type Workload } from "./clients.ts";
+import {
+  Clients,
+  type GroupWorkload,
+  groupsOf,
+  type KeyGroup,
+  valuesOf,
+  type Workload,
+} from "./clients.ts";
 import { drawRun, type RunPlan } from "./draw-run.ts";
 import { FaultLog, type FaultSpan } from "./fault-log.ts";
-import { atPair, HISTORY_JUDGES, type Judgement } from "./judge.ts";
-import { type FinalRead, judgeIncrements, judgeLost } from "./judge-finals.ts";
-import { type LevelPair, promisedChecks } from "./promised-checks.ts";
+import type { Judgement } from "./judge.ts";
+import type { FinalRead } from "./judge-finals.ts";
+import { judgeGroup } from "./judge-group.ts";
+import type { KeyspaceUse } from "./keyspace-use.ts";
+import type { LevelPair } from "./promised-checks.ts";
 import type { Subject } from "./subject.ts";
 
 const CHAOS_MS = 60_000;
@@ -29,7 +38,7 @@ const FINAL_TRIES = 60;
 /** What one check says of the keys of one pair of levels. */
 export interface Finding extends Judgement {
   readonly pair: LevelPair;
-  readonly check: HistoryCheck | "every-increment-counts" | "serves-again" | "no-fault-of-its-own";
+  readonly check: HistoryCheck | "serves-again" | "no-fault-of-its-own";
   /** False: the configuration does not promise it, and it is looked at all the same. */
   readonly isPromised: boolean;
 }
@@ -112,7 +121,12 @@ class HistoryRun {
     const finals = await this.#readAll();
     this.#operator.stop();
     await this.#stopAll();
-    for (const group of this.#groups) this.#judge(group, finals);
+    const { losses } = this.#topology;
+    const facts = { subject: this.#subject, clients: this.#clients, losses, finals };
+    for (const group of this.#groups) {
+      const { pair } = group;
+      this.#findings.push(...judgeGroup(group, facts).map((each) => ({ pair, ...each })));
+    }
     this.#judgeErrors();
     const { tally, begun } = this.#calls;
     const ended = Object.values(tally).reduce((a, b) => a + b, 0);
@@ -187,7 +201,7 @@ class HistoryRun {
         if (found === undefined) continue;
         finals.set(key, {
           version: found.version,
-          value: found.found && !found.conflict ? found.value : undefined,
+          values: valuesOf(found),
         });
       }
     }
@@ -214,39 +228,6 @@ class HistoryRun {
     }
   }
 
-  #judge(group: KeyGroup, finals: ReadonlyMap<string, FinalRead>): void {
-    const { pair, keys } = group;
-    if (group.workload === "counter") {
-      const judgement = judgeIncrements(group, this.#clients, finals);
-      this.#findings.push({
-        ...{ pair, check: "every-increment-counts", isPromised: false },
-        ...judgement,
-      });
-      return;
-    }
-    const { guarantees, replicas } = this.#subject;
-    const promised = promisedChecks(guarantees, pair, replicas);
-    const ofKeys = this.#clients
-      .history()
-      .filter(({ input }) => input.type !== "batch" && keys.includes(input.key));
-    const history = atPair(ofKeys, pair);
-    for (const [check, judge] of Object.entries(HISTORY_JUDGES)) {
-      const name = check as keyof typeof HISTORY_JUDGES;
-      const isPromised = promised.has(name);
-      const judged = judge(name === "truthful-outcome" ? ofKeys : history);
-      this.#findings.push({ pair, check: name, isPromised, ...judged });
-    }
-    if (!promised.has("no-lost-write")) return;
-    const judgement = judgeLost(
-      group,
-      this.#clients.acknowledged,
-      this.#topology.losses,
-      finals,
-      ofKeys,
-    );
-    this.#findings.push({ pair, check: "no-lost-write", isPromised: true, ...judgement });
-  }
-
   /** What a node said of itself that no fault of the run explains. */
   #judgeErrors(): void {
     const messages = this.#world.errors
@@ -267,17 +248,27 @@ class HistoryRun {
 const EXPLAINED_ERRORS =
   /EIO|ENOSPC|log has failed|own records in the log are damaged|storage failed|another live process|STORE_FAILED|IDENTITY_CONFLICT/;
 
-/** Registers at all levels; where numbers are kept, increments at the keyspace's own levels too. */
+/** As the keyspace is used; where numbers are kept, increments at its own levels too. */
 function drawGroups(
-  { pairs, defaults, values }: Subject,
+  { pairs, defaults, values, use }: Subject,
   { keysPerGroup }: RunPlan,
   workload: Workload,
 ): readonly KeyGroup[] {
   const keys = Math.min(2, keysPerGroup);
-  const groups = groupsOf(pairs, workload, keys);
-  const isCounted = workload === "register" && values.isNumeric;
+  const isPlain = use === "register" || use === "siblings";
+  const groups = groupsOf(pairs, isPlain && workload === "counter" ? workload : USES[use], keys);
+  const isCounted = isPlain && workload === "register" && values.isNumeric;
   return isCounted ? [...groups, ...groupsOf([defaults], "counter", 1)] : groups;
 }
+
+const USES: Readonly<Record<KeyspaceUse, GroupWorkload>> = Object.freeze({
+  register: "register",
+  siblings: "contexts",
+  merged: "contexts",
+  counter: "counter-operations",
+  set: "set-operations",
+  unused: "reads",
+});
 
 function strongestOf({ description }: Subject): LevelPair["read"] {
   const { readLevels } = description;

@@ -10,6 +10,7 @@ import { separatePlugIns } from "../../core/store/handed-over.ts";
 import { checkingSchemaOf } from "../../core/store/value-schema.ts";
 import type { ConnectionMode } from "../network-conditions.ts";
 import { SimWorld } from "../sim-world.ts";
+import { type KeyspaceUse, useOf } from "./keyspace-use.ts";
 import { countOf, type LevelPair } from "./promised-checks.ts";
 import { drawsFor, type ValueSource } from "./value-source.ts";
 
@@ -36,6 +37,7 @@ export interface Subject {
   /** All levels that it offers and can meet. */
   readonly pairs: readonly LevelPair[];
   readonly values: ValueSource;
+  readonly use: KeyspaceUse;
   /** What the simulated nodes are opened with: this keyspace alone. */
   readonly configuration: Readonly<Record<string, unknown>>;
 }
@@ -69,6 +71,7 @@ export async function inspectSubject(
   const values = await drawsFor(checkingSchemaOf(keyspace.schema, `keyspaces.${name}.schema`));
   return {
     ...{ keyspace, resolved, nodes, replicas, storage, description, guarantees, defaults, values },
+    use: useOf(keyspace),
     connections: resolved.transport.type === "nats" ? "server" : "pairs",
     partitionPolicy: policyOf(keyspace),
     pairs: pairsOf(description, replicas),
@@ -128,8 +131,9 @@ function withoutSchema(
   return { ...configuration, keyspaces: { [name]: { ...keyspaces[name], schema: undefined } } };
 }
 
-function policyOf({ strategyOptions }: ResolvedKeyspace): Subject["partitionPolicy"] {
-  const { partitionPolicy } = strategyOptions;
+function policyOf({ strategy, strategyOptions }: ResolvedKeyspace): Subject["partitionPolicy"] {
+  const { partitionPolicy = strategy === "dynamo" ? "prefer-availability" : undefined } =
+    strategyOptions;
   return String(partitionPolicy).replaceAll("_", "-") === "prefer-availability"
     ? "prefer-availability"
     : "prefer-consistency";

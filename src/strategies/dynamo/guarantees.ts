@@ -1,6 +1,9 @@
 import type { Guarantee } from "../../core/contracts/strategy.ts";
+import { DYNAMO_LEVELS } from "./settings.ts";
 
 const SHOWN_BY = "test/simulation/dynamo-versions.test.ts";
+
+const EVERY_PAIR = Object.freeze({ writes: DYNAMO_LEVELS, reads: DYNAMO_LEVELS });
 
 /** What each level promises, on what condition, and which test shows it. */
 export const DYNAMO_GUARANTEES: readonly Guarantee[] = Object.freeze([
@@ -14,6 +17,10 @@ export const DYNAMO_GUARANTEES: readonly Guarantee[] = Object.freeze([
     notPromised:
       "That one of two concurrent writes wins, unless a resolver says so; any order between keys.",
     shownBy: SHOWN_BY,
+    checked: [
+      { checks: ["no-silent-loss", "every-increment-counts"], between: "meeting-counts" },
+      { checks: ["truthful-outcome"], between: EVERY_PAIR },
+    ],
   },
   {
     levels: ["quorum", "all", "three", "two"],
@@ -26,6 +33,7 @@ export const DYNAMO_GUARANTEES: readonly Guarantee[] = Object.freeze([
       "reads only where no replica can be reached. Two reads during an unfinished write may see it " +
       "and then not.",
     shownBy: SHOWN_BY,
+    checked: [{ checks: ["sees-acknowledged"], between: "meeting-counts" }],
   },
   {
     levels: ["one", "eventual"],
