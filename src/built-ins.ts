@@ -17,6 +17,7 @@ export {
   decodeRecord as decodeDottedRecord,
 } from "./strategies/dynamo/dotted-record.ts";
 export { stampOf as stampOfRecord } from "./strategies/leaderless/record.ts";
+export { raftBooksOf } from "./strategies/raft/books.ts";
 export { createMemoryHub, type MemoryHub } from "./transports/memory/memory-hub.ts";
 export { natsPermissions } from "./transports/nats/subjects.ts";
 

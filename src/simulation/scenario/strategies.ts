@@ -1,4 +1,5 @@
 import { dynamoScenario } from "./dynamo/dynamo-scenario.ts";
+import { raftScenario } from "./raft/raft-scenario.ts";
 import type { StrategyScenario } from "./strategy-scenario.ts";
 import { tunableScenario } from "./tunable/tunable-scenario.ts";
 
@@ -6,6 +7,7 @@ import { tunableScenario } from "./tunable/tunable-scenario.ts";
 export const STRATEGY_SCENARIOS: readonly StrategyScenario[] = Object.freeze<StrategyScenario[]>([
   tunableScenario,
   dynamoScenario,
+  raftScenario,
 ]);
 
 /** @throws RangeError if there is none of that name. */

@@ -1,5 +1,6 @@
 import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
 import { readU32, readU64, writeU32, writeU64 } from "./record.ts";
+import { booksKey } from "./state-rows.ts";
 
 /** What a shard's state machine knows of the whole shard; one row of the state. */
 export interface Books {
@@ -25,6 +26,9 @@ export interface Books {
    */
   chain: number;
 }
+
+/** What `raftBooksOf` tells of a state. */
+export type BooksSummary = Pick<Books, "appliedIndex" | "salt" | "chain">;
 
 const FORMAT = 1;
 const BOOKS_BYTES = 57;
@@ -71,4 +75,9 @@ export function decodeBooks(bytes: Uint8Array): Books {
     rememberedRows: readU64(bytes, 45),
     chain: readU32(bytes, 53),
   };
+}
+
+/** For those who look into a state from outside: the books, if this is their row. */
+export function raftBooksOf(key: Uint8Array, value: Uint8Array): BooksSummary | undefined {
+  return Buffer.compare(key, booksKey()) === 0 ? decodeBooks(value) : undefined;
 }

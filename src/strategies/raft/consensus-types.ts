@@ -216,6 +216,8 @@ export interface ShardConsensus {
   readonly configuration: Configuration;
   /** False while this replica may lack what it once vouched for: it votes and campaigns not. */
   readonly serving: boolean;
+  /** Whether the configuration in force counts this replica, with the store that it has. */
+  readonly isVoter: boolean;
 
   open(opening: Opening, at: Moment, effects: ConsensusEffects): void;
   replay(records: readonly LogRecord[], at: Moment, effects: ConsensusEffects): void;

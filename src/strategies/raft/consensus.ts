@@ -84,6 +84,10 @@ export class Consensus implements ShardConsensus {
     return this.#core.serving;
   }
 
+  get isVoter(): boolean {
+    return this.#core.isVoter;
+  }
+
   open(opening: Opening, at: Moment, effects: ConsensusEffects): void {
     this.#core.enter(at, effects);
     const hasPast = openConsensus(this.#core, opening);

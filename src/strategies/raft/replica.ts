@@ -80,7 +80,8 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   }
 
   get serving(): boolean {
-    return this.#isOpen && !this.#installer.hasSwitched && this.#consensus.serving;
+    const { serving, isVoter } = this.#consensus;
+    return this.#isOpen && !this.#installer.hasSwitched && serving && isVoter;
   }
 
   get standing(): Standing {

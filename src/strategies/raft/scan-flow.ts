@@ -118,7 +118,7 @@ export class ScanFlow {
 
   onDeadline(task: ScanTask, effects: Fx): void {
     const pending = this.#end(task);
-    const missing = pending?.replies.findIndex((reply) => reply === undefined) ?? 0;
+    const missing = pending?.replies.indexOf(undefined) ?? 0;
     const { replicas } = this.#context.placement(missing);
     const reachable = this.#errands.reachableReplicas(missing);
     const what = `shard ${missing} has not answered at the level ${task.request.level} in time`;

@@ -1,0 +1,25 @@
+import type { KeyspacePlan, StrategyScenario } from "../strategy-scenario.ts";
+import { RaftRun } from "./raft-run.ts";
+
+const DEADLINE_MS = 3_000;
+/** What elections take on a LAN, and what a hurried configuration asks for. */
+const ELECTION_TIMEOUTS_MS = Object.freeze([100, 200, 500, 1_000]);
+
+/** Keys that are read, written and written conditionally at every level there is. */
+export const raftScenario: StrategyScenario = Object.freeze<StrategyScenario>({
+  strategy: "raft",
+  sometimes: ["a conditional write was refused", "an unknown raft write was seen later"],
+  configure: (knobs, { storage }, draw): KeyspacePlan["configuration"] => {
+    const electionTimeout = ELECTION_TIMEOUTS_MS[draw.whole(0, ELECTION_TIMEOUTS_MS.length - 1)];
+    const deadlineMs = Math.max(50, Math.round(DEADLINE_MS * knobs.patience));
+    return {
+      // With an even number one replica less may be lost than the nemesis takes for granted.
+      replicas: knobs.replicas - ((knobs.replicas + 1) % 2),
+      shards: knobs.shards,
+      electionTimeout,
+      deadlines: { strong: deadlineMs, lease: deadlineMs, follower: deadlineMs },
+      ...(storage === "disk" && { durability: knobs.durability }),
+    };
+  },
+  createRun: (scene) => new RaftRun(scene),
+});
