@@ -1,7 +1,13 @@
 import type { Sender } from "../../core/contracts/machine.ts";
 import type { Lane } from "../../core/contracts/transport.ts";
 import type { LogSequence, NodeId } from "../../core/model/ids.ts";
-import { type Configuration, type Identity, isVoter } from "./configuration.ts";
+import {
+  type Configuration,
+  type Identity,
+  isMember,
+  isVoter,
+  type Member,
+} from "./configuration.ts";
 import { ConfigurationHistory } from "./configuration-history.ts";
 import type { ConsensusEffects, ConsensusOptions, Moment, Role } from "./consensus-types.ts";
 import { encodeHardState, HARD_STATE, type HardState } from "./hard-state.ts";
@@ -96,8 +102,15 @@ export class ConsensusCore {
   }
 
   /** Whether this replica has all that it has ever vouched for. */
-  get serving(): boolean {
+  get isWhole(): boolean {
     return this.isOpen && !this.recovering;
+  }
+
+  /** Whether the configuration in force names this replica, under its store's name. */
+  get isNamed(): boolean {
+    const { voters, outgoing, learners } = this.configuration;
+    const isSelf = (member: Member): boolean => isMember(member, this.#identity);
+    return voters.some(isSelf) || outgoing.some(isSelf) || learners.some(isSelf);
   }
 
   /**
@@ -121,7 +134,8 @@ export class ConsensusCore {
   }
 
   keepStanding(original: boolean, recovering: boolean): void {
-    this.#keep({ ...this.#hard, original, recovering });
+    this.restore({ ...this.#hard, original, recovering });
+    this.effects.keep(HARD_STATE, encodeHardState(this.#hard));
   }
 
   /** @param votedFor the candidate that has this replica's vote in `term`. */
@@ -131,12 +145,9 @@ export class ConsensusCore {
     if (term === this.term && before !== undefined && before !== votedFor) {
       violated("at most one vote per term", term, before, votedFor ?? "nobody");
     }
-    this.#keep({ ...this.#hard, term, votedFor });
-  }
-
-  #keep(hard: HardState): void {
-    this.restore(hard);
-    if (this.planted.voteNotKept !== true) this.effects.keep(HARD_STATE, encodeHardState(hard));
+    this.#hard = { ...this.#hard, term, votedFor };
+    if (this.planted.voteNotKept === true) return;
+    this.effects.keep(HARD_STATE, encodeHardState(this.#hard));
   }
 
   /** True if it has risen. */

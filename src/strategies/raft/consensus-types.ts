@@ -214,7 +214,10 @@ export interface ShardConsensus {
   readonly appliedIndex: number;
   /** The newest configuration of the log, committed or not: it is the one in force. */
   readonly configuration: Configuration;
-  /** False while this replica may lack what it once vouched for: it votes and campaigns not. */
+  /**
+   * False while this replica may lack what it once vouched for, and so votes for nobody, or is not
+   * named by the configuration that it knows.
+   */
   readonly serving: boolean;
   /** Whether the configuration in force counts this replica, with the store that it has. */
   readonly isVoter: boolean;

@@ -81,7 +81,7 @@ export class Consensus implements ShardConsensus {
   }
 
   get serving(): boolean {
-    return this.#core.serving;
+    return this.#core.isWhole && this.#core.isNamed;
   }
 
   get isVoter(): boolean {

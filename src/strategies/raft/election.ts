@@ -101,8 +101,8 @@ export class Election {
    * is late would be elected for its log, and then serve nobody.
    */
   #mayStand(): boolean {
-    const { serving, options, nowMs } = this.#core;
-    if (!serving || !this.#core.mayLead) return false;
+    const { isWhole, options, nowMs } = this.#core;
+    if (!isWhole || !this.#core.mayLead) return false;
     if (nowMs < this.#silentUntilMs && !this.#isAlone()) return false;
     const { health, timing } = options;
     return !health.isDiskSick() && health.loopLagMs() < timing.electionLowerMs;

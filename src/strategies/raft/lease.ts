@@ -35,11 +35,12 @@ export class Lease {
 
   /** What was promised counts no more: the configuration has changed, or time was lost. */
   void(): void {
-    this.#notBeforeMs = this.#core.nowMs;
+    this.#notBeforeMs = Math.max(this.#notBeforeMs, this.#core.nowMs);
     this.#untilMs = Number.NEGATIVE_INFINITY;
     this.#isStale = true;
   }
 
+  /** For the rest of the term: nothing that comes later brings it back. */
   end(): void {
     this.#notBeforeMs = Number.POSITIVE_INFINITY;
     this.#untilMs = Number.NEGATIVE_INFINITY;

@@ -1,5 +1,6 @@
 import { ByteWriter } from "../../core/model/bytes.ts";
 import type { NodeId } from "../../core/model/ids.ts";
+import { majorityOf } from "../../core/model/quorum.ts";
 import type { CommitRule } from "./commit.ts";
 import {
   type Configuration,
@@ -23,6 +24,8 @@ import type { Followers } from "./followers.ts";
 interface CatchUp {
   targetIndex: number;
   startedAtMs: number;
+  /** When a round ended that was short enough. */
+  readyAtMs: number;
 }
 
 /** What a change asks of the leader. */
@@ -42,7 +45,7 @@ export interface MembershipOutcomes {
  * Invariants:
  * - a configuration is appended only if the one before it is committed, and an entry of the own
  *   term is: then any two that are in force at one time differ by one step, whose quorums meet;
- * - who begins to vote has had everything up to a moment at most one election timeout ago.
+ * - who begins to vote has what the log had two election timeouts ago, or more.
  */
 export class Membership {
   readonly #core: ConsensusCore;
@@ -50,7 +53,6 @@ export class Membership {
   readonly #commit: CommitRule;
   readonly #outcomes: MembershipOutcomes;
   readonly #catchUps = new Map<NodeId, CatchUp>();
-  readonly #ready = new Set<NodeId>();
 
   constructor(
     core: ConsensusCore,
@@ -69,10 +71,9 @@ export class Membership {
     goal: { readonly voters: readonly NodeId[]; readonly learners: readonly NodeId[] },
     known: ReadonlyMap<NodeId, Identity>,
   ): ConfigurationRefusal | undefined {
-    const { configuration, planted } = this.#core;
+    const { configuration } = this.#core;
     if (goal.voters.length === 0) return "empty";
-    if (!this.#commit.isOwnTermCommitted && planted.changeBeforeOwnCommit !== true)
-      return "unready";
+    if (!this.#commit.isOwnTermCommitted) return "unready";
     if (this.#isUndecided() || isJoint(configuration)) return "pending";
     const learners = goal.learners.filter((node) => !goal.voters.includes(node));
     const unmet = [...goal.voters, ...learners].filter(
@@ -94,7 +95,8 @@ export class Membership {
       const learners = goal?.learners ?? configuration.learners;
       this.#append({ voters: configuration.voters, outgoing: [], learners, goal: undefined });
     } else if (!this.#replaceLostStores(goal ?? configuration) && goal !== undefined) {
-      if (goal.voters.every((member) => this.#isReady(member))) this.#enter(goal);
+      const isReady = goal.voters.every((member) => this.#isReady(member));
+      if (isReady && this.#hasAnsweringMajority(goal.voters)) this.#enter(goal);
     }
   }
 
@@ -117,7 +119,6 @@ export class Membership {
     const joining = [...voters, ...learners].filter(
       (member) => !contains(configuration.voters, member),
     );
-    this.#ready.clear();
     this.#catchUps.clear();
     this.#append({
       voters: configuration.voters,
@@ -155,13 +156,25 @@ export class Membership {
     return isLost && this.#aim(goal) === undefined;
   }
 
+  /** Whether those who are to decide could: none of them may have been heard of for long. */
+  #hasAnsweringMajority(voters: readonly Member[]): boolean {
+    const { nowMs, options, identity } = this.#core;
+    const answering = voters.filter((member) => {
+      if (isMember(member, identity)) return true;
+      const progress = this.#followers.get(member.node);
+      if (progress?.isAnsweredBy(member) !== true) return false;
+      return nowMs - progress.ackedSentAtMs < options.timing.electionTimeoutMs;
+    });
+    return answering.length >= majorityOf(voters.length);
+  }
+
   #isReady(member: Member): boolean {
     const { configuration, planted } = this.#core;
     if (contains(configuration.voters, member) || planted.unreadyPromoted === true) return true;
     if (isMember(member, this.#core.identity)) return true;
     const progress = this.#followers.get(member.node);
     if (progress?.isAnsweredBy(member) !== true) return false;
-    return this.#ready.has(member.node) || this.#hasCaughtUp(member.node, progress.matchIndex);
+    return this.#hasCaughtUp(member.node, progress.matchIndex);
   }
 
   /**
@@ -171,19 +184,20 @@ export class Membership {
    */
   #hasCaughtUp(node: NodeId, matchIndex: number): boolean {
     const { nowMs, log, options } = this.#core;
+    const { electionTimeoutMs } = options.timing;
     const catchUp = this.#catchUps.get(node);
     if (catchUp === undefined) {
-      this.#catchUps.set(node, { targetIndex: log.lastIndex, startedAtMs: nowMs });
+      const readyAtMs = Number.NEGATIVE_INFINITY;
+      this.#catchUps.set(node, { targetIndex: log.lastIndex, startedAtMs: nowMs, readyAtMs });
       return false;
     }
-    if (matchIndex < catchUp.targetIndex) return false;
-    if (nowMs - catchUp.startedAtMs <= options.timing.electionTimeoutMs) {
-      this.#ready.add(node);
-      return true;
+    if (matchIndex >= catchUp.targetIndex) {
+      if (nowMs - catchUp.startedAtMs <= electionTimeoutMs) catchUp.readyAtMs = nowMs;
+      catchUp.targetIndex = log.lastIndex;
+      catchUp.startedAtMs = nowMs;
     }
-    catchUp.targetIndex = log.lastIndex;
-    catchUp.startedAtMs = nowMs;
-    return false;
+    // The others may have taken longer: what was true long ago does not count.
+    return nowMs - catchUp.readyAtMs <= electionTimeoutMs;
   }
 
   #memberOf(node: NodeId, known: ReadonlyMap<NodeId, Identity>): Member | undefined {

@@ -18,8 +18,9 @@ const BIRTH = "raft-birth";
  *
  * - Nothing was kept, and there is nothing to learn: the shard is born here, with the voters that
  *   the map names.
- * - Something may be lost (`empty`): the replica votes and counts not before it has it again. Its
- *   store's id is its identity: with a new one it is nobody until the leader has made it a learner.
+ * - Something may be lost (`empty`): a replica that has kept what it promised votes for nobody
+ *   before it has its entries again. One that has kept nothing has a new store, and never promised
+ *   anything under its id: it is nobody until the leader has made it a learner.
  *   A single replica has nobody to learn from, and goes on with what there is.
  */
 export function openConsensus(core: ConsensusCore, opening: Opening): boolean {
@@ -29,7 +30,8 @@ export function openConsensus(core: ConsensusCore, opening: Opening): boolean {
   const { replicas } = core.options.placement();
   const isAlone = replicas.length === 1 && replicas[0] === core.self;
   if (kept === undefined && (origin !== "empty" || isAlone)) bear(core);
-  else if (origin === "empty" && !isAlone) core.keepStanding(core.original, true);
+  else if (kept !== undefined && origin === "empty" && !isAlone)
+    core.keepStanding(core.original, true);
   if (origin === "empty" && isAlone) core.emit("writes-may-be-lost", {});
   core.restart(applied?.index ?? 0, applied?.term ?? 0);
   core.history.reset(

@@ -17,8 +17,6 @@ export interface PlantedConsensusBugs {
   readonly quorumUnchecked?: boolean;
   /** A greater term in a vote request takes effect though a leader is being heard. */
   readonly promiseForgotten?: boolean;
-  /** A change of configuration is taken before an entry of the own term is committed. */
-  readonly changeBeforeOwnCommit?: boolean;
   /** Voters are exchanged in one step, without a joint configuration. */
   readonly jointSkipped?: boolean;
   /** A configuration is in force from its commit on, not from its append. */

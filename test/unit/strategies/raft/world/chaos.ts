@@ -1,4 +1,6 @@
 import type { NodeId } from "../../../../../src/core/model/ids.ts";
+import { isQuorum } from "../../../../../src/strategies/raft/configuration.ts";
+import { termOfEntry } from "../../../../../src/strategies/raft/entry.ts";
 import { World, type WorldOptions } from "./world.ts";
 import type { WorldNode } from "./world-node.ts";
 
@@ -11,9 +13,17 @@ interface Faults {
   readonly changes: boolean;
   readonly transfers: boolean;
   readonly stalls: boolean;
+  /** Leaders that are cut off with what they were just given, and then crash. */
+  readonly storms: boolean;
+  /** Times in which only new leaders are given anything: the logs are equal, and anybody can win. */
+  readonly pauses: boolean;
+  /** Somebody stands while the leader's promises are fresh. */
+  readonly ambushes: boolean;
 }
 
 const ACTION_MS = 6;
+const PAUSE_MS = 200;
+const NEW_LEADER_MS = 50;
 
 /**
  * One world in chaos for `chaosMs`, then healed: what is checked all the time is in `WorldChecks`;
@@ -30,12 +40,16 @@ export function runChaos(options: {
   world.duplication = world.random.fraction() * 0.1;
   world.maxDelayMs = 1 + world.random.fraction() * 12;
   world.maxSyncMs = 0.5 + world.random.fraction() * 12;
+  if (faults.ambushes) {
+    world.maxDelayMs = 1;
+    world.maxSyncMs = 1;
+  }
   let actions = 0;
   const act = (): void => {
     if (world.nowMs >= options.chaosMs) return;
     actions++;
     disturb(world, faults);
-    work(world, actions);
+    work(world, actions, faults.pauses && Math.floor(world.nowMs / PAUSE_MS) % 2 === 1);
     world.after(world.random.fraction() * ACTION_MS * 2, act);
   };
   world.after(1, act);
@@ -54,6 +68,8 @@ function drawFaults(world: World): Faults {
   return {
     ...{ crashes: has(), partitions: has(), wipes: world.pick(3) === 0, changes: has() },
     ...{ transfers: has(), lostTails: world.pick(4) === 0, stalls: has() },
+    ...{ storms: world.pick(3) === 0, pauses: has() },
+    ambushes: world.pick(3) === 0,
   };
 }
 
@@ -67,6 +83,48 @@ function disturb(world: World, faults: Faults): void {
   else if (faults.transfers && dice < 22) transfer(world, node);
   else if (faults.changes && dice < 28) change(world);
   else if (faults.stalls && dice < 30) world.maxLateMs = world.pick(2) * world.pick(60);
+  else if (faults.storms && dice < 38) storm(world);
+  else if (faults.ambushes && dice < 44) ambush(world);
+}
+
+/**
+ * One follower does not hear the leader any more; shortly before it stands nobody does, and maybe
+ * another one has just been started again.
+ */
+function ambush(world: World): void {
+  const { leader } = world;
+  if (leader === undefined || world.nowMs < world.quietUntilMs) return;
+  world.quietUntilMs = world.nowMs + 160;
+  world.cut.clear();
+  const deaf = world.nodes[world.pick(world.nodes.length)] as WorldNode;
+  world.after(30, () => world.cut.add(`${leader.id}>${deaf.id}`));
+  world.after(50 + world.random.fraction() * 50, () => {
+    for (const node of world.nodes) {
+      world.cut.add(`${leader.id}>${node.id}`);
+      world.cut.add(`${node.id}>${leader.id}`);
+      if (node === leader || node === deaf || !node.isUp || world.pick(2) === 0) continue;
+      node.crash();
+      node.restart();
+    }
+  });
+  world.after(160, () => world.cut.clear());
+}
+
+/** A leader that few hear takes entries that few get, and is gone. */
+function storm(world: World): void {
+  const { leader } = world;
+  if (leader === undefined) return;
+  for (const node of world.nodes) {
+    if (world.pick(3) > 0) world.cut.add(`${leader.id}>${node.id}`);
+  }
+  for (let i = 0; i < 3; i++) leader.propose(`storm ${Math.round(world.nowMs)} ${i} ${leader.id}`);
+  world.after(world.random.fraction() * 30, () => {
+    if (leader.isUp && world.pick(2) === 0) {
+      leader.crash();
+      leader.restart();
+    }
+    world.cut.clear();
+  });
 }
 
 /** At most one node at a time has lost something: more is beyond what any quorum stands. */
@@ -74,16 +132,29 @@ function toggle(world: World, node: WorldNode, faults: Faults): void {
   if (!node.isUp) return;
   node.crash();
   const others = world.nodes.filter((other) => other !== node);
-  const isWhole = others.every((other) => other.isUp && other.consensus?.serving === true);
+  const isWhole = others.every((other) => other.isUp);
   const canLose = isWhole && world.placement.replicas.length > 2 && world.leader !== undefined;
   if (canLose && faults.wipes && world.pick(3) === 0 && isSpare(world, node)) {
     node.wipe();
     node.start("empty");
   } else if (canLose && faults.lostTails && world.pick(2) === 0 && isSpare(world, node)) {
     world.tailsLost++;
+    const { leader } = world;
     node.loseTail();
     node.start("empty");
-  }
+    if (leader !== undefined && leader !== node) pauseNode(world, leader);
+  } else if (world.pick(2) === 0) node.restart();
+}
+
+/** It is gone for a while, with its disk as it is. */
+function pauseNode(world: World, node: WorldNode): void {
+  world.after(world.random.fraction() * 20, () => {
+    if (!node.isUp) return;
+    node.crash();
+    world.after(150 + world.random.fraction() * 150, () => {
+      if (!node.isUp) node.restart();
+    });
+  });
 }
 
 /** Without this node every majority that is in force is still there, and nothing is changing. */
@@ -94,12 +165,18 @@ function isSpare(world: World, node: WorldNode): boolean {
   if (outgoing.length > 0 || goal !== undefined || voters.length < 3) return false;
   return voters.every((member) => {
     const other = world.node(member.node);
-    return member.node === node.id || (other?.isUp === true && other.answersAs(member));
+    if (member.node === node.id) return true;
+    return other?.consensus?.serving === true && other.answersAs(member);
   });
 }
 
 function partition(world: World): void {
-  const kind = world.pick(3);
+  const kind = world.pick(4);
+  if (kind === 3) {
+    const deaf = world.nodes[world.pick(world.nodes.length)];
+    if (world.leader !== undefined) world.cut.add(`${world.leader.id}>${deaf?.id}`);
+    return;
+  }
   const some = new Set(world.nodes.filter(() => world.pick(2) === 0).map((node) => node.id));
   for (const from of world.nodes) {
     for (const to of world.nodes) {
@@ -132,10 +209,13 @@ function change(world: World): void {
   });
 }
 
-function work(world: World, action: number): void {
+function work(world: World, action: number, isPause: boolean): void {
   const node = world.nodes[world.pick(world.nodes.length)] as WorldNode;
   const leaders = world.nodes.filter((other) => other.consensus?.standing.role === "leader");
   for (const leader of leaders) {
+    const since = world.checks.leaderSinceMs(leader.consensus?.standing.term ?? 0);
+    const isQuiet = isPause || world.nowMs < world.quietUntilMs;
+    if (isQuiet && world.nowMs - since > NEW_LEADER_MS) continue;
     for (let i = world.pick(4); i > 0; i--) leader.propose(`${action} ${i} ${leader.id}`);
   }
   for (const other of world.nodes) world.checks.checkLease(other);
@@ -160,17 +240,57 @@ function heal(world: World): void {
   world.maxSyncMs = 2;
   world.maxLateMs = 0;
   for (const node of world.nodes) if (!node.isUp) node.restart();
-  const before = world.checks.committedLength;
   let isServed = false;
   const nudge = (): void => {
-    const { leader } = world;
-    leader?.propose(`after the chaos ${world.nowMs}`);
+    for (const node of world.nodes) {
+      if (node.consensus?.standing.role === "leader") node.propose(`healed ${world.nowMs}`);
+    }
     if (!isServed) world.after(40, nudge);
   };
   world.after(1, nudge);
-  isServed = world.run(world.nowMs + 5_000, () => isAgreed(world, before));
-  if (!isServed) throw new Error(`no liveness: ${describe(world)}; seed ${world.seed}`);
+  demand(world, "with every link", (before) => isAgreed(world, before));
+  deafen(world);
+  isServed = true;
   world.checks.finish();
+}
+
+/** A leader that is heard by all and hears nobody has to go (CheckQuorum). */
+function deafen(world: World): void {
+  const leader = world.leader;
+  const voters = leader?.consensus?.configuration.voters ?? [];
+  if (leader === undefined || voters.length < 3 || world.pick(4) > 0) return;
+  for (const node of world.nodes) world.cut.add(`${node.id}>${leader.id}`);
+  demand(world, `with ${leader.id} deaf`, (before) => world.checks.committedLength > before + 2);
+}
+
+function demand(world: World, how: string, isDone: (before: number) => boolean): void {
+  const before = world.checks.committedLength;
+  if (world.run(world.nowMs + 5_000, () => isDone(before))) return;
+  if (!hasQuorum(world)) {
+    world.stuck = true;
+    return;
+  }
+  throw new Error(`no liveness ${how}: ${describe(world)}; seed ${world.seed}`);
+}
+
+/**
+ * Whether those that the newest configuration needs are there: a store that was wiped, or one that
+ * lost what it had vouched for, votes for nobody. Then more was lost than is promised to be stood.
+ */
+function hasQuorum(world: World): boolean {
+  const logs = world.nodes.flatMap(({ consensus, disk }) => {
+    if (consensus === undefined) return [];
+    const record = disk.image.record(disk.image.last);
+    const term = record === undefined ? 0 : termOfEntry(record);
+    return [{ configuration: consensus.configuration, term, last: disk.image.last }];
+  });
+  logs.sort((a, b) => b.term - a.term || b.last - a.last);
+  const configuration = logs[0]?.configuration;
+  if (configuration === undefined || configuration.voters.length === 0) return false;
+  return isQuorum(configuration, (member) => {
+    const node = world.node(member.node);
+    return node?.answersAs(member) === true && node.consensus?.serving === true;
+  });
 }
 
 function isAgreed(world: World, before: number): boolean {

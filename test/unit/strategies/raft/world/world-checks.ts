@@ -1,12 +1,18 @@
 import {
+  type Configuration,
+  describeConfiguration,
   isMember,
   isQuorum,
+  isSameMember,
   type Member,
 } from "../../../../../src/strategies/raft/configuration.ts";
 import type { AppliedPoint } from "../../../../../src/strategies/raft/consensus-types.ts";
 import { payloadOfEntry, termOfEntry } from "../../../../../src/strategies/raft/entry.ts";
 import type { World } from "./world.ts";
 import type { WorldNode } from "./world-node.ts";
+
+/** In election timeouts. */
+const READY_WITHIN = 3;
 
 interface Committed {
   readonly term: number;
@@ -25,10 +31,12 @@ interface Proposal {
 export class WorldChecks {
   readonly #world: World;
   readonly #leaders = new Map<number, string>();
+  readonly #ledSinceMs = new Map<number, number>();
   /** What was appended under (index, term), and the term before it. */
   readonly #entries = new Map<string, string>();
   /** From index 1 on. */
   readonly #committed: Committed[] = [];
+  readonly #committedAtMs: number[] = [];
   /** Proposals that are undecided, by node, index and term. */
   readonly #proposals = new Map<string, Proposal>();
   readonly #acked = new Map<number, string>();
@@ -51,6 +59,11 @@ export class WorldChecks {
 
   get committedLength(): number {
     return this.#committed.length;
+  }
+
+  /** When the leader of the term was first seen to lead. */
+  leaderSinceMs(term: number): number {
+    return this.#ledSinceMs.get(term) ?? this.#world.nowMs;
   }
 
   proposed(node: WorldNode, text: string, index: number, term: number): void {
@@ -93,6 +106,7 @@ export class WorldChecks {
     const known = this.#committed[index - 1];
     if (known === undefined) {
       this.#committed.push({ term, text });
+      this.#committedAtMs.push(this.#world.nowMs);
       this.#checkDurable(node, index, term);
     } else if (known.term !== term || known.text !== text) {
       this.#fail(
@@ -162,13 +176,54 @@ export class WorldChecks {
     }
     this.#seen.set(node, { term, commit, applied, life: node.incarnation });
     if (role !== "leader") return;
+    this.#checkOwnTerm(node, seen?.life === node.incarnation ? seen.commit : commit, commit);
     const leader = this.#leaders.get(term);
     if (leader === undefined) {
       this.#leaders.set(term, `${node.id} ${node.incarnation}`);
+      this.#ledSinceMs.set(term, this.#world.nowMs);
       this.elections++;
       this.#checkComplete(node, term);
     } else if (leader !== `${node.id} ${node.incarnation}`) {
       this.#fail("Election Safety", node, term, leader);
+    }
+  }
+
+  /** §5.4.2: only entries of its own term are committed by a leader's counting. */
+  #checkOwnTerm(node: WorldNode, before: number, commit: number): void {
+    const record = node.disk.image.record(commit);
+    const term = node.consensus?.standing.term;
+    if (commit === before || record === undefined || termOfEntry(record) === term) return;
+    this.#fail("a leader commits entries of its own term", node, commit, termOfEntry(record));
+  }
+
+  /** Any two quorums of configurations that follow each other meet (§6). */
+  reconfigured(node: WorldNode, before: Configuration, after: Configuration): void {
+    this.#checkReady(node, before, after);
+    const names = [...before.voters, ...before.outgoing, ...after.voters, ...after.outgoing];
+    const members = names.filter(
+      (member, i) => names.findIndex((other) => isSameMember(other, member)) === i,
+    );
+    for (let bits = 0; bits < 2 ** members.length; bits++) {
+      const isIn = (member: Member): boolean =>
+        (bits & (1 << members.findIndex((other) => isSameMember(other, member)))) !== 0;
+      if (isQuorum(before, isIn) && isQuorum(after, (member) => !isIn(member))) {
+        const from = describeConfiguration(before);
+        this.#fail("quorums meet", node, from, describeConfiguration(after));
+      }
+    }
+  }
+
+  /** Thesis §4.2.1: who begins to vote has nearly everything. */
+  #checkReady(leader: WorldNode, before: Configuration, after: Configuration): void {
+    const since = this.#world.nowMs - READY_WITHIN * this.#world.timing.electionTimeoutMs;
+    const settled = this.#committedAtMs.findLastIndex((atMs) => atMs <= since) + 1;
+    for (const member of after.voters) {
+      if ([...before.voters, ...before.outgoing].some((m) => isSameMember(m, member))) continue;
+      const disk = this.#world.node(member.node)?.disk;
+      const has = Math.max(disk?.image.last ?? 0, disk?.state.point?.index ?? 0);
+      // A disk that was lost since is another matter.
+      if (has > 0 && has < settled)
+        this.#fail("voters are ready", leader, member.node, has, settled);
     }
   }
 
@@ -225,6 +280,7 @@ export class WorldChecks {
     this.#acked.set(index, text);
     this.ackedCount++;
     if (index > this.ackedIndex) this.ackedIndex = index;
+    for (const other of this.#world.nodes) this.checkLease(other);
   }
 
   #fail(

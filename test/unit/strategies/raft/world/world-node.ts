@@ -212,6 +212,10 @@ export class WorldNode {
     const effects = this.#effects(early, late);
     const { configuration: before, commitIndex } = consensus;
     work(at, effects);
+    const isLeader = consensus.standing.role === "leader";
+    if (isLeader && consensus.configuration !== before) {
+      this.world.checks.reconfigured(this, before, consensus.configuration);
+    }
     if (consensus.commitIndex > commitIndex) {
       const inForce = [before, consensus.configuration];
       this.#commits.push({ upTo: consensus.commitIndex, inForce });

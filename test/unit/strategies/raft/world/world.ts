@@ -52,6 +52,10 @@ export class World {
   maxSyncMs = 2;
   maxLateMs = 0;
   tailsLost = 0;
+  /** Until then only new leaders are given anything. */
+  quietUntilMs = 0;
+  /** More was lost than a quorum stands. */
+  stuck = false;
   /** Links that are cut, as `from>to`. */
   readonly cut = new Set<string>();
   readonly #hasPriorities: boolean;

@@ -1,0 +1,55 @@
+import { expect, test } from "vitest";
+import type { PlantedConsensusBugs } from "../../../../src/strategies/raft/planted-bugs.ts";
+import { runChaos } from "./world/chaos.ts";
+
+/**
+ * For each bug that can be planted the first seed whose chaos shows it. `CAPSTAN_FIND=1` looks for
+ * it anew, from seed 1 on, and says where the table is behind.
+ */
+const FOUND_AT: Readonly<Record<keyof PlantedConsensusBugs, number>> = Object.freeze({
+  voteNotKept: 1,
+  oldTermCommitted: 1,
+  readBeforeOwnCommit: 1,
+  readUnconfirmed: 1,
+  leaseByRole: 79,
+  quorumUnchecked: 3,
+  promiseForgotten: 85,
+  jointSkipped: 4,
+  configurationAtCommit: 17,
+  unreadyPromoted: 17,
+  snapshotBeyondState: 2,
+  snapshotInstalledOverNewer: 61,
+  appliedTwice: 1,
+  lostTailVotes: 68,
+  startSilenceSkipped: 287,
+  ackBeforeDurable: 1,
+  leaderCountsUnsynced: 1,
+});
+const MAX_SEEDS = 500;
+const CHAOS_MS = 2_000;
+
+function shows(bug: string, seed: number): boolean {
+  try {
+    runChaos({ seed, chaosMs: CHAOS_MS, planted: { [bug]: true } });
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+function firstSeed(bug: string): number | undefined {
+  for (let seed = 1; seed <= MAX_SEEDS; seed++) if (shows(bug, seed)) return seed;
+  return undefined;
+}
+
+test.each(Object.entries(FOUND_AT))(
+  "%s is found",
+  (bug, seed) => {
+    const found = process.env.CAPSTAN_FIND === undefined ? seed : firstSeed(bug);
+    expect(found, `the first seed of ${MAX_SEEDS} that shows ${bug}`).toBe(seed);
+    // The same world without the bug is without fault.
+    expect(() => runChaos({ seed, chaosMs: CHAOS_MS })).not.toThrow();
+    expect(shows(bug, seed)).toBe(true);
+  },
+  600_000,
+);
