@@ -39,6 +39,7 @@ const readAnswer = receipt.extend({
   found: z.boolean(),
   value: bytes.optional(),
   siblings: z.array(bytes).optional(),
+  versions: z.array(z.string()).optional(),
   version: z.string().optional(),
 });
 
@@ -141,13 +142,15 @@ export function toResolved(body: unknown): z.infer<typeof resolveAnswer> {
 }
 
 function getResultOf(answer: z.infer<typeof readAnswer>): GetResult<unknown> {
-  const { found, siblings, value, version } = answer;
+  const { found, siblings, versions, value, version } = answer;
   const receipt = receiptOf(answer);
   if (!found) return { found, ...(version === undefined ? {} : { version }), receipt };
   if (version === undefined) throw notUnderstood("a value without a version");
   const known = { found, version, receipt } as const;
   if (siblings !== undefined) {
-    return { ...known, conflict: true, siblings: siblings.map((each) => decodeValue(each)) };
+    const decoded = siblings.map((each) => decodeValue(each));
+    const names = versions === undefined ? {} : { versions };
+    return { ...known, conflict: true, siblings: decoded, ...names };
   }
   if (value === undefined) throw notUnderstood("found, but no value");
   return { ...known, conflict: false, value: decodeValue(value) };

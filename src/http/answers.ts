@@ -56,7 +56,11 @@ export function readBody(key: string, result: GetResult<unknown>, format: BodyFo
     return { key, found: false, ...version, ...receipt };
   }
   const content = result.conflict
-    ? { conflict: true, siblings: result.siblings.map((each) => format.value(each)) }
+    ? {
+        conflict: true,
+        siblings: result.siblings.map((each) => format.value(each)),
+        ...(result.versions === undefined ? {} : { versions: result.versions }),
+      }
     : { value: format.value(result.value) };
   return { key, found: true, ...content, version: result.version, ...receipt };
 }

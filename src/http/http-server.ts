@@ -90,7 +90,7 @@ function createApp(options: ResolvedHttpOptions): FastifyInstance {
       headersTimeout: Math.min(HEADERS_TIMEOUT_MS, options.requestTimeoutMs),
       connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, options.requestTimeoutMs),
     },
-    rewriteUrl: (request) => routerPath(request.url ?? ""),
+    rewriteUrl: (request) => routerPath(request.url ?? "", request.method),
     frameworkErrors: (error, request, reply) => {
       void sendProblem(request, reply, faultOf(error));
     },

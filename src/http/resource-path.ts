@@ -7,6 +7,7 @@ export const OPERATIONS = `${API}/operations`;
 export const DEFAULT_KEYSPACE = "default";
 
 const RESOLVE = "/resolve";
+export const OPERATIONS_OF_KEY = "/operations";
 /** With `-` for a user's text, in the paths that the router sees. */
 const KEYSPACE = `${KEYSPACES}/-`;
 const DATA_OF_KEY = `${DATA}/-`;
@@ -22,10 +23,13 @@ const UTF8_DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * sent. They are read from the raw target below. A path that is encoded elsewhere is no route: the
  * router would take it for one that is read differently here. Never throws: there is no handler yet.
  */
-export function routerPath(rawTarget: string): string {
+export function routerPath(rawTarget: string, method = "GET"): string {
   const path = pathOf(rawTarget);
   const { keyspace, key, rest } = partsOf(path);
-  if (key !== undefined) return keyspace === undefined ? DATA_OF_KEY : KEYSPACE + DATA_OF_KEY_REST;
+  if (key !== undefined) {
+    const ofKey = keyspace === undefined ? DATA_OF_KEY : KEYSPACE + DATA_OF_KEY_REST;
+    return method === "POST" && key.endsWith(OPERATIONS_OF_KEY) ? ofKey + OPERATIONS_OF_KEY : ofKey;
+  }
   const fixed = keyspace === undefined ? withoutOperationId(path) : KEYSPACE + rest;
   return /[%#]/.test(fixed) ? NO_ROUTE : fixed;
 }
@@ -54,6 +58,16 @@ export function keyOf(rawTarget: string): string {
   }
   for (const segment of raw.split("/")) refuseDotSegment(segment);
   return decodePercent(raw, "the key", "INVALID_KEY");
+}
+
+/**
+ * The key of a `POST …/data/{key}/operations`. A key that ends so itself is named with `%2F`.
+ *
+ * @throws CapstanError `INVALID_KEY`.
+ */
+export function keyOfOperations(rawTarget: string): string {
+  const path = pathOf(rawTarget);
+  return keyOf(path.slice(0, path.length - OPERATIONS_OF_KEY.length));
 }
 
 /** The operation id of a `…/operations/{id}/resolve`. */

@@ -84,6 +84,9 @@ export const updateBody = z.strictObject({
   ttl_ms: writeFields.ttl_ms,
 });
 
+/** `POST …/data/{key}/operations`: the operation is the whole body. */
+export const operationBody = z.unknown().describe("An operation of the keyspace's resolver");
+
 export const noBody = z.strictObject({}).optional();
 
 /** What a browser or another program sends beside these is its own affair. */
@@ -138,7 +141,8 @@ export const foundAnswer = z.strictObject({
   conflict: z.literal(true).describe("There, with `siblings`, if versions stand apart").optional(),
   value: z.unknown().optional(),
   siblings: z.array(z.unknown()).optional(),
-  version: z.string(),
+  versions: z.array(z.string()).describe("A name for each sibling").optional(),
+  version: z.string().describe("The `context` of a write that replaces what this shows"),
   ...receiptFields,
 });
 

@@ -16,6 +16,9 @@ const NATS = "nats";
 const DEFAULT_KEYSPACES: { readonly [name: string]: KeyspaceInput } = Object.freeze({
   default: Object.freeze({ strategy: "tunable" }),
   accounts: Object.freeze({ strategy: "raft" }),
+  carts: Object.freeze({ strategy: "dynamo", resolver: "or-set" }),
+  notes: Object.freeze({ strategy: "dynamo", resolver: "version-vector" }),
+  counters: Object.freeze({ strategy: "dynamo", resolver: "pn-counter" }),
 });
 
 export interface ClusterWishes {

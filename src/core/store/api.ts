@@ -80,6 +80,9 @@ export interface FoundSiblings<V> {
   readonly found: true;
   readonly conflict: true;
   readonly siblings: readonly V[];
+  /** A name for each of the siblings, different for every write; not to be written with. */
+  readonly versions?: readonly string[];
+  /** Of all of them: a write with it as `context` replaces them. */
   readonly version: string;
   readonly receipt: Receipt;
   /** There if the call gave a `session`: hand it to the session's next call. */

@@ -4,11 +4,13 @@ import { decodeValue } from "../model/values.ts";
 import type { ConditionalWritten, GetResult, Written } from "./api.ts";
 
 export function toGetResult(result: OperationResult): GetResult<unknown> {
-  const { found, value, siblings, version, receipt } = result as ReadResult;
+  const { found, value, siblings, siblingVersions, version, receipt } = result as ReadResult;
   if (!found) return version === undefined ? { found, receipt } : { found, version, receipt };
   if (version === undefined) throw missing("version");
   if (siblings !== undefined) {
-    return { found, conflict: true, siblings: siblings.map(decode), version, receipt };
+    const versions = siblingVersions === undefined ? {} : { versions: siblingVersions };
+    const decoded = siblings.map(decode);
+    return { found, conflict: true, siblings: decoded, ...versions, version, receipt };
   }
   if (value === undefined) throw missing("value");
   return { found, conflict: false, value: decode(value), version, receipt };

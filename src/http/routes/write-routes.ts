@@ -13,10 +13,11 @@ import { writeOptionsOf } from "../call-options.ts";
 import { entityTagOf } from "../entity-tag.ts";
 import { CAPSTAN_TYPE, JSON_TYPE, negotiate } from "../media-types.ts";
 import { OUTCOME_HEADER } from "../problem.ts";
-import { keyOf, keyspaceOf } from "../resource-path.ts";
+import { keyOf, keyOfOperations, keyspaceOf, OPERATIONS_OF_KEY } from "../resource-path.ts";
 import {
   deleteBody,
   mismatchAnswer,
+  operationBody,
   problemAnswer,
   putBody,
   updateBody,
@@ -73,6 +74,23 @@ export function addWriteRoutes(app: FastifyInstance, store: Store, data: string)
       return answer(reply, target, await written);
     },
   );
+  typed.post(
+    `${data}/:key${OPERATIONS_OF_KEY}`,
+    {
+      schema: {
+        ...COMMON,
+        summary: "Apply the operation of the resolver that is the body",
+        body: operationBody,
+      },
+    },
+    async (request, reply) => {
+      const key = keyOfOperations(request.originalUrl);
+      const target = { ...formatAndKeyspaceOf(request), key };
+      const options = writeOptionsOf(store, target.keyspace, request, request.query, {});
+      const written = store.keyspace(target.keyspace).update(key, request.body, options);
+      return answer(reply, target, await written);
+    },
+  );
 }
 
 interface Target {
@@ -83,10 +101,13 @@ interface Target {
 
 /** All that can be refused is, before the store is asked. */
 function targetOf(request: FastifyRequest): Target {
+  return { ...formatAndKeyspaceOf(request), key: keyOf(request.originalUrl) };
+}
+
+function formatAndKeyspaceOf(request: FastifyRequest): Omit<Target, "key"> {
   return {
     format: formatOf(negotiate(request.headers.accept, [JSON_TYPE, CAPSTAN_TYPE])),
     keyspace: keyspaceOf(request.originalUrl),
-    key: keyOf(request.originalUrl),
   };
 }
 

@@ -40,6 +40,9 @@ describe("the plan of a cluster on this machine", () => {
         keyspaces: {
           default: { replicas: 3, strategy: "tunable" },
           accounts: { replicas: 3, strategy: "raft" },
+          carts: { replicas: 3, strategy: "dynamo", resolver: "or-set" },
+          notes: { replicas: 3, strategy: "dynamo", resolver: "version-vector" },
+          counters: { replicas: 3, strategy: "dynamo", resolver: "pn-counter" },
         },
       },
       notices: [],
