@@ -113,7 +113,9 @@ export class MachineBench {
   static async open(options: BenchOptions): Promise<MachineBench> {
     const records = await runBeside(options.time, NodeRecords.open(options.storage));
     const bench = new MachineBench(options, records);
-    bench.#host.events.onBorn("c".repeat(32) as ClusterId, options.origin);
+    const id = "c".repeat(32) as ClusterId;
+    if (bench.#host.storedClusterId === undefined) bench.#host.saveClusterId(id, () => undefined);
+    bench.#host.events.onBorn(id, options.origin);
     await bench.settle();
     return bench;
   }

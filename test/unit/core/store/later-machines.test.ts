@@ -332,6 +332,105 @@ describe("the log of a machine that applies later", () => {
   });
 });
 
+describe("a machine that applies later, whose shard is fenced", () => {
+  /** Five records, of which the state includes three. */
+  async function filled(options: Partial<BenchOptions> = {}): Promise<MachineBench> {
+    const bench = await open("newborn", options);
+    await bench.stepAndSettle(appending("a", "b", "c", "d", "e"));
+    await bench.stepAndSettle((effects) => {
+      effects.put(bytes("k"), bytes("of c"));
+      effects.applied(seq(3));
+    });
+    return bench;
+  }
+
+  function openedState(bench: MachineBench) {
+    return bench.eventsOf("opened").at(-1)?.state;
+  }
+
+  test("goes on behind what its state includes where its log is damaged", async () => {
+    await filled();
+    disk.crash();
+    disk.damageLog(BENCH_SHARD);
+    const again = await open("kept");
+    const expected = { origin: "empty", lastSequence: 3, appliedSequence: 3 };
+    expect(openedState(again)).toMatchObject(expected);
+    expect(again.replayed()).toEqual([]);
+    expect(textAt(again, "k")).toBe("of c");
+    // Its sequences are its own: none is left out, as where the node numbers the records.
+    expect(again.read((effects) => effects.append(bytes("D")))).toBe(4);
+    await again.settle();
+    disk.crash();
+    const third = await open("kept");
+    expect(third.replayed()).toEqual([4]);
+    expect(openedState(third)?.origin).toBe("kept");
+  });
+
+  test("is fed its whole log where its state is damaged, if that is all there", async () => {
+    await filled();
+    disk.crash();
+    disk.damageShard(BENCH_SHARD);
+    const again = await open("kept");
+    await again.settle();
+    expect(openedState(again)).toMatchObject({ origin: "empty", appliedSequence: 0 });
+    expect(again.replayed()).toEqual([1, 2, 3, 4, 5]);
+    expect(textAt(again, "k")).toBeUndefined();
+  });
+
+  test("and has nothing where that log begins in the middle: what is left says nothing to it", async () => {
+    const bench = await filled();
+    await bench.stepAndSettle((effects) => effects.releaseLog(seq(4)));
+    await moveOn(bench);
+    expect(await firstReadable(bench)).toBe(4);
+    disk.damageShard(BENCH_SHARD);
+    let refusal: unknown;
+    bench.step((effects) => {
+      try {
+        effects.get(bytes("k"));
+      } catch (error) {
+        refusal = error;
+        throw error;
+      }
+    });
+    await bench.settle();
+    expect(refusal).toBeInstanceOf(Error);
+    const expected = { origin: "empty", lastSequence: 0, appliedSequence: 0 };
+    expect(openedState(bench)).toMatchObject(expected);
+    expect(bench.replayed()).toEqual([]);
+    expect(bench.read((effects) => effects.append(bytes("A")))).toBe(1);
+  });
+
+  test("forgets what it had on its way: no step is half in the state that begins anew", async () => {
+    const bench = await filled();
+    disk.log.syncMs = 50;
+    bench.step((effects) => {
+      effects.append(bytes("f"));
+      effects.put(bytes("late"), bytes("of d"));
+      effects.applied(seq(4));
+      say(effects, "applied");
+    });
+    disk.damageShard(BENCH_SHARD);
+    bench.step((effects) => {
+      effects.get(bytes("k"));
+    });
+    time.advance(200);
+    await bench.settle();
+    expect(openedState(bench)).toMatchObject({ origin: "empty", appliedSequence: 0 });
+    expect(textAt(bench, "late")).toBeUndefined();
+    expect(bench.said).toEqual([]);
+  });
+
+  test("has to learn after a power cut that its durability does not cover", async () => {
+    const bench = await open("newborn", { durability: "os" });
+    await bench.stepAndSettle(appending("a"));
+    disk.crash();
+    const again = await open("kept", { durability: "os" });
+    expect(again.notices.map(({ type }) => type)).toEqual(["shards-incomplete"]);
+    expect(openedState(again)).toMatchObject({ origin: "empty", lastSequence: 0 });
+    expect(bench.said).toEqual([]);
+  });
+});
+
 describe("notices of durability", () => {
   function sequencesOf(bench: MachineBench): number[] {
     return bench.eventsOf("durable").map(({ sequence }) => sequence);
