@@ -78,6 +78,26 @@ describe("reads of a raft keyspace", () => {
     });
   });
 
+  test("are given at once by the node that can vouch for them alone, and by no other", async () => {
+    const cluster = await openRaft();
+    const leader = await leaderOf(cluster);
+    await cluster.until(cluster.keyspace(leader).put("a", 1));
+    await cluster.advance(500);
+    const getNow = (id: string, consistency: "lease" | "stale" | "strong") =>
+      cluster.keyspace(id).getNow("a", { consistency });
+    for (const id of NODES) {
+      const leased = getNow(id, "lease");
+      if (id === leader) expect(leased).toMatchObject({ value: 1, receipt: { achieved: "lease" } });
+      else expect(leased).toBeUndefined();
+      expect(getNow(id, "stale")).toMatchObject({ value: 1, receipt: { achieved: "stale" } });
+      expect(getNow(id, "strong")).toBeUndefined();
+    }
+    cluster.isolate(leader);
+    await cluster.advance(500);
+    expect(getNow(leader, "lease")).toBeUndefined();
+    expect(getNow(leader, "stale")).toMatchObject({ value: 1 });
+  });
+
   test("refuse all by name, and writes too", async () => {
     const cluster = await openRaft();
     const keyspace = cluster.keyspace("n1");

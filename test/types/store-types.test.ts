@@ -207,6 +207,10 @@ const checks = {
       vaults.scan({ consistency });
     }
     await vaults.get("k", { consistency: "session", session: "s" });
+    const now = vaults.getNow("k", { consistency: "lease" });
+    if (now?.found) expectTypeOf(now.value).toEqualTypeOf<Profile>();
+    // @ts-expect-error: what answers at once is never late
+    vaults.getNow("k", { timeoutMs: 5 });
     // @ts-expect-error: a level that no majority system offers
     await vaults.get("k", { consistency: "all" });
     // @ts-expect-error: nor for writes

@@ -30,6 +30,12 @@ export interface ReadOptions<L extends string = Level> extends CallOptions {
   readonly session?: string;
 }
 
+/** Nothing is under way that could be aborted, or late. */
+export type GetNowOptions<L extends string = Level> = Pick<
+  ReadOptions<L>,
+  "consistency" | "session"
+>;
+
 export interface WriteOptions<L extends string = Level> extends CallOptions {
   /** Default: the keyspace's own. */
   readonly consistency?: L;
@@ -220,6 +226,13 @@ export interface SessionKeyspace<V = unknown> extends Keyspace<V> {
 
 /** What only an embedded keyspace has. */
 export interface EmbeddedKeyspace<V = unknown> extends Keyspace<V> {
+  /**
+   * What `get` would answer, at once, where this node alone can give it: on raft at `lease` while it
+   * leads and its lease holds, and at the weaker levels while it holds the shard; on tunable at
+   * `one`. Undefined where it cannot: then ask with `get`. Throws a `CapstanError` for arguments
+   * that `get` would refuse, and once the store is closed.
+   */
+  getNow(key: string, options?: GetNowOptions): GetResult<V> | undefined;
   readonly changes$: Observable<WatchEvent<V>>;
   describe(): Readonly<Record<string, unknown>>;
   guarantees(): readonly Guarantee[];

@@ -37,6 +37,7 @@ const CALL_OPTIONS = ["signal", "timeoutMs"] as const;
 /** The options that each kind of call takes. */
 export const OPTIONS_OF = Object.freeze({
   read: names("consistency", "session", ...CALL_OPTIONS),
+  getNow: names("consistency", "session"),
   write: names(
     "consistency",
     "operationId",

@@ -9,6 +9,7 @@ import type {
   ConditionalWriteOptions,
   ConditionalWritten,
   EmbeddedKeyspace,
+  GetNowOptions,
   GetResult,
   ManyResult,
   ReadOptions,
@@ -79,6 +80,13 @@ export class KeyspaceHandle implements EmbeddedKeyspace {
 
   get(key: string, options?: ReadOptions): Promise<GetResult<unknown>> {
     return this.#read(key, options, toGetResult);
+  }
+
+  getNow(key: string, options?: GetNowOptions): GetResult<unknown> | undefined {
+    const settings = this.#settings(options, OPTIONS_OF.getNow);
+    const operation = this.#maker.read(key, settings);
+    const now = this.#engine.readNow(operation);
+    return now === undefined ? undefined : this.#finish(toGetResult, operation, settings)(now);
   }
 
   has(key: string, options?: ReadOptions): Promise<boolean> {

@@ -66,6 +66,10 @@ type Condition = Required<Pick<ConditionalWriteOptions, "ifVersion">> | { readon
 interface ReadingKeyspace<S extends StrategyTypes, R extends ResolverTypes, V> {
   readonly name: string;
   get(key: string, options?: ReadOptionsOf<S>): Promise<GetResultOf<S, R, V>>;
+  getNow(
+    key: string,
+    options?: Pick<ReadOptionsOf<S>, keyof ReadOptionsOf<S> & ("consistency" | "session")>,
+  ): GetResultOf<S, R, V> | undefined;
   has(key: string, options?: ReadOptionsOf<S>): Promise<boolean>;
   getMany(
     keys: readonly string[],

@@ -176,6 +176,10 @@ class FakeKeyspace implements EmbeddedKeyspace {
     this.name = name;
   }
 
+  getNow(): GetResult<unknown> | undefined {
+    return undefined;
+  }
+
   async get(key: string, options: ReadOptions = {}): Promise<GetResult<unknown>> {
     encodeKey(key);
     const receipt = this.#store.receiptFor(levelOf(options));

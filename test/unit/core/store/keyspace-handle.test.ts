@@ -55,6 +55,19 @@ describe("reading and writing", () => {
     expect(engine.executed).toHaveLength(0);
   });
 
+  it("answers without a promise where the engine can, and else says nothing", async () => {
+    const { keyspace, engine } = openBench();
+    await keyspace.put("k", 1);
+    expect(keyspace.getNow("k")).toBeUndefined();
+    engine.answersNow = true;
+    expect(keyspace.getNow("k")).toMatchObject({ found: true, value: 1 });
+    expect(() => keyspace.getNow("")).toThrow("the key is empty");
+    expect(() => keyspace.getNow("k", { timeoutMs: 5 } as never)).toThrow('no option "timeoutMs"');
+    expect(() => keyspace.getNow("k", { consistency: "lease" })).toThrow(
+      '"lease" is no read level',
+    );
+  });
+
   it("gives siblings as they were kept", async () => {
     const { keyspace, engine } = openBench();
     engine.readNow = (operation) => ({
