@@ -10,6 +10,7 @@ export * from "./core/contracts/transport.ts";
 export { ByteReader, ByteWriter } from "./core/model/bytes.ts";
 export { DURABILITIES, type Durability } from "./core/model/durability.ts";
 export { CapstanError, type ErrorCode, isCapstanError } from "./core/model/errors.ts";
+export * from "./core/model/facts.ts";
 export { HybridClock } from "./core/model/hybrid-clock.ts";
 export * from "./core/model/ids.ts";
 export { LEVELS, type Level } from "./core/model/levels.ts";

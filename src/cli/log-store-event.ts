@@ -13,6 +13,9 @@ const ENTRIES: Readonly<Record<string, Entry>> = Object.freeze({
   // One of each per shard: the events have them all, the log only when it is asked for more.
   "rebuild-started": { level: "debug" },
   "rebuild-finished": { level: "debug" },
+  // There are tables of them; the log has them when it is asked for more.
+  replicated: { level: "debug" },
+  conflict: { level: "debug" },
   // The store itself logs it as a warning, with the reason in its words: once is enough.
   "still-joining": { level: "debug" },
   degraded: { level: "warn" },

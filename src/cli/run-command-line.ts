@@ -3,6 +3,7 @@ import { type CommandAdder, CommandRunner } from "./command-runner.ts";
 import { addCheckCommand } from "./commands/check.ts";
 import { addClusterCommand } from "./commands/cluster.ts";
 import { addDeleteCommand } from "./commands/delete.ts";
+import { addConflictsCommand, addReplicationsCommand } from "./commands/facts.ts";
 import { addGetCommand } from "./commands/get.ts";
 import { addLoadCommand } from "./commands/load.ts";
 import { addPutCommand } from "./commands/put.ts";
@@ -26,6 +27,8 @@ const COMMANDS: readonly CommandAdder[] = [
   addWatchCommand,
   addLoadCommand,
   addStatusCommand,
+  addReplicationsCommand,
+  addConflictsCommand,
   addCheckCommand,
   addVerifyCommand,
 ];

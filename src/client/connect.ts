@@ -1,11 +1,19 @@
 import { CapstanError } from "../core/model/errors.ts";
 import type { Outcome } from "../core/model/outcome.ts";
-import type { CallOptions, Keyspace } from "../core/store/api.ts";
+import type {
+  CallOptions,
+  ConflictRow,
+  FactPage,
+  FactQuery,
+  Keyspace,
+  ReplicationRow,
+} from "../core/store/api.ts";
 import { RemoteKeyspace } from "./remote-keyspace.ts";
 import { wholeMs } from "./remote-writer.ts";
 import { checkOptions, OPTIONS, queryOf } from "./request-parts.ts";
 import { ServerConnection } from "./server-connection.ts";
 import { toResolved } from "./wire.ts";
+import { toConflicts, toReplications } from "./wire-facts.ts";
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 
@@ -35,12 +43,20 @@ export interface ClusterHealth {
   readonly [field: string]: unknown;
 }
 
+/** As `StoreAdmin`, of the node that answers. */
+export interface ClientAdmin {
+  replications(query?: FactQuery, options?: CallOptions): Promise<FactPage<ReplicationRow>>;
+  conflicts(query?: FactQuery, options?: CallOptions): Promise<FactPage<ConflictRow>>;
+}
+
 /** A store reached over HTTP. */
 export interface Client {
   keyspace(name: string): Keyspace;
   health(options?: CallOptions): Promise<ClusterHealth>;
   /** What became of a write whose outcome was unknown. Never says the wrong one. */
   resolve(operationId: string, options?: CallOptions): Promise<{ readonly outcome: Outcome }>;
+  /** The tables of facts of the node that answers. */
+  readonly admin: ClientAdmin;
   /** Refuses new calls and lets end those under way. Idempotent. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -84,10 +100,17 @@ function invalid(message: string): CapstanError {
 }
 
 class HttpClient implements Client {
+  readonly admin: ClientAdmin;
   readonly #connection: ServerConnection;
 
   constructor(connection: ServerConnection) {
     this.#connection = connection;
+    this.admin = Object.freeze({
+      replications: async (query?: FactQuery, options?: CallOptions) =>
+        toReplications(await this.#facts("replications", query, options)),
+      conflicts: async (query?: FactQuery, options?: CallOptions) =>
+        toConflicts(await this.#facts("conflicts", query, options)),
+    } satisfies ClientAdmin);
   }
 
   keyspace(name: string): Keyspace {
@@ -117,6 +140,15 @@ class HttpClient implements Client {
 
   close(): Promise<void> {
     return this.#connection.close();
+  }
+
+  async #facts(table: string, query: FactQuery = {}, options?: CallOptions): Promise<unknown> {
+    checkOptions(options, OPTIONS.plain);
+    checkOptions(query, OPTIONS.facts);
+    const { keyspace, key, before, limit } = query;
+    const path = `/api/v1/cluster/${table}${queryOf({ keyspace, key, before, limit })}`;
+    const request = { method: "GET", path, headers: {} } as const;
+    return (await this.#connection.read(request, options ?? {})).body;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -24,6 +24,7 @@ export const OPTIONS = Object.freeze({
   scan: ["consistency", "cursor", "from", "limit", "prefix", "signal", "timeoutMs", "to"],
   many: ["consistency", "context", "session", "signal", "timeoutMs", "ttlMs"],
   watch: ["cursor", "prefix", "signal", "timeoutMs"],
+  facts: ["before", "key", "keyspace", "limit"],
   plain: ["signal", "timeoutMs"],
 } as const);
 
@@ -104,7 +105,7 @@ function checkType(name: string, value: unknown): void {
         ? typeof value === "boolean"
         : name === "timeoutMs"
           ? typeof value === "number" && value >= 1 && value <= LONGEST_TIMEOUT_MS
-          : name === "limit" || name === "ttlMs"
+          : name === "limit" || name === "ttlMs" || name === "before"
             ? Number.isSafeInteger(value) && (value as number) >= 1
             : typeof value === "string";
   if (!isRight) throw invalid(`${name} cannot be ${shown(value)}`);

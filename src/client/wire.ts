@@ -176,7 +176,8 @@ function receiptOf(answer: z.infer<typeof receipt>): Receipt {
   };
 }
 
-function check<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
+/** @throws CapstanError `INTERNAL` for a body that is not of this form. */
+export function check<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
   const result = schema.safeParse(body);
   if (result.success) return result.data;
   const [issue] = result.error.issues;

@@ -18,6 +18,7 @@ import { faultOf, rawProblem, sendProblem } from "./problem.ts";
 import { addRequestGuards } from "./request-guards.ts";
 import { API, DATA, KEYSPACES, OPERATIONS, routerPath } from "./resource-path.ts";
 import { addClusterRoutes } from "./routes/cluster-routes.ts";
+import { addFactRoutes } from "./routes/fact-routes.ts";
 import { addKeyspaceOperationRoutes, addResolveRoute } from "./routes/operation-routes.ts";
 import { addReadRoutes } from "./routes/read-routes.ts";
 import { addScanRoute } from "./routes/scan-route.ts";
@@ -119,6 +120,7 @@ function addRoutes(
   }
   addResolveRoute(app, store, OPERATIONS);
   addClusterRoutes(app, store, insecure);
+  addFactRoutes(app, store);
 }
 
 function addFaultAnswers(app: FastifyInstance, options: ResolvedHttpOptions): void {

@@ -182,6 +182,7 @@ export const scanAnswer = z.strictObject({
 });
 
 export const MAX_OPERATION_IDS = 100;
+const MAX_FACT_LIMIT = 1_000;
 
 export const operationIdsQuery = z.strictObject({
   count: wholeNumber("count")
@@ -238,6 +239,62 @@ export const healthAnswer = z.strictObject({
       write_default: z.string(),
     }),
   ),
+});
+
+export const factQuery = z.strictObject({
+  keyspace: z.string().describe("Only of this keyspace").optional(),
+  key: z.string().describe("Only of this key").optional(),
+  before: wholeNumber("before").describe("Rows older than the one with this id").optional(),
+  limit: wholeNumber("limit")
+    .refine((limit) => limit <= MAX_FACT_LIMIT, `limit is at most ${MAX_FACT_LIMIT}`)
+    .describe(`Rows, 1 to ${MAX_FACT_LIMIT}; default 100`)
+    .optional(),
+});
+
+const factFields = {
+  id: z.int().describe("Rises by one per fact, over one start of the node"),
+  at: z.string().describe("ISO 8601"),
+  keyspace: z.string(),
+  shard: z.int(),
+};
+
+const factTotal = z.int().describe("Facts since the node was started; the latest are kept");
+
+export const replicationsAnswer = z.strictObject({
+  rows: z
+    .array(
+      z.strictObject({
+        ...factFields,
+        writes: z.int().describe("1, or how many writes of a batch the row stands for"),
+        key: z.string().optional(),
+        key_hash: z.string().optional(),
+        operation: z.enum(["put", "delete", "update"]).optional(),
+        version: z.string().optional(),
+        sequences: z.array(z.int()).describe("Of a batch: the first and the last").optional(),
+        source_node: z.string(),
+        replicated_to: z.array(z.string()),
+      }),
+    )
+    .describe("The newest first"),
+  total: factTotal,
+});
+
+export const conflictsAnswer = z.strictObject({
+  rows: z
+    .array(
+      z.strictObject({
+        ...factFields,
+        key: z.string(),
+        key_hash: z.string(),
+        conflicting_versions: z.array(z.string()),
+        resolution: z.string().describe("The resolver, or `siblings` where they stay apart"),
+        resolved_version: z.string().optional(),
+        discarded: z.int().describe("Versions that are gone without a descendant"),
+        node: z.string().describe("Who met them"),
+      }),
+    )
+    .describe("The newest first"),
+  total: factTotal,
 });
 
 export const problemAnswer = z.strictObject({

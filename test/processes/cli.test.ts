@@ -48,6 +48,8 @@ describe("without a server", () => {
       "watch",
       "load",
       "status",
+      "replications",
+      "conflicts",
       "check",
     ];
     for (const command of commands) {

@@ -103,6 +103,7 @@ export class MachineBench {
       environment,
       observer: SILENT_OBSERVER,
       onNotice: (notice) => this.notices.push(notice),
+      onFact: () => undefined,
       onFatal: (error) => {
         this.fatal = error;
       },

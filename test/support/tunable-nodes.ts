@@ -76,6 +76,7 @@ async function openNode(
     ...{ self, configuration, storage, records, environment, observer },
     strategies: new Map([[KEYSPACE, { strategy, settings }]]),
     onNotice: () => undefined,
+    onFact: () => undefined,
     onFatal: (error) => {
       throw error;
     },

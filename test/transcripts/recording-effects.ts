@@ -114,6 +114,10 @@ export class RecordingEffects implements Effects<LeaderlessMessage> {
     this.#say(`refuse ${request.id} ${fault.code} ${fault.outcome}${id}: ${fault.message}`);
   }
 
+  recordFact(): void {
+    // Not of the protocol.
+  }
+
   get isWatched(): boolean {
     return false;
   }

@@ -1,4 +1,5 @@
 import type { CapstanError } from "../model/errors.ts";
+import type { Fact } from "../model/facts.ts";
 import type { Level } from "../model/levels.ts";
 import type {
   EngineChange,
@@ -161,6 +162,8 @@ export interface EngineContext {
   readonly settings: Readonly<Record<string, unknown>>;
   readonly shardCount: number;
   readonly nowMs: () => number;
+  /** As of a machine's step: for `store.admin`. */
+  readonly recordFact: (fact: Fact) => void;
 }
 
 interface StrategyBase {

@@ -301,6 +301,68 @@ export interface KeyspaceDescription {
   readonly engine: Readonly<Record<string, unknown>>;
 }
 
+export interface FactQuery {
+  readonly keyspace?: string;
+  readonly key?: string;
+  /** Rows older than the one with this `id`. */
+  readonly before?: number;
+  /** 1 to 1,000; default 100. */
+  readonly limit?: number;
+}
+
+/** Rows of a table of facts, the newest first. */
+export interface FactPage<Row> {
+  readonly rows: readonly Row[];
+  /** Facts since the node was started; the latest are kept: 1,024 replications, 4,096 conflicts. */
+  readonly total: number;
+}
+
+/** Where one write, or those of one batch, went: as the node that saw them through knows. */
+export interface ReplicationRow {
+  readonly id: number;
+  readonly atMs: number;
+  readonly keyspace: string;
+  readonly shard: number;
+  /** 1, or how many writes of a batch the row stands for, which has no key then. */
+  readonly writes: number;
+  readonly key?: string;
+  /** Eight hex digits. */
+  readonly keyHash?: string;
+  readonly operation?: "put" | "delete" | "update";
+  readonly version?: string;
+  /** Of a batch: the log's sequences, both included. */
+  readonly sequences?: readonly [first: number, last: number];
+  readonly sourceNode: string;
+  /** Nodes that are known to hold it, durably as the keyspace demands. */
+  readonly replicatedTo: readonly string[];
+}
+
+/** Versions of one key that did not know of each other, as one node met them. */
+export interface ConflictRow {
+  readonly id: number;
+  readonly atMs: number;
+  readonly keyspace: string;
+  readonly shard: number;
+  readonly key: string;
+  readonly keyHash: string;
+  readonly versions: readonly string[];
+  /** The resolver's name, or `siblings` where they stay apart. */
+  readonly resolution: string;
+  readonly resolvedVersion?: string;
+  /** Versions that are gone without anything that descends from them. */
+  readonly discarded: number;
+  /** Who met them. */
+  readonly node: string;
+}
+
+/** For those who run a node: what it knows beyond its keys. Of this node, since its start. */
+export interface StoreAdmin {
+  /** Which replicas came to hold the writes that this node has seen through. */
+  replications(query?: FactQuery): Promise<FactPage<ReplicationRow>>;
+  /** Which concurrent versions this node has met, and what became of them. */
+  conflicts(query?: FactQuery): Promise<FactPage<ConflictRow>>;
+}
+
 /** One node of a cluster, open in this process. */
 export interface Store {
   readonly node: string;
@@ -325,4 +387,5 @@ export interface Store {
   /** The same. 1,024 wait for a slow reader; then the oldest are dropped, and a `gap` says so. */
   events(options?: { readonly signal?: AbortSignal }): AsyncIterable<StoreEvent>;
   describe(): StoreDescription;
+  readonly admin: StoreAdmin;
 }

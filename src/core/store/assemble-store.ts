@@ -16,6 +16,7 @@ import { MAX_KEY_BYTES } from "../model/keys.ts";
 import type { Level } from "../model/levels.ts";
 import { ClosingStack } from "./closing-stack.ts";
 import { degradedReasons } from "./describe-store.ts";
+import { NodeFacts } from "./facts/node-facts.ts";
 import type { HandedOver } from "./handed-over.ts";
 import { KeyspaceHandle } from "./keyspace-handle.ts";
 import { Lifecycle } from "./lifecycle.ts";
@@ -74,6 +75,7 @@ class Assembly {
   readonly #opened: ClosingStack;
   readonly #lifecycle = new Lifecycle();
   readonly #events: StoreEvents;
+  readonly #facts: NodeFacts;
   #peers: PeerNetwork | undefined;
   #store: NodeStore | undefined;
   readonly #problems: StorageProblem[] = [];
@@ -89,6 +91,13 @@ class Assembly {
     this.#opened = opened;
     this.#events = new StoreEvents(parts.environment);
     this.#events.hold();
+    const { configuration, environment, observer } = parts;
+    this.#facts = new NodeFacts({
+      ...{ environment, observer },
+      node: parts.node ?? configuration.cluster.nodes[0]?.id ?? "",
+      keyspaces: configuration.keyspaces.map(({ name }) => name),
+      emit: (notice) => this.#events.emit(notice),
+    });
   }
 
   async open(): Promise<NodeStore> {
@@ -127,6 +136,7 @@ class Assembly {
       lifecycle: this.#lifecycle,
       events: this.#events,
       problems: this.#problems,
+      facts: this.#facts,
       closeAll: (request) => this.#opened.close(request),
     });
     this.#store = store;
@@ -195,6 +205,7 @@ class Assembly {
       planted: this.#parts.planted,
       ...{ self, configuration, strategies, storage, records, environment, observer },
       onNotice: (notice) => this.#onNotice(notice),
+      onFact: (keyspace, fact) => this.#facts.record(keyspace, fact),
       onFatal: (error) => this.#onFatal(error),
     });
     // The network closes after the host, so that the host's last words still leave.
@@ -219,6 +230,7 @@ class Assembly {
         settings,
         shardCount: keyspace.shards,
         nowMs: () => environment.monotonicMs(),
+        recordFact: (fact) => this.#facts.record(keyspace.name, fact),
       });
       engines.set(keyspace.name, engine);
       this.#opened.push(`engine of ${keyspace.name}`, (request) => engine.close(request));

@@ -5,6 +5,7 @@ import { StateDamageError, type Storage } from "../contracts/storage.ts";
 import type { Engine, SilentStrategy } from "../contracts/strategy.ts";
 import type { ResolvedConfiguration } from "../model/configuration-types.ts";
 import { CapstanError } from "../model/errors.ts";
+import type { Fact } from "../model/facts.ts";
 import { type ClusterId, keyspaceHashOf, type NodeId, shardIndexOf } from "../model/ids.ts";
 import { ClockKeeper } from "./clock-keeper.ts";
 import { KeyspaceMachines } from "./keyspace-machines.ts";
@@ -43,6 +44,7 @@ export interface MachineHostOptions {
   /** Only in tests. */
   readonly planted?: PlantedHostBugs | undefined;
   readonly onNotice: (notice: { readonly type: string; readonly [field: string]: unknown }) => void;
+  readonly onFact: (keyspace: string, fact: Fact) => void;
   /** The node has to stop; everything pending has been answered. */
   readonly onFatal: (error: CapstanError) => void;
 }
@@ -202,6 +204,7 @@ class SilentMachineHost implements MachineHost {
       notice: (cell, notice) => {
         this.#options.onNotice({ ...notice, keyspace: this.#of(cell)?.name });
       },
+      fact: (cell, fact) => this.#options.onFact(this.#of(cell)?.name ?? "", fact),
       beforeRelease: () => this.#clock.keep(),
       turnEnded: () => {
         this.#shards.review();

@@ -1,6 +1,7 @@
 import type { Environment } from "../contracts/environment.ts";
 import type { MachineEvent, MachineNotice, MachineRole, Sender } from "../contracts/machine.ts";
 import type { LogReadResult, StateMutation, Storage } from "../contracts/storage.ts";
+import type { Fact } from "../model/facts.ts";
 import type { LogPosition, LogSequence } from "../model/ids.ts";
 import { APPLIED_KEY, appliedBytes } from "./applied-sequence.ts";
 import { CommitQueue } from "./commit-queue.ts";
@@ -31,6 +32,7 @@ export interface RunnerHost {
   moveDeadline(cell: MachineCell, pending: Pending, deadlineMs: number): void;
   change(cell: MachineCell, word: Extract<Word, { type: "change" }>): void;
   notice(cell: MachineCell, notice: MachineNotice): void;
+  fact(cell: MachineCell, fact: Fact): void;
   /**
    * Called before anything of a step leaves: nothing of it may leave this node before the log is
    * durable up to the answer.
@@ -378,6 +380,9 @@ export class MachineRunner {
           break;
         case "emit":
           this.#host.notice(cell, deed.notice);
+          break;
+        case "fact":
+          this.#host.fact(cell, deed.fact);
           break;
         case "read-log":
           this.#readLog(cell, deed.token, deed.from, deed.maxBytes);

@@ -15,11 +15,13 @@ import type {
   EmbeddedKeyspace,
   ReadyOptions,
   Store,
+  StoreAdmin,
   StoreDescription,
   StoreEvent,
 } from "./api.ts";
 import { OPTIONS_OF, parseOptions } from "./call-options.ts";
 import { describeStore } from "./describe-store.ts";
+import type { NodeFacts } from "./facts/node-facts.ts";
 import { JoiningWatch } from "./joining-watch.ts";
 import type { KeyspaceHandle } from "./keyspace-handle.ts";
 import type { Lifecycle } from "./lifecycle.ts";
@@ -54,6 +56,7 @@ export interface StoreParts {
   readonly peers: PeerNetwork;
   /** What was found broken when this node opened. */
   readonly problems: readonly StorageProblem[];
+  readonly facts: NodeFacts;
   /** Closes everything that was opened, the newest first. */
   readonly closeAll: (options: {
     readonly drain: boolean;
@@ -65,6 +68,7 @@ export interface StoreParts {
 export class NodeStore implements Store {
   readonly node: string;
   readonly keyspaceNames: readonly string[];
+  readonly admin: StoreAdmin;
   readonly #parts: StoreParts;
   readonly #readiness: Readiness;
   /** None where there is nobody to wait for: a timer would keep a script's process alive. */
@@ -75,6 +79,10 @@ export class NodeStore implements Store {
     const { self, keyspaces, lifecycle, environment, configuration, peers } = parts;
     this.#parts = parts;
     this.node = self.node;
+    this.admin = Object.freeze({
+      replications: (query) => parts.facts.replications(query),
+      conflicts: (query) => parts.facts.conflicts(query),
+    } satisfies StoreAdmin);
     this.keyspaceNames = Object.freeze([...keyspaces.keys()]);
     const open = [...keyspaces.values()];
     const { timeoutMs } = configuration.limits;

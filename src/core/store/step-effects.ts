@@ -10,6 +10,7 @@ import type {
 import type { Space, StateEntry, StateMutation, StateRange } from "../contracts/storage.ts";
 import type { Lane } from "../contracts/transport.ts";
 import type { CapstanError } from "../model/errors.ts";
+import type { Fact } from "../model/facts.ts";
 import { type LogSequence, NO_SEQUENCE, type NodeId } from "../model/ids.ts";
 import type { OperationResult, ScanPage } from "../model/operations.ts";
 import { NEXT_GENERATION } from "./generation-hand.ts";
@@ -271,6 +272,10 @@ export class StepEffects implements Effects<unknown> {
 
   emit(notice: MachineNotice): void {
     this.deeds.push({ type: "emit", notice });
+  }
+
+  recordFact(fact: Fact): void {
+    this.deeds.push({ type: "fact", fact });
   }
 
   get(key: Uint8Array): Uint8Array | undefined {

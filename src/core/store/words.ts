@@ -7,6 +7,7 @@ import type {
 } from "../contracts/machine.ts";
 import type { Lane } from "../contracts/transport.ts";
 import type { CapstanError } from "../model/errors.ts";
+import type { Fact } from "../model/facts.ts";
 import type { LogSequence, NodeId } from "../model/ids.ts";
 import type { OperationResult, ScanPage } from "../model/operations.ts";
 
@@ -62,6 +63,7 @@ export type Deed =
       readonly deadlineMs: number;
     }
   | { readonly type: "emit"; readonly notice: MachineNotice }
+  | { readonly type: "fact"; readonly fact: Fact }
   | {
       readonly type: "read-log";
       readonly token: number;

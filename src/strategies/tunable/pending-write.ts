@@ -17,6 +17,8 @@ export class PendingWrite {
   paced = false;
   answers: ReplicaAnswers;
   stamp: Stamp = ZERO_STAMP;
+  /** The stamp's token, once it was answered. */
+  version: string | undefined = undefined;
   /** What a stamp beyond the clock guard follows. */
   proof: Stamp | undefined = undefined;
   /** When this round began; no acknowledgement of it is older. */

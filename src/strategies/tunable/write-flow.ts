@@ -17,6 +17,7 @@ import { missedWrite } from "./missed-write.ts";
 import { isMet, isRefusedByAll, mayStampAgain, PendingWrite } from "./pending-write.ts";
 import type { PlantedBugs } from "./planted-bugs.ts";
 import { TUNABLE_LEVELS, type TunableSettings } from "./settings.ts";
+import { recordLoss, recordWrite } from "./write-facts.ts";
 import { WritePace } from "./write-pace.ts";
 
 type Fx = Effects<LeaderlessMessage>;
@@ -157,7 +158,7 @@ export class WriteFlow {
       this.#succeed(pending, nowMs, true, effects);
       return true;
     }
-    this.#end(pending, nowMs);
+    this.#end(pending, nowMs, effects);
     effects.refuse(
       request,
       pending.phase === "learn"
@@ -196,7 +197,10 @@ export class WriteFlow {
         this.#send(pending, reachable, nowMs, effects);
       }
     }
-    for (const overdue of this.#pace.giveUp(nowMs)) this.#hint(overdue, effects);
+    for (const overdue of this.#pace.giveUp(nowMs)) {
+      recordWrite(overdue, effects);
+      this.#hint(overdue, effects);
+    }
     this.#releaseHeld(nowMs, effects);
   }
 
@@ -245,7 +249,7 @@ export class WriteFlow {
     const { fixedStamp, newest, request } = pending;
     if (fixedStamp !== undefined && compareStamps(newest, fixedStamp) > 0) {
       // An earlier try under this id may have been the one that was overtaken.
-      this.#end(pending, nowMs);
+      this.#end(pending, nowMs, effects);
       effects.refuse(request, superseded(pending.newest, "unknown", this.#idOf(pending)));
       return;
     }
@@ -326,7 +330,7 @@ export class WriteFlow {
     const { answers, held, newer } = pending;
     if (pending.reused !== 0) {
       // Two values under one id: neither may be acknowledged as the write of this id.
-      this.#end(pending, nowMs);
+      this.#end(pending, nowMs, effects);
       effects.refuse(
         pending.request,
         reusedId(this.#idOf(pending), isRefusedByAll(pending) && !pending.sentAgain),
@@ -345,7 +349,8 @@ export class WriteFlow {
         return;
       }
       if (pending.stored) {
-        this.#end(pending, nowMs);
+        this.#end(pending, nowMs, effects);
+        recordLoss(pending, effects);
         effects.refuse(pending.request, superseded(pending.newest, "applied"));
         return;
       }
@@ -367,7 +372,7 @@ export class WriteFlow {
   #conclude(pending: PendingWrite, nowMs: number, effects: Fx): void {
     const { request, answers } = pending;
     if (pending.phase === "learn") {
-      this.#end(pending, nowMs);
+      this.#end(pending, nowMs, effects);
       const nodes = answers.nodesOf(answers.counted);
       const { replicas } = answers.placement;
       effects.refuse(
@@ -377,7 +382,7 @@ export class WriteFlow {
       return;
     }
     if (isRefusedByAll(pending)) {
-      this.#end(pending, nowMs);
+      this.#end(pending, nowMs, effects);
       effects.refuse(request, this.#refusedByAll(pending));
       return;
     }
@@ -385,12 +390,13 @@ export class WriteFlow {
     if (durable !== 0 && this.#mayLower(request)) {
       if (pending.newer === 0) this.#succeed(pending, nowMs, false, effects);
       else {
-        this.#end(pending, nowMs);
+        this.#end(pending, nowMs, effects);
+        recordLoss(pending, effects);
         effects.refuse(request, superseded(pending.newest, "applied"));
       }
       return;
     }
-    this.#end(pending, nowMs);
+    this.#end(pending, nowMs, effects);
     if (this.#planted.sentIsNotApplied === true) {
       effects.refuse(request, new CapstanError("UNAVAILABLE", "too few replicas confirmed it"));
       return;
@@ -419,11 +425,13 @@ export class WriteFlow {
   #succeed(pending: PendingWrite, nowMs: number, met: boolean, effects: Fx): void {
     const { answers, held, request } = pending;
     const durable = countOf(held & answers.counted);
-    this.#end(pending, nowMs);
+    const version = versionTokenOf(pending.stamp);
+    pending.version = version;
+    this.#end(pending, nowMs, effects);
     // Those who were sent a copy have until `giveUp` to acknowledge it.
     if (answers.complete) this.#hint(pending, effects);
     effects.reply(request, {
-      version: versionTokenOf(pending.stamp),
+      version,
       receipt: receiptOf({
         asked: request.operation.level,
         counted: durable,
@@ -439,12 +447,13 @@ export class WriteFlow {
     });
   }
 
-  #end(pending: PendingWrite, nowMs: number): void {
+  #end(pending: PendingWrite, nowMs: number, effects: Fx): void {
     pending.ended = true;
     this.#pending.delete(pending.roundId);
     if (this.#slow.size > 0) this.#slow.delete(pending);
-    if (pending.phase === "learn" || pending.answers.complete) return;
-    this.#pace.lag(pending, nowMs);
+    if (pending.phase === "learn") return;
+    if (pending.answers.complete) recordWrite(pending, effects);
+    else this.#pace.lag(pending, nowMs);
   }
 
   #hint(pending: PendingWrite, effects: Fx): void {
@@ -456,7 +465,10 @@ export class WriteFlow {
 
   /** An acknowledgement of a copy whose write was answered before. */
   #onLateAck(from: Sender, ack: WriteAck, nowMs: number, effects: Fx): boolean {
-    if (!this.#pace.onAck(ack.requestId, from.node)) return false;
+    const holds = ack.verdict === "stored" || ack.verdict === "equal";
+    const late = this.#pace.onAck(ack.requestId, from.node, holds);
+    if (late === undefined) return false;
+    if (late.answers.complete) recordWrite(late, effects);
     this.#releaseHeld(nowMs, effects);
     return true;
   }

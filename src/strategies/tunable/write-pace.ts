@@ -43,13 +43,15 @@ export class WritePace {
     this.#lagging.set(roundId, { pending, answers, sinceMs: nowMs });
   }
 
-  /** False if the round is not one that lags. */
-  onAck(roundId: number, from: NodeId): boolean {
+  /** The write of the round, if that lags; with the last answer it does no more. */
+  onAck(roundId: number, from: NodeId, holds: boolean): PendingWrite | undefined {
     const lagging = this.#lagging.get(roundId);
-    if (lagging === undefined) return false;
-    lagging.answers.take(from, true);
-    if (lagging.answers.complete) this.#lagging.delete(roundId);
-    return true;
+    if (lagging === undefined) return undefined;
+    const { pending, answers } = lagging;
+    const bit = answers.take(from, true);
+    if (holds) pending.held |= bit;
+    if (answers.complete) this.#lagging.delete(roundId);
+    return pending;
   }
 
   /** Answers the writes of which it does. */

@@ -309,7 +309,9 @@ describe("the cluster", () => {
     const { json } = await request(`${server.url}/api/v1/openapi.json`);
     expect(json.openapi).toBe("3.1.0");
     expect(Object.keys(json.paths).sort()).toEqual([
+      "/api/v1/cluster/conflicts",
       "/api/v1/cluster/health",
+      "/api/v1/cluster/replications",
       "/api/v1/data",
       "/api/v1/data/{key}",
       "/api/v1/data/{key}/operations",

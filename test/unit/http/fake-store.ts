@@ -9,10 +9,14 @@ import { decodeValue, encodeValue } from "../../../src/core/model/values.ts";
 import type {
   ConditionalWriteOptions,
   ConditionalWritten,
+  ConflictRow,
   EmbeddedKeyspace,
+  FactPage,
+  FactQuery,
   GetResult,
   NodeHealth,
   ReadOptions,
+  ReplicationRow,
   ScanEntryResult,
   ScanOptions,
   Store,
@@ -116,6 +120,21 @@ export class FakeStore implements Store {
         engine: {},
       })),
     };
+  }
+
+  /** What the tables of facts hold, whatever is asked for. */
+  replications: readonly ReplicationRow[] = [];
+  conflicts: readonly ConflictRow[] = [];
+  readonly factQueries: (FactQuery | undefined)[] = [];
+  readonly admin = {
+    replications: async (query?: FactQuery) => this.#facts(query, this.replications),
+    conflicts: async (query?: FactQuery) => this.#facts(query, this.conflicts),
+  };
+
+  #facts<Row>(query: FactQuery | undefined, rows: readonly Row[]): FactPage<Row> {
+    this.factQueries.push(query);
+    if (query?.keyspace === "nowhere") throw new CapstanError("UNKNOWN_KEYSPACE", "none");
+    return { rows, total: 5_000 };
   }
 
   async ready(): Promise<void> {}

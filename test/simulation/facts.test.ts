@@ -1,0 +1,52 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { Cluster } from "../support/cluster.ts";
+
+let cluster: Cluster;
+afterEach(() => cluster.close());
+
+const rowsAt = async (node: string) => (await cluster.node(node).store.admin.replications()).rows;
+
+describe("what a tunable keyspace tells of its writes", () => {
+  it("names the replicas that hold each of them, late answers too", async () => {
+    cluster = await Cluster.open();
+    const keyspace = cluster.keyspace("n1");
+    const { version } = await cluster.until(keyspace.put("k", 1, { consistency: "one" }));
+    await cluster.until(keyspace.delete("k", { consistency: "all" }));
+    await cluster.advance(50);
+    const [deletion, put] = await rowsAt("n1");
+    expect(put).toMatchObject({
+      ...{ keyspace: "default", key: "k", operation: "put", version, writes: 1 },
+      ...{ sourceNode: "n1", replicatedTo: ["n1", "n2", "n3"] },
+    });
+    expect(deletion).toMatchObject({ operation: "delete", replicatedTo: ["n1", "n2", "n3"] });
+    expect(await rowsAt("n2")).toEqual([]);
+  });
+
+  it("leaves out the one that did not answer", async () => {
+    cluster = await Cluster.open();
+    cluster.network.cutOneWay("n1", "n3");
+    await cluster.until(cluster.keyspace("n1").put("k", 1));
+    await cluster.advance(1_000);
+    await cluster.until(cluster.keyspace("n1").get("k"));
+    await cluster.advance(1_000);
+    expect(await rowsAt("n1")).toMatchObject([{ replicatedTo: ["n1", "n2"] }]);
+  });
+
+  it("tells of a write that lost to one that did not know of it", async () => {
+    cluster = await Cluster.open({ skewsMs: [0, 1_000, 0] });
+    const writes = ["n1", "n2"].map((id) =>
+      cluster
+        .keyspace(id)
+        .put("k", id, { consistency: "all" })
+        .catch((error: { readonly code: string }) => error.code),
+    );
+    const [lost] = await cluster.until(Promise.all(writes));
+    expect(lost).toBe("SUPERSEDED");
+    const { rows } = await cluster.node("n1").store.admin.conflicts();
+    expect(rows).toMatchObject([{ key: "k", resolution: "lww", discarded: 1, node: "n1" }]);
+    expect(rows[0]?.versions).toContain(rows[0]?.resolvedVersion);
+    expect(cluster.node("n1").events).toContainEqual(
+      expect.objectContaining({ type: "conflict", key: "k" }),
+    );
+  });
+});
