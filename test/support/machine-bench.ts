@@ -1,5 +1,6 @@
 import { setImmediate as realTurn } from "node:timers/promises";
 import type {
+  CoordinatorContext,
   CoordinatorMachine,
   Effects,
   MachineEvent,
@@ -68,6 +69,7 @@ export class MachineBench {
   readonly environment: VirtualEnvironment;
   /** Of the replica that was made last. */
   context: ReplicaContext | undefined;
+  coordinatorContext: CoordinatorContext | undefined;
   /** How many replicas were made. */
   made = 0;
   readonly #steps: BenchStep[] = [];
@@ -195,7 +197,10 @@ export class MachineBench {
         this.context = context;
         return this.#replica();
       },
-      createCoordinator: () => idleCoordinator(),
+      createCoordinator: (context) => {
+        this.coordinatorContext = context;
+        return idleCoordinator();
+      },
     };
   }
 

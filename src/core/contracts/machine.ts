@@ -395,7 +395,7 @@ export interface CoordinatorContext extends MachineContext {
   shardOf(key: Uint8Array): number;
   /**
    * A reader of a shard's state where this node hosts it and its replica is serving; undefined
-   * otherwise. For `readNow`.
+   * otherwise, and while a switch of generations is under way. For `readNow`.
    */
   servingState(shardIndex: number): ServingState | undefined;
   /**

@@ -251,7 +251,9 @@ export class KeyspaceMachines {
 
   #servingState(shardIndex: number): ServingState | undefined {
     const cell = this.#replicas[shardIndex];
-    return cell?.open === true && cell.replica?.serving === true ? cell.state : undefined;
+    // While a switch is under way its machine is ahead of the state that would be read.
+    if (cell?.open !== true || cell.held !== undefined) return undefined;
+    return cell.replica?.serving === true ? cell.state : undefined;
   }
 
   #machineContext(machine: string): MachineContext {

@@ -29,8 +29,12 @@ export class MachineRecords {
     return this.#table.get(nameOf(cell, name));
   }
 
-  /** The words of `cell` wait from here on until it is durable. Throws what the log throws. */
-  keep(cell: MachineCell, name: string, value: Uint8Array | undefined): void {
+  /** The words of `cell` wait from here on until all is durable. Throws what the log throws. */
+  keepAll(cell: MachineCell, values: ReadonlyMap<string, Uint8Array | undefined>): void {
+    for (const [name, value] of values) this.#keep(cell, name, value);
+  }
+
+  #keep(cell: MachineCell, name: string, value: Uint8Array | undefined): void {
     const full = nameOf(cell, name);
     const before = this.#table.get(full);
     // The cell's position is at or above that of the record that has the same.

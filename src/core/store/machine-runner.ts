@@ -269,7 +269,7 @@ export class MachineRunner {
 
   #release(cell: MachineCell, effects: StepEffects): void {
     const heldUntil = this.#host.beforeRelease();
-    for (const [name, value] of effects.keeps) this.#records.keep(cell, name, value);
+    if (effects.keeps.size > 0) this.#records.keepAll(cell, effects.keeps);
     const mutations = this.#generations.direct(cell, effects);
     if (effects.logWorks.length > 0) this.#hand.carryOut(cell, effects.logWorks);
     const marks = effects.appliedTo !== undefined;

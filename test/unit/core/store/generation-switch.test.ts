@@ -212,6 +212,41 @@ describe("while a switch becomes durable", () => {
   });
 });
 
+test("while a switch becomes durable messages are held up to a bound, and timers all", async () => {
+  const bench = await open("newborn");
+  await fill(bench);
+  for (const chunk of CHUNKS) await bench.stepAndSettle(chunk);
+  bench.step((effects) => effects.setTimer("ring", 100));
+  disk.state.syncMs = 500;
+  await bench.stepAndSettle(install);
+  let steps = 0;
+  for (let message = 0; message < 1_100; message++) {
+    bench.step(() => {
+      steps += 1;
+    });
+  }
+  time.advance(200);
+  expect(bench.eventsOf("timer")).toEqual([]);
+  time.advance(300);
+  await bench.settle();
+  expect(steps).toBe(1_024);
+  expect(bench.eventsOf("timer")).toHaveLength(1);
+});
+
+test("while a switch becomes durable nobody reads the shard outside a step", async () => {
+  const bench = await open("newborn");
+  const read = () => text(bench.coordinatorContext?.servingState(0)?.get(bytes("k")));
+  await fill(bench);
+  for (const chunk of CHUNKS) await bench.stepAndSettle(chunk);
+  expect(read()).toBe("old");
+  disk.state.syncMs = 500;
+  await bench.stepAndSettle(install);
+  expect(bench.coordinatorContext?.servingState(0)).toBeUndefined();
+  time.advance(500);
+  await bench.settle();
+  expect(read()).toBe("new");
+});
+
 describe("a crash around a switch", () => {
   /** What the log and the state have of it, as the disk allows it: the state never without the log. */
   async function afterCrash(logEntries: number, commits: number): Promise<MachineBench> {
