@@ -11,6 +11,8 @@ export interface NetworkConditions {
   /** Share of the frames that are late by another exponential draw, with `tailMeanMs`. */
   readonly tailShare: number;
   readonly tailMeanMs: number;
+  /** What a lane between two nodes carries in a millisecond: frames of one lane go one by one. */
+  readonly bytesPerMs: number;
   /** Frames of one lane between the same two nodes overtake each other. */
   readonly reorders: boolean;
 }
@@ -26,6 +28,7 @@ export const GOOD_NETWORK: NetworkConditions = Object.freeze({
   meanDelayMs: 0.2,
   tailShare: 0,
   tailMeanMs: 0,
+  bytesPerMs: 100_000,
   reorders: false,
 });
 

@@ -2,8 +2,6 @@ import { LANES, type Lane } from "../core/contracts/transport.ts";
 
 /** A frame that a clogged link holds. */
 export interface HeldFrame {
-  readonly lane: Lane;
-  readonly bytes: number;
   readonly deliver: () => void;
 }
 
@@ -17,8 +15,12 @@ export class SimLink {
   isClogged = false;
   readonly #maxHeldBytes: number;
   readonly #held: HeldFrame[] = [];
+  /** Of frames that are held or on their way. */
   readonly #heldBytes: Record<Lane, number> = { control: 0, log: 0, bulk: 0 };
+  /** Another one with each connection: what an earlier one carried is nothing to the next. */
+  #connection = 0;
   readonly #refused = new Set<Lane>();
+  readonly #busyUntilMs: Record<Lane, number> = { control: 0, log: 0, bulk: 0 };
   readonly #lastDueMs: Record<Lane, number> = { control: 0, log: 0, bulk: 0 };
 
   constructor(from: string, to: string, maxHeldBytes: number) {
@@ -31,6 +33,10 @@ export class SimLink {
     return LANES.reduce((bytes, lane) => bytes + this.#heldBytes[lane], 0);
   }
 
+  get connection(): number {
+    return this.#connection;
+  }
+
   /** False, and remembered, if the lane holds as much as it may. An empty lane takes any frame. */
   mayTake(lane: Lane, bytes: number): boolean {
     const held = this.#heldBytes[lane];
@@ -39,24 +45,48 @@ export class SimLink {
     return false;
   }
 
-  hold(frame: HeldFrame): void {
-    this.#held.push(frame);
-    this.#heldBytes[frame.lane] += frame.bytes;
+  /** A frame was taken, and is under way from now on. */
+  took(lane: Lane, bytes: number): void {
+    this.#heldBytes[lane] += bytes;
   }
 
-  /** All held frames, in their order, and the lanes that had refused one. */
-  release(): { readonly frames: readonly HeldFrame[]; readonly writable: readonly Lane[] } {
-    const frames = this.#held.splice(0);
-    for (const lane of LANES) this.#heldBytes[lane] = 0;
-    const writable = LANES.filter((lane) => this.#refused.has(lane));
-    this.#refused.clear();
-    return { frames, writable };
+  /**
+   * The frame has arrived, or is lost. True if the lane had refused one and takes some again: its
+   * sender is to be told.
+   */
+  landed(lane: Lane, bytes: number, connection: number): boolean {
+    if (connection !== this.#connection) return false;
+    this.#heldBytes[lane] -= bytes;
+    if (this.#heldBytes[lane] * 2 > this.#maxHeldBytes) return false;
+    return this.#refused.delete(lane);
+  }
+
+  hold(frame: HeldFrame): void {
+    this.#held.push(frame);
+  }
+
+  /** All held frames, in their order: they go on. */
+  release(): readonly HeldFrame[] {
+    return this.#held.splice(0);
   }
 
   /** The connection is gone, and with it what it held. */
   reset(): void {
-    this.release();
-    for (const lane of LANES) this.#lastDueMs[lane] = 0;
+    this.#held.length = 0;
+    this.#refused.clear();
+    this.#connection += 1;
+    for (const lane of LANES) {
+      this.#heldBytes[lane] = 0;
+      this.#lastDueMs[lane] = 0;
+      this.#busyUntilMs[lane] = 0;
+    }
+  }
+
+  /** When the last byte of a frame has left, which begins to leave once those before it have. */
+  leavesAt(lane: Lane, nowMs: number, durationMs: number): number {
+    const untilMs = Math.max(nowMs, this.#busyUntilMs[lane]) + durationMs;
+    this.#busyUntilMs[lane] = untilMs;
+    return untilMs;
   }
 
   /** When a frame of this lane arrives where no frame overtakes another. */

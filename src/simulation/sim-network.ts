@@ -66,8 +66,9 @@ export class SimNetwork implements TransportNetwork {
 
   /** The transport of one start of a node. */
   transportFor(environment: SimEnvironment): TransportFactory {
-    return (_options, { self }) => {
-      const transport = new SimTransport(self, this.#placeOf(self), environment, this);
+    return (_options, { self, cluster }) => {
+      const place = this.#placeOf(self);
+      const transport = new SimTransport({ self, cluster }, place, environment, this);
       this.#transports.set(self, transport);
       return transport;
     };
@@ -97,12 +98,7 @@ export class SimNetwork implements TransportNetwork {
   unclog(from: string, to: string): void {
     const link = this.#link(from, to);
     link.isClogged = false;
-    const { frames, writable } = link.release();
-    for (const frame of frames) frame.deliver();
-    const sender = this.#transports.get(from);
-    for (const lane of writable) {
-      this.#time.setTimer(0, () => sender?.writable(to as NodeId, lane));
-    }
+    for (const frame of link.release()) frame.deliver();
   }
 
   /** All links are whole and clear, and all nodes are connected. */
@@ -159,10 +155,13 @@ export class SimNetwork implements TransportNetwork {
       return "accepted";
     }
     const copy = Buffer.from(frame);
-    this.#carry({ link, from, to, frame: copy, lane, epoch: this.#epochOf(from, to) });
+    const { connection } = link;
+    const epoch = this.#epochOf(from, to);
+    const carried: CarriedFrame = { link, connection, from, to, frame: copy, lane, epoch };
+    this.#carry(carried);
     if (doubling > 0 && this.#random.fraction() < doubling) {
       this.doubled += 1;
-      this.#carry({ link, from, to, frame: copy, lane, epoch: this.#epochOf(from, to) });
+      this.#carry(carried);
     }
     return "accepted";
   }
@@ -175,6 +174,11 @@ export class SimNetwork implements TransportNetwork {
     for (const peer of transport.peers()) this.#reviewPair(transport.self, peer);
   }
 
+  parted(transport: SimTransport, peer: NodeId): void {
+    transport.disconnect(peer);
+    this.#transports.get(peer)?.disconnect(transport.self);
+  }
+
   closed(transport: SimTransport): void {
     if (this.#transports.get(transport.self) !== transport) return;
     this.#transports.delete(transport.self);
@@ -183,16 +187,19 @@ export class SimNetwork implements TransportNetwork {
 
   #carry(carried: CarriedFrame): void {
     const { link, lane, frame } = carried;
+    link.took(lane, frame.length);
     if (!link.isClogged) this.#depart(carried);
-    else link.hold({ lane, bytes: frame.length, deliver: () => this.#depart(carried) });
+    else link.hold({ deliver: () => this.#depart(carried) });
   }
 
   #depart(carried: CarriedFrame): void {
-    const waitMs = this.#delayOf(carried.link, carried.lane);
+    const waitMs = this.#delayOf(carried);
     this.#time.setTimer(waitMs, () => this.#arrive(carried));
   }
 
-  #arrive({ from, to, frame, lane, epoch }: CarriedFrame): void {
+  #arrive(carried: CarriedFrame): void {
+    const { link, from, to, frame, lane, epoch } = carried;
+    if (link.landed(lane, frame.length, carried.connection)) this.#tellWritable(from, to, lane);
     const isLost = epoch !== this.#epochOf(from, to);
     if (isLost || this.#transports.get(to.self) !== to) {
       this.lost += 1;
@@ -204,16 +211,23 @@ export class SimNetwork implements TransportNetwork {
     to.deliver(from, frame, lane);
   }
 
-  #delayOf(link: SimLink, lane: Lane): number {
+  #tellWritable(from: SimTransport, to: SimTransport, lane: Lane): void {
+    this.#time.setTimer(0, () => {
+      if (this.#transports.get(from.self) === from) from.writable(to.self, lane);
+    });
+  }
+
+  #delayOf({ link, lane, frame }: CarriedFrame): number {
+    const { nowMs } = this.#time;
     const { minDelayMs, meanDelayMs, tailShare, tailMeanMs, reorders } = this.conditions;
     let delayMs = minDelayMs + this.#exponential(meanDelayMs);
     if (tailShare > 0 && this.#random.fraction() < tailShare) {
       delayMs += this.#exponential(tailMeanMs);
     }
     delayMs = Math.min(delayMs, LONGEST_DELAY_MS);
-    if (reorders) return delayMs;
-    const { nowMs } = this.#time;
-    return link.inOrder(lane, nowMs + delayMs) - nowMs;
+    const leavesAtMs = link.leavesAt(lane, nowMs, frame.length / this.conditions.bytesPerMs);
+    const dueMs = leavesAtMs + delayMs;
+    return (reorders ? dueMs : link.inOrder(lane, dueMs)) - nowMs;
   }
 
   #exponential(mean: number): number {
@@ -239,6 +253,7 @@ export class SimNetwork implements TransportNetwork {
     const other = this.#transports.get(b);
     if (one?.isUp !== true || other?.isUp !== true) return false;
     if (!one.wants(other.self) || !other.wants(one.self)) return false;
+    if (one.cluster !== other.cluster) return false;
     if (this.#offline.has(a) || this.#offline.has(b)) return false;
     if (this.isCut(a, b) || this.isCut(b, a)) return false;
     return one.connectedWith(other.self) !== other || other.connectedWith(one.self) !== one;
@@ -285,4 +300,6 @@ interface CarriedFrame {
   readonly frame: Buffer;
   readonly lane: Lane;
   readonly epoch: number;
+  /** Of the link, when the frame was sent. */
+  readonly connection: number;
 }

@@ -3,6 +3,7 @@ import type {
   PeerAddress,
   SendResult,
   Transport,
+  TransportContext,
   TransportHandlers,
 } from "../core/contracts/transport.ts";
 import type { NodeId } from "../core/model/ids.ts";
@@ -17,6 +18,8 @@ export interface TransportNetwork {
   heldBytes(from: NodeId, to: NodeId): number;
   /** Peers or readiness have changed: see who can be connected with whom. */
   review(transport: SimTransport): void;
+  /** The two have no connection any more. */
+  parted(transport: SimTransport, peer: NodeId): void;
   closed(transport: SimTransport): void;
 }
 
@@ -25,6 +28,7 @@ export class SimTransport implements Transport {
   readonly capabilities = Object.freeze({ addressed: false, ordered: false, remote: false });
   readonly maxFrameBytes = MAX_FRAME_BYTES;
   readonly self: NodeId;
+  readonly cluster: string;
   /** Of the node among all nodes of the network. */
   readonly place: number;
   readonly environment: SimEnvironment;
@@ -34,8 +38,14 @@ export class SimTransport implements Transport {
   #handlers: TransportHandlers | undefined;
   #isClosed = false;
 
-  constructor(self: NodeId, place: number, environment: SimEnvironment, network: TransportNetwork) {
+  constructor(
+    { self, cluster }: Pick<TransportContext, "self" | "cluster">,
+    place: number,
+    environment: SimEnvironment,
+    network: TransportNetwork,
+  ) {
     this.self = self;
+    this.cluster = cluster;
     this.place = place;
     this.environment = environment;
     this.#network = network;
@@ -45,11 +55,11 @@ export class SimTransport implements Transport {
     return this.#handlers !== undefined && !this.#isClosed && !this.environment.isDead;
   }
 
-  start(handlers: TransportHandlers): Promise<void> {
+  async start(handlers: TransportHandlers): Promise<void> {
     if (this.#handlers !== undefined) throw new TypeError("the transport was started before");
+    if (this.#isClosed) throw new TypeError("the transport is closed");
     this.#handlers = handlers;
     this.#network.review(this);
-    return Promise.resolve();
   }
 
   setPeers(peers: readonly PeerAddress[]): void {
@@ -58,7 +68,7 @@ export class SimTransport implements Transport {
     }
     this.#peers = new Set(peers.map(({ node }) => node));
     for (const peer of [...this.#connections.keys()]) {
-      if (!this.#peers.has(peer)) this.disconnect(peer);
+      if (!this.#peers.has(peer)) this.#network.parted(this, peer);
     }
     this.#network.review(this);
   }

@@ -233,6 +233,7 @@ function drawFaults(seed: number): Pick<ScenarioPlan, "network" | "meanFaultPaus
     tailShare: on() ? draw.magnitude(0.001, 0.1) : 0,
     tailMeanMs: draw.magnitude(20, 3_000),
     reorders: on(),
+    bytesPerMs: drawBandwidth(seed),
   };
   const faults = FAULT_KINDS.filter(on);
   return {
@@ -240,6 +241,11 @@ function drawFaults(seed: number): Pick<ScenarioPlan, "network" | "meanFaultPaus
     faults: faults.length === 0 ? ["kill"] : faults,
     meanFaultPauseMs: draw.between(800, 2_400),
   };
+}
+
+/** From a tenth of a megabyte a second to a hundred. */
+function drawBandwidth(seed: number): number {
+  return new Draw(new SeededRandom(seed, "plan/bandwidth")).magnitude(100, 100_000);
 }
 
 function drawClocks(seed: number, nodes: number): readonly number[] {

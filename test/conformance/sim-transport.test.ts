@@ -1,0 +1,60 @@
+import {
+  type TransportConformanceOptions,
+  transportConformance,
+} from "../../src/conformance/index.ts";
+import { SILENT_OBSERVER } from "../../src/core/contracts/observer.ts";
+import type { Transport } from "../../src/core/contracts/transport.ts";
+import {
+  type ConnectionMode,
+  MachineClock,
+  SimEnvironment,
+  SimNetwork,
+  VirtualTime,
+} from "../../src/simulation/index.ts";
+import { SeededRandom } from "../../src/simulation/seeded-random.ts";
+import { Trace } from "../../src/simulation/trace.ts";
+import { bindSuite } from "../support/bind-suite.ts";
+
+const NODES = ["node-a", "node-b", "node-c"];
+
+/** A network of its own for each case, all of them under one time. */
+function optionsOf(mode: ConnectionMode, time: VirtualTime): TransportConformanceOptions {
+  const trace = new Trace();
+  const environmentOf = (number: number): SimEnvironment =>
+    new SimEnvironment({ time, clock: new MachineClock(time), trace, seed: number, number });
+  return {
+    name: `simulated, ${mode}`,
+    capabilities: { addressed: false, ordered: false, remote: false },
+    interruptible: true,
+    create: async () => {
+      const random = new SeededRandom(1, "network");
+      const network = new SimNetwork({
+        ...{ time, random, trace, mode, nodes: NODES },
+        maxHeldBytes: 8 * 1024 * 1024,
+      });
+      return {
+        environment: environmentOf(NODES.length),
+        create: (self, cluster) => {
+          const environment = environmentOf(NODES.indexOf(self));
+          const context = { self, cluster, address: undefined, environment };
+          const made = network.transportFor(environment)(
+            {},
+            { ...context, observer: SILENT_OBSERVER },
+          );
+          return made as Transport;
+        },
+        addressOf: () => undefined,
+        interrupt: async () => {
+          for (const node of NODES) network.takeOffline(node);
+          for (const node of NODES) network.bringOnline(node);
+        },
+        dispose: async () => undefined,
+      };
+    },
+  };
+}
+
+for (const mode of ["pairs", "server"] as const) {
+  const time = new VirtualTime();
+  bindSuite("virtual time", transportConformance(optionsOf(mode, time)), time);
+}
