@@ -189,6 +189,11 @@ interface StrategyBase {
 export interface SilentStrategy<Message = unknown> extends StrategyBase {
   readonly kind: "silent";
   readonly codec: MessageCodec<Message>;
+  /**
+   * All changes of its replicas carry a `position`. A watch then waits until a replica has said
+   * where it stands, instead of counting its changes.
+   */
+  readonly sharesOrder?: boolean;
   /** Deadline of an operation that names none, in milliseconds. */
   deadlineMs(
     operation: Operation | ScanRequest,

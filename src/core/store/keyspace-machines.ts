@@ -294,13 +294,14 @@ export class KeyspaceMachines {
   }
 
   #makeWatches(): KeyspaceWatches {
-    const { host, keyspace, isReachable, sendWatch } = this.#options;
+    const { host, keyspace, strategy, isReachable, sendWatch } = this.#options;
     return new KeyspaceWatches({
       self: host.self,
       keyspaceHash: keyspace.hash,
       environment: host.environment,
       placements: this.#placements,
       replicaOf: (shardIndex) => this.#replicas[shardIndex],
+      sharesOrder: strategy.sharesOrder === true,
       isReachable,
       send: (node, shardIndex, message) => sendWatch(keyspace.hash, node, shardIndex, message),
     });

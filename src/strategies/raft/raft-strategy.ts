@@ -40,6 +40,7 @@ export function makeRaftStrategy(
     name: "raft",
     capabilities: CAPABILITIES,
     codec: raftCodec,
+    sharesOrder: true,
     parseSettings: (options, path) =>
       parseRaftSettings(options, path) as unknown as Readonly<Record<string, unknown>>,
     guarantees: () => RAFT_GUARANTEES,

@@ -61,7 +61,6 @@ export class ChangeFeed {
   #bytes = 0;
   /** Why what was before `base` cannot be told. */
   #gap: string | undefined;
-  #isShared = false;
 
   /** @param ownOrder names the order of changes that have no position; another one is a gap. */
   constructor(limits: FeedLimits, ownOrder: () => string) {
@@ -82,11 +81,6 @@ export class ChangeFeed {
     this.#restart(order, { sequence, offset: 0 }, "nobody watched this replica for a while");
   }
 
-  /** Whether the feed's changes have positions that all replicas share: then none is left out. */
-  get isShared(): boolean {
-    return this.#isShared;
-  }
-
   append(change: MachineChange): void {
     const { type, key, position } = change;
     const order = position?.order ?? this.#ownOrder();
@@ -94,7 +88,6 @@ export class ChangeFeed {
       position === undefined
         ? { sequence: this.#last.sequence + 1, offset: 0 }
         : { sequence: position.sequence, offset: position.offset ?? 0 };
-    this.#isShared = position !== undefined;
     if (type === "gap" || key === undefined) {
       this.#restart(order, place, change.reason ?? "changes are missing");
       return;

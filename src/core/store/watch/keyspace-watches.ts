@@ -27,6 +27,8 @@ export interface KeyspaceWatchesOptions {
   readonly environment: Environment;
   readonly placements: readonly ShardPlacement[];
   readonly replicaOf: (shardIndex: number) => MachineCell | undefined;
+  /** Whether replicas say themselves where they stand: see `SilentStrategy.sharesOrder`. */
+  readonly sharesOrder: boolean;
   readonly isReachable: (node: NodeId) => boolean;
   readonly send: (node: NodeId, shardIndex: number, message: WatchMessage) => void;
 }
@@ -195,11 +197,12 @@ export class KeyspaceWatches {
     const cell = this.#options.replicaOf(shardIndex);
     if (cell?.open !== true || cell.replica?.serving !== true) return undefined;
     const feed = this.#feed(cell);
+    if (this.#options.sharesOrder) return feed.tail === undefined ? undefined : feed;
     const isAwake = cell.isWatched && this.#isWanted(shardIndex);
     this.#wantedMs.set(shardIndex, this.#options.environment.monotonicMs());
     if (isAwake) return feed;
     cell.isWatched = true;
-    if (!feed.isShared) feed.begin();
+    feed.begin();
     return feed;
   }
 

@@ -137,7 +137,6 @@ describe("a feed of a replica's own order", () => {
     openings++;
     feed.append(put("c"));
     expect(feed.read(at(2, 0, "n1@7.1"), undefined, PAGE)?.gap).toBeDefined();
-    expect(feed.isShared).toBe(false);
   });
 
   it("does not take a cursor from before a time when nobody watched", () => {

@@ -35,7 +35,7 @@ class Node {
   isCut = false;
   readonly sent: WatchMessage[] = [];
 
-  constructor(id: NodeId, world: World) {
+  constructor(id: NodeId, world: World, sharesOrder: boolean) {
     this.sender = { node: id, storeId: `store-of-${id}`, incarnation: 1 } as unknown as Sender;
     const holds = id !== "n3";
     this.cells = Array.from({ length: holds ? SHARDS : 0 }, (_, shardIndex) => ({
@@ -46,6 +46,7 @@ class Node {
     this.watches = new KeyspaceWatches({
       self: this.sender,
       keyspaceHash: 7,
+      sharesOrder,
       environment: new VirtualEnvironment({ time: world.time }),
       placements: Array.from({ length: SHARDS }, () => placement),
       replicaOf: (shardIndex) => this.cells[shardIndex] as unknown as MachineCell | undefined,
@@ -72,12 +73,20 @@ class Node {
 
 class World {
   readonly time = new VirtualTime();
-  readonly #nodes = new Map(NODES.map((id) => [id, new Node(id, this)]));
+  readonly #nodes: ReadonlyMap<NodeId, Node>;
   /** Messages that get lost, of those that come next. */
   losing = 0;
 
-  constructor(options: { readonly shared: boolean }) {
-    if (!options.shared) return;
+  constructor({
+    shared,
+    opened = shared,
+  }: { readonly shared: boolean; readonly opened?: boolean }) {
+    this.#nodes = new Map(NODES.map((id) => [id, new Node(id, this, shared)]));
+    if (opened) this.open();
+  }
+
+  /** Every replica says where it stands. */
+  open(): void {
     for (const node of this.#nodes.values()) {
       for (const { shardIndex } of node.cells) {
         const position = { order: "group", sequence: 5 };
@@ -156,6 +165,19 @@ describe("watches over replicas that share an order", () => {
     world.node("n2").apply(0, 10, "b");
     world.time.advance(300);
     expect(second.said).toEqual(["b", "synced"]);
+  });
+
+  it("wait until their replicas have said where they stand", () => {
+    const world = new World({ shared: true, opened: false });
+    const readers = ["n1", "n3"].map((id) => world.read(id));
+    for (const reader of readers) expect(reader.said).toEqual([]);
+    world.open();
+    world.node("n1").apply(0, 6, "a");
+    world.node("n2").apply(0, 6, "a");
+    world.time.advance(1_000);
+    // What was applied before the reader had found its replica is not of its watch.
+    for (const reader of readers)
+      expect(reader.said.filter((each) => each !== "a")).toEqual(["synced"]);
   });
 
   it("are kept while nobody watches, for those who come back", () => {
