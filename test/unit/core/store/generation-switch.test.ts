@@ -314,7 +314,7 @@ describe("a crash around a switch", () => {
   });
 });
 
-describe("on a real disk", () => {
+describe("on a real disk", { timeout: 30_000 }, () => {
   const diskTime = new VirtualTime();
   const harness = diskHarness(diskTime);
   afterAll(() => harness.remove());
