@@ -95,8 +95,9 @@ export class Membership {
       const learners = goal?.learners ?? configuration.learners;
       this.#append({ voters: configuration.voters, outgoing: [], learners, goal: undefined });
     } else if (!this.#replaceLostStores(goal ?? configuration) && goal !== undefined) {
-      const isReady = goal.voters.every((member) => this.#isReady(member));
-      if (isReady && this.#hasAnsweringMajority(goal.voters)) this.#enter(goal);
+      // All of them are looked at each time: their races go on side by side.
+      const late = goal.voters.filter((member) => !this.#isReady(member));
+      if (late.length === 0 && this.#hasAnsweringMajority(goal.voters)) this.#enter(goal);
     }
   }
 

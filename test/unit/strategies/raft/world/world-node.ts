@@ -50,7 +50,7 @@ export class WorldNode {
   joinsEmpty = false;
   /** This node's clock: `offset + rate × time`. */
   readonly #rate: number;
-  readonly #offsetMs: number;
+  #offsetMs: number;
   #applied: AppliedEntry[] = [];
   #installing: AppliedEntry[] | undefined;
   #installed: AppliedPoint | undefined;
@@ -61,6 +61,7 @@ export class WorldNode {
   #flushDue = false;
   /** Which configurations were in force, before and after the step, when so much was committed. */
   #commits: { readonly upTo: number; readonly inForce: readonly Configuration[] }[] = [];
+  onRead: (answer: string) => void = () => {};
   /** What was asked of reads under way: the least index that an answer must have. */
   readonly reads = new Map<number, number>();
 
@@ -96,6 +97,17 @@ export class WorldNode {
 
   get applied(): readonly AppliedEntry[] {
     return this.#applied;
+  }
+
+  /** Its clock jumps ahead so far that whatever it waits for is over. */
+  hurry(ms: number): void {
+    const { consensus } = this;
+    this.#offsetMs += ms;
+    for (const timer of [...this.#timers.keys()]) {
+      this.step((at, effects) => {
+        consensus?.timer(timer, at, effects);
+      });
+    }
   }
 
   now(): Moment {
@@ -370,8 +382,12 @@ export class WorldNode {
       health: { isDiskSick: () => false, loopLagMs: () => 0 },
       outputs: {
         standingChanged: () => {},
-        readConfirmed: (token, index) => world.checks.readConfirmed(this, token, index),
-        readFailed: (token) => {
+        readConfirmed: (token, index) => {
+          this.onRead(`reads at ${index}`);
+          world.checks.readConfirmed(this, token, index);
+        },
+        readFailed: (token, reason) => {
+          this.onRead(`cannot read: ${reason}`);
           this.reads.delete(token);
         },
       },

@@ -23,6 +23,7 @@ export interface WorldOptions {
   /** Relative difference of two clocks' rates. */
   readonly clockBound?: number;
   readonly priorities?: boolean;
+  readonly flushesAtOnce?: boolean;
 }
 
 const TIMING: RaftTiming = {
@@ -70,7 +71,7 @@ export class World {
     this.planted = options.planted ?? {};
     this.clockBound = options.clockBound ?? 0.05;
     this.#hasPriorities = options.priorities ?? this.pick(3) === 0;
-    this.flushesAtOnce = this.pick(2) === 0;
+    this.flushesAtOnce = options.flushesAtOnce ?? this.pick(2) === 0;
     this.limits = {
       uncommittedBytes: 2_000,
       inflightBytes: 300,

@@ -1,0 +1,31 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { TranscriptRunner } from "./transcripts/transcript-runner.ts";
+
+const FOLDER = new URL("./transcripts/", import.meta.url);
+const files = readdirSync(FOLDER).filter((name) => name.endsWith(".txt"));
+
+/** The same commands and comments, with what happens now. */
+function replay(text: string): string {
+  const runner = new TranscriptRunner();
+  const lines: string[] = [];
+  for (const line of text.split("\n")) {
+    if (line.startsWith("  ")) continue;
+    lines.push(line);
+    if (line === "" || line.startsWith("#")) continue;
+    for (const seen of runner.run(line)) lines.push(`  ${seen}`);
+  }
+  return lines.join("\n");
+}
+
+test("there are transcripts", () => {
+  expect(files.length).toBeGreaterThanOrEqual(9);
+});
+
+test.each(files)("%s", (name) => {
+  const url = new URL(name, FOLDER);
+  const text = readFileSync(url, "utf8");
+  const now = replay(text);
+  if (process.env.CAPSTAN_REWRITE === "1") writeFileSync(url, now);
+  else expect(now).toBe(text);
+});
