@@ -11,6 +11,10 @@ const LONG = {
     ],
     env: { CAPSTAN_KILLS: "200", CAPSTAN_DAMAGES: "60", CAPSTAN_SEEDS: "1000" },
   },
+  failover: {
+    files: ["test/processes/raft-failover.test.ts"],
+    env: { CAPSTAN_FAILOVERS: "50" },
+  },
   crdt: {
     files: ["test/unit/resolvers/crdt/scripts.test.ts"],
     env: { CAPSTAN_SCRIPTS: "125000" },
