@@ -343,3 +343,36 @@ describe("a raft keyspace whose leader dies", () => {
     expect(chains[2]).toEqual(chains[0]);
   });
 });
+
+describe("a raft keyspace that keeps little of its log", () => {
+  test("gives a replica that was away a snapshot, with sessions and all, and goes on", async () => {
+    const cluster = await openRaft({ persistent: true, raft: { retainedLog: "1KiB" } });
+    const leader = await leaderOf(cluster);
+    const away = await followerOf(cluster);
+    const operationId = cluster.node(leader).store.operationId("default");
+    await cluster.until(cluster.keyspace(leader).put("once", 1, { operationId }));
+    cluster.kill(away);
+    for (let n = 0; n < 60; n++) {
+      await cluster.until(cluster.keyspace(leader).put(`k${n % 20}`, "x".repeat(100) + n));
+    }
+    await cluster.until(cluster.keyspace(leader).delete("k0"));
+    await cluster.restart(away);
+    await cluster.ready(away);
+    await cluster.waitFor(
+      () => shardOf(cluster, away).applied === shardOf(cluster, leader).applied,
+    );
+    const types = cluster.node(away).events.map(({ type }) => type);
+    expect(types).toContain("raft-snapshot-installed");
+    expect(shardOf(cluster, away).chain).toBe(shardOf(cluster, leader).chain);
+    const stale = (key: string) =>
+      cluster.until(cluster.keyspace(away).get(key, { consistency: "stale" }));
+    expect(await stale("k0")).toMatchObject({ found: false });
+    expect(await stale("k19")).toMatchObject({ value: `${"x".repeat(100)}59` });
+    const again = await cluster.until(cluster.keyspace(away).put("once", 1, { operationId }));
+    const once = await cluster.until(cluster.keyspace(away).get("once"));
+    expect(once).toMatchObject({ version: again.version });
+    cluster.kill(leader);
+    await cluster.until(cluster.keyspace(away).put("after", 1));
+    expect(await cluster.until(cluster.keyspace(away).get("k19"))).toMatchObject({ found: true });
+  });
+});

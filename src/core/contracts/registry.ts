@@ -112,6 +112,11 @@ export interface Strategies {
        * key of your own behind its use. 1 s to 24 h, default 10 minutes.
        */
       readonly sessionLifetime?: Duration;
+      /**
+       * How much of its applied log a shard keeps for replicas that lag, before they need a
+       * snapshot. 1 KiB to 1 GiB, default 32 MiB.
+       */
+      readonly retainedLog?: number | string;
     };
   };
   tunable: {

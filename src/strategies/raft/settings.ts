@@ -1,6 +1,7 @@
 import { parseDurationMs } from "../../core/model/durations.ts";
 import { CapstanError } from "../../core/model/errors.ts";
 import { type Level, parseLevel } from "../../core/model/levels.ts";
+import { parseSizeBytes } from "../../core/model/sizes.ts";
 import type { RaftLimits, RaftTiming } from "./consensus-types.ts";
 
 /**
@@ -55,23 +56,29 @@ export interface RaftSettings {
   readonly sessionLifetimeMs: number;
 }
 
-export const RAFT_LIMITS: RaftLimits = Object.freeze({
-  uncommittedBytes: 32 * MIB,
-  inflightBytes: 4 * MIB,
-  inflightMessages: 256,
-  messageBytes: 512 * KIB,
-  memoryBytes: 4 * MIB,
-  retainedBytes: 32 * MIB,
-  snapshotChunkBytes: 256 * KIB,
-  snapshotBytesPerSecond: 64 * MIB,
-});
+const DEFAULT_RETAINED_BYTES = 32 * MIB;
+
+/** What follows from how much of its applied log a shard keeps. */
+function limitsOf(retainedBytes: number): RaftLimits {
+  return Object.freeze({
+    uncommittedBytes: 32 * MIB,
+    inflightBytes: 4 * MIB,
+    inflightMessages: 256,
+    messageBytes: 512 * KIB,
+    // What is in memory is in the log, and a chunk stands for what a follower could not be sent.
+    memoryBytes: Math.min(4 * MIB, retainedBytes),
+    retainedBytes,
+    snapshotChunkBytes: Math.min(256 * KIB, retainedBytes),
+    snapshotBytesPerSecond: 64 * MIB,
+  });
+}
 
 /** Checks a keyspace's own options; `path` is where they stand in the configuration. */
 export function parseRaftSettings(
   options: Readonly<Record<string, unknown>>,
   path: string,
 ): RaftSettings {
-  const known = ["read", "write", "deadlines", "electionTimeout", "sessionLifetime"];
+  const known = ["read", "write", "deadlines", "electionTimeout", "sessionLifetime", "retainedLog"];
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) refuse(`${path}.${name}`, options[name], "no such option", known);
   }
@@ -85,12 +92,17 @@ export function parseRaftSettings(
     `${path}.sessionLifetime`,
     { min: 1_000, max: 86_400_000 },
   );
+  const retainedBytes = parseSizeBytes(
+    options.retainedLog ?? DEFAULT_RETAINED_BYTES,
+    `${path}.retainedLog`,
+    { min: KIB, max: 1024 * MIB },
+  );
   return Object.freeze({
     read: parseRaftLevel(options.read, `${path}.read`),
     write: parseRaftLevel(options.write, `${path}.write`),
     deadlinesMs: parseDeadlines(options.deadlines, `${path}.deadlines`),
     timing: timingOf(electionTimeoutMs),
-    limits: RAFT_LIMITS,
+    limits: limitsOf(retainedBytes),
     sessionLifetimeMs,
   });
 }

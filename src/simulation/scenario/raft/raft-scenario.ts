@@ -5,6 +5,9 @@ const DEADLINE_MS = 3_000;
 /** What elections take on a LAN, and what a hurried configuration asks for. */
 const ELECTION_TIMEOUTS_MS = Object.freeze([100, 200, 500, 1_000]);
 
+/** Small ones, so that replicas that were away need snapshots, and read their logs back. */
+const RETAINED_LOGS = Object.freeze(["1KiB", "4KiB", "16KiB", "32MiB"]);
+
 /** Keys that are read, written and written conditionally at every level there is. */
 export const raftScenario: StrategyScenario = Object.freeze<StrategyScenario>({
   strategy: "raft",
@@ -17,6 +20,7 @@ export const raftScenario: StrategyScenario = Object.freeze<StrategyScenario>({
       replicas: knobs.replicas - ((knobs.replicas + 1) % 2),
       shards: knobs.shards,
       electionTimeout,
+      retainedLog: RETAINED_LOGS[draw.whole(0, RETAINED_LOGS.length - 1)],
       deadlines: { strong: deadlineMs, lease: deadlineMs, follower: deadlineMs },
       ...(storage === "disk" && { durability: knobs.durability }),
     };

@@ -34,6 +34,7 @@ describe("parseRaftSettings", () => {
         write: "quorum",
         electionTimeout: "2s",
         sessionLifetime: "1h",
+        retainedLog: "64KiB",
         deadlines: { strong: "250ms" },
       },
       PATH,
@@ -44,6 +45,7 @@ describe("parseRaftSettings", () => {
       sessionLifetimeMs: 3_600_000,
       timing: { electionTimeoutMs: 2_000 },
       deadlinesMs: { strong: 250, lease: 3_000 },
+      limits: { retainedBytes: 65_536, snapshotChunkBytes: 65_536 },
     });
   });
 
@@ -52,6 +54,7 @@ describe("parseRaftSettings", () => {
     [{ write: 2 }, `${PATH}.write`, "2"],
     [{ partitionPolicy: "prefer-consistency" }, `${PATH}.partitionPolicy`, "no such option"],
     [{ electionTimeout: "10ms" }, `${PATH}.electionTimeout`, "10ms"],
+    [{ retainedLog: "1B" }, `${PATH}.retainedLog`, "1B"],
     [{ sessionLifetime: "2d" }, `${PATH}.sessionLifetime`, "2d"],
     [{ deadlines: 5 }, `${PATH}.deadlines`, "5"],
     [{ deadlines: { all: "1s" } }, `${PATH}.deadlines.all`, "1s"],
