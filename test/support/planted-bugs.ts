@@ -1,6 +1,8 @@
 import type { PlantedHostBugs } from "../../src/core/store/planted-bugs.ts";
 import { runScenario, type ScenarioReport } from "../../src/simulation/scenario/run-scenario.ts";
 import type { PlantedLogBugs } from "../../src/storage/disk/log/planted-bugs.ts";
+import { makeDynamoStrategy } from "../../src/strategies/dynamo/dynamo-strategy.ts";
+import type { PlantedDynamoBugs } from "../../src/strategies/dynamo/planted-bugs.ts";
 import type { PlantedBugs } from "../../src/strategies/tunable/planted-bugs.ts";
 import { makeTunableStrategy } from "../../src/strategies/tunable/tunable-strategy.ts";
 
@@ -25,6 +27,27 @@ const STRATEGY: readonly (keyof PlantedBugs)[] = [
   "rebuildingVotes",
   "replayForgotten",
 ];
+/** With `dynamo/` before them: some are of both leaderless strategies. */
+const DYNAMO: readonly (keyof PlantedDynamoBugs)[] = [
+  "actorReused",
+  "mintedTwice",
+  "secondMinter",
+  "standInsCount",
+  "contextIgnored",
+  "blindWriteReplaces",
+  "minterKeepsNothing",
+  "newestRecordWins",
+  "statesNotJoined",
+  "oneAcknowledgementLess",
+  "sentIsNotApplied",
+  "repairOverwritesNewer",
+  "olderOverwritesNewer",
+  "rebuildOverwritesNewer",
+  "tombstoneForgotten",
+  "emptyReplicaServes",
+  "replayForgotten",
+];
+const DYNAMO_PREFIX = "dynamo/";
 const HOST: readonly (keyof PlantedHostBugs)[] = [
   "wordsBeforeDurability",
   "incompleteShardTrusted",
@@ -38,14 +61,21 @@ const LOG: readonly (keyof PlantedLogBugs)[] = [
   "tornTailAccepted",
 ];
 
-export const PLANTED: readonly string[] = [...STRATEGY, ...HOST, ...LOG];
+const DYNAMO_NAMES: readonly string[] = DYNAMO.map((name) => DYNAMO_PREFIX + name);
+
+export const PLANTED: readonly string[] = [...STRATEGY, ...DYNAMO_NAMES, ...HOST, ...LOG];
 
 /** Other strategies that come to have scenarios must not change which seed finds a bug. */
 const ALONE = { strategies: ["tunable"] };
+const DYNAMO_ALONE = { strategies: ["dynamo"] };
 
 /** Runs a seed with one of them switched on. */
 export function runPlanted(name: string, seed: number): Promise<ScenarioReport> {
   const switched = { [name]: true };
+  if (DYNAMO_NAMES.includes(name)) {
+    const dynamo = makeDynamoStrategy({ [name.slice(DYNAMO_PREFIX.length)]: true });
+    return runScenario(seed, { ...DYNAMO_ALONE, substitutes: { dynamo } });
+  }
   if ((STRATEGY as readonly string[]).includes(name)) {
     return runScenario(seed, { ...ALONE, substitutes: { tunable: makeTunableStrategy(switched) } });
   }
@@ -82,7 +112,8 @@ export async function findPlanted(
     const report = await runPlanted(name, seed).catch(() => undefined);
     const violation = report?.violations.find(({ check }) => !WEAK_CHECKS.includes(check));
     if (violation === undefined) continue;
-    const { violations } = await runScenario(seed, ALONE);
+    const without = DYNAMO_NAMES.includes(name) ? DYNAMO_ALONE : ALONE;
+    const { violations } = await runScenario(seed, without);
     if (violations.length === 0) return { seed, check: violation.check };
   }
   return undefined;

@@ -88,6 +88,9 @@ const open = () =>
           read: "lease",
           schema: valuesOf<Profile>(),
         },
+        drafts: { strategy: "dynamo", read: 2, write: "one", schema: valuesOf<Profile>() },
+        seen: { strategy: "dynamo", resolver: "lww", schema: valuesOf<Profile>() },
+        hits: { strategy: "dynamo", resolver: "pn-counter", replicas: 3 },
         carts: { strategy: "test-consensus", resolver: "test-set" },
         notes: {
           strategy: "test-consensus",
@@ -230,6 +233,30 @@ const checks = {
     await openStore({
       // @ts-expect-error: whoever asks for a majority gets one
       keyspaces: { a: { strategy: "raft", partitionPolicy: "prefer-availability" } },
+    });
+  },
+
+  async dynamo() {
+    const drafts = store.keyspace("drafts");
+    const read = await drafts.get("k", { consistency: "one" });
+    if (read.found && read.conflict)
+      expectTypeOf(read.siblings).toEqualTypeOf<readonly Profile[]>();
+    if (read.found && !read.conflict) expectTypeOf(read.value).toEqualTypeOf<Profile>();
+    await drafts.put("k", { name: "a" }, { context: "c", operationId: "o", consistency: "all" });
+    // @ts-expect-error: there is no consensus
+    await drafts.get("k", { consistency: "strong" });
+    // @ts-expect-error: nor conditions
+    await drafts.put("k", { name: "a" }, { ifAbsent: true });
+    // @ts-expect-error: siblings are values, not operations
+    await drafts.update("k", { add: 1 });
+    const latest = await store.keyspace("seen").get("k");
+    if (latest.found) expectTypeOf(latest.value).toEqualTypeOf<Profile>();
+    await store.keyspace("hits").update("k", { increment: 5 });
+    const hits = await store.keyspace("hits").get("k");
+    if (hits.found) expectTypeOf(hits.value).toBeNumber();
+    await openStore({
+      // @ts-expect-error: no level of dynamo
+      keyspaces: { a: { strategy: "dynamo", read: "strong" } },
     });
   },
 

@@ -38,6 +38,7 @@ export function makeDottedRules(
       if (planted.newestRecordWins === true) {
         return newestTimeOf(held) >= newestTimeOf(incoming) ? held : incoming;
       }
+      if (planted.statesNotJoined === true && settlement.kind === "states") return held;
       const merged = mergeRecords(
         settlement,
         decodeRecord(held),

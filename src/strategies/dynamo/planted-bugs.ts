@@ -21,16 +21,12 @@ export interface PlantedDynamoBugs extends PlantedReplicaBugs {
   readonly minterKeepsNothing?: boolean;
   /** Merging takes the record with the greater time instead of the versions of both. */
   readonly newestRecordWins?: boolean;
-  /** A deletion leaves no context. */
-  readonly deletionForgetsContext?: boolean;
   /** A merge of states keeps one of the two. */
   readonly statesNotJoined?: boolean;
   /** A write succeeds with one acknowledgement less than its level needs. */
   readonly oneAcknowledgementLess?: boolean;
   /** A write that was sent and not confirmed is said not to be applied. */
   readonly sentIsNotApplied?: boolean;
-  /** The context of another read covers what this one has not seen. */
-  readonly contextCoversUnseen?: boolean;
 }
 
 export const NO_PLANTED_DYNAMO_BUGS: PlantedDynamoBugs = Object.freeze({});

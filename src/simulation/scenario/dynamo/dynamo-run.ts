@@ -1,6 +1,7 @@
 import type { StateBatch, StateStore } from "../../../core/contracts/storage.ts";
 import { keyspaceHashOf } from "../../../core/model/ids.ts";
 import type { Level } from "../../../core/model/levels.ts";
+import { requiredReplicas } from "../../../core/model/quorum.ts";
 import type { EmbeddedKeyspace, GetResult, Written } from "../../../core/store/api.ts";
 import { checkLostWrites } from "../../../verification/index.ts";
 import type { SimNode } from "../../sim-node.ts";
@@ -33,7 +34,7 @@ interface Acknowledged {
   readonly acknowledgedAt: number;
   readonly holders: readonly string[];
   /** Which store it was that held it, by holder. */
-  readonly storeIds: ReadonlyMap<string, string | undefined>;
+  readonly storeIds: ReadonlyMap<string, string>;
 }
 
 /** Clients of one dynamo keyspace, and what its promises are judged by. */
@@ -176,6 +177,7 @@ export class DynamoRun implements KeyspaceRun {
 
   #acknowledge(call: WriteCall, { version, receipt }: Written): void {
     const { key } = call;
+    if (receipt.consistent) this.#checkConsistent(key, version, receipt.asked);
     this.#seen.standIns += receipt.replicas.standIns > 0 ? 1 : 0;
     this.#workload.acknowledged(call, version);
     const holders = this.#copies.holdersOf(key, version);
@@ -184,8 +186,24 @@ export class DynamoRun implements KeyspaceRun {
     this.#acknowledged.push({ key, version, acknowledgedAt, holders, storeIds });
   }
 
-  #storeIdOf(id: string): string | undefined {
-    return this.#scene.world.node(id).disk.storeId;
+  /** As many replicas hold it as the level asks for, as far as that can be seen. */
+  #checkConsistent(key: string, version: string, asked: Level): void {
+    const { world, topology } = this.#scene;
+    const replicas = this.#copies.replicasOf(key);
+    // One that is not up, or was not all along, may have held it when it said so.
+    const isSeen = (id: string) => topology.isServing(world.node(id));
+    if (topology.losses.length > 0 || !replicas.every(isSeen)) return;
+    const holders = this.#copies.holdersOf(key, version).filter((id) => replicas.includes(id));
+    const needed = requiredReplicas(asked, replicas.length) ?? 1;
+    if (holders.length >= needed) return;
+    const held = holders.join(", ");
+    this.#violate("consistent", `${key}: said to be held as ${asked} asks for, by ${held} alone`);
+  }
+
+  #storeIdOf(id: string): string {
+    const { disk, starts } = this.#scene.world.node(id);
+    // What is kept in memory alone ends with its start.
+    return disk.storeId ?? `start ${starts}`;
   }
 
   #lostWrites(): Violation[] {
