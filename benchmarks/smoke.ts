@@ -6,7 +6,9 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { diskGroup } from "./groups/disk.ts";
 import { durableGroup } from "./groups/durable.ts";
+import { dynamoGroup } from "./groups/dynamo.ts";
 import { floorGroup } from "./groups/floor.ts";
+import { raftGroup } from "./groups/raft.ts";
 import { transportGroup } from "./groups/transport.ts";
 import { tunableGroup } from "./groups/tunable.ts";
 import { formatTable, type Measurement } from "./support/measurement.ts";
@@ -17,6 +19,8 @@ const GROUPS = Object.freeze({
   tunable: tunableGroup,
   disk: diskGroup,
   durable: durableGroup,
+  raft: raftGroup,
+  dynamo: dynamoGroup,
 });
 
 async function main(): Promise<void> {
