@@ -50,3 +50,59 @@ describe("what a tunable keyspace tells of its writes", () => {
     );
   });
 });
+
+describe("what other strategies tell", () => {
+  it("a raft leader tells of the batches that it has applied, and who has them", async () => {
+    cluster = await Cluster.open({ keyspaces: { default: { strategy: "raft" } } });
+    for (const key of ["a", "b", "c"]) await cluster.until(cluster.keyspace("n1").put(key, 1));
+    const tables = await Promise.all(cluster.ids.map(rowsAt));
+    const rows = tables.flat();
+    const leaders = new Set(rows.map(({ sourceNode }) => sourceNode));
+    expect(leaders.size).toBe(1);
+    expect(rows.reduce((sum, { writes }) => sum + writes, 0)).toBeGreaterThanOrEqual(3);
+    for (const { sequences, writes, replicatedTo, sourceNode } of rows) {
+      const [first, last] = sequences as readonly [number, number];
+      expect(last - first + 1).toBe(writes);
+      expect(replicatedTo.length).toBeGreaterThanOrEqual(2);
+      expect(replicatedTo).toContain(sourceNode);
+    }
+  });
+
+  it("a dynamo coordinator tells where its writes are, and replicas which versions met", async () => {
+    cluster = await Cluster.open({
+      keyspaces: { default: { strategy: "dynamo", resolver: "version-vector" } },
+    });
+    await cluster.until(cluster.keyspace("n1").put("k", 1, { consistency: "all" }));
+    const [row] = await rowsAt("n1");
+    expect(row).toMatchObject({ key: "k", operation: "put", replicatedTo: ["n1", "n2", "n3"] });
+
+    // Two writes that do not know of each other.
+    const writes = ["n1", "n2"].map((id) => cluster.keyspace(id).put("both", id));
+    await cluster.until(Promise.all(writes));
+    await cluster.advance(200);
+    const tables = await Promise.all(
+      cluster.ids.map(async (id) => (await cluster.node(id).store.admin.conflicts()).rows),
+    );
+    const met = tables.flat().filter(({ key }) => key === "both");
+    expect(met.length).toBeGreaterThan(0);
+    for (const { versions, resolution, discarded } of met) {
+      expect(new Set(versions).size).toBe(2);
+      expect([resolution, discarded]).toEqual(["siblings", 0]);
+    }
+  });
+
+  it("a resolver that drops the loser is named, with what it dropped", async () => {
+    cluster = await Cluster.open({
+      keyspaces: { default: { strategy: "dynamo", resolver: "lww" } },
+    });
+    const writes = ["n1", "n2"].map((id) => cluster.keyspace(id).put("both", id));
+    await cluster.until(Promise.all(writes));
+    await cluster.advance(200);
+    const tables = await Promise.all(
+      cluster.ids.map(async (id) => (await cluster.node(id).store.admin.conflicts()).rows),
+    );
+    const [row] = tables.flat();
+    expect(row).toMatchObject({ key: "both", resolution: "lww", discarded: 1 });
+    expect(row?.versions).toContain(row?.resolvedVersion);
+  });
+});

@@ -16,15 +16,19 @@ import { joined, picked, type Settlement } from "./settlement.ts";
 
 export interface DottedRulesOptions {
   readonly planted?: PlantedDynamoBugs;
-  /** A merge has dropped so many versions that nothing descends from. */
-  readonly onDiscarded?: (count: number) => void;
+  /** Versions have met, two or more, of which none knew of the others; `kept` stay of them. */
+  readonly onMeeting?: (
+    key: Uint8Array,
+    versions: readonly Sibling[],
+    kept: readonly Sibling[],
+  ) => void;
   readonly changeOf?: RecordRules["changeOf"];
 }
 
 /** The records of a dynamo keyspace: siblings under one exact context. */
 export function makeDottedRules(
   settlement: Settlement,
-  { planted = NO_PLANTED_DYNAMO_BUGS, onDiscarded, changeOf }: DottedRulesOptions = {},
+  { planted = NO_PLANTED_DYNAMO_BUGS, onMeeting, changeOf }: DottedRulesOptions = {},
 ): RecordRules {
   return Object.freeze({
     check: checkRecord,
@@ -34,7 +38,7 @@ export function makeDottedRules(
       // Only a resolver that does not keep its laws makes two of the same events.
       return Buffer.compare(held, incoming) === 0 ? "equal" : "apart";
     },
-    merge(held, incoming) {
+    merge(held, incoming, key) {
       if (planted.newestRecordWins === true) {
         return newestTimeOf(held) >= newestTimeOf(incoming) ? held : incoming;
       }
@@ -43,7 +47,9 @@ export function makeDottedRules(
         settlement,
         decodeRecord(held),
         decodeRecord(incoming),
-        onDiscarded,
+        key === undefined || onMeeting === undefined
+          ? undefined
+          : (versions, kept) => onMeeting(key, versions, kept),
       );
       const bytes = encodeRecord(merged);
       return Buffer.compare(bytes, held) === 0 ? held : bytes;
@@ -63,12 +69,12 @@ export function mergeRecords(
   settlement: Settlement,
   a: DottedRecord,
   b: DottedRecord,
-  onDiscarded?: (count: number) => void,
+  onMeeting?: (versions: readonly Sibling[], kept: readonly Sibling[]) => void,
 ): DottedRecord {
   const isStates = settlement.kind === "states";
   const surviving = isStates ? [] : survivors(a, b);
   const siblings = settled(settlement, surviving);
-  if (settlement.kind === "pick") onDiscarded?.(surviving.length - siblings.length);
+  if (surviving.length > 1) onMeeting?.(surviving, siblings);
   return {
     context: a.context.merge(b.context),
     newestTime: Math.max(a.newestTime, b.newestTime),

@@ -1,4 +1,5 @@
 import type { Request } from "../../core/contracts/machine.ts";
+import type { ReplicationFact } from "../../core/model/facts.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import type { Stamp } from "../../core/model/stamp.ts";
 import type { KeyedRecord } from "../leaderless/record.ts";
@@ -60,4 +61,19 @@ export class PendingWrite {
   get isAnswered(): boolean {
     return this.answers.complete && this.standIns.complete;
   }
+}
+
+/** Where the write is by now, as far as its coordinator knows. */
+export function replicationOf(pending: PendingWrite, version: string): ReplicationFact {
+  const { request, answers, held, standIns, standInsHeld } = pending;
+  const { key, shardIndex, type } = request.operation;
+  return {
+    type: "replication",
+    shardIndex,
+    writes: 1,
+    operation: type === "delete" || type === "update" ? type : "put",
+    key,
+    version,
+    replicatedTo: [...answers.nodesOf(held), ...standIns.nodesOf(standInsHeld)],
+  };
 }

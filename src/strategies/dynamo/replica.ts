@@ -5,11 +5,19 @@ import type {
   ReplicaMachine,
   Sender,
 } from "../../core/contracts/machine.ts";
+import type { ConflictFact } from "../../core/model/facts.ts";
 import type { Actor } from "../../core/model/stamp.ts";
 import { keyRecord } from "../leaderless/record.ts";
 import { LeaderlessReplica } from "../leaderless/replica.ts";
+import { actorText } from "./causal-context.ts";
 import { ContextTokens, MAX_CONTEXT_BYTES } from "./context-token.ts";
-import { type DottedRecord, decodeRecord, encodeRecord, NOTHING } from "./dotted-record.ts";
+import {
+  type DottedRecord,
+  decodeRecord,
+  encodeRecord,
+  NOTHING,
+  type Sibling,
+} from "./dotted-record.ts";
 import { makeDottedRules } from "./dotted-rules.ts";
 import type { DynamoMessage, MintMessage, MintVerdict, RecallMessage } from "./messages.ts";
 import { MAX_RECORD_BYTES, mint } from "./mint.ts";
@@ -44,6 +52,8 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
   #sinceMs = Number.POSITIVE_INFINITY;
   /** Versions of acknowledged writes, perhaps, that lost against a concurrent one here. */
   #discarded = 0;
+  /** Of the step that runs. */
+  readonly #meetings: ConflictFact[] = [];
 
   constructor(context: ReplicaContext, planted: PlantedDynamoBugs = NO_PLANTED_DYNAMO_BUGS) {
     const { resolver } = context.settings as unknown as DynamoSettings;
@@ -56,8 +66,8 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     const rules = makeDottedRules(this.#settlement, {
       planted,
       changeOf: (key, record) => reader.changeOf(key, record),
-      onDiscarded: (count) => {
-        this.#discarded += count;
+      onMeeting: (key, versions, kept) => {
+        this.#meetings.push(this.#conflictOf(key, versions, kept));
       },
     });
     this.#copies = new LeaderlessReplica(context, planted, rules, () => {
@@ -71,6 +81,16 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
   }
 
   step(event: MachineEvent<DynamoMessage>, effects: Fx): void {
+    // A step that threw has left nothing behind.
+    this.#meetings.length = 0;
+    this.#handle(event, effects);
+    for (const meeting of this.#meetings) {
+      this.#discarded += meeting.discarded;
+      effects.recordFact(meeting);
+    }
+  }
+
+  #handle(event: MachineEvent<DynamoMessage>, effects: Fx): void {
     if (event.type === "message") {
       const { message, from, wallMs } = event;
       if (message.type === "mint") {
@@ -94,6 +114,24 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
       ...this.#copies.describe(),
       minted: this.#counter,
       discardedByMerge: this.#discarded,
+    };
+  }
+
+  #conflictOf(
+    key: Uint8Array,
+    versions: readonly Sibling[],
+    kept: readonly Sibling[],
+  ): ConflictFact {
+    const isPicked = this.#settlement.kind === "pick" && kept.length === 1;
+    const [winner] = kept;
+    return {
+      type: "conflict",
+      shardIndex: this.#context.shardIndex,
+      key,
+      versions: versions.map(nameOf),
+      resolution: isPicked ? (this.#settlement.resolver?.name ?? "siblings") : "siblings",
+      ...(isPicked && winner !== undefined && { resolvedVersion: nameOf(winner) }),
+      discarded: isPicked ? versions.length - 1 : 0,
     };
   }
 
@@ -236,4 +274,9 @@ function refusalOf(
     return { verdict: "context-full", reason };
   }
   return undefined;
+}
+
+/** A version by its dot: who wrote it, and as which of his writes. */
+function nameOf({ dot }: Sibling): string {
+  return `${actorText(dot.actor)}:${dot.counter}`;
 }

@@ -13,7 +13,7 @@ import type { DynamoMessage, MintedMessage } from "./messages.ts";
 import type { NewEvent } from "./mint.ts";
 import { chooseMinter } from "./minter-choice.ts";
 import { encodeOperationName } from "./operation-names.ts";
-import { PendingWrite } from "./pending-write.ts";
+import { PendingWrite, replicationOf } from "./pending-write.ts";
 import type { PlantedDynamoBugs } from "./planted-bugs.ts";
 import { DYNAMO_LEVELS, type DynamoSettings } from "./settings.ts";
 import { standInAnswers } from "./stand-ins.ts";
@@ -303,8 +303,10 @@ export class WriteFlow {
     if (keyed === undefined) return;
     const { context, newestTime } = decodeRecord(keyed.record);
     const counted = pending.counted;
+    const version = this.#tokens.tokenOf(request.operation.key, context, newestTime);
+    effects.recordFact(replicationOf(pending, version));
     effects.reply(request, {
-      version: this.#tokens.tokenOf(request.operation.key, context, newestTime),
+      version,
       receipt: receiptOf({
         asked: request.operation.level,
         counted,

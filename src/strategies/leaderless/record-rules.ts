@@ -22,8 +22,8 @@ export interface RecordRules {
   /** @throws MalformedBytesError for bytes that are no record of these rules. */
   check(record: Uint8Array): void;
   relation(held: Uint8Array, incoming: Uint8Array): Relation;
-  /** Only asked where the relation is `apart`. */
-  merge(held: Uint8Array, incoming: Uint8Array): Uint8Array;
+  /** Only asked where the relation is `apart`. `key` is there where a replica merges what it keeps. */
+  merge(held: Uint8Array, incoming: Uint8Array, key?: Uint8Array): Uint8Array;
   /** Greatest stamp that the record carries, for the node's clock and for refusals. */
   stampOf(record: Uint8Array): Stamp;
   /** What tells this record from others of its key, without its values. `check` accepts it. */
@@ -39,6 +39,7 @@ export function mergedOf(
   rules: RecordRules,
   held: Uint8Array | undefined,
   incoming: Uint8Array,
+  key?: Uint8Array,
 ): Uint8Array {
   if (held === undefined) return incoming;
   switch (rules.relation(held, incoming)) {
@@ -48,6 +49,6 @@ export function mergedOf(
     case "succeeded":
       return incoming;
     case "apart":
-      return rules.merge(held, incoming);
+      return rules.merge(held, incoming, key);
   }
 }

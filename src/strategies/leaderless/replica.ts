@@ -244,7 +244,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     let verdict = this.#verdict(message, relation, wallMs, nowMs);
     let stored = keyed;
     if (verdict === "stored" && relation === "apart" && !this.#overwrites(kind)) {
-      const merged = this.#rules.merge(held as Uint8Array, keyed.record);
+      const merged = this.#rules.merge(held as Uint8Array, keyed.record, keyed.key);
       if (merged === held) verdict = "newer";
       else if (merged !== keyed.record) stored = keyRecord(keyed.key, merged);
     }
@@ -347,7 +347,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   merge(keyed: KeyedRecord, wallMs: number, effects: LeaderlessEffects): KeyedRecord {
     const held = effects.get(keyed.key);
     const overwrites = this.#planted.rebuildOverwritesNewer === true;
-    const merged = overwrites ? keyed.record : mergedOf(this.#rules, held, keyed.record);
+    const merged = overwrites ? keyed.record : mergedOf(this.#rules, held, keyed.record, keyed.key);
     if (merged === keyed.record) {
       this.store(keyed, wallMs, effects);
       return keyed;

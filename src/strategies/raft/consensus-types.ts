@@ -262,6 +262,8 @@ export interface ShardConsensus {
   transferLeadership(to: NodeId | undefined, at: Moment, effects: ConsensusEffects): boolean;
   /** Asks for an index at which to read; `outputs` has the answer. `token`: a u32. */
   read(token: number, at: Moment, effects: ConsensusEffects): void;
+  /** Voters that this leader knows to have the log up to `index` durably; none if it is no leader. */
+  holdersOf(index: number): readonly NodeId[];
   /** Whether this node's state, now, is the newest there is. Within the bound of the clocks. */
   leaseHolds(at: Moment): boolean;
   flush(at: Moment, effects: ConsensusEffects): void;

@@ -237,6 +237,10 @@ export class Consensus implements ShardConsensus {
     else this.#reads.add(token);
   }
 
+  holdersOf(index: number): readonly NodeId[] {
+    return this.#leadership?.followers.holdersOf(index) ?? [];
+  }
+
   leaseHolds(at: Moment): boolean {
     const leadership = this.#leadership;
     if (leadership === undefined) return false;

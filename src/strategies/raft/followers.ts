@@ -76,6 +76,12 @@ export class Followers {
     return reachedByQuorum(this.#core.configuration, this.#matched);
   }
 
+  /** Voters that are known to have the log up to `index` durably. */
+  holdersOf(index: number): readonly NodeId[] {
+    const { voters } = this.#core.configuration;
+    return voters.filter((voter) => this.#matched(voter) >= index).map(({ node }) => node);
+  }
+
   /** The newest round that a quorum has answered. */
   quorumRound(): number {
     return reachedByQuorum(this.#core.configuration, this.#ackedRound);

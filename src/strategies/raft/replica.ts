@@ -309,6 +309,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
 
   /** True if the state has changed. */
   #apply(effects: Fx): boolean {
+    const before = this.#machine.books.appliedIndex;
     const hasMore = this.#consensus.takeCommitted(APPLY_BYTES, this.#applyEntry, effects);
     if (hasMore) effects.setTimer(APPLY_TIMER, 0);
     const point = this.#consensus.point();
@@ -319,7 +320,20 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
       if (row !== undefined) effects.put(configurationKey(), row);
     }
     effects.applied(point.index as LogSequence);
+    if (this.#standing.role === "leader") this.#recordBatch(before, effects);
     return true;
+  }
+
+  /** Where the entries behind `before` are by now, for people: a quorum of the voters at least. */
+  #recordBatch(before: number, effects: Fx): void {
+    const { appliedIndex } = this.#machine.books;
+    effects.recordFact({
+      type: "replication",
+      shardIndex: this.#context.shardIndex,
+      writes: appliedIndex - before,
+      sequences: [before + 1, appliedIndex],
+      replicatedTo: this.#consensus.holdersOf(appliedIndex),
+    });
   }
 
   readonly #applyEntry = (
