@@ -1,0 +1,180 @@
+import type { Sender } from "../../../../src/core/contracts/machine.ts";
+import type {
+  Epoch,
+  Incarnation,
+  LogSequence,
+  NodeId,
+  StoreId,
+} from "../../../../src/core/model/ids.ts";
+import { Consensus } from "../../../../src/strategies/raft/consensus.ts";
+import type {
+  ConsensusEffects,
+  ConsensusOptions,
+  Moment,
+} from "../../../../src/strategies/raft/consensus-types.ts";
+import {
+  payloadOfEntry,
+  sealEntry,
+  termOfEntry,
+  unsealedEntry,
+} from "../../../../src/strategies/raft/entry.ts";
+import { decodeHardState, HARD_STATE } from "../../../../src/strategies/raft/hard-state.ts";
+import type { AppendRequest, PeerMessage } from "../../../../src/strategies/raft/peer-messages.ts";
+
+export interface Sent {
+  readonly to: string;
+  readonly message: PeerMessage;
+  /** It waits for what was kept and appended. */
+  readonly waits: boolean;
+}
+
+/** A command's record, as the leader of `term` has sealed it. */
+export function entry(text: string, term: number): Uint8Array {
+  const record = unsealedEntry(Buffer.from(text));
+  sealEntry(record, "command", term);
+  return record;
+}
+
+/** One consensus, n1 of n1, n2 and n3 (or of more), and a test in the place of all others. */
+export class LoneConsensus {
+  readonly consensus: Consensus;
+  /** Term and text of every entry of its log, from index 1 on. */
+  readonly log: string[] = [];
+  readonly applied: string[] = [];
+  readonly kept = new Map<string, Uint8Array>();
+  sent: Sent[] = [];
+  nowMs = 0;
+
+  constructor(nodes = 3) {
+    const replicas = Array.from({ length: nodes }, (_, i) => `n${i + 1}` as NodeId);
+    this.consensus = new Consensus(this.#options(replicas));
+    this.do((at, effects) => {
+      const opening = {
+        ...{ origin: "newborn" as const, lastSequence: 0 as LogSequence, applied: undefined },
+        ...{ appliedSequence: 0 as LogSequence, durableSequence: 0 as LogSequence },
+      };
+      this.consensus.open(opening, at, effects);
+    });
+  }
+
+  get hard() {
+    return decodeHardState(this.kept.get(HARD_STATE) as Uint8Array);
+  }
+
+  do(work: (at: Moment, effects: ConsensusEffects) => void): readonly Sent[] {
+    this.sent = [];
+    const at = { nowMs: this.nowMs, wallMs: this.nowMs };
+    const effects = this.#effects();
+    work(at, effects);
+    const apply = (index: number, term: number, kind: string, record: Uint8Array): void => {
+      const text = kind === "command" ? Buffer.from(payloadOfEntry(record)).toString() : kind;
+      this.applied.push(`${index}/${term} ${text}`);
+    };
+    while (this.consensus.takeCommitted(1_000, apply, effects));
+    this.consensus.flush(at, effects);
+    return this.sent;
+  }
+
+  /** From another node; what is sent in answer. */
+  hear(from: string, message: PeerMessage): readonly Sent[] {
+    const sender: Sender = {
+      ...{ node: from as NodeId, storeId: from as StoreId, incarnation: 1 as Incarnation },
+    };
+    return this.do((at, effects) => this.consensus.message(sender, message, at, effects));
+  }
+
+  append(from: string, message: Partial<AppendRequest> & { readonly term: number }) {
+    return this.hear(from, {
+      ...{ type: "append", round: 1, prevIndex: 0, prevTerm: 0, commitIndex: 0, records: [] },
+      ...message,
+    });
+  }
+
+  wait(ms: number): readonly Sent[] {
+    this.nowMs += ms;
+    return this.do((at, effects) => {
+      this.consensus.timer("raft-timer", at, effects);
+    });
+  }
+
+  /** Everything that its log has is on its disk. */
+  sync(): readonly Sent[] {
+    const sequence = this.log.length as LogSequence;
+    return this.do((at, effects) => this.consensus.durable(sequence, at, effects));
+  }
+
+  propose(text: string): readonly Sent[] {
+    return this.do((at, effects) => {
+      this.consensus.propose(unsealedEntry(Buffer.from(text)), at, effects);
+    });
+  }
+
+  /** Becomes the leader of the next term with the votes of `n2`, and of itself. */
+  lead(): readonly Sent[] {
+    this.wait(200);
+    const term = this.consensus.standing.term + 1;
+    const said = { type: "vote-reply", term, granted: true, original: true } as const;
+    this.hear("n2", { ...said, pre: true });
+    this.hear("n1", { ...said, pre: false });
+    return this.hear("n2", { ...said, pre: false });
+  }
+
+  #effects(): ConsensusEffects {
+    const send =
+      (waits: boolean) =>
+      (to: NodeId, _role: string, _shard: number, message: PeerMessage): void => {
+        this.sent.push({ to, message, waits });
+      };
+    return {
+      append: (record) => {
+        const text = Buffer.from(payloadOfEntry(record)).toString();
+        this.log.push(`${termOfEntry(record)} ${text}`.trimEnd());
+        return this.log.length as LogSequence;
+      },
+      truncateSuffix: (sequence) => {
+        this.log.length = sequence;
+      },
+      resetLog: () => {},
+      releaseLog: () => {},
+      readLog: () => {},
+      keep: (name, value) => {
+        if (value !== undefined) this.kept.set(name, value);
+      },
+      kept: (name) => this.kept.get(name),
+      send: send(true),
+      sendBeforeDurable: send(false),
+      setTimer: () => {},
+      cancelTimer: () => {},
+      emit: () => {},
+    };
+  }
+
+  #options(replicas: readonly NodeId[]): ConsensusOptions {
+    return {
+      self: { node: "n1" as NodeId, storeId: "n1" as StoreId, incarnation: 1 as Incarnation },
+      shardIndex: 0,
+      placement: () => ({ epoch: 1 as Epoch, replicas, standIns: [] }),
+      priorityOf: () => 0,
+      timing: {
+        ...{ electionTimeoutMs: 100, electionLowerMs: 50, heartbeatMs: 10 },
+        ...{ leaseMs: 44, maxClockJumpMs: 20 },
+      },
+      limits: {
+        ...{ uncommittedBytes: 100, inflightBytes: 1_000, inflightMessages: 4 },
+        ...{ messageBytes: 1_000, memoryBytes: 10_000, retainedBytes: 10_000 },
+        ...{ snapshotChunkBytes: 1_000, snapshotBytesPerSecond: 100_000 },
+      },
+      randomUint32: () => 0,
+      isReachable: () => true,
+      health: { isDiskSick: () => false, loopLagMs: () => 0 },
+      outputs: { standingChanged: () => {}, readConfirmed: () => {}, readFailed: () => {} },
+      state: {
+        openPicture: () => undefined,
+        beginInstall: () => {},
+        installChunk: () => {},
+        finishInstall: () => {},
+        abortInstall: () => {},
+      },
+    };
+  }
+}
