@@ -1,6 +1,14 @@
 import type { Guarantee } from "../../core/contracts/strategy.ts";
+import { RAFT_LEVELS } from "./settings.ts";
 
 const CALLS = "test/simulation/raft-calls.test.ts";
+const PROMISES = "test/simulation/promises-raft.test.ts";
+const EVERY_PAIR = Object.freeze({ writes: RAFT_LEVELS, reads: RAFT_LEVELS });
+/** A lease holds within the bound of the clocks, and what a seed does to clocks goes beyond it. */
+const LINEARIZABLE_PAIRS = Object.freeze({
+  writes: RAFT_LEVELS,
+  reads: Object.freeze(["strong", "quorum", "follower"] as const),
+});
 
 /** What each level promises, on what condition, and which test shows it. */
 export const RAFT_GUARANTEES: readonly Guarantee[] = Object.freeze([
@@ -11,7 +19,11 @@ export const RAFT_GUARANTEES: readonly Guarantee[] = Object.freeze([
       "batch; what is acknowledged survives the loss of any minority and a power cut of all.",
     condition: "A majority of the shard's replicas can be reached, and keeps what it has synced.",
     notPromised: "Progress without a majority; one moment over several shards.",
-    shownBy: CALLS,
+    shownBy: PROMISES,
+    checked: [
+      { checks: ["linearizable", "regular"], between: LINEARIZABLE_PAIRS },
+      { checks: ["truthful-outcome"], between: EVERY_PAIR },
+    ],
   },
   {
     levels: ["lease"],
