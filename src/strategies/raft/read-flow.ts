@@ -86,7 +86,7 @@ export class ReadFlow {
     const way = wayOf(level);
     if (way === "strong") return undefined;
     const replica = this.#errands.localReplica(shardIndex);
-    if (replica === undefined || !replica.serving) return undefined;
+    if (replica === undefined) return undefined;
     if (way === "lease" && replica.standing.role !== "leader") return undefined;
     const state = this.#context.servingState(shardIndex);
     if (state === undefined || !hasSeen(replica, options?.session)) return undefined;

@@ -52,8 +52,7 @@ export function valueIn(record: Uint8Array): Uint8Array {
 
 /** Whether a record is there for readers: its time has not come by the clock of the log. */
 export function isLive(record: Uint8Array, clockMs: number): boolean {
-  const expiresAtMs = expiresAtMsOf(record);
-  return expiresAtMs === 0 || expiresAtMs > clockMs;
+  return (record[1] as number) === 0 || readU64(record, EXPIRY_AT) > clockMs;
 }
 
 /** Of a record that came from a peer. Throws `MalformedBytesError`. */

@@ -36,6 +36,7 @@ import { encodeRevision } from "./version.ts";
 const APPLY_TIMER = "apply";
 /** Of entries that one step applies. */
 const APPLY_BYTES = 1024 * 1024;
+const NOT_WRITTEN = -1;
 
 type Fx = Effects<RaftMessage>;
 type Event = MachineEvent<RaftMessage>;
@@ -65,7 +66,8 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   #isOpen = false;
   #standing: Standing = { role: "follower", term: 0, leader: undefined };
   #hasLostLead = false;
-  #configurationIndex = 0;
+  /** Of the configuration that is written down in the state; that of birth, too, has to be. */
+  #configurationIndex = NOT_WRITTEN;
   #begunInTerm = 0;
 
   constructor(context: ReplicaContext, makeConsensus: MakeConsensus) {
@@ -98,7 +100,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
 
   /** Whether the state here, as it is now, is the newest there is: see `Consensus.leaseHolds`. */
   leaseHolds(at: Moment): boolean {
-    return this.serving && this.#consensus.leaseHolds(at);
+    return this.#isOpen && !this.#installer.hasSwitched && this.#consensus.leaseHolds(at);
   }
 
   step(event: Event, effects: Fx): void {
@@ -106,6 +108,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     if (this.#installer.takeSwitched()) this.#takeUp(effects);
     this.#handle(event, effects);
     this.#settle(event, effects);
+    this.#installer.endStep();
     this.#effects = undefined;
   }
 
@@ -203,7 +206,8 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   #takeUp(effects: Fx): AppliedPoint | undefined {
     this.#machine.open(effects);
     const applied = readPoint(effects);
-    this.#configurationIndex = applied?.configurationIndex ?? 0;
+    const isWritten = applied?.configuration !== undefined;
+    this.#configurationIndex = isWritten ? applied.configurationIndex : NOT_WRITTEN;
     this.#tellGap(effects);
     return applied;
   }

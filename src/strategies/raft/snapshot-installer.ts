@@ -14,6 +14,10 @@ type Fx = Effects<RaftMessage>;
 export class SnapshotInstaller implements SnapshotState {
   readonly #effects: () => Fx;
   #hasSwitched = false;
+  /** What was begun is to be given up, unless something else is begun in its place. */
+  #isDropDue = false;
+  /** This step has put something into what was begun. */
+  #hasBuilt = false;
 
   constructor(effects: () => Fx) {
     this.#effects = effects;
@@ -36,11 +40,13 @@ export class SnapshotInstaller implements SnapshotState {
   }
 
   beginInstall(): void {
+    this.#isDropDue = false;
     this.#effects().beginNext();
   }
 
   installChunk(chunk: Uint8Array): void {
     const effects = this.#effects();
+    this.#hasBuilt = true;
     putChunk(chunk, (key, value) => effects.putNext(key, value));
   }
 
@@ -51,7 +57,17 @@ export class SnapshotInstaller implements SnapshotState {
     this.#hasSwitched = true;
   }
 
+  /** Takes effect at the end of the step: another picture may take the place of this one before. */
   abortInstall(): void {
-    this.#effects().dropNext();
+    this.#isDropDue = true;
+  }
+
+  /** The step has done all that it does. One that has built gives nothing up: the next one does. */
+  endStep(): void {
+    if (this.#isDropDue && !this.#hasBuilt) {
+      this.#isDropDue = false;
+      this.#effects().dropNext();
+    }
+    this.#hasBuilt = false;
   }
 }
