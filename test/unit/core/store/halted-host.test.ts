@@ -12,12 +12,16 @@ beforeEach(() => {
   disk = new PersistentMemoryDisk();
 });
 
-/** With a word on its way that waits for its record. */
-async function openSpeaking(): Promise<MachineBench> {
+async function open(origin: "newborn" | "kept"): Promise<MachineBench> {
   const environment = new VirtualEnvironment({ time });
   const context = { node: "n1", cluster: "test", environment, observer: SILENT_OBSERVER };
   const storage = await disk.factory({}, context);
-  const bench = await MachineBench.open({ time, storage, origin: "newborn" });
+  return MachineBench.open({ time, storage, origin });
+}
+
+/** With a word on its way that waits for its record. */
+async function openSpeaking(): Promise<MachineBench> {
+  const bench = await open("newborn");
   disk.log.syncMs = 20;
   bench.step((effects) => {
     effects.append(Buffer.from("record"));
@@ -61,14 +65,7 @@ test("one that is closed in order says nothing either, and its state has what it
   const bench = await openSpeaking();
   await bench.close();
   expect(bench.said).toEqual([]);
-  const again = await openAgain();
+  const again = await open("kept");
   expect(valueOnDisk(again)).toBe("v");
   expect(again.replayed()).toEqual([]);
 });
-
-async function openAgain(): Promise<MachineBench> {
-  const environment = new VirtualEnvironment({ time });
-  const context = { node: "n1", cluster: "test", environment, observer: SILENT_OBSERVER };
-  const storage = await disk.factory({}, context);
-  return MachineBench.open({ time, storage, origin: "kept" });
-}
