@@ -84,9 +84,9 @@ export class Acceptance {
 
   /**
    * A replica that may have lost entries it has vouched for has them again once it has, durably,
-   * what was in the leader's log when it first heard of it in this term. Until then it votes for
-   * nobody: a majority without it has met every majority that it was counted in, so that the
-   * leader's log has every entry that its lost answers helped to commit (docs/decisions).
+   * what was in the leader's log when it first heard of it in this term. Until then its vote does
+   * not count like others (`Election`): a majority without it has met every majority that it was
+   * counted in, so that the leader's log has every entry that its lost answers helped to commit.
    */
   #maybeRecover(lastIndex: number): void {
     const core = this.#core;

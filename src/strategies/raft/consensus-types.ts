@@ -215,8 +215,8 @@ export interface ShardConsensus {
   /** The newest configuration of the log, committed or not: it is the one in force. */
   readonly configuration: Configuration;
   /**
-   * False while this replica may lack what it once vouched for, and so votes for nobody, or is not
-   * named by the configuration that it knows.
+   * False while this replica may lack what it once vouched for, so that its vote counts only with
+   * all others', or is not named by the configuration that it knows.
    */
   readonly serving: boolean;
   /** Whether the configuration in force counts this replica, with the store that it has. */

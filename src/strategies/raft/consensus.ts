@@ -352,6 +352,8 @@ export class Consensus implements ShardConsensus {
   #lead(): void {
     const core = this.#core;
     this.#receiver.abort();
+    // Elected by all: there is nobody that it could learn more from.
+    if (core.recovering) core.keepStanding(core.original, false);
     core.role = "leader";
     core.leader = core.self;
     this.#leadership = new Leadership(core, {

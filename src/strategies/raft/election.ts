@@ -1,12 +1,17 @@
 import type { Sender } from "../../core/contracts/machine.ts";
 import type { NodeId } from "../../core/model/ids.ts";
-import { type Identity, isMember, isQuorum, nodesOf } from "./configuration.ts";
+import { type Identity, isMember, isQuorum, type Member, nodesOf } from "./configuration.ts";
 import { type ConsensusCore, identityOf } from "./consensus-core.ts";
 import type { VoteReply, VoteRequest } from "./peer-messages.ts";
 
 const TWO_POW_32 = 4_294_967_296;
 /** Two followers that lose their leader at one moment must not stand at one moment. */
 const SUSPICION_SPREAD = 4;
+
+interface Vote {
+  readonly identity: Identity;
+  readonly recovering: boolean;
+}
 
 /** What an election asks of the whole. */
 export interface ElectionOutcomes {
@@ -24,7 +29,9 @@ export interface ElectionOutcomes {
  * Invariants:
  * - a vote or pre-vote is given only if `now ≥ silentUntil` and, but for a transfer,
  *   `now ≥ last answer to a leader + lower end of the draw`;
- * - votes count only from members of the configuration in force, each under its own identity.
+ * - votes count only from members of the configuration in force, each under its own identity;
+ * - the vote of a replica that may have lost its tail counts only if every voter has voted so: of
+ *   what its lost answers helped to commit one of the others has a copy, if anybody has.
  */
 export class Election {
   readonly #core: ConsensusCore;
@@ -38,7 +45,7 @@ export class Election {
   /** The leader's connection is gone: what it had promised to this replica is all there is to wait for. */
   #suspects = false;
   /** Who has voted for this candidate, or would. */
-  readonly #votes = new Map<NodeId, Identity>();
+  readonly #votes = new Map<NodeId, Vote>();
 
   constructor(core: ConsensusCore, outcomes: ElectionOutcomes) {
     this.#core = core;
@@ -101,8 +108,8 @@ export class Election {
    * is late would be elected for its log, and then serve nobody.
    */
   #mayStand(): boolean {
-    const { isWhole, options, nowMs } = this.#core;
-    if (!isWhole || !this.#core.mayLead) return false;
+    const { isOpen, options, nowMs } = this.#core;
+    if (!isOpen || !this.#core.mayLead) return false;
     if (nowMs < this.#silentUntilMs && !this.#isAlone()) return false;
     const { health, timing } = options;
     return !health.isDiskSick() && health.loopLagMs() < timing.electionLowerMs;
@@ -116,7 +123,8 @@ export class Election {
   #ask(pre: boolean, transfer: boolean): void {
     const core = this.#core;
     this.#votes.clear();
-    if (pre) this.#votes.set(core.self, core.identity);
+    const { identity, recovering } = core;
+    if (pre) this.#votes.set(core.self, { identity, recovering });
     core.leader = undefined;
     core.role = pre ? "pre-candidate" : "candidate";
     if (!pre) core.keepVote(core.term + 1, core.self);
@@ -140,13 +148,21 @@ export class Election {
 
   #count(): void {
     const core = this.#core;
-    const hasVoted = (member: Parameters<typeof isMember>[0]): boolean => {
-      const identity = this.#votes.get(member.node);
-      return identity !== undefined && isMember(member, identity);
+    const { configuration, role } = core;
+    const voteOf = (member: Member): Vote | undefined => {
+      const vote = this.#votes.get(member.node);
+      return vote !== undefined && isMember(member, vote.identity) ? vote : undefined;
     };
-    if (!isQuorum(core.configuration, hasVoted)) return;
-    if (core.role === "pre-candidate") this.#ask(false, false);
-    else if (core.role === "candidate") this.#outcomes.won();
+    const isSure = isQuorum(configuration, (member) => voteOf(member)?.recovering === false);
+    if (!isSure) {
+      const { voters, outgoing } = configuration;
+      const isWon = [...voters, ...outgoing].every((member) => voteOf(member) !== undefined);
+      if (!isWon || voters.length === 0) return;
+      // Of what only lost copies had nobody knows any more.
+      if (role === "candidate") core.emit("writes-may-be-lost", {});
+    }
+    if (role === "pre-candidate") this.#ask(false, false);
+    else if (role === "candidate") this.#outcomes.won();
   }
 
   onRequest(from: Sender, request: VoteRequest): void {
@@ -166,13 +182,14 @@ export class Election {
   }
 
   #reply({ pre }: VoteRequest, term: number, granted: boolean): VoteReply {
-    return { type: "vote-reply", term, pre, granted, original: this.#core.original };
+    const { recovering, original } = this.#core;
+    return { type: "vote-reply", term, pre, granted, recovering, original };
   }
 
   /** Whether nothing that this replica has promised keeps it from voting. */
   #isFree(request: VoteRequest): boolean {
     const { nowMs, role, planted } = this.#core;
-    if (this.#core.recovering || nowMs < this.#silentUntilMs) return false;
+    if (nowMs < this.#silentUntilMs) return false;
     if (request.transfer || planted.promiseForgotten === true) return true;
     return role !== "leader" && nowMs >= this.#promisedUntilMs;
   }
@@ -199,7 +216,8 @@ export class Election {
       return;
     }
     if (!isAsking || reply.term !== asked) return;
-    this.#votes.set(from.node, identityOf(from, reply.original));
+    const { recovering, original } = reply;
+    this.#votes.set(from.node, { identity: identityOf(from, original), recovering });
     this.#count();
   }
 

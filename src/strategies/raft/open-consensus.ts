@@ -18,8 +18,8 @@ const BIRTH = "raft-birth";
  *
  * - Nothing was kept, and there is nothing to learn: the shard is born here, with the voters that
  *   the map names.
- * - Something may be lost (`empty`): a replica that has kept what it promised votes for nobody
- *   before it has its entries again. One that has kept nothing has a new store, and never promised
+ * - Something may be lost (`empty`): a replica that has kept what it promised has its vote
+ *   counted only with all others' before it has its entries again. One that has kept nothing has a new store, and never promised
  *   anything under its id: it is nobody until the leader has made it a learner.
  *   A single replica has nobody to learn from, and goes on with what there is.
  */

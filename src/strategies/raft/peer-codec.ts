@@ -41,6 +41,7 @@ export function encodePeerMessage(message: PeerMessage, writer: ByteWriter): voi
     case "vote-reply":
       writeFlag(writer, message.pre);
       writeFlag(writer, message.granted);
+      writeFlag(writer, message.recovering);
       writeFlag(writer, message.original);
       break;
     case "append":
@@ -114,7 +115,9 @@ function decodeBody(type: number, term: number, reader: ByteReader): PeerMessage
     case TYPES["vote-reply"]: {
       const pre = readFlag(reader);
       const granted = readFlag(reader);
-      return { type: "vote-reply", term, pre, granted, original: readFlag(reader) };
+      const recovering = readFlag(reader);
+      const original = readFlag(reader);
+      return { type: "vote-reply", term, pre, granted, recovering, original };
     }
     case TYPES.append:
       return decodeAppend(term, reader);

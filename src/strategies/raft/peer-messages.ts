@@ -38,6 +38,8 @@ export interface VoteReply {
   readonly term: number;
   readonly pre: boolean;
   readonly granted: boolean;
+  /** The sender may lack what it has vouched for: its vote counts only with all others'. */
+  readonly recovering: boolean;
   readonly original: boolean;
 }
 

@@ -135,7 +135,7 @@ export class Progress {
   rejected(rejectedRound: number, round: number, nextIndex: number): boolean {
     if (rejectedRound <= this.#rewoundRound) return false;
     this.#rewoundRound = round;
-    // A follower that may have lost its tail (docs/decisions): it has less than it had vouched for.
+    // A follower that has lost its tail has less than it had vouched for.
     // Taking back what it is known to have is always safe, what is committed stays so.
     if (this.matchIndex >= nextIndex) this.matchIndex = nextIndex - 1;
     this.probe(nextIndex);

@@ -124,7 +124,14 @@ test("Followers: who hears nobody for an election timeout asks whether it should
 test("Candidates: the next term, an own vote that is kept, and a request to every other server", () => {
   const lone = new LoneConsensus();
   lone.wait(100);
-  const yes = { type: "vote-reply", term: 1, pre: true, granted: true, original: true } as const;
+  const yes = {
+    type: "vote-reply",
+    term: 1,
+    pre: true,
+    granted: true,
+    recovering: false,
+    original: true,
+  } as const;
   const sent = lone.hear("n3", yes);
   expect(lone.hard).toMatchObject({ term: 1, votedFor: "n1" });
   expect(sent.filter(({ message }) => message.type === "vote")).toMatchObject([
@@ -146,7 +153,14 @@ test("Candidates: the votes of a majority, and not of fewer, make a leader", () 
 test("Candidates: one who hears from the term's leader follows it", () => {
   const lone = new LoneConsensus();
   lone.wait(100);
-  lone.hear("n3", { type: "vote-reply", term: 1, pre: true, granted: true, original: true });
+  lone.hear("n3", {
+    type: "vote-reply",
+    term: 1,
+    pre: true,
+    granted: true,
+    recovering: false,
+    original: true,
+  });
   lone.append("n2", { term: 1 });
   expect(lone.consensus.standing).toEqual({ role: "follower", term: 1, leader: "n2" });
 });
@@ -154,7 +168,14 @@ test("Candidates: one who hears from the term's leader follows it", () => {
 test("Candidates: an election that nobody wins is followed by another one", () => {
   const lone = new LoneConsensus();
   lone.wait(100);
-  lone.hear("n3", { type: "vote-reply", term: 1, pre: true, granted: true, original: true });
+  lone.hear("n3", {
+    type: "vote-reply",
+    term: 1,
+    pre: true,
+    granted: true,
+    recovering: false,
+    original: true,
+  });
   expect(answers(lone.wait(101))).toMatchObject([
     { pre: true, term: 2 },
     { pre: true, term: 2 },

@@ -113,7 +113,13 @@ export class LoneConsensus {
   lead(): readonly Sent[] {
     this.wait(200);
     const term = this.consensus.standing.term + 1;
-    const said = { type: "vote-reply", term, granted: true, original: true } as const;
+    const said = {
+      type: "vote-reply",
+      term,
+      granted: true,
+      recovering: false,
+      original: true,
+    } as const;
     this.hear("n2", { ...said, pre: true });
     this.hear("n1", { ...said, pre: false });
     return this.hear("n2", { ...said, pre: false });

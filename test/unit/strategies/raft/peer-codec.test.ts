@@ -41,7 +41,7 @@ function sealed(text: string, term: number): Uint8Array {
 
 const MESSAGES: readonly PeerMessage[] = [
   { type: "vote", term: 2 ** 40, pre: true, transfer: false, lastIndex: 9, lastTerm: 3 },
-  { type: "vote-reply", term: 4, pre: false, granted: true, original: true },
+  { type: "vote-reply", term: 4, pre: false, granted: true, recovering: false, original: true },
   {
     ...{ type: "append", term: 5, round: 77, prevIndex: 3, prevTerm: 4, commitIndex: 2 },
     records: [sealed("one", 4), sealed("", 5)],
