@@ -4,6 +4,7 @@ import { ANSWER_CASES, type EngineCase } from "./strategy-engine-answer-cases.ts
 import { FAULT_CASES } from "./strategy-engine-fault-cases.ts";
 import type { EngineHarness } from "./strategy-engine-harness.ts";
 import { EngineProbe } from "./strategy-engine-probe.ts";
+import { WATCH_CASES } from "./strategy-engine-watch-cases.ts";
 import { type ConformanceSuite, check, checkEqual } from "./suite.ts";
 
 /** Every level that is offered is a word there is, and has a promise that names its test. */
@@ -68,16 +69,18 @@ function checkPlain(value: unknown, path: string): void {
 
 /** One case for each obligation of the `Engine` contract. */
 export function engineConformance(harness: EngineHarness): ConformanceSuite {
-  const cases = [...SELF_CASES, ...ANSWER_CASES, ...FAULT_CASES].map(({ name, run }) => ({
-    name,
-    run: async () => {
-      const under = await harness.create();
-      try {
-        await run(new EngineProbe(under, harness));
-      } finally {
-        await under.dispose();
-      }
-    },
-  }));
+  const cases = [...SELF_CASES, ...ANSWER_CASES, ...WATCH_CASES, ...FAULT_CASES].map(
+    ({ name, run }) => ({
+      name,
+      run: async () => {
+        const under = await harness.create();
+        try {
+          await run(new EngineProbe(under, harness));
+        } finally {
+          await under.dispose();
+        }
+      },
+    }),
+  );
   return { name: "Engine", cases };
 }

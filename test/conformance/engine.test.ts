@@ -66,6 +66,16 @@ function faults(change: (fault: CapstanError) => CapstanError): PlainMembers {
   }));
 }
 
+/** In step at once, and nothing behind that. */
+const silentWatches: Members = (engine, environment) => ({
+  capabilities: { ...engine.capabilities, watch: true },
+  watch: (_request, sink) => {
+    const nothing = { key: undefined, value: undefined, version: undefined };
+    environment.soon(() => sink({ type: "synced", shardIndex: 0, cursor: "c", ...nothing }));
+    return { cancel: () => undefined };
+  },
+});
+
 const isRead = (result: OperationResult): result is ReadResult => "found" in result;
 
 /** What is wrong → how, and the case that notices. */
@@ -136,6 +146,32 @@ const DEFECTS: Readonly<Record<string, readonly [Members, string]>> = {
         }) as unknown as OperationResult,
     }),
     "readNow answers with a value that was written, or not at all",
+  ],
+  "offers watches, and never says synced": [
+    (engine) => ({
+      capabilities: { ...engine.capabilities, watch: true },
+      watch: () => ({ cancel: () => undefined }),
+    }),
+    "a watch says synced over nothing, then gives each change of a key in its order",
+  ],
+  "watches without ever telling of a change": [
+    silentWatches,
+    "a watch goes on behind the event whose cursor it is given",
+  ],
+  "leaves its watches open when it is closed": [
+    silentWatches,
+    "a watch ends with its engine, once",
+  ],
+  "takes any cursor": [
+    (engine) => ({
+      capabilities: { ...engine.capabilities, watch: true },
+      watch: () => ({ cancel: () => undefined }),
+    }),
+    "a cursor that no watch has given is refused",
+  ],
+  "offers sessions, and says nothing of what they have seen": [
+    (engine) => ({ capabilities: { ...engine.capabilities, sessions: true } }),
+    "an operation in a session says what it has seen, and one without says nothing",
   ],
   "scans in the order of writing": [
     (engine) => ({

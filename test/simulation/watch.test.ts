@@ -183,6 +183,25 @@ describe("a watch of a keyspace whose shards lie on several nodes", () => {
     expect(written.length).toBeGreaterThan(30);
   });
 
+  it("gives the versions of a dynamo keyspace that stand apart, and what settles them", async () => {
+    cluster = await Cluster.open({
+      keyspaces: { default: { strategy: "dynamo", resolver: "version-vector" } },
+    });
+    const reader = new Reader("n3");
+    await reader.synced();
+    const writes = ["n1", "n2"].map((id) => cluster.keyspace(id).put("k", id));
+    await cluster.until(Promise.all(writes));
+    await cluster.waitFor(() => reader.of("conflict").length > 0);
+    const [conflict] = reader.of("conflict");
+    expect([...(conflict?.siblings ?? [])].sort()).toEqual(["n1", "n2"]);
+    const { version } = await cluster.until(cluster.keyspace("n3").get("k"));
+    await cluster.until(
+      cluster.keyspace("n3").put("k", "both", { context: version as string, consistency: "all" }),
+    );
+    await cluster.waitFor(() => reader.of("put").some(({ value }) => value === "both"));
+    expect(reader.of("gap")).toEqual([]);
+  });
+
   it("refuses a cursor of another keyspace", async () => {
     await open();
     const reader = new Reader("n1", { cursor: "nonsense" });
