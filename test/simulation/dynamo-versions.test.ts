@@ -1,4 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { keyspaceHash } from "../../src/core/model/hash.ts";
+import { CausalContext } from "../../src/strategies/dynamo/causal-context.ts";
+import { ContextTokens, MAX_CONTEXT_BYTES } from "../../src/strategies/dynamo/context-token.ts";
 import type { Cluster } from "../support/cluster.ts";
 import { faultOf, open } from "../support/cluster-calls.ts";
 
@@ -88,6 +91,36 @@ describe("versions of one key", () => {
     expect(read.found && read.conflict && read.siblings).toHaveLength(64);
     await cluster.until(notes.put("k", "all", { context: read.found ? read.version : "" }));
     expect(await cluster.until(notes.get("k"))).toMatchObject({ conflict: false, value: "all" });
+  });
+});
+
+describe("bounds", () => {
+  test("a record with all its versions holds 4 MiB; what does not fit is refused", async () => {
+    const cluster = await openAll();
+    const notes = cluster.keyspace("n1", "notes");
+    const megabyte = "x".repeat(1_000_000);
+    for (let i = 0; i < 4; i++) await cluster.until(notes.put("k", megabyte));
+    const fault = await faultOf(cluster, notes.put("k", megabyte));
+    expect(fault).toMatchObject({ code: "VALUE_TOO_LARGE", outcome: "not-applied" });
+    expect(fault.message).toContain("4194304");
+    const { version } = await cluster.until(notes.get("k"));
+    await cluster.until(notes.put("k", "small", version === undefined ? {} : { context: version }));
+    expect(await cluster.until(notes.get("k"))).toMatchObject({ conflict: false, value: "small" });
+  });
+
+  test("a key whose context is full takes no further actor", async () => {
+    const cluster = await openAll();
+    const notes = cluster.keyspace("n1", "notes");
+    let context = CausalContext.EMPTY;
+    while (context.byteLength + 14 <= MAX_CONTEXT_BYTES) {
+      const low = context.entries.length + 1;
+      context = context.with({ actor: { high: 0, low }, counter: 1 });
+    }
+    const tokens = new ContextTokens("notes", keyspaceHash("notes"), undefined);
+    const token = tokens.tokenOf(Buffer.from("k"), context, 1);
+    const fault = await faultOf(cluster, notes.put("k", "one more", { context: token }));
+    expect(fault).toMatchObject({ code: "VALUE_TOO_LARGE", outcome: "not-applied" });
+    expect(fault.message).toContain("context");
   });
 });
 

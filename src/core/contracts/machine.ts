@@ -359,6 +359,8 @@ export interface MachineContext {
   readonly settings: Readonly<Record<string, unknown>>;
   /** `cluster.key`: signs what clients carry from node to node. Undefined if there is none. */
   readonly clusterKey?: Uint8Array | undefined;
+  /** What the log takes in one record. Undefined: any size that memory holds. */
+  readonly maxRecordBytes?: number | undefined;
   /** One per node, shared by its machines. */
   readonly clock: HybridClock;
   /** The shard's placement now; a `map` event follows every change. */

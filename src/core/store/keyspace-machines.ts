@@ -267,6 +267,7 @@ export class KeyspaceMachines {
       keyspaceHash: keyspace.hash,
       settings,
       clusterKey: host.configuration.cluster.key,
+      maxRecordBytes: host.storage.log.capabilities.maxRecordBytes,
       clock,
       placement: (shardIndex) => this.#placements[shardIndex] as ShardPlacement,
       isReachable,

@@ -27,6 +27,9 @@ import { RememberedWrites } from "./remembered-writes.ts";
 import type { DynamoSettings } from "./settings.ts";
 import { type Settlement, settlementOf } from "./settlement.ts";
 
+/** The key, in a record of the log. */
+const BYTES_BESIDE_RECORD = 2 * 1_026;
+
 type Fx = Effects<DynamoMessage>;
 
 /**
@@ -48,6 +51,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
   readonly #remembered = new RememberedWrites();
   #actor: Actor;
   #counter = 0;
+  readonly #maxRecordBytes: number;
   /** Wall time since when this machine remembers what it minted. */
   #sinceMs = Number.POSITIVE_INFINITY;
   /** Versions of acknowledged writes, perhaps, that lost against a concurrent one here. */
@@ -60,6 +64,9 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     this.#context = context;
     this.#planted = planted;
     this.#settlement = settlementOf(resolver);
+    // Two that meet have to fit the log together.
+    const half = ((context.maxRecordBytes ?? Number.POSITIVE_INFINITY) - BYTES_BESIDE_RECORD) / 2;
+    this.#maxRecordBytes = Math.min(MAX_RECORD_BYTES, Math.floor(half));
     const { keyspace, keyspaceHash, clusterKey } = context;
     const tokens = new ContextTokens(keyspace, keyspaceHash, clusterKey);
     const reader = new RecordReader(this.#settlement, tokens);
@@ -176,7 +183,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
       return;
     }
     const record = encodeRecord(minted.record);
-    const refusal = refusalOf(minted.record, record);
+    const refusal = refusalOf(minted.record, record, this.#maxRecordBytes);
     if (refusal !== undefined) {
       this.#answer(from, message, refusal.verdict, refusal.reason, effects);
       return;
@@ -264,9 +271,10 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
 function refusalOf(
   { context }: DottedRecord,
   record: Uint8Array,
+  maxBytes: number,
 ): { readonly verdict: MintVerdict; readonly reason: string } | undefined {
-  if (record.length > MAX_RECORD_BYTES) {
-    const reason = `${record.length} bytes with all its versions; at most ${MAX_RECORD_BYTES}`;
+  if (record.length > maxBytes) {
+    const reason = `${record.length} bytes with all its versions; at most ${maxBytes}`;
     return { verdict: "too-large", reason };
   }
   if (context.byteLength > MAX_CONTEXT_BYTES) {
