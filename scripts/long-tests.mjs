@@ -12,11 +12,7 @@ const LONG = {
     env: { CAPSTAN_KILLS: "200", CAPSTAN_DAMAGES: "60", CAPSTAN_SEEDS: "1000" },
   },
   failover: {
-    files: [
-      "test/processes/failover.test.ts",
-      "test/processes/nats-failover.test.ts",
-      "test/processes/raft-failover.test.ts",
-    ],
+    files: ["test/processes/failover.test.ts", "test/processes/nats-failover.test.ts"],
     env: { CAPSTAN_FAILOVERS: "50" },
   },
   crdt: {
