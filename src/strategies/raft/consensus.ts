@@ -271,6 +271,7 @@ export class Consensus implements ShardConsensus {
     return {
       ...this.#standing,
       configuration: describeConfiguration(this.#core.configuration),
+      quorumLost: this.#election.isQuorumLost,
       ...describeConsensus(this.#core, this.#leadership),
     };
   }

@@ -46,6 +46,8 @@ export class Election {
   #suspects = false;
   /** Who has voted for this candidate, or would. */
   readonly #votes = new Map<NodeId, Vote>();
+  /** As whom nodes have last answered a request, with whatever. */
+  readonly #answeredAs = new Map<NodeId, Identity>();
 
   constructor(core: ConsensusCore, outcomes: ElectionOutcomes) {
     this.#core = core;
@@ -207,8 +209,22 @@ export class Election {
     return lastTerm > log.lastTerm || (lastTerm === log.lastTerm && lastIndex >= log.lastIndex);
   }
 
+  /**
+   * Whether so many voters' nodes answer under another store that those left are no majority:
+   * nobody can be elected any more, and nothing can be changed but by accepting the loss.
+   */
+  get isQuorumLost(): boolean {
+    const { configuration } = this.#core;
+    if (configuration.voters.length === 0) return false;
+    return !isQuorum(configuration, (member) => {
+      const identity = this.#answeredAs.get(member.node);
+      return identity === undefined || isMember(member, identity);
+    });
+  }
+
   onReply(from: Sender, reply: VoteReply): void {
     const core = this.#core;
+    this.#answeredAs.set(from.node, identityOf(from, reply.original));
     const isAsking = core.role === (reply.pre ? "pre-candidate" : "candidate");
     const asked = reply.pre ? core.term + 1 : core.term;
     if (!reply.granted) {

@@ -50,3 +50,16 @@ test("two of three that may have lost their tails do not go on without the third
   world.nodes[2]?.restart();
   expect(world.run(world.nowMs + 2_000, () => world.leader !== undefined)).toBe(true);
 });
+
+test("a majority of voters whose nodes answer under other stores is a lost quorum", () => {
+  const lone = new LoneConsensus();
+  lone.wait(100);
+  const stranger = { ...YES, recovering: false, granted: false, term: 0, original: false };
+  lone.hear("n2", stranger);
+  expect(lone.consensus.describe()).toMatchObject({ quorumLost: false });
+  lone.hear("n3", stranger);
+  expect(lone.consensus.describe()).toMatchObject({ quorumLost: true });
+  // Its vote is nobody's, too.
+  lone.hear("n2", { ...stranger, granted: true, term: 1 });
+  expect(lone.consensus.standing.role).toBe("pre-candidate");
+});
