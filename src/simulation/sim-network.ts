@@ -51,6 +51,8 @@ export class SimNetwork implements TransportNetwork {
   sent = 0;
   lost = 0;
   doubled = 0;
+  /** Frames of which a second copy has reached a process. */
+  doubledArrivals = 0;
 
   constructor(options: SimNetworkOptions) {
     const { nodes, maxHeldBytes = MAX_HELD_BYTES } = options;
@@ -157,7 +159,17 @@ export class SimNetwork implements TransportNetwork {
     const copy = Buffer.from(frame);
     const { connection } = link;
     const epoch = this.#epochOf(from, to);
-    const carried: CarriedFrame = { link, connection, from, to, frame: copy, lane, epoch };
+    const arrivals = { count: 0 };
+    const carried: CarriedFrame = {
+      link,
+      connection,
+      from,
+      to,
+      frame: copy,
+      lane,
+      epoch,
+      arrivals,
+    };
     this.#carry(carried);
     if (doubling > 0 && this.#random.fraction() < doubling) {
       this.doubled += 1;
@@ -207,6 +219,8 @@ export class SimNetwork implements TransportNetwork {
     }
     const route = from.place * this.#nodes.length + to.place;
     this.#trace.note(TRACE.frameCame, this.#time.nowMs, route, frame.length);
+    carried.arrivals.count += 1;
+    if (carried.arrivals.count > 1) this.doubledArrivals += 1;
     this.onArrival?.(from.self, to.self, frame);
     to.deliver(from, frame, lane);
   }
@@ -300,6 +314,8 @@ interface CarriedFrame {
   readonly frame: Buffer;
   readonly lane: Lane;
   readonly epoch: number;
+  /** Of all copies of the frame. */
+  readonly arrivals: { count: number };
   /** Of the link, when the frame was sent. */
   readonly connection: number;
 }

@@ -40,12 +40,10 @@ export interface SimNode {
   starts: number;
 }
 
-/** Hears what a node says in its log. */
+/** Hears what a node says in its log, and what it counts. */
 export function listeningObserver(
-  heard: (level: LogLevel, message: string, fields: LogFields | undefined) => void,
+  log: (level: LogLevel, message: string, fields: LogFields | undefined) => void,
+  count: Observer["count"],
 ): Observer {
-  return {
-    ...SILENT_OBSERVER,
-    log: heard,
-  };
+  return { ...SILENT_OBSERVER, log, count };
 }

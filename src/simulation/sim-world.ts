@@ -1,5 +1,6 @@
 import { builtIns } from "../built-ins.ts";
 import type { RandomSource } from "../core/contracts/environment.ts";
+import type { Observer } from "../core/contracts/observer.ts";
 import type { StateBatch, StateStore } from "../core/contracts/storage.ts";
 import { resolveConfiguration } from "../core/model/configuration.ts";
 import type { Store, StoreEvent } from "../core/store/api.ts";
@@ -74,6 +75,8 @@ export class SimWorld {
   readonly eventCounts = new Map<string, number>();
   /** What nodes have said in their logs, over all their lives. */
   readonly said = new Map<string, number>();
+  /** Frames that nodes knew for second copies. */
+  doubledDropped = 0;
   /** Called before a commit of a node's state takes effect, with the state as it is. */
   onCommit: ((node: string, state: StateStore, batch: StateBatch) => void) | undefined;
   /** Called with each event of each store. */
@@ -182,11 +185,14 @@ export class SimWorld {
   async #open(node: SimNode, life: NodeLife): Promise<Store> {
     const { id } = node;
     const { environment } = life;
-    const observer = listeningObserver((level, message, fields) => {
+    const log: Observer["log"] = (level, message, fields) => {
       this.said.set(message, (this.said.get(message) ?? 0) + 1);
       if (level !== "error") return;
       const { error } = fields ?? {};
       this.#note(id, error instanceof Error ? `${message}: ${error.stack}` : message);
+    };
+    const observer = listeningObserver(log, (name, by, labels) => {
+      if (name === "peer_frames_dropped" && labels?.reason === "doubled") this.doubledDropped += by;
     });
     const { plain, handedOver } = separatePlugIns(this.#configurationOf(node, environment));
     const configuration = resolveConfiguration(plain);

@@ -76,6 +76,12 @@ export class SimulatedFileContent {
     }
   }
 
+  /** The sector of this byte is all zeros, where it is stored and in what the process sees. */
+  zeroSector(at: number): void {
+    const from = at - (at % SECTOR_BYTES);
+    for (const bytes of [this.#seen, this.#stable]) bytes.fill(0, from, from + SECTOR_BYTES);
+  }
+
   /** Up to the last byte on stable storage that is not 0. */
   get writtenBytes(): number {
     let end = this.#stable.length;

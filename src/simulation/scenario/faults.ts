@@ -3,7 +3,7 @@ import type { CrashOptions, SimWorld } from "../sim-world.ts";
 import type { CutEffect } from "../simulated-file.ts";
 import type { CopyWatch } from "./copy-watch.ts";
 import type { Draw } from "./draw.ts";
-import { flipBit, losesBy, mayLoseBy, noteLossBy } from "./loss.ts";
+import { damageLog, losesBy, mayLoseBy, noteLossBy } from "./loss.ts";
 import { movingMajority } from "./moving-majority.ts";
 import { NETWORK_FAULTS } from "./network-faults.ts";
 import type { Operator } from "./operator.ts";
@@ -140,7 +140,7 @@ export const FAULTS: Readonly<Record<FaultKind, FaultStart>> = Object.freeze({
   },
   "flipped-bit": (scene, draw) => {
     if (scene.plan.storage === "memory") return undefined;
-    return replaceDisk(scene, draw, (node) => flipBit(scene, draw, node));
+    return replaceDisk(scene, draw, (node) => damageLog(scene, draw, node));
   },
   "moving-majority": movingMajority,
 });

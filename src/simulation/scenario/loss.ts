@@ -8,6 +8,8 @@ export type EndOfProcess = "kill" | "power";
 /** Of the flipped bits, this share hits what was written last: most of a log is of no use any more. */
 const AIMED_SHARE = 0.7;
 const NEWEST_BYTES = 2_048;
+/** Both the header and the trailer of a short batch lie in one sector: no bit hits both. */
+const ZEROED_SHARE = 0.5;
 
 /** Whether a process that ends like this takes with it what some keyspace has acknowledged. */
 export function losesBy(end: EndOfProcess, { plan, topology }: FaultScene): boolean {
@@ -24,8 +26,11 @@ export function noteLossBy(end: EndOfProcess, scene: FaultScene, node: SimNode):
   if (losesBy(end, scene)) scene.topology.noteLoss(node, "end");
 }
 
-/** One bit of what was written to some file of the log is another one. The node has to be down. */
-export function flipBit({ topology }: FaultScene, draw: Draw, { id, disk }: SimNode): void {
+/**
+ * One bit of what was written to some file of the log is another one, or a whole sector is zeros.
+ * The node has to be down.
+ */
+export function damageLog({ topology }: FaultScene, draw: Draw, { id, disk }: SimNode): void {
   const { files } = disk;
   const paths = files.files().sort();
   if (paths.length === 0) return;
@@ -35,6 +40,7 @@ export function flipBit({ topology }: FaultScene, draw: Draw, { id, disk }: SimN
   const end = content.writtenBytes;
   if (end === 0) return;
   const from = isAimed ? Math.max(0, end - NEWEST_BYTES) : 0;
-  content.flip(draw.whole(from * 8, end * 8 - 1));
+  if (draw.chance(ZEROED_SHARE)) content.zeroSector(draw.whole(from, end - 1));
+  else content.flip(draw.whole(from * 8, end * 8 - 1));
   topology.noteDamage(id);
 }

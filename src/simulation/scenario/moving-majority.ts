@@ -1,7 +1,7 @@
 import type { SimNode } from "../sim-node.ts";
 import type { Draw } from "./draw.ts";
 import type { Fault, FaultScene } from "./faults.ts";
-import { flipBit, mayLoseBy, noteLossBy } from "./loss.ts";
+import { damageLog, mayLoseBy, noteLossBy } from "./loss.ts";
 
 /** What happens to the node that both majorities have, when the one ends and the other begins. */
 const HARMS = Object.freeze(["none", "kill", "power-cut", "power-cut", "wipe", "flip"] as const);
@@ -57,7 +57,7 @@ function harm(scene: FaultScene, draw: Draw, node: SimNode): (() => void) | unde
     if (!topology.mayLose(node.id) || plan.storage === "memory") return undefined;
     operator.holdDown(node.id, { silently });
     if (how === "wipe") node.disk.wipe();
-    else flipBit(scene, draw, node);
+    else damageLog(scene, draw, node);
     topology.noteLoss(node, "damage");
   }
   let isHeld = true;

@@ -22,6 +22,7 @@ const LONGEST_CHAOS_MS = 300_000;
 const OPENING_MS = 60_000;
 const HEALED_MS = 120_000;
 const QUEUES_EVERY_MS = 200;
+const MANY_DOUBLED = 200;
 /** What one turn may add before anybody looks. */
 const ONE_TURN_BYTES = 256 * 1024;
 
@@ -137,6 +138,7 @@ class Scenario {
     const copyHasCounted = this.#copies.hasCounted;
     const reports = this.#runs.map((run) => run.judge({ copyHasCounted }));
     this.#checkHygiene();
+    this.#checkDoubledFrames();
     return {
       seed: this.#plan.seed,
       plan: this.#plan,
@@ -244,9 +246,18 @@ class Scenario {
     }
   }
 
+  /** Not every second copy is known for one, as a session may be over: but never none of so many. */
+  #checkDoubledFrames(): void {
+    const { network, doubledDropped } = this.#world;
+    if (network.doubledArrivals < MANY_DOUBLED || doubledDropped > 0) return;
+    const message = `${network.doubledArrivals} frames arrived twice, and none was known for it`;
+    this.#violate("doubled-frame", message);
+  }
+
   #checkHygiene(): void {
     for (const { node, message, atMs } of this.#world.errors) {
       if (EXPLAINED_ERRORS.test(message)) continue;
+      if (this.#topology.wasDamaged(node) && DAMAGE_ERRORS.test(message)) continue;
       this.#violate("hygiene", `${node} at ${atMs.toFixed(1)} ms: ${message}`);
     }
     for (const surprise of this.#operator.surprises) this.#violate("hygiene", surprise);
@@ -256,6 +267,9 @@ class Scenario {
     this.#violations.push({ check, message });
   }
 }
+
+/** What a node says whose disk was damaged. */
+const DAMAGE_ERRORS = /part of the log is missing|storage is damaged/;
 
 /** What a node says when its disk fails or its data is an old copy. */
 const EXPLAINED_ERRORS =

@@ -29,6 +29,8 @@ const MAX_TRIES = 3;
 /** Of the operations, this share is followed by reads of the same key through other nodes. */
 const CHASE_SHARE = 0.25;
 const DELETE_SHARE = 0.08;
+/** Of the writes, this share waits for longer than any deadline: they are sent again and again. */
+const PATIENT_SHARE = 0.12;
 /** Of the values, this share is longer than a sector of a disk. */
 const LARGE_SHARE = 0.06;
 const LARGEST_VALUE = 3_000;
@@ -163,6 +165,7 @@ export class TunableRun implements KeyspaceRun {
     const call = this.#recorder.call({ client, node: node.id, level: group.write, input });
     const place = this.#called;
     this.#called += 1;
+    const patience = draw.chance(PATIENT_SHARE) ? { timeoutMs: draw.whole(2_000, 20_000) } : {};
     let operationId: string | undefined;
     let isUnknown = false;
     for (let tries = 1; ; tries += 1) {
@@ -171,7 +174,10 @@ export class TunableRun implements KeyspaceRun {
         if (tries === 1 && draw.chance(OWN_ID_SHARE)) {
           operationId = await calls.alive(node, keyspace.operationId());
         }
-        const options = { consistency: group.write, ...(operationId && { operationId }) };
+        const options = {
+          ...{ consistency: group.write, ...patience },
+          ...(operationId && { operationId }),
+        };
         const writing =
           value === undefined ? keyspace.delete(key, options) : keyspace.put(key, value, options);
         const written = await calls.alive(node, writing);
