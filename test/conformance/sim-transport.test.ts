@@ -1,3 +1,4 @@
+import { vi } from "vitest";
 import {
   type TransportConformanceOptions,
   transportConformance,
@@ -14,6 +15,9 @@ import {
 import { SeededRandom } from "../../src/simulation/seeded-random.ts";
 import { Trace } from "../../src/simulation/trace.ts";
 import { bindSuite } from "../support/bind-suite.ts";
+
+// Megabytes go through it in small steps: a busy machine takes its time.
+vi.setConfig({ testTimeout: 30_000 });
 
 const NODES = ["node-a", "node-b", "node-c"];
 
