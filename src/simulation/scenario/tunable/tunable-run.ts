@@ -11,7 +11,7 @@ import {
 } from "../../../verification/index.ts";
 import type { SimNode } from "../../sim-node.ts";
 import type { Ending } from "../client-calls.ts";
-import type { Draw } from "../draw.ts";
+import { Draw } from "../draw.ts";
 import type {
   CheckReport,
   Circumstances,
@@ -29,8 +29,9 @@ const MAX_TRIES = 3;
 /** Of the operations, this share is followed by reads of the same key through other nodes. */
 const CHASE_SHARE = 0.25;
 const DELETE_SHARE = 0.08;
-/** Of the writes, this share waits for longer than any deadline: they are sent again and again. */
-const PATIENT_SHARE = 0.12;
+/** In this share of the seeds some writes wait for longer than any deadline, and are sent again. */
+const PATIENT_SEEDS = 0.3;
+const PATIENT_SHARE = 0.3;
 /** Of the values, this share is longer than a sector of a disk. */
 const LARGE_SHARE = 0.06;
 const LARGEST_VALUE = 3_000;
@@ -53,6 +54,7 @@ export class TunableRun implements KeyspaceRun {
   readonly #unknown = new Set<string>();
   /** Places, among all operations, of writes that were told of a newer version. */
   readonly #superseded: number[] = [];
+  readonly #hasPatience: boolean;
   #called = 0;
   /** What a read of all replicas found in the end, per key. */
   readonly #finals = new Map<string, string | undefined>();
@@ -61,6 +63,7 @@ export class TunableRun implements KeyspaceRun {
   constructor(scene: KeyspaceScene) {
     this.#scene = scene;
     const { time } = scene.world;
+    this.#hasPatience = new Draw(scene.world.random("patience")).chance(PATIENT_SEEDS);
     this.#recorder = new HistoryRecorder({ now: () => time.nowMs });
   }
 
@@ -165,7 +168,8 @@ export class TunableRun implements KeyspaceRun {
     const call = this.#recorder.call({ client, node: node.id, level: group.write, input });
     const place = this.#called;
     this.#called += 1;
-    const patience = draw.chance(PATIENT_SHARE) ? { timeoutMs: draw.whole(2_000, 20_000) } : {};
+    const isPatient = this.#hasPatience && draw.chance(PATIENT_SHARE);
+    const patience = isPatient ? { timeoutMs: draw.whole(2_000, 20_000) } : {};
     let operationId: string | undefined;
     let isUnknown = false;
     for (let tries = 1; ; tries += 1) {
