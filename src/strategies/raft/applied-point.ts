@@ -20,9 +20,13 @@ export function readBooks(state: Pick<StateReader, "get">): Books {
   return row === undefined ? emptyBooks() : decodeBooks(row);
 }
 
-/** What lies under `configurationKey`; undefined where the shard's birth decides. */
+/**
+ * What lies under `configurationKey`. Undefined while the replica knows of none: one that came later
+ * is given the log from its start, and meets its first configuration somewhere on the way.
+ */
 export function encodeConfigurationRow(point: AppliedPoint): Uint8Array | undefined {
-  if (point.configuration === undefined) return undefined;
+  if (point.configuration === undefined || point.configuration.voters.length === 0)
+    return undefined;
   const writer = new ByteWriter();
   writer.u64(point.configurationIndex);
   writeConfiguration(writer, point.configuration);

@@ -319,9 +319,11 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     const point = this.#consensus.point();
     if (!this.#machine.finish(effects, point)) return false;
     if (point.configurationIndex !== this.#configurationIndex) {
-      this.#configurationIndex = point.configurationIndex;
       const row = encodeConfigurationRow(point);
-      if (row !== undefined) effects.put(configurationKey(), row);
+      if (row !== undefined) {
+        this.#configurationIndex = point.configurationIndex;
+        effects.put(configurationKey(), row);
+      }
     }
     effects.applied(point.index as LogSequence);
     if (this.#standing.role === "leader") this.#recordBatch(before, effects);
