@@ -83,8 +83,10 @@ describe("anti-entropy", () => {
     expect(await heldBy(cluster, "n1", "here-19")).toBe(19);
   });
 
-  test("with the interval off leaves replicas as they are", async () => {
-    const cluster = await open({ keyspaces: { default: { repair: { interval: "off" } } } });
+  test("with the interval off, and no hints, leaves replicas as they are", async () => {
+    const cluster = await open({
+      keyspaces: { default: { repair: { interval: "off", maxHints: 0 } } },
+    });
     await writeApart(cluster, 2);
     cluster.network.heal();
     await cluster.waitUntilReachable("n1", ["n2", "n3"]);
