@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { Cluster, ClusterOptions } from "../support/cluster.ts";
 import { open } from "../support/cluster-calls.ts";
 
-const REPAIR = { interval: "2s" };
+/** Hints would bring most of it before anybody compares. */
+const REPAIR = { interval: "2s", maxHints: 0 };
 
 async function openRepairing(options: ClusterOptions = {}): Promise<Cluster> {
   return open({ keyspaces: { default: { repair: REPAIR } }, ...options });
