@@ -135,6 +135,12 @@ export const ERRORS = Object.freeze({
     503,
     "Too few replicas can be reached for the level that was asked; nothing was sent.",
   ),
+  QUORUM_LOST: row(
+    "not-applied",
+    "never",
+    503,
+    "So many of the shard's replicas have lost their stores that those left are no majority; a write says unknown if a copy may be in a log.",
+  ),
   NO_COPY_REACHABLE: row(
     "not-applied",
     "safe",

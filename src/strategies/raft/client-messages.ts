@@ -80,6 +80,7 @@ export interface RangeReply extends Standpoint {
  * - `not-serving`: it has no state that it could vouch for.
  * - `undecided`: it was appended here, and then leadership was lost: it may be committed yet.
  * - `overwritten`: it was appended here, and another entry took its place.
+ * - `quorum-lost`: so many voters have lost their stores that nobody can be elected any more.
  * - `other-life`: the session has seen a state of this shard that is gone with all its replicas.
  */
 export type ReplicaRefusal =
@@ -88,6 +89,7 @@ export type ReplicaRefusal =
   | "not-serving"
   | "undecided"
   | "overwritten"
+  | "quorum-lost"
   | "other-life";
 
 export interface RefusedMessage {

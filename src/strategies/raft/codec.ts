@@ -34,6 +34,7 @@ const REFUSALS: readonly ReplicaRefusal[] = Object.freeze([
   "undecided",
   "overwritten",
   "other-life",
+  "quorum-lost",
 ]);
 const REASONS: readonly RejectionReason[] = Object.freeze(["version-mismatch", "exists", "absent"]);
 const OUTCOMES: readonly Outcome[] = Object.freeze(["applied", "not-applied", "unknown"]);

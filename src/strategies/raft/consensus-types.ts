@@ -222,6 +222,9 @@ export interface ShardConsensus {
   /** Whether the configuration in force counts this replica, with the store that it has. */
   readonly isVoter: boolean;
 
+  /** Nobody can lead any more: see `Election.isQuorumLost`. */
+  readonly quorumLost: boolean;
+
   open(opening: Opening, at: Moment, effects: ConsensusEffects): void;
   replay(records: readonly LogRecord[], at: Moment, effects: ConsensusEffects): void;
   message(from: Sender, message: PeerMessage, at: Moment, effects: ConsensusEffects): void;

@@ -88,6 +88,10 @@ export class Consensus implements ShardConsensus {
     return this.#core.isVoter;
   }
 
+  get quorumLost(): boolean {
+    return this.#election.isQuorumLost;
+  }
+
   open(opening: Opening, at: Moment, effects: ConsensusEffects): void {
     this.#core.enter(at, effects);
     const hasPast = openConsensus(this.#core, opening);
@@ -271,7 +275,7 @@ export class Consensus implements ShardConsensus {
     return {
       ...this.#standing,
       configuration: describeConfiguration(this.#core.configuration),
-      quorumLost: this.#election.isQuorumLost,
+      quorumLost: this.quorumLost,
       ...describeConsensus(this.#core, this.#leadership),
     };
   }

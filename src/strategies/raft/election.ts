@@ -69,6 +69,7 @@ export class Election {
   /** A leader of the current term has spoken, and is being answered. */
   heard(): void {
     this.#suspects = false;
+    if (this.#answeredAs.size > 0) this.#answeredAs.clear();
     this.#promisedUntilMs = this.#core.nowMs + this.#core.options.timing.electionLowerMs;
     this.#dueAtMs = this.#core.nowMs + this.#timeoutMs;
   }
@@ -164,7 +165,10 @@ export class Election {
       if (role === "candidate") core.emit("writes-may-be-lost", {});
     }
     if (role === "pre-candidate") this.#ask(false, false);
-    else if (role === "candidate") this.#outcomes.won();
+    else if (role === "candidate") {
+      this.#answeredAs.clear();
+      this.#outcomes.won();
+    }
   }
 
   onRequest(from: Sender, request: VoteRequest): void {
@@ -214,8 +218,9 @@ export class Election {
    * nobody can be elected any more, and nothing can be changed but by accepting the loss.
    */
   get isQuorumLost(): boolean {
-    const { configuration } = this.#core;
-    if (configuration.voters.length === 0) return false;
+    const { configuration, leader } = this.#core;
+    // Who has a leader has a quorum; what was answered before it says nothing any more.
+    if (leader !== undefined || configuration.voters.length === 0) return false;
     return !isQuorum(configuration, (member) => {
       const identity = this.#answeredAs.get(member.node);
       return identity === undefined || isMember(member, identity);

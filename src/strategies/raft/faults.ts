@@ -28,6 +28,16 @@ export function noMajority(
   );
 }
 
+/** @param operationId of a write of which a copy may be in some replica's log. */
+export function quorumLost(shardIndex: number, operationId?: string): CapstanError {
+  return new CapstanError(
+    "QUORUM_LOST",
+    `shard ${shardIndex} has lost a majority of its replicas' stores: those left cannot elect a leader ` +
+      "before a lost store is back; reads at the level stale are served where a copy is left",
+    operationId === undefined ? {} : { outcome: "unknown", operationId },
+  );
+}
+
 export function unknownOutcome(what: string, operationId: string): CapstanError {
   return new CapstanError(
     "OUTCOME_UNKNOWN",

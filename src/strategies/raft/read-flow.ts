@@ -6,7 +6,7 @@ import { majorityOf } from "../../core/model/quorum.ts";
 import type { Receipt } from "../../core/model/receipt.ts";
 import type { ClientMessage, RaftMessage, ReadReply, ReplicaRefusal } from "./client-messages.ts";
 import type { Errand, Errands, ErrandTask, ReplicaReply, Route } from "./errands.ts";
-import { noMajority, otherLife, overloaded, unavailable } from "./faults.ts";
+import { noMajority, otherLife, overloaded, quorumLost, unavailable } from "./faults.ts";
 import { achievedBy, readResultOf, seenIn, sessionMarkOf, wayOf } from "./read-results.ts";
 import { liveRecordOf } from "./read-state.ts";
 import { readReceipt } from "./receipts.ts";
@@ -115,16 +115,23 @@ export class ReadFlow {
   }
 
   onRefused(
-    { request }: PendingRead,
+    { request, shardIndex }: PendingRead,
     errand: Errand,
     reason: ReplicaRefusal,
     effects: Fx,
   ): boolean {
-    if (reason !== "other-life" && reason !== "backlog") return true;
+    const fault = this.#faultOf(reason, shardIndex);
+    if (fault === undefined) return true;
     this.#errands.end(errand);
-    const fault = reason === "backlog" ? overloaded("too many reads wait already") : otherLife();
     effects.refuse(request, fault);
     return false;
+  }
+
+  /** Undefined where another replica, or this one later, may answer. */
+  #faultOf(reason: ReplicaRefusal, shardIndex: number): CapstanError | undefined {
+    if (reason === "backlog") return overloaded("too many reads wait already");
+    if (reason === "quorum-lost") return quorumLost(shardIndex);
+    return reason === "other-life" ? otherLife() : undefined;
   }
 
   onDeadline({ request, errand, shardIndex }: PendingRead, effects: Fx): void {

@@ -219,8 +219,10 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
         return;
       case "read":
       case "range":
-        if (this.serving) this.#desk.take(from.node, message, at, effects);
-        else this.#refuse(from.node, message.requestId, "not-serving", effects);
+        if (!this.serving) this.#refuse(from.node, message.requestId, "not-serving", effects);
+        else if (message.way !== "local" && this.#consensus.quorumLost) {
+          this.#refuse(from.node, message.requestId, "quorum-lost", effects);
+        } else this.#desk.take(from.node, message, at, effects);
         return;
       case "propose-reply":
       case "read-reply":
@@ -256,8 +258,8 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     if (result.refused === undefined) {
       this.#proposals.add({ index: result.index, term: result.term, node, requestId });
     } else {
-      const reason = result.refused === "backlog" ? "backlog" : "not-leader";
-      this.#refuse(node, requestId, reason, effects);
+      const elsewhere = this.#consensus.quorumLost ? "quorum-lost" : "not-leader";
+      this.#refuse(node, requestId, result.refused === "backlog" ? "backlog" : elsewhere, effects);
     }
   }
 

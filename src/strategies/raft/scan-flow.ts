@@ -3,9 +3,9 @@ import { CapstanError } from "../../core/model/errors.ts";
 import { compareBytes } from "../../core/model/keys.ts";
 import type { ScanPage } from "../../core/model/operations.ts";
 import { majorityOf } from "../../core/model/quorum.ts";
-import type { ClientMessage, RaftMessage, RangeReply } from "./client-messages.ts";
+import type { ClientMessage, RaftMessage, RangeReply, ReplicaRefusal } from "./client-messages.ts";
 import type { Errand, Errands, ErrandTask, ReplicaReply, Route } from "./errands.ts";
-import { noMajority, unavailable } from "./faults.ts";
+import { noMajority, quorumLost, unavailable } from "./faults.ts";
 import { routeOf } from "./read-flow.ts";
 import { achievedBy, wayOf } from "./read-results.ts";
 import { readReceipt } from "./receipts.ts";
@@ -63,8 +63,10 @@ class ShardScan implements ErrandTask {
     if (reply.type === "range-reply") this.#flow.onReply(this, reply, nowMs, effects);
   }
 
-  refused(): boolean {
-    return true;
+  refused(_errand: Errand, reason: ReplicaRefusal, _nowMs: number, effects: Fx): boolean {
+    if (reason !== "quorum-lost") return true;
+    this.#flow.onQuorumLost(this, effects);
+    return false;
   }
 }
 
@@ -114,6 +116,11 @@ export class ScanFlow {
     if (pending.missing > 0) return;
     this.#pending.delete(pending.task);
     effects.replyScan(pending.task, this.#pageOf(pending, nowMs));
+  }
+
+  onQuorumLost({ pending, shardIndex }: ShardScan, effects: Fx): void {
+    this.#end(pending.task);
+    effects.refuse(pending.task, quorumLost(shardIndex));
   }
 
   onDeadline(task: ScanTask, effects: Fx): void {

@@ -16,6 +16,7 @@ import {
   fenced,
   noMajority,
   overloaded,
+  quorumLost,
   reused,
   unavailable,
   unknownOutcome,
@@ -151,6 +152,10 @@ export class WriteFlow {
   }
 
   onRefused(pending: PendingWrite, reason: ReplicaRefusal, effects: Fx): boolean {
+    if (reason === "quorum-lost") {
+      this.#refuseLost(pending, effects);
+      return false;
+    }
     if (reason !== "backlog" || !pending.isNowhere) return true;
     if (pending.errand !== undefined) this.#errands.end(pending.errand);
     effects.refuse(pending.request, overloaded("too much waits to be committed in the shard"));
@@ -182,6 +187,14 @@ export class WriteFlow {
   #send(pending: PendingWrite, nowMs: number, effects: Fx): void {
     pending.request.memo = pending;
     pending.errand = this.#errands.start(pending, nowMs, effects);
+  }
+
+  /** No leader will come; a copy that was appended before may still lie in a log. */
+  #refuseLost(pending: PendingWrite, effects: Fx): void {
+    if (pending.errand !== undefined) this.#errands.end(pending.errand);
+    const { isNowhere, shardIndex, request } = pending;
+    effects.refuse(request, quorumLost(shardIndex, isNowhere ? undefined : this.#idOf(pending)));
+    if (!isNowhere) this.#leaveSession(pending);
   }
 
   #giveUp(pending: PendingWrite, what: string, effects: Fx, notApplied: () => CapstanError): void {
