@@ -84,10 +84,11 @@ export class ReadDesk {
     }
   }
 
-  /** Nobody has waited that long. */
-  onTimer(at: Moment): void {
+  /** Looks again as long as somebody waits: a full desk takes nobody who would set the timer. */
+  onTimer(at: Moment, effects: Fx): void {
     this.#isTimerSet = false;
     this.#reads.forgetOld(at.nowMs);
+    if (this.#reads.isWaiting) this.#setTimer(effects);
   }
 
   /**

@@ -45,6 +45,11 @@ export class ReplicaReads {
     return this.#size >= MAX_WAITING;
   }
 
+  /** Whether a read waits until some index is applied. */
+  get isWaiting(): boolean {
+    return this.#head < this.#waiting.length;
+  }
+
   /** Waits for the index that the consensus will name. */
   gather(read: WaitingRead): void {
     this.#gathering.push(read);

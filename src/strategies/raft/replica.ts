@@ -240,7 +240,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
         this.#sweep(at, effects);
         return;
       case ReadDesk.TIMER:
-        this.#desk.onTimer(at);
+        this.#desk.onTimer(at, effects);
         return;
       case APPLY_TIMER:
         return;
