@@ -9,7 +9,7 @@ import type { ConflictFact } from "../../core/model/facts.ts";
 import type { Actor } from "../../core/model/stamp.ts";
 import { keyRecord } from "../leaderless/record.ts";
 import { LeaderlessReplica } from "../leaderless/replica.ts";
-import { actorText } from "./causal-context.ts";
+import { actorText, type EventDot } from "./causal-context.ts";
 import { ContextTokens, MAX_CONTEXT_BYTES } from "./context-token.ts";
 import {
   type DottedRecord,
@@ -39,6 +39,7 @@ type Fx = Effects<DynamoMessage>;
  * Invariants:
  * - a dot is minted once: the counter rises with every event of this shard here, and the actor is
  *   drawn when the machine is made, and again whenever a copy of a key leaves it;
+ * - no dot is minted that the copy's context covers: other copies would take it for replaced;
  * - the copy that an event is minted upon holds every earlier event of this actor for the key;
  * - the event is in the log and the state by the same step that names it.
  */
@@ -50,6 +51,8 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
   readonly #copies: LeaderlessReplica;
   readonly #remembered = new RememberedWrites();
   #actor: Actor;
+  /** For keys whose context has this node's next events already: somebody has made one up. */
+  #spareActor: Actor | undefined;
   #counter = 0;
   readonly #maxRecordBytes: number;
   /** Wall time since when this machine remembers what it minted. */
@@ -79,6 +82,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     });
     this.#copies = new LeaderlessReplica(context, planted, rules, () => {
       this.#actor = this.#drawActor();
+      this.#spareActor = undefined;
     });
     this.#actor = this.#drawActor();
   }
@@ -175,7 +179,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     const bytes = effects.get(key);
     const held = bytes === undefined ? NOTHING : decodeRecord(bytes);
     const time = this.#timeAfter(Math.max(held.newestTime, message.newestTime), wallMs);
-    const dot = { actor: this.#actor, counter: this.#counter + 1 };
+    const dot = this.#nextDot(held, event);
     const minted = mint(this.#settlement, held, this.#seenBy(event, held), dot, time);
     if (minted.type !== "record") {
       const reason = minted.type === "refused" ? minted.message : "";
@@ -235,6 +239,20 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     if (this.#planted.mintedTwice === true) return false;
     if (this.#remembered.isBeyondMemory(operation)) return true;
     return again && !this.#context.clock.isBeyondGuard(operation, this.#sinceMs);
+  }
+
+  /**
+   * A context that a client made up may cover events of this actor that are still to come. Such keys
+   * get events of another actor; all others keep theirs, so that their contexts do not grow.
+   */
+  #nextDot(held: DottedRecord, { seen }: MintMessage["event"]): EventDot {
+    const counter = this.#counter + 1;
+    const isTaken = (dot: EventDot) => held.context.covers(dot) || seen?.covers(dot) === true;
+    const dot = { actor: this.#actor, counter };
+    if (!isTaken(dot)) return dot;
+    this.#spareActor ??= this.#drawActor();
+    if (isTaken({ actor: this.#spareActor, counter })) this.#spareActor = this.#drawActor();
+    return { actor: this.#spareActor, counter };
   }
 
   #timeAfter(newestTime: number, wallMs: number): number {
