@@ -4,6 +4,7 @@ import { type PlantedInWorld, SimWorld } from "../sim-world.ts";
 import { ClientCalls } from "./client-calls.ts";
 import { CopyWatch } from "./copy-watch.ts";
 import { Draw } from "./draw.ts";
+import { isExplained } from "./explained-errors.ts";
 import { breakTheRest, demandLiveness, drawCore, type LivenessScene } from "./liveness.ts";
 import { Nemesis } from "./nemesis.ts";
 import { Operator } from "./operator.ts";
@@ -256,8 +257,7 @@ class Scenario {
 
   #checkHygiene(): void {
     for (const { node, message, atMs } of this.#world.errors) {
-      if (EXPLAINED_ERRORS.test(message)) continue;
-      if (this.#topology.wasDamaged(node) && DAMAGE_ERRORS.test(message)) continue;
+      if (isExplained(message, this.#topology.wasDamaged(node))) continue;
       this.#violate("hygiene", `${node} at ${atMs.toFixed(1)} ms: ${message}`);
     }
     for (const surprise of this.#operator.surprises) this.#violate("hygiene", surprise);
@@ -267,13 +267,6 @@ class Scenario {
     this.#violations.push({ check, message });
   }
 }
-
-/** What a node says whose disk was damaged. */
-const DAMAGE_ERRORS = /part of the log is missing|storage is damaged/;
-
-/** What a node says when its disk fails or its data is an old copy. */
-const EXPLAINED_ERRORS =
-  /EIO|ENOSPC|log has failed|own records in the log are damaged|storage failed|older copy|another live process|STORE_FAILED|IDENTITY_CONFLICT/;
 
 function sumOf<Name extends string>(
   reports: readonly Readonly<Record<Name, number>>[],

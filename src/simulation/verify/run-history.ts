@@ -3,6 +3,7 @@ import { GOOD_NETWORK } from "../network-conditions.ts";
 import { ClientCalls } from "../scenario/client-calls.ts";
 import { CopyWatch } from "../scenario/copy-watch.ts";
 import { Draw } from "../scenario/draw.ts";
+import { isExplained } from "../scenario/explained-errors.ts";
 import { Nemesis } from "../scenario/nemesis.ts";
 import { Operator } from "../scenario/operator.ts";
 import { Topology } from "../scenario/topology.ts";
@@ -231,7 +232,7 @@ class HistoryRun {
   /** What a node said of itself that no fault of the run explains. */
   #judgeErrors(): void {
     const messages = this.#world.errors
-      .filter(({ message }) => !EXPLAINED_ERRORS.test(message))
+      .filter(({ node, message }) => !isExplained(message, this.#topology.wasDamaged(node)))
       .map(({ node, message, atMs }) => `${node} at ${atMs.toFixed(1)} ms: ${message}`);
     const [first, ...others] = [...messages, ...this.#operator.surprises];
     if (first === undefined) return;
@@ -243,10 +244,6 @@ class HistoryRun {
     });
   }
 }
-
-/** What a node says when its disk fails. */
-const EXPLAINED_ERRORS =
-  /EIO|ENOSPC|log has failed|own records in the log are damaged|storage failed|another live process|STORE_FAILED|IDENTITY_CONFLICT/;
 
 /** As the keyspace is used; where numbers are kept, increments at its own levels too. */
 function drawGroups(
