@@ -117,7 +117,8 @@ export class MachineBench {
     const records = await runBeside(options.time, NodeRecords.open(options.storage));
     const bench = new MachineBench(options, records);
     const id = "c".repeat(32) as ClusterId;
-    if (bench.#host.storedClusterId === undefined) bench.#host.saveClusterId(id, () => undefined);
+    if (bench.#host.storedClusterId === undefined)
+      bench.#host.saveClusterId(id, "newborn", () => undefined);
     bench.#host.events.onBorn(id, options.origin);
     await bench.settle();
     return bench;

@@ -93,7 +93,7 @@ async function openNode(
     },
     storedClusterId: host.storedClusterId,
     logPosition: () => host.logPosition(),
-    saveClusterId: (id, done) => host.saveClusterId(id, done),
+    saveClusterId: (id, origin, done) => host.saveClusterId(id, origin, done),
     isUnused: true,
     met: host.met,
   });

@@ -257,7 +257,7 @@ class Assembly {
       filter: frameFilter,
       storedClusterId: host.storedClusterId,
       logPosition: () => host.logPosition(),
-      saveClusterId: (id, done) => host.saveClusterId(id, done),
+      saveClusterId: (id, origin, done) => host.saveClusterId(id, origin, done),
       isUnused,
       met: host.met,
     });

@@ -100,6 +100,14 @@ export class KeyspaceMachines {
     return this.#replicas.filter((cell) => cell !== undefined);
   }
 
+  /** Those that the map names; the others only stand in. */
+  placedReplicas(): readonly MachineCell[] {
+    const { node } = this.#options.host.self;
+    return this.replicas().filter((cell) =>
+      this.#placements[cell.shardIndex]?.replicas.includes(node),
+    );
+  }
+
   cells(): readonly MachineCell[] {
     return [this.coordinator, ...this.replicas()];
   }

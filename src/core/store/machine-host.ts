@@ -126,7 +126,9 @@ class SilentMachineHost implements MachineHost {
     return value === undefined ? undefined : (Buffer.from(value).toString("utf8") as ClusterId);
   }
 
-  saveClusterId(id: ClusterId, done: () => void): void {
+  saveClusterId(id: ClusterId, origin: OpenedState["origin"], done: () => void): void {
+    // Before the id in the log: whatever start finds the id finds the marks, too.
+    if (origin === "empty") this.#shards.markAll();
     this.#keepRecord(CLUSTER_ID, Buffer.from(id, "utf8"), done);
   }
 

@@ -105,8 +105,11 @@ export interface MachineHost {
   readonly events: PeerNetworkEvents;
   /** What an earlier start has stored; undefined if there was none. */
   readonly storedClusterId: ClusterId | undefined;
-  /** `done` once it is durable: it may be told, and served under, from then on. */
-  saveClusterId(id: ClusterId, done: () => void): void;
+  /**
+   * `done` once it is durable: it may be told, and served under, from then on. With it goes, over
+   * restarts, that a store of origin `empty` has all to learn.
+   */
+  saveClusterId(id: ClusterId, origin: OpenedState["origin"], done: () => void): void;
   /** What this node knows of the stores that it has met; see `PeerNetworkOptions.met`. */
   readonly met: {
     load(node: NodeId): Uint8Array | undefined;

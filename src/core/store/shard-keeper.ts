@@ -49,6 +49,17 @@ export class ShardKeeper {
     }
   }
 
+  /**
+   * A store that begins empty in a cluster that may hold something has all to learn, and still has
+   * it after a restart, when its data is its own and looks like what it has always had.
+   */
+  markAll(): void {
+    const { keyspaces, trust } = this.#options;
+    for (const machines of keyspaces.values()) {
+      for (const cell of machines.placedReplicas()) trust.mark(cell.shardId);
+    }
+  }
+
   /** Opens every replica of the node. */
   openAll(origin: OpenedState["origin"]): void {
     const { keyspaces, storage, trust } = this.#options;

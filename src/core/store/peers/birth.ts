@@ -13,7 +13,7 @@ export interface BirthOptions {
   readonly nodes: readonly NodeId[];
   readonly environment: Environment;
   readonly heartbeatIntervalMs: number;
-  readonly saveClusterId: (id: ClusterId, done: () => void) => void;
+  readonly saveClusterId: (id: ClusterId, origin: OpenedState["origin"], done: () => void) => void;
   readonly isUnused: boolean;
   readonly onBorn: (id: ClusterId, origin: OpenedState["origin"]) => void;
 }
@@ -108,7 +108,7 @@ export class Birth {
 
   #adopt(id: ClusterId, origin: OpenedState["origin"]): void {
     this.#adopting = true;
-    this.#options.saveClusterId(id, () => this.#become(id, origin));
+    this.#options.saveClusterId(id, origin, () => this.#become(id, origin));
   }
 
   #become(id: ClusterId, origin: OpenedState["origin"]): void {

@@ -1,5 +1,5 @@
 import type { Environment } from "../../contracts/environment.ts";
-import type { Sender } from "../../contracts/machine.ts";
+import type { OpenedState, Sender } from "../../contracts/machine.ts";
 import type { Observer } from "../../contracts/observer.ts";
 import type { Transport } from "../../contracts/transport.ts";
 import type { ResolvedConfiguration } from "../../model/configuration-types.ts";
@@ -25,9 +25,9 @@ export interface PeerNetworkOptions {
   readonly logPosition: () => number;
   /**
    * Called once, before `onBorn`, with an id that was minted or adopted. `done` is called when it is
-   * durable, perhaps at once; the id is told to nobody before.
+   * durable, perhaps at once; the id is told to nobody before. `origin` is what shards will open with.
    */
-  readonly saveClusterId: (id: ClusterId, done: () => void) => void;
+  readonly saveClusterId: (id: ClusterId, origin: OpenedState["origin"], done: () => void) => void;
   /**
    * Whether this store has never held anything: only then is a founder `newborn`. A store that lost
    * what it held is `empty`, though the cluster was born with it in it.

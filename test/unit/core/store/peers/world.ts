@@ -91,7 +91,7 @@ export class TestNode {
       filter: options.filter,
       storedClusterId: options.storedClusterId as ClusterId | undefined,
       logPosition: () => this.logPosition,
-      saveClusterId: (id, done) => {
+      saveClusterId: (id, _origin, done) => {
         this.savedClusterIds.push(id);
         if (options.saveMs === undefined) done();
         else this.environment.setTimer(options.saveMs, done);
