@@ -35,6 +35,7 @@ export interface FeedPage {
 
 export interface FeedLimits {
   readonly maxChanges: number;
+  /** Of all that are kept, unless it is only one. */
   readonly maxBytes: number;
 }
 
@@ -56,7 +57,7 @@ export class ChangeFeed {
   #order: string | undefined;
   #base: Place = NOWHERE;
   #last: Place = NOWHERE;
-  #kept: KeptChange[] = [];
+  #kept: (KeptChange | undefined)[] = [];
   #head = 0;
   #bytes = 0;
   /** Why what was before `base` cannot be told. */
@@ -148,6 +149,10 @@ export class ChangeFeed {
     };
   }
 
+  get #count(): number {
+    return this.#kept.length - this.#head;
+  }
+
   #firstBehind(place: Place): number {
     let low = this.#head;
     let high = this.#kept.length;
@@ -164,11 +169,14 @@ export class ChangeFeed {
     this.#bytes += sizeOf(change);
     this.#last = change;
     const { maxChanges, maxBytes } = this.#limits;
-    while (this.#kept.length - this.#head > maxChanges || this.#bytes > maxBytes) {
+    // One change alone is always kept: else nobody would ever be told of a large value.
+    while (this.#count > maxChanges || (this.#bytes > maxBytes && this.#count > 1)) {
       const dropped = this.#kept[this.#head] as KeptChange;
       this.#bytes -= sizeOf(dropped);
       this.#base = { sequence: dropped.sequence, offset: dropped.offset };
       this.#gap = undefined;
+      // Its place in the list must not hold on to its bytes.
+      this.#kept[this.#head] = undefined;
       this.#head++;
     }
     if (this.#head < CUT_AT || this.#head * 2 < this.#kept.length) return;

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import type { MachineChange } from "../../../../../src/core/contracts/machine.ts";
 import { encodeKey } from "../../../../../src/core/model/keys.ts";
@@ -82,7 +84,8 @@ describe("a feed of a shared order", () => {
 
     const big = { ...put("big", 20), value: new Uint8Array(9_990) };
     feed.append(big);
-    expect(feed.read(at(16), undefined, PAGE)?.gap).toBeDefined();
+    expect(feed.read(at(15), undefined, PAGE)?.gap).toBeDefined();
+    expect(keysOf(feed.read(at(16), undefined, PAGE))).toEqual(["big"]);
   });
 
   it("keeps its bounds over many changes", () => {
@@ -149,3 +152,39 @@ describe("a feed of a replica's own order", () => {
     expect(feed.read(feed.tail, undefined, PAGE)?.gap).toBeUndefined();
   });
 });
+
+describe("the bound in bytes of a feed", () => {
+  const large = (sequence: number): MachineChange => ({
+    ...put(`k${sequence}`, sequence),
+    value: new Uint8Array(LIMITS.maxBytes + 1),
+  });
+
+  it("keeps the newest change, however large it is", () => {
+    const feed = sharedFeed(put("a", 11), large(12));
+    const page = feed.read(at(11), undefined, PAGE);
+    expect(page).toMatchObject({ gap: undefined, position: at(12), caughtUp: true });
+    expect(keysOf(page)).toEqual(["k12"]);
+    feed.append(large(13));
+    expect(keysOf(feed.read(at(12), undefined, PAGE))).toEqual(["k13"]);
+    expect(feed.read(at(11), undefined, PAGE)?.gap).toBeDefined();
+  });
+
+  it("holds on to no bytes of a change that it has dropped", async () => {
+    const feed = sharedFeed();
+    let value: Uint8Array | undefined = new Uint8Array(LIMITS.maxBytes);
+    const held = new WeakRef(value);
+    feed.append({ ...put("a", 11), value });
+    value = undefined;
+    feed.append(large(12));
+    // What a WeakRef was made for in this turn is kept until its end.
+    await new Promise((resolve) => setImmediate(resolve));
+    collectGarbage();
+    expect(held.deref()).toBeUndefined();
+    expect(keysOf(feed.read(at(11), undefined, PAGE))).toEqual(["k12"]);
+  });
+});
+
+function collectGarbage(): void {
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
+}
