@@ -95,7 +95,10 @@ function tryDecode(
     const reader = new ByteReader(checked);
     if (reader.u8() !== FORMAT || reader.u32() !== keyspaceHash) return undefined;
     if (readVarint(reader) !== shardCount) return undefined;
-    const orders = Array.from({ length: readVarint(reader) }, () =>
+    const orderCount = readVarint(reader);
+    // A cursor is a client's: what it counts is not believed before room is made for it.
+    if (orderCount > shardCount) return undefined;
+    const orders = Array.from({ length: orderCount }, () =>
       Buffer.from(reader.raw(reader.u8())).toString("utf8"),
     );
     const positions = Array.from({ length: shardCount }, () => readPosition(reader, orders));

@@ -1,5 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { ByteWriter } from "../../../../../src/core/model/bytes.ts";
+import { hash32 } from "../../../../../src/core/model/hash.ts";
+import { writeVarint } from "../../../../../src/core/model/varint.ts";
 import { WatchPositions } from "../../../../../src/core/store/watch/watch-cursor.ts";
 
 const SHARDS = 5;
@@ -38,6 +41,26 @@ describe("a watch's cursor", () => {
     }
     expect(() => WatchPositions.parse(8, SHARDS, text)).toThrow(refusal);
     expect(() => WatchPositions.parse(9, SHARDS + 1, text)).toThrow(refusal);
+  });
+
+  it("is refused when it names more orders than there are shards", () => {
+    const refusal = expect.objectContaining({ code: "INVALID_CURSOR" });
+    const cursorOf = (orders: number) => {
+      const writer = new ByteWriter();
+      writer.u8(1);
+      writer.u32(9);
+      writeVarint(writer, SHARDS);
+      writeVarint(writer, orders);
+      for (let order = 0; order < orders; order++) {
+        writer.u8(1);
+        writer.raw(Buffer.from("o"));
+      }
+      for (let shard = 0; shard < SHARDS; shard++) writeVarint(writer, 0);
+      writer.u32(hash32(writer.view()));
+      return Buffer.from(writer.view()).toString("base64url");
+    };
+    expect(() => WatchPositions.parse(9, SHARDS, cursorOf(SHARDS))).not.toThrow();
+    expect(() => WatchPositions.parse(9, SHARDS, cursorOf(SHARDS + 1))).toThrow(refusal);
   });
 
   it("fails in no other way, whatever it is made of", () => {
