@@ -53,6 +53,7 @@ export function showMessage(message: LeaderlessMessage): string {
 
 export function showResult(result: OperationResult): string {
   if ("outcome" in result) return result.outcome;
+  if ("voters" in result) return result.voters.join(", ");
   const { receipt } = result;
   const { answered, durable, total } = receipt.replicas;
   const version = result.version === undefined ? "" : ` ${showVersion(result.version)}`;

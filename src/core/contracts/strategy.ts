@@ -37,6 +37,8 @@ export interface StrategyCapabilities {
   readonly ownKeys?: boolean;
   /** Whether a write takes what the client saw of the key (`context`). */
   readonly contexts: boolean;
+  /** Whether a shard's replicas can be changed (`store.admin.changeReplicas`). Default: false. */
+  readonly replicaChanges?: boolean;
 }
 
 /**
@@ -204,6 +206,11 @@ export interface SilentStrategy<Message = unknown> extends StrategyBase {
    * the replicas: it never serves. Default: false.
    */
   readonly hasStandIns?: boolean;
+  /**
+   * Whether every node has a replica machine of every shard, which may come to hold it. One that
+   * does not hold it never serves, keeps nothing, and sets no timer. Default: false.
+   */
+  readonly hostsEverywhere?: boolean;
   createReplica(context: ReplicaContext): ReplicaMachine<Message>;
   createCoordinator(context: CoordinatorContext): CoordinatorMachine<Message>;
 }

@@ -121,7 +121,7 @@ export const ERRORS = Object.freeze({
     "not-applied",
     "safe",
     409,
-    "modify read the key and lost to other writers each time it tried to write.",
+    "modify lost to other writers each time it tried to write, or another change of the shard's replicas is under way.",
   ),
   CLOCK_SKEW: row(
     "not-applied",

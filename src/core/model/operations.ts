@@ -1,8 +1,9 @@
+import type { NodeId } from "./ids.ts";
 import type { Level } from "./levels.ts";
 import type { Receipt } from "./receipt.ts";
 import type { SessionMark } from "./session-token.ts";
 
-export type OperationType = "get" | "put" | "delete" | "update" | "batch" | "resolve";
+export type OperationType = "get" | "put" | "delete" | "update" | "batch" | "resolve" | "members";
 
 /**
  * One client operation as an engine sees it: checked, encoded once, with its shard chosen. The
@@ -37,6 +38,8 @@ export interface OperationOptions {
   readonly session?: SessionMark;
   /** Members of a `batch`, in order. */
   readonly batch?: readonly Operation[];
+  /** Of `members`: who shall hold the shard. None: only asks who does. */
+  readonly replicas?: readonly NodeId[];
 }
 
 /** A read as an engine answers it; the store decodes the bytes. */
@@ -73,7 +76,16 @@ export interface ResolveResult {
   readonly outcome: "applied" | "not-applied" | "unknown";
 }
 
-export type OperationResult = ReadResult | WriteResult | ResolveResult;
+/** Who holds a shard, as `members` answers. */
+export interface MembersResult {
+  readonly voters: readonly NodeId[];
+  readonly learners: readonly NodeId[];
+  /** What a change under way leads to. */
+  readonly goal: readonly NodeId[] | undefined;
+  readonly leader: NodeId;
+}
+
+export type OperationResult = ReadResult | WriteResult | ResolveResult | MembersResult;
 
 /** One page of a scan: entries in key-byte order, and where to go on. */
 export interface ScanPage {

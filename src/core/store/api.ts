@@ -355,12 +355,46 @@ export interface ConflictRow {
   readonly node: string;
 }
 
+/** One shard of a keyspace. */
+export interface ShardQuery {
+  readonly keyspace: string;
+  /** From 0. */
+  readonly shard: number;
+}
+
+export interface ReplicaChange extends ShardQuery {
+  /** All nodes that shall hold the shard, of those that the configuration names. */
+  readonly replicas: readonly string[];
+}
+
+/** Who holds a shard, as its leader knows. */
+export interface ShardMembers {
+  readonly keyspace: string;
+  readonly shard: number;
+  /** Those that decide. */
+  readonly replicas: readonly string[];
+  /** Those that are being given the data. */
+  readonly learners: readonly string[];
+  readonly leader: string;
+  /** What a change that is under way leads to. */
+  readonly changingTo?: readonly string[];
+}
+
 /** For those who run a node: what it knows beyond its keys. Of this node, since its start. */
 export interface StoreAdmin {
   /** Which replicas came to hold the writes that this node has seen through. */
   replications(query?: FactQuery): Promise<FactPage<ReplicationRow>>;
   /** Which concurrent versions this node has met, and what became of them. */
   conflicts(query?: FactQuery): Promise<FactPage<ConflictRow>>;
+  /** Who holds a shard of a raft keyspace. `NOT_SUPPORTED` for others. */
+  members(query: ShardQuery, options?: CallOptions): Promise<ShardMembers>;
+  /**
+   * Moves a shard of a raft keyspace to these nodes; settles when they alone hold it. New ones get
+   * the data first; writes go on meanwhile. `timeoutMs`: 30,000 by default. At the deadline
+   * `OUTCOME_UNKNOWN` if the change may be under way, which `describe()` shows; asking for it
+   * again is the same change. `CONTENDED` while another one is.
+   */
+  changeReplicas(change: ReplicaChange, options?: CallOptions): Promise<ShardMembers>;
 }
 
 /** One node of a cluster, open in this process. */

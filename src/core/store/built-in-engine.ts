@@ -190,7 +190,8 @@ export class BuiltInEngine implements Engine {
   }
 
   #writeRefusal(operation: Operation): CapstanError | undefined {
-    if (operation.type === "get" || operation.type === "resolve") return undefined;
+    const { type } = operation;
+    if (type === "get" || type === "resolve" || type === "members") return undefined;
     return this.#options.writeRefusal() ?? this.#tooManyBytes(operation);
   }
 

@@ -75,7 +75,8 @@ export class KeyspaceMachines {
     for (const [shardIndex, placement] of this.#placements.entries()) {
       const { node } = host.self;
       const standsIn = strategy.hasStandIns === true && placement.standIns.includes(node);
-      const hosted = placement.replicas.includes(node) || standsIn;
+      const isAnywhere = strategy.hostsEverywhere === true;
+      const hosted = placement.replicas.includes(node) || standsIn || isAnywhere;
       this.#replicas.push(hosted ? this.#makeReplica(shardIndex) : undefined);
     }
     this.watches = this.#makeWatches();
@@ -215,6 +216,12 @@ export class KeyspaceMachines {
     const machine = this.coordinator.machine as CoordinatorMachine<unknown>;
     const operationId =
       pending instanceof PendingRequest ? machine.operationIdOf(pending) : undefined;
+    if (operationId === undefined && isMembersChange(pending)) {
+      return new CapstanError(reason.code, reason.message, {
+        outcome: "unknown",
+        cause: reason.cause,
+      });
+    }
     if (operationId === undefined) {
       return new CapstanError(reason.code, reason.message, {
         outcome: "not-applied",
@@ -334,6 +341,13 @@ export class KeyspaceMachines {
       drain: (options) => this.drain(options),
     });
   }
+}
+
+/** It has no id: asking for it again is the same change. */
+function isMembersChange(pending: Pending): boolean {
+  if (!(pending instanceof PendingRequest)) return false;
+  const { type, options } = pending.operation;
+  return type === "members" && options?.replicas !== undefined;
 }
 
 function placementsOf(options: KeyspaceMachinesOptions): readonly ShardPlacement[] {

@@ -29,6 +29,7 @@ import type { DefaultLevels } from "./operation-maker.ts";
 import { refuseAborted, toFault } from "./pending-call.ts";
 import { Readiness } from "./readiness.ts";
 import type { MachineHost, PeerNetwork } from "./seams.ts";
+import { MembersDesk } from "./shard-members.ts";
 import type { StoreEvents } from "./store-events.ts";
 import { unmetPeers } from "./unmet-peers.ts";
 
@@ -79,7 +80,13 @@ export class NodeStore implements Store {
     const { self, keyspaces, lifecycle, environment, configuration, peers } = parts;
     this.#parts = parts;
     this.node = self.node;
+    const desk = new MembersDesk({
+      ...{ configuration, keyspaces, lifecycle },
+      monotonicMs: () => environment.monotonicMs(),
+    });
     this.admin = Object.freeze({
+      members: (query, options) => desk.members(query, options),
+      changeReplicas: (change, options) => desk.changeReplicas(change, options),
       replications: (query) => parts.facts.replications(query),
       conflicts: (query) => parts.facts.conflicts(query),
     } satisfies StoreAdmin);

@@ -1,5 +1,6 @@
 import type { NodeId } from "../../core/model/ids.ts";
 import type { Applied } from "./apply.ts";
+import type { Configuration } from "./configuration.ts";
 import type { PeerMessage } from "./peer-messages.ts";
 
 /**
@@ -39,6 +40,20 @@ export interface RangeMessage {
   readonly to: Uint8Array | undefined;
   readonly limitBytes: number;
   readonly limitEntries: number;
+}
+
+/** Who shall hold the shard; nobody named: only asks who does. */
+export interface MembersMessage {
+  readonly type: "members";
+  readonly requestId: number;
+  readonly goal: readonly NodeId[];
+}
+
+/** The leader's configuration; of a change, once it has ended. */
+export interface MembersReply {
+  readonly type: "members-reply";
+  readonly requestId: number;
+  readonly configuration: Configuration;
 }
 
 /** Where the answering replica stands. */
@@ -81,6 +96,9 @@ export interface RangeReply extends Standpoint {
  * - `undecided`: it was appended here, and then leadership was lost: it may be committed yet.
  * - `overwritten`: it was appended here, and another entry took its place.
  * - `quorum-lost`: so many voters have lost their stores that nobody can be elected any more.
+ * - `changing`: the change of replicas that was asked for is under way.
+ * - `other-change`: so is another one.
+ * - `not-yet`: the leader cannot begin a change now: a node that is to join has not answered it.
  * - `other-life`: the session has seen a state of this shard that is gone with all its replicas.
  */
 export type ReplicaRefusal =
@@ -90,6 +108,9 @@ export type ReplicaRefusal =
   | "undecided"
   | "overwritten"
   | "quorum-lost"
+  | "changing"
+  | "other-change"
+  | "not-yet"
   | "other-life";
 
 export interface RefusedMessage {
@@ -98,12 +119,17 @@ export interface RefusedMessage {
   readonly reason: ReplicaRefusal;
   /** Who leads, as far as the replica knows. */
   readonly leader: NodeId | undefined;
+  /** Who votes, as far as it knows, and since which index: it may not hold the shard any more. */
+  readonly voters: readonly NodeId[];
+  readonly configurationIndex: number;
 }
 
 export type ClientMessage =
   | ProposeMessage
   | ReadMessage
   | RangeMessage
+  | MembersMessage
+  | MembersReply
   | ProposeReply
   | ReadReply
   | RangeReply

@@ -14,6 +14,7 @@ import type {
   Standpoint,
 } from "./client-messages.ts";
 import { decodeBody } from "./commands.ts";
+import { readConfiguration, writeConfiguration } from "./configuration.ts";
 import { decodePeerMessage, encodePeerMessage, FIRST_OTHER_MESSAGE } from "./peer-codec.ts";
 import { checkRecord } from "./record.ts";
 
@@ -25,6 +26,8 @@ const TYPES = Object.freeze({
   "read-reply": FIRST_OTHER_MESSAGE + 4,
   "range-reply": FIRST_OTHER_MESSAGE + 5,
   refused: FIRST_OTHER_MESSAGE + 6,
+  members: FIRST_OTHER_MESSAGE + 7,
+  "members-reply": FIRST_OTHER_MESSAGE + 8,
 });
 const WAYS: readonly ReadWay[] = Object.freeze(["strong", "lease", "local"]);
 const REFUSALS: readonly ReplicaRefusal[] = Object.freeze([
@@ -35,6 +38,9 @@ const REFUSALS: readonly ReplicaRefusal[] = Object.freeze([
   "overwritten",
   "other-life",
   "quorum-lost",
+  "changing",
+  "other-change",
+  "not-yet",
 ]);
 const REASONS: readonly RejectionReason[] = Object.freeze(["version-mismatch", "exists", "absent"]);
 const OUTCOMES: readonly Outcome[] = Object.freeze(["applied", "not-applied", "unknown"]);
@@ -90,6 +96,16 @@ function encode(message: RaftMessage, writer: ByteWriter): void {
       begin(writer, message);
       writer.u8(REFUSALS.indexOf(message.reason));
       writer.string(message.leader ?? "");
+      writeNodes(writer, message.voters);
+      writer.u64(message.configurationIndex);
+      return;
+    case "members":
+      begin(writer, message);
+      writeNodes(writer, message.goal);
+      return;
+    case "members-reply":
+      begin(writer, message);
+      writeConfiguration(writer, message.configuration);
       return;
     default:
       encodePeerMessage(message, writer);
@@ -153,8 +169,14 @@ function decodeClientMessage(type: number, requestId: number, reader: ByteReader
         requestId,
         reason,
         leader: leader === "" ? undefined : (leader as NodeId),
+        voters: readNodes(reader),
+        configurationIndex: reader.u64(),
       };
     }
+    case TYPES.members:
+      return { type: "members", requestId, goal: readNodes(reader) };
+    case TYPES["members-reply"]:
+      return { type: "members-reply", requestId, configuration: readConfiguration(reader) };
     default:
       throw new MalformedBytesError(`message type ${type}`);
   }
@@ -174,6 +196,15 @@ function readRangeReply(reader: ByteReader, requestId: number): RangeReply {
     entries.push({ key, record });
   }
   return { type: "range-reply", requestId, ...standpoint, way, entries, continueAfter };
+}
+
+function writeNodes(writer: ByteWriter, nodes: readonly NodeId[]): void {
+  writer.u8(nodes.length);
+  for (const node of nodes) writer.string(node);
+}
+
+function readNodes(reader: ByteReader): readonly NodeId[] {
+  return Array.from({ length: reader.u8() }, () => reader.string() as NodeId);
 }
 
 function writeStandpoint(writer: ByteWriter, standpoint: Standpoint): void {

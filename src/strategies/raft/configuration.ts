@@ -96,6 +96,11 @@ export function nodesOf(configuration: Configuration): readonly NodeId[] {
   return [...new Set(all.map((member) => member.node))].sort(compareText);
 }
 
+/** Every node that has a vote. */
+export function votingNodes({ voters, outgoing }: Configuration): readonly NodeId[] {
+  return [...new Set([...voters, ...outgoing].map((member) => member.node))];
+}
+
 /** Whether those for whom `holds` is true decide: a majority of the voters, and of the outgoing. */
 export function isQuorum(
   configuration: Configuration,

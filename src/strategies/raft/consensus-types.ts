@@ -222,6 +222,8 @@ export interface ShardConsensus {
   /** Whether the configuration in force counts this replica, with the store that it has. */
   readonly isVoter: boolean;
 
+  /** Of the entry that put `configuration` in force. */
+  readonly configurationIndex: number;
   /** Nobody can lead any more: see `Election.isQuorumLost`. */
   readonly quorumLost: boolean;
 

@@ -88,6 +88,10 @@ export class Consensus implements ShardConsensus {
     return this.#core.isVoter;
   }
 
+  get configurationIndex(): number {
+    return this.#core.history.index;
+  }
+
   get quorumLost(): boolean {
     return this.#election.isQuorumLost;
   }
@@ -380,10 +384,12 @@ export class Consensus implements ShardConsensus {
   }
 
   #arm(): void {
-    const { nowMs, options, effects } = this.#core;
+    const { nowMs, options, effects, term, configuration } = this.#core;
     let atMs = this.#leadership?.tickAtMs ?? this.#election.dueAtMs;
     if (!this.#reads.isIdle) atMs = Math.min(atMs, nowMs + 2 * options.timing.heartbeatMs);
     if (atMs >= this.#armedForMs) return;
+    // To whom nobody has spoken yet, and whom no configuration names, there is nothing to wait for.
+    if (term === 0 && configuration.voters.length === 0) return;
     this.#armedForMs = atMs;
     effects.setTimer(TIMER, Math.max(0, atMs - nowMs));
   }

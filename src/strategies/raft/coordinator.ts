@@ -10,9 +10,9 @@ import type {
 import { CapstanError } from "../../core/model/errors.ts";
 import type { Level } from "../../core/model/levels.ts";
 import type { Operation, OperationResult } from "../../core/model/operations.ts";
-import { majorityOf } from "../../core/model/quorum.ts";
 import type { RaftMessage } from "./client-messages.ts";
 import { Errands } from "./errands.ts";
+import { MembersFlow, PendingMembers } from "./members-flow.ts";
 import { OperationSessions } from "./operation-sessions.ts";
 import { PendingRead, ReadFlow } from "./read-flow.ts";
 import { wayOf } from "./read-results.ts";
@@ -36,6 +36,7 @@ export class RaftCoordinator implements CoordinatorMachine<RaftMessage> {
   readonly #reads: ReadFlow;
   readonly #scans: ScanFlow;
   readonly #resolves: ResolveFlow;
+  readonly #members: MembersFlow;
   #isSweeping = false;
 
   constructor(context: CoordinatorContext) {
@@ -48,6 +49,7 @@ export class RaftCoordinator implements CoordinatorMachine<RaftMessage> {
     this.#reads = new ReadFlow(context, this.#errands);
     this.#scans = new ScanFlow(context, this.#errands);
     this.#resolves = new ResolveFlow(context, this.#errands);
+    this.#members = new MembersFlow(context, this.#errands);
   }
 
   step(event: MachineEvent<RaftMessage>, effects: Fx): void {
@@ -114,8 +116,7 @@ export class RaftCoordinator implements CoordinatorMachine<RaftMessage> {
     const reachable = this.#errands.reachableReplicas(shardIndex);
     if (wayOf(level) === "local") return local?.serving === true || reachable.length > 0;
     if (local !== undefined) return this.#errands.leaderOf(shardIndex) !== undefined;
-    const { replicas } = this.#context.placement(shardIndex);
-    return reachable.length >= majorityOf(replicas.length);
+    return !this.#errands.isJoining(shardIndex) && this.#errands.hasMajority(shardIndex);
   }
 
   #onOperation(request: Request, nowMs: number, wallMs: number, effects: Fx): void {
@@ -128,6 +129,9 @@ export class RaftCoordinator implements CoordinatorMachine<RaftMessage> {
         return;
       case "get":
         this.#reads.start(request, nowMs, effects);
+        return;
+      case "members":
+        this.#members.start(request, nowMs, effects);
         return;
       case "resolve":
         this.#resolves.start(request, nowMs, effects);
@@ -144,6 +148,7 @@ export class RaftCoordinator implements CoordinatorMachine<RaftMessage> {
     if (isScan(late)) this.#scans.onDeadline(late, effects);
     else if (late.memo instanceof PendingWrite) this.#writes.onDeadline(late.memo, effects);
     else if (late.memo instanceof PendingRead) this.#reads.onDeadline(late.memo, effects);
+    else if (late.memo instanceof PendingMembers) this.#members.onDeadline(late.memo, effects);
     else if (late.memo instanceof PendingResolve) this.#resolves.giveUp(late.memo, effects);
   }
 
@@ -151,6 +156,7 @@ export class RaftCoordinator implements CoordinatorMachine<RaftMessage> {
     if (isScan(given)) this.#scans.onAborted(given, effects);
     else if (given.memo instanceof PendingWrite) this.#writes.onAborted(given.memo, effects);
     else if (given.memo instanceof PendingRead) this.#reads.onAborted(given.memo, effects);
+    else if (given.memo instanceof PendingMembers) this.#members.onAborted(given.memo, effects);
     else if (given.memo instanceof PendingResolve) this.#resolves.giveUp(given.memo, effects);
   }
 }

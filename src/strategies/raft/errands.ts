@@ -1,12 +1,15 @@
 import type { CoordinatorContext, Effects, Sender } from "../../core/contracts/machine.ts";
 import { IdTable } from "../../core/model/id-table.ts";
 import type { NodeId } from "../../core/model/ids.ts";
+import { majorityOf } from "../../core/model/quorum.ts";
 import type {
   ClientMessage,
+  MembersReply,
   ProposeReply,
   RaftMessage,
   RangeReply,
   ReadReply,
+  RefusedMessage,
   ReplicaRefusal,
 } from "./client-messages.ts";
 import { RaftReplica } from "./replica.ts";
@@ -14,7 +17,7 @@ import { RaftReplica } from "./replica.ts";
 /** To whom: who leads, or whoever is nearest; `follower`: rather not the leader. */
 export type Route = "leader" | "nearest" | "follower";
 
-export type ReplicaReply = ProposeReply | ReadReply | RangeReply;
+export type ReplicaReply = ProposeReply | ReadReply | RangeReply | MembersReply;
 
 /** Something that one replica of a shard is to do, asked until it has answered. */
 export interface ErrandTask {
@@ -54,6 +57,11 @@ export class Errand {
   }
 }
 
+interface Told {
+  readonly index: number;
+  readonly voters: readonly NodeId[];
+}
+
 const MAX_ID = 0xffff_fffe;
 /** After a refusal that names nobody else: an election takes some of these. */
 const PAUSE_MS = 15;
@@ -69,6 +77,8 @@ export class Errands {
   readonly #errands = new IdTable<Errand>();
   /** Who led a shard when it was last heard of. */
   readonly #hints = new Map<number, NodeId>();
+  /** Who votes in shards, as the newest refusal had it. */
+  readonly #told = new Map<number, Told>();
   #lastId: number;
 
   constructor(context: CoordinatorContext, resendMs: number) {
@@ -106,13 +116,15 @@ export class Errands {
       case "refused":
         this.#onRefused(from.node, shardIndex, message, nowMs, effects);
         return;
+      case "members-reply":
       case "propose-reply":
       case "read-reply":
       case "range-reply": {
         const errand = this.#errands.get(message.requestId);
         if (errand === undefined || errand.task.shardIndex !== shardIndex) return;
         this.#errands.delete(errand.id);
-        if (message.type === "propose-reply") this.#hints.set(shardIndex, from.node);
+        if (message.type === "propose-reply" || message.type === "members-reply")
+          this.#hints.set(shardIndex, from.node);
         errand.task.answered(errand, message, nowMs, effects);
         return;
       }
@@ -137,24 +149,62 @@ export class Errands {
     return known !== undefined && this.#context.isReachable(known) ? known : undefined;
   }
 
-  /** This node's own replica of the shard, if it is open. */
+  /** This node's own replica of the shard, if it is open and has a vote. */
   localReplica(shardIndex: number): RaftReplica | undefined {
     const replica = this.#context.localReplica(shardIndex);
-    return replica instanceof RaftReplica ? replica : undefined;
+    return replica instanceof RaftReplica && replica.isVoter ? replica : undefined;
   }
 
+  /** Whether this node is to have a replica of the shard that has not been taken in yet. */
+  isJoining(shardIndex: number): boolean {
+    const replica = this.#context.localReplica(shardIndex);
+    if (!(replica instanceof RaftReplica) || replica.isVoter || replica.isDismissed) return false;
+    return this.#context.placement(shardIndex).replicas.includes(this.#context.self.node);
+  }
+
+  /** Who holds the shard, as far as is known here: else those whom the map names. */
+  replicasOf(shardIndex: number): readonly NodeId[] {
+    const known =
+      this.localReplica(shardIndex)?.votingNodes ?? this.#told.get(shardIndex)?.voters ?? [];
+    return known.length > 0 ? known : this.#context.placement(shardIndex).replicas;
+  }
+
+  /** Those who may hold it, or know who does. */
   reachableReplicas(shardIndex: number): readonly NodeId[] {
     const { replicas } = this.#context.placement(shardIndex);
-    return replicas.filter((node) => this.#context.isReachable(node));
+    const known = this.replicasOf(shardIndex);
+    const all = known === replicas ? known : new Set([...known, ...replicas]);
+    return [...all].filter((node) => this.#context.isReachable(node));
+  }
+
+  /** False where no set of replicas that is known here could decide anything. */
+  hasMajority(shardIndex: number): boolean {
+    const { replicas } = this.#context.placement(shardIndex);
+    return this.#isReached(replicas) || this.#isReached(this.replicasOf(shardIndex));
+  }
+
+  #isReached(nodes: readonly NodeId[]): boolean {
+    let reached = 0;
+    for (const node of nodes) if (this.#context.isReachable(node)) reached++;
+    return reached >= majorityOf(nodes.length);
+  }
+
+  /** What a replica says that may hold the shard no longer. */
+  #learn(shardIndex: number, { configurationIndex, voters }: RefusedMessage): void {
+    if (voters.length === 0 || configurationIndex < (this.#told.get(shardIndex)?.index ?? 0))
+      return;
+    this.#told.set(shardIndex, { index: configurationIndex, voters });
   }
 
   #onRefused(
     from: NodeId,
     shardIndex: number,
-    { requestId, reason, leader }: Extract<RaftMessage, { type: "refused" }>,
+    message: RefusedMessage,
     nowMs: number,
     effects: Effects<RaftMessage>,
   ): void {
+    const { requestId, reason, leader } = message;
+    this.#learn(shardIndex, message);
     if (leader !== undefined) this.#hints.set(shardIndex, leader);
     else if (this.#hints.get(shardIndex) === from) this.#hints.delete(shardIndex);
     const errand = this.#errands.get(requestId);

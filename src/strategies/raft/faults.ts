@@ -38,6 +38,27 @@ export function quorumLost(shardIndex: number, operationId?: string): CapstanErr
   );
 }
 
+export function otherChange(shardIndex: number): CapstanError {
+  return new CapstanError(
+    "CONTENDED",
+    `another change of the replicas of shard ${shardIndex} is under way; asking for the replicas ` +
+      "that are in force takes it back while they still decide alone",
+  );
+}
+
+export function changeUnknown(
+  shardIndex: number,
+  goal: readonly NodeId[],
+  cause: CapstanError,
+): CapstanError {
+  return new CapstanError(
+    "OUTCOME_UNKNOWN",
+    `${cause.message}: the change of shard ${shardIndex} to ${goal.join(", ")} may be under way; ` +
+      "asking for it again is the same change",
+    { cause },
+  );
+}
+
 export function unknownOutcome(what: string, operationId: string): CapstanError {
   return new CapstanError(
     "OUTCOME_UNKNOWN",

@@ -21,6 +21,7 @@ const BIRTH = "raft-birth";
  * - Something may be lost (`empty`): a replica that has kept what it promised has its vote
  *   counted only with all others' before it has its entries again. One that has kept nothing has a new store, and never promised
  *   anything under its id: it is nobody until the leader has made it a learner.
+ *   So is one that the map does not name, until a change of the shard's replicas does.
  *   A single replica has nobody to learn from, and goes on with what there is.
  */
 export function openConsensus(core: ConsensusCore, opening: Opening): boolean {
@@ -28,8 +29,9 @@ export function openConsensus(core: ConsensusCore, opening: Opening): boolean {
   const kept = core.effects.kept(HARD_STATE);
   if (kept !== undefined) core.restore(decodeHardState(kept));
   const { replicas } = core.options.placement();
+  const isPlaced = replicas.includes(core.self);
   const isAlone = replicas.length === 1 && replicas[0] === core.self;
-  if (kept === undefined && (origin !== "empty" || isAlone)) bear(core);
+  if (kept === undefined && isPlaced && (origin !== "empty" || isAlone)) bear(core);
   else if (kept !== undefined && origin === "empty" && !isAlone)
     core.keepStanding(core.original, true);
   if (origin === "empty" && isAlone) core.emit("writes-may-be-lost", {});

@@ -29,6 +29,7 @@ const CAPABILITIES: StrategyCapabilities = Object.freeze({
   operationIds: true,
   ownKeys: true,
   contexts: false,
+  replicaChanges: true,
 });
 
 /** Linearizable, by a majority. With a planted bug only in tests. */
@@ -41,6 +42,7 @@ export function makeRaftStrategy(
     capabilities: CAPABILITIES,
     codec: raftCodec,
     sharesOrder: true,
+    hostsEverywhere: true,
     parseSettings: (options, path) =>
       parseRaftSettings(options, path) as unknown as Readonly<Record<string, unknown>>,
     guarantees: () => RAFT_GUARANTEES,

@@ -2,7 +2,6 @@ import type { Clocks, CoordinatorContext, Effects, Request } from "../../core/co
 import { CapstanError } from "../../core/model/errors.ts";
 import type { Level } from "../../core/model/levels.ts";
 import type { Operation, OperationResult } from "../../core/model/operations.ts";
-import { majorityOf } from "../../core/model/quorum.ts";
 import type { Receipt } from "../../core/model/receipt.ts";
 import type { ClientMessage, RaftMessage, ReadReply, ReplicaRefusal } from "./client-messages.ts";
 import type { Errand, Errands, ErrandTask, ReplicaReply, Route } from "./errands.ts";
@@ -66,9 +65,9 @@ export class ReadFlow {
 
   start(request: Request, nowMs: number, effects: Fx): void {
     const { level, shardIndex } = request.operation;
-    const { replicas } = this.#context.placement(shardIndex);
-    const reachable = this.#errands.reachableReplicas(shardIndex);
-    if (wayOf(level) !== "local" && reachable.length < majorityOf(replicas.length)) {
+    if (wayOf(level) !== "local" && !this.#errands.hasMajority(shardIndex)) {
+      const replicas = this.#errands.replicasOf(shardIndex);
+      const reachable = this.#errands.reachableReplicas(shardIndex);
       effects.refuse(request, noMajority(level, replicas, reachable));
       return;
     }
@@ -136,7 +135,7 @@ export class ReadFlow {
 
   onDeadline({ request, errand, shardIndex }: PendingRead, effects: Fx): void {
     if (errand !== undefined) this.#errands.end(errand);
-    const { replicas } = this.#context.placement(shardIndex);
+    const replicas = this.#errands.replicasOf(shardIndex);
     const reachable = this.#errands.reachableReplicas(shardIndex);
     const { level } = request.operation;
     const what = `no replica of shard ${shardIndex} could answer at the level ${level} in time`;

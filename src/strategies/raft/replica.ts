@@ -11,12 +11,14 @@ import { encodeConfigurationRow, readPoint } from "./applied-point.ts";
 import { type ShardChange, ShardMachine } from "./apply.ts";
 import type {
   ClientMessage,
+  MembersMessage,
   ProposeMessage,
   RaftMessage,
   ReplicaRefusal,
   Standpoint,
 } from "./client-messages.ts";
 import { makeCommandRecord } from "./commands.ts";
+import { nodesOf, votingNodes } from "./configuration.ts";
 import type {
   AppliedPoint,
   ConsensusOptions,
@@ -25,6 +27,7 @@ import type {
   ShardConsensus,
   Standing,
 } from "./consensus-types.ts";
+import { changeMembers } from "./member-changes.ts";
 import { Proposals } from "./proposals.ts";
 import { ReadDesk } from "./read-desk.ts";
 import type { RaftSettings } from "./settings.ts";
@@ -96,6 +99,23 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
 
   get voters(): number {
     return this.#consensus.configuration.voters.length;
+  }
+
+  get votingNodes(): readonly NodeId[] {
+    return votingNodes(this.#consensus.configuration);
+  }
+
+  /** Whether it has a vote, as far as it knows. */
+  get isVoter(): boolean {
+    return this.#consensus.isVoter;
+  }
+
+  /** Whether it has come to know that the shard is others'. */
+  get isDismissed(): boolean {
+    const { configuration } = this.#consensus;
+    return (
+      configuration.voters.length > 0 && !nodesOf(configuration).includes(this.#context.self.node)
+    );
   }
 
   /** Whether the state here, as it is now, is the newest there is: see `Consensus.leaseHolds`. */
@@ -224,6 +244,10 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
           this.#refuse(from.node, message.requestId, "quorum-lost", effects);
         } else this.#desk.take(from.node, message, at, effects);
         return;
+      case "members":
+        this.#answerMembers(from.node, message, at, effects);
+        return;
+      case "members-reply":
       case "propose-reply":
       case "read-reply":
       case "range-reply":
@@ -260,6 +284,19 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     } else {
       const elsewhere = this.#consensus.quorumLost ? "quorum-lost" : "not-leader";
       this.#refuse(node, requestId, result.refused === "backlog" ? "backlog" : elsewhere, effects);
+    }
+  }
+
+  #answerMembers(node: NodeId, { requestId, goal }: MembersMessage, at: Moment, effects: Fx): void {
+    const verdict = this.serving
+      ? changeMembers(this.#consensus, goal, at, effects)
+      : "not-serving";
+    effects.atTurnEnd();
+    if (verdict === "done") {
+      const { configuration } = this.#consensus;
+      this.#say(node, { type: "members-reply", requestId, configuration }, effects);
+    } else {
+      this.#refuse(node, requestId, verdict, effects);
     }
   }
 
@@ -382,7 +419,10 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
 
   #refuse(node: NodeId, requestId: number, reason: ReplicaRefusal, effects: Fx): void {
     const { leader } = this.#standing;
-    this.#say(node, { type: "refused", requestId, reason, leader }, effects);
+    const { configuration, configurationIndex } = this.#consensus;
+    const voters = votingNodes(configuration);
+    const refusal = { type: "refused", requestId, reason, leader, voters } as const;
+    this.#say(node, { ...refusal, configurationIndex }, effects);
   }
 
   #say(node: NodeId, message: ClientMessage, effects: Fx): void {

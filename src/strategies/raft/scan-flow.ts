@@ -2,7 +2,6 @@ import type { CoordinatorContext, Effects, ScanTask } from "../../core/contracts
 import { CapstanError } from "../../core/model/errors.ts";
 import { compareBytes } from "../../core/model/keys.ts";
 import type { ScanPage } from "../../core/model/operations.ts";
-import { majorityOf } from "../../core/model/quorum.ts";
 import type { ClientMessage, RaftMessage, RangeReply, ReplicaRefusal } from "./client-messages.ts";
 import type { Errand, Errands, ErrandTask, ReplicaReply, Route } from "./errands.ts";
 import { noMajority, quorumLost, unavailable } from "./faults.ts";
@@ -93,9 +92,9 @@ export class ScanFlow {
     const { shardCount } = this.#context;
     const { level } = task.request;
     for (let shardIndex = 0; shardIndex < shardCount && wayOf(level) !== "local"; shardIndex++) {
-      const { replicas } = this.#context.placement(shardIndex);
+      if (this.#errands.hasMajority(shardIndex)) continue;
+      const replicas = this.#errands.replicasOf(shardIndex);
       const reachable = this.#errands.reachableReplicas(shardIndex);
-      if (reachable.length >= majorityOf(replicas.length)) continue;
       effects.refuse(task, noMajority(level, replicas, reachable));
       return;
     }
@@ -126,7 +125,7 @@ export class ScanFlow {
   onDeadline(task: ScanTask, effects: Fx): void {
     const pending = this.#end(task);
     const missing = pending?.replies.indexOf(undefined) ?? 0;
-    const { replicas } = this.#context.placement(missing);
+    const replicas = this.#errands.replicasOf(missing);
     const reachable = this.#errands.reachableReplicas(missing);
     const what = `shard ${missing} has not answered at the level ${task.request.level} in time`;
     effects.refuse(task, unavailable(what, replicas, reachable));

@@ -1,7 +1,6 @@
 import type { CoordinatorContext, Effects, Request } from "../../core/contracts/machine.ts";
 import { ByteWriter } from "../../core/model/bytes.ts";
 import { CapstanError } from "../../core/model/errors.ts";
-import { majorityOf } from "../../core/model/quorum.ts";
 import type { Applied } from "./apply.ts";
 import type {
   ClientMessage,
@@ -97,9 +96,9 @@ export class WriteFlow {
   start(request: Request, nowMs: number, wallMs: number, effects: Fx): void {
     const { operation } = request;
     const { shardIndex, level } = operation;
-    const { replicas } = this.#context.placement(shardIndex);
-    const reachable = this.#errands.reachableReplicas(shardIndex);
-    if (reachable.length < majorityOf(replicas.length)) {
+    if (!this.#errands.hasMajority(shardIndex)) {
+      const replicas = this.#errands.replicasOf(shardIndex);
+      const reachable = this.#errands.reachableReplicas(shardIndex);
       effects.refuse(request, noMajority(level, replicas, reachable));
       return;
     }
@@ -165,7 +164,7 @@ export class WriteFlow {
   onDeadline(pending: PendingWrite, effects: Fx): void {
     this.#giveUp(pending, "no majority has confirmed the write in time", effects, () => {
       const { shardIndex } = pending;
-      const { replicas } = this.#context.placement(shardIndex);
+      const replicas = this.#errands.replicasOf(shardIndex);
       const reachable = this.#errands.reachableReplicas(shardIndex);
       return unavailable(`no leader of shard ${shardIndex} was found in time`, replicas, reachable);
     });
@@ -217,7 +216,7 @@ export class WriteFlow {
       return;
     }
     const { shardIndex } = pending;
-    const { replicas } = this.#context.placement(shardIndex);
+    const replicas = this.#errands.replicasOf(shardIndex);
     const reachable = this.#errands.reachableReplicas(shardIndex);
     effects.refuse(
       pending.request,

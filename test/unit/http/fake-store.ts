@@ -16,9 +16,12 @@ import type {
   GetResult,
   NodeHealth,
   ReadOptions,
+  ReplicaChange,
   ReplicationRow,
   ScanEntryResult,
   ScanOptions,
+  ShardMembers,
+  ShardQuery,
   Store,
   StoreDescription,
   WatchEvent,
@@ -126,9 +129,20 @@ export class FakeStore implements Store {
   replications: readonly ReplicationRow[] = [];
   conflicts: readonly ConflictRow[] = [];
   readonly factQueries: (FactQuery | undefined)[] = [];
+  replicas: readonly string[] = ["n1", "n2", "n3"];
+  readonly changes: ReplicaChange[] = [];
   readonly admin = {
     replications: async (query?: FactQuery) => this.#facts(query, this.replications),
     conflicts: async (query?: FactQuery) => this.#facts(query, this.conflicts),
+    members: async ({ keyspace, shard }: ShardQuery): Promise<ShardMembers> => {
+      if (keyspace === "nowhere") throw new CapstanError("UNKNOWN_KEYSPACE", "none");
+      return { keyspace, shard, replicas: this.replicas, learners: [], leader: "n1" };
+    },
+    changeReplicas: async (change: ReplicaChange): Promise<ShardMembers> => {
+      this.changes.push(change);
+      this.replicas = change.replicas;
+      return this.admin.members({ keyspace: change.keyspace, shard: change.shard });
+    },
   };
 
   #facts<Row>(query: FactQuery | undefined, rows: readonly Row[]): FactPage<Row> {

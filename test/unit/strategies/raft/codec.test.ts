@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ByteReader, ByteWriter } from "../../../../src/core/model/bytes.ts";
-import type { NodeId } from "../../../../src/core/model/ids.ts";
+import type { NodeId, StoreId } from "../../../../src/core/model/ids.ts";
 import { MalformedBytesError } from "../../../../src/core/model/malformed-bytes-error.ts";
 import type { Applied } from "../../../../src/strategies/raft/apply.ts";
 import type {
@@ -27,6 +27,10 @@ const body = fc.tuple(whole, u32).map(([sequence, actor]) => {
   writeBody(writer, { type: "resolve", session, sequence });
   return writer.copy();
 });
+const node = fc.constantFrom("n1" as NodeId, "n2" as NodeId, "n3" as NodeId);
+const nodes = fc.array(node, { maxLength: 4 });
+const member = fc.record({ node, storeId: fc.constantFrom("" as StoreId, "s1" as StoreId) });
+const members = fc.array(member, { maxLength: 4 });
 const applied: fc.Arbitrary<Applied> = fc.oneof(
   fc.record({ type: fc.constant("written" as const), revision: whole }),
   fc.record({
@@ -91,6 +95,19 @@ const message: fc.Arbitrary<ClientMessage> = fc.oneof(
     requestId: u32,
     reason: fc.constantFrom("not-leader" as const, "backlog" as const, "other-life" as const),
     leader: fc.constantFrom(undefined, "n1" as NodeId),
+    voters: nodes,
+    configurationIndex: whole,
+  }),
+  fc.record({ type: fc.constant("members" as const), requestId: u32, goal: nodes }),
+  fc.record({
+    type: fc.constant("members-reply" as const),
+    requestId: u32,
+    configuration: fc.record({
+      voters: fc.array(member, { minLength: 1, maxLength: 4 }),
+      outgoing: members,
+      learners: members,
+      goal: optional(fc.record({ voters: members, learners: members })),
+    }),
   }),
 );
 

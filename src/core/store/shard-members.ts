@@ -1,0 +1,144 @@
+import type { ResolvedConfiguration } from "../model/configuration-types.ts";
+import { CapstanError } from "../model/errors.ts";
+import type { NodeId } from "../model/ids.ts";
+import type { MembersResult, Operation, OperationOptions } from "../model/operations.ts";
+import type { CallOptions, ReplicaChange, ShardMembers, ShardQuery } from "./api.ts";
+import { OPTIONS_OF, parseOptions } from "./call-options.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import type { OpenKeyspace } from "./node-store.ts";
+import { PendingCall, refuseAborted } from "./pending-call.ts";
+
+const NO_KEY = new Uint8Array(0);
+/** A replica that joins gets all of the shard's data first. */
+const DEFAULT_CHANGE_TIMEOUT_MS = 30_000;
+
+export interface MembersDeskOptions {
+  readonly configuration: ResolvedConfiguration;
+  readonly keyspaces: ReadonlyMap<string, OpenKeyspace>;
+  readonly lifecycle: Lifecycle;
+  readonly monotonicMs: () => number;
+}
+
+/** Checks what `store.admin` is asked about who holds a shard, and asks the keyspace's engine. */
+export class MembersDesk {
+  readonly #options: MembersDeskOptions;
+
+  constructor(options: MembersDeskOptions) {
+    this.#options = options;
+  }
+
+  async members(query: ShardQuery, options?: CallOptions): Promise<ShardMembers> {
+    checkFields(query, ["keyspace", "shard"]);
+    return this.#ask(query, undefined, undefined, options);
+  }
+
+  async changeReplicas(change: ReplicaChange, options?: CallOptions): Promise<ShardMembers> {
+    checkFields(change, ["keyspace", "shard", "replicas"]);
+    const { timeoutMs: most } = this.#options.configuration.limits;
+    const timeoutMs = Math.min(DEFAULT_CHANGE_TIMEOUT_MS, most);
+    return this.#ask(change, this.#nodesOf(change.replicas), timeoutMs, options);
+  }
+
+  #ask(
+    { keyspace: name, shard }: ShardQuery,
+    replicas: readonly NodeId[] | undefined,
+    defaultTimeoutMs: number | undefined,
+    options: CallOptions | undefined,
+  ): Promise<ShardMembers> {
+    const { configuration, lifecycle, monotonicMs } = this.#options;
+    if (!lifecycle.isAccepting) throw lifecycle.refusal();
+    const keyspace = this.#keyspaceOf(name);
+    this.#checkShard(name, shard);
+    const { limits } = configuration;
+    const parsed = parseOptions(options, OPTIONS_OF.plain, limits.timeoutMs);
+    const { signal, timeoutMs = defaultTimeoutMs } = parsed;
+    refuseAborted(signal);
+    const given: OperationOptions | undefined = replicas === undefined ? undefined : { replicas };
+    const operation: Operation = {
+      type: "members",
+      key: NO_KEY,
+      shardIndex: shard,
+      value: undefined,
+      level: "strong",
+      operationId: undefined,
+      deadlineMs: timeoutMs === undefined ? undefined : monotonicMs() + timeoutMs,
+      options: given,
+    };
+    return new Promise((settle, reject) => {
+      const finish = (result: unknown): ShardMembers => {
+        const { voters, learners, goal, leader } = result as MembersResult;
+        const changing = goal === undefined ? {} : { changingTo: goal };
+        return { keyspace: name, shard, replicas: voters, learners, leader, ...changing };
+      };
+      new PendingCall(finish, settle, reject).begin(keyspace.engine, operation, signal);
+    });
+  }
+
+  #keyspaceOf(name: string): OpenKeyspace {
+    const { keyspaces } = this.#options;
+    const found = keyspaces.get(name);
+    const names = [...keyspaces.keys()];
+    if (found === undefined) {
+      throw new CapstanError(
+        "UNKNOWN_KEYSPACE",
+        `no keyspace ${JSON.stringify(name)} is declared; there are: ${names.join(", ")}`,
+        { allowed: names, details: { keyspace: name } },
+      );
+    }
+    if (found.engine.capabilities.replicaChanges === true) return found;
+    const able = [...keyspaces.values()]
+      .filter(({ engine }) => engine.capabilities.replicaChanges === true)
+      .map((keyspace) => keyspace.name);
+    throw new CapstanError(
+      "NOT_SUPPORTED",
+      `the strategy of the keyspace "${name}" has its replicas where the configuration places them; ` +
+        `they can be changed in: ${able.length === 0 ? "none" : able.join(", ")}`,
+      { allowed: able },
+    );
+  }
+
+  #checkShard(name: string, shard: unknown): void {
+    const { keyspaces } = this.#options.configuration;
+    const { shards = 1 } = keyspaces.find((keyspace) => keyspace.name === name) ?? {};
+    if (Number.isSafeInteger(shard) && (shard as number) >= 0 && (shard as number) < shards) return;
+    throw invalid(
+      `shard has to be a whole number from 0 to ${shards - 1}, not ${JSON.stringify(shard)}`,
+      "shard",
+    );
+  }
+
+  #nodesOf(replicas: unknown): readonly NodeId[] {
+    const allowed = this.#options.configuration.cluster.nodes.map(({ id }) => id);
+    const there = allowed.join(", ");
+    if (!Array.isArray(replicas) || replicas.length === 0) {
+      throw invalid(`replicas has to be a list of one or more of: ${there}`, "replicas", allowed);
+    }
+    for (const [index, node] of replicas.entries()) {
+      const shown = JSON.stringify(node);
+      if (!allowed.includes(node)) {
+        throw invalid(`replicas names ${shown}; allowed are: ${there}`, "replicas", allowed);
+      }
+      if (replicas.indexOf(node) !== index) {
+        throw invalid(`replicas names ${shown} twice`, "replicas", allowed);
+      }
+    }
+    return [...replicas];
+  }
+}
+
+function checkFields(given: unknown, fields: readonly string[]): void {
+  const there = fields.join(", ");
+  if (typeof given !== "object" || given === null) {
+    throw invalid(`an object with ${there} is needed, not ${JSON.stringify(given)}`, "options");
+  }
+  const wrong = Object.keys(given).find((name) => !fields.includes(name));
+  if (wrong === undefined) return;
+  throw invalid(`there is no field ${JSON.stringify(wrong)} here; there are: ${there}`, wrong);
+}
+
+function invalid(message: string, option: string, allowed?: readonly string[]): CapstanError {
+  return new CapstanError("INVALID_ARGUMENT", message, {
+    details: { option },
+    ...(allowed !== undefined && { allowed }),
+  });
+}

@@ -1,0 +1,44 @@
+import type { NodeId } from "../../core/model/ids.ts";
+import type { ReplicaRefusal } from "./client-messages.ts";
+import { isJoint, type Member } from "./configuration.ts";
+import type { ConsensusEffects, Moment, ShardConsensus } from "./consensus-types.ts";
+
+/**
+ * One question of a coordinator that wants these nodes, and no others, to hold the shard. It asks
+ * until it hears `done`: the goal stands in the log, so that whoever leads then knows of it, and a
+ * change that was lost with a leader's uncommitted entry is begun anew.
+ *
+ * Without nodes it is the question who holds the shard.
+ */
+export function changeMembers(
+  consensus: ShardConsensus,
+  goal: readonly NodeId[],
+  at: Moment,
+  effects: ConsensusEffects,
+): ReplicaRefusal | "done" {
+  const { standing, configuration } = consensus;
+  if (standing.role !== "leader") return consensus.quorumLost ? "quorum-lost" : "not-leader";
+  if (goal.length === 0) return "done";
+  const { voters } = configuration;
+  const target = configuration.goal?.voters ?? (isJoint(configuration) ? voters : undefined);
+  if (target !== undefined) {
+    if (isOf(target, goal)) return "changing";
+    // Before it decides anything a change can be taken back, by asking for what is in force.
+    if (isJoint(configuration) || !isOf(voters, goal)) return "other-change";
+  }
+  const { refused } = consensus.proposeConfiguration({ voters: goal, learners: [] }, at, effects);
+  switch (refused) {
+    case undefined:
+      return "changing";
+    case "unchanged":
+      return "done";
+    case "not-leader":
+      return "not-leader";
+    default:
+      return "not-yet";
+  }
+}
+
+function isOf(members: readonly Member[], nodes: readonly NodeId[]): boolean {
+  return members.length === nodes.length && members.every(({ node }) => nodes.includes(node));
+}

@@ -1,0 +1,110 @@
+import type { CoordinatorContext, Effects, Request } from "../../core/contracts/machine.ts";
+import { CapstanError } from "../../core/model/errors.ts";
+import type { NodeId } from "../../core/model/ids.ts";
+import type { ClientMessage, RaftMessage, ReplicaRefusal } from "./client-messages.ts";
+import type { Configuration, Member } from "./configuration.ts";
+import type { Errand, Errands, ErrandTask, ReplicaReply } from "./errands.ts";
+import { changeUnknown, otherChange, quorumLost, unavailable } from "./faults.ts";
+
+type Fx = Effects<RaftMessage>;
+
+/** A request's memo while a shard's replicas are asked for, or changed. */
+export class PendingMembers implements ErrandTask {
+  readonly route = "leader";
+  readonly request: Request;
+  readonly shardIndex: number;
+  readonly goal: readonly NodeId[];
+  readonly #flow: MembersFlow;
+  errand: Errand | undefined = undefined;
+  /** A leader has said that the change is under way. */
+  isBegun = false;
+  /** What a leader last said that could not begin it. */
+  isHeldUp = false;
+
+  constructor(flow: MembersFlow, request: Request) {
+    this.#flow = flow;
+    this.request = request;
+    this.shardIndex = request.operation.shardIndex;
+    this.goal = request.operation.options?.replicas ?? [];
+  }
+
+  /** Whether a change may come of what was sent. */
+  get mayHaveActed(): boolean {
+    if (this.goal.length === 0) return false;
+    return this.isBegun || (this.errand !== undefined && this.errand.open > 0);
+  }
+
+  message(requestId: number): ClientMessage {
+    return { type: "members", requestId, goal: this.goal };
+  }
+
+  answered(_errand: Errand, reply: ReplicaReply, _nowMs: number, effects: Fx): void {
+    if (reply.type !== "members-reply") return;
+    this.#flow.onReply(this, reply.configuration, effects);
+  }
+
+  refused(_errand: Errand, reason: ReplicaRefusal, _nowMs: number, effects: Fx): boolean {
+    return this.#flow.onRefused(this, reason, effects);
+  }
+}
+
+/** Changes of who holds a shard, from one node: asked of its leader until they are in force. */
+export class MembersFlow {
+  readonly #context: CoordinatorContext;
+  readonly #errands: Errands;
+
+  constructor(context: CoordinatorContext, errands: Errands) {
+    this.#context = context;
+    this.#errands = errands;
+  }
+
+  start(request: Request, nowMs: number, effects: Fx): void {
+    const pending = new PendingMembers(this, request);
+    request.memo = pending;
+    pending.errand = this.#errands.start(pending, nowMs, effects);
+  }
+
+  onReply({ request, shardIndex }: PendingMembers, found: Configuration, effects: Fx): void {
+    const { voters, learners, goal } = found;
+    effects.replyBeforeDurable(request, {
+      voters: namesOf(voters),
+      learners: namesOf(learners),
+      goal: goal === undefined ? undefined : namesOf(goal.voters),
+      leader: this.#errands.leaderOf(shardIndex) ?? this.#context.self.node,
+    });
+  }
+
+  onRefused(pending: PendingMembers, reason: ReplicaRefusal, effects: Fx): boolean {
+    const { shardIndex } = pending;
+    if (reason === "changing") pending.isBegun = true;
+    pending.isHeldUp = reason === "not-yet";
+    if (reason === "quorum-lost") return this.#end(pending, quorumLost(shardIndex), effects);
+    if (reason === "other-change") return this.#end(pending, otherChange(shardIndex), effects);
+    return true;
+  }
+
+  onDeadline(pending: PendingMembers, effects: Fx): void {
+    const { shardIndex, goal, isHeldUp } = pending;
+    const what = isHeldUp
+      ? `the leader of shard ${shardIndex} has not heard of all of ${goal.join(", ")} in time`
+      : `no leader of shard ${shardIndex} was found in time`;
+    const replicas = this.#errands.replicasOf(shardIndex);
+    const reachable = this.#errands.reachableReplicas(shardIndex);
+    this.#end(pending, unavailable(what, replicas, reachable), effects);
+  }
+
+  onAborted(pending: PendingMembers, effects: Fx): void {
+    this.#end(pending, new CapstanError("ABORTED", "the call was aborted"), effects);
+  }
+
+  #end(pending: PendingMembers, fault: CapstanError, effects: Fx): false {
+    const { errand, request, shardIndex, goal } = pending;
+    if (errand !== undefined) this.#errands.end(errand);
+    effects.refuse(request, pending.mayHaveActed ? changeUnknown(shardIndex, goal, fault) : fault);
+    return false;
+  }
+}
+
+function namesOf(members: readonly Member[]): readonly NodeId[] {
+  return members.map(({ node }) => node);
+}

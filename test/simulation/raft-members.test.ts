@@ -1,0 +1,185 @@
+import { describe, expect, test } from "vitest";
+import type { Cluster, ClusterOptions } from "../support/cluster.ts";
+import { faultOf, open } from "../support/cluster-calls.ts";
+
+const SHARD = Object.freeze({ keyspace: "default", shard: 0 });
+
+function openFive(more: ClusterOptions = {}) {
+  const keyspaces = {
+    default: { strategy: "raft", replicas: 3, shards: 1 },
+    other: { strategy: "tunable", replicas: 3, shards: 1 },
+  };
+  return open({ nodes: 5, persistent: true, keyspaces, ...more });
+}
+
+function membersOf(cluster: Cluster, id: string) {
+  return cluster.until(cluster.node(id).store.admin.members(SHARD));
+}
+
+function change(cluster: Cluster, id: string, replicas: readonly string[]) {
+  return cluster.node(id).store.admin.changeReplicas({ ...SHARD, replicas });
+}
+
+/** Who holds the shard, who leads it, and who does not hold it. */
+async function standing(cluster: Cluster) {
+  const { replicas, leader } = await membersOf(cluster, "n1");
+  const idle = cluster.ids.filter((id) => !replicas.includes(id));
+  return { replicas, leader, idle };
+}
+
+function shardAt(cluster: Cluster, id: string): Readonly<Record<string, unknown>> {
+  const { shards } = cluster.keyspace(id).describe();
+  return (shards as readonly Readonly<Record<string, unknown>>[])[0] ?? {};
+}
+
+async function readAt(cluster: Cluster, id: string, key: string): Promise<unknown> {
+  const read = await cluster.until(cluster.keyspace(id).get(key));
+  return read.found && !read.conflict ? read.value : undefined;
+}
+
+describe("the replicas of a raft shard", () => {
+  test("are those that the map names, and a node beside them keeps nothing and does nothing", async () => {
+    const cluster = await openFive();
+    const { replicas, idle } = await standing(cluster);
+    expect(replicas).toHaveLength(3);
+    for (const id of idle) {
+      expect(shardAt(cluster, id)).toMatchObject({ serving: false, term: 0, lastIndex: 0 });
+      await cluster.until(cluster.keyspace(id).put(`from-${id}`, id));
+      expect(await readAt(cluster, id, `from-${id}`)).toBe(id);
+    }
+  });
+
+  test("get one more, which has all the data and serves", async () => {
+    const cluster = await openFive();
+    const { replicas, idle } = await standing(cluster);
+    for (let n = 0; n < 20; n++) await cluster.until(cluster.keyspace("n1").put(`k${n}`, n));
+    const joining = idle[0] as string;
+    const wanted = [...replicas, joining];
+    const changed = await cluster.until(change(cluster, idle[1] as string, wanted));
+    expect([...changed.replicas].sort()).toEqual([...wanted].sort());
+    expect(changed).toMatchObject({ keyspace: "default", shard: 0, learners: [] });
+    expect(changed.changingTo).toBeUndefined();
+    await cluster.waitFor(() => shardAt(cluster, joining).serving === true);
+    await cluster.advance(500);
+    const [chain] = replicas.map((id) => shardAt(cluster, id).chain);
+    expect(shardAt(cluster, joining).chain).toBe(chain);
+  });
+
+  test("lose one, whose node then finds the others", async () => {
+    const cluster = await openFive();
+    const { replicas, leader } = await standing(cluster);
+    const removed = replicas.find((id) => id !== leader) as string;
+    const wanted = replicas.filter((id) => id !== removed);
+    await cluster.until(change(cluster, removed, wanted));
+    expect([...(await membersOf(cluster, removed)).replicas].sort()).toEqual([...wanted].sort());
+    await cluster.until(cluster.keyspace(removed).put("a", 1));
+    for (const id of cluster.ids) expect(await readAt(cluster, id, "a")).toBe(1);
+    await cluster.waitFor(() => shardAt(cluster, removed).serving === false);
+    await cluster.stop(removed);
+    await cluster.restart(removed);
+    await cluster.ready(removed);
+    expect(await readAt(cluster, removed, "a")).toBe(1);
+  });
+
+  test("lose the one that leads, and another leads", async () => {
+    const cluster = await openFive();
+    const { replicas, leader, idle } = await standing(cluster);
+    const wanted = [...replicas.filter((id) => id !== leader), idle[0] as string];
+    const changed = await cluster.until(change(cluster, leader, wanted));
+    expect([...changed.replicas].sort()).toEqual([...wanted].sort());
+    await cluster.until(cluster.keyspace(leader).put("a", 1));
+    const after = await membersOf(cluster, leader);
+    expect(wanted).toContain(after.leader);
+    for (const id of cluster.ids) expect(await readAt(cluster, id, "a")).toBe(1);
+  });
+
+  test("move altogether, while writes go on, and none that was acknowledged is lost", async () => {
+    const cluster = await openFive();
+    const { replicas, idle } = await standing(cluster);
+    const wanted = [...idle, replicas[0] as string];
+    let isMoved = false;
+    const moving = change(cluster, "n2", wanted).then(() => {
+      isMoved = true;
+    });
+    let written = 0;
+    const write = async (id: string): Promise<void> => {
+      while (!isMoved) {
+        await cluster.keyspace(id).modify("count", (count) => ((count as number) ?? 0) + 1);
+        written++;
+      }
+    };
+    await cluster.until(Promise.all([moving, write("n1"), write("n4")]));
+    expect(written).toBeGreaterThan(2);
+    for (const id of cluster.ids) expect(await readAt(cluster, id, "count")).toBe(written);
+    for (const id of replicas.slice(1)) cluster.kill(id);
+    const left = idle[0] as string;
+    await cluster.until(cluster.keyspace(left).put("after", 1));
+    expect(await readAt(cluster, left, "count")).toBe(written);
+  });
+});
+
+describe("a change of replicas is refused, with what is allowed", () => {
+  test("for arguments that are wrong", async () => {
+    const cluster = await openFive();
+    const { admin } = cluster.node("n1").store;
+    const refused = async (given: unknown) => {
+      const { code, message } = await faultOf(cluster, admin.changeReplicas(given as never));
+      return `${code}: ${message}`;
+    };
+    expect(await refused({ ...SHARD, replicas: ["n1", "n9"] })).toBe(
+      'INVALID_ARGUMENT: replicas names "n9"; allowed are: n1, n2, n3, n4, n5',
+    );
+    expect(await refused({ ...SHARD, replicas: ["n1", "n1"] })).toContain('names "n1" twice');
+    expect(await refused({ ...SHARD, replicas: [] })).toContain("one or more of: n1, n2");
+    expect(await refused({ ...SHARD, shard: 7, replicas: ["n1"] })).toContain("from 0 to 0, not 7");
+    expect(await refused({ ...SHARD, nodes: ["n1"] })).toContain('no field "nodes"');
+    expect(await refused(undefined)).toContain("keyspace, shard, replicas");
+    expect(await refused({ ...SHARD, keyspace: "none", replicas: ["n1"] })).toContain(
+      "UNKNOWN_KEYSPACE",
+    );
+    expect(await refused({ ...SHARD, keyspace: "other", replicas: ["n1"] })).toMatch(
+      /^NOT_SUPPORTED: .*can be changed in: default$/,
+    );
+  });
+
+  test("for a node that does not answer: unavailable, and nothing has changed", async () => {
+    const cluster = await openFive();
+    const { replicas, idle, leader } = await standing(cluster);
+    const away = idle[0] as string;
+    cluster.kill(away);
+    const { admin } = cluster.node(leader).store;
+    const wanted = { ...SHARD, replicas: [...replicas, away] };
+    const fault = await faultOf(cluster, admin.changeReplicas(wanted, { timeoutMs: 2_000 }));
+    expect(fault).toMatchObject({ code: "UNAVAILABLE", outcome: "not-applied" });
+    expect(fault.message).toContain("has not heard of all of");
+    expect(await membersOf(cluster, leader)).toMatchObject({ replicas, learners: [] });
+  });
+
+  test("while another one is under way; the first's outcome is unknown until it is asked again", async () => {
+    const cluster = await openFive();
+    const { replicas, idle, leader } = await standing(cluster);
+    const [first, second] = idle as [string, string];
+    const { admin } = cluster.node(leader).store;
+    // It is met, and dies before it has anything of the data.
+    cluster.network.faults = { delayMs: [300, 300], lanes: ["log", "bulk"] };
+    const wanted = { ...SHARD, replicas: [...replicas, first] };
+    const changing = faultOf(cluster, admin.changeReplicas(wanted, { timeoutMs: 3_000 }));
+    await cluster.waitFor(() => String(shardAt(cluster, leader).configuration).includes("to "));
+    cluster.kill(first);
+    cluster.network.faults = {};
+    const another = { ...SHARD, replicas: [...replicas, second] };
+    expect(await faultOf(cluster, admin.changeReplicas(another))).toMatchObject({
+      code: "CONTENDED",
+      outcome: "not-applied",
+    });
+    expect(await changing).toMatchObject({ code: "OUTCOME_UNKNOWN", outcome: "unknown" });
+    expect((await membersOf(cluster, leader)).changingTo).toContain(first);
+    // Asking for what is in force takes it back.
+    await cluster.until(admin.changeReplicas({ ...SHARD, replicas }));
+    expect((await membersOf(cluster, leader)).changingTo).toBeUndefined();
+    await cluster.until(admin.changeReplicas(another));
+    expect([...(await membersOf(cluster, leader)).replicas].sort()).toEqual(
+      [...another.replicas].sort(),
+    );
+  });
+});
