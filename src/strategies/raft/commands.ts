@@ -87,6 +87,16 @@ const IF_REVISION = 16;
 const KNOWN_FLAGS = PUT | DELETE | HAS_TTL | IF_ABSENT | IF_REVISION;
 /** Members of a batch; also the bound of each list of a sweep. */
 export const MAX_ACTIONS = 4_096;
+/** Of a body: the frames that carry it hold 16 MiB, with what stands around it. */
+const MAX_BODY_BYTES = 16 * 1024 * 1024 - 4_096;
+
+/**
+ * How large a body may be where the log takes records of so many bytes. What the log cannot take has
+ * to be refused before it is proposed: met in a step it stops the node, and the next leader after it.
+ */
+export function mostBodyBytes(maxRecordBytes = Number.POSITIVE_INFINITY): number {
+  return Math.min(MAX_BODY_BYTES, maxRecordBytes - ENTRY_HEADER_BYTES - HEADER_BYTES);
+}
 
 /** A log record of this command, with room in front for the header of the entry. */
 export function makeCommandRecord(header: CommandHeader, body: Uint8Array): Uint8Array {

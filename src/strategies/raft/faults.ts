@@ -28,6 +28,16 @@ export function noMajority(
   );
 }
 
+/** Of a write, or of all those of a batch together: they are one record of the log. */
+export function tooLarge(writes: number, bytes: number, mostBytes: number): CapstanError {
+  const what = writes === 1 ? "the write" : `the batch of ${writes} writes`;
+  return new CapstanError(
+    "VALUE_TOO_LARGE",
+    `${what} has ${bytes} bytes with its keys and values; at most ${mostBytes} take effect together`,
+    { details: { bytes, mostBytes } },
+  );
+}
+
 /** @param operationId of a write of which a copy may be in some replica's log. */
 export function quorumLost(shardIndex: number, operationId?: string): CapstanError {
   return new CapstanError(

@@ -17,7 +17,7 @@ import type {
   ReplicaRefusal,
   Standpoint,
 } from "./client-messages.ts";
-import { makeCommandRecord } from "./commands.ts";
+import { makeCommandRecord, mostBodyBytes } from "./commands.ts";
 import { nodesOf, votingNodes } from "./configuration.ts";
 import type {
   AppliedPoint,
@@ -276,6 +276,11 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   #propose(node: NodeId, { requestId, body }: ProposeMessage, at: Moment, effects: Fx): void {
     if (!this.serving) {
       this.#refuse(node, requestId, "not-serving", effects);
+      return;
+    }
+    // The asker's log may take larger records than this one.
+    if (body.length > mostBodyBytes(this.#context.maxRecordBytes)) {
+      this.#refuse(node, requestId, "backlog", effects);
       return;
     }
     const result = this.#consensus.propose(this.#recordOf(body, at), at, effects);

@@ -8,7 +8,7 @@ import type {
   RaftMessage,
   ReplicaRefusal,
 } from "./client-messages.ts";
-import { type Identity, writeWriteBody } from "./commands.ts";
+import { type Identity, mostBodyBytes, writeWriteBody } from "./commands.ts";
 import type { Errand, Errands, ErrandTask, ReplicaReply } from "./errands.ts";
 import {
   expired,
@@ -17,6 +17,7 @@ import {
   overloaded,
   quorumLost,
   reused,
+  tooLarge,
   unavailable,
   unknownOutcome,
 } from "./faults.ts";
@@ -108,6 +109,8 @@ export class WriteFlow {
       const identity = given ?? this.#sessions.next(shardIndex, nowMs, wallMs);
       this.#writer.reset();
       writeWriteBody(this.#writer, identity, actions);
+      const most = mostBodyBytes(this.#context.maxRecordBytes);
+      if (this.#writer.length > most) throw tooLarge(actions.length, this.#writer.length, most);
       const isGiven = given !== undefined;
       const body = this.#writer.copy();
       this.#send(new PendingWrite(this, request, identity, isGiven, body), nowMs, effects);
