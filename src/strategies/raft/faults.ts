@@ -38,6 +38,15 @@ export function tooLarge(writes: number, bytes: number, mostBytes: number): Caps
   );
 }
 
+/** What no replica could decode would stop all of them, at every start. */
+export function tooMany(writes: number, most: number): CapstanError {
+  return new CapstanError(
+    "INVALID_ARGUMENT",
+    `a batch of ${writes} writes; at most ${most} take effect together`,
+    { details: { writes, most } },
+  );
+}
+
 /** @param operationId of a write of which a copy may be in some replica's log. */
 export function quorumLost(shardIndex: number, operationId?: string): CapstanError {
   return new CapstanError(

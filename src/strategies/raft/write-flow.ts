@@ -8,7 +8,7 @@ import type {
   RaftMessage,
   ReplicaRefusal,
 } from "./client-messages.ts";
-import { type Identity, mostBodyBytes, writeWriteBody } from "./commands.ts";
+import { type Identity, MAX_ACTIONS, mostBodyBytes, writeWriteBody } from "./commands.ts";
 import type { Errand, Errands, ErrandTask, ReplicaReply } from "./errands.ts";
 import {
   expired,
@@ -18,6 +18,7 @@ import {
   quorumLost,
   reused,
   tooLarge,
+  tooMany,
   unavailable,
   unknownOutcome,
 } from "./faults.ts";
@@ -106,6 +107,7 @@ export class WriteFlow {
     try {
       const given = identityOf(operation, this.#context);
       const actions = actionsOf(operation, this.#context);
+      if (actions.length > MAX_ACTIONS) throw tooMany(actions.length, MAX_ACTIONS);
       const identity = given ?? this.#sessions.next(shardIndex, nowMs, wallMs);
       this.#writer.reset();
       writeWriteBody(this.#writer, identity, actions);

@@ -25,6 +25,20 @@ test("a batch that no log and no frame holds is refused, and the store goes on",
   expect(await keyspace.get("k14")).toMatchObject({ found: true });
 });
 
+test.each([4_097, 65_536])(
+  "a batch of %i writes is refused, and the store goes on",
+  async (count) => {
+    const batch = Array.from({ length: count }, (_, index) => ({ put: `m${index}`, value: 1 }));
+    await expect(keyspace.batch(batch)).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      outcome: "not-applied",
+      message: `a batch of ${count} writes; at most 4096 take effect together`,
+    });
+    expect(await keyspace.batch(batch.slice(0, 4_096))).toHaveLength(4_096);
+    expect(await keyspace.get("m4095")).toMatchObject({ found: true });
+  },
+);
+
 test("what takes effect together fits the record that the log takes, and a frame", () => {
   const recordBytes = 64 * 1024;
   expect(mostBodyBytes(recordBytes)).toBeLessThan(recordBytes);
