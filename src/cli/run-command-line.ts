@@ -6,6 +6,7 @@ import { addDeleteCommand } from "./commands/delete.ts";
 import { addConflictsCommand, addReplicationsCommand } from "./commands/facts.ts";
 import { addGetCommand } from "./commands/get.ts";
 import { addLoadCommand } from "./commands/load.ts";
+import { addMembersCommand } from "./commands/members.ts";
 import { addPutCommand } from "./commands/put.ts";
 import { addScanCommand } from "./commands/scan.ts";
 import { addStartCommand } from "./commands/start.ts";
@@ -29,6 +30,7 @@ const COMMANDS: readonly CommandAdder[] = [
   addStatusCommand,
   addReplicationsCommand,
   addConflictsCommand,
+  addMembersCommand,
   addCheckCommand,
   addVerifyCommand,
 ];

@@ -6,12 +6,16 @@ import type {
   FactPage,
   FactQuery,
   Keyspace,
+  ReplicaChange,
   ReplicationRow,
+  ShardMembers,
+  ShardQuery,
 } from "../core/store/api.ts";
 import { RemoteKeyspace } from "./remote-keyspace.ts";
 import { wholeMs } from "./remote-writer.ts";
 import { checkOptions, OPTIONS, queryOf } from "./request-parts.ts";
 import { ServerConnection } from "./server-connection.ts";
+import { askMembers, sendChange } from "./shard-members.ts";
 import { toResolved } from "./wire.ts";
 import { toConflicts, toReplications } from "./wire-facts.ts";
 
@@ -47,6 +51,8 @@ export interface ClusterHealth {
 export interface ClientAdmin {
   replications(query?: FactQuery, options?: CallOptions): Promise<FactPage<ReplicationRow>>;
   conflicts(query?: FactQuery, options?: CallOptions): Promise<FactPage<ConflictRow>>;
+  members(query: ShardQuery, options?: CallOptions): Promise<ShardMembers>;
+  changeReplicas(change: ReplicaChange, options?: CallOptions): Promise<ShardMembers>;
 }
 
 /** A store reached over HTTP. */
@@ -110,6 +116,9 @@ class HttpClient implements Client {
         toReplications(await this.#facts("replications", query, options)),
       conflicts: async (query?: FactQuery, options?: CallOptions) =>
         toConflicts(await this.#facts("conflicts", query, options)),
+      members: (query: ShardQuery, options?: CallOptions) => askMembers(connection, query, options),
+      changeReplicas: (change: ReplicaChange, options?: CallOptions) =>
+        sendChange(connection, change, options),
     } satisfies ClientAdmin);
   }
 

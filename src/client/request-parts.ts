@@ -25,6 +25,8 @@ export const OPTIONS = Object.freeze({
   many: ["consistency", "context", "session", "signal", "timeoutMs", "ttlMs"],
   watch: ["cursor", "prefix", "signal", "timeoutMs"],
   facts: ["before", "key", "keyspace", "limit"],
+  members: ["keyspace", "shard"],
+  change: ["keyspace", "replicas", "shard"],
   plain: ["signal", "timeoutMs"],
 } as const);
 
@@ -98,17 +100,28 @@ function encodeText(text: string, name: string): string {
 }
 
 function checkType(name: string, value: unknown): void {
-  const isRight =
-    name === "signal"
-      ? value instanceof AbortSignal
-      : name === "ifAbsent"
-        ? typeof value === "boolean"
-        : name === "timeoutMs"
-          ? typeof value === "number" && value >= 1 && value <= LONGEST_TIMEOUT_MS
-          : name === "limit" || name === "ttlMs" || name === "before"
-            ? Number.isSafeInteger(value) && (value as number) >= 1
-            : typeof value === "string";
-  if (!isRight) throw invalid(`${name} cannot be ${shown(value)}`);
+  if (!isRight(name, value)) throw invalid(`${name} cannot be ${shown(value)}`);
+}
+
+function isRight(name: string, value: unknown): boolean {
+  switch (name) {
+    case "signal":
+      return value instanceof AbortSignal;
+    case "ifAbsent":
+      return typeof value === "boolean";
+    case "timeoutMs":
+      return typeof value === "number" && value >= 1 && value <= LONGEST_TIMEOUT_MS;
+    case "limit":
+    case "ttlMs":
+    case "before":
+      return Number.isSafeInteger(value) && (value as number) >= 1;
+    case "shard":
+      return Number.isSafeInteger(value) && (value as number) >= 0;
+    case "replicas":
+      return Array.isArray(value) && value.every((each) => typeof each === "string");
+    default:
+      return typeof value === "string";
+  }
 }
 
 function levelOf(word: string): string {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ConflictRow, FactPage, ReplicationRow } from "../core/store/api.ts";
+import type { ConflictRow, FactPage, ReplicationRow, ShardMembers } from "../core/store/api.ts";
 import { check } from "./wire.ts";
 
 const fact = z.object({
@@ -39,6 +39,20 @@ const conflicts = z.object({
   ),
   total: z.number(),
 });
+
+const members = z.object({
+  keyspace: z.string(),
+  shard: z.number(),
+  leader: z.string(),
+  replicas: z.array(z.string()),
+  learners: z.array(z.string()),
+  changing_to: z.array(z.string()).optional(),
+});
+
+export function toMembers(body: unknown): ShardMembers {
+  const { changing_to: changingTo, ...found } = check(members, body);
+  return { ...found, ...(changingTo === undefined ? {} : { changingTo }) };
+}
 
 export function toReplications(body: unknown): FactPage<ReplicationRow> {
   const { rows, total } = check(replications, body);

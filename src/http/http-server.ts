@@ -19,6 +19,7 @@ import { addRequestGuards } from "./request-guards.ts";
 import { API, DATA, KEYSPACES, OPERATIONS, routerPath } from "./resource-path.ts";
 import { addClusterRoutes } from "./routes/cluster-routes.ts";
 import { addFactRoutes } from "./routes/fact-routes.ts";
+import { addMemberRoutes } from "./routes/member-routes.ts";
 import { addKeyspaceOperationRoutes, addResolveRoute } from "./routes/operation-routes.ts";
 import { addReadRoutes } from "./routes/read-routes.ts";
 import { addScanRoute } from "./routes/scan-route.ts";
@@ -121,6 +122,7 @@ function addRoutes(
   addResolveRoute(app, store, OPERATIONS);
   addClusterRoutes(app, store, insecure);
   addFactRoutes(app, store);
+  addMemberRoutes(app, store);
 }
 
 function addFaultAnswers(app: FastifyInstance, options: ResolvedHttpOptions): void {

@@ -251,6 +251,29 @@ export const factQuery = z.strictObject({
     .optional(),
 });
 
+export const membersQuery = z.strictObject({
+  keyspace: z.string(),
+  shard: z
+    .string()
+    .regex(/^\d{1,6}$/, "shard has to be a whole number from 0")
+    .transform(Number)
+    .describe("From 0"),
+  timeout_ms: timeoutMs.optional(),
+});
+
+export const membersBody = z.strictObject({
+  replicas: z.array(z.string()).describe("All nodes that shall hold the shard"),
+});
+
+export const membersAnswer = z.strictObject({
+  keyspace: z.string(),
+  shard: z.int(),
+  leader: z.string(),
+  replicas: z.array(z.string()).describe("Those that decide"),
+  learners: z.array(z.string()).describe("Those that are being given the data"),
+  changing_to: z.array(z.string()).describe("What a change under way leads to").optional(),
+});
+
 const factFields = {
   id: z.int().describe("Rises by one per fact, over one start of the node"),
   at: z.string().describe("ISO 8601"),

@@ -311,6 +311,7 @@ describe("the cluster", () => {
     expect(Object.keys(json.paths).sort()).toEqual([
       "/api/v1/cluster/conflicts",
       "/api/v1/cluster/health",
+      "/api/v1/cluster/members",
       "/api/v1/cluster/replications",
       "/api/v1/data",
       "/api/v1/data/{key}",

@@ -130,13 +130,16 @@ export class FakeStore implements Store {
   conflicts: readonly ConflictRow[] = [];
   readonly factQueries: (FactQuery | undefined)[] = [];
   replicas: readonly string[] = ["n1", "n2", "n3"];
+  changingTo: readonly string[] | undefined;
   readonly changes: ReplicaChange[] = [];
   readonly admin = {
     replications: async (query?: FactQuery) => this.#facts(query, this.replications),
     conflicts: async (query?: FactQuery) => this.#facts(query, this.conflicts),
     members: async ({ keyspace, shard }: ShardQuery): Promise<ShardMembers> => {
       if (keyspace === "nowhere") throw new CapstanError("UNKNOWN_KEYSPACE", "none");
-      return { keyspace, shard, replicas: this.replicas, learners: [], leader: "n1" };
+      const changing = this.changingTo === undefined ? {} : { changingTo: this.changingTo };
+      const { replicas } = this;
+      return { keyspace, shard, replicas, learners: [], leader: "n1", ...changing };
     },
     changeReplicas: async (change: ReplicaChange): Promise<ShardMembers> => {
       this.changes.push(change);
