@@ -75,6 +75,8 @@ export interface Command {
   readonly body: CommandBody;
 }
 
+/** See `behindAllKeys`. */
+const OWN_ROWS = 0xff;
 const FORMAT = 1;
 const HEADER_BYTES = 17;
 const BODY_TYPES = Object.freeze({ write: 1, resolve: 2, sweep: 3 });
@@ -296,7 +298,10 @@ function readKey(reader: ByteReader): Uint8Array {
   if (length === 0 || length > MAX_KEY_BYTES) {
     throw new MalformedBytesError(`a key of ${length} bytes in a command`);
   }
-  return reader.raw(length);
+  const key = reader.raw(length);
+  // A row of the replica's own, which no client can name: written over, it would stop all of them.
+  if (key[0] === OWN_ROWS) throw new MalformedBytesError("a row of the replica's own as a key");
+  return key;
 }
 
 function readList<Item>(reader: ByteReader, read: (reader: ByteReader) => Item): Item[] {

@@ -9,7 +9,7 @@ import type {
   RaftMessage,
 } from "../../../../src/strategies/raft/client-messages.ts";
 import { raftCodec } from "../../../../src/strategies/raft/codec.ts";
-import { writeBody } from "../../../../src/strategies/raft/commands.ts";
+import { writeBody, writeWriteBody } from "../../../../src/strategies/raft/commands.ts";
 import { makeRecord } from "../../../../src/strategies/raft/record.ts";
 
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
@@ -178,4 +178,21 @@ describe("the codec of raft messages", () => {
     const sweep = encoded({ type: "propose", requestId: 1, body: writer.copy() });
     expect(() => decoded(sweep)).toThrow("a client's sweep");
   });
+});
+
+test("a peer's write of a row that no client can name is refused", () => {
+  const proposal = (first: number): RaftMessage => {
+    const writer = new ByteWriter();
+    const key = Uint8Array.of(first, 0x62);
+    const action = { type: "delete", key, condition: undefined } as const;
+    writeWriteBody(writer, undefined, [action]);
+    return { type: "propose", requestId: 1, body: writer.copy() };
+  };
+  const pass = (message: RaftMessage) => {
+    const writer = new ByteWriter();
+    raftCodec.encode(message, writer);
+    return raftCodec.decode(new ByteReader(writer.copy()));
+  };
+  expect(pass(proposal(0x61))).toMatchObject({ type: "propose" });
+  expect(() => pass(proposal(0xff))).toThrow(MalformedBytesError);
 });
