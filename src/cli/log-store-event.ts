@@ -16,6 +16,9 @@ const ENTRIES: Readonly<Record<string, Entry>> = Object.freeze({
   // There are tables of them; the log has them when it is asked for more.
   replicated: { level: "debug" },
   conflict: { level: "debug" },
+  // One of each per shard and peer.
+  "replicas-equal": { level: "debug" },
+  "hints-delivered": { level: "debug" },
   // The store itself logs it as a warning, with the reason in its words: once is enough.
   "still-joining": { level: "debug" },
   degraded: { level: "warn" },

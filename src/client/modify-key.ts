@@ -1,4 +1,5 @@
 import { CapstanError } from "../core/model/errors.ts";
+import { refuseNoFunction } from "../core/model/refuse-no-function.ts";
 import type {
   ConditionalWritten,
   GetResult,
@@ -22,6 +23,7 @@ export async function modifyKey(
   change: (current: unknown) => unknown,
   options: WriteOptions,
 ): Promise<Written> {
+  refuseNoFunction(change);
   const { signal, timeoutMs, session } = options;
   const seen = (token: string | undefined) => token !== undefined && { session: token };
   const call = { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) };

@@ -1,4 +1,5 @@
 import { CapstanError } from "../model/errors.ts";
+import { refuseNoFunction } from "../model/refuse-no-function.ts";
 import type { ConditionalWritten, EmbeddedKeyspace, GetResult, Written } from "./api.ts";
 import type { CallSettings } from "./call-options.ts";
 
@@ -9,7 +10,7 @@ const MAX_ATTEMPTS = 16;
  * Read, change, write if nothing came in between: again until it holds, a bounded number of times.
  * A write whose outcome is unknown ends it, because a second try could apply the change twice.
  *
- * @throws CapstanError `CONTENDED`.
+ * @throws CapstanError `CONTENDED`; `INVALID_ARGUMENT` where `change` is no function.
  */
 export async function modifyKey(
   keyspace: EmbeddedKeyspace,
@@ -17,6 +18,7 @@ export async function modifyKey(
   change: (current: unknown) => unknown,
   settings: Readonly<CallSettings>,
 ): Promise<Written> {
+  refuseNoFunction(change);
   const { consistency, signal, timeoutMs, ttlMs, session } = settings;
   const call = { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) };
   const write = {
