@@ -1,6 +1,8 @@
 import { CapstanError } from "../core/model/errors.ts";
 import { encodeValue } from "../core/model/values.ts";
 import type {
+  BatchResult,
+  BatchWrite,
   ConditionalWriteOptions,
   ConditionalWritten,
   GetResult,
@@ -26,8 +28,6 @@ import { toGetResult, toScanPage } from "./wire.ts";
 
 /** Entries asked for at once by a scan. */
 const SCAN_PAGE = 500;
-
-type BatchWrite = { readonly put: string; readonly value: unknown } | { readonly delete: string };
 
 /** A keyspace of a server: the same calls as an embedded one, the same results, the same faults. */
 export class RemoteKeyspace implements Keyspace {
@@ -128,10 +128,7 @@ export class RemoteKeyspace implements Keyspace {
   }
 
   /** The server refuses it: `NOT_SUPPORTED`. */
-  async batch(
-    _writes: readonly BatchWrite[],
-    options?: WriteOptions,
-  ): Promise<readonly ManyResult<Written>[]> {
+  async batch(_writes: readonly BatchWrite[], options?: WriteOptions): Promise<BatchResult> {
     checkOptions(options, [...OPTIONS.many, "operationId"]);
     const request = { method: "POST", path: `${this.#base}/batch`, headers: {} } as const;
     throw notUnderstood("batch", await this.#connection.read(request, options ?? {}));

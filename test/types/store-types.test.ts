@@ -190,8 +190,8 @@ const checks = {
     await plain.modify("k", () => 1);
     plain.watch({ prefix: "a" });
     plain.changes$;
-    // @ts-expect-error: nor batch
     await plain.batch([{ delete: "k" }]);
+    await store.keyspace("carts").batch([{ delete: "k" }]);
 
     const carts = store.keyspace("carts");
     await carts.update("k", { add: "milk" });

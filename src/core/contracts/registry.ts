@@ -62,7 +62,7 @@ export interface Strategies {
     writeLevels: TunableScanLevel;
     scanLevels: TunableScanLevel;
     conditional: false;
-    operations: "update" | "watch";
+    operations: "update" | "batch" | "watch";
     options: "operationId" | "context";
     siblings: true;
     configuration: {
@@ -124,7 +124,7 @@ export interface Strategies {
     writeLevels: TunableLevel;
     scanLevels: TunableScanLevel;
     conditional: false;
-    operations: "watch";
+    operations: "batch" | "watch";
     options: "operationId" | "context";
     siblings: false;
     configuration: {

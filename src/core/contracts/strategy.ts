@@ -24,7 +24,11 @@ export interface StrategyCapabilities {
   readonly scanLevels: readonly Level[];
   readonly conditional: boolean;
   readonly update: boolean;
-  readonly batch: boolean;
+  /**
+   * `true`: the writes of a batch take effect together, in one shard. `"per-key"`: each is on its
+   * own, wherever its key lies, with an outcome of its own.
+   */
+  readonly batch: boolean | "per-key";
   readonly ttl: boolean;
   readonly watch: boolean;
   readonly sessions: boolean;

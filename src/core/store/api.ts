@@ -159,6 +159,13 @@ export type ManyResult<R> =
   | { readonly key: string; readonly ok: true; readonly result: R }
   | { readonly key: string; readonly ok: false; readonly error: Error };
 
+/** One write of a batch. */
+export type BatchWrite<V = unknown> =
+  | { readonly put: string; readonly value: V }
+  | { readonly delete: string };
+
+export type BatchResult = readonly ManyResult<Written>[];
+
 /** A named set of keys with one strategy. Every method rejects with a `CapstanError`. */
 export interface Keyspace<V = unknown> {
   readonly name: string;
@@ -192,11 +199,13 @@ export interface Keyspace<V = unknown> {
     change: (current: V | undefined) => V,
     options?: WriteOptions,
   ): Promise<Written>;
-  /** All of them or none; the keys have to lie in one shard (`groupBy`). */
-  batch(
-    writes: readonly ({ readonly put: string; readonly value: V } | { readonly delete: string })[],
-    options?: WriteOptions,
-  ): Promise<readonly ManyResult<Written>[]>;
+  /**
+   * Up to 4,096 writes at once. On raft all of them or none: the keys have to lie in one shard
+   * (`groupBy`), and a fault rejects. On leaderless keyspaces each key is on its own, and named once:
+   * it rejects only for what is wrong with all of them, and a write that is to be tried again has its
+   * id in its own error, so that `operationId` is refused.
+   */
+  batch(writes: readonly BatchWrite<V>[], options?: WriteOptions): Promise<BatchResult>;
   /** In the order of the keys' bytes, over all shards. Each iteration is a scan of its own. */
   scan(options?: ScanOptions): AsyncIterable<ScanEntryResult<V>>;
   /**

@@ -1,11 +1,10 @@
 import { CapstanError } from "../model/errors.ts";
+import type { BatchWrite } from "./api.ts";
 
 export type Entry = readonly [key: string, value: unknown];
 
-export type BatchWrite =
-  | { readonly put: string; readonly value: unknown }
-  | { readonly delete: string };
-
+/** As many as a command of raft holds; the same for every strategy. */
+const MAX_BATCH_WRITES = 4_096;
 const PUT_FIELDS = "put,value";
 const DELETE_FIELDS = "delete";
 
@@ -30,6 +29,26 @@ export function checkBatch(writes: unknown): asserts writes is readonly BatchWri
     const fields = isObject ? Object.keys(write).sort().join() : "";
     if (fields === PUT_FIELDS || fields === DELETE_FIELDS) continue;
     throw invalid("a write of a batch has to be { put: key, value } or { delete: key }");
+  }
+}
+
+/**
+ * For batches whose writes are on their own, and so in no order: a key that is named twice would
+ * come to hold either. @throws CapstanError `INVALID_ARGUMENT`.
+ */
+export function checkKeysApart(writes: readonly BatchWrite[]): void {
+  if (writes.length > MAX_BATCH_WRITES) {
+    throw invalid(`a batch of ${writes.length} writes; at most ${MAX_BATCH_WRITES} are allowed`);
+  }
+  const keys = new Set<string>();
+  for (const write of writes) {
+    const key = keyOfWrite(write);
+    if (keys.has(key)) {
+      throw invalid(
+        `the key ${JSON.stringify(key)} stands twice in a batch whose writes have no order`,
+      );
+    }
+    keys.add(key);
   }
 }
 

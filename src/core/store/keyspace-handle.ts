@@ -6,6 +6,8 @@ import { CapstanError } from "../model/errors.ts";
 import type { Operation } from "../model/operations.ts";
 import { BEGIN_SESSION, SessionToken } from "../model/session-token.ts";
 import type {
+  BatchResult,
+  BatchWrite,
   ConditionalWriteOptions,
   ConditionalWritten,
   EmbeddedKeyspace,
@@ -22,16 +24,16 @@ import type {
   Written,
 } from "./api.ts";
 import {
-  type BatchWrite,
   checkBatch,
   checkEntry,
+  checkKeysApart,
   checkList,
   type Entry,
   keyItself,
   keyOfEntry,
   keyOfWrite,
 } from "./call-lists.ts";
-import { type CallSettings, NO_SETTINGS, OPTIONS_OF, parseOptions } from "./call-options.ts";
+import { CallSettings, NO_SETTINGS, OPTIONS_OF, parseOptions } from "./call-options.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { ManyCalls } from "./many-calls.ts";
 import { modifyKey } from "./modify-key.ts";
@@ -197,14 +199,12 @@ export class KeyspaceHandle implements EmbeddedKeyspace {
     return modifyKey(this, key, change, this.#settings(options, OPTIONS_OF.manyWrites));
   }
 
-  async batch(
-    writes: readonly BatchWrite[],
-    options?: WriteOptions,
-  ): Promise<readonly ManyResult<Written>[]> {
+  async batch(writes: readonly BatchWrite[], options?: WriteOptions): Promise<BatchResult> {
     const settings = this.#settings(options, OPTIONS_OF.unconditionalWrite);
     this.#maker.need("batch", "batch");
     checkBatch(writes);
     if (writes.length === 0) return [];
+    if (this.#maker.capabilities.batch === "per-key") return this.#batchPerKey(writes, settings);
     const members = await Promise.all(
       writes.map((write) =>
         "put" in write
@@ -215,6 +215,27 @@ export class KeyspaceHandle implements EmbeddedKeyspace {
     const operation = this.#maker.batch(members, settings);
     const result = await this.#execute(operation, toWritten, settings);
     return writes.map((write) => ({ key: keyOfWrite(write), ok: true, result }));
+  }
+
+  #batchPerKey(
+    writes: readonly BatchWrite[],
+    settings: Readonly<CallSettings>,
+  ): Promise<BatchResult> {
+    checkKeysApart(writes);
+    refusePerBatch(settings);
+    this.#maker.writeLevel(settings.consistency);
+    this.#maker.writeOptions(settings);
+    const ofDeletes = Object.assign(new CallSettings(), settings, { ttlMs: undefined });
+    return new ManyCalls({
+      ...this.#many(settings),
+      items: [...writes],
+      keyOf: keyOfWrite,
+      make: (write) =>
+        "put" in write
+          ? this.#putOf([write.put, write.value], settings)
+          : this.#maker.delete(write.delete, ofDeletes),
+      finishOf: (operation) => this.#finish(toWritten, operation, settings),
+    }).run();
   }
 
   scan(options?: ScanOptions): AsyncIterable<ScanEntryResult<unknown>> {
@@ -341,6 +362,17 @@ function finishOf(settings: Readonly<CallSettings>) {
   const isConditional = settings.ifVersion !== undefined || settings.ifAbsent === true;
   // Callers tell the shapes apart by the options that they gave: see the overloads.
   return (isConditional ? toConditionalWritten : toWritten) as Finish<Written>;
+}
+
+/** Options that name one write, or one key, where each write of a batch is on its own. */
+function refusePerBatch({ operationId, context }: Readonly<CallSettings>): void {
+  const named = operationId !== undefined ? "operationId" : "context";
+  if (operationId === undefined && context === undefined) return;
+  throw new CapstanError(
+    "INVALID_ARGUMENT",
+    `${named} belongs to one write, and those of a batch are on their own here; put and delete take it`,
+    { details: { option: named } },
+  );
 }
 
 function rethrowFault(error: unknown): never {

@@ -3,6 +3,8 @@ import type { Observable } from "rxjs";
 import type { ResolverTypes, StrategyTypes } from "../contracts/registry.ts";
 import type { Guarantee } from "../contracts/strategy.ts";
 import type {
+  BatchResult,
+  BatchWrite,
   CallOptions,
   ConditionalWriteOptions,
   ConditionalWritten,
@@ -127,12 +129,9 @@ type UpdateMethods<
 type BatchMethods<S extends StrategyTypes, Input> = "batch" extends S["operations"]
   ? {
       batch(
-        writes: readonly (
-          | { readonly put: string; readonly value: Input }
-          | { readonly delete: string }
-        )[],
+        writes: readonly BatchWrite<Input>[],
         options?: WriteOptionsOf<S>,
-      ): Promise<readonly ManyResult<Written>[]>;
+      ): Promise<BatchResult>;
     }
   : unknown;
 

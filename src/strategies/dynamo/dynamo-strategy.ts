@@ -12,7 +12,7 @@ const CAPABILITIES: StrategyCapabilities = Object.freeze({
   scanLevels: DYNAMO_LEVELS,
   conditional: false,
   update: true,
-  batch: false,
+  batch: "per-key",
   ttl: false,
   watch: true,
   sessions: false,

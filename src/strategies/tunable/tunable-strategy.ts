@@ -17,7 +17,7 @@ const CAPABILITIES: StrategyCapabilities = Object.freeze({
   scanLevels: TUNABLE_SCAN_LEVELS,
   conditional: false,
   update: false,
-  batch: false,
+  batch: "per-key",
   ttl: false,
   watch: true,
   sessions: false,

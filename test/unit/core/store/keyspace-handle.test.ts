@@ -4,6 +4,7 @@ import { z } from "zod";
 import { isCapstanError } from "../../../../src/core/model/errors.ts";
 import { hash32 } from "../../../../src/core/model/hash.ts";
 import { decodeValue } from "../../../../src/core/model/values.ts";
+import type { BatchWrite } from "../../../../src/core/store/api.ts";
 import { valuesOf } from "../../../../src/core/store/value-schema.ts";
 import { EVERYTHING, NOTHING_MORE, openBench } from "./fake-engine.ts";
 
@@ -12,6 +13,8 @@ const THROWS = {
     throw new TypeError("no such luck");
   },
 };
+
+const PER_KEY = { ...EVERYTHING, batch: "per-key" } as const;
 
 const untyped = (options: unknown) => options as never;
 
@@ -337,6 +340,51 @@ describe("conditions and ids", () => {
     expect(engine.executed).toHaveLength(1);
     expect(await keyspace.get("{a}1")).toMatchObject({ value: 1 });
     expect(await keyspace.batch([])).toEqual([]);
+  });
+
+  it("writes each key of a batch on its own where the strategy does so", async () => {
+    const { keyspace, engine } = openBench(PER_KEY);
+    const results = await keyspace.batch([{ put: "a", value: 1 }, { delete: "b" }], { ttlMs: 5 });
+    expect(results.map(({ key, ok }) => [key, ok])).toEqual([
+      ["a", true],
+      ["b", true],
+    ]);
+    expect(engine.executed.map(({ type, options }) => [type, options])).toEqual([
+      ["put", { ttlMs: 5 }],
+      ["delete", undefined],
+    ]);
+  });
+
+  it("says of each key of such a batch what became of it", async () => {
+    const { keyspace } = openBench(PER_KEY);
+    const results = await keyspace.batch([
+      { put: "a", value: 1 },
+      { put: "b", value: untyped(() => 1) },
+      { put: "", value: 1 },
+    ]);
+    expect(results).toMatchObject([
+      { key: "a", ok: true },
+      { key: "b", ok: false, error: { code: "INVALID_VALUE", outcome: "not-applied" } },
+      { key: "", ok: false, error: { code: "INVALID_KEY", outcome: "not-applied" } },
+    ]);
+  });
+
+  it.each<[string, readonly BatchWrite[], object, string]>([
+    ["a key that stands twice", [{ put: "a", value: 1 }, { delete: "a" }], {}, '"a"'],
+    ["an id for all", [{ delete: "a" }], { operationId: "id" }, "operationId"],
+    ["a context for all", [{ delete: "a" }], { context: "c" }, "context"],
+    [
+      "4,097 writes",
+      Array.from({ length: 4_097 }, (_, n) => ({ delete: `k${n}` })),
+      {},
+      "at most 4096",
+    ],
+  ])("refuses %s in such a batch", async (_what, writes, options, said) => {
+    const { keyspace, engine } = openBench(PER_KEY);
+    const fault = await keyspace.batch(writes, options).catch((error: unknown) => error);
+    expect(fault).toMatchObject({ code: "INVALID_ARGUMENT", outcome: "not-applied" });
+    expect((fault as Error).message).toContain(said);
+    expect(engine.executed).toHaveLength(0);
   });
 
   it.each([5, null, {}, { put: "k" }, { delete: "k", value: 1 }, { put: "k", vlaue: 1 }])(
