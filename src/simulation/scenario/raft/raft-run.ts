@@ -1,118 +1,106 @@
-import { raftBooksOf } from "../../../built-ins.ts";
-import type { StateBatch, StateMutation, StateStore } from "../../../core/contracts/storage.ts";
-import { keyspaceHashOf, type ShardId } from "../../../core/model/ids.ts";
-import type { ConditionalWritten, EmbeddedKeyspace, Written } from "../../../core/store/api.ts";
-import { checkLinearizable, HistoryRecorder, type OpenCall } from "../../../verification/index.ts";
+import type { StateBatch, StateStore } from "../../../core/contracts/storage.ts";
 import type { SimNode } from "../../sim-node.ts";
 import type { Ending } from "../client-calls.ts";
-import type { Draw } from "../draw.ts";
+import { Draw } from "../draw.ts";
 import type {
   CheckReport,
   Circumstances,
   KeyspaceRun,
   KeyspaceScene,
-  Violation,
 } from "../strategy-scenario.ts";
-import {
-  conditionalRegister,
-  type RaftInput,
-  type RaftOperation,
-  type RaftOutput,
-} from "./conditional-register.ts";
+import { ClockSpread } from "./clock-spread.ts";
+import { judgeLinearizability } from "./raft-judge.ts";
+import { RaftKeys } from "./raft-keys.ts";
+import { RaftRecords } from "./raft-records.ts";
+import { RaftWrites } from "./raft-writes.ts";
+import { ReplicaStates } from "./replica-states.ts";
 
-/** Of the writes whose outcome is unknown, this share is tried again under the same id. */
-const RETRY_SHARE = 0.4;
-/** And this share is settled by `resolve`. */
-const RESOLVE_SHARE = 0.3;
-const MAX_TRIES = 3;
-const DELETE_SHARE = 0.1;
-const CONDITIONAL_SHARE = 0.4;
-const OWN_ID_SHARE = 0.2;
 const FINAL_TRIES = 30;
 const BETWEEN_FINAL_TRIES_MS = 500;
 const FINAL_READ_MS = 120_000;
+/** What is due has been swept by a leader that is there. */
+const SWEEPING_MS = 3_000;
 
 const LEVELS = Object.freeze(["strong", "strong", "lease", "follower", "stale"] as const);
-/** Reads at these are one history with all writes. */
-const LINEARIZABLE = Object.freeze(["strong", "lease", "follower"]);
+
+/** Rare states that a long run has to reach. */
+export const RAFT_SOMETIMES: readonly string[] = Object.freeze([
+  "a conditional write was refused",
+  "an unknown raft write was seen later",
+  "an unknown raft write was resolved",
+  "a batch of several keys was written",
+  "a value with a time to live was written",
+]);
 
 /** Clients that read, write and write conditionally, each value once. */
 export class RaftRun implements KeyspaceRun {
   readonly #scene: KeyspaceScene;
-  readonly #recorder: HistoryRecorder<RaftInput, RaftOutput>;
-  readonly #refused = new Set<string>();
-  readonly #unknown = new Set<string>();
-  /** What is known of each key: some version that it had, and the value of that. */
-  readonly #versions = new Map<string, { readonly version: string; readonly value: string }>();
-  /** By shard, life and index: the chain of the first replica that has applied so far. */
-  readonly #chains = new Map<string, { readonly chain: number; readonly node: string }>();
-  readonly #violations: Violation[] = [];
-  #rejections = 0;
+  readonly #records: RaftRecords;
+  readonly #keys: RaftKeys;
+  readonly #writes: RaftWrites;
+  readonly #states: ReplicaStates;
+  readonly #clocks: ClockSpread;
 
   constructor(scene: KeyspaceScene) {
     this.#scene = scene;
-    const { time } = scene.world;
-    this.#recorder = new HistoryRecorder({ now: () => time.nowMs });
+    const { world, plan, keyspace } = scene;
+    this.#records = new RaftRecords(() => world.time.nowMs);
+    this.#keys = new RaftKeys(plan.keysPerGroup, new Draw(world.random(`${plan.name}/keys`)));
+    this.#writes = new RaftWrites(scene, this.#records, this.#keys);
+    this.#states = new ReplicaStates(keyspace.keyspace.hash);
+    this.#clocks = new ClockSpread(world.nodes.map(({ clock }) => clock));
   }
 
   async operate(client: string, draw: Draw, node: SimNode): Promise<Ending> {
-    const { plan } = this.#scene;
-    const key = `k${draw.whole(1, plan.keysPerGroup)}`;
-    return draw.chance(plan.writeShare)
-      ? this.#write(client, draw, node, key)
-      : this.#read(client, node, key, LEVELS[draw.whole(0, LEVELS.length - 1)] ?? "strong");
+    this.#clocks.look();
+    const key = draw.pick(this.#keys.all);
+    return draw.chance(this.#scene.plan.writeShare)
+      ? this.#writes.write(client, draw, node, key)
+      : this.#read(client, node, key, draw.pick(LEVELS));
   }
 
   async readAtTheEnd(): Promise<void> {
-    const { driver, nodes } = this.#scene.world;
-    for (const key of this.#keys()) {
+    const { driver, nodes, time } = this.#scene.world;
+    this.#clocks.look();
+    const allGoneMs = this.#lastExpiryMs() + this.#clocks.spreadMs + SWEEPING_MS;
+    if (time.nowMs < allGoneMs) await driver.run(allGoneMs - time.nowMs);
+    for (const key of this.#keys.all) {
       let ending: Ending = "fault";
       for (let tries = 0; tries < FINAL_TRIES && ending !== "ok"; tries += 1) {
         const reading = this.#read("last", nodes[tries % nodes.length] as SimNode, key, "strong");
         ending = await driver.until(reading, FINAL_READ_MS);
         if (ending !== "ok") await driver.run(BETWEEN_FINAL_TRIES_MS);
       }
-      if (ending !== "ok") this.#violate("liveness", `${key}: no strong read succeeds in the end`);
+      if (ending === "ok") continue;
+      this.#records.violate("liveness", `${key}: no strong read succeeds in the end`);
     }
+    this.#demandGone();
   }
 
-  /** Equal states at equal indices, and an index that never falls. */
-  onCommit(node: string, state: StateStore, { mutations }: StateBatch): void {
-    const { hash } = this.#scene.keyspace.keyspace;
-    for (const mutation of mutations) {
-      if (mutation.type !== "put" || mutation.space !== "data") continue;
-      if (keyspaceHashOf(mutation.shard) !== hash) continue;
-      const books = raftBooksOf(mutation.key, mutation.value);
-      if (books === undefined) continue;
-      this.#checkChain(node, mutation.shard, books);
-      this.#checkRise(node, state, mutation, books.appliedIndex);
-    }
+  onCommit(node: string, state: StateStore, batch: StateBatch): void {
+    this.#clocks.look();
+    this.#states.onCommit(node, state, batch);
   }
 
   judge({ copyHasCounted }: Circumstances): CheckReport {
-    const history = this.#recorder.operations();
-    const violations = [...this.#violations, ...this.#refusedAndSeen(history)];
+    const records = this.#records;
+    const violations = [
+      ...this.#states.violations,
+      ...records.violations,
+      ...records.refusedAndSeen(),
+    ];
     if (copyHasCounted) return { violations, checked: 0, unknown: 0 };
-    const part = history.filter(
-      ({ input, level }) => input.type !== "get" || LINEARIZABLE.includes(level ?? ""),
-    );
-    const result = checkLinearizable(conditionalRegister, part);
-    if (result.verdict === "illegal") {
-      const { keys, counterexample } = result;
-      const message = `${keys.join(", ")}: ${describe(counterexample)}`;
-      violations.push({ check: "linearizability", message });
-    }
-    return { violations, checked: part.length, unknown: result.verdict === "unknown" ? 1 : 0 };
+    const report = judgeLinearizability(records.history, this.#clocks.spreadMs);
+    return { ...report, violations: [...violations, ...report.violations] };
   }
 
   sometimes(): Readonly<Record<string, number>> {
-    const seen = this.#recorder
-      .operations()
-      .filter(({ input, output }) => input.type === "get" && this.#unknown.has(`${output?.value}`));
-    return {
-      "a conditional write was refused": this.#rejections,
-      "an unknown raft write was seen later": seen.length,
-    };
+    const records = this.#records;
+    for (const { input, output } of records.history) {
+      const isSeen = input.type === "get" && records.unknown.has(`${output?.value}`);
+      if (isSeen) records.count("an unknown raft write was seen later");
+    }
+    return Object.fromEntries(RAFT_SOMETIMES.map((name) => [name, records.countOf(name)]));
   }
 
   async #read(
@@ -122,15 +110,17 @@ export class RaftRun implements KeyspaceRun {
     level: (typeof LEVELS)[number],
   ): Promise<Ending> {
     const { calls, plan } = this.#scene;
-    const call = this.#recorder.call({ client, node: node.id, level, input: { type: "get", key } });
+    const { recorder, versions } = this.#records;
+    const call = recorder.call({ client, node: node.id, level, input: { type: "get", key } });
     try {
       const keyspace = calls.keyspaceOf(node, plan.name);
       const result = await calls.alive(node, keyspace.get(key, { consistency: level }));
       const value = result.found && !result.conflict ? (result.value as string) : undefined;
       const { version } = result;
-      if (version !== undefined && value !== undefined) this.#versions.set(key, { version, value });
+      const isThere = version !== undefined && value !== undefined;
+      if (isThere) versions.set(key, { version, value });
       calls.noteOk(client, key, `${value} ${version}`);
-      call.applied(value === undefined ? {} : { value }, { achieved: result.receipt.achieved });
+      call.applied(isThere ? { value, version } : {}, { achieved: result.receipt.achieved });
       return "ok";
     } catch (error) {
       const { code } = calls.noteFault(client, key, error);
@@ -139,161 +129,27 @@ export class RaftRun implements KeyspaceRun {
     }
   }
 
-  async #write(client: string, draw: Draw, node: SimNode, key: string): Promise<Ending> {
-    const { calls, plan } = this.#scene;
-    const value = draw.chance(DELETE_SHARE) ? undefined : `v${calls.begun}`;
-    const condition = this.#drawCondition(draw, key);
-    const input: RaftInput =
-      condition === undefined
-        ? { type: "set", key, value }
-        : { type: "set-if", key, expected: condition.expected, value };
-    const call = this.#recorder.call({ client, node: node.id, level: "strong", input });
-    let operationId: string | undefined;
-    let isUnknown = false;
-    for (let tries = 1; ; tries += 1) {
-      try {
-        const keyspace = calls.keyspaceOf(node, plan.name);
-        if (tries === 1 && draw.chance(OWN_ID_SHARE)) {
-          operationId = await calls.alive(node, keyspace.operationId());
-        }
-        const options = { ...condition?.options, ...(operationId && { operationId }) };
-        const written = await calls.alive(node, writeTo(keyspace, key, value, options));
-        this.#written(client, key, value, call, written);
-        return "ok";
-      } catch (error) {
-        const fault = calls.noteFault(client, key, error);
-        operationId = fault.operationId ?? operationId;
-        isUnknown ||= fault.outcome === "unknown";
-        const mayAskAgain = fault.outcome === "unknown" && fault.operationId !== undefined;
-        if (mayAskAgain && tries < MAX_TRIES && draw.chance(RETRY_SHARE)) continue;
-        const settled =
-          mayAskAgain && draw.chance(RESOLVE_SHARE)
-            ? await this.#resolve(node, fault.operationId as string)
-            : "unknown";
-        this.#end(call, isUnknown ? settled : "not-applied", value, condition !== undefined);
-        return fault.code === "down" ? "down" : "fault";
-      }
+  /** By the clock that is right; 0 if nothing was to expire. */
+  #lastExpiryMs(): number {
+    return this.#records.history.reduce((last, { input, outcome, calledAtMs, returnedAtMs }) => {
+      if (input.type !== "write" || input.ttlMs === undefined) return last;
+      if (outcome === "not-applied") return last;
+      return Math.max(last, (returnedAtMs ?? calledAtMs ?? 0) + input.ttlMs);
+    }, 0);
+  }
+
+  /** Of what was surely written before its time nothing is there after it. */
+  #demandGone(): void {
+    const due = new Set<string | undefined>();
+    for (const { input, outcome } of this.#records.history) {
+      if (input.type !== "write" || input.ttlMs === undefined || outcome !== "applied") continue;
+      for (const { value } of input.writes) due.add(value);
+    }
+    for (const { client, input, output } of this.#records.history) {
+      if (client !== "last" || input.type !== "get" || output?.value === undefined) continue;
+      if (!due.has(output.value)) continue;
+      const message = `${input.key}: ${output.value} is still there long after its time`;
+      this.#records.violate("expiry", message);
     }
   }
-
-  #drawCondition(draw: Draw, key: string) {
-    if (!draw.chance(CONDITIONAL_SHARE)) return undefined;
-    const known = this.#versions.get(key);
-    if (known === undefined || draw.chance(0.3)) {
-      return { expected: undefined, options: { ifAbsent: true } };
-    }
-    return { expected: known.value, options: { ifVersion: known.version } };
-  }
-
-  #written(
-    client: string,
-    key: string,
-    value: string | undefined,
-    call: OpenCall<RaftOutput>,
-    written: Written | ConditionalWritten<unknown>,
-  ): void {
-    const { calls } = this.#scene;
-    if ("ok" in written && !written.ok) {
-      this.#rejections += 1;
-      if (value !== undefined) this.#refused.add(value);
-      calls.noteOk(client, key, `rejected ${written.reason}`);
-      call.applied({ isDone: false });
-      return;
-    }
-    const { version, receipt } = written;
-    calls.noteOk(client, key, `${value} ${version}`);
-    if (value !== undefined) this.#versions.set(key, { version, value });
-    call.applied("ok" in written ? { isDone: true } : {}, { achieved: receipt.achieved });
-  }
-
-  async #resolve(node: SimNode, operationId: string) {
-    const store = node.life?.store;
-    if (store === undefined) return "unknown" as const;
-    try {
-      return (await this.#scene.calls.alive(node, store.resolve(operationId))).outcome;
-    } catch {
-      return "unknown" as const;
-    }
-  }
-
-  #end(
-    call: OpenCall<RaftOutput>,
-    outcome: "applied" | "not-applied" | "unknown",
-    value: string | undefined,
-    isConditional: boolean,
-  ): void {
-    if (outcome === "applied") call.applied(isConditional ? { isDone: true } : {});
-    else if (outcome === "unknown") call.unknown();
-    else call.notApplied();
-    if (value === undefined) return;
-    if (outcome === "unknown") this.#unknown.add(value);
-    if (outcome === "not-applied") this.#refused.add(value);
-  }
-
-  #checkChain(
-    node: string,
-    shard: ShardId,
-    { appliedIndex, salt, chain }: { appliedIndex: number; salt: number; chain: number },
-  ): void {
-    const place = `${shard}/${salt}/${appliedIndex}`;
-    const first = this.#chains.get(place);
-    if (first === undefined) this.#chains.set(place, { chain, node });
-    else if (first.chain !== chain) {
-      this.#violate(
-        "equal-states",
-        `${node} and ${first.node} have applied ${appliedIndex} entries of shard ${shard}, and differ`,
-      );
-    }
-  }
-
-  #checkRise(
-    node: string,
-    state: StateStore,
-    { shard, key, generation }: Extract<StateMutation, { type: "put" }>,
-    appliedIndex: number,
-  ): void {
-    const held = generation === undefined ? state.get(shard, "data", key) : undefined;
-    const before = held === undefined ? undefined : raftBooksOf(key, held)?.appliedIndex;
-    if (before === undefined || before <= appliedIndex) return;
-    this.#violate("applied-falls", `${node}: from ${before} to ${appliedIndex} in shard ${shard}`);
-  }
-
-  #refusedAndSeen(history: readonly RaftOperation[]): Violation[] {
-    return history.flatMap(({ input, output }): Violation[] => {
-      const value = output?.value;
-      if (input.type !== "get" || value === undefined || !this.#refused.has(value)) return [];
-      const message = `${input.key}: a read found ${value}, whose write was said not to be applied`;
-      return [{ check: "outcome", message }];
-    });
-  }
-
-  #keys(): readonly string[] {
-    const { keysPerGroup } = this.#scene.plan;
-    return Array.from({ length: keysPerGroup }, (_, index) => `k${index + 1}`);
-  }
-
-  #violate(check: string, message: string): void {
-    this.#violations.push({ check, message });
-  }
-}
-
-function writeTo(
-  keyspace: EmbeddedKeyspace,
-  key: string,
-  value: string | undefined,
-  options: Readonly<Record<string, unknown>>,
-): Promise<Written | ConditionalWritten<unknown>> {
-  return value === undefined ? keyspace.delete(key, options) : keyspace.put(key, value, options);
-}
-
-function describe(counterexample: unknown): string {
-  const { operations } = counterexample as { operations?: readonly RaftOperation[] };
-  if (operations === undefined) return JSON.stringify(counterexample);
-  return operations
-    .map(({ client, level, input, output, outcome, calledAt, returnedAt }) => {
-      const what = input.type === "get" ? `${level} ${output?.value}` : `${input.value}`;
-      const when = input.type === "set-if" ? ` if ${input.expected} ${output?.isDone}` : "";
-      return `[${calledAt}–${returnedAt}] ${client} ${input.type} ${what}${when} ${outcome}`;
-    })
-    .join("; ");
 }

@@ -1,5 +1,6 @@
 import type { KeyspacePlan, StrategyScenario } from "../strategy-scenario.ts";
-import { RaftRun } from "./raft-run.ts";
+import { RAFT_GROUP_BY } from "./raft-keys.ts";
+import { RAFT_SOMETIMES, RaftRun } from "./raft-run.ts";
 
 const DEADLINE_MS = 3_000;
 /** What elections take on a LAN, and what a hurried configuration asks for. */
@@ -11,7 +12,7 @@ const RETAINED_LOGS = Object.freeze(["1KiB", "4KiB", "16KiB", "32MiB"]);
 /** Keys that are read, written and written conditionally at every level there is. */
 export const raftScenario: StrategyScenario = Object.freeze<StrategyScenario>({
   strategy: "raft",
-  sometimes: ["a conditional write was refused", "an unknown raft write was seen later"],
+  sometimes: RAFT_SOMETIMES,
   configure: (knobs, { storage }, draw): KeyspacePlan["configuration"] => {
     const electionTimeout = ELECTION_TIMEOUTS_MS[draw.whole(0, ELECTION_TIMEOUTS_MS.length - 1)];
     const deadlineMs = Math.max(50, Math.round(DEADLINE_MS * knobs.patience));
@@ -19,6 +20,7 @@ export const raftScenario: StrategyScenario = Object.freeze<StrategyScenario>({
       // With an even number one replica less may be lost than the nemesis takes for granted.
       replicas: knobs.replicas - ((knobs.replicas + 1) % 2),
       shards: knobs.shards,
+      groupBy: RAFT_GROUP_BY,
       electionTimeout,
       retainedLog: RETAINED_LOGS[draw.whole(0, RETAINED_LOGS.length - 1)],
       deadlines: { strong: deadlineMs, lease: deadlineMs, follower: deadlineMs },
