@@ -7,6 +7,7 @@ import type {
   Sender,
 } from "../../core/contracts/machine.ts";
 import type { LogSequence, NodeId } from "../../core/model/ids.ts";
+import { AnswerFirst } from "./answer-first.ts";
 import { encodeConfigurationRow, readPoint } from "./applied-point.ts";
 import { type ShardChange, ShardMachine } from "./apply.ts";
 import type {
@@ -64,6 +65,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   readonly #desk: ReadDesk;
   readonly #sweeper: Sweeper;
   readonly #installer: SnapshotInstaller;
+  readonly #answerFirst = new AnswerFirst();
   readonly #salt: number;
   #effects: Fx | undefined;
   #isOpen = false;
@@ -127,7 +129,9 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     this.#effects = effects;
     if (this.#installer.takeSwitched()) this.#takeUp(effects);
     this.#handle(event, effects);
-    this.#settle(event, effects);
+    const { appliedIndex, commitIndex } = this.#consensus;
+    const isBehind = appliedIndex < commitIndex && this.#standing.role !== "leader";
+    if (!this.#answerFirst.holds(event.type, isBehind, effects)) this.#settle(event, effects);
     this.#installer.endStep();
     this.#effects = undefined;
   }

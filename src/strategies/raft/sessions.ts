@@ -4,6 +4,7 @@ import { type Stamp, wallMsOf } from "../../core/model/stamp.ts";
 import type { Books } from "./books.ts";
 import type { Identity } from "./commands.ts";
 import { readU32, readU64, writeU32, writeU64 } from "./record.ts";
+import { SessionMemo, SessionMemos } from "./session-memos.ts";
 import { ownKeyExpiryKey, ownKeyRow, sessionKey, slotKey } from "./state-rows.ts";
 
 /** What of `Effects` the state machine uses. */
@@ -65,6 +66,7 @@ const LAST_USE_BYTES = 8;
  */
 export class Sessions {
   readonly #books: Books;
+  readonly #memos = new SessionMemos();
 
   constructor(books: Books) {
     this.#books = books;
@@ -73,13 +75,15 @@ export class Sessions {
   recall(identity: Identity, state: StateWriter): Recollection {
     if (identity.type === "own-key") return this.#recallOwnKey(identity.key, state);
     const { session, sequence } = identity;
-    const row = state.get(sessionKey(session));
-    const isOpen = row !== undefined && !isClosed(row);
-    if (!isOpen && session.time <= this.#books.sessionFloor) return FORGOTTEN;
-    if (!isOpen && this.#isFull) return FULL;
-    const known = state.get(slotKey(session, sequence % SESSION_WINDOW));
-    if (known === undefined) return NEW;
-    const there = readU64(known, 0);
+    const memo = this.#memoOf(session, state);
+    if (memo === undefined && session.time <= this.#books.sessionFloor) return FORGOTTEN;
+    if (memo === undefined && this.#isFull) return FULL;
+    const slot = sequence % SESSION_WINDOW;
+    if (memo?.isKnown(slot) === true && sequence > memo.greatest) return NEW;
+    const known = state.get(slotKey(session, slot));
+    const there = known === undefined ? undefined : readU64(known, 0);
+    memo?.note(slot, there);
+    if (known === undefined || there === undefined) return NEW;
     if (there === sequence) return { type: "known", memory: decodeMemory(known) };
     return there > sequence ? FORGOTTEN : NEW;
   }
@@ -96,9 +100,12 @@ export class Sessions {
       return;
     }
     const { session, sequence } = identity;
-    this.#use(session, lifetimeMs, state);
-    const key = slotKey(session, sequence % SESSION_WINDOW);
-    if (state.get(key) === undefined) this.#books.rememberedRows++;
+    const memo = this.#use(session, lifetimeMs, state);
+    const slot = sequence % SESSION_WINDOW;
+    const key = slotKey(session, slot);
+    const isTaken = memo.isKnown(slot) ? memo.isTaken(slot) : state.get(key) !== undefined;
+    if (!isTaken) this.#books.rememberedRows++;
+    memo.note(slot, sequence);
     state.put(key, encodeMemory(sequence, memory));
   }
 
@@ -107,6 +114,7 @@ export class Sessions {
    * altogether: the leader says so once none of its slots is left.
    */
   sweepSession(session: Stamp, lifetimeMs: number, state: StateWriter): void {
+    this.#memos.forget(session);
     const key = sessionKey(session);
     const row = state.get(key);
     if (row === undefined) return;
@@ -121,6 +129,7 @@ export class Sessions {
 
   /** A slot goes once its session is closed. */
   sweepSlot(session: Stamp, slot: number, state: StateWriter): void {
+    this.#memos.forget(session);
     const row = state.get(sessionKey(session));
     if (row !== undefined && !isClosed(row)) return;
     const key = slotKey(session, slot);
@@ -144,15 +153,36 @@ export class Sessions {
     return this.#books.rememberedRows >= MAX_REMEMBERED_ROWS;
   }
 
-  #use(session: Stamp, lifetimeMs: number, state: StateWriter): void {
-    const key = sessionKey(session);
-    const row = state.get(key);
+  /** Undefined: the session is not open. */
+  #memoOf(session: Stamp, state: StateWriter): SessionMemo | undefined {
+    const there = this.#memos.get(session);
+    if (there !== undefined) return there;
+    const row = state.get(sessionKey(session));
+    if (row === undefined || isClosed(row)) return undefined;
+    return this.#memorise(session, readU64(row, 0));
+  }
+
+  #memorise(session: Stamp, lastUseMs: number): SessionMemo {
+    const memo = new SessionMemo(session, lastUseMs, SESSION_WINDOW);
+    // A row that says 0 reads as one of a closed session: it is read each time.
+    if (lastUseMs > 0) this.#memos.add(memo);
+    return memo;
+  }
+
+  #use(session: Stamp, lifetimeMs: number, state: StateWriter): SessionMemo {
     const { clockMs } = this.#books;
-    if (row === undefined) this.#books.rememberedRows++;
-    else if (clockMs - readU64(row, 0) < lifetimeMs / LAST_USE_PARTS) return;
+    const known = this.#memoOf(session, state);
+    if (known !== undefined && clockMs - known.lastUseMs < lifetimeMs / LAST_USE_PARTS) {
+      return known;
+    }
+    const key = sessionKey(session);
+    if (known === undefined && state.get(key) === undefined) this.#books.rememberedRows++;
     const used = new Uint8Array(LAST_USE_BYTES);
     writeU64(used, clockMs, 0);
     state.put(key, used);
+    if (known === undefined) return this.#memorise(session, clockMs);
+    known.lastUseMs = clockMs;
+    return known;
   }
 
   /** A row whose time has come and that was not swept yet counts as gone. */

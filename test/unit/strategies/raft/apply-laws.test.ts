@@ -10,6 +10,7 @@ import {
   type WriteAction,
   writeBody,
 } from "../../../../src/strategies/raft/commands.ts";
+import { SESSION_WINDOW } from "../../../../src/strategies/raft/sessions.ts";
 import { MapState } from "./map-state.ts";
 
 const START_MS = 1_900_000_000_000;
@@ -34,7 +35,8 @@ interface Drawn {
 const drawnEntry: fc.Arbitrary<Drawn> = fc.record({
   elapsedMs: fc.constantFrom(0, 1, 10, 300, 2_500),
   session: fc.nat(2),
-  sequence: fc.nat(5),
+  // Those from 4,096 on take over the slots of the small ones.
+  sequence: fc.oneof(fc.nat(5), fc.constantFrom(4_096, 4_097, 4_098, 8_193)),
   resolves: fc.boolean(),
   sweeps: fc.boolean(),
   actions: fc.array(
@@ -63,7 +65,7 @@ function bodyOf(drawn: Drawn, index: number, lifeMark: number): CommandBody {
         expiresAtMs: START_MS + revision,
       })),
       sessions: [session(of)],
-      slots: [{ session: session(of), slot: sequence }],
+      slots: [{ session: session(of), slot: sequence % SESSION_WINDOW }],
       ownKeys: [],
     };
   }
