@@ -15,6 +15,10 @@ const LONG = {
     files: ["test/processes/failover.test.ts", "test/processes/nats-failover.test.ts"],
     env: { CAPSTAN_FAILOVERS: "50" },
   },
+  repair: {
+    files: ["test/processes/nats-partition.test.ts"],
+    env: { CAPSTAN_REPAIR_KEYS: "100000", CAPSTAN_REQUIRE_NATS: "1" },
+  },
   crdt: {
     files: ["test/unit/resolvers/crdt/scripts.test.ts"],
     env: { CAPSTAN_SCRIPTS: "125000" },

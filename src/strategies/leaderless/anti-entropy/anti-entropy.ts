@@ -29,6 +29,8 @@ interface PeerRounds {
   waitMs: number;
   /** Number of the last round that was begun. */
   round: number;
+  /** It was begun here, and has not found both equal yet. */
+  isUnderWay: boolean;
   /** Of the last round that found both equal. */
   settledAtMs: number | undefined;
   /** Records sent or taken since the two were last equal. */
@@ -40,8 +42,8 @@ interface PeerRounds {
  * node's name comes first begins the rounds, soon after they meet, and then every interval.
  *
  * A round is not awaited: if a difference is found, messages go to and fro until it is gone, and the
- * next round, which comes sooner then, finds out whether it is. Whatever is lost, a later round
- * finds again.
+ * next round, which comes sooner then, finds out whether it is; as long as messages come and go, it waits,
+ * since it would find what they are about. Whatever is lost, a later round finds again.
  */
 export class AntiEntropy {
   readonly #context: ReplicaContext;
@@ -73,6 +75,7 @@ export class AntiEntropy {
           : nowMs + this.#pauseMs(),
         waitMs: NEXT_ROUND_MS,
         round: 0,
+        isUnderWay: false,
         settledAtMs: undefined,
         exchanged: 0,
       });
@@ -89,7 +92,7 @@ export class AntiEntropy {
   /** False: the timer is not one of these. */
   onTimer(timer: string, nowMs: number, effects: LeaderlessEffects): boolean {
     if (timer === ROUND_TIMER) this.#beginRounds(nowMs, effects);
-    else if (timer === WORK_TIMER) this.#work(effects);
+    else if (timer === WORK_TIMER) this.#work(nowMs, effects);
     else return false;
     return true;
   }
@@ -136,6 +139,7 @@ export class AntiEntropy {
       if (back.length > 0) this.#sendBack(from.node, back, effects);
     }
     if (settledRound !== 0 && settledRound === rounds.round) this.#settle(rounds, nowMs, effects);
+    else putOff(rounds, nowMs);
     this.#reconciler.take(from.node, message);
     this.#armWork(0, effects);
   }
@@ -164,6 +168,7 @@ export class AntiEntropy {
 
   #settle(rounds: PeerRounds, nowMs: number, effects: LeaderlessEffects): void {
     rounds.settledAtMs = nowMs;
+    rounds.isUnderWay = false;
     rounds.waitMs = NEXT_ROUND_MS;
     rounds.nextAtMs = nowMs + this.#pauseMs();
     if (rounds.exchanged > 0) {
@@ -175,6 +180,7 @@ export class AntiEntropy {
   }
 
   #hurry(rounds: PeerRounds, nowMs: number, effects: LeaderlessEffects): void {
+    rounds.isUnderWay = false;
     rounds.waitMs = NEXT_ROUND_MS;
     rounds.nextAtMs = nowMs + FIRST_ROUND_MS;
     this.#armRounds(nowMs, effects);
@@ -185,6 +191,7 @@ export class AntiEntropy {
       if (rounds.nextAtMs > nowMs) continue;
       if (this.#context.isReachable(rounds.node)) {
         rounds.round++;
+        rounds.isUnderWay = true;
         this.#reconciler.begin(rounds.node, rounds.round);
         rounds.nextAtMs = nowMs + Math.min(rounds.waitMs, this.#pauseMs());
         rounds.waitMs *= 2;
@@ -194,7 +201,7 @@ export class AntiEntropy {
     this.#armRounds(nowMs, effects);
   }
 
-  #work(effects: LeaderlessEffects): void {
+  #work(nowMs: number, effects: LeaderlessEffects): void {
     this.#isWorking = false;
     const budget = new ScanBudget(STEP_ENTRIES, STEP_BYTES);
     let sent = 0;
@@ -207,6 +214,8 @@ export class AntiEntropy {
       if (draft.isEmpty) continue;
       sent += draft.bytes;
       this.#count(peer, draft);
+      const rounds = this.#peers.get(peer);
+      if (rounds !== undefined) putOff(rounds, nowMs);
       effects.send(peer, "replica", this.#context.shardIndex, draft.finish(), "bulk");
     }
     this.#armWork((sent * 1_000) / this.#settings.bytesPerSecond, effects);
@@ -245,4 +254,10 @@ export class AntiEntropy {
     const spread = 0.75 + (this.#context.randomUint32() / 2 ** 32) * 0.5;
     return this.#settings.intervalMs * spread;
   }
+}
+
+/** A message of the round has come or gone: it is still at work. */
+function putOff(rounds: PeerRounds, nowMs: number): void {
+  if (!rounds.isUnderWay) return;
+  rounds.nextAtMs = Math.max(rounds.nextAtMs, nowMs + NEXT_ROUND_MS);
 }

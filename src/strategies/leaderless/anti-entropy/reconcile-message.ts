@@ -2,6 +2,7 @@ import type { ByteReader, ByteWriter } from "../../../core/model/bytes.ts";
 import { MalformedBytesError } from "../../../core/model/malformed-bytes-error.ts";
 import { type KeyedRecord, splitPayload } from "../record.ts";
 import { type KeySpan, Summary } from "./fingerprint.ts";
+import { KeyReader, KeyWriter } from "./front-coding.ts";
 
 export interface SummarizedSpan {
   readonly span: KeySpan;
@@ -42,27 +43,28 @@ export interface ReconcileMessage {
 }
 
 export function writeReconcile(message: ReconcileMessage, writer: ByteWriter): void {
+  const keys = new KeyWriter(writer);
   writer.u32(message.settledRound);
   writer.u8(message.isAnswer ? 1 : 0);
   writer.u16(message.spans.length);
   for (const { span, summary } of message.spans) {
-    writeSpan(writer, span);
+    writeSpan(keys, span);
     writer.u32(summary.count);
     writeHash(writer, summary);
   }
   writer.u16(message.lists.length);
   for (const { span, entries } of message.lists) {
-    writeSpan(writer, span);
+    writeSpan(keys, span);
     writer.u16(entries.length);
     for (const { key, summary } of entries) {
-      writeKey(writer, key);
+      keys.write(key);
       writeHash(writer, summary);
     }
   }
   writer.u16(message.records.length);
   for (const { payload } of message.records) writer.bytes(payload);
   writer.u16(message.wants.length);
-  for (const key of message.wants) writeKey(writer, key);
+  for (const key of message.wants) keys.write(key);
 }
 
 /** Throws `MalformedBytesError`. What it answers is the caller's own. */
@@ -71,29 +73,30 @@ export function readReconcile(
   requestId: number,
   check: (record: Uint8Array) => void,
 ): ReconcileMessage {
+  const keys = new KeyReader(reader);
   const settledRound = reader.u32();
   const flag = reader.u8();
   if (flag > 1) throw new MalformedBytesError(`flag ${flag}`);
   const isAnswer = flag === 1;
   const spans = readMany(reader, () => {
-    const span = readSpan(reader);
+    const span = readSpan(keys);
     const summary = new Summary();
     summary.count = reader.u32();
     readHash(reader, summary);
     return { span, summary };
   });
   const lists = readMany(reader, () => ({
-    span: readSpan(reader),
-    entries: readMany(reader, () => readEntry(reader)),
+    span: readSpan(keys),
+    entries: readMany(reader, () => readEntry(reader, keys)),
   }));
   const records = readMany(reader, () => splitPayload(owned(reader.bytes()), check));
-  const wants = readMany(reader, () => readKey(reader));
+  const wants = readMany(reader, () => readKey(keys));
   reader.end();
   return { type: "reconcile", requestId, settledRound, spans, lists, records, isAnswer, wants };
 }
 
-function readEntry(reader: ByteReader): ListedEntry {
-  const key = readKey(reader);
+function readEntry(reader: ByteReader, keys: KeyReader): ListedEntry {
+  const key = readKey(keys);
   const summary = new Summary();
   summary.count = 1;
   readHash(reader, summary);
@@ -108,38 +111,22 @@ function readMany<T>(reader: ByteReader, readOne: () => T): readonly T[] {
   return Array.from({ length: count }, readOne);
 }
 
-/** A bound of no bytes is none: keys have at least one. */
-function writeSpan(writer: ByteWriter, { from, to }: KeySpan): void {
-  writeBound(writer, from);
-  writeBound(writer, to);
+function writeSpan(keys: KeyWriter, { from, to }: KeySpan): void {
+  keys.write(from);
+  keys.write(to);
 }
 
-function writeBound(writer: ByteWriter, bound: Uint8Array | undefined): void {
-  writer.u16(bound?.length ?? 0);
-  if (bound !== undefined) writer.raw(bound);
-}
-
-function readSpan(reader: ByteReader): KeySpan {
-  const from = readBound(reader);
-  const to = readBound(reader);
+function readSpan(keys: KeyReader): KeySpan {
+  const from = keys.read();
+  const to = keys.read();
   if (from !== undefined && to !== undefined && Buffer.compare(from, to) >= 0) {
     throw new MalformedBytesError("a span that ends where it begins, or before");
   }
   return { from, to };
 }
 
-function readBound(reader: ByteReader): Uint8Array | undefined {
-  const length = reader.u16();
-  return length === 0 ? undefined : owned(reader.raw(length));
-}
-
-function writeKey(writer: ByteWriter, key: Uint8Array): void {
-  writer.u16(key.length);
-  writer.raw(key);
-}
-
-function readKey(reader: ByteReader): Uint8Array {
-  const key = readBound(reader);
+function readKey(keys: KeyReader): Uint8Array {
+  const key = keys.read();
   if (key === undefined) throw new MalformedBytesError("a key of no bytes");
   return key;
 }
