@@ -3,6 +3,8 @@ import { runScenario, type ScenarioReport } from "../../src/simulation/scenario/
 import type { PlantedLogBugs } from "../../src/storage/disk/log/planted-bugs.ts";
 import { makeDynamoStrategy } from "../../src/strategies/dynamo/dynamo-strategy.ts";
 import type { PlantedDynamoBugs } from "../../src/strategies/dynamo/planted-bugs.ts";
+import type { PlantedReplicaBugs } from "../../src/strategies/raft/planted-bugs.ts";
+import { makeRaftStrategy } from "../../src/strategies/raft/raft-strategy.ts";
 import type { PlantedBugs } from "../../src/strategies/tunable/planted-bugs.ts";
 import { makeTunableStrategy } from "../../src/strategies/tunable/tunable-strategy.ts";
 
@@ -48,6 +50,14 @@ const DYNAMO: readonly (keyof PlantedDynamoBugs)[] = [
   "replayForgotten",
 ];
 const DYNAMO_PREFIX = "dynamo/";
+/** With `raft/` before them. Those of the consensus have a world of their own, in the unit tests. */
+const RAFT: readonly (keyof PlantedReplicaBugs)[] = [
+  "retryAppliedTwice",
+  "sessionNotAwaited",
+  "batchInParts",
+  "sweptThoughRewritten",
+];
+const RAFT_PREFIX = "raft/";
 const HOST: readonly (keyof PlantedHostBugs)[] = [
   "wordsBeforeDurability",
   "incompleteShardTrusted",
@@ -62,12 +72,20 @@ const LOG: readonly (keyof PlantedLogBugs)[] = [
 ];
 
 const DYNAMO_NAMES: readonly string[] = DYNAMO.map((name) => DYNAMO_PREFIX + name);
+const RAFT_NAMES: readonly string[] = RAFT.map((name) => RAFT_PREFIX + name);
 
-export const PLANTED: readonly string[] = [...STRATEGY, ...DYNAMO_NAMES, ...HOST, ...LOG];
+export const PLANTED: readonly string[] = [
+  ...STRATEGY,
+  ...DYNAMO_NAMES,
+  ...RAFT_NAMES,
+  ...HOST,
+  ...LOG,
+];
 
 /** Other strategies that come to have scenarios must not change which seed finds a bug. */
 const ALONE = { strategies: ["tunable"] };
 const DYNAMO_ALONE = { strategies: ["dynamo"] };
+const RAFT_ALONE = { strategies: ["raft"] };
 
 /** Runs a seed with one of them switched on. */
 export function runPlanted(name: string, seed: number): Promise<ScenarioReport> {
@@ -75,6 +93,10 @@ export function runPlanted(name: string, seed: number): Promise<ScenarioReport> 
   if (DYNAMO_NAMES.includes(name)) {
     const dynamo = makeDynamoStrategy({ [name.slice(DYNAMO_PREFIX.length)]: true });
     return runScenario(seed, { ...DYNAMO_ALONE, substitutes: { dynamo } });
+  }
+  if (RAFT_NAMES.includes(name)) {
+    const raft = makeRaftStrategy({}, { [name.slice(RAFT_PREFIX.length)]: true });
+    return runScenario(seed, { ...RAFT_ALONE, substitutes: { raft } });
   }
   if ((STRATEGY as readonly string[]).includes(name)) {
     return runScenario(seed, { ...ALONE, substitutes: { tunable: makeTunableStrategy(switched) } });
@@ -88,6 +110,11 @@ export function runPlanted(name: string, seed: number): Promise<ScenarioReport> 
   throw new Error(
     `there is no planted bug ${JSON.stringify(name)}; there are: ${PLANTED.join(", ")}`,
   );
+}
+
+function aloneOf(name: string): { readonly strategies: string[] } {
+  if (DYNAMO_NAMES.includes(name)) return DYNAMO_ALONE;
+  return RAFT_NAMES.includes(name) ? RAFT_ALONE : ALONE;
 }
 
 /** They may fail for what the bug only happens to stir up. */
@@ -112,8 +139,7 @@ export async function findPlanted(
     const report = await runPlanted(name, seed).catch(() => undefined);
     const violation = report?.violations.find(({ check }) => !WEAK_CHECKS.includes(check));
     if (violation === undefined) continue;
-    const without = DYNAMO_NAMES.includes(name) ? DYNAMO_ALONE : ALONE;
-    const { violations } = await runScenario(seed, without);
+    const { violations } = await runScenario(seed, aloneOf(name));
     if (violations.length === 0) return { seed, check: violation.check };
   }
   return undefined;

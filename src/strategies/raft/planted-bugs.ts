@@ -40,3 +40,19 @@ export interface PlantedConsensusBugs {
 }
 
 export const NO_PLANTED_CONSENSUS_BUGS: PlantedConsensusBugs = Object.freeze({});
+
+/** The same for what stands around the consensus: the state machine, and the answers to reads. */
+export interface PlantedReplicaBugs {
+  /** Nobody looks whether an operation was met before: its retry is another write. */
+  readonly retryAppliedTwice?: boolean;
+  /** A read is answered from the state as it is, whatever its session has seen. */
+  readonly sessionNotAwaited?: boolean;
+  /** Of a batch the last write is left out. */
+  readonly batchInParts?: boolean;
+  /** What was found due is removed though it was written again meanwhile. */
+  readonly sweptThoughRewritten?: boolean;
+  /** Watchers are told of the first change of an entry alone. */
+  readonly changesOfBatchDropped?: boolean;
+}
+
+export const NO_PLANTED_REPLICA_BUGS: PlantedReplicaBugs = Object.freeze({});

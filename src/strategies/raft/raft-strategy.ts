@@ -4,7 +4,12 @@ import { raftCodec } from "./codec.ts";
 import { Consensus } from "./consensus.ts";
 import { RaftCoordinator } from "./coordinator.ts";
 import { RAFT_GUARANTEES } from "./guarantees.ts";
-import { NO_PLANTED_CONSENSUS_BUGS, type PlantedConsensusBugs } from "./planted-bugs.ts";
+import {
+  NO_PLANTED_CONSENSUS_BUGS,
+  NO_PLANTED_REPLICA_BUGS,
+  type PlantedConsensusBugs,
+  type PlantedReplicaBugs,
+} from "./planted-bugs.ts";
 import { RaftReplica } from "./replica.ts";
 import {
   parseRaftSettings,
@@ -35,6 +40,7 @@ const CAPABILITIES: StrategyCapabilities = Object.freeze({
 /** Linearizable, by a majority. With a planted bug only in tests. */
 export function makeRaftStrategy(
   planted: PlantedConsensusBugs = NO_PLANTED_CONSENSUS_BUGS,
+  plantedInReplica: PlantedReplicaBugs = NO_PLANTED_REPLICA_BUGS,
 ): SilentStrategy<RaftMessage> {
   return Object.freeze({
     kind: "silent",
@@ -51,7 +57,7 @@ export function makeRaftStrategy(
       return deadlinesMs[level as RaftLevel];
     },
     createReplica: (context) =>
-      new RaftReplica(context, (options) => new Consensus(options, planted)),
+      new RaftReplica(context, (options) => new Consensus(options, planted), plantedInReplica),
     createCoordinator: (context) => new RaftCoordinator(context),
   } satisfies SilentStrategy<RaftMessage>);
 }

@@ -10,6 +10,7 @@ import type {
   Standpoint,
 } from "./client-messages.ts";
 import type { Moment, ReadFailure } from "./consensus-types.ts";
+import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "./planted-bugs.ts";
 import { liveRecordOf, rangeOf } from "./read-state.ts";
 import { ReplicaReads, type WaitingRead } from "./replica-reads.ts";
 
@@ -32,10 +33,16 @@ export class ReadDesk {
   static readonly TIMER = "reads";
   readonly #ports: DeskPorts;
   readonly #reads: ReplicaReads;
+  readonly #planted: PlantedReplicaBugs;
   #isTimerSet = false;
 
-  constructor(ports: DeskPorts, firstToken: number) {
+  constructor(
+    ports: DeskPorts,
+    firstToken: number,
+    planted: PlantedReplicaBugs = NO_PLANTED_REPLICA_BUGS,
+  ) {
     this.#ports = ports;
+    this.#planted = planted;
     this.#reads = new ReplicaReads(firstToken);
   }
 
@@ -108,7 +115,8 @@ export class ReadDesk {
   }
 
   #takeLocal(read: WaitingRead, effects: Fx): void {
-    const seen = read.message.type === "read" ? read.message.seen : undefined;
+    const asked = read.message.type === "read" ? read.message.seen : undefined;
+    const seen = this.#planted.sessionNotAwaited === true ? undefined : asked;
     const { machine } = this.#ports;
     const { salt, appliedIndex } = machine.books;
     if (seen !== undefined && salt !== 0 && seen.lifeMark !== machine.lifeMark) {

@@ -29,6 +29,7 @@ import type {
   Standing,
 } from "./consensus-types.ts";
 import { changeMembers } from "./member-changes.ts";
+import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "./planted-bugs.ts";
 import { Proposals } from "./proposals.ts";
 import { ReadDesk } from "./read-desk.ts";
 import type { RaftSettings } from "./settings.ts";
@@ -75,13 +76,18 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   #configurationIndex = NOT_WRITTEN;
   #begunInTerm = 0;
 
-  constructor(context: ReplicaContext, makeConsensus: MakeConsensus) {
+  constructor(
+    context: ReplicaContext,
+    makeConsensus: MakeConsensus,
+    planted: PlantedReplicaBugs = NO_PLANTED_REPLICA_BUGS,
+  ) {
     this.#context = context;
     this.#settings = context.settings as unknown as RaftSettings;
     this.#salt = context.randomUint32() || 1;
-    this.#machine = new ShardMachine(context.shardIndex, (change) => this.#tell(change));
+    this.#machine = new ShardMachine(context.shardIndex, (change) => this.#tell(change), planted);
     this.#installer = new SnapshotInstaller(() => this.#fx);
-    this.#desk = new ReadDesk(this.#deskPorts(), (context.randomUint32() % 0xffff_0000) + 1);
+    const firstToken = (context.randomUint32() % 0xffff_0000) + 1;
+    this.#desk = new ReadDesk(this.#deskPorts(), firstToken, planted);
     this.#sweeper = new Sweeper(this.#settings.sessionLifetimeMs);
     this.#consensus = makeConsensus(this.#optionsOfConsensus());
   }

@@ -11,7 +11,9 @@ import type {
 import { ClockSpread } from "./clock-spread.ts";
 import { judgeLinearizability } from "./raft-judge.ts";
 import { RaftKeys } from "./raft-keys.ts";
+import { RAFT_READ_LEVELS, RaftReads, SESSION_READ_LEVELS } from "./raft-reads.ts";
 import { RaftRecords } from "./raft-records.ts";
+import { RaftSessions } from "./raft-sessions.ts";
 import { RaftWrites } from "./raft-writes.ts";
 import { ReplicaStates } from "./replica-states.ts";
 
@@ -20,8 +22,6 @@ const BETWEEN_FINAL_TRIES_MS = 500;
 const FINAL_READ_MS = 120_000;
 /** What is due has been swept by a leader that is there. */
 const SWEEPING_MS = 3_000;
-
-const LEVELS = Object.freeze(["strong", "strong", "lease", "follower", "stale"] as const);
 
 /** Rare states that a long run has to reach. */
 export const RAFT_SOMETIMES: readonly string[] = Object.freeze([
@@ -37,6 +37,9 @@ export class RaftRun implements KeyspaceRun {
   readonly #scene: KeyspaceScene;
   readonly #records: RaftRecords;
   readonly #keys: RaftKeys;
+  readonly #sessions: RaftSessions;
+  readonly #sessionLevels: Draw;
+  readonly #reads: RaftReads;
   readonly #writes: RaftWrites;
   readonly #states: ReplicaStates;
   readonly #clocks: ClockSpread;
@@ -45,8 +48,12 @@ export class RaftRun implements KeyspaceRun {
     this.#scene = scene;
     const { world, plan, keyspace } = scene;
     this.#records = new RaftRecords(() => world.time.nowMs);
-    this.#keys = new RaftKeys(plan.keysPerGroup, new Draw(world.random(`${plan.name}/keys`)));
-    this.#writes = new RaftWrites(scene, this.#records, this.#keys);
+    const stream = (name: string) => new Draw(world.random(`${plan.name}/${name}`));
+    this.#keys = new RaftKeys(plan.keysPerGroup, stream("keys"));
+    this.#sessions = new RaftSessions(stream("sessions"));
+    this.#sessionLevels = stream("levels-in-sessions");
+    this.#reads = new RaftReads(scene, this.#records, this.#sessions);
+    this.#writes = new RaftWrites(scene, this.#records, this.#keys, this.#sessions);
     this.#states = new ReplicaStates(keyspace.keyspace.hash);
     this.#clocks = new ClockSpread(world.nodes.map(({ clock }) => clock));
   }
@@ -54,9 +61,15 @@ export class RaftRun implements KeyspaceRun {
   async operate(client: string, draw: Draw, node: SimNode): Promise<Ending> {
     this.#clocks.look();
     const key = draw.pick(this.#keys.all);
-    return draw.chance(this.#scene.plan.writeShare)
-      ? this.#writes.write(client, draw, node, key)
-      : this.#read(client, node, key, draw.pick(LEVELS));
+    const session = this.#sessions.tokenFor(client);
+    if (draw.chance(this.#scene.plan.writeShare)) {
+      return this.#writes.write(client, draw, node, key, session);
+    }
+    const level =
+      session === undefined
+        ? draw.pick(RAFT_READ_LEVELS)
+        : this.#sessionLevels.pick(SESSION_READ_LEVELS);
+    return this.#reads.read(client, node, key, level, session);
   }
 
   async readAtTheEnd(): Promise<void> {
@@ -67,7 +80,12 @@ export class RaftRun implements KeyspaceRun {
     for (const key of this.#keys.all) {
       let ending: Ending = "fault";
       for (let tries = 0; tries < FINAL_TRIES && ending !== "ok"; tries += 1) {
-        const reading = this.#read("last", nodes[tries % nodes.length] as SimNode, key, "strong");
+        const reading = this.#reads.read(
+          "last",
+          nodes[tries % nodes.length] as SimNode,
+          key,
+          "strong",
+        );
         ending = await driver.until(reading, FINAL_READ_MS);
         if (ending !== "ok") await driver.run(BETWEEN_FINAL_TRIES_MS);
       }
@@ -90,8 +108,12 @@ export class RaftRun implements KeyspaceRun {
       ...records.refusedAndSeen(),
     ];
     if (copyHasCounted) return { violations, checked: 0, unknown: 0 };
-    const report = judgeLinearizability(records.history, this.#clocks.spreadMs);
-    return { ...report, violations: [...violations, ...report.violations] };
+    const { history } = records;
+    const { spreadMs } = this.#clocks;
+    violations.push(...this.#sessions.judge(history, spreadMs));
+    const { checked, ...report } = judgeLinearizability(history, spreadMs);
+    violations.push(...report.violations);
+    return { ...report, violations, checked: checked + this.#sessions.events };
   }
 
   sometimes(): Readonly<Record<string, number>> {
@@ -101,32 +123,6 @@ export class RaftRun implements KeyspaceRun {
       if (isSeen) records.count("an unknown raft write was seen later");
     }
     return Object.fromEntries(RAFT_SOMETIMES.map((name) => [name, records.countOf(name)]));
-  }
-
-  async #read(
-    client: string,
-    node: SimNode,
-    key: string,
-    level: (typeof LEVELS)[number],
-  ): Promise<Ending> {
-    const { calls, plan } = this.#scene;
-    const { recorder, versions } = this.#records;
-    const call = recorder.call({ client, node: node.id, level, input: { type: "get", key } });
-    try {
-      const keyspace = calls.keyspaceOf(node, plan.name);
-      const result = await calls.alive(node, keyspace.get(key, { consistency: level }));
-      const value = result.found && !result.conflict ? (result.value as string) : undefined;
-      const { version } = result;
-      const isThere = version !== undefined && value !== undefined;
-      if (isThere) versions.set(key, { version, value });
-      calls.noteOk(client, key, `${value} ${version}`);
-      call.applied(isThere ? { value, version } : {}, { achieved: result.receipt.achieved });
-      return "ok";
-    } catch (error) {
-      const { code } = calls.noteFault(client, key, error);
-      call.notApplied();
-      return code === "down" ? "down" : "fault";
-    }
   }
 
   /** By the clock that is right; 0 if nothing was to expire. */

@@ -11,6 +11,7 @@ import type { KeyspaceScene } from "../strategy-scenario.ts";
 import type { RaftKeys } from "./raft-keys.ts";
 import type { RaftInput, RaftOutput, RaftWrite } from "./raft-model.ts";
 import type { RaftCall, RaftRecords } from "./raft-records.ts";
+import type { RaftSessions } from "./raft-sessions.ts";
 
 /** Of the writes whose outcome is unknown, this share is tried again under the same id. */
 const RETRY_SHARE = 0.4;
@@ -32,12 +33,18 @@ const TTL_MS: readonly [number, number] = Object.freeze([20, 20_000] as const);
 type Answer = Written | ConditionalWritten<unknown> | readonly ManyResult<Written>[];
 type WriteInput = Extract<RaftInput, { type: "write" }>;
 
+interface AskOptions {
+  readonly operationId?: string;
+  /** The token of the session that the write belongs to. */
+  readonly session?: string;
+}
+
 /** A write as it was drawn: what it says, and how a store is asked for it. */
 interface DrawnWrite {
   /** What `modify` was given last is known once it has ended. */
   readonly input: WriteInput;
-  /** Under the id a copy of it may be sent again; undefined where the store takes none. */
-  readonly ask: (keyspace: EmbeddedKeyspace, operationId: string | undefined) => Promise<Answer>;
+  readonly ask: (keyspace: EmbeddedKeyspace, options: AskOptions) => Promise<Answer>;
+  /** Under an id a copy of it may be sent again. */
   readonly takesIds: boolean;
 }
 
@@ -47,13 +54,15 @@ export class RaftWrites {
   readonly #scene: KeyspaceScene;
   readonly #records: RaftRecords;
   readonly #keys: RaftKeys;
+  readonly #sessions: RaftSessions;
   readonly #kinds: Draw;
   readonly #batches: Draw;
   readonly #expiries: Draw;
   readonly #hasBatches: boolean;
 
-  constructor(scene: KeyspaceScene, records: RaftRecords, keys: RaftKeys) {
+  constructor(scene: KeyspaceScene, records: RaftRecords, keys: RaftKeys, sessions: RaftSessions) {
     this.#scene = scene;
+    this.#sessions = sessions;
     this.#records = records;
     this.#keys = keys;
     const stream = (name: string) => new Draw(scene.world.random(`${scene.plan.name}/${name}`));
@@ -64,8 +73,14 @@ export class RaftWrites {
     this.hasExpiry = this.#expiries.chance(SEEDS_WITH_EXPIRY);
   }
 
-  /** @param session the token of the session that it belongs to, and where a later one goes. */
-  async write(client: string, draw: Draw, node: SimNode, key: string): Promise<Ending> {
+  /** @param session the token of the session that it belongs to. */
+  async write(
+    client: string,
+    draw: Draw,
+    node: SimNode,
+    key: string,
+    session?: string,
+  ): Promise<Ending> {
     const { calls, plan } = this.#scene;
     const drawn = this.#draw(draw, key);
     const { input } = drawn;
@@ -78,8 +93,13 @@ export class RaftWrites {
         if (tries === 1 && drawn.takesIds && draw.chance(OWN_ID_SHARE)) {
           operationId = await calls.alive(node, keyspace.operationId());
         }
-        const answer = await calls.alive(node, drawn.ask(keyspace, operationId));
-        this.#written(client, input, call, answer);
+        const options = {
+          ...(operationId !== undefined && { operationId }),
+          ...(session !== undefined && { session }),
+        };
+        const answer = await calls.alive(node, drawn.ask(keyspace, options));
+        const written = this.#written(client, input, call, answer);
+        if (session !== undefined) this.#noteInSession(client, node, input, written);
         return "ok";
       } catch (error) {
         const fault = calls.noteFault(client, key, error);
@@ -113,8 +133,8 @@ export class RaftWrites {
     return {
       input: { type: "write", writes, condition: condition?.holds, ttlMs: ttl },
       takesIds: true,
-      ask: (keyspace, operationId) => {
-        const options = { ...condition?.options, ...optionsOf(operationId, ttl) };
+      ask: (keyspace, given) => {
+        const options = { ...condition?.options, ...given, ...ttlOption(ttl) };
         return put === undefined ? keyspace.delete(key, options) : keyspace.put(key, put, options);
       },
     };
@@ -135,14 +155,14 @@ export class RaftWrites {
     return {
       input: { type: "write", writes, ttlMs },
       takesIds: true,
-      ask: (keyspace, operationId) =>
+      ask: (keyspace, options) =>
         keyspace.batch(
           writes.map((write) =>
             write.value === undefined
               ? { delete: write.key }
               : { put: write.key, value: write.value },
           ),
-          optionsOf(operationId, ttlMs),
+          { ...options, ...ttlOption(ttlMs) },
         ),
     };
   }
@@ -156,7 +176,8 @@ export class RaftWrites {
     return { holds: { value: known.value }, options: { ifVersion: known.version } };
   }
 
-  #written(client: string, input: WriteInput, call: RaftCall, answer: Answer): void {
+  /** Undefined if its condition did not hold. */
+  #written(client: string, input: WriteInput, call: RaftCall, answer: Answer): Written | undefined {
     const { calls } = this.#scene;
     const { writes, condition, ttlMs } = input;
     const { key, value } = writes[0] as RaftWrite;
@@ -165,9 +186,10 @@ export class RaftWrites {
       for (const write of writes) if (write.value !== undefined) this.#refuse(write.value);
       calls.noteOk(client, key, `rejected ${answer.reason}`);
       call.applied({ isDone: false });
-      return;
+      return undefined;
     }
-    const { version, receipt } = this.#oneOf(answer, writes);
+    const written = this.#oneOf(answer, writes);
+    const { version, receipt } = written;
     calls.noteOk(client, key, `${value} ${version}`);
     for (const write of writes) {
       if (write.value !== undefined) {
@@ -178,6 +200,22 @@ export class RaftWrites {
     if (ttlMs !== undefined) this.#records.count("a value with a time to live was written");
     const output: RaftOutput = { version, ...(condition !== undefined && { isDone: true }) };
     call.applied(output, { achieved: receipt.achieved });
+    return written;
+  }
+
+  #noteInSession(
+    client: string,
+    node: SimNode,
+    { writes }: WriteInput,
+    written: Written | undefined,
+  ): void {
+    if (written === undefined) return;
+    const { version, session } = written;
+    const atMs = this.#scene.world.time.nowMs;
+    for (const { key } of writes) {
+      const event = { client, key, type: "write", version, node: node.id, atMs } as const;
+      this.#sessions.note(session, event);
+    }
   }
 
   /** All of a batch has happened at once. */
@@ -237,21 +275,18 @@ function drawModify(key: string, value: string, ttlMs: number | undefined): Draw
   return {
     input,
     takesIds: false,
-    ask: (keyspace) =>
+    ask: (keyspace, options) =>
       keyspace.modify(
         key,
         (current) => {
           input.condition = { value: current as string | undefined };
           return value;
         },
-        optionsOf(undefined, ttlMs),
+        { ...options, ...ttlOption(ttlMs) },
       ),
   };
 }
 
-function optionsOf(operationId: string | undefined, ttlMs: number | undefined) {
-  return {
-    ...(operationId !== undefined && { operationId }),
-    ...(ttlMs !== undefined && { ttlMs }),
-  };
+function ttlOption(ttlMs: number | undefined) {
+  return ttlMs === undefined ? {} : { ttlMs };
 }
