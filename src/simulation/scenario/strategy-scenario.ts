@@ -121,5 +121,10 @@ export interface StrategyScenario {
    * many that they share one with every majority.
    */
   othersToServe?(replicas: number): number;
+  /**
+   * Whether a replica that serves again counts for good, from what `describe()` says of its shard:
+   * only then may another one be lost. Default: it does.
+   */
+  isWhole?(shard: Readonly<Record<string, unknown>>): boolean;
   createRun(scene: KeyspaceScene): KeyspaceRun;
 }

@@ -7,6 +7,7 @@ import { majorityOf } from "../../core/model/quorum.ts";
 import { separatePlugIns } from "../../core/store/handed-over.ts";
 import type { SimNode } from "../sim-node.ts";
 import type { SimWorld } from "../sim-world.ts";
+import { STRATEGY_SCENARIOS } from "./strategies.ts";
 
 /** A replica that came back serves for this long before it is taken for whole again. */
 const TRIAL_MS = 1_000;
@@ -26,6 +27,13 @@ export interface LossOfNode {
   /** In milliseconds of the world. */
   readonly at: number;
   readonly how: HowLost;
+}
+
+/** What a keyspace says of its replicas on one node. */
+interface ServingDescription {
+  readonly hosted: number;
+  readonly serving: number;
+  readonly shards: readonly { readonly shard: number; readonly [field: string]: unknown }[];
 }
 
 /** Where the replicas of one keyspace are. */
@@ -90,13 +98,18 @@ export class Topology {
     return found;
   }
 
-  /** Whether every replica that the node hosts serves. */
-  isServing({ life }: SimNode): boolean {
+  /** Whether every replica that the node hosts serves, and counts for good. */
+  isServing({ id, life }: SimNode): boolean {
     const store = life?.store;
     if (store === undefined) return false;
-    return this.keyspaces.every(({ keyspace }) => {
-      const { hosted, serving } = store.keyspace(keyspace.name).describe();
-      return hosted === serving;
+    return this.keyspaces.every(({ keyspace, placements }) => {
+      const { hosted, serving, shards } = store
+        .keyspace(keyspace.name)
+        .describe() as unknown as ServingDescription;
+      if (hosted !== serving) return false;
+      const scenario = STRATEGY_SCENARIOS.find(({ strategy }) => strategy === keyspace.strategy);
+      const own = shards.filter(({ shard }) => placements[shard]?.includes(id));
+      return own.every((shard) => scenario?.isWhole?.(shard) ?? true);
     });
   }
 

@@ -1,4 +1,4 @@
-import { isMember } from "./configuration.ts";
+import { isJoint, isMember } from "./configuration.ts";
 import type { ConsensusCore } from "./consensus-core.ts";
 import type { Leadership } from "./leadership.ts";
 
@@ -10,6 +10,8 @@ export function describeConsensus(
   return {
     state: core.isOpen ? (core.recovering ? "recovering" : "serving") : "closed",
     isVoter: core.isVoter,
+    // Until then the voters before it may still be the ones who decide.
+    isSettled: !isJoint(core.configuration) && core.history.index <= core.commitIndex,
     commitIndex: core.commitIndex,
     appliedIndex: core.appliedIndex,
     lastIndex: core.log.lastIndex,

@@ -1,0 +1,94 @@
+import { expect, test } from "vitest";
+import { Topology } from "../../../../src/simulation/scenario/topology.ts";
+import { SimWorld } from "../../../../src/simulation/sim-world.ts";
+
+const NODES = ["n1", "n2", "n3"];
+const KEYSPACE = "things";
+const CONFIGURATION = { keyspaces: { [KEYSPACE]: { strategy: "raft", replicas: 3, shards: 1 } } };
+const SLOW = { timeout: 60_000 };
+const LIMIT_MS = 10_000;
+/** Longer than what a replica that came back is on trial for. */
+const BEYOND_TRIAL_MS = 3_000;
+
+function shardOf(world: SimWorld, id: string): Readonly<Record<string, unknown>> {
+  const described = world.node(id).life?.store?.keyspace(KEYSPACE).describe();
+  return (
+    (described as { shards: Readonly<Record<string, unknown>>[] } | undefined)?.shards[0] ?? {}
+  );
+}
+
+async function waitFor(world: SimWorld, condition: () => boolean, everyMs = 20): Promise<void> {
+  const endMs = world.time.nowMs + LIMIT_MS;
+  while (!condition()) {
+    if (world.time.nowMs > endMs) throw new Error(`the condition did not hold: ${condition}`);
+    await world.driver.run(everyMs);
+  }
+}
+
+function cutOff(world: SimWorld, id: string): void {
+  for (const other of NODES) if (other !== id) world.network.cut(id, other);
+}
+
+/**
+ * A follower comes back with an empty store, and the other one is cut off when the leader is about to
+ * give the first its vote: the joint configuration is not decided without it.
+ */
+async function openUndecided() {
+  const world = new SimWorld({ seed: 1, nodes: NODES, configuration: CONFIGURATION });
+  const topology = new Topology(world, CONFIGURATION);
+  const starting = Promise.all(NODES.map((id) => world.start(id)));
+  await world.driver.until(starting, LIMIT_MS);
+  const leads = (id: string): boolean => shardOf(world, id).role === "leader";
+  await waitFor(world, () => NODES.some(leads));
+  const leader = NODES.find(leads) as string;
+  const [emptied, other] = NODES.filter((id) => id !== leader) as [string, string];
+  const things = world.node(leader).life?.store?.keyspace(KEYSPACE);
+  await world.driver.until(things?.put("key", 1) as Promise<unknown>, LIMIT_MS);
+  world.crash(emptied);
+  world.node(emptied).disk.wipe();
+  topology.noteLoss(world.node(emptied), "damage");
+  await world.driver.until(world.start(emptied), LIMIT_MS);
+  await waitFor(
+    world,
+    () => {
+      const { configuration, isSettled } = shardOf(world, leader);
+      return String(configuration).includes("/") && isSettled === true;
+    },
+    1,
+  );
+  cutOff(world, other);
+  await waitFor(world, () => shardOf(world, emptied).isVoter === true);
+  return { world, topology, leader, emptied, other };
+}
+
+/** As the nemesis asks, now and then. */
+async function askForLong(world: SimWorld, ask: () => boolean): Promise<boolean> {
+  ask();
+  await world.driver.run(BEYOND_TRIAL_MS);
+  ask();
+  await world.driver.run(BEYOND_TRIAL_MS);
+  return ask();
+}
+
+test(
+  "a raft replica whose vote is undecided is not whole: no other may be lost before it is",
+  SLOW,
+  async () => {
+    const { world, topology, emptied, other } = await openUndecided();
+    expect(world.node(emptied).life?.store?.keyspace(KEYSPACE).describe().serving).toBe(1);
+    expect(topology.isServing(world.node(emptied))).toBe(false);
+    expect(await askForLong(world, () => topology.mayLose(other))).toBe(false);
+    world.network.heal();
+    await waitFor(world, () => topology.isServing(world.node(emptied)));
+    expect(await askForLong(world, () => topology.mayLose(other))).toBe(true);
+  },
+);
+
+test("were another one lost all the same, the quorum would be", SLOW, async () => {
+  const { world, leader, other } = await openUndecided();
+  world.crash(other);
+  world.node(other).disk.wipe();
+  world.network.heal();
+  await world.driver.until(world.start(other), LIMIT_MS);
+  await waitFor(world, () => shardOf(world, leader).quorumLost === true);
+});
