@@ -363,6 +363,8 @@ export interface MachineContext {
   readonly maxRecordBytes?: number | undefined;
   /** One per node, shared by its machines. */
   readonly clock: HybridClock;
+  /** Where a node is, by the name of its datacenter. Left out: all are in one. */
+  datacenterOf?(node: NodeId): string;
   /** The shard's placement now; a `map` event follows every change. */
   placement(shardIndex: number): ShardPlacement;
   /** Whether the node-level detector holds the peer reachable; true for this node itself. */

@@ -276,14 +276,17 @@ export class KeyspaceMachines {
     const known = this.#randoms.get(machine);
     const random = known ?? host.environment.random(`machine/${keyspace.name}/${machine}`);
     this.#randoms.set(machine, random);
+    const { cluster } = host.configuration;
+    const datacenters = new Map(cluster.nodes.map(({ id, datacenter }) => [id, datacenter]));
     return {
       self: host.self,
       keyspace: keyspace.name,
       keyspaceHash: keyspace.hash,
       settings,
-      clusterKey: host.configuration.cluster.key,
+      clusterKey: cluster.key,
       maxRecordBytes: host.storage.log.capabilities.maxRecordBytes,
       clock,
+      datacenterOf: (node) => datacenters.get(node) ?? "",
       placement: (shardIndex) => this.#placements[shardIndex] as ShardPlacement,
       isReachable,
       randomUint32: () => random.uint32(),

@@ -11,9 +11,10 @@ import { CapstanError } from "../../core/model/errors.ts";
 import type { Level } from "../../core/model/levels.ts";
 import type { Operation, OperationResult } from "../../core/model/operations.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
-import { neededFor, receiptOf } from "../leaderless/receipts.ts";
+import { Demands, isMetBy } from "../leaderless/demand.ts";
+import { receiptOf } from "../leaderless/receipts.ts";
 import type { RecordRules } from "../leaderless/record-rules.ts";
-import { countOf, ReplicaAnswers } from "../leaderless/replica-answers.ts";
+import { ReplicaAnswers } from "../leaderless/replica-answers.ts";
 import { ScanFlow } from "../leaderless/scan-flow.ts";
 import { ContextTokens } from "./context-token.ts";
 import { makeDottedRules } from "./dotted-rules.ts";
@@ -43,6 +44,7 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
   readonly #scans: ScanFlow;
   /** `resolve` requests that wait for what a minter remembers. */
   readonly #recalls = new Map<number, Request>();
+  readonly #demands: Demands;
   #roundId: number;
   #sweeping = false;
 
@@ -58,7 +60,8 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
     this.#roundId = context.randomUint32() % MAX_ROUND_ID;
     this.#reader = new RecordReader(settlement, tokens);
     this.#intents = new WriteIntents(context, settlement, tokens);
-    const shared = { context, settings, nextRoundId };
+    this.#demands = new Demands(context, planted.eachCountedOverAll);
+    const shared = { context, settings, nextRoundId, demands: this.#demands };
     this.#writes = new WriteFlow({ ...shared, tokens, intents: this.#intents, planted });
     this.#reads = new ReadFlow({ ...shared, rules, reader: this.#reader });
     const { partitionPolicy } = settings;
@@ -68,7 +71,7 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
       rules,
       entryOf: this.#reader.entryOf.bind(this.#reader),
     };
-    this.#scans = new ScanFlow(context, scans, nextRoundId);
+    this.#scans = new ScanFlow(context, scans, nextRoundId, this.#demands);
   }
 
   step(event: MachineEvent<DynamoMessage>, effects: Fx): void {
@@ -139,9 +142,9 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
   isReady(level: Level): boolean {
     for (let shardIndex = 0; shardIndex < this.#context.shardCount; shardIndex++) {
       const answers = new ReplicaAnswers(this.#context.placement(shardIndex));
-      const needed = neededFor(level, answers.total);
-      if (needed === undefined) return false;
-      if (countOf(ableReplicas(this.#context, answers, shardIndex)) < needed) return false;
+      const demand = this.#demands.of(level, shardIndex);
+      if (demand === undefined) return false;
+      if (!isMetBy(demand, ableReplicas(this.#context, answers, shardIndex))) return false;
     }
     return true;
   }

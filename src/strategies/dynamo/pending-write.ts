@@ -2,6 +2,7 @@ import type { Request } from "../../core/contracts/machine.ts";
 import type { ReplicationFact } from "../../core/model/facts.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import type { Stamp } from "../../core/model/stamp.ts";
+import type { Demand } from "../leaderless/demand.ts";
 import type { KeyedRecord } from "../leaderless/record.ts";
 import { countOf, type ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
 import type { SeenContext } from "./context-token.ts";
@@ -9,7 +10,7 @@ import type { SeenContext } from "./context-token.ts";
 /** A request's memo while it is written. */
 export class PendingWrite {
   readonly request: Request;
-  readonly needed: number;
+  readonly demand: Demand;
   /** Names the operation, wherever it goes. */
   readonly operation: Stamp;
   readonly minter: NodeId;
@@ -33,7 +34,7 @@ export class PendingWrite {
 
   constructor(parts: {
     readonly request: Request;
-    readonly needed: number;
+    readonly demand: Demand;
     readonly operation: Stamp;
     readonly minter: NodeId;
     readonly seen: SeenContext | undefined;
@@ -41,7 +42,7 @@ export class PendingWrite {
     readonly standIns: ReplicaAnswers;
   }) {
     this.request = parts.request;
-    this.needed = parts.needed;
+    this.demand = parts.demand;
     this.operation = parts.operation;
     this.minter = parts.minter;
     this.seen = parts.seen;

@@ -2,11 +2,13 @@ import type { CoordinatorContext, Effects, Request, Sender } from "../../core/co
 import { CapstanError } from "../../core/model/errors.ts";
 import { IdTable } from "../../core/model/id-table.ts";
 import type { NodeId } from "../../core/model/ids.ts";
+import type { Level } from "../../core/model/levels.ts";
 import { majorityOf } from "../../core/model/quorum.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
+import { type Demand, type Demands, isMetBy, mayLower, membersOf } from "../leaderless/demand.ts";
 import { levelTooHigh, tooFewReachable, unansweredRead } from "../leaderless/faults.ts";
 import type { LeaderlessMessage, ReadReply } from "../leaderless/messages.ts";
-import { neededFor, receiptOf } from "../leaderless/receipts.ts";
+import { receiptOf } from "../leaderless/receipts.ts";
 import { keyRecord } from "../leaderless/record.ts";
 import { mergedOf, type RecordRules } from "../leaderless/record-rules.ts";
 import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
@@ -21,7 +23,7 @@ const WIDEN_AFTER_PART = 0.5;
 
 interface PendingRead {
   readonly request: Request;
-  readonly needed: number;
+  readonly demand: Demand;
   readonly answers: ReplicaAnswers;
   readonly standIns: ReplicaAnswers;
   /** Per replica: what it answered. */
@@ -52,6 +54,7 @@ export class ReadFlow {
   readonly #rules: RecordRules;
   readonly #reader: RecordReader;
   readonly #nextRoundId: () => number;
+  readonly #demands: Demands;
   readonly #pending = new IdTable<PendingRead>();
   readonly #unanswered = new IdTable<PendingRead>();
 
@@ -61,12 +64,14 @@ export class ReadFlow {
     readonly rules: RecordRules;
     readonly reader: RecordReader;
     readonly nextRoundId: () => number;
+    readonly demands: Demands;
   }) {
     this.#context = parts.context;
     this.#settings = parts.settings;
     this.#rules = parts.rules;
     this.#reader = parts.reader;
     this.#nextRoundId = parts.nextRoundId;
+    this.#demands = parts.demands;
   }
 
   get size(): number {
@@ -77,21 +82,21 @@ export class ReadFlow {
     const { level, shardIndex, deadlineMs } = request.operation;
     const placement = this.#context.placement(shardIndex);
     const answers = new ReplicaAnswers(placement);
-    const needed = neededFor(level, answers.total);
-    if (needed === undefined) {
-      effects.refuse(request, levelTooHigh(level, answers.total, DYNAMO_LEVELS));
+    const demand = this.#demands.of(level, shardIndex);
+    if (demand === undefined) {
+      effects.refuse(request, levelTooHigh(level, shardIndex, this.#demands, DYNAMO_LEVELS));
       return;
     }
     const able = ableReplicas(this.#context, answers, shardIndex);
-    if (countOf(able) < needed && !this.#prefersAvailability) {
+    if (!isMetBy(demand, able) && !this.#mayLower(level)) {
       const nodes = answers.nodesOf(able);
-      effects.refuse(request, tooFewReachable(level, needed, placement.replicas, nodes));
+      effects.refuse(request, tooFewReachable(demand, placement.replicas, nodes));
       return;
     }
     const endAtMs = deadlineMs ?? nowMs + this.#settings.deadlinesMs[level as "quorum"];
     const pending: PendingRead = {
       request,
-      needed,
+      demand,
       answers,
       standIns: standInAnswers(placement),
       records: new Array(answers.total).fill(undefined),
@@ -103,8 +108,8 @@ export class ReadFlow {
     };
     this.#pending.set(pending.roundId, pending);
     this.#unanswered.set(request.id, pending);
-    this.#ask(pending, this.#firstAsked(answers, able, needed), effects);
-    if (countOf(able) < needed) this.#widen(pending, effects);
+    this.#ask(pending, this.#firstAsked(answers, able, demand), effects);
+    if (!isMetBy(demand, able)) this.#widen(pending, effects);
     // Nobody at all can be asked.
     if (answers.asked === 0 && pending.standIns.asked === 0) {
       this.#conclude(pending, nowMs, effects);
@@ -160,10 +165,12 @@ export class ReadFlow {
   }
 
   /** This node first; `quorum` and above ask everybody, so that one slow replica costs nothing. */
-  #firstAsked(answers: ReplicaAnswers, able: ReplicaMask, needed: number): ReplicaMask {
-    if (needed >= majorityOf(answers.total)) return able;
+  #firstAsked(answers: ReplicaAnswers, able: ReplicaMask, demand: Demand): ReplicaMask {
+    const { count, level } = demand;
+    if (level === "local-quorum") return able & membersOf(demand);
+    if (count >= majorityOf(answers.total)) return able;
     let asked = answers.bitOf(this.#context.self.node) & able;
-    for (let i = 0; i < answers.total && countOf(asked) < needed; i++) asked |= able & (1 << i);
+    for (let i = 0; i < answers.total && countOf(asked) < count; i++) asked |= able & (1 << i);
     return asked;
   }
 
@@ -190,7 +197,7 @@ export class ReadFlow {
 
   #evaluate(pending: PendingRead, nowMs: number, effects: Fx): void {
     const { answers, standIns } = pending;
-    if (countOf(answers.counted) >= pending.needed) {
+    if (isMetBy(pending.demand, answers.counted)) {
       this.#answer(pending, nowMs, true, effects);
     } else if (answers.complete && standIns.complete && !this.#widen(pending, effects)) {
       this.#conclude(pending, nowMs, effects);
@@ -201,14 +208,14 @@ export class ReadFlow {
     const { answers, standIns, request, merged } = pending;
     // That nothing was found is only true in the mouth of a replica.
     const isKnown = answers.counted !== 0 || merged !== undefined;
-    if (isKnown && this.#prefersAvailability) {
+    const { key, level } = request.operation;
+    if (isKnown && this.#mayLower(level)) {
       this.#answer(pending, nowMs, false, effects);
       return;
     }
     this.#forget(pending);
-    const { key, level } = request.operation;
-    if (!this.#prefersAvailability) {
-      effects.refuse(request, unansweredRead(level, pending.needed, answers));
+    if (!this.#mayLower(level)) {
+      effects.refuse(request, unansweredRead(pending.demand, answers));
       return;
     }
     const heard = [...answers.nodesOf(answers.answered), ...standIns.nodesOf(standIns.answered)];
@@ -283,6 +290,10 @@ export class ReadFlow {
   #forget(pending: PendingRead): void {
     this.#pending.delete(pending.roundId);
     this.#unanswered.delete(pending.request.id);
+  }
+
+  #mayLower(level: Level): boolean {
+    return mayLower(this.#settings.partitionPolicy, level);
   }
 
   get #prefersAvailability(): boolean {

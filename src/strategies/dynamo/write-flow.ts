@@ -2,9 +2,11 @@ import type { CoordinatorContext, Effects, Request, Sender } from "../../core/co
 import { CapstanError } from "../../core/model/errors.ts";
 import { IdTable } from "../../core/model/id-table.ts";
 import type { NodeId } from "../../core/model/ids.ts";
+import type { Level } from "../../core/model/levels.ts";
+import { type Demands, isMetBy, mayLower, oneLess } from "../leaderless/demand.ts";
 import { levelTooHigh, tooFewReachable } from "../leaderless/faults.ts";
 import type { WriteAck, WriteMessage } from "../leaderless/messages.ts";
-import { neededFor, receiptOf } from "../leaderless/receipts.ts";
+import { receiptOf } from "../leaderless/receipts.ts";
 import { countOf, ReplicaAnswers } from "../leaderless/replica-answers.ts";
 import type { ContextTokens } from "./context-token.ts";
 import { decodeRecord } from "./dotted-record.ts";
@@ -42,6 +44,7 @@ export class WriteFlow {
   readonly #tokens: ContextTokens;
   readonly #intents: WriteIntents;
   readonly #nextRoundId: () => number;
+  readonly #demands: Demands;
   readonly #planted: PlantedDynamoBugs;
   readonly #pending = new IdTable<PendingWrite>();
 
@@ -51,6 +54,7 @@ export class WriteFlow {
     readonly tokens: ContextTokens;
     readonly intents: WriteIntents;
     readonly nextRoundId: () => number;
+    readonly demands: Demands;
     readonly planted: PlantedDynamoBugs;
   }) {
     this.#context = parts.context;
@@ -58,6 +62,7 @@ export class WriteFlow {
     this.#tokens = parts.tokens;
     this.#intents = parts.intents;
     this.#nextRoundId = parts.nextRoundId;
+    this.#demands = parts.demands;
     this.#planted = parts.planted;
   }
 
@@ -99,7 +104,7 @@ export class WriteFlow {
     // After a stall of this node: a replica that was emptied since may have learned from the
     // others what they held before this copy, and its old self's does not count any more.
     const isTooOld =
-      pending.needed > 1 && nowMs - pending.roundAtMs > this.#settings.rebuildDelayMs;
+      pending.demand.count > 1 && nowMs - pending.roundAtMs > this.#settings.rebuildDelayMs;
     const bit = pending.answers.take(from.node, ack.serving && !isTooOld);
     pending.held |= bit;
     if ((bit | standInBit) !== 0) this.#evaluate(pending, nowMs, effects);
@@ -150,20 +155,22 @@ export class WriteFlow {
     const { level, shardIndex } = operation;
     const placement = this.#context.placement(shardIndex);
     const answers = new ReplicaAnswers(placement);
-    const needed = neededFor(level, answers.total);
-    if (needed === undefined) throw levelTooHigh(level, answers.total, DYNAMO_LEVELS);
+    const demand = this.#demands.of(level, shardIndex);
+    if (demand === undefined) {
+      throw levelTooHigh(level, shardIndex, this.#demands, DYNAMO_LEVELS);
+    }
     const intent = this.#intents.of(request, wallMs);
     const reachable = answers.reachable(this.#context.isReachable);
-    if (!this.#prefersAvailability && countOf(reachable) < needed && !intent.again) {
-      throw tooFewReachable(level, needed, placement.replicas, answers.nodesOf(reachable));
+    if (!this.#mayLower(level) && !isMetBy(demand, reachable) && !intent.again) {
+      throw tooFewReachable(demand, placement.replicas, answers.nodesOf(reachable));
     }
     const standIns = standInAnswers(placement);
     const minter = intent.minter ?? this.#chooseMinter(shardIndex);
     if (minter === undefined) throw noMinter(placement.replicas, placement.standIns);
     this.#intents.choose(request, minter);
-    const enough = this.#planted.oneAcknowledgementLess === true ? Math.max(1, needed - 1) : needed;
+    const enough = this.#planted.oneAcknowledgementLess === true ? oneLess(demand) : demand;
     const { stamp, seen } = intent;
-    const parts = { request, needed: enough, operation: stamp, minter, seen, answers, standIns };
+    const parts = { request, demand: enough, operation: stamp, minter, seen, answers, standIns };
     const pending = new PendingWrite(parts);
     pending.asked = intent.again;
     if (intent.again && !this.#context.isReachable(minter)) {
@@ -265,22 +272,31 @@ export class WriteFlow {
 
   #evaluate(pending: PendingWrite, nowMs: number, effects: Fx): void {
     if (pending.keyed === undefined) return;
-    if (this.#countOf(pending) >= pending.needed) {
+    if (this.#isMet(pending)) {
       this.#succeed(pending, nowMs, true, effects);
-    } else if (pending.isAnswered && this.#prefersAvailability && pending.copies > 0) {
+    } else if (pending.isAnswered && this.#mayLowerOf(pending) && pending.copies > 0) {
       // Nobody is left to wait for: those who are missing cannot be reached.
       this.#succeed(pending, nowMs, false, effects);
     }
   }
 
-  #countOf(pending: PendingWrite): number {
-    const standIns = this.#planted.standInsCount === true ? countOf(pending.standInsHeld) : 0;
-    return pending.counted + standIns;
+  #isMet({ demand, held, answers, counted, standInsHeld }: PendingWrite): boolean {
+    if (isMetBy(demand, held & answers.counted)) return true;
+    const standIns = this.#planted.standInsCount === true ? countOf(standInsHeld) : 0;
+    return standIns > 0 && counted + standIns >= demand.count;
+  }
+
+  #mayLowerOf({ request }: PendingWrite): boolean {
+    return this.#mayLower(request.operation.level);
+  }
+
+  #mayLower(level: Level): boolean {
+    return mayLower(this.#settings.partitionPolicy, level);
   }
 
   /** No further answer is awaited: say what is known. */
   #conclude(pending: PendingWrite, nowMs: number, effects: Fx): void {
-    if (pending.keyed !== undefined && this.#prefersAvailability && pending.copies > 0) {
+    if (pending.keyed !== undefined && this.#mayLowerOf(pending) && pending.copies > 0) {
       this.#succeed(pending, nowMs, false, effects);
       return;
     }
@@ -292,7 +308,7 @@ export class WriteFlow {
     const why =
       pending.keyed === undefined
         ? `the write was sent to ${pending.minter}, which did not answer in time`
-        : `the write was sent, and ${pending.counted} of the ${pending.needed} replicas that ` +
+        : `the write was sent, and ${pending.counted} of the ${pending.demand.count} replicas that ` +
           `${pending.request.operation.level} needs confirmed it in time`;
     effects.refuse(pending.request, this.#unknown(pending, why));
   }

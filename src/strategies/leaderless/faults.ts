@@ -1,31 +1,39 @@
 import { CapstanError } from "../../core/model/errors.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import type { Level } from "../../core/model/levels.ts";
-import { neededFor } from "./receipts.ts";
+import { type Demand, type Demands, describeDemand } from "./demand.ts";
 import { countOf, type ReplicaAnswers } from "./replica-answers.ts";
 
-/** `offered`: the levels of the strategy. */
-export function levelTooHigh(level: Level, total: number, offered: readonly Level[]): CapstanError {
-  const allowed = offered.filter((word) => neededFor(word, total) !== undefined);
+/** A level that the shard's replicas can never meet. `offered`: the levels of the strategy. */
+export function levelTooHigh(
+  level: Level,
+  shardIndex: number,
+  demands: Demands,
+  offered: readonly Level[],
+): CapstanError {
+  const allowed = offered.filter((word) => demands.of(word, shardIndex) !== undefined);
+  const why =
+    level === "local-quorum"
+      ? "needs a replica in this node's datacenter, and the key has none there"
+      : `needs more replicas than the ${demands.replicasOf(shardIndex)} that the keyspace has`;
   return new CapstanError(
     "INVALID_LEVEL",
-    `level ${level} needs more replicas than the ${total} that the keyspace has; ` +
-      `allowed: ${allowed.join(", ")}`,
+    `level ${level} ${why}; allowed: ${allowed.join(", ")}`,
     { allowed },
   );
 }
 
 /** Nothing of a write has left, or a read has nobody to ask. */
 export function tooFewReachable(
-  level: Level,
-  needed: number,
+  demand: Demand,
   replicas: readonly NodeId[],
   available: readonly NodeId[],
 ): CapstanError {
+  const { level, count: needed } = demand;
   const have = available.length === 0 ? "none" : available.join(", ");
   return new CapstanError(
     "UNAVAILABLE",
-    `level ${level} needs ${needed} of the replicas ${replicas.join(", ")}; available: ${have}`,
+    `level ${level} needs ${describeDemand(demand, replicas)}; available: ${have}`,
     { details: { level, needed, replicas, available } },
   );
 }
@@ -48,14 +56,12 @@ export function unansweredWrite(
   );
 }
 
-export function unansweredRead(
-  level: Level,
-  needed: number,
-  answers: ReplicaAnswers,
-): CapstanError {
+export function unansweredRead(demand: Demand, answers: ReplicaAnswers): CapstanError {
+  const { level, count: needed } = demand;
   return new CapstanError(
     "QUORUM_NOT_MET",
-    `level ${level} needs ${needed} answers that count; ${countOf(answers.counted)} came in time`,
+    `level ${level} needs ${describeAnswers(demand, answers)}; ` +
+      `${countOf(answers.counted)} came in time`,
     {
       details: {
         level,
@@ -66,4 +72,10 @@ export function unansweredRead(
       },
     },
   );
+}
+
+function describeAnswers(demand: Demand, { placement }: ReplicaAnswers): string {
+  const isCount = demand.groups.every(({ datacenter }) => datacenter === undefined);
+  if (isCount) return `${demand.count} answers that count`;
+  return `answers that count from ${describeDemand(demand, placement.replicas)}`;
 }

@@ -9,9 +9,10 @@ import { CapstanError } from "../../core/model/errors.ts";
 import type { Level } from "../../core/model/levels.ts";
 import type { ScanEntry, ScanPage } from "../../core/model/operations.ts";
 import { ableReplicas } from "./able-replicas.ts";
+import { type Demand, type Demands, isMetBy, mayLower, membersOf } from "./demand.ts";
 import { levelTooHigh, tooFewReachable, unansweredRead } from "./faults.ts";
 import type { LeaderlessMessage, RangeMessage, RangeReply } from "./messages.ts";
-import { neededFor, receiptOf } from "./receipts.ts";
+import { receiptOf } from "./receipts.ts";
 import { type KeyedRecord, keyRecord } from "./record.ts";
 import { mergedOf, type RecordRules } from "./record-rules.ts";
 import { countOf, ReplicaAnswers, type ReplicaMask } from "./replica-answers.ts";
@@ -26,7 +27,7 @@ const WIDEN_AFTER_PART = 0.5;
 
 interface ShardGather {
   readonly answers: ReplicaAnswers;
-  readonly needed: number;
+  readonly demand: Demand;
   readonly replies: (RangeReply | undefined)[];
 }
 
@@ -60,11 +61,18 @@ export class ScanFlow {
   readonly #context: CoordinatorContext;
   readonly #kind: ScanKind;
   readonly #nextRoundId: () => number;
+  readonly #demands: Demands;
   readonly #pending = new Map<number, PendingScan>();
   readonly #byTask = new Map<ScanTask, PendingScan>();
 
-  constructor(context: CoordinatorContext, kind: ScanKind, nextRoundId: () => number) {
+  constructor(
+    context: CoordinatorContext,
+    kind: ScanKind,
+    nextRoundId: () => number,
+    demands: Demands,
+  ) {
     this.#context = context;
+    this.#demands = demands;
     this.#kind = kind;
     this.#nextRoundId = nextRoundId;
   }
@@ -108,10 +116,10 @@ export class ScanFlow {
     const pending = this.#pending.get(reply.requestId);
     const shard = pending?.shards[shardIndex];
     if (pending === undefined || shard === undefined) return false;
-    const metBefore = countOf(shard.answers.counted) >= shard.needed;
+    const metBefore = isMetBy(shard.demand, shard.answers.counted);
     if (shard.answers.take(from.node, reply.serving) === 0) return true;
     shard.replies[shard.answers.placement.replicas.indexOf(from.node)] = reply;
-    const met = countOf(shard.answers.counted) >= shard.needed;
+    const met = isMetBy(shard.demand, shard.answers.counted);
     if (met && !metBefore) pending.missing--;
     if (pending.missing === 0) this.#answer(pending, nowMs, true, effects);
     else if (!met && shard.answers.complete) this.#askOthers(pending, shardIndex, nowMs, effects);
@@ -138,7 +146,7 @@ export class ScanFlow {
       if (pending.widened || nowMs < pending.widenAtMs) continue;
       pending.widened = true;
       for (const [shardIndex, shard] of pending.shards.entries()) {
-        if (countOf(shard.answers.counted) < shard.needed) {
+        if (!isMetBy(shard.demand, shard.answers.counted)) {
           this.#ask(pending, shardIndex, this.#notAsked(shard), effects);
         }
       }
@@ -149,20 +157,26 @@ export class ScanFlow {
     const { level } = task.request;
     const placement = this.#context.placement(shardIndex);
     const answers = new ReplicaAnswers(placement);
-    const needed = neededFor(level, answers.total);
-    if (needed === undefined) return levelTooHigh(level, answers.total, this.#kind.levels);
-    const able = ableReplicas(this.#context, answers, shardIndex);
-    if (countOf(able) < needed && !(this.#mayLower() && able !== 0)) {
-      return tooFewReachable(level, needed, placement.replicas, answers.nodesOf(able));
+    const demand = this.#demands.of(level, shardIndex);
+    if (demand === undefined) {
+      return levelTooHigh(level, shardIndex, this.#demands, this.#kind.levels);
     }
-    return { answers, needed, replies: new Array(answers.total).fill(undefined) };
+    const able = ableReplicas(this.#context, answers, shardIndex);
+    if (!isMetBy(demand, able) && !(this.#mayLower(level) && able !== 0)) {
+      return tooFewReachable(demand, placement.replicas, answers.nodesOf(able));
+    }
+    return { answers, demand, replies: new Array(answers.total).fill(undefined) };
   }
 
   #firstAsked(shard: ShardGather, shardIndex: number): ReplicaMask {
-    const { answers, needed } = shard;
-    const able = ableReplicas(this.#context, answers, shardIndex);
+    const { answers, demand } = shard;
+    const able = ableReplicas(this.#context, answers, shardIndex) & membersOf(demand);
     let asked = answers.bitOf(this.#context.self.node) & able;
-    for (let i = 0; i < answers.total && countOf(asked) < needed; i++) asked |= able & (1 << i);
+    for (const { members, count } of demand.groups) {
+      for (let i = 0; i < answers.total && countOf(asked & members) < count; i++) {
+        asked |= able & members & (1 << i);
+      }
+    }
     return asked;
   }
 
@@ -197,14 +211,17 @@ export class ScanFlow {
   }
 
   #conclude(pending: PendingScan, nowMs: number, effects: Fx): void {
-    if (this.#mayLower() && pending.shards.every(({ answers }) => answers.counted !== 0)) {
+    if (
+      this.#mayLower(pending.task.request.level) &&
+      pending.shards.every(({ answers }) => answers.counted !== 0)
+    ) {
       this.#answer(pending, nowMs, false, effects);
       return;
     }
-    const short = pending.shards.find(({ answers, needed }) => countOf(answers.counted) < needed);
-    const { answers, needed } = short as ShardGather;
+    const short = pending.shards.find(({ answers, demand }) => !isMetBy(demand, answers.counted));
+    const { answers, demand } = short as ShardGather;
     this.#forget(pending);
-    effects.refuse(pending.task, unansweredRead(pending.task.request.level, needed, answers));
+    effects.refuse(pending.task, unansweredRead(demand, answers));
   }
 
   #answer(pending: PendingScan, nowMs: number, met: boolean, effects: Fx): void {
@@ -232,8 +249,8 @@ export class ScanFlow {
     this.#byTask.delete(pending.task);
   }
 
-  #mayLower(): boolean {
-    return this.#kind.partitionPolicy === "prefer-availability";
+  #mayLower(level: Level): boolean {
+    return mayLower(this.#kind.partitionPolicy, level);
   }
 }
 

@@ -18,10 +18,11 @@ import type { Operation, OperationResult, ScanEntry } from "../../core/model/ope
 import { compareStamps } from "../../core/model/stamp.ts";
 import { versionTokenOf } from "../../core/model/version-token.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
+import { Demands, isMetBy } from "../leaderless/demand.ts";
 import type { LeaderlessMessage } from "../leaderless/messages.ts";
-import { neededFor, receiptOf } from "../leaderless/receipts.ts";
+import { receiptOf } from "../leaderless/receipts.ts";
 import { type KeyedRecord, liveValueOf, stampOf } from "../leaderless/record.ts";
-import { countOf, ReplicaAnswers } from "../leaderless/replica-answers.ts";
+import { ReplicaAnswers } from "../leaderless/replica-answers.ts";
 import { ScanFlow } from "../leaderless/scan-flow.ts";
 import { stampedRules } from "../leaderless/stamped-rules.ts";
 import { NO_PLANTED_BUGS, type PlantedBugs } from "./planted-bugs.ts";
@@ -44,6 +45,7 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
   readonly #reads: ReadFlow;
   readonly #scans: ScanFlow;
   readonly #usedIds = new UsedIds();
+  readonly #demands: Demands;
   #roundId: number;
   #sweeping = false;
 
@@ -53,8 +55,9 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
     // Anywhere, so that an answer to an earlier start meets nobody.
     this.#roundId = context.randomUint32() % MAX_ROUND_ID;
     const next = () => this.#nextRoundId();
-    this.#writes = new WriteFlow(context, this.#settings, next, planted);
-    this.#reads = new ReadFlow(context, this.#settings, next, planted);
+    this.#demands = new Demands(context, planted.eachCountedOverAll);
+    this.#writes = new WriteFlow(context, this.#settings, next, this.#demands, planted);
+    this.#reads = new ReadFlow(context, this.#settings, next, this.#demands, planted);
     this.#scans = new ScanFlow(
       context,
       {
@@ -64,6 +67,7 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
         entryOf: scanEntryOf,
       },
       next,
+      this.#demands,
     );
   }
 
@@ -136,9 +140,9 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
   isReady(level: Level): boolean {
     for (let shardIndex = 0; shardIndex < this.#context.shardCount; shardIndex++) {
       const answers = new ReplicaAnswers(this.#context.placement(shardIndex));
-      const needed = neededFor(level, answers.total);
-      if (needed === undefined) return false;
-      if (countOf(ableReplicas(this.#context, answers, shardIndex)) < needed) return false;
+      const demand = this.#demands.of(level, shardIndex);
+      if (demand === undefined) return false;
+      if (!isMetBy(demand, ableReplicas(this.#context, answers, shardIndex))) return false;
     }
     return true;
   }

@@ -1,11 +1,12 @@
 import type { Request } from "../../core/contracts/machine.ts";
 import { type Stamp, ZERO_STAMP } from "../../core/model/stamp.ts";
-import { countOf, type ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
+import { type Demand, isMetBy } from "../leaderless/demand.ts";
+import type { ReplicaAnswers, ReplicaMask } from "../leaderless/replica-answers.ts";
 
 /** A request's memo while it is written. */
 export class PendingWrite {
   readonly request: Request;
-  readonly needed: number;
+  readonly demand: Demand;
   /** Given by an operation id: the write has this stamp or none. */
   readonly fixedStamp: Stamp | undefined;
   /** Names this round on the wire; late answers to an earlier round meet nobody. */
@@ -44,13 +45,13 @@ export class PendingWrite {
 
   constructor(
     request: Request,
-    needed: number,
+    demand: Demand,
     fixedStamp: Stamp | undefined,
     answers: ReplicaAnswers,
     newest: Stamp,
   ) {
     this.request = request;
-    this.needed = needed;
+    this.demand = demand;
     this.fixedStamp = fixedStamp;
     this.answers = answers;
     this.newest = newest;
@@ -58,8 +59,8 @@ export class PendingWrite {
 }
 
 /** As many replicas as the level needs hold it, and none of those asked holds a newer one. */
-export function isMet({ held, newer, answers, needed }: PendingWrite): boolean {
-  return newer === 0 && countOf(held & answers.counted) >= needed;
+export function isMet({ held, newer, answers, demand }: PendingWrite): boolean {
+  return newer === 0 && isMetBy(demand, held & answers.counted);
 }
 
 /** Nobody stored it, and whoever was sent a copy has refused it. */

@@ -25,6 +25,8 @@ export interface PlantedBugs extends PlantedReplicaBugs {
   readonly oldSelfCounts?: boolean;
   /** A read is answered with one answer less than its level needs. */
   readonly oneAnswerLess?: boolean;
+  /** `each-quorum` counts answers, wherever they are from. */
+  readonly eachCountedOverAll?: boolean;
 }
 
 export const NO_PLANTED_BUGS: PlantedBugs = Object.freeze({});

@@ -8,9 +8,17 @@ import { majorityOf } from "../../core/model/quorum.ts";
 import type { Receipt } from "../../core/model/receipt.ts";
 import { versionTokenOf } from "../../core/model/version-token.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
+import {
+  type Demand,
+  type Demands,
+  isMetBy,
+  mayLower,
+  membersOf,
+  oneLess,
+} from "../leaderless/demand.ts";
 import { levelTooHigh, tooFewReachable, unansweredRead } from "../leaderless/faults.ts";
 import type { LeaderlessMessage, ReadReply, WriteAck } from "../leaderless/messages.ts";
-import { neededFor, receiptOf } from "../leaderless/receipts.ts";
+import { receiptOf } from "../leaderless/receipts.ts";
 import { compareRecords, keyRecord, liveValueOf, stampOf } from "../leaderless/record.ts";
 import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
 import type { PlantedBugs } from "./planted-bugs.ts";
@@ -24,7 +32,7 @@ interface PendingRead {
   readonly key: Uint8Array;
   readonly shardIndex: number;
   readonly level: Level;
-  readonly needed: number;
+  readonly demand: Demand;
   readonly answers: ReplicaAnswers;
   /** Per replica: what it answered. */
   readonly records: (Uint8Array | undefined)[];
@@ -70,6 +78,7 @@ export class ReadFlow {
   readonly #settings: TunableSettings;
   readonly #nextRoundId: () => number;
   readonly #planted: PlantedBugs;
+  readonly #demands: Demands;
   readonly #pending = new IdTable<PendingRead>();
   readonly #writeBacks = new IdTable<PendingRead>();
   /** Those that are not answered, by the request's id. */
@@ -79,8 +88,10 @@ export class ReadFlow {
     context: CoordinatorContext,
     settings: TunableSettings,
     nextRoundId: () => number,
+    demands: Demands,
     planted: PlantedBugs,
   ) {
+    this.#demands = demands;
     this.#context = context;
     this.#planted = planted;
     this.#settings = settings;
@@ -100,17 +111,16 @@ export class ReadFlow {
   ): void {
     const placement = this.#context.placement(read.shardIndex);
     const answers = new ReplicaAnswers(placement);
-    const needed = neededFor(read.level, answers.total);
-    if (needed === undefined) {
-      finish.failed(levelTooHigh(read.level, answers.total, TUNABLE_LEVELS), effects);
+    const demand = this.#demands.of(read.level, read.shardIndex);
+    if (demand === undefined) {
+      const { level, shardIndex } = read;
+      finish.failed(levelTooHigh(level, shardIndex, this.#demands, TUNABLE_LEVELS), effects);
       return;
     }
     const able = ableReplicas(this.#context, answers, read.shardIndex);
-    const mayLower = this.#mayLower(read.level);
-    if (countOf(able) < needed && !(mayLower && able !== 0)) {
+    if (!isMetBy(demand, able) && !(this.#mayLower(read.level) && able !== 0)) {
       const nodes = answers.nodesOf(able);
-      const { replicas } = placement;
-      finish.failed(tooFewReachable(read.level, needed, replicas, nodes), effects);
+      finish.failed(tooFewReachable(demand, placement.replicas, nodes), effects);
       return;
     }
     const pending: PendingRead = {
@@ -118,7 +128,7 @@ export class ReadFlow {
       key: read.key,
       shardIndex: read.shardIndex,
       level: read.level,
-      needed: this.#planted.oneAnswerLess === true ? Math.max(1, needed - 1) : needed,
+      demand: this.#planted.oneAnswerLess === true ? oneLess(demand) : demand,
       answers,
       records: new Array(answers.total).fill(undefined),
       roundId: this.#nextRoundId(),
@@ -132,7 +142,7 @@ export class ReadFlow {
     };
     this.#pending.set(pending.roundId, pending);
     this.#unanswered.set(request.id, pending);
-    this.#ask(pending, this.#firstAsked(answers, able, needed), effects);
+    this.#ask(pending, this.#firstAsked(answers, able, demand), effects);
   }
 
   onReply(from: Sender, reply: ReadReply, nowMs: number, effects: Fx): boolean {
@@ -199,10 +209,12 @@ export class ReadFlow {
   }
 
   /** This node first; `quorum` and above ask everybody, so that one slow replica costs nothing. */
-  #firstAsked(answers: ReplicaAnswers, able: ReplicaMask, needed: number): ReplicaMask {
-    if (needed >= majorityOf(answers.total)) return able;
+  #firstAsked(answers: ReplicaAnswers, able: ReplicaMask, demand: Demand): ReplicaMask {
+    const { count, level } = demand;
+    if (level === "local-quorum") return able & membersOf(demand);
+    if (count >= majorityOf(answers.total)) return able;
     let asked = answers.bitOf(this.#context.self.node) & able;
-    for (let i = 0; i < answers.total && countOf(asked) < needed; i++) asked |= able & (1 << i);
+    for (let i = 0; i < answers.total && countOf(asked) < count; i++) asked |= able & (1 << i);
     return asked;
   }
 
@@ -222,7 +234,7 @@ export class ReadFlow {
 
   #evaluate(pending: PendingRead, nowMs: number, effects: Fx): void {
     const { answers } = pending;
-    if (countOf(answers.counted) < pending.needed) {
+    if (!isMetBy(pending.demand, answers.counted)) {
       if (answers.complete && !this.#widen(pending, effects)) {
         this.#conclude(pending, nowMs, effects);
       }
@@ -250,7 +262,7 @@ export class ReadFlow {
    * its old self has said is no copy any more, though this node may not have heard of the new one.
    */
   #isTooOld(pending: PendingRead, nowMs: number): boolean {
-    return pending.needed > 1 && nowMs - pending.startedAtMs > this.#settings.rebuildDelayMs;
+    return pending.demand.count > 1 && nowMs - pending.startedAtMs > this.#settings.rebuildDelayMs;
   }
 
   #startAgain(pending: PendingRead, nowMs: number, effects: Fx): void {
@@ -276,7 +288,7 @@ export class ReadFlow {
       return;
     }
     this.#forget(pending);
-    pending.finish.failed(unansweredRead(pending.level, pending.needed, answers), effects);
+    pending.finish.failed(unansweredRead(pending.demand, answers), effects);
   }
 
   #answer(pending: PendingRead, nowMs: number, met: boolean, effects: Fx): void {
@@ -356,7 +368,7 @@ export class ReadFlow {
   }
 
   #mayLower(level: Level): boolean {
-    return this.#settings.partitionPolicy === "prefer-availability" && level !== "strong";
+    return mayLower(this.#settings.partitionPolicy, level);
   }
 }
 

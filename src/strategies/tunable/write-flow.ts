@@ -6,9 +6,10 @@ import { encodeOperationId } from "../../core/model/operation-id.ts";
 import { compareStamps, type Stamp, ZERO_STAMP } from "../../core/model/stamp.ts";
 import { versionTokenOf } from "../../core/model/version-token.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
+import { type Demands, isMetBy, mayLower, oneLess } from "../leaderless/demand.ts";
 import { levelTooHigh, tooFewReachable, unansweredWrite } from "../leaderless/faults.ts";
 import type { LeaderlessMessage, ReadReply, WriteAck } from "../leaderless/messages.ts";
-import { neededFor, receiptOf } from "../leaderless/receipts.ts";
+import { receiptOf } from "../leaderless/receipts.ts";
 import { makeKeyedRecord, stampOf } from "../leaderless/record.ts";
 import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
 import { reusedId, skewed, superseded } from "./faults.ts";
@@ -36,6 +37,7 @@ export class WriteFlow {
   readonly #settings: TunableSettings;
   readonly #nextRoundId: () => number;
   readonly #planted: PlantedBugs;
+  readonly #demands: Demands;
   readonly #pending = new IdTable<PendingWrite>();
   readonly #pace = new WritePace();
   /** Writes that may take longer than an acknowledgement stays good: see `sweep`. */
@@ -45,8 +47,10 @@ export class WriteFlow {
     context: CoordinatorContext,
     settings: TunableSettings,
     nextRoundId: () => number,
+    demands: Demands,
     planted: PlantedBugs,
   ) {
+    this.#demands = demands;
     this.#context = context;
     this.#planted = planted;
     this.#settings = settings;
@@ -59,11 +63,11 @@ export class WriteFlow {
 
   start(request: Request, nowMs: number, wallMs: number, effects: Fx): void {
     const { operation } = request;
-    const placement = this.#context.placement(operation.shardIndex);
-    const total = placement.replicas.length;
-    const needed = neededFor(operation.level, total);
-    if (needed === undefined) {
-      effects.refuse(request, levelTooHigh(operation.level, total, TUNABLE_LEVELS));
+    const { level, shardIndex } = operation;
+    const placement = this.#context.placement(shardIndex);
+    const demand = this.#demands.of(level, shardIndex);
+    if (demand === undefined) {
+      effects.refuse(request, levelTooHigh(level, shardIndex, this.#demands, TUNABLE_LEVELS));
       return;
     }
     let fixedStamp: Stamp | undefined;
@@ -79,13 +83,13 @@ export class WriteFlow {
     }
     const answers = new ReplicaAnswers(placement);
     const reachable = answers.reachable(this.#context.isReachable);
-    const able = ableReplicas(this.#context, answers, operation.shardIndex, reachable);
-    if (countOf(able) < needed && !(this.#mayLower(request) && able !== 0)) {
+    const able = ableReplicas(this.#context, answers, shardIndex, reachable);
+    if (!isMetBy(demand, able) && !(this.#mayLower(request) && able !== 0)) {
       const nodes = answers.nodesOf(able);
-      effects.refuse(request, tooFewReachable(operation.level, needed, placement.replicas, nodes));
+      effects.refuse(request, tooFewReachable(demand, placement.replicas, nodes));
       return;
     }
-    const enough = this.#planted.oneAcknowledgementLess === true ? Math.max(1, needed - 1) : needed;
+    const enough = this.#planted.oneAcknowledgementLess === true ? oneLess(demand) : demand;
     const pending = new PendingWrite(request, enough, fixedStamp, answers, seen);
     request.memo = pending;
     const deadlineMs = operation.deadlineMs ?? nowMs;
@@ -102,7 +106,7 @@ export class WriteFlow {
     // others already what they held before this copy, and its old self's does not count any more.
     const isTooOld =
       this.#planted.oldSelfCounts !== true &&
-      pending.needed > 1 &&
+      pending.demand.count > 1 &&
       nowMs - pending.roundAtMs > this.#settings.rebuildDelayMs;
     const bit = pending.answers.take(from.node, ack.serving && !isTooOld);
     if (bit === 0) return true;
@@ -138,7 +142,7 @@ export class WriteFlow {
     if (pending.answers.take(from.node, reply.serving) === 0) return true;
     if (reply.record !== undefined) this.#see(pending, stampOf(reply.record), wallMs);
     const { answers } = pending;
-    if (countOf(answers.counted) >= pending.needed) this.#learned(pending, nowMs, wallMs, effects);
+    if (isMetBy(pending.demand, answers.counted)) this.#learned(pending, nowMs, wallMs, effects);
     else if (answers.complete) this.#conclude(pending, nowMs, effects);
     return true;
   }
@@ -256,7 +260,7 @@ export class WriteFlow {
     const { answers } = pending;
     const reachable = answers.reachable(this.#context.isReachable);
     // They were there to be learned from, and are gone: still nothing has been sent.
-    if (countOf(reachable) < pending.needed) this.#conclude(pending, nowMs, effects);
+    if (!isMetBy(pending.demand, reachable)) this.#conclude(pending, nowMs, effects);
     else this.#write(pending, reachable, nowMs, wallMs, effects);
   }
 
@@ -337,11 +341,12 @@ export class WriteFlow {
       );
       return;
     }
-    let counted = countOf((held | newer) & answers.counted);
-    if (this.#planted.ownCopyCountsTwice === true) {
-      counted += countOf(held & answers.bitOf(this.#context.self.node));
-    }
-    if (counted >= pending.needed) {
+    const counted = (held | newer) & answers.counted;
+    const twice =
+      this.#planted.ownCopyCountsTwice === true
+        ? countOf(held & answers.bitOf(this.#context.self.node))
+        : 0;
+    if (isMetBy(pending.demand, counted) || countOf(counted) + twice >= pending.demand.count) {
       if (newer === 0) {
         if (pending.paced) return;
         if (this.#pace.mayAnswer) this.#succeed(pending, nowMs, true, effects);
@@ -358,7 +363,7 @@ export class WriteFlow {
     if (!answers.complete) return;
     if (mayStampAgain(pending)) {
       const reachable = answers.reachable(this.#context.isReachable);
-      if (countOf(reachable) >= pending.needed) {
+      if (isMetBy(pending.demand, reachable)) {
         this.#write(pending, reachable, nowMs, wallMs, effects);
         return;
       }
@@ -375,10 +380,7 @@ export class WriteFlow {
       this.#end(pending, nowMs, effects);
       const nodes = answers.nodesOf(answers.counted);
       const { replicas } = answers.placement;
-      effects.refuse(
-        request,
-        tooFewReachable(request.operation.level, pending.needed, replicas, nodes),
-      );
+      effects.refuse(request, tooFewReachable(pending.demand, replicas, nodes));
       return;
     }
     if (isRefusedByAll(pending)) {
@@ -404,7 +406,7 @@ export class WriteFlow {
     effects.refuse(
       request,
       unansweredWrite(
-        `the write was sent, and ${countOf(durable)} of the ${pending.needed} replicas that ` +
+        `the write was sent, and ${countOf(durable)} of the ${pending.demand.count} replicas that ` +
           `${request.operation.level} needs confirmed it`,
         this.#idOf(pending),
         answers,
@@ -482,10 +484,7 @@ export class WriteFlow {
   }
 
   #mayLower(request: Request): boolean {
-    return (
-      this.#settings.partitionPolicy === "prefer-availability" &&
-      request.operation.level !== "strong"
-    );
+    return mayLower(this.#settings.partitionPolicy, request.operation.level);
   }
 
   #idOf(pending: PendingWrite): string {
