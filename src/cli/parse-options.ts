@@ -6,7 +6,7 @@ import { LEVELS, type Level, parseLevel } from "../core/model/levels.ts";
 export function levelOption(word: string): Level {
   const level = parseLevel(word);
   if (level !== undefined) return level;
-  throw new InvalidArgumentError(`It is one of ${LEVELS.join(", ")}.`);
+  throw new InvalidArgumentError(`It is one of ${LEVELS.join(", ")}, or a number of replicas.`);
 }
 
 const TIMEOUT_BOUNDS: Bounds = Object.freeze({ min: 1, max: 3_600_000 });

@@ -117,6 +117,8 @@ function isRight(name: string, value: unknown): boolean {
       return Number.isSafeInteger(value) && (value as number) >= 1;
     case "shard":
       return Number.isSafeInteger(value) && (value as number) >= 0;
+    case "consistency":
+      return typeof value === "string" || typeof value === "number";
     case "replicas":
       return Array.isArray(value) && value.every((each) => typeof each === "string");
     default:
@@ -124,7 +126,8 @@ function isRight(name: string, value: unknown): boolean {
   }
 }
 
-function levelOf(word: string): string {
+function levelOf(level: string | number): string {
+  const word = String(level);
   if (parseLevel(word) !== undefined) return word;
   throw new CapstanError("INVALID_LEVEL", `${shown(word)} is no consistency level`);
 }

@@ -16,7 +16,7 @@ export function checkPromises(
   check(readLevels.length > 0 && writeLevels.length > 0, "no level to read or to write at");
   const offered = new Set([...readLevels, ...writeLevels, ...scanLevels]);
   for (const level of offered) {
-    check(LEVELS.includes(level), `${level} is not a level`);
+    check((LEVELS as readonly string[]).includes(level), `${level} is not a level`);
     const promised = guarantees.some(({ levels }) => levels.includes(level));
     check(promised, `no guarantee speaks of the level ${level}, which is offered`);
   }

@@ -219,8 +219,8 @@ class RecordedKeyspace<V> implements Keyspace<V> {
     return new RecordedSession(this.#keyspace.withSession(token), this.#recorder, this.#caller);
   }
 
-  #open(input: KeyValueInput, options: { readonly consistency?: string }): Opened {
-    const level = options.consistency;
+  #open(input: KeyValueInput, options: { readonly consistency?: string | number }): Opened {
+    const level = options.consistency === undefined ? undefined : String(options.consistency);
     return this.#recorder.call({
       ...this.#caller,
       input,

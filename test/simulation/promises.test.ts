@@ -102,8 +102,20 @@ describe("which pairs of levels the table speaks of", () => {
   });
 
   test("of one replica, all", () => {
-    const met = EVERY_PAIR.filter(({ read, write }) => ![read, write].some(isMoreThanOne));
-    expect(regular(1)).toEqual(met.map(nameOfPair));
+    const counts = EVERY_PAIR.filter(({ read, write }) => ![read, write].some(isOfDatacenters));
+    const met = counts.filter(({ read, write }) => ![read, write].some(isMoreThanOne));
+    expect(regular(1)).toEqual(expect.arrayContaining(met.map(nameOfPair)));
+    const more = counts.filter((pair) => !met.includes(pair)).map(nameOfPair);
+    expect(regular(1).filter((name) => more.includes(name))).toEqual([]);
+  });
+
+  test("of three replicas in whatever datacenters, each-quorum with majorities and local-quorum", () => {
+    expect(regular(3)).toEqual(
+      expect.arrayContaining(["each-quorum", "each-quorum/local-quorum", "quorum/each-quorum"]),
+    );
+    for (const name of ["local-quorum", "local-quorum/each-quorum", "quorum/local-quorum"]) {
+      expect(regular(3)).not.toContain(name);
+    }
   });
 
   test("linearizable is promised of strong alone", () => {
@@ -128,6 +140,10 @@ describe("docs/verify.md", () => {
 
 function isMoreThanOne(level: Level): boolean {
   return level === "two" || level === "three";
+}
+
+function isOfDatacenters(level: Level): boolean {
+  return level === "local-quorum" || level === "each-quorum";
 }
 
 async function firstBroken(subject: Subject, check: HistoryCheck): Promise<Finding | undefined> {

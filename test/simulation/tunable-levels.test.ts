@@ -21,6 +21,8 @@ const NEEDED: readonly (readonly [Level, number])[] = [
   ["three", 3],
   ["quorum", 2],
   ["all", 3],
+  ["local-quorum", 2],
+  ["each-quorum", 2],
   ["strong", 2],
 ];
 const CASES = [0, 1, 2].flatMap((cut) =>
@@ -104,7 +106,15 @@ describe("each level with 0, 1 and 2 of three nodes cut off", () => {
         cluster.keyspace("n1").put("key", 1, { consistency: level }),
       );
       expect([fault.code, fault.outcome]).toEqual(["INVALID_LEVEL", "not-applied"]);
-      expect(fault.allowed).toEqual(["one", "quorum", "all", "strong", "eventual"]);
+      expect(fault.allowed).toEqual([
+        "one",
+        "quorum",
+        "all",
+        "local-quorum",
+        "each-quorum",
+        "strong",
+        "eventual",
+      ]);
     }
     const { receipt } = await cluster.until(
       cluster.keyspace("n1").put("key", 1, { consistency: "all" }),

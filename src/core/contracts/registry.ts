@@ -26,9 +26,9 @@ import type { Level } from "../model/levels.ts";
 /** The form of an entry of `Strategies`. */
 export interface StrategyTypes {
   /** Words that `get`, `has` and `getMany` take as `consistency`. */
-  readonly readLevels: Level;
-  readonly writeLevels: Level;
-  readonly scanLevels: Level;
+  readonly readLevels: Level | number;
+  readonly writeLevels: Level | number;
+  readonly scanLevels: Level | number;
   /** Whether `ifVersion`, `ifAbsent` and `modify` are offered. */
   readonly conditional: boolean;
   /** Methods beyond reading, writing and scanning; `never` for none. */
@@ -48,7 +48,15 @@ export type StrategyOption = "operationId" | "ttlMs" | "context" | "session";
 type TunableLevel = TunableScanLevel | "strong";
 
 /** To read many keys at once as one moment is not offered. */
-type TunableScanLevel = "one" | "two" | "three" | "quorum" | "all" | "eventual";
+type TunableScanLevel =
+  | "one"
+  | "two"
+  | "three"
+  | "quorum"
+  | "all"
+  | "local-quorum"
+  | "each-quorum"
+  | "eventual";
 
 /** Writes take them all, and are committed by a majority whatever the word. */
 type RaftLevel = RaftScanLevel | "session";
@@ -58,9 +66,9 @@ type RaftScanLevel = "strong" | "quorum" | "lease" | "follower" | "stale" | "eve
 /** The strategies that a keyspace can name, by that name. */
 export interface Strategies {
   dynamo: {
-    readLevels: TunableScanLevel;
-    writeLevels: TunableScanLevel;
-    scanLevels: TunableScanLevel;
+    readLevels: TunableScanLevel | number;
+    writeLevels: TunableScanLevel | number;
+    scanLevels: TunableScanLevel | number;
     conditional: false;
     operations: "update" | "batch" | "watch";
     options: "operationId" | "context";

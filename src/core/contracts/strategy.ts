@@ -22,6 +22,8 @@ export interface StrategyCapabilities {
   readonly readLevels: readonly Level[];
   readonly writeLevels: readonly Level[];
   readonly scanLevels: readonly Level[];
+  /** Whether a level may be a number of replicas, too, as a read or a write has it. Default: false. */
+  readonly countLevels?: boolean;
   readonly conditional: boolean;
   readonly update: boolean;
   /**
@@ -180,13 +182,15 @@ interface StrategyBase {
    * what it answers, `read` and `write` are the levels of calls that name none (where absent:
    * `quorum` if offered, else the first); scans use `read` too. A strategy that keeps siblings
    * finds the keyspace's resolver, the object, under `resolver`. `replicas` is the number that the
-   * keyspace asks for: levels that it can never meet are refused here. Throws
+   * keyspace asks for, `datacenters` how many the cluster's nodes are in: levels that can never be
+   * met are refused here. Throws
    * `INVALID_CONFIGURATION` naming path, value and what is allowed.
    */
   parseSettings(
     options: Readonly<Record<string, unknown>>,
     path: string,
     replicas?: number,
+    datacenters?: number,
   ): Readonly<Record<string, unknown>>;
   guarantees(): readonly Guarantee[];
 }

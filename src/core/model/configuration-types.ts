@@ -1,6 +1,6 @@
 import type { Durability } from "./durability.ts";
 import type { NodeId } from "./ids.ts";
-import type { Level } from "./levels.ts";
+import type { Level, LevelName } from "./levels.ts";
 
 /** A number of milliseconds, or text with a unit: `"250ms"`, `"5s"`, `"2m"`, `"1h"`, `"7d"`. */
 export type Duration = number | string;
@@ -43,7 +43,7 @@ export interface KeyspaceInput {
   readonly groupBy?: GroupBy;
   readonly maxValue?: Size;
   /** Per level; `strong` counts both of its phases. */
-  readonly deadlines?: { readonly [L in Level]?: Duration };
+  readonly deadlines?: { readonly [L in LevelName]?: Duration };
   /** A Standard Schema (https://standardschema.dev) that checks and types the values. */
   readonly schema?: object;
 }

@@ -1,4 +1,4 @@
-import type { Level } from "./levels.ts";
+import { countOfLevel, type Level } from "./levels.ts";
 
 /** Smallest count of which any two sets share a member: `⌊n / 2⌋ + 1`. */
 export function majorityOf(n: number): number {
@@ -7,7 +7,7 @@ export function majorityOf(n: number): number {
 
 /**
  * How many of `n` replicas a level waits for. `undefined` where the level does not name a count
- * (`local-quorum`, `lease`, …), and for `two` and `three` where there are fewer replicas: a level
+ * (`local-quorum`, `lease`, …), and for `two`, `three` and numbers where there are fewer replicas: a level
  * that cannot be met is refused, never weakened.
  */
 export function requiredReplicas(level: Level, n: number): number | undefined {
@@ -23,8 +23,10 @@ export function requiredReplicas(level: Level, n: number): number | undefined {
       return majorityOf(n);
     case "all":
       return n;
-    default:
-      return undefined;
+    default: {
+      const count = countOfLevel(level);
+      return count === undefined ? undefined : atMost(count, n);
+    }
   }
 }
 

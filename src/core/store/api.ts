@@ -20,7 +20,7 @@ export interface CallOptions {
   readonly timeoutMs?: number;
 }
 
-export interface ReadOptions<L extends string = Level> extends CallOptions {
+export interface ReadOptions<L extends string | number = Level | number> extends CallOptions {
   /** Default: the keyspace's own. */
   readonly consistency?: L;
   /**
@@ -31,12 +31,12 @@ export interface ReadOptions<L extends string = Level> extends CallOptions {
 }
 
 /** Nothing is under way that could be aborted, or late. */
-export type GetNowOptions<L extends string = Level> = Pick<
+export type GetNowOptions<L extends string | number = Level | number> = Pick<
   ReadOptions<L>,
   "consistency" | "session"
 >;
 
-export interface WriteOptions<L extends string = Level> extends CallOptions {
+export interface WriteOptions<L extends string | number = Level | number> extends CallOptions {
   /** Default: the keyspace's own. */
   readonly consistency?: L;
   /** From `store.operationId(keyspace)`: makes a retry the very same write. */
@@ -50,7 +50,8 @@ export interface WriteOptions<L extends string = Level> extends CallOptions {
 }
 
 /** The two exclude each other. One that is there but `undefined` is refused. */
-export interface ConditionalWriteOptions<L extends string = Level> extends WriteOptions<L> {
+export interface ConditionalWriteOptions<L extends string | number = Level | number>
+  extends WriteOptions<L> {
   /** Writes only if this is the key's version. */
   readonly ifVersion?: string;
   /** Writes only if there is no such key. `false` is no condition. */
@@ -58,7 +59,7 @@ export interface ConditionalWriteOptions<L extends string = Level> extends Write
 }
 
 /** `timeoutMs` is for each page that the scan reads, not for all of it. */
-export interface ScanOptions<L extends string = Level> extends CallOptions {
+export interface ScanOptions<L extends string | number = Level | number> extends CallOptions {
   /** Default: the keyspace's own for reads; refused if scans do not have that level. */
   readonly consistency?: L;
   readonly prefix?: string;

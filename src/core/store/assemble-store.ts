@@ -13,7 +13,7 @@ import type {
 import { CapstanError, isCapstanError } from "../model/errors.ts";
 import type { Incarnation } from "../model/ids.ts";
 import { MAX_KEY_BYTES } from "../model/keys.ts";
-import type { Level } from "../model/levels.ts";
+import { countOfLevel, type Level } from "../model/levels.ts";
 import { ClosingStack } from "./closing-stack.ts";
 import { degradedReasons } from "./describe-store.ts";
 import { NodeFacts } from "./facts/node-facts.ts";
@@ -380,11 +380,17 @@ function defaultLevels(
   { capabilities }: Engine,
   { read, write }: Readonly<Record<string, unknown>>,
 ): DefaultLevels {
-  const { readLevels, writeLevels } = capabilities;
-  return { read: pick(readLevels, read), write: pick(writeLevels, write) };
+  const { readLevels, writeLevels, countLevels } = capabilities;
+  const takesCounts = countLevels === true;
+  return {
+    read: pick(readLevels, read, takesCounts),
+    write: pick(writeLevels, write, takesCounts),
+  };
 }
 
-function pick(offered: readonly Level[], wanted: unknown): Level {
+function pick(offered: readonly Level[], wanted: unknown, takesCounts: boolean): Level {
+  const isCount = takesCounts && countOfLevel(String(wanted)) !== undefined;
+  if (isCount) return wanted as Level;
   const level = offered.find((each) => each === wanted);
   return level ?? (offered.includes("quorum") ? "quorum" : (offered[0] as Level));
 }

@@ -122,12 +122,24 @@ function assign(
       }
       settings[name] = value as number;
       return;
+    case "consistency":
+      settings.consistency = checkLevelType(value);
+      return;
     default:
       if (typeof value !== "string") throw wrongType(name, "text", value);
       checkLength(name, value);
-      // Levels are checked against the keyspace's own, which says which there are.
       (settings as unknown as Record<string, string>)[name] = value;
   }
+}
+
+/** Levels are checked against the keyspace's own, which says which there are. */
+function checkLevelType(value: unknown): Level {
+  if (typeof value === "number") return String(value) as Level;
+  if (typeof value !== "string") {
+    throw wrongType("consistency", "a level, or a number of replicas", value);
+  }
+  checkLength("consistency", value);
+  return value as Level;
 }
 
 function checkTimeout(value: unknown, maxTimeoutMs: number): number {

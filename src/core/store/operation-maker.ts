@@ -4,7 +4,7 @@ import type { ResolvedKeyspace } from "../model/configuration-types.ts";
 import { CapstanError, isCapstanError } from "../model/errors.ts";
 import { shardIndexForKey } from "../model/hash.ts";
 import { encodeKey } from "../model/keys.ts";
-import type { Level } from "../model/levels.ts";
+import { countOfLevel, type Level } from "../model/levels.ts";
 import { keyspaceHashOfOperationId, MAX_OWN_KEY_BYTES } from "../model/operation-id.ts";
 import type { Operation, OperationOptions, OperationType } from "../model/operations.ts";
 import { isWellFormed } from "../model/utf8.ts";
@@ -238,12 +238,18 @@ export class OperationMaker {
 
   #level(asked: Level, offered: readonly Level[], what: string): Level {
     if (offered.includes(asked)) return asked;
-    const { name, strategy } = this.#keyspace;
+    const { name, strategy, replicas } = this.#keyspace;
+    const takesCounts = this.capabilities.countLevels === true;
+    const count = takesCounts ? countOfLevel(asked) : undefined;
+    if (count !== undefined && count <= replicas) return asked;
+    const allowed = takesCounts
+      ? [...offered, replicas === 1 ? "1" : `a whole number from 1 to ${replicas}`]
+      : offered;
     throw new CapstanError(
       "INVALID_LEVEL",
       `${JSON.stringify(asked)} is no ${what} level of the keyspace "${name}" (${strategy}); ` +
-        `there are: ${offered.join(", ")}`,
-      { allowed: offered, details: { level: asked, keyspace: name } },
+        `there are: ${allowed.join(", ")}`,
+      { allowed, details: { level: asked, keyspace: name } },
     );
   }
 }

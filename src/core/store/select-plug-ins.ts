@@ -32,11 +32,12 @@ export function selectPlugIns(
   handedOver: HandedOver,
   container: Container,
 ): SelectedPlugIns {
-  const { transport, storage, keyspaces } = configuration;
+  const { cluster, transport, storage, keyspaces } = configuration;
   const strategies = new Map<string, SelectedStrategy>();
+  const datacenters = new Set(cluster.nodes.map(({ datacenter }) => datacenter)).size;
   for (const keyspace of keyspaces) {
     const strategy = handedOver.strategies.get(keyspace.name);
-    strategies.set(keyspace.name, selectStrategy(keyspace, strategy, container));
+    strategies.set(keyspace.name, selectStrategy(keyspace, strategy, container, datacenters));
   }
   return {
     transport:
@@ -50,12 +51,14 @@ function selectStrategy(
   keyspace: ResolvedKeyspace,
   handedOver: Strategy | undefined,
   container: Container,
+  datacenters: number,
 ): SelectedStrategy {
   const path = `keyspaces.${keyspace.name}`;
   const strategy =
     handedOver ?? named(container, "strategy", keyspace.strategy, `${path}.strategy`);
   const options = withResolver(keyspace, strategy, container, path);
-  return { strategy, settings: strategy.parseSettings(options, path, keyspace.replicas) };
+  const settings = strategy.parseSettings(options, path, keyspace.replicas, datacenters);
+  return { strategy, settings };
 }
 
 /** Only a strategy that can keep versions apart has a use for a resolver: it gets the object. */

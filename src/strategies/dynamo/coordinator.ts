@@ -12,6 +12,7 @@ import type { Level } from "../../core/model/levels.ts";
 import type { Operation, OperationResult } from "../../core/model/operations.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
 import { Demands, isMetBy } from "../leaderless/demand.ts";
+import { deadlineOfLevel } from "../leaderless/level-settings.ts";
 import { receiptOf } from "../leaderless/receipts.ts";
 import type { RecordRules } from "../leaderless/record-rules.ts";
 import { ReplicaAnswers } from "../leaderless/replica-answers.ts";
@@ -272,7 +273,7 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
 
   #deadlineOf(task: ScanTask, nowMs: number): number {
     const { level, deadlineMs } = task.request;
-    return deadlineMs ?? nowMs + this.#settings.deadlinesMs[level as "quorum"];
+    return deadlineMs ?? nowMs + deadlineOfLevel(level, this.#settings.deadlinesMs);
   }
 
   #keepSweeping(effects: Fx): void {

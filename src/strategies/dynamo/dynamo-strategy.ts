@@ -1,4 +1,5 @@
 import type { SilentStrategy, StrategyCapabilities } from "../../core/contracts/strategy.ts";
+import { deadlineOfLevel } from "../leaderless/level-settings.ts";
 import { DynamoCoordinator } from "./coordinator.ts";
 import { DYNAMO_GUARANTEES } from "./guarantees.ts";
 import { type DynamoMessage, dynamoCodec } from "./messages.ts";
@@ -13,6 +14,7 @@ const CAPABILITIES: StrategyCapabilities = Object.freeze({
   conditional: false,
   update: true,
   batch: "per-key",
+  countLevels: true,
   ttl: false,
   watch: true,
   sessions: false,
@@ -32,12 +34,12 @@ export function makeDynamoStrategy(
     capabilities: CAPABILITIES,
     hasStandIns: true,
     codec: dynamoCodec,
-    parseSettings: (options, path, replicas) =>
-      parseDynamoSettings(options, path, replicas) as unknown as Readonly<Record<string, unknown>>,
+    parseSettings: (options, path, ...of) =>
+      parseDynamoSettings(options, path, ...of) as unknown as Readonly<Record<string, unknown>>,
     guarantees: () => DYNAMO_GUARANTEES,
     deadlineMs: ({ level }, settings) => {
       const { deadlinesMs } = settings as unknown as DynamoSettings;
-      return deadlinesMs[level as keyof DynamoSettings["deadlinesMs"]];
+      return deadlineOfLevel(level, deadlinesMs);
     },
     createReplica: (context) => new DynamoReplica(context, planted),
     createCoordinator: (context) => new DynamoCoordinator(context, planted),

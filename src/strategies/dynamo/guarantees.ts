@@ -3,12 +3,16 @@ import { DYNAMO_LEVELS } from "./settings.ts";
 
 const SHOWN_BY = "test/simulation/dynamo-versions.test.ts";
 
+const DATACENTERS = "test/simulation/datacenters.test.ts";
+
+const MAJORITIES = ["quorum", "all", "each-quorum"] as const;
+
 const EVERY_PAIR = Object.freeze({ writes: DYNAMO_LEVELS, reads: DYNAMO_LEVELS });
 
 /** What each level promises, on what condition, and which test shows it. */
 export const DYNAMO_GUARANTEES: readonly Guarantee[] = Object.freeze([
   {
-    levels: ["one", "two", "three", "quorum", "all", "eventual"],
+    levels: DYNAMO_LEVELS,
     promise:
       "No write is lost silently: every acknowledged one is among the versions of its key in the " +
       "end, or was replaced by a write whose client had seen it, or lost to a concurrent one as " +
@@ -34,6 +38,28 @@ export const DYNAMO_GUARANTEES: readonly Guarantee[] = Object.freeze([
       "and then not.",
     shownBy: SHOWN_BY,
     checked: [{ checks: ["sees-acknowledged"], between: "meeting-counts" }],
+  },
+  {
+    levels: ["each-quorum", "local-quorum"],
+    promise:
+      "each-quorum has the answers of a majority of every datacenter that holds replicas, and is " +
+      "seen as quorum is, by later reads at local-quorum, too; local-quorum those of the datacenter " +
+      "of the node that is asked, and is seen by later reads at local-quorum there.",
+    condition:
+      "As for quorum. With a datacenter out of reach each-quorum fails, whatever partitionPolicy " +
+      "says; local-quorum goes on.",
+    notPromised: "That local-quorum is seen in another datacenter before the two have met.",
+    shownBy: DATACENTERS,
+    checked: [
+      {
+        checks: ["sees-acknowledged"],
+        between: { writes: ["each-quorum"], reads: [...MAJORITIES, "local-quorum"] },
+      },
+      {
+        checks: ["sees-acknowledged"],
+        between: { writes: ["quorum", "all"], reads: ["each-quorum"] },
+      },
+    ],
   },
   {
     levels: ["one", "eventual"],

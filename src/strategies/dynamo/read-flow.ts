@@ -7,6 +7,7 @@ import { majorityOf } from "../../core/model/quorum.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
 import { type Demand, type Demands, isMetBy, mayLower, membersOf } from "../leaderless/demand.ts";
 import { levelTooHigh, tooFewReachable, unansweredRead } from "../leaderless/faults.ts";
+import { deadlineOfLevel } from "../leaderless/level-settings.ts";
 import type { LeaderlessMessage, ReadReply } from "../leaderless/messages.ts";
 import { receiptOf } from "../leaderless/receipts.ts";
 import { keyRecord } from "../leaderless/record.ts";
@@ -93,7 +94,7 @@ export class ReadFlow {
       effects.refuse(request, tooFewReachable(demand, placement.replicas, nodes));
       return;
     }
-    const endAtMs = deadlineMs ?? nowMs + this.#settings.deadlinesMs[level as "quorum"];
+    const endAtMs = deadlineMs ?? nowMs + deadlineOfLevel(level, this.#settings.deadlinesMs);
     const pending: PendingRead = {
       request,
       demand,

@@ -5,6 +5,7 @@ import type { NodeId } from "../../core/model/ids.ts";
 import type { Level } from "../../core/model/levels.ts";
 import { type Demands, isMetBy, mayLower, oneLess } from "../leaderless/demand.ts";
 import { levelTooHigh, tooFewReachable } from "../leaderless/faults.ts";
+import { deadlineOfLevel } from "../leaderless/level-settings.ts";
 import type { WriteAck, WriteMessage } from "../leaderless/messages.ts";
 import { receiptOf } from "../leaderless/receipts.ts";
 import { countOf, ReplicaAnswers } from "../leaderless/replica-answers.ts";
@@ -264,7 +265,7 @@ export class WriteFlow {
     const { operation } = pending.request;
     const deadlineMs =
       operation.deadlineMs ??
-      pending.request.startedAtMs + this.#settings.deadlinesMs[operation.level as "quorum"];
+      pending.request.startedAtMs + deadlineOfLevel(operation.level, this.#settings.deadlinesMs);
     const restMs = Math.min(deadlineMs - nowMs, this.#settings.rebuildDelayMs);
     pending.resendAtMs = nowMs + Math.max(LEAST_RESEND_MS, restMs * RESEND_AFTER_PART);
     this.#pending.set(pending.roundId, pending);

@@ -43,10 +43,15 @@ type Stream = Omit<Source, "node" | "roundsLeft" | "notBeforeMs">;
  * include one of those, because (N − 1) − (W − 1) = N − W others may lack it. W is the majority:
  * the smallest count that a promise of the strategy rests on. Writes acknowledged by fewer (`one`,
  * `two` of five) have no such promise.
+ *
+ * What was acknowledged at `local-quorum` is held by a majority of one datacenter alone: the same
+ * has to hold among the replicas there.
  */
 export class Rebuild {
   readonly #sources: readonly Source[];
   readonly #needed: number;
+  readonly #near: readonly NodeId[];
+  readonly #nearNeeded: number;
   readonly #startAtMs: number;
   #nextRequestId = 1;
   entries = 0;
@@ -54,11 +59,19 @@ export class Rebuild {
   constructor(options: {
     readonly peers: readonly NodeId[];
     readonly replicas: number;
+    /** Those of `peers` that are in this replica's datacenter. Default: all of them. */
+    readonly near?: readonly NodeId[];
     readonly startAtMs: number;
     /** Instead of what the number of replicas asks for: a planted bug. */
     readonly needed?: number;
   }) {
     this.#needed = options.needed ?? rebuildSources(options.replicas, majorityOf(options.replicas));
+    this.#near = options.near ?? options.peers;
+    const nearCount = this.#near.length + 1;
+    this.#nearNeeded = Math.min(
+      this.#near.length,
+      options.needed ?? rebuildSources(nearCount, majorityOf(nearCount)),
+    );
     this.#startAtMs = options.startAtMs;
     this.#sources = options.peers.map((node) => ({
       node,
@@ -119,8 +132,9 @@ export class Rebuild {
    * others get another round before their silence is taken for a loss.
    */
   settle(nowMs: number): RebuildOutcome | undefined {
-    const enough = this.#sources.filter((source) => source.done && source.serving).length;
-    if (enough >= this.#needed) return "enough";
+    const whole = this.#sources.filter((source) => source.done && source.serving);
+    const near = whole.filter(({ node }) => this.#near.includes(node));
+    if (whole.length >= this.#needed && near.length >= this.#nearNeeded) return "enough";
     if (!this.#sources.every((source) => source.done)) return undefined;
     const again = this.#sources.filter((source) => !source.serving && source.roundsLeft > 0);
     for (const source of again) {

@@ -7,6 +7,7 @@ import type {
   Sender,
   StateReader,
 } from "../../core/contracts/machine.ts";
+import type { NodeId } from "../../core/model/ids.ts";
 import type { Stamp } from "../../core/model/stamp.ts";
 import { AntiEntropy } from "./anti-entropy/anti-entropy.ts";
 import { Handoff } from "./handoff/handoff.ts";
@@ -166,6 +167,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     this.#rebuild = new Rebuild({
       peers: others,
       replicas: others.length + 1,
+      near: others.filter((node) => this.#isNear(node)),
       ...(this.#planted.rebuildFromOne === true && { needed: 1 }),
       startAtMs: nowMs + rebuildDelayMsOf(this.#context.settings),
     });
@@ -388,6 +390,11 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
 
   #overwrites(kind: WriteMessage["kind"]): boolean {
     return this.#planted.repairOverwritesNewer === true && kind !== "first-hand";
+  }
+
+  #isNear(node: NodeId): boolean {
+    const { self, datacenterOf } = this.#context;
+    return datacenterOf === undefined || datacenterOf(node) === datacenterOf(self.node);
   }
 
   #others() {

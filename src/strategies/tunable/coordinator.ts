@@ -19,6 +19,7 @@ import { compareStamps } from "../../core/model/stamp.ts";
 import { versionTokenOf } from "../../core/model/version-token.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
 import { Demands, isMetBy } from "../leaderless/demand.ts";
+import { deadlineOfLevel } from "../leaderless/level-settings.ts";
 import type { LeaderlessMessage } from "../leaderless/messages.ts";
 import { receiptOf } from "../leaderless/receipts.ts";
 import { type KeyedRecord, liveValueOf, stampOf } from "../leaderless/record.ts";
@@ -284,7 +285,7 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
   }
 
   #deadlineForLevel(level: Level): number {
-    return this.#settings.deadlinesMs[level as keyof TunableSettings["deadlinesMs"]];
+    return deadlineOfLevel(level, this.#settings.deadlinesMs);
   }
 
   #keepSweeping(effects: Fx): void {

@@ -3,6 +3,11 @@ import { TUNABLE_LEVELS } from "./settings.ts";
 
 const SHOWN_BY = "test/simulation/promises.test.ts";
 
+const DATACENTERS = "test/simulation/datacenters.test.ts";
+
+const MAJORITIES = ["quorum", "all", "each-quorum"] as const;
+const MEETING_CHECKS = Object.freeze(["regular", "read-your-writes", "monotonic-writes"] as const);
+
 const EVERY_PAIR = Object.freeze({ writes: TUNABLE_LEVELS, reads: TUNABLE_LEVELS });
 const STRONG_PAIR = Object.freeze({
   writes: Object.freeze(["strong"] as const),
@@ -48,6 +53,39 @@ export const TUNABLE_GUARANTEES: readonly Guarantee[] = Object.freeze([
     checked: [
       { checks: ["regular", "read-your-writes", "monotonic-writes"], between: "meeting-counts" },
     ],
+  },
+  {
+    levels: ["each-quorum"],
+    promise:
+      "A majority of every datacenter that holds replicas has the write, or has answered the read: " +
+      "what is promised of quorum, and later reads at local-quorum see the write everywhere.",
+    condition:
+      "As for quorum, in each datacenter. With one of them out of reach the call fails, whatever " +
+      "partitionPolicy says.",
+    notPromised: "As for quorum.",
+    shownBy: DATACENTERS,
+    checked: [
+      {
+        checks: MEETING_CHECKS,
+        between: { writes: ["each-quorum"], reads: [...MAJORITIES, "local-quorum"] },
+      },
+      { checks: MEETING_CHECKS, between: { writes: ["quorum", "all"], reads: ["each-quorum"] } },
+      { checks: MEETING_CHECKS, between: { writes: ["all"], reads: ["local-quorum"] } },
+    ],
+  },
+  {
+    levels: ["local-quorum"],
+    promise:
+      "A write acknowledged at local-quorum is seen, or a newer one, by every later read at " +
+      "local-quorum through a node of the same datacenter.",
+    condition:
+      "As for quorum, of the replicas in the datacenter of the node that is asked, and the key is " +
+      "written in that datacenter alone; what the others hold or whether they can be reached does " +
+      "not matter.",
+    notPromised:
+      "That a node of another datacenter sees it before the two have met; that of two writes in two " +
+      "datacenters the later one wins: the one with the greater stamp does.",
+    shownBy: DATACENTERS,
   },
   {
     levels: ["all"],

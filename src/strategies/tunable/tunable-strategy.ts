@@ -1,4 +1,5 @@
 import type { SilentStrategy, StrategyCapabilities } from "../../core/contracts/strategy.ts";
+import { deadlineOfLevel } from "../leaderless/level-settings.ts";
 import { type LeaderlessMessage, leaderlessCodec } from "../leaderless/messages.ts";
 import { LeaderlessReplica } from "../leaderless/replica.ts";
 import { TunableCoordinator } from "./coordinator.ts";
@@ -36,12 +37,12 @@ export function makeTunableStrategy(
     name: "tunable",
     capabilities: CAPABILITIES,
     codec: leaderlessCodec,
-    parseSettings: (options, path, replicas) =>
-      parseTunableSettings(options, path, replicas) as unknown as Readonly<Record<string, unknown>>,
+    parseSettings: (options, path, ...of) =>
+      parseTunableSettings(options, path, ...of) as unknown as Readonly<Record<string, unknown>>,
     guarantees: () => TUNABLE_GUARANTEES,
     deadlineMs: ({ level }, settings) => {
       const { deadlinesMs } = settings as unknown as TunableSettings;
-      return deadlinesMs[level as keyof TunableSettings["deadlinesMs"]];
+      return deadlineOfLevel(level, deadlinesMs);
     },
     createReplica: (context) => new LeaderlessReplica(context, planted),
     createCoordinator: (context) => new TunableCoordinator(context, planted),

@@ -109,3 +109,17 @@ test("the client has siblings and operations as the store has them", async () =>
   await client.keyspace("carts").update("client", { add: "tea" });
   expect(await client.keyspace("carts").get("client")).toMatchObject({ value: ["tea"] });
 });
+
+test("a level may be a number of replicas, from 1 to as many as there are", async () => {
+  const url = `${keyspaces}/notes/data/counted`;
+  const put = await putJson(url, '{"value":1}', { "consistency-level": "1" });
+  expect([put.status, put.json.consistency_achieved]).toEqual([200, "1"]);
+  const read = await client.keyspace("notes").get("counted", { consistency: 1 });
+  expect(read.receipt).toMatchObject({ asked: "1", achieved: "1", consistent: true });
+  for (const level of ["4", "0", "1.5", "-1"]) {
+    const { status, json } = await request(url, { headers: { "consistency-level": level } });
+    expect([status, json.code]).toEqual([400, "INVALID_LEVEL"]);
+  }
+  const { json } = await request(url, { headers: { "consistency-level": "4" } });
+  expect(json.allowed).toContain("a whole number from 1 to 3");
+});

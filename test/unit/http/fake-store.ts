@@ -336,10 +336,11 @@ class FakeKeyspace implements EmbeddedKeyspace {
   }
 }
 
-function levelOf(options: { readonly consistency?: Level }): Level {
-  const level = options.consistency ?? "quorum";
-  if (LEVELS.includes(level)) return level;
-  throw new CapstanError("INVALID_LEVEL", `${level} is not offered`, { allowed: LEVELS });
+function levelOf(options: { readonly consistency?: Level | number }): Level {
+  const asked = options.consistency ?? "quorum";
+  const level = LEVELS.find((offered) => offered === asked);
+  if (level !== undefined) return level;
+  throw new CapstanError("INVALID_LEVEL", `${asked} is not offered`, { allowed: LEVELS });
 }
 
 async function refuse(): Promise<never> {

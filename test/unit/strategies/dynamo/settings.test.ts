@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type CapstanError, isCapstanError } from "../../../../src/core/model/errors.ts";
 import { parseDynamoSettings } from "../../../../src/strategies/dynamo/settings.ts";
+import { deadlineOfLevel } from "../../../../src/strategies/leaderless/level-settings.ts";
 
 const PATH = "keyspaces.carts";
 
@@ -32,6 +33,8 @@ describe("settings of a dynamo keyspace", () => {
     [3, 3, "three"],
     [4, 7, "quorum"],
     [7, 7, "all"],
+    [4, 5, "4"],
+    [6, 7, "6"],
   ])("%i of %i replicas is %s", (count, replicas, level) => {
     expect(parseDynamoSettings({ read: count, write: count }, PATH, replicas)).toMatchObject({
       read: level,
@@ -48,6 +51,24 @@ describe("settings of a dynamo keyspace", () => {
       expect(allowed).not.toContain("strong");
     },
   );
+
+  test("local-quorum needs a replica in every datacenter", () => {
+    const options = { read: "local-quorum", write: "each_quorum" };
+    expect(parseDynamoSettings(options, PATH, 2, 2)).toMatchObject({
+      read: "local-quorum",
+      write: "each-quorum",
+    });
+    expect(() => parseDynamoSettings(options, PATH, 2, 3)).toThrow(
+      `${PATH}.read: "local-quorum" is a level that 2 replicas over 3 datacenters cannot meet`,
+    );
+  });
+
+  test("a number has the deadline of its name, and above three that of all", () => {
+    const { deadlinesMs } = parseDynamoSettings({}, PATH, 7);
+    expect(
+      ["1", "2", "3", "4", "quorum"].map((level) => deadlineOfLevel(level as "4", deadlinesMs)),
+    ).toEqual([50, 200, 200, 1_000, 200]);
+  });
 
   test("a level that its replicas can never meet is refused", () => {
     expect(refusalOf({ write: "three" }, 2).message).toContain("2 replicas");

@@ -56,6 +56,18 @@ describe("a rebuild", () => {
     expect(rebuild.settle(0)).toBe("enough");
   });
 
+  test("learns from a majority of its own datacenter, however many of another have been streamed", () => {
+    const peers = ["e1", "e2", "w1", "w2", "w3"] as NodeId[];
+    const near = peers.slice(0, 2);
+    const rebuild = new Rebuild({ peers, replicas: 6, near, startAtMs: 0 });
+    const requests = rebuild.requests(0, everybody);
+    for (const { node, message } of [...requests].reverse()) {
+      expect(rebuild.settle(0)).toBeUndefined();
+      rebuild.onReply(senderOf(node), chunk(message.requestId));
+    }
+    expect(rebuild.settle(0)).toBe("enough");
+  });
+
   test("of five gives two sources that are not whole three more rounds, then ends with all others", () => {
     const rebuild = rebuildOf(5);
     for (const [index, { node, message }] of rebuild.requests(0, everybody).entries()) {
