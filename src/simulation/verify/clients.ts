@@ -169,7 +169,10 @@ export class Clients {
         workload === "contexts" && (value === undefined || draw.chance(CONTEXT_SHARE))
           ? await this.#contextFor(client, node, { key, value, pair })
           : undefined;
-      await this.#write(client, draw, node, key, { value, pair, context });
+      // A deletion without a context removes what its minter holds, seen or not: nothing is promised.
+      const isBlind = workload === "contexts" && context === undefined;
+      const written = isBlind ? drawn : value;
+      await this.#write(client, draw, node, key, { value: written, pair, context });
     }
   }
 
