@@ -56,6 +56,7 @@ const RAFT: readonly (keyof PlantedReplicaBugs)[] = [
   "sessionNotAwaited",
   "batchInParts",
   "sweptThoughRewritten",
+  "changesOfBatchDropped",
 ];
 const RAFT_PREFIX = "raft/";
 const HOST: readonly (keyof PlantedHostBugs)[] = [

@@ -420,6 +420,17 @@ export interface ReplicaMachine<Message> extends Machine<Message> {
   readonly appliesLater?: boolean;
   /** False while it is being rebuilt: it answers, and counts nowhere. */
   readonly serving: boolean;
+  /**
+   * Of a replica whose changes have positions: how far it has come, whether or not that was a
+   * change. Undefined: nowhere yet.
+   */
+  readonly changesReached?: ChangesReached | undefined;
+}
+
+/** No change up to here is still to come from a replica. */
+export interface ChangesReached {
+  readonly order: string;
+  readonly sequence: number;
 }
 
 /** The clocks of the node, to be read at the moment that matters. */

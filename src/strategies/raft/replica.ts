@@ -1,4 +1,5 @@
 import type {
+  ChangesReached,
   Effects,
   MachineEvent,
   OpenedState,
@@ -36,7 +37,7 @@ import type { RaftSettings } from "./settings.ts";
 import { SnapshotInstaller } from "./snapshot-installer.ts";
 import { configurationKey } from "./state-rows.ts";
 import { Sweeper } from "./sweeper.ts";
-import { encodeRevision } from "./version.ts";
+import { encodeRevision, orderOf } from "./version.ts";
 
 const APPLY_TIMER = "apply";
 /** Of entries that one step applies. */
@@ -131,6 +132,13 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     return this.#isOpen && !this.#installer.hasSwitched && this.#consensus.leaseHolds(at);
   }
 
+  get changesReached(): ChangesReached | undefined {
+    const { books, lifeMark } = this.#machine;
+    return books.salt === 0
+      ? undefined
+      : { order: orderOf(lifeMark), sequence: books.appliedIndex };
+  }
+
   step(event: Event, effects: Fx): void {
     this.#effects = effects;
     if (this.#installer.takeSwitched()) this.#takeUp(effects);
@@ -162,7 +170,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   #tellGap(effects: Fx): void {
     const { books, lifeMark } = this.#machine;
     if (books.salt === 0) return;
-    const position = { order: lifeMark.toString(16), sequence: books.appliedIndex };
+    const position = { order: orderOf(lifeMark), sequence: books.appliedIndex };
     effects.change({ type: "gap", reason: "the replica has taken up its state here", position });
   }
 
@@ -174,7 +182,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
       key,
       ...(value !== undefined && { value }),
       version: encodeRevision(this.#context.keyspaceHash, lifeMark, index),
-      position: { order: lifeMark.toString(16), sequence: index, offset: ordinal },
+      position: { order: orderOf(lifeMark), sequence: index, offset: ordinal },
     });
   }
 

@@ -25,6 +25,11 @@ export function lifeMarkOf(salt: number, shardIndex: number): number {
   return (salt ^ Math.imul(shardIndex + 1, SPREAD)) >>> 0;
 }
 
+/** Names the order of changes that all replicas of a shard share in one of its lives. */
+export function orderOf(lifeMark: number): string {
+  return lifeMark.toString(16);
+}
+
 export function encodeRevision(keyspaceHash: number, lifeMark: number, revision: number): string {
   const high = Math.floor(revision / TWO_POW_32);
   return REVISION_MARK + base64urlOf(keyspaceHash, lifeMark, high, revision - high * TWO_POW_32);

@@ -1,4 +1,4 @@
-import type { MachineChange } from "../../contracts/machine.ts";
+import type { ChangesReached, MachineChange } from "../../contracts/machine.ts";
 import type { ChangeType } from "../../model/operations.ts";
 
 /** A place in one order of a shard's changes; `offset` counts the changes of one `sequence`. */
@@ -54,6 +54,7 @@ const CUT_AT = 512;
 export class ChangeFeed {
   readonly #limits: FeedLimits;
   readonly #ownOrder: () => string;
+  readonly #reached: () => ChangesReached | undefined;
   #order: string | undefined;
   #base: Place = NOWHERE;
   #last: Place = NOWHERE;
@@ -63,10 +64,18 @@ export class ChangeFeed {
   /** Why what was before `base` cannot be told. */
   #gap: string | undefined;
 
-  /** @param ownOrder names the order of changes that have no position; another one is a gap. */
-  constructor(limits: FeedLimits, ownOrder: () => string) {
+  /**
+   * @param ownOrder names the order of changes that have no position; another one is a gap.
+   * @param reached how far a replica with positions of its own has come, changes or none.
+   */
+  constructor(
+    limits: FeedLimits,
+    ownOrder: () => string,
+    reached: () => ChangesReached | undefined = () => undefined,
+  ) {
     this.#limits = limits;
     this.#ownOrder = ownOrder;
+    this.#reached = reached;
   }
 
   /** Where the newest change stands; undefined while no order has begun. */
@@ -118,9 +127,14 @@ export class ChangeFeed {
     if (compare(from, this.#base) < 0) {
       return pageAt(tail, this.#gap ?? "the changes behind it are not kept any more", true);
     }
-    // Ahead of this replica, which will get there.
-    if (compare(from, this.#last) > 0) return pageAt(from, undefined, false);
+    // Ahead of the last change here: either nothing has changed since, or this replica lags.
+    if (compare(from, this.#last) > 0) return pageAt(from, undefined, this.#hasReached(from));
     return this.#behind(from, prefix, maxBytes);
+  }
+
+  #hasReached({ order, sequence }: FeedPosition): boolean {
+    const reached = this.#reached();
+    return reached?.order === order && sequence <= reached.sequence;
   }
 
   #behind(from: FeedPosition, prefix: Uint8Array | undefined, maxBytes: number): FeedPage {

@@ -216,7 +216,11 @@ export class KeyspaceWatches {
     const known = this.#feeds.get(cell.shardIndex);
     if (known !== undefined) return known;
     const { self } = this.#options;
-    const feed = new ChangeFeed(this.#limits(), () => ownOrderOf(self, cell.openings));
+    const feed = new ChangeFeed(
+      this.#limits(),
+      () => ownOrderOf(self, cell.openings),
+      () => cell.replica?.changesReached,
+    );
     this.#feeds.set(cell.shardIndex, feed);
     return feed;
   }

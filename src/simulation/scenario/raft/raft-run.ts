@@ -14,8 +14,10 @@ import { RaftKeys } from "./raft-keys.ts";
 import { RAFT_READ_LEVELS, RaftReads, SESSION_READ_LEVELS } from "./raft-reads.ts";
 import { RaftRecords } from "./raft-records.ts";
 import { RaftSessions } from "./raft-sessions.ts";
+import { RaftWatches } from "./raft-watches.ts";
 import { RaftWrites } from "./raft-writes.ts";
 import { ReplicaStates } from "./replica-states.ts";
+import { WatchJudge } from "./watch-judge.ts";
 
 const FINAL_TRIES = 30;
 const BETWEEN_FINAL_TRIES_MS = 500;
@@ -30,6 +32,8 @@ export const RAFT_SOMETIMES: readonly string[] = Object.freeze([
   "an unknown raft write was resolved",
   "a batch of several keys was written",
   "a value with a time to live was written",
+  "a watch was told of a gap",
+  "a watch was told of an expiry",
 ]);
 
 /** Clients that read, write and write conditionally, each value once. */
@@ -41,6 +45,7 @@ export class RaftRun implements KeyspaceRun {
   readonly #sessionLevels: Draw;
   readonly #reads: RaftReads;
   readonly #writes: RaftWrites;
+  readonly #watches: RaftWatches;
   readonly #states: ReplicaStates;
   readonly #clocks: ClockSpread;
 
@@ -54,12 +59,14 @@ export class RaftRun implements KeyspaceRun {
     this.#sessionLevels = stream("levels-in-sessions");
     this.#reads = new RaftReads(scene, this.#records, this.#sessions);
     this.#writes = new RaftWrites(scene, this.#records, this.#keys, this.#sessions);
+    this.#watches = new RaftWatches(scene, this.#records);
     this.#states = new ReplicaStates(keyspace.keyspace.hash);
     this.#clocks = new ClockSpread(world.nodes.map(({ clock }) => clock));
   }
 
   async operate(client: string, draw: Draw, node: SimNode): Promise<Ending> {
     this.#clocks.look();
+    this.#watches.begin();
     const key = draw.pick(this.#keys.all);
     const session = this.#sessions.tokenFor(client);
     if (draw.chance(this.#scene.plan.writeShare)) {
@@ -73,26 +80,44 @@ export class RaftRun implements KeyspaceRun {
   }
 
   async readAtTheEnd(): Promise<void> {
-    const { driver, nodes, time } = this.#scene.world;
+    const { driver, time } = this.#scene.world;
     this.#clocks.look();
     const allGoneMs = this.#lastExpiryMs() + this.#clocks.spreadMs + SWEEPING_MS;
     if (time.nowMs < allGoneMs) await driver.run(allGoneMs - time.nowMs);
+    await this.#watches.goOnForGood();
     for (const key of this.#keys.all) {
-      let ending: Ending = "fault";
-      for (let tries = 0; tries < FINAL_TRIES && ending !== "ok"; tries += 1) {
-        const reading = this.#reads.read(
-          "last",
-          nodes[tries % nodes.length] as SimNode,
-          key,
-          "strong",
-        );
-        ending = await driver.until(reading, FINAL_READ_MS);
-        if (ending !== "ok") await driver.run(BETWEEN_FINAL_TRIES_MS);
-      }
-      if (ending === "ok") continue;
-      this.#records.violate("liveness", `${key}: no strong read succeeds in the end`);
+      await this.#insist(`${key}: no strong read succeeds in the end`, (node) =>
+        this.#reads.read("last", node, key, "strong"),
+      );
     }
     this.#demandGone();
+    if (this.#watches.isOn) await this.#writeForWatches();
+    this.#watches.end();
+  }
+
+  /** What is written now they are told, whatever has happened to the shard before. */
+  async #writeForWatches(): Promise<void> {
+    const sinceMs = this.#scene.world.time.nowMs;
+    const values: string[] = [];
+    for (const key of this.#keys.all) {
+      const value = `told/${key}`;
+      await this.#insist(`${key}: no write succeeds in the end`, (node) =>
+        this.#writes.put("last", node, key, value),
+      );
+      values.push(value);
+    }
+    await this.#watches.demandToldOf(values, sinceMs);
+  }
+
+  /** Asks one node after the other. */
+  async #insist(missed: string, ask: (node: SimNode) => Promise<Ending>): Promise<void> {
+    const { driver, nodes } = this.#scene.world;
+    for (let tries = 0; tries < FINAL_TRIES; tries += 1) {
+      const asking = ask(nodes[tries % nodes.length] as SimNode);
+      if ((await driver.until(asking, FINAL_READ_MS)) === "ok") return;
+      await driver.run(BETWEEN_FINAL_TRIES_MS);
+    }
+    this.#records.violate("liveness", missed);
   }
 
   onCommit(node: string, state: StateStore, batch: StateBatch): void {
@@ -113,7 +138,12 @@ export class RaftRun implements KeyspaceRun {
     violations.push(...this.#sessions.judge(history, spreadMs));
     const { checked, ...report } = judgeLinearizability(history, spreadMs);
     violations.push(...report.violations);
-    return { ...report, violations, checked: checked + this.#sessions.events };
+    const { keyspace } = this.#scene;
+    const watches = new WatchJudge(history, records.refused, (key) => keyspace.shardOf(key));
+    watches.judge(this.#watches.stints);
+    violations.push(...watches.violations);
+    const judged = checked + this.#sessions.events + watches.checked;
+    return { ...report, violations, checked: judged };
   }
 
   sometimes(): Readonly<Record<string, number>> {
@@ -122,7 +152,11 @@ export class RaftRun implements KeyspaceRun {
       const isSeen = input.type === "get" && records.unknown.has(`${output?.value}`);
       if (isSeen) records.count("an unknown raft write was seen later");
     }
-    return Object.fromEntries(RAFT_SOMETIMES.map((name) => [name, records.countOf(name)]));
+    return {
+      ...Object.fromEntries(RAFT_SOMETIMES.map((name) => [name, records.countOf(name)])),
+      "a watch was told of a gap": this.#watches.countOf("gap"),
+      "a watch was told of an expiry": this.#watches.countOf("expire"),
+    };
   }
 
   /** By the clock that is right; 0 if nothing was to expire. */

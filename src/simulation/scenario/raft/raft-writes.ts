@@ -118,6 +118,23 @@ export class RaftWrites {
     }
   }
 
+  /** One put of this value, without anything that is drawn. */
+  async put(client: string, node: SimNode, key: string, value: string): Promise<Ending> {
+    const { calls, plan } = this.#scene;
+    const input: WriteInput = { type: "write", writes: [{ key, value }] };
+    const call = this.#records.recorder.call({ client, node: node.id, level: "strong", input });
+    try {
+      const keyspace = calls.keyspaceOf(node, plan.name);
+      const written = await calls.alive(node, keyspace.put(key, value));
+      this.#written(client, input, call, written);
+      return "ok";
+    } catch (error) {
+      const { code, outcome } = calls.noteFault(client, key, error);
+      this.#end(call, outcome === "unknown" ? "unknown" : "not-applied", input);
+      return code === "down" ? "down" : "fault";
+    }
+  }
+
   #draw(draw: Draw, key: string): DrawnWrite {
     const { calls } = this.#scene;
     const value = `v${calls.begun}`;

@@ -56,6 +56,25 @@ describe("a feed of a shared order", () => {
     expect(feed.read(at(16), undefined, PAGE)).toMatchObject({ events: [], caughtUp: true });
   });
 
+  it("is caught up with a position ahead of its last change once its replica has come so far", () => {
+    let reached = { order: "log", sequence: 13 };
+    const feed = new ChangeFeed(
+      LIMITS,
+      () => "own@1.1",
+      () => reached,
+    );
+    feed.append({ type: "gap", position: { order: "log", sequence: 10 }, reason: "opened" });
+    feed.append(put("a", 12));
+    expect(feed.read(at(13), undefined, PAGE)).toMatchObject({ events: [], caughtUp: true });
+    expect(feed.read(at(14), undefined, PAGE)).toMatchObject({ events: [], caughtUp: false });
+    reached = { order: "another", sequence: 20 };
+    expect(feed.read(at(14), undefined, PAGE)).toMatchObject({ caughtUp: false });
+    reached = { order: "log", sequence: 14 };
+    expect(feed.read(at(14), undefined, PAGE)).toMatchObject({ caughtUp: true, position: at(14) });
+    feed.append(put("b", 15));
+    expect(keysOf(feed.read(at(14), undefined, PAGE))).toEqual(["b"]);
+  });
+
   it("takes an entry that is applied again for known", () => {
     const feed = sharedFeed(put("a", 11), put("b", 12), put("b2", 12, 1));
     for (const again of [put("a", 11), put("b", 12), put("b2", 12, 1)]) feed.append(again);
