@@ -4,6 +4,7 @@ import type {
   MachineRole,
   Request,
   ScanTask,
+  ShardMap,
   StateViewHandle,
 } from "../../src/core/contracts/machine.ts";
 import type { StateEntry, StateRange } from "../../src/core/contracts/storage.ts";
@@ -116,6 +117,12 @@ export class RecordingEffects implements Effects<LeaderlessMessage> {
 
   recordFact(): void {
     // Not of the protocol.
+  }
+
+  placed({ epoch, replicas, pending, leaving }: ShardMap): void {
+    const changing = pending === undefined ? "" : ` pending ${pending.join(",")}`;
+    const left = leaving === undefined ? "" : ` leaving ${leaving.join(",")}`;
+    this.#say(`placed ${epoch} ${replicas.join(",")}${changing}${left}`);
   }
 
   get isWatched(): boolean {

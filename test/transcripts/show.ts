@@ -1,10 +1,28 @@
+import type { ShardMap } from "../../src/core/contracts/machine.ts";
 import type { OperationResult } from "../../src/core/model/operations.ts";
 import type { LeaderlessMessage } from "../../src/strategies/leaderless/messages.ts";
 import { showRecord, showStamp, showVersion } from "./stamp-text.ts";
 
 export function showMessage(message: LeaderlessMessage): string {
-  const round = `r${message.requestId}`;
+  const round = "requestId" in message ? `r${message.requestId}` : "";
   switch (message.type) {
+    case "at-epoch":
+      return `at ${message.epoch}: ${showMessage(message.message)}`;
+    case "place-map":
+      return `map ${round} ${showMap(message.map)}`;
+    case "place-wanted":
+      return `map of ${message.epoch} wanted`;
+    case "place-prepare":
+      return `prepare ${round} ${message.ballot.round} after ${showMap(message.base)}`;
+    case "place-accept":
+      return `accept ${round} ${message.ballot.round} ${showMap(message.next)}`;
+    case "place-state": {
+      const { map, vote, readyFor } = message;
+      const said = vote === undefined ? "" : `, promised ${vote.promised.round} of ${vote.epoch}`;
+      const taken = vote?.accepted === undefined ? "" : `, accepted ${showMap(vote.accepted.map)}`;
+      const ready = readyFor === 0 ? "" : `, ready for ${readyFor}`;
+      return `state ${round} ${showMap(map)}${said}${taken}${ready}${counts(message.serving)}`;
+    }
     case "write": {
       const { keyed, kind, proof } = message;
       const after = proof === undefined ? "" : ` after ${showStamp(proof)}`;
@@ -71,6 +89,12 @@ export function showResult(result: OperationResult): string {
     ...(receipt.warning === undefined ? [] : [`warning: ${receipt.warning}`]),
   ];
   return `ok${version}${value} (${notes.join("; ")})`;
+}
+
+function showMap({ epoch, replicas, pending, leaving }: ShardMap): string {
+  const to = pending === undefined ? "" : ` pending ${pending.join("+")}`;
+  const from = leaving === undefined ? "" : ` leaving ${leaving.join("+")}`;
+  return `${epoch} ${replicas.join("+")}${to}${from}`;
 }
 
 function counts(serving: boolean): string {

@@ -118,7 +118,7 @@ export type MachineEvent<Message> = Moment &
     | { readonly type: "reachability"; readonly peer: NodeId; readonly reachable: boolean }
     /** A peer came back under another (store id, incarnation): what the old one held is void. */
     | { readonly type: "identity"; readonly peer: Sender }
-    | { readonly type: "map"; readonly placement: ShardPlacement }
+    | { readonly type: "map"; readonly shardIndex: number; readonly placement: ShardPlacement }
     /** The node drains: finish what is under way; nothing new comes. */
     | { readonly type: "draining" }
   );
@@ -138,14 +138,23 @@ export interface OpenedState {
   readonly durableSequence: LogSequence;
 }
 
-/** Who holds a shard, as the map has it. The host gives every machine the current one. */
-export interface ShardPlacement {
+/**
+ * Who holds a shard from an epoch on. At most one of `pending` and `leaving` is there: a change of
+ * its replicas goes from epoch to epoch, replicas → pending → leaving → the new replicas alone.
+ */
+export interface ShardMap {
   readonly epoch: Epoch;
   readonly replicas: readonly NodeId[];
+  /** Shall hold it instead: writes must meet their count here too, reads do not come here yet. */
+  readonly pending?: readonly NodeId[] | undefined;
+  /** Held it before: until the switch is in force reads and writes must meet their count here too. */
+  readonly leaving?: readonly NodeId[] | undefined;
+}
+
+/** Who holds a shard, as this node knows it. The host gives every machine the current one. */
+export interface ShardPlacement extends ShardMap {
   /** The next nodes in placement order. */
   readonly standIns: readonly NodeId[];
-  /** A change under way: writes must meet their count in `replicas` and in these. */
-  readonly pending?: { readonly epoch: Epoch; readonly replicas: readonly NodeId[] };
 }
 
 /** What happened to one key of the shard, or that this cannot be told (`gap`). */
@@ -281,6 +290,13 @@ export interface Effects<Message> extends StateReader {
   readonly isWatched: boolean;
   /** For watchers, once, when the shard's state has it. Replicas only. */
   change(change: MachineChange): void;
+
+  /**
+   * The shard is held as this says from now on: `placement` of every machine of the keyspace on this
+   * node answers it once the step has ended, and its coordinator gets a `map` event. Without effect
+   * if the epoch is not above the known one. Replicas only.
+   */
+  placed(map: ShardMap): void;
 
   /** Sets the machine's timer of this name, replacing one that is set. */
   setTimer(timer: string, delayMs: number): void;

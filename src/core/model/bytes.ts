@@ -156,6 +156,13 @@ export class ByteReader {
     return this.#buffer[at] as number;
   }
 
+  /** The next byte, which stays to be read. */
+  peek(): number {
+    const at = this.#take(1);
+    this.#offset = at;
+    return this.#buffer[at] as number;
+  }
+
   u16(): number {
     return this.#buffer.readUInt16BE(this.#take(2));
   }

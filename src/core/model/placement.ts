@@ -49,6 +49,13 @@ export function placeShard(request: PlacementRequest): Placement {
   };
 }
 
+/** The next nodes in placement order, where others than the order's first hold the shard. */
+export function standInsBeside(members: readonly NodeId[], request: PlacementRequest): NodeId[] {
+  const { replicas, standIns = replicas } = request;
+  const others = placementOrder(request).filter((node) => !members.includes(node));
+  return others.slice(0, standIns);
+}
+
 function placementOrder({ keyspaceHash, shardIndex, nodes }: PlacementRequest): NodeId[] {
   const seed = shardSeed(keyspaceHash, shardIndex);
   const candidates: Candidate[] = nodes.map(({ id, datacenter }) => ({

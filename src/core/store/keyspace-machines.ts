@@ -7,6 +7,7 @@ import type {
   MessageCodec,
   ReplicaMachine,
   ServingState,
+  ShardMap,
   ShardPlacement,
 } from "../contracts/machine.ts";
 import type { StateDamageError } from "../contracts/storage.ts";
@@ -17,7 +18,7 @@ import { CapstanError } from "../model/errors.ts";
 import { shardIndexForKey } from "../model/hash.ts";
 import type { HybridClock } from "../model/hybrid-clock.ts";
 import { type Epoch, type NodeId, shardIdOf } from "../model/ids.ts";
-import { placeShard } from "../model/placement.ts";
+import { type PlacementRequest, placeShard, standInsBeside } from "../model/placement.ts";
 import { BuiltInEngine } from "./built-in-engine.ts";
 import { MachineCell } from "./machine-cell.ts";
 import type { MachineHostOptions } from "./machine-host.ts";
@@ -29,7 +30,7 @@ import { KeyspaceWatches } from "./watch/keyspace-watches.ts";
 import type { Deed, Word } from "./words.ts";
 
 const DRAIN_CHECK_MS = 5;
-/** Until the group `system` keeps the map, there is one epoch. */
+/** Of what the configuration says; a shard whose replicas were changed is at a later one. */
 const FIRST_EPOCH = 1 as Epoch;
 
 export interface KeyspaceMachinesOptions {
@@ -58,7 +59,7 @@ export class KeyspaceMachines {
   readonly #options: KeyspaceMachinesOptions;
   readonly #requests: RequestTable;
   readonly #replicas: (MachineCell | undefined)[] = [];
-  readonly #placements: readonly ShardPlacement[];
+  readonly #placements: ShardPlacement[];
   readonly watches: KeyspaceWatches;
   /** One stream per machine, which goes on where a machine is renewed: nothing is drawn twice. */
   readonly #randoms = new Map<string, RandomSource>();
@@ -68,7 +69,7 @@ export class KeyspaceMachines {
     this.#options = options;
     this.name = keyspace.name;
     this.codec = strategy.codec;
-    this.#placements = placementsOf(options);
+    this.#placements = this.#placementsAtFirst();
     this.#requests = new RequestTable(host.environment, (pending) =>
       runner.run(this.coordinator, { type: "deadline", request: pending }),
     );
@@ -99,6 +100,17 @@ export class KeyspaceMachines {
 
   replicas(): readonly MachineCell[] {
     return this.#replicas.filter((cell) => cell !== undefined);
+  }
+
+  /** A replica says who holds its shard now: all machines of the keyspace go by it. */
+  place({ shardIndex }: MachineCell, map: ShardMap): void {
+    const known = this.#placements[shardIndex] as ShardPlacement;
+    if (map.epoch <= known.epoch) return;
+    const members = [...map.replicas, ...(map.pending ?? []), ...(map.leaving ?? [])];
+    const standIns = standInsBeside(members, this.#placementRequest(shardIndex));
+    const placement = Object.freeze({ ...map, standIns });
+    this.#placements[shardIndex] = placement;
+    this.#options.runner.enqueue(this.coordinator, { type: "map", shardIndex, placement });
   }
 
   /** Those that the map names; the others only stand in. */
@@ -326,6 +338,19 @@ export class KeyspaceMachines {
     });
   }
 
+  #placementsAtFirst(): ShardPlacement[] {
+    return Array.from({ length: this.#options.keyspace.shards }, (_, shardIndex) => {
+      const placed = placeShard(this.#placementRequest(shardIndex));
+      return Object.freeze({ epoch: FIRST_EPOCH, ...placed });
+    });
+  }
+
+  #placementRequest(shardIndex: number): PlacementRequest {
+    const { keyspace, host } = this.#options;
+    const { hash: keyspaceHash, replicas } = keyspace;
+    return { keyspaceHash, shardIndex, replicas, nodes: host.configuration.cluster.nodes };
+  }
+
   #makeEngine(): BuiltInEngine {
     const { host, runner, strategy, settings } = this.#options;
     const { refusal, writeRefusal, isOpen, onDamage } = this.#options;
@@ -351,18 +376,4 @@ function isMembersChange(pending: Pending): boolean {
   if (!(pending instanceof PendingRequest)) return false;
   const { type, options } = pending.operation;
   return type === "members" && options?.replicas !== undefined;
-}
-
-function placementsOf(options: KeyspaceMachinesOptions): readonly ShardPlacement[] {
-  const { keyspace, host } = options;
-  const nodes = host.configuration.cluster.nodes;
-  return Array.from({ length: keyspace.shards }, (_, shardIndex) => {
-    const placed = placeShard({
-      keyspaceHash: keyspace.hash,
-      shardIndex,
-      replicas: keyspace.replicas,
-      nodes,
-    });
-    return Object.freeze({ epoch: FIRST_EPOCH, ...placed });
-  });
 }

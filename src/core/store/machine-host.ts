@@ -206,6 +206,7 @@ class SilentMachineHost implements MachineHost {
       notice: (cell, notice) => {
         this.#options.onNotice({ ...notice, keyspace: this.#of(cell)?.name });
       },
+      placed: (cell, map) => this.#of(cell)?.place(cell, map),
       fact: (cell, fact) => this.#options.onFact(this.#of(cell)?.name ?? "", fact),
       beforeRelease: () => this.#clock.keep(),
       turnEnded: () => {

@@ -1,5 +1,11 @@
 import type { Environment } from "../contracts/environment.ts";
-import type { MachineEvent, MachineNotice, MachineRole, Sender } from "../contracts/machine.ts";
+import type {
+  MachineEvent,
+  MachineNotice,
+  MachineRole,
+  Sender,
+  ShardMap,
+} from "../contracts/machine.ts";
 import type { LogReadResult, StateMutation, Storage } from "../contracts/storage.ts";
 import type { Fact } from "../model/facts.ts";
 import type { LogPosition, LogSequence } from "../model/ids.ts";
@@ -33,6 +39,7 @@ export interface RunnerHost {
   change(cell: MachineCell, word: Extract<Word, { type: "change" }>): void;
   notice(cell: MachineCell, notice: MachineNotice): void;
   fact(cell: MachineCell, fact: Fact): void;
+  placed(cell: MachineCell, map: ShardMap): void;
   /**
    * Called before anything of a step leaves: nothing of it may leave this node before the log is
    * durable up to the answer.
@@ -383,6 +390,9 @@ export class MachineRunner {
           break;
         case "fact":
           this.#host.fact(cell, deed.fact);
+          break;
+        case "placed":
+          this.#host.placed(cell, deed.map);
           break;
         case "read-log":
           this.#readLog(cell, deed.token, deed.from, deed.maxBytes);

@@ -5,6 +5,7 @@ import type {
   MachineRole,
   Request,
   ScanTask,
+  ShardMap,
   StateViewHandle,
 } from "../contracts/machine.ts";
 import type { Space, StateEntry, StateMutation, StateRange } from "../contracts/storage.ts";
@@ -256,6 +257,11 @@ export class StepEffects implements Effects<unknown> {
     const cell = this.#replicaCell("change");
     if (change.position === undefined && !cell.isWatched) return;
     this.words.push({ type: "change", change });
+  }
+
+  placed(map: ShardMap): void {
+    this.#replicaCell("placed");
+    this.deeds.push({ type: "placed", map });
   }
 
   setTimer(timer: string, delayMs: number): void {

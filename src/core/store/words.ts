@@ -4,6 +4,7 @@ import type {
   MachineRole,
   Request,
   ScanTask,
+  ShardMap,
 } from "../contracts/machine.ts";
 import type { Lane } from "../contracts/transport.ts";
 import type { CapstanError } from "../model/errors.ts";
@@ -64,6 +65,7 @@ export type Deed =
     }
   | { readonly type: "emit"; readonly notice: MachineNotice }
   | { readonly type: "fact"; readonly fact: Fact }
+  | { readonly type: "placed"; readonly map: ShardMap }
   | {
       readonly type: "read-log";
       readonly token: number;

@@ -16,6 +16,7 @@ import {
   writeHandoff,
   writeHint,
 } from "./handoff/handoff-messages.ts";
+import { type AtEpoch, type PlaceMessage, withPlaces } from "./place/place-messages.ts";
 import { checkRecord, type KeyedRecord, splitPayload } from "./record.ts";
 
 /**
@@ -81,7 +82,8 @@ export interface RangeMessage {
   readonly limitEntries: number;
 }
 
-export type RangePurpose = "scan" | "rebuild";
+/** `move`: as `rebuild`, for a copy that is being given the shard. */
+export type RangePurpose = "scan" | "rebuild" | "move";
 
 export interface RangeReply {
   readonly type: "range-reply";
@@ -93,7 +95,10 @@ export interface RangeReply {
   readonly more: boolean;
 }
 
-export type LeaderlessMessage =
+export type LeaderlessMessage = CopyMessage | PlaceMessage | AtEpoch<CopyMessage>;
+
+/** All but who holds the shard. */
+export type CopyMessage =
   | WriteMessage
   | WriteAck
   | ReadMessage
@@ -125,14 +130,14 @@ const VERDICTS: readonly WriteVerdict[] = Object.freeze([
   "skewed",
   "reused",
 ]);
-const PURPOSES: readonly RangePurpose[] = Object.freeze(["scan", "rebuild"]);
+const PURPOSES: readonly RangePurpose[] = Object.freeze(["scan", "rebuild", "move"]);
 const MAX_RANGE_ENTRIES = 65_536;
 
 type CheckRecord = (record: Uint8Array) => void;
 
 /** The codec of a strategy whose records `check` accepts; it throws `MalformedBytesError`. */
 export function makeLeaderlessCodec(check: CheckRecord): MessageCodec<LeaderlessMessage> {
-  return Object.freeze({
+  return withPlaces<CopyMessage>({
     encode,
     decode: (reader: ByteReader) => decode(reader, check),
   });
@@ -141,7 +146,7 @@ export function makeLeaderlessCodec(check: CheckRecord): MessageCodec<Leaderless
 /** Of strategies that keep stamped records. */
 export const leaderlessCodec: MessageCodec<LeaderlessMessage> = makeLeaderlessCodec(checkRecord);
 
-function encode(message: LeaderlessMessage, writer: ByteWriter): void {
+function encode(message: CopyMessage, writer: ByteWriter): void {
   writer.u8(TYPES[message.type]);
   writer.u32(message.requestId);
   switch (message.type) {
@@ -191,7 +196,7 @@ function encode(message: LeaderlessMessage, writer: ByteWriter): void {
   }
 }
 
-function decode(reader: ByteReader, check: CheckRecord): LeaderlessMessage {
+function decode(reader: ByteReader, check: CheckRecord): CopyMessage {
   const type = reader.u8();
   const requestId = reader.u32();
   switch (type) {

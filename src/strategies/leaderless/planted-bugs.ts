@@ -1,8 +1,10 @@
+import type { PlantedChangeBugs } from "./place/place-change.ts";
+
 /**
  * Bugs of a replica that tests switch on to show that they would be found. Nothing but a test makes
  * a strategy with one of them; each changes one condition.
  */
-export interface PlantedReplicaBugs {
+export interface PlantedReplicaBugs extends PlantedChangeBugs {
   /** Repair and write-back are stored though the replica holds something newer. */
   readonly repairOverwritesNewer?: boolean;
   /** A write is stored though the replica holds something newer. */
@@ -17,6 +19,10 @@ export interface PlantedReplicaBugs {
   readonly rebuildFromOne?: boolean;
   /** A replica that is being rebuilt says that it serves. */
   readonly rebuildingVotes?: boolean;
+  /** What was made for an older epoch of the shard's map is done all the same. */
+  readonly olderEpochAccepted?: boolean;
+  /** While a change of the shard's replicas is pending, writes need their count in the new set alone. */
+  readonly countedOnNewOnly?: boolean;
   /** What the log has above the state is not read back. */
   readonly replayForgotten?: boolean;
 }

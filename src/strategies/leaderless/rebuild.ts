@@ -1,11 +1,12 @@
 import type { Sender } from "../../core/contracts/machine.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import { majorityOf, rebuildSources } from "../../core/model/quorum.ts";
-import type { RangeMessage, RangeReply } from "./messages.ts";
+import type { RangeMessage, RangePurpose, RangeReply } from "./messages.ts";
 
 const CHUNK_BYTES = 64 * 1024;
 const CHUNK_ENTRIES = 1_024;
 const RETRY_MS = 100;
+const LEAST_PAUSE_MS = 2;
 /** A chunk that has not come by then is asked for again. */
 const CHUNK_TIMEOUT_MS = 2_000;
 
@@ -53,8 +54,14 @@ export class Rebuild {
   readonly #near: readonly NodeId[];
   readonly #nearNeeded: number;
   readonly #startAtMs: number;
+  readonly #purpose: RangePurpose;
+  readonly #bytesPerSecond: number;
   #nextRequestId = 1;
+  /** Nothing is asked for before this: what has come has used up the time until then. */
+  #pausedUntilMs = Number.NEGATIVE_INFINITY;
   entries = 0;
+  /** Of records that have come. */
+  bytes = 0;
 
   constructor(options: {
     readonly peers: readonly NodeId[];
@@ -62,9 +69,15 @@ export class Rebuild {
     /** Those of `peers` that are in this replica's datacenter. Default: all of them. */
     readonly near?: readonly NodeId[];
     readonly startAtMs: number;
-    /** Instead of what the number of replicas asks for: a planted bug. */
+    /** Instead of what the number of replicas asks for. */
     readonly needed?: number;
+    /** Default: `rebuild`. */
+    readonly purpose?: RangePurpose;
+    /** Of all sources together. Default: as fast as they answer. */
+    readonly bytesPerSecond?: number;
   }) {
+    this.#purpose = options.purpose ?? "rebuild";
+    this.#bytesPerSecond = options.bytesPerSecond ?? Number.POSITIVE_INFINITY;
     this.#needed = options.needed ?? rebuildSources(options.replicas, majorityOf(options.replicas));
     this.#near = options.near ?? options.peers;
     const nearCount = this.#near.length + 1;
@@ -91,7 +104,7 @@ export class Rebuild {
   }
 
   /** True if the chunk is the one that is awaited: its entries are to be merged. */
-  onReply(from: Sender, reply: RangeReply): boolean {
+  onReply(from: Sender, reply: RangeReply, nowMs = Number.NEGATIVE_INFINITY): boolean {
     const source = this.#sources.find((candidate) => candidate.node === from.node);
     if (source === undefined || source.outstanding !== reply.requestId) return false;
     this.onIdentity(from);
@@ -101,6 +114,10 @@ export class Rebuild {
     source.askedAtMs = Number.NEGATIVE_INFINITY;
     source.serving = source.serving && reply.serving;
     this.entries += reply.entries.length;
+    const bytes = reply.entries.reduce((sum, { payload }) => sum + payload.length, 0);
+    this.bytes += bytes;
+    const pauseMs = (bytes * 1_000) / this.#bytesPerSecond;
+    this.#pausedUntilMs = Math.max(nowMs, this.#pausedUntilMs) + pauseMs;
     const last = reply.entries.at(-1);
     if (last !== undefined) source.from = justAfter(last.key);
     if (!reply.more) source.done = true;
@@ -112,18 +129,20 @@ export class Rebuild {
     isReachable: (node: NodeId) => boolean,
   ): readonly { readonly node: NodeId; readonly message: RangeMessage }[] {
     const requests: { node: NodeId; message: RangeMessage }[] = [];
+    if (nowMs < this.#pausedUntilMs) return requests;
     for (const source of this.#sources) {
       if (source.done || nowMs < source.notBeforeMs || !isReachable(source.node)) continue;
       const waiting = source.outstanding !== undefined;
       if (waiting && nowMs - source.askedAtMs < CHUNK_TIMEOUT_MS) continue;
       source.outstanding = this.#nextRequestId++;
       source.askedAtMs = nowMs;
-      requests.push({ node: source.node, message: chunkRequest(source) });
+      requests.push({ node: source.node, message: chunkRequest(source, this.#purpose) });
     }
     return requests;
   }
 
   retryMs(nowMs: number): number {
+    if (nowMs < this.#pausedUntilMs) return Math.max(LEAST_PAUSE_MS, this.#pausedUntilMs - nowMs);
     return Math.max(RETRY_MS, this.#startAtMs - nowMs);
   }
 
@@ -149,6 +168,7 @@ export class Rebuild {
     return {
       needed: this.#needed,
       entries: this.entries,
+      bytes: this.bytes,
       sources: this.#sources.map(({ node, done, serving }) => ({ node, done, serving })),
     };
   }
@@ -165,11 +185,11 @@ function untouched(): Stream {
   };
 }
 
-function chunkRequest(source: Source): RangeMessage {
+function chunkRequest(source: Source, purpose: RangePurpose): RangeMessage {
   return {
     type: "range",
     requestId: source.outstanding as number,
-    purpose: "rebuild",
+    purpose,
     from: source.from,
     to: undefined,
     limitBytes: CHUNK_BYTES,

@@ -5,13 +5,14 @@ import type {
   ReplicaContext,
   ReplicaMachine,
   Sender,
+  ShardMap,
   StateReader,
 } from "../../core/contracts/machine.ts";
-import type { NodeId } from "../../core/model/ids.ts";
 import type { Stamp } from "../../core/model/stamp.ts";
 import { AntiEntropy } from "./anti-entropy/anti-entropy.ts";
 import { Handoff } from "./handoff/handoff.ts";
 import type {
+  CopyMessage,
   LeaderlessMessage,
   RangeMessage,
   RangeReply,
@@ -19,24 +20,16 @@ import type {
   WriteMessage,
   WriteVerdict,
 } from "./messages.ts";
+import { CopyPlace } from "./place/copy-place.ts";
+import { atEpoch, type PlaceMessage } from "./place/place-messages.ts";
 import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "./planted-bugs.ts";
-import { Rebuild } from "./rebuild.ts";
 import { type KeyedRecord, keyRecord, splitPayload } from "./record.ts";
 import { mergedOf, type RecordRules, type Relation } from "./record-rules.ts";
 import { RefusedStamps } from "./refused-stamps.ts";
 import { DEFAULT_REPAIR, type RepairSettings } from "./repair-settings.ts";
 import { stampedRules } from "./stamped-rules.ts";
+import { Wholeness } from "./wholeness.ts";
 
-/**
- * Kept once this shard has learned what its peers hold, or had nothing to learn. It is a record of
- * the log, and so behind all that it vouches for: whatever a stop has left of the log, the mark is
- * not there without them.
- */
-const COMPLETE = "complete";
-/** Where earlier versions had the same mark: in the state. */
-const COMPLETE_KEY = Buffer.from(COMPLETE, "utf8");
-const PRESENT = new Uint8Array([1]);
-const REBUILD_TIMER = "rebuild";
 const MAX_REPLY_BYTES = 256 * 1024;
 
 type LeaderlessEffects = Effects<LeaderlessMessage>;
@@ -57,10 +50,11 @@ type LeaderlessEvent = MachineEvent<LeaderlessMessage>;
 export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   readonly wantsDurable = false;
   readonly #context: ReplicaContext;
-  #rebuild: Rebuild | undefined;
   #opened = false;
-  /** False on a node that only stands in: it keeps copies, and none of its answers counts. */
-  readonly #isReplica: boolean;
+  readonly #place: CopyPlace;
+  readonly #wholeness: Wholeness;
+  /** Of the step that runs. */
+  #nowMs = 0;
   readonly #refused = new RefusedStamps();
 
   readonly #planted: PlantedReplicaBugs;
@@ -77,25 +71,57 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     this.#context = context;
     this.#planted = planted;
     this.#rules = rules;
-    const { repair } = context.settings as { readonly repair?: RepairSettings };
-    this.#antiEntropy = new AntiEntropy(context, repair ?? DEFAULT_REPAIR);
-    this.#handoff = new Handoff(context, repair ?? DEFAULT_REPAIR, onCopyLeft);
-    const { replicas } = context.placement(context.shardIndex);
-    this.#isReplica = replicas.includes(context.self.node);
+    const { repair = DEFAULT_REPAIR } = context.settings as { readonly repair?: RepairSettings };
+    const place = new CopyPlace({
+      ...{ context, settings: repair, planted },
+      onMap: (before, fx) => this.#onMap(before, fx),
+      onLeft: (key) => {
+        this.#antiEntropy.touch(key);
+        onCopyLeft?.(key);
+      },
+    });
+    this.#place = place;
+    this.#antiEntropy = new AntiEntropy(place.amongReplicas, repair);
+    this.#handoff = new Handoff(place.amongMembers, repair, onCopyLeft);
+    this.#wholeness = new Wholeness({
+      ...{ context, place: place.known, planted },
+      onWhole: (nowMs, fx) => this.#antiEntropy.start(nowMs, fx),
+    });
+  }
+
+  /** False on a node that only stands in: it keeps copies, and none of its answers counts. */
+  get #isReplica(): boolean {
+    return this.#place.known.isHolder;
+  }
+
+  /** What it stores is not for others alone: it holds the shard, or is being given it. */
+  get #isMember(): boolean {
+    return this.#place.known.isMember;
   }
 
   get serving(): boolean {
     if (!this.#isReplica) return false;
     if (this.#planted.rebuildingVotes === true) return this.#opened;
-    return this.#opened && this.#rebuild === undefined;
+    return this.#opened && !this.#wholeness.isRebuilding;
+  }
+
+  /** What it stores now counts: it serves, or is being given the shard and has all that comes. */
+  get holdsForGood(): boolean {
+    return this.serving || (this.#opened && this.#place.known.isJoining);
   }
 
   /** False on a node that stands in and keeps as many copies as it may. */
   get hasRoom(): boolean {
-    return this.#isReplica || !this.#handoff.isFull;
+    return this.#isMember || !this.#handoff.isFull;
+  }
+
+  /** Whether a message for a copy of this epoch of the map may be taken; else the map is sent. */
+  admits(from: Sender, epoch: number, effects: LeaderlessEffects): boolean {
+    return this.#place.known.admits(from, "coordinator", epoch, true, effects);
   }
 
   step(event: LeaderlessEvent, effects: LeaderlessEffects): void {
+    this.#nowMs = event.nowMs;
     switch (event.type) {
       case "message":
         this.#onMessage(event.from, event.message, event.wallMs, event.nowMs, effects);
@@ -113,9 +139,11 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
       case "reachability":
         this.#antiEntropy.onReachability(event.peer, event.reachable, event.nowMs, effects);
         this.#handoff.onReachability(event.peer, event.reachable, effects);
+        if (event.reachable) this.#place.known.tell(event.peer, effects);
         break;
       case "identity":
-        this.#rebuild?.onIdentity(event.peer);
+        this.#wholeness.onIdentity(event.peer);
+        this.#place.onIdentity(event.peer, effects);
         this.#antiEntropy.onIdentity(event.peer, event.nowMs, effects);
         this.#handoff.onIdentity(event.peer, effects);
         break;
@@ -125,9 +153,12 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   }
 
   describe(): Readonly<Record<string, unknown>> {
+    const place = this.#place.describe();
+    const rebuild = this.#wholeness.describe();
     return {
       state: this.#stateWord(),
-      ...(this.#rebuild === undefined ? {} : { rebuild: this.#rebuild.describe() }),
+      ...(place && { place }),
+      ...(rebuild && { rebuild }),
       antiEntropy: this.#antiEntropy.describe(),
       hints: this.#handoff.describe(),
     };
@@ -135,59 +166,51 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
 
   #stateWord(): string {
     if (!this.#opened) return "closed";
+    if (this.#place.known.isJoining) return "joining";
     if (!this.#isReplica) return "standing-in";
     return this.serving ? "serving" : "rebuilding";
   }
 
   #onTimer(timer: string, nowMs: number, wallMs: number, effects: LeaderlessEffects): void {
-    if (timer === REBUILD_TIMER) this.#advanceRebuild(nowMs, effects);
-    else if (!this.#handoff.onTimer(timer, nowMs, wallMs, effects)) {
+    if (this.#wholeness.onTimer(timer, nowMs, effects)) return;
+    if (this.#place.onTimer(timer, nowMs, effects)) return;
+    if (!this.#handoff.onTimer(timer, nowMs, wallMs, effects)) {
       this.#antiEntropy.onTimer(timer, nowMs, effects);
     }
   }
 
-  #onOpened(state: OpenedState, nowMs: number, effects: LeaderlessEffects): void {
-    this.#opened = true;
-    this.#handoff.open(effects);
-    const others = this.#others();
-    // Nothing is missing where nothing has to be: a stand-in holds what it was given.
-    if (!this.#isReplica) return;
-    if (state.origin === "kept" && this.#isComplete(effects)) {
-      this.#antiEntropy.start(nowMs, effects);
-      return;
-    }
-    const isWhole = state.origin === "newborn" || this.#planted.emptyReplicaServes === true;
-    if (isWhole || others.length === 0) {
-      this.#antiEntropy.start(nowMs, effects);
-      effects.keep(COMPLETE, PRESENT);
-      // Something is missing, and nobody has it.
-      if (state.origin === "empty") this.#sayLoss(effects);
-      return;
-    }
-    this.#rebuild = new Rebuild({
-      peers: others,
-      replicas: others.length + 1,
-      near: others.filter((node) => this.#isNear(node)),
-      ...(this.#planted.rebuildFromOne === true && { needed: 1 }),
-      startAtMs: nowMs + rebuildDelayMsOf(this.#context.settings),
-    });
-    effects.keep(COMPLETE, undefined);
-    effects.deleteSide(COMPLETE_KEY);
-    effects.emit({ type: "rebuild-started", shard: this.#context.shardIndex });
-    this.#advanceRebuild(nowMs, effects);
+  /** Another map has taken the place of `before`. */
+  #onMap(before: ShardMap, effects: LeaderlessEffects): void {
+    this.#wholeness.onMap(before, this.#nowMs, effects);
+    this.#antiEntropy.review(this.#nowMs, effects);
+    this.#place.review(this.#nowMs, effects);
   }
 
-  #isComplete(effects: LeaderlessEffects): boolean {
-    if (effects.kept(COMPLETE) !== undefined) return true;
-    if (effects.getSide(COMPLETE_KEY) === undefined) return false;
-    effects.keep(COMPLETE, PRESENT);
-    effects.deleteSide(COMPLETE_KEY);
-    return true;
+  #onOpened(state: OpenedState, nowMs: number, effects: LeaderlessEffects): void {
+    this.#opened = true;
+    this.#place.known.load(effects);
+    this.#handoff.open(effects);
+    if (state.origin === "empty") this.#place.known.unready(effects);
+    // Nothing is missing where nothing has to be: a stand-in holds what it was given.
+    if (this.#isReplica) this.#wholeness.open(state, nowMs, effects);
+    this.#place.review(nowMs, effects);
   }
 
   #onMessage(
     from: Sender,
     message: LeaderlessMessage,
+    wallMs: number,
+    nowMs: number,
+    effects: LeaderlessEffects,
+  ): void {
+    const { isRebuilding } = this.#wholeness;
+    const admitted = this.#place.admitted(from, message, isRebuilding, effects);
+    if (admitted !== undefined) this.#onAdmitted(from, admitted, wallMs, nowMs, effects);
+  }
+
+  #onAdmitted(
+    from: Sender,
+    message: CopyMessage | PlaceMessage,
     wallMs: number,
     nowMs: number,
     effects: LeaderlessEffects,
@@ -224,7 +247,15 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
         );
         break;
       case "handoff-ack":
-        this.#handoff.onAck(from, message.requestId, effects);
+        if (!this.#place.leaving.onAck(from, message.requestId, effects)) {
+          this.#handoff.onAck(from, message.requestId, effects);
+        }
+        break;
+      case "place-map":
+      case "place-wanted":
+      case "place-prepare":
+      case "place-accept":
+        this.#place.known.onMessage(from, message, () => this.serving, effects);
         break;
       default:
         break;
@@ -256,7 +287,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
       type: "write-ack",
       requestId: message.requestId,
       verdict,
-      serving: this.serving,
+      serving: this.holdsForGood,
       stamp: verdict === "newer" && held !== undefined ? this.#rules.stampOf(held) : undefined,
     });
   }
@@ -293,7 +324,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
 
   #onRange(from: Sender, message: RangeMessage, effects: LeaderlessEffects): void {
     const { entries, more } = readRun(effects, message);
-    const forRebuild = message.purpose === "rebuild";
+    const forCopy = message.purpose !== "scan";
     const reply: RangeReply = {
       type: "range-reply",
       requestId: message.requestId,
@@ -302,8 +333,12 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
       entries,
       more,
     };
-    const role = forRebuild ? "replica" : "coordinator";
-    effects.send(from.node, role, this.#context.shardIndex, reply, forRebuild ? "bulk" : "log");
+    const { shardIndex } = this.#context;
+    if (!forCopy) effects.send(from.node, "coordinator", shardIndex, reply);
+    else {
+      const { map, vote } = this.#place.known;
+      effects.send(from.node, "replica", shardIndex, atEpoch(map, reply, vote), "bulk");
+    }
   }
 
   #onRangeReply(
@@ -313,33 +348,15 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     nowMs: number,
     effects: LeaderlessEffects,
   ): void {
-    if (this.#rebuild === undefined || !this.#rebuild.onReply(from, reply)) return;
-    for (const keyed of reply.entries) this.merge(keyed, wallMs, effects);
-    this.#advanceRebuild(nowMs, effects);
-  }
-
-  #advanceRebuild(nowMs: number, effects: LeaderlessEffects): void {
-    const rebuild = this.#rebuild;
-    if (rebuild === undefined) return;
-    const end = rebuild.settle(nowMs);
-    if (end !== undefined) {
-      this.#rebuild = undefined;
-      effects.cancelTimer(REBUILD_TIMER);
-      this.#antiEntropy.start(nowMs, effects);
-      effects.keep(COMPLETE, PRESENT);
-      const shard = this.#context.shardIndex;
-      effects.emit({ type: "rebuild-finished", shard, entries: rebuild.entries });
-      if (end === "all-others") this.#sayLoss(effects);
+    if (reply.purpose === "move") {
+      if (!this.#place.catchUp.takes(from, reply, nowMs)) return;
+      for (const keyed of reply.entries) this.merge(keyed, wallMs, effects);
+      this.#place.catchUp.advance(nowMs, effects);
       return;
     }
-    for (const request of rebuild.requests(nowMs, (node) => this.#context.isReachable(node))) {
-      effects.send(request.node, "replica", this.#context.shardIndex, request.message, "bulk");
-    }
-    effects.setTimer(REBUILD_TIMER, rebuild.retryMs(nowMs));
-  }
-
-  #sayLoss(effects: LeaderlessEffects): void {
-    effects.emit({ type: "writes-may-be-lost", shard: this.#context.shardIndex });
+    if (!this.#wholeness.takes(from, reply)) return;
+    for (const keyed of reply.entries) this.merge(keyed, wallMs, effects);
+    this.#wholeness.advance(nowMs, effects);
   }
 
   /**
@@ -366,7 +383,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     this.#context.clock.observe(this.#rules.stampOf(keyed.record), wallMs);
     effects.append(keyed.payload);
     this.#antiEntropy.touch(keyed.key);
-    if (!this.#isReplica) this.#handoff.noteCopy(keyed.key, wallMs, effects);
+    if (!this.#isMember) this.#handoff.noteCopy(keyed.key, wallMs, effects);
     if (this.#planted.tombstoneForgotten === true && this.#rules.isTombstone(keyed.record)) {
       effects.delete(keyed.key);
     } else effects.put(keyed.key, keyed.record);
@@ -385,33 +402,12 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     this.#context.clock.observe(this.#rules.stampOf(record), wallMs);
     effects.put(key, merged);
     this.#antiEntropy.touch(key);
-    if (!this.#isReplica) this.#handoff.noteCopy(key, wallMs, effects);
+    if (!this.#isMember) this.#handoff.noteCopy(key, wallMs, effects);
   }
 
   #overwrites(kind: WriteMessage["kind"]): boolean {
     return this.#planted.repairOverwritesNewer === true && kind !== "first-hand";
   }
-
-  #isNear(node: NodeId): boolean {
-    const { self, datacenterOf } = this.#context;
-    return datacenterOf === undefined || datacenterOf(node) === datacenterOf(self.node);
-  }
-
-  #others() {
-    const { replicas } = this.#context.placement(this.#context.shardIndex);
-    return replicas.filter((node) => node !== this.#context.self.node);
-  }
-}
-
-/**
- * How long a replica that lost its state waits before it streams. An acknowledgement that its
- * lost self has given may still be counted by a coordinator whose write has not reached the other
- * replicas; after the longest write deadline no such write is pending any more, and the stream
- * sees all that was acknowledged.
- */
-function rebuildDelayMsOf(settings: Readonly<Record<string, unknown>>): number {
-  const delay = settings.rebuildDelayMs;
-  return typeof delay === "number" ? delay : 0;
 }
 
 function readRun(

@@ -64,10 +64,23 @@ export class AntiEntropy {
 
   /** The replica serves: rounds begin. Others' rounds are answered even where none are begun here. */
   start(nowMs: number, effects: LeaderlessEffects): void {
+    this.#isRunning = true;
+    this.review(nowMs, effects);
+  }
+
+  /** Other nodes hold the shard than did when rounds began; perhaps this one does no more. */
+  review(nowMs: number, effects: LeaderlessEffects): void {
+    if (!this.#isRunning) return;
     const { replicas } = this.#context.placement(this.#context.shardIndex);
     const own = this.#context.self.node;
-    for (const node of replicas) {
-      if (node === own) continue;
+    const wanted = replicas.includes(own) ? replicas.filter((node) => node !== own) : [];
+    for (const node of [...this.#peers.keys()]) {
+      if (wanted.includes(node)) continue;
+      this.#peers.delete(node);
+      this.#reconciler.forget(node);
+    }
+    for (const node of wanted) {
+      if (this.#peers.has(node)) continue;
       this.#peers.set(node, {
         node,
         nextAtMs: this.#context.isReachable(node)
@@ -80,7 +93,6 @@ export class AntiEntropy {
         exchanged: 0,
       });
     }
-    this.#isRunning = true;
     this.#armRounds(nowMs, effects);
   }
 

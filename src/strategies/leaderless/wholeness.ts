@@ -1,0 +1,188 @@
+import type {
+  Effects,
+  OpenedState,
+  ReplicaContext,
+  Sender,
+  ShardMap,
+} from "../../core/contracts/machine.ts";
+import type { NodeId } from "../../core/model/ids.ts";
+import type { LeaderlessMessage, RangeReply } from "./messages.ts";
+import { atEpoch } from "./place/place-messages.ts";
+import type { ReplicaPlace } from "./place/replica-place.ts";
+import { homeOf, isHolder, isSameSet, stageOf } from "./place/shard-map.ts";
+import type { PlantedReplicaBugs } from "./planted-bugs.ts";
+import { Rebuild } from "./rebuild.ts";
+
+/**
+ * Kept once this shard has learned what its peers hold, or had nothing to learn. It is a record of
+ * the log, and so behind all that it vouches for: whatever a stop has left of the log, the mark is
+ * not there without them.
+ */
+const COMPLETE = "complete";
+/** Where earlier versions had the same mark: in the state. */
+const COMPLETE_KEY = Buffer.from(COMPLETE, "utf8");
+const PRESENT = new Uint8Array([1]);
+const TIMER = "rebuild";
+
+type Fx = Effects<LeaderlessMessage>;
+
+/**
+ * Whether a copy has learned everything that an earlier holder of its place may have acknowledged
+ * (docs/decisions/0013), and the rebuild that brings it there.
+ */
+export class Wholeness {
+  readonly #context: ReplicaContext;
+  readonly #place: ReplicaPlace;
+  readonly #planted: PlantedReplicaBugs;
+  readonly #onWhole: (nowMs: number, effects: Fx) => void;
+  #rebuild: Rebuild | undefined;
+
+  /** `onWhole` is told when there is nothing left to learn. */
+  constructor(options: {
+    readonly context: ReplicaContext;
+    readonly place: ReplicaPlace;
+    readonly planted: PlantedReplicaBugs;
+    readonly onWhole: (nowMs: number, effects: Fx) => void;
+  }) {
+    this.#context = options.context;
+    this.#place = options.place;
+    this.#planted = options.planted;
+    this.#onWhole = options.onWhole;
+  }
+
+  get isRebuilding(): boolean {
+    return this.#rebuild !== undefined;
+  }
+
+  /** The copy is one that holds the shard. */
+  open(state: OpenedState, nowMs: number, effects: Fx): void {
+    if (state.origin === "kept" && this.#isComplete(effects)) {
+      this.#onWhole(nowMs, effects);
+      return;
+    }
+    const isWhole = state.origin === "newborn" || this.#planted.emptyReplicaServes === true;
+    if (isWhole || this.#others().length === 0) {
+      this.#become(nowMs, effects);
+      // Something is missing, and nobody has it.
+      if (state.origin === "empty") this.#sayLoss(effects);
+      return;
+    }
+    this.#begin(nowMs, effects);
+  }
+
+  /** Another map has taken the place of `before`. */
+  onMap(before: ShardMap, nowMs: number, effects: Fx): void {
+    const self = this.#context.self.node;
+    const { map, isHolder: holds } = this.#place;
+    const held = isHolder(before, self);
+    if (held && !holds) {
+      this.#rebuild = undefined;
+      effects.cancelTimer(TIMER);
+      effects.keep(COMPLETE, undefined);
+    } else if (!held && holds) {
+      // Nothing that was written since is missing: the switch is the very next map, or in force.
+      const isNext = map.epoch === before.epoch + (stageOf(map) === "switching" ? 1 : 2);
+      const isReady = isNext && this.#place.isReadyFor(before.epoch);
+      if (isReady || this.#planted.switchedBeforeStreamed === true) this.#become(nowMs, effects);
+      else this.#begin(nowMs, effects);
+    } else if (this.#rebuild !== undefined && !isSameSet(homeOf(before, self), this.#home)) {
+      this.#begin(nowMs, effects);
+    }
+  }
+
+  onIdentity(peer: Sender): void {
+    this.#rebuild?.onIdentity(peer);
+  }
+
+  /** False: the timer is another's. */
+  onTimer(timer: string, nowMs: number, effects: Fx): boolean {
+    if (timer !== TIMER) return false;
+    this.advance(nowMs, effects);
+    return true;
+  }
+
+  /** True if the entries are to be merged; `advance` comes after that. */
+  takes(from: Sender, reply: RangeReply): boolean {
+    return this.#rebuild?.onReply(from, reply) === true;
+  }
+
+  advance(nowMs: number, effects: Fx): void {
+    const rebuild = this.#rebuild;
+    if (rebuild === undefined) return;
+    const end = rebuild.settle(nowMs);
+    const { shardIndex: shard } = this.#context;
+    if (end !== undefined) {
+      this.#rebuild = undefined;
+      effects.cancelTimer(TIMER);
+      this.#become(nowMs, effects);
+      effects.emit({ type: "rebuild-finished", shard, entries: rebuild.entries });
+      if (end === "all-others") this.#sayLoss(effects);
+      return;
+    }
+    for (const request of rebuild.requests(nowMs, (node) => this.#context.isReachable(node))) {
+      const message = atEpoch(this.#place.map, request.message);
+      effects.send(request.node, "replica", shard, message, "bulk");
+    }
+    effects.setTimer(TIMER, rebuild.retryMs(nowMs));
+  }
+
+  describe(): Readonly<Record<string, unknown>> | undefined {
+    return this.#rebuild?.describe();
+  }
+
+  #become(nowMs: number, effects: Fx): void {
+    this.#onWhole(nowMs, effects);
+    effects.keep(COMPLETE, PRESENT);
+  }
+
+  #begin(nowMs: number, effects: Fx): void {
+    const others = this.#others();
+    this.#rebuild = new Rebuild({
+      peers: others,
+      replicas: others.length + 1,
+      near: others.filter((node) => this.#isNear(node)),
+      ...(this.#planted.rebuildFromOne === true && { needed: 1 }),
+      startAtMs: nowMs + rebuildDelayMsOf(this.#context.settings),
+    });
+    effects.keep(COMPLETE, undefined);
+    effects.deleteSide(COMPLETE_KEY);
+    effects.emit({ type: "rebuild-started", shard: this.#context.shardIndex });
+    this.advance(nowMs, effects);
+  }
+
+  #isComplete(effects: Fx): boolean {
+    if (effects.kept(COMPLETE) !== undefined) return true;
+    if (effects.getSide(COMPLETE_KEY) === undefined) return false;
+    effects.keep(COMPLETE, PRESENT);
+    effects.deleteSide(COMPLETE_KEY);
+    return true;
+  }
+
+  #sayLoss(effects: Fx): void {
+    effects.emit({ type: "writes-may-be-lost", shard: this.#context.shardIndex });
+  }
+
+  #isNear(node: NodeId): boolean {
+    const { self, datacenterOf } = this.#context;
+    return datacenterOf === undefined || datacenterOf(node) === datacenterOf(self.node);
+  }
+
+  #others(): readonly NodeId[] {
+    return this.#home.filter((node) => node !== this.#context.self.node);
+  }
+
+  get #home(): readonly NodeId[] {
+    return homeOf(this.#place.map, this.#context.self.node);
+  }
+}
+
+/**
+ * How long a replica that lost its state waits before it streams. An acknowledgement that its
+ * lost self has given may still be counted by a coordinator whose write has not reached the other
+ * replicas; after the longest write deadline no such write is pending any more, and the stream
+ * sees all that was acknowledged.
+ */
+function rebuildDelayMsOf(settings: Readonly<Record<string, unknown>>): number {
+  const delay = settings.rebuildDelayMs;
+  return typeof delay === "number" ? delay : 0;
+}
