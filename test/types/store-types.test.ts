@@ -162,7 +162,6 @@ const checks = {
     await plain.put("k", 1, { ifVersion: "v" });
     // @ts-expect-error: likewise
     await plain.delete("k", { ifAbsent: true });
-    // @ts-expect-error: tunable has no expiry
     await plain.put("k", 1, { ttlMs: 5 });
     // @ts-expect-error: nor sessions
     await plain.get("k", { session: "s" });

@@ -76,6 +76,13 @@ const MESSAGES: Readonly<Record<string, LeaderlessMessage>> = {
     proof: PROOF,
     keyed: DEAD,
   },
+  "write of what expires": {
+    type: "write",
+    requestId: 10,
+    kind: "first-hand",
+    proof: undefined,
+    keyed: makeKeyedRecord(KEY, STAMP, encodeValue(VALUE), 1_795_000_000_000),
+  },
   "write-ack, stored": {
     type: "write-ack",
     requestId: 3,

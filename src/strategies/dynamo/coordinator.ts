@@ -1,4 +1,5 @@
 import type {
+  Clocks,
   CoordinatorContext,
   CoordinatorMachine,
   Effects,
@@ -12,6 +13,7 @@ import type { Level } from "../../core/model/levels.ts";
 import type { Operation, OperationResult } from "../../core/model/operations.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
 import { Demands, isMetBy } from "../leaderless/demand.ts";
+import { ExpiryView } from "../leaderless/expiry-view.ts";
 import { deadlineOfLevel } from "../leaderless/level-settings.ts";
 import { receiptOf } from "../leaderless/receipts.ts";
 import type { RecordRules } from "../leaderless/record-rules.ts";
@@ -40,6 +42,7 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
   readonly #settings: DynamoSettings;
   readonly #reader: RecordReader;
   readonly #intents: WriteIntents;
+  readonly #expiries: ExpiryView;
   readonly #writes: WriteFlow;
   readonly #reads: ReadFlow;
   readonly #scans: ScanFlow;
@@ -55,6 +58,7 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
     const rules: RecordRules = makeDottedRules(settlement, { planted });
     const tokens = new ContextTokens(context.keyspace, context.keyspaceHash, context.clusterKey);
     const nextRoundId = () => this.#nextRoundId();
+    this.#expiries = new ExpiryView(rules, context.clock, planted);
     this.#context = context;
     this.#settings = settings;
     // Anywhere, so that an answer to an earlier start meets nobody.
@@ -64,19 +68,26 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
     this.#demands = new Demands(context, planted.eachCountedOverAll);
     const shared = { context, settings, nextRoundId, demands: this.#demands };
     this.#writes = new WriteFlow({ ...shared, tokens, intents: this.#intents, planted });
-    this.#reads = new ReadFlow({ ...shared, rules, reader: this.#reader });
+    this.#reads = new ReadFlow({
+      ...shared,
+      rules,
+      reader: this.#reader,
+      expiries: this.#expiries,
+    });
     const { partitionPolicy } = settings;
     const scans = {
       partitionPolicy,
       levels: DYNAMO_LEVELS,
       rules,
       entryOf: this.#reader.entryOf.bind(this.#reader),
+      expiries: this.#expiries,
     };
     this.#scans = new ScanFlow(context, scans, nextRoundId, this.#demands);
   }
 
   step(event: MachineEvent<DynamoMessage>, effects: Fx): void {
     const { nowMs, wallMs } = event;
+    this.#expiries.wallMs = wallMs;
     switch (event.type) {
       case "operation":
         this.#onOperation(event.request, nowMs, wallMs, effects);
@@ -110,7 +121,7 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
   }
 
   /** `one` reads of a shard whose serving replica is here need neither step nor message. */
-  readNow(operation: Operation): OperationResult | undefined {
+  readNow(operation: Operation, clocks: Clocks): OperationResult | undefined {
     if (operation.type !== "get") return undefined;
     if (operation.level !== "one" && operation.level !== "eventual") return undefined;
     const state = this.#context.servingState(operation.shardIndex);
@@ -129,7 +140,8 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
       durationMs: 0,
       side: "Read",
     });
-    return this.#reader.resultOf(operation.key, state.get(operation.key), receipt);
+    const record = this.#expiries.now(state.get(operation.key), clocks);
+    return this.#reader.resultOf(operation.key, record, receipt);
   }
 
   mintOperationId(_nowMs: number, wallMs: number): string {

@@ -10,11 +10,14 @@ export interface Sibling {
   readonly time: HybridTime;
   /** Canonical encoding; undefined for a deletion that competes with versions (last writer wins). */
   readonly value: Uint8Array | undefined;
+  /** When the value is gone, in milliseconds of wall time. Undefined: it stays. */
+  readonly expiresAtMs?: number;
 }
 
 /**
  * All that is known of one key. Either versions side by side, or the state of a CRDT. What is
- * there is a function of the events in `context`: equal contexts, equal bytes.
+ * there is a function of the events in `context`, and of which of them have expired: equal contexts,
+ * equal bytes, as soon as every copy has come to the expiry.
  */
 export interface DottedRecord {
   readonly context: CausalContext;
@@ -38,7 +41,12 @@ const FLAG_ALIVE = 1;
 const FLAG_STATES = 2;
 /** Header and context alone. */
 const FLAG_SUMMARY = 4;
-const KNOWN_FLAGS = FLAG_ALIVE | FLAG_STATES | FLAG_SUMMARY;
+/** Something that is alive expires. */
+const FLAG_EXPIRES = 8;
+const KNOWN_FLAGS = FLAG_ALIVE | FLAG_STATES | FLAG_SUMMARY | FLAG_EXPIRES;
+const DELETION = 0;
+const VALUE = 1;
+const EXPIRING_VALUE = 2;
 const HEADER_BYTES = 2 + 8;
 
 export const NOTHING: DottedRecord = Object.freeze({
@@ -47,6 +55,21 @@ export const NOTHING: DottedRecord = Object.freeze({
   siblings: Object.freeze([]),
   states: Object.freeze([]),
 });
+
+/** When the first of the versions that are alive expires; undefined if none does. */
+export function firstExpiryOf({ siblings }: DottedRecord): number | undefined {
+  let first: number | undefined;
+  for (const { value, expiresAtMs } of siblings) {
+    if (value === undefined || expiresAtMs === undefined) continue;
+    if (first === undefined || expiresAtMs < first) first = expiresAtMs;
+  }
+  return first;
+}
+
+/** What its header says: whether it has to be looked into. */
+export function expires(bytes: Uint8Array): boolean {
+  return ((bytes[1] as number) & (FLAG_EXPIRES | FLAG_SUMMARY)) === FLAG_EXPIRES;
+}
 
 export function isAlive({ siblings, states }: DottedRecord): boolean {
   return states.length > 0 || siblings.some(({ value }) => value !== undefined);
@@ -57,15 +80,20 @@ export function encodeRecord(record: DottedRecord): Uint8Array {
   const writer = new ByteWriter(sizeOf(record));
   const isStates = states.length > 0;
   writer.u8(FORMAT);
-  writer.u8((isAlive(record) ? FLAG_ALIVE : 0) | (isStates ? FLAG_STATES : 0));
+  writer.u8(
+    (isAlive(record) ? FLAG_ALIVE : 0) |
+      (isStates ? FLAG_STATES : 0) |
+      (firstExpiryOf(record) === undefined ? 0 : FLAG_EXPIRES),
+  );
   writer.u64(newestTime);
   context.write(writer);
   writer.u16(isStates ? states.length : siblings.length);
   for (const state of states) writer.bytes(state);
-  for (const { dot, time, value } of siblings) {
+  for (const { dot, time, value, expiresAtMs } of siblings) {
     writeDot(writer, dot);
     writer.u64(time);
-    writer.u8(value === undefined ? 0 : 1);
+    writer.u8(value === undefined ? DELETION : expiresAtMs === undefined ? VALUE : EXPIRING_VALUE);
+    if (value !== undefined && expiresAtMs !== undefined) writer.u64(expiresAtMs);
     if (value !== undefined) writer.bytes(value);
   }
   return writer.copy();
@@ -149,10 +177,19 @@ function readSiblings(reader: ByteReader, count: number): Sibling[] {
     const dot = readDot(reader);
     const time = readTime(reader);
     const kind = reader.u8();
-    if (kind > 1) throw new MalformedBytesError(`sibling kind ${kind}`);
-    siblings.push({ dot, time, value: kind === 1 ? reader.bytes() : undefined });
+    if (kind > EXPIRING_VALUE) throw new MalformedBytesError(`sibling kind ${kind}`);
+    if (kind === EXPIRING_VALUE) {
+      const expiresAtMs = readExpiry(reader);
+      siblings.push({ dot, time, value: reader.bytes(), expiresAtMs });
+    } else siblings.push({ dot, time, value: kind === VALUE ? reader.bytes() : undefined });
   }
   return siblings;
+}
+
+function readExpiry(reader: ByteReader): number {
+  const expiresAtMs = reader.u64();
+  if (Number.isSafeInteger(expiresAtMs)) return expiresAtMs;
+  throw new MalformedBytesError(`an expiry of ${expiresAtMs}`);
 }
 
 function readStates(reader: ByteReader, count: number): Uint8Array[] {
@@ -165,6 +202,9 @@ function checkConsistent(record: DottedRecord, flags: number): void {
   const { context, siblings, states } = record;
   if (((flags & FLAG_ALIVE) !== 0) !== isAlive(record)) {
     throw new MalformedBytesError("a record that is not as alive as it says");
+  }
+  if (((flags & FLAG_EXPIRES) !== 0) !== (firstExpiryOf(record) !== undefined)) {
+    throw new MalformedBytesError("a record that expires otherwise than it says");
   }
   if (((flags & FLAG_STATES) !== 0) !== states.length > 0) {
     throw new MalformedBytesError("a record of states without one");
@@ -186,7 +226,7 @@ function checkConsistent(record: DottedRecord, flags: number): void {
 function sizeOf({ context, siblings, states }: DottedRecord): number {
   let size = HEADER_BYTES + context.byteLength + 2;
   for (const { value } of siblings)
-    size += 14 + 8 + 1 + (value === undefined ? 0 : 4 + value.length);
+    size += 14 + 8 + 1 + 8 + (value === undefined ? 0 : 4 + value.length);
   for (const state of states) size += 4 + state.length;
   return size;
 }

@@ -6,6 +6,8 @@ import {
   type DottedRecord,
   decodeRecord,
   encodeRecord,
+  expires,
+  firstExpiryOf,
   isTombstone,
   newestTimeOf,
   type Sibling,
@@ -35,7 +37,7 @@ export function makeDottedRules(
     relation(held, incoming) {
       const relation = contextOf(held).relationTo(contextOf(incoming));
       if (relation !== "equal") return relation;
-      // Only a resolver that does not keep its laws makes two of the same events.
+      // What has expired in one of them; or a resolver that does not keep its laws.
       return Buffer.compare(held, incoming) === 0 ? "equal" : "apart";
     },
     merge(held, incoming, key) {
@@ -57,6 +59,8 @@ export function makeDottedRules(
     stampOf: (record) => ({ time: newestTimeOf(record), actorHigh: 0, actorLow: 0 }),
     summaryOf,
     isTombstone,
+    expiryOf: (record) => (expires(record) ? firstExpiryOf(decodeRecord(record)) : undefined),
+    expire: (record, wallMs) => expireRecord(settlement, record, wallMs),
     ...(changeOf !== undefined && { changeOf }),
   } satisfies RecordRules);
 }
@@ -83,6 +87,29 @@ export function mergeRecords(
   };
 }
 
+/**
+ * What has expired is deleted by its own bytes, and by no event: the context stays, and has the dots
+ * of what is gone, so that a merge with a copy that has not come to it yet takes it for deleted.
+ * Where the last writer wins it goes on competing, as a deletion: else an older version would come
+ * back where it had not met the newer one yet.
+ */
+export function expireRecord(
+  settlement: Settlement,
+  bytes: Uint8Array,
+  wallMs: number,
+): Uint8Array {
+  if (!expires(bytes)) return bytes;
+  const record = decodeRecord(bytes);
+  const first = firstExpiryOf(record);
+  if (first === undefined || wallMs < first) return bytes;
+  const siblings = record.siblings.map((sibling) => {
+    const { dot, time, expiresAtMs } = sibling;
+    const isOver = expiresAtMs !== undefined && expiresAtMs <= wallMs;
+    return isOver ? { dot, time, value: undefined } : sibling;
+  });
+  return encodeRecord({ ...record, siblings: settled(settlement, siblings) });
+}
+
 /** What a replica keeps of versions that none of the others replaces. */
 export function settled(settlement: Settlement, siblings: readonly Sibling[]): readonly Sibling[] {
   if (settlement.kind === "pick") return picked(settlement.resolver, siblings);
@@ -96,7 +123,9 @@ function survivors(a: DottedRecord, b: DottedRecord): readonly Sibling[] {
     const [left, right] = [a.siblings[i], b.siblings[j]];
     const order =
       left === undefined ? 1 : right === undefined ? -1 : compareDots(left.dot, right.dot);
-    const sibling = (order <= 0 ? left : right) as Sibling;
+    // The same version from both: where it has expired for one of them it has for both.
+    const isGoneRight = order === 0 && right?.value === undefined;
+    const sibling = (order <= 0 && !isGoneRight ? left : right) as Sibling;
     const other = order < 0 ? b : a;
     if (order === 0 || !other.context.covers(sibling.dot)) kept.push(sibling);
     if (order <= 0) i++;

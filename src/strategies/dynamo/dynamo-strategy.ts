@@ -15,7 +15,7 @@ const CAPABILITIES: StrategyCapabilities = Object.freeze({
   update: true,
   batch: "per-key",
   countLevels: true,
-  ttl: false,
+  ttl: true,
   watch: true,
   sessions: false,
   siblings: true,

@@ -79,6 +79,9 @@ const VERDICTS: readonly MintVerdict[] = Object.freeze([
   "no-room",
 ]);
 const MAX_KEY_BYTES = 1_024;
+/** Of a write that is to be named. */
+const HAS_SEEN = 1;
+const HAS_EXPIRY = 2;
 
 const inner = makeLeaderlessCodec(checkRecord);
 
@@ -115,8 +118,10 @@ function encodeMint(message: MintMessage, writer: ByteWriter): void {
   writer.u8(message.again ? 1 : 0);
   writer.u64(message.newestTime);
   writer.u8(EVENTS.indexOf(event.type));
-  writer.u8(event.seen === undefined ? 0 : 1);
-  event.seen?.write(writer);
+  const { seen, expiresAtMs } = event;
+  writer.u8((seen === undefined ? 0 : HAS_SEEN) | (expiresAtMs === undefined ? 0 : HAS_EXPIRY));
+  seen?.write(writer);
+  if (expiresAtMs !== undefined) writer.u64(expiresAtMs);
   writer.bytes(message.key);
   if (event.value !== undefined) writer.raw(event.value);
 }
@@ -149,13 +154,19 @@ function decodeMint(reader: ByteReader): MintMessage {
   if (newestTime > MAX_HYBRID_TIME) throw new MalformedBytesError(`a time of ${newestTime}`);
   const type = EVENTS[reader.u8()];
   if (type === undefined) throw new MalformedBytesError("an unknown kind of write");
-  const seen = readFlag(reader) ? CausalContext.read(reader) : undefined;
+  const flags = reader.u8();
+  if (flags > (HAS_SEEN | HAS_EXPIRY)) throw new MalformedBytesError(`flags ${flags} of a write`);
+  const seen = (flags & HAS_SEEN) === 0 ? undefined : CausalContext.read(reader);
+  const expiresAtMs = (flags & HAS_EXPIRY) === 0 ? undefined : reader.u64();
+  if (expiresAtMs !== undefined && (type !== "put" || !Number.isSafeInteger(expiresAtMs))) {
+    throw new MalformedBytesError(`an expiry of ${expiresAtMs} of a ${type}`);
+  }
   const key = owned(reader.bytes(MAX_KEY_BYTES));
   if (key.length === 0) throw new MalformedBytesError("a write without a key");
   const rest = owned(reader.raw(reader.remaining));
   if (type === "delete" && rest.length > 0) throw new MalformedBytesError("a deletion of a value");
   const value = type === "delete" ? undefined : rest;
-  const event: NewEvent = { type, value, seen };
+  const event: NewEvent = { type, value, seen, ...(expiresAtMs !== undefined && { expiresAtMs }) };
   return { type: "mint", requestId, operation, again, newestTime, key, event };
 }
 

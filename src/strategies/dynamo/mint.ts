@@ -18,6 +18,8 @@ export interface NewEvent {
   readonly value: Uint8Array | undefined;
   /** What the client has seen; undefined if it does not say. */
   readonly seen: CausalContext | undefined;
+  /** When the value is gone, in milliseconds of wall time. Only of a put. */
+  readonly expiresAtMs?: number | undefined;
 }
 
 export type Minted =
@@ -45,7 +47,13 @@ export function mint(
   const left =
     seen === undefined ? held.siblings : held.siblings.filter((each) => !seen.covers(each.dot));
   if (event.seen === undefined && left.length >= MAX_SIBLINGS) return { type: "too-many-siblings" };
-  const version: Sibling = { dot, time, value: event.value };
+  const { value, expiresAtMs } = event;
+  const version: Sibling = {
+    dot,
+    time,
+    value,
+    ...(value !== undefined && expiresAtMs !== undefined && { expiresAtMs }),
+  };
   const context = seen === undefined ? held.context : held.context.merge(seen);
   const siblings = settled(
     settlement,

@@ -15,6 +15,7 @@ export class PendingWrite {
   readonly operation: Stamp;
   readonly minter: NodeId;
   readonly seen: SeenContext | undefined;
+  readonly expiresAtMs: number | undefined;
   /** Names this round on the wire. */
   roundId = 0;
   /** When this round began; no acknowledgement of it is older. */
@@ -38,6 +39,7 @@ export class PendingWrite {
     readonly operation: Stamp;
     readonly minter: NodeId;
     readonly seen: SeenContext | undefined;
+    readonly expiresAtMs: number | undefined;
     readonly answers: ReplicaAnswers;
     readonly standIns: ReplicaAnswers;
   }) {
@@ -46,6 +48,7 @@ export class PendingWrite {
     this.operation = parts.operation;
     this.minter = parts.minter;
     this.seen = parts.seen;
+    this.expiresAtMs = parts.expiresAtMs;
     this.answers = parts.answers;
     this.standIns = parts.standIns;
   }

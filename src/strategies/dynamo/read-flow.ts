@@ -6,6 +6,7 @@ import type { Level } from "../../core/model/levels.ts";
 import { majorityOf } from "../../core/model/quorum.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
 import { type Demand, type Demands, isMetBy, mayLower, membersOf } from "../leaderless/demand.ts";
+import type { ExpiryView } from "../leaderless/expiry-view.ts";
 import { levelTooHigh, tooFewReachable, unansweredRead } from "../leaderless/faults.ts";
 import { deadlineOfLevel } from "../leaderless/level-settings.ts";
 import type { LeaderlessMessage, ReadReply } from "../leaderless/messages.ts";
@@ -54,6 +55,7 @@ export class ReadFlow {
   readonly #settings: DynamoSettings;
   readonly #rules: RecordRules;
   readonly #reader: RecordReader;
+  readonly #expiries: ExpiryView;
   readonly #nextRoundId: () => number;
   readonly #demands: Demands;
   readonly #pending = new IdTable<PendingRead>();
@@ -64,6 +66,7 @@ export class ReadFlow {
     readonly settings: DynamoSettings;
     readonly rules: RecordRules;
     readonly reader: RecordReader;
+    readonly expiries: ExpiryView;
     readonly nextRoundId: () => number;
     readonly demands: Demands;
   }) {
@@ -71,6 +74,7 @@ export class ReadFlow {
     this.#settings = parts.settings;
     this.#rules = parts.rules;
     this.#reader = parts.reader;
+    this.#expiries = parts.expiries;
     this.#nextRoundId = parts.nextRoundId;
     this.#demands = parts.demands;
   }
@@ -225,6 +229,7 @@ export class ReadFlow {
   }
 
   #answer(pending: PendingRead, nowMs: number, met: boolean, effects: Fx): void {
+    pending.merged = this.#expiries.at(pending.merged);
     const { answers, standIns, merged, request } = pending;
     const { operation } = request;
     const stale = merged === undefined ? 0 : answers.answered & ~this.#holdersOf(pending, merged);

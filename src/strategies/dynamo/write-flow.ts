@@ -170,9 +170,11 @@ export class WriteFlow {
     if (minter === undefined) throw noMinter(placement.replicas, placement.standIns);
     this.#intents.choose(request, minter);
     const enough = this.#planted.oneAcknowledgementLess === true ? oneLess(demand) : demand;
-    const { stamp, seen } = intent;
-    const parts = { request, demand: enough, operation: stamp, minter, seen, answers, standIns };
-    const pending = new PendingWrite(parts);
+    const { stamp, seen, expiresAtMs } = intent;
+    const pending = new PendingWrite({
+      ...{ request, demand: enough, operation: stamp, minter },
+      ...{ seen, expiresAtMs, answers, standIns },
+    });
     pending.asked = intent.again;
     if (intent.again && !this.#context.isReachable(minter)) {
       throw this.#unknown(
@@ -195,7 +197,8 @@ export class WriteFlow {
     const { operation } = pending.request;
     const { key, shardIndex, value } = operation;
     const type = operation.type as NewEvent["type"];
-    const event: NewEvent = { type, value, seen: pending.seen?.context };
+    const { expiresAtMs } = pending;
+    const event: NewEvent = { type, value, seen: pending.seen?.context, expiresAtMs };
     const minter =
       pending.asked && this.#planted.secondMinter === true
         ? (pending.answers.placement.replicas.find((node) => node !== pending.minter) ??

@@ -4,6 +4,7 @@ import type { NodeId } from "../../core/model/ids.ts";
 import type { Operation } from "../../core/model/operations.ts";
 import { compareStamps, type Stamp } from "../../core/model/stamp.ts";
 import { decodeValue } from "../../core/model/values.ts";
+import { expiryOfWrite } from "../leaderless/expiry.ts";
 import type { ContextTokens, SeenContext } from "./context-token.ts";
 import { unknownWrite } from "./faults.ts";
 import { decodeOperationName, encodeOperationName } from "./operation-names.ts";
@@ -19,6 +20,7 @@ export interface WriteIntent {
   /** It may have been sent before. */
   readonly again: boolean;
   readonly seen: SeenContext | undefined;
+  readonly expiresAtMs: number | undefined;
 }
 
 interface Used {
@@ -58,10 +60,12 @@ export class WriteIntents {
     const seen = this.#seenBy(operation, wallMs);
     const { operationId } = operation;
     if (operationId === undefined) {
+      const expiresAtMs = expiryOfWrite(operation, undefined, wallMs);
       const stamp = this.#context.clock.mint(wallMs);
-      return { stamp, minter: undefined, again: false, seen };
+      return { stamp, minter: undefined, again: false, seen, expiresAtMs };
     }
-    return { ...this.#named(operationId, operation), seen };
+    const named = this.#named(operationId, operation);
+    return { ...named, seen, expiresAtMs: expiryOfWrite(operation, named.stamp, wallMs) };
   }
 
   /** What became known of an id that this node has made: who mints under it. */
@@ -89,7 +93,7 @@ export class WriteIntents {
     return used === undefined ? undefined : { stamp: name.stamp, ...used };
   }
 
-  #named(operationId: string, { key }: Operation): Omit<WriteIntent, "seen"> {
+  #named(operationId: string, { key }: Operation): Omit<WriteIntent, "seen" | "expiresAtMs"> {
     const name = decodeOperationName(operationId, this.#context, key);
     const { stamp } = name;
     if (name.key !== undefined) return { stamp, minter: name.node, again: true };
@@ -126,6 +130,11 @@ export class WriteIntents {
       if (kind !== "states" || value === undefined) {
         throw notSupported(
           `keyspace ${keyspace} (resolver ${name}) has no operations to update by`,
+        );
+      }
+      if (options?.ttlMs !== undefined) {
+        throw notSupported(
+          "an update takes no ttlMs: the state of a CRDT is of all its writers, and does not expire",
         );
       }
       if (options?.context !== undefined) {

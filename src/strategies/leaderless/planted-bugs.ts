@@ -23,6 +23,10 @@ export interface PlantedReplicaBugs extends PlantedChangeBugs {
   readonly olderEpochAccepted?: boolean;
   /** While a change of the shard's replicas is pending, writes need their count in the new set alone. */
   readonly countedOnNewOnly?: boolean;
+  /** What has expired leaves nothing behind that an older version would lose against. */
+  readonly expiredIsForgotten?: boolean;
+  /** Reads show what has expired until a replica has swept it away. */
+  readonly expiredIsShown?: boolean;
   /** What the log has above the state is not read back. */
   readonly replayForgotten?: boolean;
 }

@@ -30,6 +30,17 @@ export interface RecordRules {
   summaryOf(record: Uint8Array): Uint8Array;
   /** Nothing of the key is alive; the record only keeps older versions from coming back. */
   isTombstone(record: Uint8Array): boolean;
+  /**
+   * When the first of what is alive in the record expires, in milliseconds of wall time; undefined
+   * if nothing does.
+   */
+  expiryOf(record: Uint8Array): number | undefined;
+  /**
+   * The record as it is at that wall time: itself, or with what has expired taken for deleted. A
+   * function of the record's own bytes, so that every node makes the same of it, and one that is
+   * above it: the merge of a record with what it has come to is what it has come to.
+   */
+  expire(record: Uint8Array, wallMs: number): Uint8Array;
   /** What watchers are told when a key comes to hold the record. Left out: there are no watchers. */
   changeOf?(key: Uint8Array, record: Uint8Array): MachineChange;
 }

@@ -2,14 +2,21 @@ import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
 import { STAMP_BYTES, type Stamp } from "../../core/model/stamp.ts";
 
 /**
- * A stored version of one key, as bytes: `format, flags, stamp, value`. The stamp is big-endian,
- * so that comparing bytes 2…17 compares stamps. The same bytes go to the log, the peers and the
- * state, and come back from them.
+ * A stored version of one key, as bytes: `format, flags, stamp, expiry?, value`. The stamp is
+ * big-endian, so that comparing bytes 2…17 compares stamps. The same bytes go to the log, the peers
+ * and the state, and come back from them.
+ *
+ * A version that expires becomes a tombstone at its expiry, by nothing but its own bytes: the value
+ * goes, the stamp and the expiry stay. So it is the same on every node, whenever each of them comes
+ * to do it, and it is the greater of the two wherever they meet.
  */
 const FORMAT = 1;
 const FLAG_TOMBSTONE = 1;
-const KNOWN_FLAGS = FLAG_TOMBSTONE;
+/** The stamp is followed by the milliseconds of wall time at which the value is gone. */
+const FLAG_EXPIRES = 2;
+const KNOWN_FLAGS = FLAG_TOMBSTONE | FLAG_EXPIRES;
 const STAMP_AT = 2;
+const EXPIRY_BYTES = 8;
 export const RECORD_HEADER_BYTES = STAMP_AT + STAMP_BYTES;
 const TWO_POW_32 = 4_294_967_296;
 
@@ -21,25 +28,29 @@ export interface KeyedRecord {
   readonly record: Uint8Array;
 }
 
-/** Makes the version that `stamp` names. `value` undefined makes a tombstone. */
+/**
+ * Makes the version that `stamp` names. `value` undefined makes a tombstone. With `expiresAtMs`, in
+ * milliseconds of wall time, the value is gone from then on.
+ */
 export function makeKeyedRecord(
   key: Uint8Array,
   stamp: Stamp,
   value: Uint8Array | undefined,
+  expiresAtMs?: number,
 ): KeyedRecord {
   const recordAt = 2 + key.length;
-  const size = recordAt + RECORD_HEADER_BYTES + (value?.length ?? 0);
-  const payload = Buffer.allocUnsafe(size);
+  const valueAt = recordAt + RECORD_HEADER_BYTES + (expiresAtMs === undefined ? 0 : EXPIRY_BYTES);
+  const payload = Buffer.allocUnsafe(valueAt + (value?.length ?? 0));
   payload.writeUInt16BE(key.length, 0);
   payload.set(key, 2);
   payload[recordAt] = FORMAT;
-  payload[recordAt + 1] = value === undefined ? FLAG_TOMBSTONE : 0;
-  const timeHigh = Math.floor(stamp.time / TWO_POW_32);
-  payload.writeUInt32BE(timeHigh, recordAt + 2);
-  payload.writeUInt32BE(stamp.time - timeHigh * TWO_POW_32, recordAt + 6);
+  payload[recordAt + 1] =
+    (value === undefined ? FLAG_TOMBSTONE : 0) | (expiresAtMs === undefined ? 0 : FLAG_EXPIRES);
+  writeU64(payload, recordAt + 2, stamp.time);
   payload.writeUInt32BE(stamp.actorHigh, recordAt + 10);
   payload.writeUInt32BE(stamp.actorLow, recordAt + 14);
-  if (value !== undefined) payload.set(value, recordAt + RECORD_HEADER_BYTES);
+  if (expiresAtMs !== undefined) writeU64(payload, recordAt + RECORD_HEADER_BYTES, expiresAtMs);
+  if (value !== undefined) payload.set(value, valueAt);
   return { payload, key, record: payload.subarray(recordAt) };
 }
 
@@ -80,6 +91,13 @@ export function checkRecord(record: Uint8Array): void {
   const flags = record[1] as number;
   if ((flags & ~KNOWN_FLAGS) !== 0) throw new MalformedBytesError(`record flags ${flags}`);
   if (u32At(record, STAMP_AT) >= 0x20_0000) throw new MalformedBytesError("a time beyond 2^53");
+  if ((flags & FLAG_EXPIRES) === 0) return;
+  if (record.length < valueAtOf(record)) {
+    throw new MalformedBytesError(`a record of ${record.length} bytes without its expiry`);
+  }
+  if (u32At(record, RECORD_HEADER_BYTES) >= 0x20_0000) {
+    throw new MalformedBytesError("an expiry beyond 2^53");
+  }
 }
 
 export function isTombstone(record: Uint8Array): boolean {
@@ -88,12 +106,49 @@ export function isTombstone(record: Uint8Array): boolean {
 
 /** A view; undefined for a tombstone. */
 export function liveValueOf(record: Uint8Array): Uint8Array | undefined {
-  return isTombstone(record) ? undefined : record.subarray(RECORD_HEADER_BYTES);
+  return isTombstone(record) ? undefined : record.subarray(valueAtOf(record));
+}
+
+/** When the value is gone, in milliseconds of wall time; undefined if it stays, or is gone. */
+export function expiryOf(record: Uint8Array): number | undefined {
+  return ((record[1] as number) & KNOWN_FLAGS) === FLAG_EXPIRES
+    ? u64At(record, RECORD_HEADER_BYTES)
+    : undefined;
+}
+
+/** The record as it is at that time: itself, or, at its expiry and later, its tombstone. */
+export function expireRecord(record: Uint8Array, wallMs: number): Uint8Array {
+  const expiresAtMs = expiryOf(record);
+  if (expiresAtMs === undefined || wallMs < expiresAtMs) return record;
+  const tombstone = Buffer.from(headerOf(record));
+  tombstone[1] = FLAG_EXPIRES | FLAG_TOMBSTONE;
+  return tombstone;
+}
+
+/** Whether the tombstone is what the other record comes to at its expiry. */
+export function isExpiredFrom(tombstone: Uint8Array, record: Uint8Array): boolean {
+  const at = RECORD_HEADER_BYTES;
+  return (
+    tombstone[1] === (FLAG_EXPIRES | FLAG_TOMBSTONE) &&
+    expiryOf(record) !== undefined &&
+    compareRecordStamps(tombstone, record) === 0 &&
+    u64At(tombstone, at) === u64At(record, at)
+  );
+}
+
+/** It was a value, and has expired. */
+export function hasExpired(record: Uint8Array): boolean {
+  return record[1] === (FLAG_EXPIRES | FLAG_TOMBSTONE);
+}
+
+/** A view: all but the value. */
+export function headerOf(record: Uint8Array): Uint8Array {
+  return record.subarray(0, valueAtOf(record));
 }
 
 export function stampOf(record: Uint8Array): Stamp {
   return {
-    time: u32At(record, STAMP_AT) * TWO_POW_32 + u32At(record, STAMP_AT + 4),
+    time: u64At(record, STAMP_AT),
     actorHigh: u32At(record, STAMP_AT + 8),
     actorLow: u32At(record, STAMP_AT + 12),
   };
@@ -116,6 +171,21 @@ export function compareRecordStamps(a: Uint8Array, b: Uint8Array): number {
 export function compareRecords(a: Uint8Array, b: Uint8Array): number {
   const byStamp = compareRecordStamps(a, b);
   return byStamp !== 0 ? byStamp : Buffer.compare(a, b);
+}
+
+function valueAtOf(record: Uint8Array): number {
+  const expires = ((record[1] as number) & FLAG_EXPIRES) !== 0;
+  return RECORD_HEADER_BYTES + (expires ? EXPIRY_BYTES : 0);
+}
+
+function writeU64(into: Buffer, at: number, value: number): void {
+  const high = Math.floor(value / TWO_POW_32);
+  into.writeUInt32BE(high, at);
+  into.writeUInt32BE(value - high * TWO_POW_32, at + 4);
+}
+
+function u64At(bytes: Uint8Array, at: number): number {
+  return u32At(bytes, at) * TWO_POW_32 + u32At(bytes, at + 4);
 }
 
 function u32At(bytes: Uint8Array, at: number): number {

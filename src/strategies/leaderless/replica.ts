@@ -8,8 +8,9 @@ import type {
   ShardMap,
   StateReader,
 } from "../../core/contracts/machine.ts";
-import type { Stamp } from "../../core/model/stamp.ts";
+import { compareStamps, type Stamp } from "../../core/model/stamp.ts";
 import { AntiEntropy } from "./anti-entropy/anti-entropy.ts";
+import { ExpiryRows, expiryClockMs } from "./expiry.ts";
 import { Handoff } from "./handoff/handoff.ts";
 import type {
   CopyMessage,
@@ -61,6 +62,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   readonly #rules: RecordRules;
   readonly #antiEntropy: AntiEntropy;
   readonly #handoff: Handoff;
+  readonly #expiries = new ExpiryRows();
 
   constructor(
     context: ReplicaContext,
@@ -127,6 +129,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
         this.#onMessage(event.from, event.message, event.wallMs, event.nowMs, effects);
         break;
       case "opened":
+        this.#expiries.open(event.wallMs, effects);
         this.#onOpened(event.state, event.nowMs, effects);
         break;
       case "replay":
@@ -174,9 +177,22 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   #onTimer(timer: string, nowMs: number, wallMs: number, effects: LeaderlessEffects): void {
     if (this.#wholeness.onTimer(timer, nowMs, effects)) return;
     if (this.#place.onTimer(timer, nowMs, effects)) return;
+    if (this.#onExpiryTimer(timer, wallMs, effects)) return;
     if (!this.#handoff.onTimer(timer, nowMs, wallMs, effects)) {
       this.#antiEntropy.onTimer(timer, nowMs, effects);
     }
+  }
+
+  #onExpiryTimer(timer: string, wallMs: number, effects: LeaderlessEffects): boolean {
+    const dueMs = expiryClockMs(this.#context.clock, wallMs);
+    return this.#expiries.onTimer(timer, wallMs, dueMs, effects, (key) => {
+      const held = effects.get(key);
+      if (held === undefined) return;
+      const left = this.#rules.expire(held, dueMs);
+      if (left === held) return;
+      if (this.#planted.expiredIsForgotten === true) effects.delete(key);
+      else this.store(keyRecord(key, left), wallMs, effects, "expire");
+    });
   }
 
   /** Another map has taken the place of `before`. */
@@ -275,6 +291,10 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     if (held === undefined && !this.hasRoom) return;
     const relation = held === undefined ? "succeeded" : this.#rules.relation(held, keyed.record);
     let verdict = this.#verdict(message, relation, wallMs, nowMs);
+    // What is held is this very write, which has expired since.
+    if (verdict === "newer" && kind === "first-hand" && this.#isSameWrite(held, keyed.record)) {
+      verdict = "equal";
+    }
     let stored = keyed;
     if (verdict === "stored" && relation === "apart" && !this.#overwrites(kind)) {
       const merged = this.#rules.merge(held as Uint8Array, keyed.record, keyed.key);
@@ -290,6 +310,13 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
       serving: this.holdsForGood,
       stamp: verdict === "newer" && held !== undefined ? this.#rules.stampOf(held) : undefined,
     });
+  }
+
+  #isSameWrite(held: Uint8Array | undefined, record: Uint8Array): boolean {
+    return (
+      held !== undefined &&
+      compareStamps(this.#rules.stampOf(held), this.#rules.stampOf(record)) === 0
+    );
   }
 
   #verdict(message: WriteMessage, relation: Relation, wallMs: number, nowMs: number): WriteVerdict {
@@ -367,18 +394,24 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     const held = effects.get(keyed.key);
     const overwrites = this.#planted.rebuildOverwritesNewer === true;
     const merged = overwrites ? keyed.record : mergedOf(this.#rules, held, keyed.record, keyed.key);
-    if (merged === keyed.record) {
-      this.store(keyed, wallMs, effects);
-      return keyed;
-    }
-    const result = keyRecord(keyed.key, merged);
-    if (merged !== held) this.store(result, wallMs, effects);
+    if (merged === keyed.record) return this.store(keyed, wallMs, effects);
+    let result = keyRecord(keyed.key, merged);
+    if (merged !== held) result = this.store(result, wallMs, effects);
     // Equal bytes in another buffer are what came, too.
-    return Buffer.compare(merged, keyed.record) === 0 ? keyed : result;
+    return Buffer.compare(result.record, keyed.record) === 0 ? keyed : result;
   }
 
-  /** Keeps a record that includes what is held of its key. */
-  store(keyed: KeyedRecord, wallMs: number, effects: LeaderlessEffects): void {
+  /**
+   * Keeps a record that includes what is held of its key, and answers what is kept: of what has
+   * expired by now only that it was there.
+   */
+  store(
+    given: KeyedRecord,
+    wallMs: number,
+    effects: LeaderlessEffects,
+    cause?: "expire",
+  ): KeyedRecord {
+    const keyed = this.#withoutExpired(given, wallMs, effects);
     // Within the guard only: a stored stamp never drags this node's clock along.
     this.#context.clock.observe(this.#rules.stampOf(keyed.record), wallMs);
     effects.append(keyed.payload);
@@ -389,8 +422,31 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     } else effects.put(keyed.key, keyed.record);
     const { changeOf } = this.#rules;
     if (changeOf !== undefined && effects.isWatched) {
-      effects.change(changeOf(keyed.key, keyed.record));
+      const change = changeOf(keyed.key, keyed.record);
+      effects.change(
+        change.type === "delete" && cause !== undefined ? { ...change, type: cause } : change,
+      );
     }
+    return keyed;
+  }
+
+  /** Notes when what is to be kept expires. A stand-in leaves that to those whose copy it is. */
+  #withoutExpired(keyed: KeyedRecord, wallMs: number, effects: LeaderlessEffects): KeyedRecord {
+    const { key, record } = keyed;
+    if (this.#rules.expiryOf(record) === undefined) return keyed;
+    const left = this.#rules.expire(record, expiryClockMs(this.#context.clock, wallMs));
+    this.#noteExpiry(key, left, wallMs, effects);
+    return left === record ? keyed : keyRecord(key, left);
+  }
+
+  #noteExpiry(
+    key: Uint8Array,
+    record: Uint8Array,
+    wallMs: number,
+    effects: LeaderlessEffects,
+  ): void {
+    const expiresAtMs = this.#isMember ? this.#rules.expiryOf(record) : undefined;
+    if (expiresAtMs !== undefined) this.#expiries.note(key, expiresAtMs, wallMs, effects);
   }
 
   /** The log's own record: it is in the log already. */
@@ -401,6 +457,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     if (merged === held) return;
     this.#context.clock.observe(this.#rules.stampOf(record), wallMs);
     effects.put(key, merged);
+    this.#noteExpiry(key, merged, wallMs, effects);
     this.#antiEntropy.touch(key);
     if (!this.#isMember) this.#handoff.noteCopy(key, wallMs, effects);
   }

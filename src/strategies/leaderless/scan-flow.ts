@@ -10,6 +10,7 @@ import type { Level } from "../../core/model/levels.ts";
 import type { ScanEntry, ScanPage } from "../../core/model/operations.ts";
 import { ableReplicas } from "./able-replicas.ts";
 import { type Demand, type Demands, isMetBy, mayLower, membersOf } from "./demand.ts";
+import type { ExpiryView } from "./expiry-view.ts";
 import { levelTooHigh, tooFewReachable, unansweredRead } from "./faults.ts";
 import type { LeaderlessMessage, RangeMessage, RangeReply } from "./messages.ts";
 import { receiptOf } from "./receipts.ts";
@@ -48,6 +49,8 @@ export interface ScanKind {
   readonly rules: RecordRules;
   /** What the client gets of a record that is alive. */
   readonly entryOf: (keyed: KeyedRecord) => ScanEntry;
+  /** By which clock something has expired. Left out: nothing does. */
+  readonly expiries?: Pick<ExpiryView, "at">;
 }
 
 type Fx = Effects<LeaderlessMessage>;
@@ -258,7 +261,7 @@ export class ScanFlow {
 export function mergePage(
   shards: readonly Pick<ShardGather, "answers" | "replies">[],
   limit: number,
-  { rules, entryOf }: Pick<ScanKind, "rules" | "entryOf">,
+  { rules, entryOf, expiries }: Pick<ScanKind, "rules" | "entryOf" | "expiries">,
 ): Pick<ScanPage, "entries" | "continueAfter"> {
   const merged = new Map<string, KeyedRecord>();
   let horizon: Uint8Array | undefined;
@@ -276,7 +279,11 @@ export function mergePage(
   const known = [...merged.values()]
     .filter(({ key }) => horizon === undefined || !below(horizon, key))
     .sort((a, b) => Buffer.compare(a.key, b.key));
-  const live = known.filter(({ record }) => !rules.isTombstone(record));
+  const live = known.flatMap((keyed): readonly KeyedRecord[] => {
+    const record = expiries === undefined ? keyed.record : expiries.at(keyed.record);
+    if (rules.isTombstone(record)) return [];
+    return [record === keyed.record ? keyed : keyRecord(keyed.key, record)];
+  });
   const page = live.slice(0, limit);
   const continueAfter = live.length > limit ? page.at(-1)?.key : horizon;
   return { entries: page.map(entryOf), continueAfter };

@@ -4,9 +4,13 @@ import {
   checkRecord,
   compareRecordStamps,
   compareRecords,
+  expireRecord,
+  expiryOf,
+  hasExpired,
+  headerOf,
+  isExpiredFrom,
   isTombstone,
   liveValueOf,
-  RECORD_HEADER_BYTES,
   stampOf,
 } from "./record.ts";
 import type { RecordRules, Relation } from "./record-rules.ts";
@@ -14,20 +18,24 @@ import type { RecordRules, Relation } from "./record-rules.ts";
 /**
  * Last writer wins: a record is one stamped version, and the greater of two stays. Equal stamps
  * with different bytes stand `apart`, since neither write knew of the other; the greater bytes win.
+ * What a version comes to at its expiry has its stamp too, and follows it.
  */
 export const stampedRules: RecordRules = Object.freeze({
   check: checkRecord,
   relation,
   merge: (held, incoming) => (compareRecords(held, incoming) >= 0 ? held : incoming),
   stampOf,
-  summaryOf: (record) => record.subarray(0, RECORD_HEADER_BYTES),
+  summaryOf: headerOf,
   isTombstone,
+  expiryOf,
+  expire: expireRecord,
   changeOf,
 } satisfies RecordRules);
 
 function changeOf(key: Uint8Array, record: Uint8Array): MachineChange {
   const value = liveValueOf(record);
   const version = versionTokenOf(stampOf(record));
+  if (hasExpired(record)) return { type: "expire", key, version };
   return value === undefined
     ? { type: "delete", key, version }
     : { type: "put", key, value, version };
@@ -36,5 +44,7 @@ function changeOf(key: Uint8Array, record: Uint8Array): MachineChange {
 function relation(held: Uint8Array, incoming: Uint8Array): Relation {
   const byStamp = compareRecordStamps(held, incoming);
   if (byStamp !== 0) return byStamp > 0 ? "included" : "succeeded";
-  return Buffer.compare(held, incoming) === 0 ? "equal" : "apart";
+  if (Buffer.compare(held, incoming) === 0) return "equal";
+  if (isExpiredFrom(held, incoming)) return "included";
+  return isExpiredFrom(incoming, held) ? "succeeded" : "apart";
 }

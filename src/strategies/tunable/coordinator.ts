@@ -1,4 +1,5 @@
 import type {
+  Clocks,
   CoordinatorContext,
   CoordinatorMachine,
   Effects,
@@ -19,6 +20,7 @@ import { compareStamps } from "../../core/model/stamp.ts";
 import { versionTokenOf } from "../../core/model/version-token.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
 import { Demands, isMetBy } from "../leaderless/demand.ts";
+import { ExpiryView } from "../leaderless/expiry-view.ts";
 import { deadlineOfLevel } from "../leaderless/level-settings.ts";
 import type { LeaderlessMessage } from "../leaderless/messages.ts";
 import { receiptOf } from "../leaderless/receipts.ts";
@@ -47,6 +49,7 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
   readonly #scans: ScanFlow;
   readonly #usedIds = new UsedIds();
   readonly #demands: Demands;
+  readonly #expiries: ExpiryView;
   #roundId: number;
   #sweeping = false;
 
@@ -57,8 +60,16 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
     this.#roundId = context.randomUint32() % MAX_ROUND_ID;
     const next = () => this.#nextRoundId();
     this.#demands = new Demands(context, planted.eachCountedOverAll);
+    this.#expiries = new ExpiryView(stampedRules, context.clock, planted);
     this.#writes = new WriteFlow(context, this.#settings, next, this.#demands, planted);
-    this.#reads = new ReadFlow(context, this.#settings, next, this.#demands, planted);
+    this.#reads = new ReadFlow(
+      context,
+      this.#settings,
+      next,
+      this.#demands,
+      planted,
+      this.#expiries,
+    );
     this.#scans = new ScanFlow(
       context,
       {
@@ -66,6 +77,7 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
         levels: TUNABLE_LEVELS,
         rules: stampedRules,
         entryOf: scanEntryOf,
+        expiries: this.#expiries,
       },
       next,
       this.#demands,
@@ -74,6 +86,7 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
 
   step(event: MachineEvent<LeaderlessMessage>, effects: Fx): void {
     const { nowMs, wallMs } = event;
+    this.#expiries.wallMs = wallMs;
     switch (event.type) {
       case "operation":
         this.#onOperation(event.request, nowMs, wallMs, effects);
@@ -107,7 +120,7 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
   }
 
   /** `one` reads of a shard whose serving replica is here need neither step nor message. */
-  readNow(operation: Operation): OperationResult | undefined {
+  readNow(operation: Operation, clocks: Clocks): OperationResult | undefined {
     if (operation.type !== "get") return undefined;
     if (operation.level !== "one" && operation.level !== "eventual") return undefined;
     const state = this.#context.servingState(operation.shardIndex);
@@ -126,7 +139,8 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
       durationMs: 0,
       side: "Read",
     });
-    return readResultOf(state.get(operation.key), receipt);
+    const record = this.#expiries.now(state.get(operation.key), clocks);
+    return readResultOf(record, receipt);
   }
 
   mintOperationId(_nowMs: number, wallMs: number): string {

@@ -4,13 +4,40 @@ import { decodeOperationId } from "../../core/model/operation-id.ts";
 import type { Operation } from "../../core/model/operations.ts";
 import { type Stamp, ZERO_STAMP } from "../../core/model/stamp.ts";
 import { stampOfVersionToken } from "../../core/model/version-token.ts";
+import { expiryOfWrite } from "../leaderless/expiry.ts";
+
+/** What a client's write says of stamps and times. */
+export interface GivenInWrite {
+  /** From the operation's id: the write has this stamp or none. */
+  readonly fixedStamp: Stamp | undefined;
+  /** What its writer has seen; below everything if it does not say. */
+  readonly seen: Stamp;
+  /** When its value is gone, in milliseconds of wall time. */
+  readonly expiresAtMs: number | undefined;
+}
+
+/** Or why the write is refused. */
+export function givenIn(
+  operation: Operation,
+  context: CoordinatorContext,
+  wallMs: number,
+): GivenInWrite | CapstanError {
+  try {
+    const fixedStamp = fixedStampOf(operation, context);
+    const seen = stampSeenBy(operation);
+    return { fixedStamp, seen, expiresAtMs: expiryOfWrite(operation, fixedStamp, wallMs) };
+  } catch (error) {
+    if (error instanceof CapstanError) return error;
+    throw error;
+  }
+}
 
 /**
  * The stamp in the operation's id; undefined if it has none.
  *
  * @throws CapstanError if the id is not one for this key of this keyspace.
  */
-export function fixedStampOf(
+function fixedStampOf(
   { operationId, key }: Operation,
   { keyspace, keyspaceHash }: CoordinatorContext,
 ): Stamp | undefined {
@@ -37,7 +64,7 @@ export function fixedStampOf(
  *
  * @throws CapstanError `INVALID_ARGUMENT` if it is not a version.
  */
-export function stampSeenBy({ options }: Operation): Stamp {
+function stampSeenBy({ options }: Operation): Stamp {
   const context = options?.context;
   if (context === undefined) return ZERO_STAMP;
   const stamp = stampOfVersionToken(context);

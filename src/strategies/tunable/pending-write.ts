@@ -2,6 +2,7 @@ import type { Request } from "../../core/contracts/machine.ts";
 import { type Stamp, ZERO_STAMP } from "../../core/model/stamp.ts";
 import { type Demand, isMetBy } from "../leaderless/demand.ts";
 import type { ReplicaAnswers, ReplicaMask } from "../leaderless/replica-answers.ts";
+import type { GivenInWrite } from "./given-stamps.ts";
 
 /** A request's memo while it is written. */
 export class PendingWrite {
@@ -9,6 +10,8 @@ export class PendingWrite {
   readonly demand: Demand;
   /** Given by an operation id: the write has this stamp or none. */
   readonly fixedStamp: Stamp | undefined;
+  /** When its value is gone, in milliseconds of wall time. The same in every round and every try. */
+  readonly expiresAtMs: number | undefined;
   /** Names this round on the wire; late answers to an earlier round meet nobody. */
   roundId = 0;
   phase: "learn" | "write" = "learn";
@@ -43,18 +46,13 @@ export class PendingWrite {
   sentAgain = false;
   attempts = 0;
 
-  constructor(
-    request: Request,
-    demand: Demand,
-    fixedStamp: Stamp | undefined,
-    answers: ReplicaAnswers,
-    newest: Stamp,
-  ) {
+  constructor(request: Request, demand: Demand, answers: ReplicaAnswers, given: GivenInWrite) {
     this.request = request;
     this.demand = demand;
-    this.fixedStamp = fixedStamp;
+    this.fixedStamp = given.fixedStamp;
     this.answers = answers;
-    this.newest = newest;
+    this.newest = given.seen;
+    this.expiresAtMs = given.expiresAtMs;
   }
 }
 

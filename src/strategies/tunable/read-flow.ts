@@ -16,6 +16,7 @@ import {
   membersOf,
   oneLess,
 } from "../leaderless/demand.ts";
+import type { ExpiryView } from "../leaderless/expiry-view.ts";
 import { levelTooHigh, tooFewReachable, unansweredRead } from "../leaderless/faults.ts";
 import type { LeaderlessMessage, ReadReply, WriteAck } from "../leaderless/messages.ts";
 import { receiptOf } from "../leaderless/receipts.ts";
@@ -79,6 +80,7 @@ export class ReadFlow {
   readonly #nextRoundId: () => number;
   readonly #planted: PlantedBugs;
   readonly #demands: Demands;
+  readonly #expiries: ExpiryView;
   readonly #pending = new IdTable<PendingRead>();
   readonly #writeBacks = new IdTable<PendingRead>();
   /** Those that are not answered, by the request's id. */
@@ -90,10 +92,12 @@ export class ReadFlow {
     nextRoundId: () => number,
     demands: Demands,
     planted: PlantedBugs,
+    expiries: ExpiryView,
   ) {
     this.#demands = demands;
     this.#context = context;
     this.#planted = planted;
+    this.#expiries = expiries;
     this.#settings = settings;
     this.#nextRoundId = nextRoundId;
   }
@@ -240,7 +244,7 @@ export class ReadFlow {
       }
       return;
     }
-    pending.newest = newestOf(pending, this.#planted.stalestAnswers === true);
+    pending.newest = this.#expiries.at(newestOf(pending, this.#planted.stalestAnswers === true));
     const writesBack =
       pending.level === "strong" && this.#planted.strongReadDoesNotWriteBack !== true;
     if (writesBack && pending.newest !== undefined) {
@@ -283,7 +287,7 @@ export class ReadFlow {
   #conclude(pending: PendingRead, nowMs: number, effects: Fx): void {
     const { answers } = pending;
     if (answers.counted !== 0 && this.#mayLower(pending.level)) {
-      pending.newest = newestOf(pending);
+      pending.newest = this.#expiries.at(newestOf(pending));
       this.#answer(pending, nowMs, false, effects);
       return;
     }

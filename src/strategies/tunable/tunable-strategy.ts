@@ -19,7 +19,7 @@ const CAPABILITIES: StrategyCapabilities = Object.freeze({
   conditional: false,
   update: false,
   batch: "per-key",
-  ttl: false,
+  ttl: true,
   watch: true,
   sessions: false,
   siblings: false,

@@ -13,7 +13,7 @@ import { receiptOf } from "../leaderless/receipts.ts";
 import { makeKeyedRecord, stampOf } from "../leaderless/record.ts";
 import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
 import { reusedId, skewed, superseded } from "./faults.ts";
-import { fixedStampOf, stampSeenBy } from "./given-stamps.ts";
+import { givenIn } from "./given-stamps.ts";
 import { missedWrite } from "./missed-write.ts";
 import { isMet, isRefusedByAll, mayStampAgain, PendingWrite } from "./pending-write.ts";
 import type { PlantedBugs } from "./planted-bugs.ts";
@@ -70,17 +70,12 @@ export class WriteFlow {
       effects.refuse(request, levelTooHigh(level, shardIndex, this.#demands, TUNABLE_LEVELS));
       return;
     }
-    let fixedStamp: Stamp | undefined;
-    let seen: Stamp;
-    try {
-      fixedStamp = fixedStampOf(operation, this.#context);
-      if (this.#planted.operationIdForgotten === true) fixedStamp = undefined;
-      seen = stampSeenBy(operation);
-    } catch (error) {
-      if (!(error instanceof CapstanError)) throw error;
-      effects.refuse(request, error);
+    const given = givenIn(operation, this.#context, wallMs);
+    if (given instanceof CapstanError) {
+      effects.refuse(request, given);
       return;
     }
+    const forgets = this.#planted.operationIdForgotten === true;
     const answers = new ReplicaAnswers(placement);
     const reachable = answers.reachable(this.#context.isReachable);
     const able = ableReplicas(this.#context, answers, shardIndex, reachable);
@@ -90,7 +85,12 @@ export class WriteFlow {
       return;
     }
     const enough = this.#planted.oneAcknowledgementLess === true ? oneLess(demand) : demand;
-    const pending = new PendingWrite(request, enough, fixedStamp, answers, seen);
+    const pending = new PendingWrite(
+      request,
+      enough,
+      answers,
+      forgets ? { ...given, fixedStamp: undefined } : given,
+    );
     request.memo = pending;
     const deadlineMs = operation.deadlineMs ?? nowMs;
     if (deadlineMs - nowMs > this.#settings.rebuildDelayMs) this.#slow.add(pending);
@@ -296,6 +296,7 @@ export class WriteFlow {
       operation.key,
       pending.stamp,
       operation.type === "delete" ? undefined : operation.value,
+      pending.expiresAtMs,
     );
     this.#beginRound(pending, reachable, nowMs);
     pending.sentTo |= reachable;

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type Client, connect } from "../../../src/client/index.ts";
 import type { Keyspace, Store } from "../../../src/core/store/api.ts";
 import { type HttpServer, serveHttp } from "../../../src/http/index.ts";
@@ -99,6 +99,17 @@ describe("over a store of one node", () => {
     expect(await keys.get("id")).toMatchObject({ value: 1 });
   });
 
+  test("a value with a time to live is 404 after it", async () => {
+    const written = await putJson(`${data}/short`, '{"value":2,"ttl_ms":1}');
+    expect(written.status).toBe(200);
+    await vi.waitFor(async () => {
+      expect((await request(`${data}/short`)).status).toBe(404);
+    });
+    const stays = await putJson(`${data}/long`, '{"value":2,"ttl_ms":3600000}');
+    expect(stays.status).toBe(200);
+    expect((await request(`${data}/long`)).status).toBe(200);
+  });
+
   test("what the tunable strategy refuses, with nothing written", async () => {
     await keys.put("c", 1);
     const { headers } = await request(`${data}/c`);
@@ -106,8 +117,6 @@ describe("over a store of one node", () => {
       "if-match": headers.get("etag") ?? "",
     });
     expect([conditional.status, conditional.json.code]).toEqual([422, "CONDITIONAL_UNSUPPORTED"]);
-    const ttl = await putJson(`${data}/c`, '{"value":2,"ttl_ms":1000}');
-    expect([ttl.status, ttl.json.code]).toEqual([422, "NOT_SUPPORTED"]);
     const level = await putJson(`${data}/c`, '{"value":2}', { "consistency-level": "lease" });
     expect([level.status, level.json.code]).toEqual([400, "INVALID_LEVEL"]);
     expect(level.json.allowed).toContain("quorum");

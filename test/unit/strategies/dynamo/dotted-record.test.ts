@@ -26,11 +26,16 @@ const TWO: DottedRecord = {
   ],
   states: [],
 };
+const EXPIRING: DottedRecord = {
+  ...TWO,
+  siblings: [{ dot: dot(1, 4), time: 600, value: VALUE, expiresAtMs: 1_795_000_000_000 }],
+};
 const STATE: DottedRecord = { context: CONTEXT, newestTime: 700, siblings: [], states: [VALUE] };
 
 describe("a record", () => {
   test.each([
     ["of siblings", TWO],
+    ["of a version that expires", EXPIRING],
     ["of a CRDT's state", STATE],
     ["of nothing but a context", { ...TWO, siblings: [] }],
     ["of nothing", NOTHING],

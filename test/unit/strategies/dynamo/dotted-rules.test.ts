@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { lww } from "../../../../src/resolvers/lww.ts";
 import { decodeRecord, encodeRecord } from "../../../../src/strategies/dynamo/dotted-record.ts";
 import { makeDottedRules, mergeRecords } from "../../../../src/strategies/dynamo/dotted-rules.ts";
-import { settlementOf } from "../../../../src/strategies/dynamo/settlement.ts";
+import { type Settlement, settlementOf } from "../../../../src/strategies/dynamo/settlement.ts";
 import { mergedOf } from "../../../../src/strategies/leaderless/record-rules.ts";
 import {
   checkFalseDominance,
@@ -14,6 +15,12 @@ import { type Copy, KeyWorld, scripts, seenBy } from "./key-script.ts";
 const SEED = { seed: 3, numRuns: 500 };
 const SIBLINGS = settlementOf(undefined);
 const RULES = makeDottedRules(SIBLINGS);
+
+const EXPIRY_MS = 100;
+const SETTLEMENTS: readonly (readonly [string, Settlement])[] = [
+  ["siblings", SIBLINGS],
+  ["the last writer's", settlementOf(lww())],
+];
 
 const aliveIn = ({ record }: Copy) =>
   record.siblings.map(({ value }) => Buffer.from(value as Uint8Array).toString()).sort();
@@ -103,5 +110,48 @@ describe("records under one exact context", () => {
       });
     }
     expect(lost).toBeGreaterThan(0);
+  });
+});
+
+describe.each(SETTLEMENTS)("versions that expire, kept as %s", (_what, settlement) => {
+  const rules = makeDottedRules(settlement);
+  const join = (a: Uint8Array, b: Uint8Array) => Buffer.from(mergedOf(rules, a, b));
+  const expired = (a: Uint8Array) => Buffer.from(rules.expire(a, EXPIRY_MS));
+
+  function everyPair(check: (a: Uint8Array, b: Uint8Array) => void): void {
+    fc.assert(
+      fc.property(scripts, (script) => {
+        const world = new KeyWorld(settlement, { expiresAtMs: EXPIRY_MS });
+        world.run(script);
+        const [a, b] = world.copies.map(bytesOf) as [Uint8Array, Uint8Array];
+        check(a, b);
+      }),
+      SEED,
+    );
+  }
+
+  test("are what they were until then, and say when", () => {
+    everyPair((a) => {
+      expect(rules.expire(a, EXPIRY_MS - 1)).toBe(a);
+      expect([undefined, EXPIRY_MS]).toContain(rules.expiryOf(a));
+      expect(rules.expiryOf(expired(a))).toBeUndefined();
+      expect(rules.expire(expired(a), EXPIRY_MS)).toEqual(expired(a));
+    });
+  });
+
+  test("come to the same bytes, whichever copy comes to it first", () => {
+    everyPair((a, b) => {
+      const whole = expired(join(a, b));
+      expect(expired(join(expired(a), b))).toEqual(whole);
+      expect(expired(join(a, expired(b)))).toEqual(whole);
+      expect(join(expired(a), expired(b))).toEqual(whole);
+    });
+  });
+
+  test("lose against what they have come to, from either side", () => {
+    everyPair((a) => {
+      expect(join(a, expired(a))).toEqual(expired(a));
+      expect(join(expired(a), a)).toEqual(expired(a));
+    });
   });
 });

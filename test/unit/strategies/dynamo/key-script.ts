@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import type { Actor } from "../../../../src/core/model/stamp.ts";
+import { encodeValue } from "../../../../src/core/model/values.ts";
 import type { CausalContext, EventDot } from "../../../../src/strategies/dynamo/causal-context.ts";
 import { type DottedRecord, NOTHING } from "../../../../src/strategies/dynamo/dotted-record.ts";
 import { mergeRecords } from "../../../../src/strategies/dynamo/dotted-rules.ts";
@@ -95,11 +96,19 @@ export class KeyWorld {
   /** Events that wrote a version, and did not delete. */
   readonly puts = new Set<string>();
   readonly #keepsActor: boolean;
+  readonly #expiresAtMs: number | undefined;
 
-  /** @param bugs a node that loses its clock goes on counting from 1 under its old actor. */
-  constructor(settlement: Settlement, bugs: { readonly keepsActor?: boolean } = {}) {
+  /**
+   * @param more a node that loses its clock goes on counting from 1 under its old actor; every
+   * second version expires, and the twins do not know.
+   */
+  constructor(
+    settlement: Settlement,
+    more: { readonly keepsActor?: boolean; readonly expiresAtMs?: number } = {},
+  ) {
     this.#settlement = settlement;
-    this.#keepsActor = bugs.keepsActor === true;
+    this.#keepsActor = more.keepsActor === true;
+    this.#expiresAtMs = more.expiresAtMs;
   }
 
   run(script: readonly Step[], after: (copy: Copy) => void = () => undefined): void {
@@ -109,6 +118,11 @@ export class KeyWorld {
       this.history.push(changed);
       after(changed);
     }
+  }
+
+  /** Where something expires a resolver looks into values. */
+  #valueOf(name: string): Uint8Array {
+    return this.#expiresAtMs === undefined ? Buffer.from(name) : encodeValue(name);
   }
 
   #step(step: Step): Copy | undefined {
@@ -156,8 +170,10 @@ export class KeyWorld {
       held.record,
       {
         type: step.type,
-        value: step.type === "put" ? Buffer.from(name) : undefined,
+        value: step.type === "put" ? this.#valueOf(name) : undefined,
         seen: seen?.record.context,
+        expiresAtMs:
+          this.dots.size % 2 === 0 && step.type === "put" ? this.#expiresAtMs : undefined,
       },
       dot,
       ++this.#time,

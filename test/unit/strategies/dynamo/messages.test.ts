@@ -41,6 +41,12 @@ const mints = fc.record({
       seen: fc.option(contexts, { nil: undefined }),
     }),
     fc.record({
+      type: fc.constant("put" as const),
+      value: bytes(0),
+      seen: fc.option(contexts, { nil: undefined }),
+      expiresAtMs: fc.maxSafeNat(),
+    }),
+    fc.record({
       type: fc.constant("delete" as const),
       value: fc.constant(undefined),
       seen: fc.option(contexts, { nil: undefined }),

@@ -17,9 +17,15 @@ const stamps: fc.Arbitrary<Stamp> = fc.record({
   actorLow: fc.integer({ min: 1, max: 2 }),
 });
 const values = fc.constantFrom(Buffer.from("a"), Buffer.from("b"), undefined);
+const EXPIRY_MS = 1_795_000_000_000;
+const expiries = fc.constantFrom(undefined, EXPIRY_MS, EXPIRY_MS + 1);
 const records = fc
-  .tuple(stamps, values)
-  .map(([stamp, value]) => makeKeyedRecord(KEY, stamp, value).record);
+  .tuple(stamps, values, expiries, fc.boolean())
+  .map(([stamp, value, expiresAtMs, isOver]) => {
+    const expiry = value === undefined ? undefined : expiresAtMs;
+    const { record } = makeKeyedRecord(KEY, stamp, value, expiry);
+    return isOver ? stampedRules.expire(record, EXPIRY_MS) : record;
+  });
 
 describe("stamped records", () => {
   test("stand to each other the same way from either side", () => {
@@ -42,6 +48,35 @@ describe("stamped records", () => {
       }),
       SEED,
     );
+  });
+
+  test("come to the same tombstone at their expiry, and lose against it", () => {
+    fc.assert(
+      fc.property(records, (a) => {
+        const over = stampedRules.expire(a, EXPIRY_MS + 1);
+        stampedRules.check(over);
+        expect(stampedRules.expiryOf(over)).toBeUndefined();
+        expect(stampedRules.expire(over, EXPIRY_MS + 1)).toBe(over);
+        expect(stampedRules.isTombstone(over)).toBe(
+          stampedRules.isTombstone(a) || stampedRules.expiryOf(a) !== undefined,
+        );
+        expect(Buffer.from(mergedOf(stampedRules, a, over))).toEqual(Buffer.from(over));
+        expect(Buffer.from(mergedOf(stampedRules, over, a))).toEqual(Buffer.from(over));
+        expect(stampedRules.stampOf(over)).toEqual(stampedRules.stampOf(a));
+      }),
+      SEED,
+    );
+  });
+
+  test("are what they were until their expiry", () => {
+    const stamp = { time: 1, actorHigh: 0, actorLow: 0 };
+    const { record } = makeKeyedRecord(KEY, stamp, Buffer.from("v"), EXPIRY_MS);
+    expect(stampedRules.expiryOf(record)).toBe(EXPIRY_MS);
+    expect(stampedRules.expire(record, EXPIRY_MS - 1)).toBe(record);
+    expect(stampedRules.changeOf?.(KEY, record).type).toBe("put");
+    const over = stampedRules.expire(record, EXPIRY_MS);
+    expect(stampedRules.changeOf?.(KEY, over)).toMatchObject({ type: "expire", key: KEY });
+    expect(stampedRules.summaryOf(over)).toEqual(over);
   });
 
   test("the held record itself comes back where nothing is new", () => {

@@ -6,6 +6,7 @@ import {
   checkRecord,
   compareRecordStamps,
   compareRecords,
+  expiryOf,
   isTombstone,
   keyRecord,
   liveValueOf,
@@ -26,19 +27,24 @@ const stamps: fc.Arbitrary<Stamp> = fc.record({
   actorHigh: u32,
   actorLow: u32,
 });
+const expiries = fc.option(
+  fc.oneof(fc.nat(), fc.constantFrom(2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER)),
+  { nil: undefined },
+);
 const values = fc.option(bytes(0), { nil: undefined });
 
 describe("records", () => {
   test("come back as they went in", () => {
     fc.assert(
-      fc.property(bytes(1), stamps, values, (key, stamp, value) => {
-        const made = makeKeyedRecord(key, stamp, value);
+      fc.property(bytes(1), stamps, values, expiries, (key, stamp, value, expiresAtMs) => {
+        const made = makeKeyedRecord(key, stamp, value, expiresAtMs);
         const read = splitPayload(made.payload);
         expect(Buffer.compare(read.key, key)).toBe(0);
         expect(stampOf(read.record)).toEqual(stamp);
         expect(isTombstone(read.record)).toBe(value === undefined);
         const live = liveValueOf(read.record);
         expect(live === undefined ? undefined : [...live]).toEqual(value && [...value]);
+        expect(expiryOf(read.record)).toBe(value === undefined ? undefined : expiresAtMs);
         expect(Buffer.compare(keyRecord(key, made.record).payload, made.payload)).toBe(0);
       }),
       SEED,
@@ -96,7 +102,9 @@ describe("bytes that are no record", () => {
     ["an empty key", (payload) => withByte(payload, 1, 0)],
     ["a key that goes on behind the end", (payload) => withByte(payload, 0, 255)],
     ["a later format", (payload) => withByte(payload, 5, 2)],
-    ["a flag that nobody knows", (payload) => withByte(payload, 6, 2)],
+    ["a flag that nobody knows", (payload) => withByte(payload, 6, 4)],
+    ["an expiry that is cut short", (payload) => withByte(payload, 6, 2)],
+    ["an expiry beyond 2^53", () => withByte(expiring(), 2 + 3 + RECORD_HEADER_BYTES + 1, 0x20)],
     ["a time beyond 2^53", (payload) => withByte(payload, 8, 0x20)],
   ])("%s", (_what, damage) => {
     const stamp = { time: 1, actorHigh: 0, actorLow: 0 };
@@ -108,4 +116,9 @@ describe("bytes that are no record", () => {
 function withByte(payload: Uint8Array, at: number, byte: number): Uint8Array {
   payload[at] = byte;
   return payload;
+}
+
+function expiring(): Uint8Array {
+  const stamp = { time: 1, actorHigh: 0, actorLow: 0 };
+  return new Uint8Array(makeKeyedRecord(Buffer.from("key"), stamp, Buffer.from("v"), 5).payload);
 }

@@ -1,0 +1,47 @@
+import type { Clocks } from "../../core/contracts/machine.ts";
+import type { HybridClock } from "../../core/model/hybrid-clock.ts";
+import { expiryClockMs, holdExpiryClock } from "./expiry.ts";
+import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "./planted-bugs.ts";
+import type { RecordRules } from "./record-rules.ts";
+
+/**
+ * Records as a coordinator shows them: what has expired by its clock is deleted, whatever the
+ * replicas that answered take the time for. What it has once shown as expired it never shows again,
+ * since its clock does not go back; and the tombstone that it makes is what reads write back and
+ * repair with, so that replicas whose clocks are behind take it over.
+ */
+export class ExpiryView {
+  /** Of the step that runs. */
+  wallMs = 0;
+  readonly #rules: Pick<RecordRules, "expiryOf" | "expire">;
+  readonly #clock: HybridClock;
+  readonly #planted: PlantedReplicaBugs;
+
+  constructor(
+    rules: Pick<RecordRules, "expiryOf" | "expire">,
+    clock: HybridClock,
+    planted: PlantedReplicaBugs = NO_PLANTED_REPLICA_BUGS,
+  ) {
+    this.#rules = rules;
+    this.#clock = clock;
+    this.#planted = planted;
+  }
+
+  at<R extends Uint8Array | undefined>(record: R): R | Uint8Array {
+    return this.#shown(record, this.wallMs);
+  }
+
+  /** Outside of a step. */
+  now<R extends Uint8Array | undefined>(record: R, clocks: Clocks): R | Uint8Array {
+    if (record === undefined || this.#rules.expiryOf(record) === undefined) return record;
+    return this.#shown(record, clocks.wallMs());
+  }
+
+  #shown<R extends Uint8Array | undefined>(record: R, wallMs: number): R | Uint8Array {
+    if (record === undefined || this.#planted.expiredIsShown === true) return record;
+    if (this.#rules.expiryOf(record) === undefined) return record;
+    const left = this.#rules.expire(record, expiryClockMs(this.#clock, wallMs));
+    if (left !== record) holdExpiryClock(this.#clock, wallMs);
+    return left;
+  }
+}

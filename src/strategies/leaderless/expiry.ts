@@ -1,0 +1,123 @@
+import type { Effects } from "../../core/contracts/machine.ts";
+import { CapstanError } from "../../core/model/errors.ts";
+import type { HybridClock } from "../../core/model/hybrid-clock.ts";
+import type { Operation } from "../../core/model/operations.ts";
+import { hybridTimeOf, type Stamp, wallMsOf } from "../../core/model/stamp.ts";
+import type { LeaderlessMessage } from "./messages.ts";
+
+const TIMER = "expiry";
+const PREFIX = Buffer.from("expiry", "utf8");
+const TIME_BYTES = 8;
+const TWO_POW_32 = 4_294_967_296;
+const ROW = new Uint8Array([1]);
+/** Of rows, in one step. */
+const SWEEP_BYTES = 8 * 1024;
+/** A wall clock may be set: no sleep is longer, so that none is late by more. */
+const LONGEST_SLEEP_MS = 10_000;
+const STEP_PAUSE_MS = 1;
+
+type LeaderlessEffects = Effects<LeaderlessMessage>;
+
+/**
+ * The wall time by which a node judges what has expired: its hybrid clock's, which does not go back
+ * when the wall clock does, and has followed the other nodes' as far as the guard lets it.
+ */
+export function expiryClockMs(clock: HybridClock, wallMs: number): number {
+  return Math.max(Math.floor(wallMs), wallMsOf(clock.last));
+}
+
+/** The node has told somebody that something has expired by then: its clock does not go back. */
+export function holdExpiryClock(clock: HybridClock, wallMs: number): void {
+  clock.observe({ time: hybridTimeOf(wallMs), actorHigh: 0, actorLow: 0 }, wallMs);
+}
+
+/**
+ * When what the operation writes is gone. Of a write with an id that is counted from the id's own
+ * stamp, so that a retry is the very same write.
+ *
+ * @throws CapstanError `INVALID_ARGUMENT` if that is beyond what a record can hold.
+ */
+export function expiryOfWrite(
+  { options }: Operation,
+  fixedStamp: Stamp | undefined,
+  wallMs: number,
+): number | undefined {
+  const ttlMs = options?.ttlMs;
+  if (ttlMs === undefined) return undefined;
+  const fromMs = fixedStamp === undefined ? Math.floor(wallMs) : wallMsOf(fixedStamp.time);
+  const expiresAtMs = fromMs + ttlMs;
+  if (Number.isSafeInteger(expiresAtMs)) return expiresAtMs;
+  throw new CapstanError(
+    "INVALID_ARGUMENT",
+    `ttlMs ${ttlMs} lies beyond the end of time; at most ${Number.MAX_SAFE_INTEGER - fromMs}`,
+    { details: { option: "ttlMs" } },
+  );
+}
+
+/**
+ * What a replica holds that expires, as rows of the shard's own records, `"expiry", time, key`, so
+ * that it is found without a walk over the shard, also after a start. A row says only where to look:
+ * its key may hold something else by then.
+ */
+export class ExpiryRows {
+  /** When the timer that is set fires, in wall time. */
+  #wakeMs = Number.POSITIVE_INFINITY;
+
+  /** Before any write of the step. */
+  open(wallMs: number, effects: LeaderlessEffects): void {
+    const [first] = effects.rangeSide(PREFIX, upTo(Number.MAX_SAFE_INTEGER), 1);
+    if (first !== undefined) this.#wakeAt(timeOf(first.key), wallMs, effects);
+  }
+
+  note(key: Uint8Array, expiresAtMs: number, wallMs: number, effects: LeaderlessEffects): void {
+    effects.putSide(Buffer.concat([upTo(expiresAtMs), key]), ROW);
+    this.#wakeAt(expiresAtMs, wallMs, effects);
+  }
+
+  /**
+   * Calls `expire` with the keys of the rows that are due. False: the timer is another's. Before any
+   * write of the step.
+   */
+  onTimer(
+    timer: string,
+    wallMs: number,
+    dueMs: number,
+    effects: LeaderlessEffects,
+    expire: (key: Uint8Array) => void,
+  ): boolean {
+    if (timer !== TIMER) return false;
+    this.#wakeMs = Number.POSITIVE_INFINITY;
+    const rows = effects.rangeSide(PREFIX, upTo(dueMs + 1), SWEEP_BYTES);
+    for (const { key: row } of rows) {
+      effects.deleteSide(row);
+      expire(row.slice(PREFIX.length + TIME_BYTES));
+    }
+    if (rows.length > 0) this.#set(STEP_PAUSE_MS, wallMs, effects);
+    else this.open(wallMs, effects);
+    return true;
+  }
+
+  #wakeAt(atMs: number, wallMs: number, effects: LeaderlessEffects): void {
+    const delayMs = Math.min(Math.max(STEP_PAUSE_MS, atMs - wallMs), LONGEST_SLEEP_MS);
+    if (wallMs + delayMs < this.#wakeMs) this.#set(delayMs, wallMs, effects);
+  }
+
+  #set(delayMs: number, wallMs: number, effects: LeaderlessEffects): void {
+    this.#wakeMs = wallMs + delayMs;
+    effects.setTimer(TIMER, Math.ceil(delayMs));
+  }
+}
+
+/** Below all rows of that time, above those of earlier ones. */
+function upTo(timeMs: number): Buffer {
+  const bytes = Buffer.allocUnsafe(PREFIX.length + TIME_BYTES);
+  bytes.set(PREFIX);
+  bytes.writeUInt32BE(Math.floor(timeMs / TWO_POW_32), PREFIX.length);
+  bytes.writeUInt32BE(timeMs % TWO_POW_32, PREFIX.length + 4);
+  return bytes;
+}
+
+function timeOf(row: Uint8Array): number {
+  const bytes = Buffer.from(row.buffer, row.byteOffset, row.length);
+  return bytes.readUInt32BE(PREFIX.length) * TWO_POW_32 + bytes.readUInt32BE(PREFIX.length + 4);
+}
