@@ -388,6 +388,8 @@ export interface MachineContext {
   /** A draw from a seeded stream of this machine's own. */
   randomUint32(): number;
   readonly health: NodeHealth;
+  /** What the strategy made for the machines of this keyspace on this node: `createShared`. */
+  readonly shared?: unknown;
 }
 
 /**

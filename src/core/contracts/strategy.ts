@@ -219,6 +219,12 @@ export interface SilentStrategy<Message = unknown> extends StrategyBase {
    * does not hold it never serves, keeps nothing, and sets no timer. Default: false.
    */
   readonly hostsEverywhere?: boolean;
+  /**
+   * What all machines of one keyspace on one node share, for the life of the node: they find it in
+   * their context. A step that throws does not undo what it did to it: a machine that is made anew
+   * has to take back what the one before it has left there. Default: nothing.
+   */
+  createShared?(): unknown;
   createReplica(context: ReplicaContext): ReplicaMachine<Message>;
   createCoordinator(context: CoordinatorContext): CoordinatorMachine<Message>;
 }

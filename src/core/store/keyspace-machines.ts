@@ -61,6 +61,7 @@ export class KeyspaceMachines {
   readonly #replicas: (MachineCell | undefined)[] = [];
   readonly #placements: ShardPlacement[];
   readonly watches: KeyspaceWatches;
+  readonly #shared: unknown;
   /** One stream per machine, which goes on where a machine is renewed: nothing is drawn twice. */
   readonly #randoms = new Map<string, RandomSource>();
 
@@ -69,6 +70,7 @@ export class KeyspaceMachines {
     this.#options = options;
     this.name = keyspace.name;
     this.codec = strategy.codec;
+    this.#shared = strategy.createShared?.();
     this.#placements = this.#placementsAtFirst();
     this.#requests = new RequestTable(host.environment, (pending) =>
       runner.run(this.coordinator, { type: "deadline", request: pending }),
@@ -302,6 +304,7 @@ export class KeyspaceMachines {
       placement: (shardIndex) => this.#placements[shardIndex] as ShardPlacement,
       isReachable,
       randomUint32: () => random.uint32(),
+      shared: this.#shared,
       health: {
         diskState: () => host.storage.log.health().state,
         syncAgeMs: () => host.storage.log.health().syncAgeMs,

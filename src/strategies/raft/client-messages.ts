@@ -1,6 +1,7 @@
 import type { NodeId } from "../../core/model/ids.ts";
 import type { Applied } from "./apply.ts";
 import type { Configuration } from "./configuration.ts";
+import type { PairMessage } from "./pair-messages.ts";
 import type { PeerMessage } from "./peer-messages.ts";
 
 /**
@@ -135,5 +136,32 @@ export type ClientMessage =
   | RangeReply
   | RefusedMessage;
 
+export type CoordinatorMessage =
+  | MembersReply
+  | ProposeReply
+  | ReadReply
+  | RangeReply
+  | RefusedMessage
+  | PairMessage;
+
+/** What no replica is told. */
+export function isForCoordinator(message: RaftMessage): message is CoordinatorMessage {
+  switch (message.type) {
+    case "members-reply":
+    case "propose-reply":
+    case "read-reply":
+    case "range-reply":
+    case "refused":
+    case "pair-heartbeat":
+    case "pair-reply":
+    case "pair-question":
+    case "pair-answer":
+    case "pairs-begin":
+      return true;
+    default:
+      return false;
+  }
+}
+
 /** All that replicas and coordinators of a raft keyspace say to each other. */
-export type RaftMessage = PeerMessage | ClientMessage;
+export type RaftMessage = PeerMessage | ClientMessage | PairMessage;

@@ -15,6 +15,7 @@ import type {
 } from "./client-messages.ts";
 import { decodeBody } from "./commands.ts";
 import { readConfiguration, writeConfiguration } from "./configuration.ts";
+import { decodePairMessage, encodePairMessage, FIRST_PAIR_MESSAGE } from "./pair-messages.ts";
 import { decodePeerMessage, encodePeerMessage, FIRST_OTHER_MESSAGE } from "./peer-codec.ts";
 import { checkRecord } from "./record.ts";
 
@@ -107,6 +108,13 @@ function encode(message: RaftMessage, writer: ByteWriter): void {
       begin(writer, message);
       writeConfiguration(writer, message.configuration);
       return;
+    case "pair-heartbeat":
+    case "pair-reply":
+    case "pair-question":
+    case "pair-answer":
+    case "pairs-begin":
+      encodePairMessage(message, writer);
+      return;
     default:
       encodePeerMessage(message, writer);
   }
@@ -120,6 +128,7 @@ function begin(writer: ByteWriter, { type, requestId }: ClientMessage): void {
 function decode(reader: ByteReader): RaftMessage {
   const type = reader.u8();
   if (type < FIRST_OTHER_MESSAGE) return decodePeerMessage(type, reader);
+  if (type >= FIRST_PAIR_MESSAGE) return decodePairMessage(type, reader);
   const message = decodeClientMessage(type, reader.u32(), reader);
   reader.end();
   return message;

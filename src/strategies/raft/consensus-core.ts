@@ -36,6 +36,7 @@ export class ConsensusCore {
   appliedIndex = 0;
   /** Of the newest entry that is applied. */
   appliedTerm = 0;
+  #isResting = false;
   #commitIndex = 0;
   #hard: HardState = { term: 0, votedFor: undefined, original: false, recovering: false };
   #identity: Identity;
@@ -53,6 +54,42 @@ export class ConsensusCore {
   enter(at: Moment, effects: ConsensusEffects): void {
     this.#at = at;
     this.#effects = effects;
+  }
+
+  /**
+   * Silent: the heartbeats between the nodes vouch for the shard, and nothing is to be done for it.
+   * Of a leader, that it leads in silence; of a follower, that it believes so.
+   */
+  get isResting(): boolean {
+    return this.#isResting;
+  }
+
+  leadAtRest(followers: readonly NodeId[]): void {
+    const { pairs, shardIndex, self } = this.options;
+    pairs?.lead({ shardIndex, term: this.term }, self, followers, this.nowMs);
+    this.#isResting = true;
+  }
+
+  followAtRest(leader: Sender): void {
+    const { pairs, shardIndex } = this.options;
+    if (pairs === undefined) return;
+    pairs.follow({ shardIndex, term: this.term }, leader, this.nowMs);
+    this.#isResting = true;
+  }
+
+  /** When this resting follower's leader was last vouched for. */
+  get vouchedAtMs(): number {
+    const { pairs, shardIndex } = this.options;
+    if (!this.#isResting || this.leader === undefined) return Number.NEGATIVE_INFINITY;
+    return pairs?.vouchedAtMs(this.leader, shardIndex) ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** False if it did not rest. */
+  stir(): boolean {
+    if (!this.#isResting) return false;
+    this.#isResting = false;
+    this.options.pairs?.leave(this.options.shardIndex);
+    return true;
   }
 
   get nowMs(): number {

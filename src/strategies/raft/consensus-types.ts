@@ -2,6 +2,7 @@ import type { Effects, OpenedState, Sender, ShardPlacement } from "../../core/co
 import type { LogRecord } from "../../core/contracts/storage.ts";
 import type { LogSequence, NodeId } from "../../core/model/ids.ts";
 import type { Configuration } from "./configuration.ts";
+import type { Pairs } from "./pairs.ts";
 import type { PeerMessage } from "./peer-messages.ts";
 
 /**
@@ -46,6 +47,8 @@ export interface RaftTiming {
   readonly leaseMs: number;
   /** A jump between wall and monotonic clock beyond this voids the lease. */
   readonly maxClockJumpMs: number;
+  /** How long nobody has wanted anything of a shard until it rests: see `RestRule`. */
+  readonly restAfterMs: number;
 }
 
 export interface RaftLimits {
@@ -85,6 +88,8 @@ export interface ConsensusOptions {
   randomUint32(): number;
   isReachable(node: NodeId): boolean;
   readonly health: HealthReader;
+  /** What of this node rests. Undefined: nothing ever does. */
+  readonly pairs?: Pairs | undefined;
   readonly outputs: ConsensusOutputs;
   readonly state: SnapshotState;
 }

@@ -3,7 +3,7 @@ import type { LogRecord } from "../../core/contracts/storage.ts";
 import type { LogSequence, NodeId } from "../../core/model/ids.ts";
 import { Acceptance, noteConfiguration } from "./acceptance.ts";
 import { Application } from "./application.ts";
-import { type Configuration, describeConfiguration } from "./configuration.ts";
+import { type Configuration, describeConfiguration, nodesOf } from "./configuration.ts";
 import { ConsensusCore } from "./consensus-core.ts";
 import type {
   AppliedPoint,
@@ -23,7 +23,13 @@ import { FollowerReads } from "./follower-reads.ts";
 import { violated } from "./invariant.ts";
 import { Leadership } from "./leadership.ts";
 import { openConsensus } from "./open-consensus.ts";
-import type { AppendRequest, Heartbeat, PeerMessage, SnapshotChunk } from "./peer-messages.ts";
+import type {
+  AppendRequest,
+  Heartbeat,
+  PeerMessage,
+  Rest,
+  SnapshotChunk,
+} from "./peer-messages.ts";
 import { NO_PLANTED_CONSENSUS_BUGS, type PlantedConsensusBugs } from "./planted-bugs.ts";
 import { answerRead } from "./read-index.ts";
 import { MAX_TOKEN } from "./replication.ts";
@@ -126,6 +132,8 @@ export class Consensus implements ShardConsensus {
     if (!this.#core.isOpen) this.#endReplay();
     switch (message.type) {
       case "vote":
+        // Who asks has not heard that there is a leader.
+        if (this.#isMember(from.node)) this.#leadership?.stir();
         this.#election.onRequest(from, message);
         break;
       case "vote-reply":
@@ -134,7 +142,11 @@ export class Consensus implements ShardConsensus {
       case "append":
       case "heartbeat":
       case "snapshot-chunk":
+      case "rest":
         this.#fromLeader(from, message);
+        break;
+      case "stir":
+        if (from.node === this.#core.self && message.term === this.#core.term) this.#stir();
         break;
       case "read-index":
         if (this.#leadership !== undefined) this.#leadership.onReadRequest(from, message);
@@ -146,7 +158,9 @@ export class Consensus implements ShardConsensus {
         break;
       case "take-over": {
         const isFromLeader = this.#core.leader === from.node && this.#core.role === "follower";
-        if (isFromLeader && message.term === this.#core.term) this.#election.takeOver();
+        if (!isFromLeader || message.term !== this.#core.term) break;
+        this.#stir();
+        this.#election.takeOver();
         break;
       }
       default:
@@ -168,7 +182,7 @@ export class Consensus implements ShardConsensus {
     if (this.#core.isOpen) {
       if (this.#leadership === undefined) {
         this.#reads.tick();
-        this.#election.maybeStand();
+        if (!this.#core.isResting) this.#election.maybeStand();
       } else if (at.nowMs >= this.#leadership.tickAtMs) this.#leadership.tick();
     } else this.#election.expect();
     this.flush(at, effects);
@@ -177,16 +191,18 @@ export class Consensus implements ShardConsensus {
 
   reachability(peer: NodeId, reachable: boolean, at: Moment, effects: ConsensusEffects): void {
     this.#enter(at, effects);
+    if (this.#isMember(peer)) this.#leadership?.stir();
     if (reachable) this.#leadership?.wake();
-    else if (peer === this.#core.leader) this.#election.suspect();
+    else if (peer === this.#core.leader) this.#suspect();
     this.#settle();
   }
 
   identity(peer: Sender, at: Moment, effects: ConsensusEffects): void {
     this.#enter(at, effects);
+    if (this.#isMember(peer.node)) this.#leadership?.stir();
     this.#leadership?.replication.restart(peer.node);
     this.#leadership?.wake();
-    if (peer.node === this.#core.leader) this.#election.suspect();
+    if (peer.node === this.#core.leader) this.#suspect();
     this.#settle();
   }
 
@@ -257,7 +273,7 @@ export class Consensus implements ShardConsensus {
     // Only then is everything that an earlier leader committed below the commit index.
     if (!leadership.commit.isOwnTermCommitted && planted.readBeforeOwnCommit !== true) return false;
     leadership.lease.watchClocks(at.nowMs, at.wallMs);
-    return leadership.lease.holds(at.nowMs);
+    return leadership.leaseHolds(at.nowMs);
   }
 
   flush(at: Moment, effects: ConsensusEffects): void {
@@ -295,7 +311,26 @@ export class Consensus implements ShardConsensus {
     this.#leadership?.lease.watchClocks(at.nowMs, at.wallMs);
   }
 
-  #fromLeader(from: Sender, message: AppendRequest | Heartbeat | SnapshotChunk): void {
+  #isMember(node: NodeId): boolean {
+    return nodesOf(this.#core.configuration).includes(node);
+  }
+
+  #suspect(): void {
+    this.#stir();
+    this.#election.suspect();
+  }
+
+  /** Nobody vouches for the shard any more: the leader speaks again, a follower waits for that. */
+  #stir(): void {
+    if (this.#leadership !== undefined) {
+      this.#leadership.stir();
+      return;
+    }
+    const { vouchedAtMs } = this.#core;
+    if (this.#core.stir()) this.#election.expectSince(vouchedAtMs);
+  }
+
+  #fromLeader(from: Sender, message: AppendRequest | Heartbeat | SnapshotChunk | Rest): void {
     const core = this.#core;
     if (message.term < core.term) {
       this.#answerStale(from);
@@ -305,10 +340,20 @@ export class Consensus implements ShardConsensus {
       this.#checkLeader(from.node, message.term);
       this.#follow(message.term, from.node);
     }
+    this.#stir();
     this.#election.heard();
     if (message.type === "append") this.#acceptance.onAppend(from, message);
     else if (message.type === "heartbeat") this.#acceptance.onHeartbeat(from, message);
+    else if (message.type === "rest") this.#rest(from, message);
     else this.#receiver.onChunk(from, message);
+  }
+
+  /** A follower that lacks anything of what it is told goes on waiting to hear more. */
+  #rest(from: Sender, { commitIndex }: Rest): void {
+    const core = this.#core;
+    this.#acceptance.follow(commitIndex);
+    const isEqual = core.commitIndex === commitIndex && core.log.lastIndex === commitIndex;
+    if (isEqual && core.isWhole && core.isNamed && this.#reads.isIdle) core.followAtRest(from);
   }
 
   /** Election Safety (Figure 3): at most one leader in a term. */
@@ -349,6 +394,7 @@ export class Consensus implements ShardConsensus {
   #follow(term: number, leader: NodeId | undefined): void {
     const core = this.#core;
     if (term > core.term) core.keepVote(term, undefined);
+    core.stir();
     const leadership = this.#leadership;
     this.#leadership = undefined;
     core.role = "follower";
@@ -385,7 +431,8 @@ export class Consensus implements ShardConsensus {
 
   #arm(): void {
     const { nowMs, options, effects, term, configuration } = this.#core;
-    let atMs = this.#leadership?.tickAtMs ?? this.#election.dueAtMs;
+    const silentUntilMs = this.#core.isResting ? Number.POSITIVE_INFINITY : this.#election.dueAtMs;
+    let atMs = this.#leadership?.tickAtMs ?? silentUntilMs;
     if (!this.#reads.isIdle) atMs = Math.min(atMs, nowMs + 2 * options.timing.heartbeatMs);
     if (atMs >= this.#armedForMs) return;
     // To whom nobody has spoken yet, and whom no configuration names, there is nothing to wait for.

@@ -14,6 +14,8 @@ import type { RaftMessage } from "./client-messages.ts";
 import { Errands } from "./errands.ts";
 import { MembersFlow, PendingMembers } from "./members-flow.ts";
 import { OperationSessions } from "./operation-sessions.ts";
+import { PairHeartbeats, type PairPorts } from "./pair-heartbeats.ts";
+import { Pairs } from "./pairs.ts";
 import { PendingRead, ReadFlow } from "./read-flow.ts";
 import { wayOf } from "./read-results.ts";
 import { PendingResolve, ResolveFlow } from "./resolve-flow.ts";
@@ -23,6 +25,7 @@ import { PendingWrite, WriteFlow } from "./write-flow.ts";
 
 const SWEEP_TIMER = "sweep";
 const SWEEP_MS = 10;
+const PAIRS_TIMER = "pairs";
 
 type Fx = Effects<RaftMessage>;
 
@@ -37,6 +40,7 @@ export class RaftCoordinator implements CoordinatorMachine<RaftMessage> {
   readonly #scans: ScanFlow;
   readonly #resolves: ResolveFlow;
   readonly #members: MembersFlow;
+  readonly #pairs: PairHeartbeats | undefined;
   #isSweeping = false;
 
   constructor(context: CoordinatorContext) {
@@ -50,6 +54,8 @@ export class RaftCoordinator implements CoordinatorMachine<RaftMessage> {
     this.#scans = new ScanFlow(context, this.#errands);
     this.#resolves = new ResolveFlow(context, this.#errands);
     this.#members = new MembersFlow(context, this.#errands);
+    const { shared } = context;
+    this.#pairs = shared instanceof Pairs ? new PairHeartbeats(shared, timing) : undefined;
   }
 
   step(event: MachineEvent<RaftMessage>, effects: Fx): void {
@@ -58,7 +64,7 @@ export class RaftCoordinator implements CoordinatorMachine<RaftMessage> {
         this.#onOperation(event.request, event.nowMs, event.wallMs, effects);
         break;
       case "message":
-        this.#errands.onMessage(event.from, event.shardIndex, event.message, event.nowMs, effects);
+        this.#onMessage(event, effects);
         break;
       case "scan":
         this.#scans.start(event.task, event.nowMs, effects);
@@ -70,6 +76,10 @@ export class RaftCoordinator implements CoordinatorMachine<RaftMessage> {
         this.#onAborted(event.request, effects);
         return;
       case "timer":
+        if (event.timer === PAIRS_TIMER) {
+          this.#pairs?.onTimer(event.nowMs, this.#portsOf(effects));
+          return;
+        }
         this.#isSweeping = false;
         this.#errands.sweep(event.nowMs, effects);
         break;
@@ -108,6 +118,33 @@ export class RaftCoordinator implements CoordinatorMachine<RaftMessage> {
       read,
       write,
       electionTimeoutMs: timing.electionTimeoutMs,
+    };
+  }
+
+  #onMessage(event: Extract<MachineEvent<RaftMessage>, { type: "message" }>, effects: Fx): void {
+    const { from, shardIndex, message, nowMs } = event;
+    switch (message.type) {
+      case "pair-heartbeat":
+      case "pair-reply":
+      case "pair-question":
+      case "pair-answer":
+      case "pairs-begin":
+        this.#pairs?.onMessage(from, message, nowMs, this.#portsOf(effects));
+        return;
+      default:
+        this.#errands.onMessage(from, shardIndex, message, nowMs, effects);
+    }
+  }
+
+  /** Heartbeats vouch for nothing that has to be durable. */
+  #portsOf(effects: Fx): PairPorts {
+    const { node: self } = this.#context.self;
+    return {
+      send: (node, message) =>
+        effects.sendBeforeDurable(node, "coordinator", 0, message, "control"),
+      stir: ({ shardIndex, term }) =>
+        effects.sendBeforeDurable(self, "replica", shardIndex, { type: "stir", term }),
+      setTimer: (delayMs) => effects.setTimer(PAIRS_TIMER, delayMs),
     };
   }
 

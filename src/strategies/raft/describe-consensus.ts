@@ -12,6 +12,7 @@ export function describeConsensus(
     isVoter: core.isVoter,
     // Until then the voters before it may still be the ones who decide.
     isSettled: !isJoint(core.configuration) && core.history.index <= core.commitIndex,
+    resting: core.isResting,
     commitIndex: core.commitIndex,
     appliedIndex: core.appliedIndex,
     lastIndex: core.log.lastIndex,

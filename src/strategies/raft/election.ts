@@ -80,6 +80,13 @@ export class Election {
     this.#dueAtMs = this.#core.nowMs + this.#timeoutMs;
   }
 
+  /** As `expect`, but the leader was last vouched for at `sinceMs`. */
+  expectSince(sinceMs: number): void {
+    this.#suspects = false;
+    this.#timeoutMs = this.#draw();
+    this.#dueAtMs = Math.max(this.#core.nowMs, sinceMs + this.#timeoutMs);
+  }
+
   /** The leader's connection is closed, or it is another process now. */
   suspect(): void {
     if (this.#suspects || this.#core.role !== "follower") return;
@@ -197,7 +204,9 @@ export class Election {
     const { nowMs, role, planted } = this.#core;
     if (nowMs < this.#silentUntilMs) return false;
     if (request.transfer || planted.promiseForgotten === true) return true;
-    return role !== "leader" && nowMs >= this.#promisedUntilMs;
+    if (role === "leader" || nowMs < this.#promisedUntilMs) return false;
+    // What a resting follower has heard of its leader is as good, though it has promised nothing.
+    return nowMs >= this.#core.vouchedAtMs + this.#core.options.timing.electionLowerMs;
   }
 
   #grants(from: Sender, request: VoteRequest): boolean {

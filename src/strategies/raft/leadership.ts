@@ -18,6 +18,7 @@ import type {
 } from "./peer-messages.ts";
 import { answerRead, ReadIndex } from "./read-index.ts";
 import { Replication } from "./replication.ts";
+import { RestRule } from "./rest-rule.ts";
 import { Transfer } from "./transfer.ts";
 
 const NO_PAYLOAD = new Uint8Array(0);
@@ -41,11 +42,16 @@ export class Leadership {
   readonly #outcomes: LeadershipOutcomes;
   readonly #reads: ReadIndex;
   readonly #membership: Membership;
+  readonly #rest: RestRule;
   readonly #startedAtMs: number;
+  /** From when on CheckQuorum counts silence: from the start, or since this leader has stirred. */
+  #countsFromMs: number;
   /** Stores that have answered for nodes outside the configuration. */
   readonly #known = new Map<NodeId, Identity>();
   #triedTransferAtMs = Number.NEGATIVE_INFINITY;
   #tickAtMs: number;
+  /** The followers were at rest: they are to hear from this leader. */
+  #owesHeartbeat = false;
   /** Something may have to be sent. */
   #isDirty = true;
   /** The newest configuration that is known to be committed. */
@@ -55,6 +61,7 @@ export class Leadership {
     this.#core = core;
     this.#outcomes = outcomes;
     this.#startedAtMs = core.nowMs;
+    this.#countsFromMs = core.nowMs;
     this.#tickAtMs = core.nowMs + core.options.timing.heartbeatMs;
     this.#settledIndex = core.history.index <= core.commitIndex ? core.history.index : -1;
     this.followers = new Followers(core);
@@ -63,6 +70,7 @@ export class Leadership {
     this.lease = new Lease(core, this.followers);
     this.transfer = new Transfer(core, this.followers);
     this.#reads = new ReadIndex(core, this.followers, this.commit);
+    this.#rest = new RestRule(core, this.followers, this.commit);
     this.#membership = new Membership(core, this.followers, this.commit, {
       appendConfiguration: (record) => this.#appendConfiguration(record),
       ask: (node) =>
@@ -71,7 +79,7 @@ export class Leadership {
   }
 
   get tickAtMs(): number {
-    return this.#tickAtMs;
+    return this.#core.isResting ? Number.POSITIVE_INFINITY : this.#tickAtMs;
   }
 
   /** §5.4.2 and thesis §6.4: with an entry of its own term a leader learns what is committed. */
@@ -81,7 +89,26 @@ export class Leadership {
     this.flush();
   }
 
+  /** Somebody may want something of this shard: it does not rest. */
+  stir(): void {
+    const { nowMs, options } = this.#core;
+    this.#rest.busy(nowMs);
+    if (!this.#core.stir()) return;
+    this.#countsFromMs = nowMs;
+    this.#tickAtMs = nowMs + options.timing.heartbeatMs;
+    this.#owesHeartbeat = true;
+    this.#isDirty = true;
+    this.transfer.stirred();
+  }
+
+  /** A lease was asked for: while it holds nothing else shows that the shard is in use. */
+  leaseHolds(nowMs: number): boolean {
+    this.#rest.busy(nowMs);
+    return this.lease.holds(nowMs);
+  }
+
   propose(record: Uint8Array): number | ProposalRefusal {
+    this.stir();
     if (this.transfer.isUnderWay) return "transferring";
     if (!this.commit.hasRoom(record.length)) return "backlog";
     return this.#append(record, "command");
@@ -91,11 +118,13 @@ export class Leadership {
     readonly voters: readonly NodeId[];
     readonly learners: readonly NodeId[];
   }): ConfigurationRefusal | undefined {
+    this.stir();
     if (this.transfer.isUnderWay) return "transferring";
     return this.#membership.propose(goal, this.#known);
   }
 
   startTransfer(to: NodeId | undefined): boolean {
+    this.stir();
     if (!this.transfer.start(to)) return false;
     this.#triedTransferAtMs = this.#core.nowMs;
     // Before the target can hear of it (thesis §6.4.1).
@@ -105,6 +134,7 @@ export class Leadership {
   }
 
   read(token: number): void {
+    this.stir();
     this.#reads.add(token, undefined);
     this.#isDirty = true;
   }
@@ -114,6 +144,7 @@ export class Leadership {
       answerRead(this.#core, from.node, request.token, 0, "not-leader");
       return;
     }
+    this.stir();
     this.#reads.add(request.token, from.node);
     this.#isDirty = true;
   }
@@ -151,7 +182,7 @@ export class Leadership {
     const latenessMs = nowMs - this.#tickAtMs;
     this.#tickAtMs = nowMs + timing.heartbeatMs;
     if (latenessMs > timing.leaseMs / 2) this.lease.void();
-    const heardAtMs = Math.max(this.#startedAtMs, this.followers.quorumSentAtMs());
+    const heardAtMs = Math.max(this.#countsFromMs, this.followers.quorumSentAtMs());
     // CheckQuorum (thesis §6.2): who cannot reach a majority steps down, for the sake of those who
     // still hear it and of clients that would wait for it.
     if (nowMs - heardAtMs > timing.electionTimeoutMs && planted.quorumUnchecked !== true) {
@@ -164,6 +195,7 @@ export class Leadership {
     this.#membership.advance();
     if (health.isDiskSick()) this.#maybeHandOver(undefined, 1);
     else this.#maybePrefer();
+    if (this.#maybeRest()) return;
     this.#sendHeartbeats(this.followers.rounds.begin(nowMs));
     this.#isDirty = true;
   }
@@ -173,10 +205,9 @@ export class Leadership {
     if (!this.#isDirty) return;
     this.#isDirty = false;
     const round = this.followers.rounds.begin(this.#core.nowMs);
-    if (this.#reads.wantsRound) {
-      this.#sendHeartbeats(round);
-      this.#reads.begin(round);
-    }
+    const asks = this.#reads.wantsRound;
+    if (asks || this.#owesHeartbeat) this.#sendHeartbeats(round);
+    if (asks) this.#reads.begin(round);
     this.replication.flush(round);
   }
 
@@ -217,6 +248,7 @@ export class Leadership {
 
   #append(record: Uint8Array, kind: EntryKind): number {
     sealEntry(record, kind, this.#core.term);
+    this.#rest.busy(this.#core.nowMs);
     const index = appendEntry(this.#core, record);
     this.commit.appended(record.length);
     this.#isDirty = true;
@@ -230,6 +262,7 @@ export class Leadership {
   }
 
   #sendHeartbeats(round: number): void {
+    this.#owesHeartbeat = false;
     const heartbeat = this.#heartbeat(round);
     // The leader's term is durable: it was elected by answers to a request that had waited for it.
     for (const [node] of this.followers.entries()) {
@@ -240,6 +273,29 @@ export class Leadership {
   #heartbeat(round: number): Heartbeat {
     const { term, commitIndex, log } = this.#core;
     return { type: "heartbeat", term, round, commitIndex, lastIndex: log.lastIndex };
+  }
+
+  /** Tells its followers a last time that it leads, and leaves it to their nodes' heartbeats. */
+  #maybeRest(): boolean {
+    if (this.transfer.isUnderWay || !this.#reads.isIdle) return false;
+    const followers = this.#rest.followersAtRest();
+    if (followers === undefined || this.#mayPrefer(followers)) return false;
+    const { term, commitIndex } = this.#core;
+    for (const node of followers) {
+      this.#core.sendAtOnce(node, { type: "rest", term, commitIndex }, "control");
+    }
+    this.#core.leadAtRest(followers);
+    return true;
+  }
+
+  /** Whether it is still to hand over to one of them: that was not tried yet. */
+  #mayPrefer(nodes: readonly NodeId[]): boolean {
+    if (this.#triedTransferAtMs !== Number.NEGATIVE_INFINITY) return false;
+    const { options, self, configuration } = this.#core;
+    const own = options.priorityOf(self);
+    return configuration.voters.some(
+      ({ node }) => nodes.includes(node) && options.priorityOf(node) > own,
+    );
   }
 
   /** To whom leads rather than this node, once that one is as far. */

@@ -18,6 +18,8 @@ const TYPES = Object.freeze({
   "take-over": 9,
   "snapshot-chunk": 10,
   "snapshot-reply": 11,
+  rest: 12,
+  stir: 13,
 });
 export const FIRST_OTHER_MESSAGE = 64;
 
@@ -45,12 +47,7 @@ export function encodePeerMessage(message: PeerMessage, writer: ByteWriter): voi
       writeFlag(writer, message.original);
       break;
     case "append":
-      writer.u64(message.round);
-      writer.u64(message.prevIndex);
-      writer.u64(message.prevTerm);
-      writer.u64(message.commitIndex);
-      writer.u32(message.records.length);
-      for (const record of message.records) writer.bytes(record);
+      encodeAppend(message, writer);
       break;
     case "append-reply":
       writer.u64(message.round);
@@ -79,6 +76,10 @@ export function encodePeerMessage(message: PeerMessage, writer: ByteWriter): voi
       writer.u8(FAILURES.indexOf(message.failure));
       break;
     case "take-over":
+    case "stir":
+      break;
+    case "rest":
+      writer.u64(message.commitIndex);
       break;
     case "snapshot-chunk":
       writer.u32(message.snapshot);
@@ -95,6 +96,15 @@ export function encodePeerMessage(message: PeerMessage, writer: ByteWriter): voi
       writeFlag(writer, message.original);
       break;
   }
+}
+
+function encodeAppend(message: AppendRequest, writer: ByteWriter): void {
+  writer.u64(message.round);
+  writer.u64(message.prevIndex);
+  writer.u64(message.prevTerm);
+  writer.u64(message.commitIndex);
+  writer.u32(message.records.length);
+  for (const record of message.records) writer.bytes(record);
 }
 
 /** Of a message whose first byte, `type`, has been read and is below `FIRST_OTHER_MESSAGE`. */
@@ -142,6 +152,10 @@ function decodeBody(type: number, term: number, reader: ByteReader): PeerMessage
     }
     case TYPES["take-over"]:
       return { type: "take-over", term };
+    case TYPES.rest:
+      return { type: "rest", term, commitIndex: reader.u64() };
+    case TYPES.stir:
+      return { type: "stir", term };
     case TYPES["snapshot-chunk"]:
       return decodeChunk(term, reader);
     case TYPES["snapshot-reply"]: {

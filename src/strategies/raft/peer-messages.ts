@@ -17,6 +17,8 @@ export type PeerMessage =
   | ReadIndexRequest
   | ReadIndexReply
   | TakeOver
+  | Rest
+  | Stir
   | SnapshotChunk
   | SnapshotReply;
 
@@ -108,6 +110,23 @@ export interface ReadIndexReply {
 /** TimeoutNow (thesis §3.10): stand for election at once. */
 export interface TakeOver {
   readonly type: "take-over";
+  readonly term: number;
+}
+
+/**
+ * The last word of a leader that has nothing to do: from here on the heartbeats between the two
+ * nodes vouch for the shard (`PairHeartbeats`), until either side stirs.
+ */
+export interface Rest {
+  readonly type: "rest";
+  readonly term: number;
+  /** All is committed. */
+  readonly commitIndex: number;
+}
+
+/** From this node itself: nobody vouches for the resting shard any more. */
+export interface Stir {
+  readonly type: "stir";
   readonly term: number;
 }
 

@@ -56,3 +56,13 @@ export interface PlantedReplicaBugs {
 }
 
 export const NO_PLANTED_REPLICA_BUGS: PlantedReplicaBugs = Object.freeze({});
+
+/** Likewise, of how resting shards are vouched for. */
+export interface PlantedPairBugs {
+  /** A resting follower never stops believing in a leader whose node has fallen silent. */
+  readonly silenceBelieved?: boolean;
+  /** What a leader vouches for is not compared with what is followed. */
+  readonly digestIgnored?: boolean;
+}
+
+export const NO_PLANTED_PAIR_BUGS: PlantedPairBugs = Object.freeze({});

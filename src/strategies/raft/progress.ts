@@ -34,6 +34,8 @@ export class Progress {
   /** The newest round that it has answered, and when that one was sent. */
   ackedRound = 0;
   ackedSentAtMs = Number.NEGATIVE_INFINITY;
+  /** Up to here it knows that the logs are equal, by its latest answer to a heartbeat. */
+  heldIndex = 0;
   /** As whom it has last answered. */
   identity: Identity | undefined;
   /** The term of an entry that only the log has, where it was read last. */

@@ -4,10 +4,12 @@ import { raftCodec } from "./codec.ts";
 import { Consensus } from "./consensus.ts";
 import { RaftCoordinator } from "./coordinator.ts";
 import { RAFT_GUARANTEES } from "./guarantees.ts";
+import { Pairs } from "./pairs.ts";
 import {
   NO_PLANTED_CONSENSUS_BUGS,
   NO_PLANTED_REPLICA_BUGS,
   type PlantedConsensusBugs,
+  type PlantedPairBugs,
   type PlantedReplicaBugs,
 } from "./planted-bugs.ts";
 import { RaftReplica } from "./replica.ts";
@@ -41,6 +43,7 @@ const CAPABILITIES: StrategyCapabilities = Object.freeze({
 export function makeRaftStrategy(
   planted: PlantedConsensusBugs = NO_PLANTED_CONSENSUS_BUGS,
   plantedInReplica: PlantedReplicaBugs = NO_PLANTED_REPLICA_BUGS,
+  plantedPairBugs?: PlantedPairBugs,
 ): SilentStrategy<RaftMessage> {
   return Object.freeze({
     kind: "silent",
@@ -56,6 +59,7 @@ export function makeRaftStrategy(
       const { deadlinesMs } = settings as unknown as RaftSettings;
       return deadlinesMs[level as RaftLevel];
     },
+    createShared: () => new Pairs(plantedPairBugs),
     createReplica: (context) =>
       new RaftReplica(context, (options) => new Consensus(options, planted), plantedInReplica),
     createCoordinator: (context) => new RaftCoordinator(context),

@@ -43,6 +43,10 @@ export class ReadIndex {
     if (this.#core.planted.readUnconfirmed === true) this.#giveOut();
   }
 
+  get isIdle(): boolean {
+    return this.#asked === undefined && this.#waiting.length === 0;
+  }
+
   /** Whether there are readers whose round may begin. */
   get wantsRound(): boolean {
     if (this.#waiting.length === 0 || this.#asked !== undefined) return false;

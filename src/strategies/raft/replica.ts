@@ -11,25 +11,29 @@ import type { LogSequence, NodeId } from "../../core/model/ids.ts";
 import { AnswerFirst } from "./answer-first.ts";
 import { encodeConfigurationRow, readPoint } from "./applied-point.ts";
 import { type ShardChange, ShardMachine } from "./apply.ts";
-import type {
-  ClientMessage,
-  MembersMessage,
-  ProposeMessage,
-  RaftMessage,
-  ReplicaRefusal,
-  Standpoint,
+import {
+  type ClientMessage,
+  isForCoordinator,
+  type MembersMessage,
+  type ProposeMessage,
+  type RaftMessage,
+  type ReplicaRefusal,
+  type Standpoint,
 } from "./client-messages.ts";
 import { makeCommandRecord, mostBodyBytes } from "./commands.ts";
 import { nodesOf, votingNodes } from "./configuration.ts";
+import { consensusOptions } from "./consensus-options.ts";
 import type {
   AppliedPoint,
   ConsensusOptions,
+  ConsensusOutputs,
   EntryKind,
   Moment,
   ShardConsensus,
   Standing,
 } from "./consensus-types.ts";
 import { changeMembers } from "./member-changes.ts";
+import { Pairs } from "./pairs.ts";
 import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "./planted-bugs.ts";
 import { Proposals } from "./proposals.ts";
 import { ReadDesk } from "./read-desk.ts";
@@ -68,6 +72,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   readonly #sweeper: Sweeper;
   readonly #installer: SnapshotInstaller;
   readonly #answerFirst = new AnswerFirst();
+  readonly #pairs: Pairs | undefined;
   readonly #salt: number;
   #effects: Fx | undefined;
   #isOpen = false;
@@ -84,13 +89,18 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   ) {
     this.#context = context;
     this.#settings = context.settings as unknown as RaftSettings;
+    this.#pairs = context.shared instanceof Pairs ? context.shared : undefined;
+    // One that was here before this one, and threw, has nothing to say any more.
+    this.#pairs?.leave(context.shardIndex);
     this.#salt = context.randomUint32() || 1;
     this.#machine = new ShardMachine(context.shardIndex, (change) => this.#tell(change), planted);
     this.#installer = new SnapshotInstaller(() => this.#fx);
     const firstToken = (context.randomUint32() % 0xffff_0000) + 1;
     this.#desk = new ReadDesk(this.#deskPorts(), firstToken, planted);
     this.#sweeper = new Sweeper(this.#settings.sessionLifetimeMs);
-    this.#consensus = makeConsensus(this.#optionsOfConsensus());
+    this.#consensus = makeConsensus(
+      consensusOptions(context, this.#pairs, this.#outputsOfConsensus(), this.#installer),
+    );
   }
 
   get serving(): boolean {
@@ -146,6 +156,9 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     const { appliedIndex, commitIndex } = this.#consensus;
     const isBehind = appliedIndex < commitIndex && this.#standing.role !== "leader";
     if (!this.#answerFirst.holds(event.type, isBehind, effects)) this.#settle(event, effects);
+    if (this.#pairs?.wantsKeeper === true) {
+      effects.sendBeforeDurable(this.#context.self.node, "coordinator", 0, { type: "pairs-begin" });
+    }
     this.#installer.endStep();
     this.#effects = undefined;
   }
@@ -265,14 +278,9 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
       case "members":
         this.#answerMembers(from.node, message, at, effects);
         return;
-      case "members-reply":
-      case "propose-reply":
-      case "read-reply":
-      case "range-reply":
-      case "refused":
-        return;
       default:
-        if (this.#isOpen) this.#consensus.message(from, message, at, effects);
+        if (this.#isOpen && !isForCoordinator(message))
+          this.#consensus.message(from, message, at, effects);
     }
   }
 
@@ -464,32 +472,11 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     };
   }
 
-  #optionsOfConsensus(): ConsensusOptions {
-    const { self, shardIndex, placement, isReachable, randomUint32, health } = this.#context;
+  #outputsOfConsensus(): ConsensusOutputs {
     return {
-      self,
-      shardIndex,
-      placement: () => placement(shardIndex),
-      // In the order of the placement, which differs from shard to shard: leaders spread.
-      priorityOf: (node) => {
-        const { replicas } = placement(shardIndex);
-        const at = replicas.indexOf(node);
-        return at < 0 ? 0 : replicas.length - at;
-      },
-      timing: this.#settings.timing,
-      limits: this.#settings.limits,
-      randomUint32,
-      isReachable,
-      health: {
-        isDiskSick: () => health.diskState() !== "ok",
-        loopLagMs: () => health.eventLoopLagMs(),
-      },
-      outputs: {
-        standingChanged: (standing) => this.#onStanding(standing),
-        readConfirmed: (token, index) => this.#desk.confirmed(token, index),
-        readFailed: (token, reason) => this.#desk.failed(token, reason, this.#fx),
-      },
-      state: this.#installer,
+      standingChanged: (standing) => this.#onStanding(standing),
+      readConfirmed: (token, index) => this.#desk.confirmed(token, index),
+      readFailed: (token, reason) => this.#desk.failed(token, reason, this.#fx),
     };
   }
 

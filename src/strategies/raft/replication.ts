@@ -71,6 +71,7 @@ export class Replication {
   onHeld(progress: Progress, heldIndex: number): void {
     const { nowMs, options } = this.#core;
     const { heartbeatMs, electionTimeoutMs } = options.timing;
+    progress.heldIndex = heldIndex;
     if (progress.hasLost(heldIndex, nowMs - 2 * heartbeatMs, nowMs - electionTimeoutMs)) {
       progress.probe(progress.matchIndex + 1);
     }

@@ -45,6 +45,7 @@ const LONGEST_DEADLINE_MS = 60_000;
 export const CLOCK_BOUND = 0.05;
 const HEARTBEATS_PER_TIMEOUT = 10;
 const MAX_CLOCK_JUMP_MS = 100;
+const TIMEOUTS_UNTIL_REST = 2;
 
 export interface RaftSettings {
   readonly read: RaftLevel;
@@ -119,6 +120,7 @@ export function timingOf(electionTimeoutMs: number): RaftTiming {
     heartbeatMs: electionTimeoutMs / HEARTBEATS_PER_TIMEOUT,
     leaseMs: Math.floor(electionLowerMs * (1 - CLOCK_BOUND)) - 1,
     maxClockJumpMs: MAX_CLOCK_JUMP_MS,
+    restAfterMs: TIMEOUTS_UNTIL_REST * electionTimeoutMs,
   });
 }
 

@@ -14,6 +14,7 @@ export class Transfer {
   #target: NodeId | undefined;
   #startedAtMs = 0;
   #hasTold = false;
+  #stirredAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(core: ConsensusCore, followers: Followers) {
     this.#core = core;
@@ -26,6 +27,11 @@ export class Transfer {
 
   get target(): NodeId | undefined {
     return this.#target;
+  }
+
+  /** The shard has been resting until now. */
+  stirred(): void {
+    this.#stirredAtMs = this.#core.nowMs;
   }
 
   /** False if there is nobody who could lead. */
@@ -63,7 +69,8 @@ export class Transfer {
     let best: { readonly node: NodeId; readonly progress: Progress } | undefined;
     for (const member of configuration.voters) {
       const progress = this.#followers.get(member.node);
-      if (progress?.isAnsweredBy(member) !== true || !this.#isActive(progress)) continue;
+      if (progress?.isAnsweredBy(member) !== true || !this.#isActive(member.node, progress))
+        continue;
       if (to !== undefined && member.node !== to) continue;
       const candidate = { node: member.node, progress };
       const isBetter =
@@ -76,8 +83,13 @@ export class Transfer {
     return best?.node;
   }
 
-  #isActive(progress: Progress): boolean {
+  #isActive(node: NodeId, progress: Progress): boolean {
     const { nowMs, options } = this.#core;
-    return nowMs - progress.ackedSentAtMs < options.timing.electionTimeoutMs;
+    const { electionTimeoutMs } = options.timing;
+    if (nowMs - progress.ackedSentAtMs < electionTimeoutMs) return true;
+    // While the shard was resting only its node was asked.
+    const wasResting = nowMs - this.#stirredAtMs < electionTimeoutMs;
+    const answeredAtMs = options.pairs?.answeredAtMs(node) ?? Number.NEGATIVE_INFINITY;
+    return wasResting && nowMs - answeredAtMs < electionTimeoutMs;
   }
 }

@@ -163,7 +163,7 @@ export class LoneConsensus {
       priorityOf: () => 0,
       timing: {
         ...{ electionTimeoutMs: 100, electionLowerMs: 50, heartbeatMs: 10 },
-        ...{ leaseMs: 44, maxClockJumpMs: 20 },
+        ...{ leaseMs: 44, maxClockJumpMs: 20, restAfterMs: 60 },
       },
       limits: {
         ...{ uncommittedBytes: 100, inflightBytes: 1_000, inflightMessages: 4 },

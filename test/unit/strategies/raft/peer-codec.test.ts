@@ -57,6 +57,8 @@ const MESSAGES: readonly PeerMessage[] = [
   { type: "read-index-reply", term: 5, token: 3, index: 8, failure: undefined },
   { type: "read-index-reply", term: 5, token: 3, index: 0, failure: "not-leader" },
   { type: "take-over", term: 5 },
+  { type: "rest", term: 5, commitIndex: 2 ** 40 },
+  { type: "stir", term: 5 },
   {
     ...{ type: "snapshot-chunk", term: 5, snapshot: 1, number: 2, last: true, point: POINT },
     chunk: Buffer.from("state"),

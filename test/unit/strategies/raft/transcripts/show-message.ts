@@ -3,11 +3,13 @@ import {
   payloadOfEntry,
   termOfEntry,
 } from "../../../../../src/strategies/raft/entry.ts";
+import type { PairMessage } from "../../../../../src/strategies/raft/pair-messages.ts";
+import type { RestingShard } from "../../../../../src/strategies/raft/pairs.ts";
 import type { PeerMessage } from "../../../../../src/strategies/raft/peer-messages.ts";
 
 /** One line, as transcripts have it. Places in the log are `index/term`. */
-export function showMessage(message: PeerMessage): string {
-  const term = `t${message.term}`;
+export function showMessage(message: PeerMessage | PairMessage): string {
+  const term = "term" in message ? `t${message.term}` : "";
   switch (message.type) {
     case "vote": {
       const what = message.pre ? "would you vote" : "vote";
@@ -35,6 +37,20 @@ export function showMessage(message: PeerMessage): string {
       return message.failure === undefined ? `read at ${message.index}` : message.failure;
     case "take-over":
       return `take over ${term}`;
+    case "rest":
+      return `rest ${term} committed ${message.commitIndex}`;
+    case "stir":
+      return `stir ${term}`;
+    case "pair-heartbeat":
+      return `pair heartbeat, ${message.count} at rest`;
+    case "pair-reply":
+      return "pair agrees";
+    case "pair-question":
+      return `follows at rest: ${showShards(message.shards)}`;
+    case "pair-answer":
+      return `does not lead: ${showShards(message.disowned)}`;
+    case "pairs-begin":
+      return "pairs begin";
     case "snapshot-chunk":
       return `snapshot ${term} of ${message.point.index}, chunk ${message.number}${message.last ? ", the last" : ""}`;
     case "snapshot-reply":
@@ -42,6 +58,10 @@ export function showMessage(message: PeerMessage): string {
         ? `has ${term} up to ${message.index}`
         : `wants chunk ${message.next}`;
   }
+}
+
+function showShards(shards: readonly RestingShard[]): string {
+  return shards.map(({ shardIndex, term }) => `${shardIndex}/t${term}`).join(" ") || "nothing";
 }
 
 function showRecord(record: Uint8Array): string {

@@ -1,14 +1,23 @@
 import type { NodeId } from "../../../../../src/core/model/ids.ts";
 import { describeConfiguration } from "../../../../../src/strategies/raft/configuration.ts";
+import type { PairMessage } from "../../../../../src/strategies/raft/pair-messages.ts";
 import type { PeerMessage } from "../../../../../src/strategies/raft/peer-messages.ts";
 import { World } from "../world/world.ts";
 import type { WorldNode } from "../world/world-node.ts";
 import { showMessage } from "./show-message.ts";
 
+/** What is only shown in a verbose transcript. */
+const BEATS: readonly string[] = Object.freeze([
+  "heartbeat",
+  "heartbeat-reply",
+  "pair-heartbeat",
+  "pair-reply",
+]);
+
 interface InFlight {
   readonly from: WorldNode;
   readonly to: WorldNode;
-  readonly message: PeerMessage;
+  readonly message: PeerMessage | PairMessage;
   readonly lives: readonly [number, number];
 }
 
@@ -29,9 +38,10 @@ export class Stage extends World {
   #flights: InFlight[] = [];
   readonly #seen = new Map<WorldNode, Seen>();
 
-  constructor(nodes: number, voters: number, messageBytes: number) {
+  constructor(nodes: number, voters: number, messageBytes: number, rests: boolean) {
     super({
       ...{ seed: 1, nodes, voters, clockBound: 0, priorities: false, flushesAtOnce: true },
+      rests: rests ? {} : undefined,
       limits: { messageBytes, inflightBytes: 10_000, inflightMessages: 64 },
     });
     this.maxSyncMs = 0;
@@ -39,7 +49,7 @@ export class Stage extends World {
     this.lines.length = 0;
   }
 
-  override send(from: WorldNode, to: NodeId, message: PeerMessage): void {
+  override send(from: WorldNode, to: NodeId, message: PeerMessage | PairMessage): void {
     const target = this.node(to);
     if (target === undefined) return;
     const lives = [from.incarnation, target.incarnation] as const;
@@ -127,7 +137,7 @@ export class Stage extends World {
     const { from, to, message, lives } = flight;
     if (lives[0] !== from.incarnation || lives[1] !== to.incarnation || !to.isUp) return;
     const isCut = this.cut.has(`${from.id}>${to.id}`);
-    const isBeat = message.type === "heartbeat" || message.type === "heartbeat-reply";
+    const isBeat = BEATS.includes(message.type);
     if (from !== to && !isCut && (this.isVerbose || !isBeat)) this.say(this.#show(flight));
     if (isCut) return;
     to.receive(from.self, message);
@@ -143,8 +153,10 @@ export class Stage extends World {
 function showStanding({ consensus }: WorldNode): string {
   if (consensus === undefined) return "is down";
   const { role, term, leader } = consensus.standing;
-  if (role === "leader") return `leads term ${term}`;
+  const isResting = consensus.describe().resting === true;
+  if (role === "leader") return `leads term ${term}${isResting ? ", at rest" : ""}`;
   if (role === "candidate") return `stands in term ${term}`;
   if (role === "pre-candidate") return `asks whether to stand in term ${term + 1}`;
+  if (isResting) return `rests behind ${leader} in term ${term}`;
   return leader === undefined ? `waits in term ${term}` : `follows ${leader} in term ${term}`;
 }

@@ -5,7 +5,9 @@ import { Stage } from "./stage.ts";
 /**
  * The language of these transcripts, one command a line; what follows indented is what was seen.
  *
- * - `nodes 3 [+ 1] [one entry a message]`: a shard is born on n1 … n3; n4 is there, and empty.
+ * - `nodes 3 [+ 1] [one entry a message] [rests]`: a shard is born on n1 … n3; n4 is there, and
+ *   empty. It comes to rest when nobody wants anything of it.
+ * - `detect n1`, `notice n1`: the others hold n1 unreachable, and reachable again.
  * - `wait 100`: milliseconds pass, and messages arrive at once. `hurry n1`: its clock jumps ahead,
  *   and whatever it waits for is over.
  * - `fill n1 60`: so many entries, of which nothing is told. `propose n1 x`, `read n2`, `lease n1`, `transfer n1 [n2]`, `change n1 to n1 n2 n4`.
@@ -21,10 +23,15 @@ export class TranscriptRunner {
   run(line: string): readonly string[] {
     const [command = "", ...words] = line.split(" ");
     if (command === "nodes") {
-      const isShort = line.endsWith("one entry a message");
+      const isShort = line.includes("one entry a message");
       const voters = Number(words[0]);
       const spares = words[1] === "+" ? Number(words[2]) : 0;
-      this.#stage = new Stage(voters + spares, voters, isShort ? 1 : 1_000);
+      this.#stage = new Stage(
+        voters + spares,
+        voters,
+        isShort ? 1 : 1_000,
+        words.includes("rests"),
+      );
       // Until what the birth has kept is on the disks.
       this.#stage.wait(3);
       return [];
@@ -59,7 +66,8 @@ export class TranscriptRunner {
   #onNode(stage: Stage, command: string, [name = "", ...words]: readonly string[]): boolean {
     const node = stage.node(name);
     if (node === undefined) throw new Error(`there is no node "${name}"`);
-    if (command === "hurry") node.hurry(2 * stage.timing.electionTimeoutMs);
+    if (command === "detect" || command === "notice") detect(stage, node, command === "notice");
+    else if (command === "hurry") node.hurry(2 * stage.timing.electionTimeoutMs);
     else if (command === "propose") propose(stage, node, words.join(" "));
     else if (command === "fill") fill(stage, node, Number(words[0]));
     else if (command === "crash") node.crash();
@@ -94,6 +102,16 @@ export class TranscriptRunner {
       });
     } else return false;
     return true;
+  }
+}
+
+function detect(stage: Stage, node: WorldNode, isReachable: boolean): void {
+  if (isReachable) stage.unreachable.delete(node.id);
+  else stage.unreachable.add(node.id);
+  for (const other of stage.nodes) {
+    if (other === node) continue;
+    const { consensus } = other;
+    other.step((at, effects) => consensus?.reachability(node.id, isReachable, at, effects));
   }
 }
 

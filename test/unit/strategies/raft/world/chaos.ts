@@ -24,6 +24,8 @@ interface Faults {
 const ACTION_MS = 6;
 const PAUSE_MS = 200;
 const NEW_LEADER_MS = 50;
+/** Where shards rest: so long nobody wants anything of it, in turns. */
+const SLEEP_MS = 300;
 
 /**
  * One world in chaos for `chaosMs`, then healed: what is checked all the time is in `WorldChecks`;
@@ -33,6 +35,7 @@ export function runChaos(options: {
   readonly seed: number;
   readonly chaosMs: number;
   readonly planted?: WorldOptions["planted"];
+  readonly rests?: WorldOptions["rests"];
 }): World {
   const world = new World({ ...drawShape(options.seed), ...options });
   const faults = drawFaults(world);
@@ -49,7 +52,9 @@ export function runChaos(options: {
     if (world.nowMs >= options.chaosMs) return;
     actions++;
     disturb(world, faults);
-    work(world, actions, faults.pauses && Math.floor(world.nowMs / PAUSE_MS) % 2 === 1);
+    const sleeps = options.rests !== undefined && Math.floor(world.nowMs / SLEEP_MS) % 2 === 1;
+    if (!sleeps)
+      work(world, actions, faults.pauses && Math.floor(world.nowMs / PAUSE_MS) % 2 === 1);
     world.after(world.random.fraction() * ACTION_MS * 2, act);
   };
   world.after(1, act);
@@ -251,7 +256,31 @@ function heal(world: World): void {
   demand(world, "with every link", (before) => isAgreed(world, before));
   deafen(world);
   isServed = true;
+  if (world.rests !== undefined) fallAsleep(world);
   world.checks.finish();
+}
+
+/** Nobody wants anything more: the shard comes to rest, and the node of its leader is lost. */
+function fallAsleep(world: World): void {
+  world.cut.clear();
+  const isAtRest = (): boolean => world.leader?.consensus?.describe().resting === true;
+  if (!hasQuorum(world)) return;
+  if (!world.run(world.nowMs + 3_000, isAtRest)) {
+    throw new Error(`it does not come to rest: ${describe(world)}; seed ${world.seed}`);
+  }
+  const { leader } = world;
+  const configuration = leader?.consensus?.configuration;
+  if (leader === undefined || configuration === undefined) return;
+  world.run(world.nowMs + 200);
+  if (!isAtRest()) throw new Error(`it does not rest for long: ${describe(world)}`);
+  for (const { node } of configuration.voters) {
+    const applied = world.node(node)?.consensus?.commitIndex;
+    if (applied === leader.consensus?.commitIndex) continue;
+    throw new Error(`${node} rests with ${applied}: ${describe(world)}; seed ${world.seed}`);
+  }
+  if (configuration.voters.length < 3) return;
+  leader.crash();
+  demand(world, "with the resting leader gone", (before) => world.checks.committedLength > before);
 }
 
 /** A leader that is heard by all and hears nobody has to go (CheckQuorum). */

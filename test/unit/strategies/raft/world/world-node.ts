@@ -25,6 +25,12 @@ import {
   unsealedEntry,
 } from "../../../../../src/strategies/raft/entry.ts";
 import { decodeHardState, HARD_STATE } from "../../../../../src/strategies/raft/hard-state.ts";
+import {
+  PairHeartbeats,
+  type PairPorts,
+} from "../../../../../src/strategies/raft/pair-heartbeats.ts";
+import type { PairMessage } from "../../../../../src/strategies/raft/pair-messages.ts";
+import { Pairs } from "../../../../../src/strategies/raft/pairs.ts";
 import type { PeerMessage } from "../../../../../src/strategies/raft/peer-messages.ts";
 import type { World } from "./world.ts";
 import { type AppliedEntry, NO_STATE, WorldDisk } from "./world-disk.ts";
@@ -64,6 +70,9 @@ export class WorldNode {
   onRead: (answer: string) => void = () => {};
   /** What was asked of reads under way: the least index that an answer must have. */
   readonly reads = new Map<number, number>();
+  /** Where shards rest. */
+  #pairs: Pairs | undefined;
+  #heartbeats: PairHeartbeats | undefined;
 
   constructor(world: World, id: NodeId, storeId: StoreId) {
     this.world = world;
@@ -143,6 +152,8 @@ export class WorldNode {
     this.#installing = undefined;
     this.reads.clear();
     this.#commits = [];
+    this.#pairs = this.world.rests === undefined ? undefined : new Pairs(this.world.rests);
+    this.#heartbeats = this.#pairs && new PairHeartbeats(this.#pairs, this.world.timing);
     const { state, image } = this.disk;
     this.#applied = state.entries.slice(0, state.length);
     const consensus = new Consensus(this.#options(), this.world.planted);
@@ -203,9 +214,13 @@ export class WorldNode {
     return index;
   }
 
-  receive(from: Sender, message: PeerMessage): void {
+  receive(from: Sender, message: PeerMessage | PairMessage): void {
     const consensus = this.consensus;
     if (consensus === undefined) return;
+    if (isAboutPairs(message)) {
+      this.#heartbeats?.onMessage(from, message, this.now().nowMs, this.#ports());
+      return;
+    }
     this.step((at, effects) => consensus.message(from, message, at, effects));
   }
 
@@ -249,7 +264,22 @@ export class WorldNode {
     for (const { to, message } of early) this.world.send(this, to, message);
     for (const { to, message } of late) this.#speak(to, message);
     this.world.checks.stepped(this);
+    this.#heartbeats?.maybeBegin(at.nowMs, this.#ports());
     this.#sync();
+  }
+
+  /** As a coordinator has them. */
+  #ports(): PairPorts {
+    const { incarnation } = this;
+    return {
+      send: (node, message) => this.world.send(this, node, message),
+      stir: ({ term }) => this.world.send(this, this.id, { type: "stir", term }),
+      setTimer: (delayMs) =>
+        this.world.after(this.realMs(delayMs) + this.world.lateMs(), () => {
+          if (this.incarnation !== incarnation || this.consensus === undefined) return;
+          this.#heartbeats?.onTimer(this.now().nowMs, this.#ports());
+        }),
+    };
   }
 
   #flushSoon(): void {
@@ -378,7 +408,8 @@ export class WorldNode {
       timing: world.timing,
       limits: world.limits,
       randomUint32: () => world.random.uint32(),
-      isReachable: () => true,
+      isReachable: (node) => world.isReachable(node),
+      pairs: this.#pairs,
       health: { isDiskSick: () => false, loopLagMs: () => 0 },
       outputs: {
         standingChanged: () => {},
@@ -420,6 +451,10 @@ export class WorldNode {
       },
     };
   }
+}
+
+function isAboutPairs(message: PeerMessage | PairMessage): message is PairMessage {
+  return message.type.startsWith("pair");
 }
 
 function readPicture(

@@ -1,8 +1,12 @@
 import type { Sender, ShardPlacement } from "../../../../../src/core/contracts/machine.ts";
 import type { Epoch, NodeId, StoreId } from "../../../../../src/core/model/ids.ts";
 import type { RaftLimits, RaftTiming } from "../../../../../src/strategies/raft/consensus-types.ts";
+import type { PairMessage } from "../../../../../src/strategies/raft/pair-messages.ts";
 import type { PeerMessage } from "../../../../../src/strategies/raft/peer-messages.ts";
-import type { PlantedConsensusBugs } from "../../../../../src/strategies/raft/planted-bugs.ts";
+import type {
+  PlantedConsensusBugs,
+  PlantedPairBugs,
+} from "../../../../../src/strategies/raft/planted-bugs.ts";
 import { SeededRandom } from "../../../../support/seeded-random.ts";
 import { WorldChecks } from "./world-checks.ts";
 import { WorldNode } from "./world-node.ts";
@@ -24,6 +28,8 @@ export interface WorldOptions {
   readonly clockBound?: number;
   readonly priorities?: boolean;
   readonly flushesAtOnce?: boolean;
+  /** The shard rests when nobody wants anything of it, with these bugs. Default: it never does. */
+  readonly rests?: PlantedPairBugs | undefined;
 }
 
 const TIMING: RaftTiming = {
@@ -32,6 +38,7 @@ const TIMING: RaftTiming = {
   heartbeatMs: 12,
   leaseMs: 44,
   maxClockJumpMs: 20,
+  restAfterMs: 60,
 };
 
 /** Many instances of the consensus under one virtual time, with a network that may do anything. */
@@ -41,6 +48,9 @@ export class World {
   readonly planted: PlantedConsensusBugs;
   readonly checks: WorldChecks;
   readonly timing = TIMING;
+  readonly rests: PlantedPairBugs | undefined;
+  /** Nodes that the others' detectors have given up. */
+  readonly unreachable = new Set<NodeId>();
   readonly limits: RaftLimits;
   readonly clockBound: number;
   readonly placement: ShardPlacement;
@@ -69,6 +79,7 @@ export class World {
     this.seed = options.seed;
     this.random = new SeededRandom(options.seed, "world");
     this.planted = options.planted ?? {};
+    this.rests = options.rests;
     this.clockBound = options.clockBound ?? 0.05;
     this.#hasPriorities = options.priorities ?? this.pick(3) === 0;
     this.flushesAtOnce = options.flushesAtOnce ?? this.pick(2) === 0;
@@ -100,6 +111,10 @@ export class World {
     return this.nodes.find((node) => node.id === id);
   }
 
+  isReachable(node: NodeId): boolean {
+    return !this.unreachable.has(node);
+  }
+
   pick(below: number): number {
     return Math.floor(this.random.fraction() * below);
   }
@@ -129,7 +144,7 @@ export class World {
   }
 
   /** Between two processes as they are now: what an earlier one was sent is nobody's. */
-  send(from: WorldNode, to: NodeId, message: PeerMessage): void {
+  send(from: WorldNode, to: NodeId, message: PeerMessage | PairMessage): void {
     const target = this.node(to);
     if (target === undefined) return;
     const sender: Sender = from.self;
