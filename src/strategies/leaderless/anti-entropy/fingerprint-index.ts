@@ -8,6 +8,8 @@ const MERGED_ENTRIES = BLOCK_ENTRIES / 2;
 const BLOCK_BYTES = 128 * 1024;
 /** Keys that were written since, before their blocks are looked up: a write pays a push for it. */
 const MAX_TOUCHED = 1_024;
+/** Of all blocks: are no more than this part not stale, the rest might as well be. */
+const FEW_FRESH = 1 / 16;
 /** What a block's sum costs beside an entry that has to be read and hashed. */
 const BLOCKS_PER_ENTRY = 32;
 
@@ -61,15 +63,19 @@ export function beginOf(span: KeySpan): SpanProgress {
  * read again when a summary needs it, so that writes cost next to nothing and an idle shard's sums
  * stand ready. Built the same way: at first one stale block covers all keys.
  *
- * Invariant: the summary of a block that is not stale, with nothing of it among the touched keys,
- * is the summary of what the state holds from its start up to the next block's.
+ * Invariants
+ * - The summary of a block that is not stale, with nothing of it among the touched keys, is the
+ *   summary of what the state holds from its start up to the next block's.
+ * - `#fresh` is the number of blocks that are not stale. At 0 a write has nothing to mark.
  */
 export class FingerprintIndex {
   #blocks: Block[] = [staleBlock(FIRST_KEY)];
+  #fresh = 0;
   #touched: Uint8Array[] = [];
 
   /** The key's entry has changed. */
   touch(key: Uint8Array): void {
+    if (this.#fresh === 0) return;
     if (this.#touched.push(key) >= MAX_TOUCHED) this.#settleTouched();
   }
 
@@ -151,6 +157,7 @@ export class FingerprintIndex {
       block.summary.addEntry(key, value);
     }
     block.stale = false;
+    this.#fresh++;
     if (more) {
       const last = (entries[kept - 1] as StateEntry).key;
       const next = entries[kept]?.key;
@@ -170,11 +177,20 @@ export class FingerprintIndex {
     if (block.summary.count + next.summary.count > MERGED_ENTRIES) return;
     block.summary.add(next.summary);
     this.#blocks.splice(index + 1, 1);
+    this.#fresh--;
   }
 
   #settleTouched(): void {
-    for (const key of this.#touched) (this.#blocks[this.#indexOf(key)] as Block).stale = true;
+    if (this.#touched.length === 0) return;
+    for (const key of this.#touched) {
+      const block = this.#blocks[this.#indexOf(key)] as Block;
+      if (!block.stale) this.#fresh--;
+      block.stale = true;
+    }
     this.#touched = [];
+    if (this.#fresh > this.#blocks.length * FEW_FRESH) return;
+    for (const block of this.#blocks) block.stale = true;
+    this.#fresh = 0;
   }
 
   /** Of the block that covers the key: the last one that does not start above it. */
