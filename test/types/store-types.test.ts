@@ -163,9 +163,7 @@ const checks = {
     // @ts-expect-error: likewise
     await plain.delete("k", { ifAbsent: true });
     await plain.put("k", 1, { ttlMs: 5 });
-    // @ts-expect-error: nor sessions
     await plain.get("k", { session: "s" });
-    // @ts-expect-error: nor keyspaces that carry one
     plain.withSession();
     await plain.put("k", 1, { context: "c" });
     // @ts-expect-error: misspelt

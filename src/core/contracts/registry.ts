@@ -71,7 +71,7 @@ export interface Strategies {
     scanLevels: TunableScanLevel | number;
     conditional: false;
     operations: "update" | "batch" | "watch";
-    options: "operationId" | "ttlMs" | "context";
+    options: "operationId" | "ttlMs" | "context" | "session";
     siblings: true;
     configuration: {
       /** Level of reads that name none, or how many replicas have to answer. Default `"quorum"`. */
@@ -133,7 +133,7 @@ export interface Strategies {
     scanLevels: TunableScanLevel;
     conditional: false;
     operations: "batch" | "watch";
-    options: "operationId" | "ttlMs" | "context";
+    options: "operationId" | "ttlMs" | "context" | "session";
     siblings: false;
     configuration: {
       /** Level of reads that name none. Default `"quorum"`. */

@@ -63,6 +63,12 @@ export const ERRORS = Object.freeze({
     400,
     "The session token was not made by this keyspace, is damaged, or has seen more than it can hold.",
   ),
+  SESSION_BEHIND: row(
+    "not-applied",
+    "safe",
+    503,
+    "No copy that answered the read in time has all that the session has seen; nothing older is shown in its place.",
+  ),
   INVALID_OPERATION_ID: row(
     "not-applied",
     "never",

@@ -7,6 +7,9 @@ import { readVarint, writeVarint } from "./varint.ts";
  * What a client's session has seen of one shard: a number per component, joined by the greater
  * one. What the components are is the strategy's own affair (of raft: the applied index, under the
  * id of the group). An empty mark has seen nothing.
+ *
+ * A component that is named `group/rank` stands for one of many things that are in one order: by
+ * number, then by rank as text. Of a group only the greatest is kept.
  */
 export type SessionMark = ReadonlyMap<string, number>;
 
@@ -14,6 +17,7 @@ export type SessionMark = ReadonlyMap<string, number>;
 export const BEGIN_SESSION = "begin";
 export const NO_SESSION_MARK: ReadonlyMap<string, number> = new Map();
 
+const RANK_MARK = "/";
 const FORMAT = 1;
 const FLAG_FULL = 1;
 const CHECK_BYTES = 4;
@@ -145,15 +149,27 @@ export class SessionToken {
   }
 }
 
-/** The greater number of each component; `a` itself if `b` adds nothing. */
+/** The greater number of each component, or of each group; `a` itself if `b` adds nothing. */
 export function joinMarks(a: SessionMark, b: SessionMark): SessionMark {
   let joined: Map<string, number> | undefined;
   for (const [component, number] of b) {
-    if ((a.get(component) ?? -1) >= number) continue;
+    const rival = rivalOf(joined ?? a, component);
+    const held = rival === undefined ? -1 : ((joined ?? a).get(rival) as number);
+    if (held > number || (held === number && (rival as string) >= component)) continue;
     joined ??= new Map(a);
+    if (rival !== undefined) joined.delete(rival);
     joined.set(component, number);
   }
   return joined ?? a;
+}
+
+/** What of the mark is in the place of the component: itself, or another of its group. */
+function rivalOf(mark: SessionMark, component: string): string | undefined {
+  const end = component.indexOf(RANK_MARK);
+  if (end < 0) return mark.has(component) ? component : undefined;
+  const group = component.slice(0, end + 1);
+  for (const other of mark.keys()) if (other.startsWith(group)) return other;
+  return undefined;
 }
 
 function writeMark(writer: ByteWriter, mark: SessionMark): void {

@@ -25,7 +25,8 @@ export interface ReadOptions<L extends string | number = Level | number> extends
   readonly consistency?: L;
   /**
    * What the client's session has seen: the `session` of an earlier result of this keyspace, or
-   * `"begin"`. The read then shows no less, whichever node answers it, or fails.
+   * `"begin"`. The read then shows no less, whichever node answers it, or fails: on leaderless
+   * keyspaces with `SESSION_BEHIND`.
    */
   readonly session?: string;
 }

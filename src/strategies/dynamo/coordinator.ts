@@ -25,6 +25,7 @@ import type { DynamoMessage, MintedMessage } from "./messages.ts";
 import { NO_PLANTED_DYNAMO_BUGS, type PlantedDynamoBugs } from "./planted-bugs.ts";
 import { ReadFlow } from "./read-flow.ts";
 import { RecordReader } from "./read-result.ts";
+import { hasAllSeen, markOfRecord } from "./session-contexts.ts";
 import { DYNAMO_LEVELS, type DynamoSettings } from "./settings.ts";
 import { settlementOf } from "./settlement.ts";
 import { WriteFlow } from "./write-flow.ts";
@@ -73,6 +74,7 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
       rules,
       reader: this.#reader,
       expiries: this.#expiries,
+      planted,
     });
     const { partitionPolicy } = settings;
     const scans = {
@@ -140,8 +142,12 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
       durationMs: 0,
       side: "Read",
     });
-    const record = this.#expiries.now(state.get(operation.key), clocks);
-    return this.#reader.resultOf(operation.key, record, receipt);
+    const { key, options } = operation;
+    const record = this.#expiries.now(state.get(key), clocks);
+    const result = this.#reader.resultOf(key, record, receipt);
+    if (options?.session === undefined) return result;
+    if (!hasAllSeen(key, options.session, record)) return undefined;
+    return { ...result, session: markOfRecord(key, record) };
   }
 
   mintOperationId(_nowMs: number, wallMs: number): string {

@@ -17,7 +17,7 @@ const CAPABILITIES: StrategyCapabilities = Object.freeze({
   countLevels: true,
   ttl: true,
   watch: true,
-  sessions: false,
+  sessions: true,
   siblings: true,
   partitionPolicy: true,
   operationIds: true,

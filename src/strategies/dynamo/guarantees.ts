@@ -70,4 +70,13 @@ export const DYNAMO_GUARANTEES: readonly Guarantee[] = Object.freeze([
     notPromised: "That a read elsewhere sees it before the nodes have met again.",
     shownBy: "test/simulation/dynamo-partitions.test.ts",
   },
+  {
+    levels: DYNAMO_LEVELS,
+    promise:
+      "In a session a read shows what the session wrote and read before of the key, or something " +
+      "newer, at whichever node; or it fails with SESSION_BEHIND.",
+    condition: "The calls carry the session's token.",
+    notPromised: "Anything of two keys together; that the session's next read succeeds.",
+    shownBy: "test/simulation/leaderless-sessions.test.ts",
+  },
 ] as const satisfies readonly Guarantee[]);

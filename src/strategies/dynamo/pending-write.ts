@@ -1,7 +1,7 @@
 import type { Request } from "../../core/contracts/machine.ts";
 import type { ReplicationFact } from "../../core/model/facts.ts";
 import type { NodeId } from "../../core/model/ids.ts";
-import type { Stamp } from "../../core/model/stamp.ts";
+import type { HybridTime, Stamp } from "../../core/model/stamp.ts";
 import type { Demand } from "../leaderless/demand.ts";
 import type { KeyedRecord } from "../leaderless/record.ts";
 import { countOf, type ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
@@ -15,6 +15,8 @@ export class PendingWrite {
   readonly operation: Stamp;
   readonly minter: NodeId;
   readonly seen: SeenContext | undefined;
+  /** The greatest time of anything that its writer has seen: it is stamped after that. */
+  readonly follows: HybridTime;
   readonly expiresAtMs: number | undefined;
   /** Names this round on the wire. */
   roundId = 0;
@@ -39,6 +41,7 @@ export class PendingWrite {
     readonly operation: Stamp;
     readonly minter: NodeId;
     readonly seen: SeenContext | undefined;
+    readonly follows: HybridTime;
     readonly expiresAtMs: number | undefined;
     readonly answers: ReplicaAnswers;
     readonly standIns: ReplicaAnswers;
@@ -48,6 +51,7 @@ export class PendingWrite {
     this.operation = parts.operation;
     this.minter = parts.minter;
     this.seen = parts.seen;
+    this.follows = parts.follows;
     this.expiresAtMs = parts.expiresAtMs;
     this.answers = parts.answers;
     this.standIns = parts.standIns;

@@ -14,9 +14,12 @@ import { receiptOf } from "../leaderless/receipts.ts";
 import { keyRecord } from "../leaderless/record.ts";
 import { mergedOf, type RecordRules } from "../leaderless/record-rules.ts";
 import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
+import { sessionBehind } from "../leaderless/session-keys.ts";
 import { keyTextOf, noCopyReachable } from "./faults.ts";
 import type { DynamoMessage } from "./messages.ts";
+import { NO_PLANTED_DYNAMO_BUGS, type PlantedDynamoBugs } from "./planted-bugs.ts";
 import type { RecordReader } from "./read-result.ts";
+import { hasAllSeen, markOfRecord } from "./session-contexts.ts";
 import { DYNAMO_LEVELS, type DynamoSettings } from "./settings.ts";
 import { standInAnswers } from "./stand-ins.ts";
 
@@ -58,6 +61,7 @@ export class ReadFlow {
   readonly #expiries: ExpiryView;
   readonly #nextRoundId: () => number;
   readonly #demands: Demands;
+  readonly #planted: PlantedDynamoBugs;
   readonly #pending = new IdTable<PendingRead>();
   readonly #unanswered = new IdTable<PendingRead>();
 
@@ -69,6 +73,7 @@ export class ReadFlow {
     readonly expiries: ExpiryView;
     readonly nextRoundId: () => number;
     readonly demands: Demands;
+    readonly planted?: PlantedDynamoBugs;
   }) {
     this.#context = parts.context;
     this.#settings = parts.settings;
@@ -77,6 +82,7 @@ export class ReadFlow {
     this.#expiries = parts.expiries;
     this.#nextRoundId = parts.nextRoundId;
     this.#demands = parts.demands;
+    this.#planted = parts.planted ?? NO_PLANTED_DYNAMO_BUGS;
   }
 
   get size(): number {
@@ -200,9 +206,15 @@ export class ReadFlow {
     return (replicas | others) !== 0;
   }
 
+  /** The answers have all that the session of the read has seen. */
+  #hasAllSeen({ request, merged }: PendingRead): boolean {
+    const { key, options } = request.operation;
+    return this.#planted.sessionIgnored === true || hasAllSeen(key, options?.session, merged);
+  }
+
   #evaluate(pending: PendingRead, nowMs: number, effects: Fx): void {
     const { answers, standIns } = pending;
-    if (isMetBy(pending.demand, answers.counted)) {
+    if (isMetBy(pending.demand, answers.counted) && this.#hasAllSeen(pending)) {
       this.#answer(pending, nowMs, true, effects);
     } else if (answers.complete && standIns.complete && !this.#widen(pending, effects)) {
       this.#conclude(pending, nowMs, effects);
@@ -214,11 +226,21 @@ export class ReadFlow {
     // That nothing was found is only true in the mouth of a replica.
     const isKnown = answers.counted !== 0 || merged !== undefined;
     const { key, level } = request.operation;
-    if (isKnown && this.#mayLower(level)) {
+    const isShown = this.#hasAllSeen(pending);
+    if (isShown && isKnown && this.#mayLower(level)) {
       this.#answer(pending, nowMs, false, effects);
       return;
     }
     this.#forget(pending);
+    if (
+      !isShown &&
+      isKnown &&
+      (isMetBy(pending.demand, answers.counted) || this.#mayLower(level))
+    ) {
+      const nodes = [...answers.nodesOf(answers.answered), ...standIns.nodesOf(standIns.answered)];
+      effects.refuse(request, sessionBehind(key, level, nodes));
+      return;
+    }
     if (!this.#mayLower(level)) {
       effects.refuse(request, unansweredRead(pending.demand, answers));
       return;
@@ -248,7 +270,14 @@ export class ReadFlow {
     });
     pending.answered = true;
     this.#unanswered.delete(request.id);
-    effects.reply(request, this.#reader.resultOf(operation.key, merged, receipt));
+    const result = this.#reader.resultOf(operation.key, merged, receipt);
+    const seen = this.#planted.sessionForgetsReads === true ? undefined : merged;
+    effects.reply(
+      request,
+      operation.options?.session === undefined
+        ? result
+        : { ...result, session: markOfRecord(operation.key, seen) },
+    );
     this.#repair(pending, stale, effects);
     if (answers.complete && standIns.complete) this.#forget(pending);
   }

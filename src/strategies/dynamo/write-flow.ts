@@ -18,6 +18,7 @@ import { chooseMinter } from "./minter-choice.ts";
 import { encodeOperationName } from "./operation-names.ts";
 import { PendingWrite, replicationOf } from "./pending-write.ts";
 import type { PlantedDynamoBugs } from "./planted-bugs.ts";
+import { markOfRecord } from "./session-contexts.ts";
 import { DYNAMO_LEVELS, type DynamoSettings } from "./settings.ts";
 import { standInAnswers } from "./stand-ins.ts";
 import type { WriteIntents } from "./write-intent.ts";
@@ -170,10 +171,10 @@ export class WriteFlow {
     if (minter === undefined) throw noMinter(placement.replicas, placement.standIns);
     this.#intents.choose(request, minter);
     const enough = this.#planted.oneAcknowledgementLess === true ? oneLess(demand) : demand;
-    const { stamp, seen, expiresAtMs } = intent;
+    const { stamp, seen, follows, expiresAtMs } = intent;
     const pending = new PendingWrite({
       ...{ request, demand: enough, operation: stamp, minter },
-      ...{ seen, expiresAtMs, answers, standIns },
+      ...{ seen, follows, expiresAtMs, answers, standIns },
     });
     pending.asked = intent.again;
     if (intent.again && !this.#context.isReachable(minter)) {
@@ -211,7 +212,7 @@ export class WriteFlow {
       requestId: pending.roundId,
       operation: pending.operation,
       again: pending.asked,
-      newestTime: pending.seen?.newestTime ?? 0,
+      newestTime: pending.follows,
       key,
       event,
     });
@@ -325,8 +326,10 @@ export class WriteFlow {
     const counted = pending.counted;
     const version = this.#tokens.tokenOf(request.operation.key, context, newestTime);
     effects.recordFact(replicationOf(pending, version));
+    const { key, options } = request.operation;
     effects.reply(request, {
       version,
+      ...(options?.session !== undefined && { session: markOfRecord(key, keyed.record) }),
       receipt: receiptOf({
         asked: request.operation.level,
         counted,

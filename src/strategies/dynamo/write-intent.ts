@@ -2,12 +2,13 @@ import type { CoordinatorContext, Request } from "../../core/contracts/machine.t
 import { CapstanError } from "../../core/model/errors.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import type { Operation } from "../../core/model/operations.ts";
-import { compareStamps, type Stamp } from "../../core/model/stamp.ts";
+import { compareStamps, type HybridTime, type Stamp } from "../../core/model/stamp.ts";
 import { decodeValue } from "../../core/model/values.ts";
 import { expiryOfWrite } from "../leaderless/expiry.ts";
 import type { ContextTokens, SeenContext } from "./context-token.ts";
 import { unknownWrite } from "./faults.ts";
 import { decodeOperationName, encodeOperationName } from "./operation-names.ts";
+import { timeSeenIn } from "./session-contexts.ts";
 import type { Settlement } from "./settlement.ts";
 
 const MAX_REMEMBERED = 16_384;
@@ -20,6 +21,8 @@ export interface WriteIntent {
   /** It may have been sent before. */
   readonly again: boolean;
   readonly seen: SeenContext | undefined;
+  /** The greatest time of anything that its writer has seen. */
+  readonly follows: HybridTime;
   readonly expiresAtMs: number | undefined;
 }
 
@@ -58,14 +61,17 @@ export class WriteIntents {
   of({ operation }: Request, wallMs: number): WriteIntent {
     this.#checkKind(operation);
     const seen = this.#seenBy(operation, wallMs);
+    const inSession = this.#timeInSession(operation, wallMs);
+    const follows = Math.max(seen?.newestTime ?? 0, inSession);
     const { operationId } = operation;
     if (operationId === undefined) {
       const expiresAtMs = expiryOfWrite(operation, undefined, wallMs);
       const stamp = this.#context.clock.mint(wallMs);
-      return { stamp, minter: undefined, again: false, seen, expiresAtMs };
+      return { stamp, minter: undefined, again: false, seen, follows, expiresAtMs };
     }
     const named = this.#named(operationId, operation);
-    return { ...named, seen, expiresAtMs: expiryOfWrite(operation, named.stamp, wallMs) };
+    const expiresAtMs = expiryOfWrite(operation, named.stamp, wallMs);
+    return { ...named, seen, follows, expiresAtMs };
   }
 
   /** What became known of an id that this node has made: who mints under it. */
@@ -93,7 +99,10 @@ export class WriteIntents {
     return used === undefined ? undefined : { stamp: name.stamp, ...used };
   }
 
-  #named(operationId: string, { key }: Operation): Omit<WriteIntent, "seen" | "expiresAtMs"> {
+  #named(
+    operationId: string,
+    { key }: Operation,
+  ): Omit<WriteIntent, "seen" | "follows" | "expiresAtMs"> {
     const name = decodeOperationName(operationId, this.#context, key);
     const { stamp } = name;
     if (name.key !== undefined) return { stamp, minter: name.node, again: true };
@@ -148,6 +157,17 @@ export class WriteIntents {
           `add at the same time; use ${instead}`,
       );
     }
+  }
+
+  /** Nobody vouches for a session's token: it does not lead beyond the guard. */
+  #timeInSession({ options }: Operation, wallMs: number): HybridTime {
+    const time = timeSeenIn(options?.session);
+    const stamp: Stamp = { time, actorHigh: 0, actorLow: 0 };
+    if (this.#context.clock.observe(stamp, wallMs) === "observed") return time;
+    throw new CapstanError(
+      "CLOCK_SKEW",
+      "the session has seen a write that lies beyond clock.maxSkew ahead of this node's clock",
+    );
   }
 
   #seenBy({ options, key }: Operation, wallMs: number): SeenContext | undefined {

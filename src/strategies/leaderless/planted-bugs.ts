@@ -27,6 +27,10 @@ export interface PlantedReplicaBugs extends PlantedChangeBugs {
   readonly expiredIsForgotten?: boolean;
   /** Reads show what has expired until a replica has swept it away. */
   readonly expiredIsShown?: boolean;
+  /** A read shows what it finds, whatever its session has seen. */
+  readonly sessionIgnored?: boolean;
+  /** What a session reads is not kept for its next read. */
+  readonly sessionForgetsReads?: boolean;
   /** What the log has above the state is not read back. */
   readonly replayForgotten?: boolean;
 }

@@ -15,7 +15,13 @@ import {
   encodeOperationId,
   keyspaceHashOfOperationId,
 } from "../../core/model/operation-id.ts";
-import type { Operation, OperationResult, ScanEntry } from "../../core/model/operations.ts";
+import type {
+  Operation,
+  OperationResult,
+  ReadResult,
+  ScanEntry,
+} from "../../core/model/operations.ts";
+import type { Receipt } from "../../core/model/receipt.ts";
 import { compareStamps } from "../../core/model/stamp.ts";
 import { versionTokenOf } from "../../core/model/version-token.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
@@ -30,6 +36,7 @@ import { ScanFlow } from "../leaderless/scan-flow.ts";
 import { stampedRules } from "../leaderless/stamped-rules.ts";
 import { NO_PLANTED_BUGS, type PlantedBugs } from "./planted-bugs.ts";
 import { ReadFlow, readResultOf } from "./read-flow.ts";
+import { markOfRecord, shownInSession } from "./session-stamps.ts";
 import { TUNABLE_LEVELS, type TunableSettings } from "./settings.ts";
 import { UsedIds } from "./used-ids.ts";
 import { WriteFlow } from "./write-flow.ts";
@@ -48,6 +55,7 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
   readonly #reads: ReadFlow;
   readonly #scans: ScanFlow;
   readonly #usedIds = new UsedIds();
+  readonly #planted: PlantedBugs;
   readonly #demands: Demands;
   readonly #expiries: ExpiryView;
   #roundId: number;
@@ -55,6 +63,7 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
 
   constructor(context: CoordinatorContext, planted: PlantedBugs = NO_PLANTED_BUGS) {
     this.#context = context;
+    this.#planted = planted;
     this.#settings = context.settings as unknown as TunableSettings;
     // Anywhere, so that an answer to an earlier start meets nobody.
     this.#roundId = context.randomUint32() % MAX_ROUND_ID;
@@ -140,7 +149,9 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
       side: "Read",
     });
     const record = this.#expiries.now(state.get(operation.key), clocks);
-    return readResultOf(record, receipt);
+    if (operation.options?.session === undefined) return readResultOf(record, receipt);
+    const shown = shownInSession(operation, record);
+    return shown === undefined ? undefined : this.#inSession(operation, shown.record, receipt);
   }
 
   mintOperationId(_nowMs: number, wallMs: number): string {
@@ -189,7 +200,8 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
           { key, shardIndex, level },
           { nowMs, deadlineMs },
           {
-            found: (record, receipt, fx) => fx.reply(request, readResultOf(record, receipt)),
+            found: (record, receipt, fx) =>
+              fx.reply(request, this.#inSession(operation, record, receipt)),
             failed: (fault, fx) => fx.refuse(request, fault),
           },
           effects,
@@ -208,6 +220,18 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
           ),
         );
     }
+  }
+
+  /** The result, with what the session has seen by it. */
+  #inSession(
+    { key, options }: Operation,
+    record: Uint8Array | undefined,
+    receipt: Receipt,
+  ): ReadResult {
+    const result = readResultOf(record, receipt);
+    if (options?.session === undefined) return result;
+    const seen = this.#planted.sessionForgetsReads === true ? undefined : record;
+    return { ...result, session: markOfRecord(key, seen) };
   }
 
   /** Whether the operation's id was used for another key, as far as this node knows. */

@@ -2,9 +2,10 @@ import type { CoordinatorContext } from "../../core/contracts/machine.ts";
 import { CapstanError } from "../../core/model/errors.ts";
 import { decodeOperationId } from "../../core/model/operation-id.ts";
 import type { Operation } from "../../core/model/operations.ts";
-import { type Stamp, ZERO_STAMP } from "../../core/model/stamp.ts";
+import { compareStamps, type Stamp, ZERO_STAMP } from "../../core/model/stamp.ts";
 import { stampOfVersionToken } from "../../core/model/version-token.ts";
 import { expiryOfWrite } from "../leaderless/expiry.ts";
+import { stampSeenInSession } from "./session-stamps.ts";
 
 /** What a client's write says of stamps and times. */
 export interface GivenInWrite {
@@ -24,7 +25,9 @@ export function givenIn(
 ): GivenInWrite | CapstanError {
   try {
     const fixedStamp = fixedStampOf(operation, context);
-    const seen = stampSeenBy(operation);
+    const inSession = stampSeenInSession(operation, context.clock, wallMs);
+    const inContext = stampSeenBy(operation);
+    const seen = compareStamps(inSession, inContext) > 0 ? inSession : inContext;
     return { fixedStamp, seen, expiresAtMs: expiryOfWrite(operation, fixedStamp, wallMs) };
   } catch (error) {
     if (error instanceof CapstanError) return error;

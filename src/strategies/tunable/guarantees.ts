@@ -113,4 +113,13 @@ export const TUNABLE_GUARANTEES: readonly Guarantee[] = Object.freeze([
     shownBy: SHOWN_BY,
     checked: [{ checks: ["no-lost-write", "truthful-outcome"], between: EVERY_PAIR }],
   },
+  {
+    levels: TUNABLE_LEVELS,
+    promise:
+      "In a session a read shows what the session wrote and read before of the key, or something " +
+      "newer, at whichever node; or it fails with SESSION_BEHIND.",
+    condition: "The calls carry the session's token.",
+    notPromised: "Anything of two keys together; that the session's next read succeeds.",
+    shownBy: "test/simulation/leaderless-sessions.test.ts",
+  },
 ] as const satisfies readonly Guarantee[]);

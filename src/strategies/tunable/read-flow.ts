@@ -22,7 +22,9 @@ import type { LeaderlessMessage, ReadReply, WriteAck } from "../leaderless/messa
 import { receiptOf } from "../leaderless/receipts.ts";
 import { compareRecords, keyRecord, liveValueOf, stampOf } from "../leaderless/record.ts";
 import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
+import { sessionBehind } from "../leaderless/session-keys.ts";
 import type { PlantedBugs } from "./planted-bugs.ts";
+import { shownInSession } from "./session-stamps.ts";
 import { TUNABLE_LEVELS, type TunableSettings } from "./settings.ts";
 
 /** Part of its time after which a read that asked only as many as it needs asks the others. */
@@ -244,7 +246,12 @@ export class ReadFlow {
       }
       return;
     }
-    pending.newest = this.#expiries.at(newestOf(pending, this.#planted.stalestAnswers === true));
+    if (!this.#choose(pending)) {
+      if (answers.complete && !this.#widen(pending, effects)) {
+        this.#conclude(pending, nowMs, effects);
+      }
+      return;
+    }
     const writesBack =
       pending.level === "strong" && this.#planted.strongReadDoesNotWriteBack !== true;
     if (writesBack && pending.newest !== undefined) {
@@ -259,6 +266,16 @@ export class ReadFlow {
       }
     }
     this.#answer(pending, nowMs, true, effects);
+  }
+
+  /** False where the session of the read has seen more than the answers have. */
+  #choose(pending: PendingRead): boolean {
+    const { operation } = pending.request;
+    const newest = this.#expiries.at(newestOf(pending, this.#planted.stalestAnswers === true));
+    const ignores = this.#planted.sessionIgnored === true || operation.type !== "get";
+    const shown = ignores ? { record: newest } : shownInSession(operation, newest);
+    pending.newest = shown?.record;
+    return shown !== undefined;
   }
 
   /**
@@ -286,12 +303,17 @@ export class ReadFlow {
 
   #conclude(pending: PendingRead, nowMs: number, effects: Fx): void {
     const { answers } = pending;
-    if (answers.counted !== 0 && this.#mayLower(pending.level)) {
-      pending.newest = this.#expiries.at(newestOf(pending));
+    const isShown = this.#choose(pending);
+    if (isShown && answers.counted !== 0 && this.#mayLower(pending.level)) {
       this.#answer(pending, nowMs, false, effects);
       return;
     }
     this.#forget(pending);
+    if (!isShown && (isMetBy(pending.demand, answers.counted) || this.#mayLower(pending.level))) {
+      const heard = answers.nodesOf(answers.counted);
+      pending.finish.failed(sessionBehind(pending.key, pending.level, heard), effects);
+      return;
+    }
     pending.finish.failed(unansweredRead(pending.demand, answers), effects);
   }
 

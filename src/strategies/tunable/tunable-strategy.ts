@@ -21,7 +21,7 @@ const CAPABILITIES: StrategyCapabilities = Object.freeze({
   batch: "per-key",
   ttl: true,
   watch: true,
-  sessions: false,
+  sessions: true,
   siblings: false,
   partitionPolicy: true,
   operationIds: true,

@@ -17,6 +17,7 @@ import { givenIn } from "./given-stamps.ts";
 import { missedWrite } from "./missed-write.ts";
 import { isMet, isRefusedByAll, mayStampAgain, PendingWrite } from "./pending-write.ts";
 import type { PlantedBugs } from "./planted-bugs.ts";
+import { markOf } from "./session-stamps.ts";
 import { TUNABLE_LEVELS, type TunableSettings } from "./settings.ts";
 import { recordLoss, recordWrite } from "./write-facts.ts";
 import { WritePace } from "./write-pace.ts";
@@ -433,8 +434,10 @@ export class WriteFlow {
     this.#end(pending, nowMs, effects);
     // Those who were sent a copy have until `giveUp` to acknowledge it.
     if (answers.complete) this.#hint(pending, effects);
+    const { key, options } = request.operation;
     effects.reply(request, {
       version,
+      ...(options?.session !== undefined && { session: markOf(key, pending.stamp) }),
       receipt: receiptOf({
         asked: request.operation.level,
         counted: durable,

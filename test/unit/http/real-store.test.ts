@@ -99,6 +99,18 @@ describe("over a store of one node", () => {
     expect(await keys.get("id")).toMatchObject({ value: 1 });
   });
 
+  test("a session goes on from header to header, and in the client", async () => {
+    const begun = await putJson(`${data}/mine`, '{"value":1}', { "x-session-token": "begin" });
+    const token = begun.headers.get("x-session-token") as string;
+    const read = await request(`${data}/mine`, { headers: { "x-session-token": token } });
+    expect([read.status, read.headers.get("x-session-token")]).toEqual([200, token]);
+    const session = client.keyspace("default").withSession(token);
+    expect(await session.get("mine", { consistency: "one" })).toMatchObject({ value: 1 });
+    await session.put("mine", 2);
+    expect(session.token).not.toBe(token);
+    expect(await session.get("mine", { consistency: "one" })).toMatchObject({ value: 2 });
+  });
+
   test("a value with a time to live is 404 after it", async () => {
     const written = await putJson(`${data}/short`, '{"value":2,"ttl_ms":1}');
     expect(written.status).toBe(200);

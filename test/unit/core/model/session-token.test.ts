@@ -12,7 +12,9 @@ const KEYSPACE = 7;
 
 const numbers = fc.oneof(fc.nat(1_000), fc.maxSafeNat());
 const marks: fc.Arbitrary<SessionMark> = fc
-  .array(fc.tuple(fc.constantFrom("", "a", "log-2", "é"), numbers), { maxLength: 4 })
+  .array(fc.tuple(fc.constantFrom("", "a", "log-2", "é", "key/1", "key/2", "key/3"), numbers), {
+    maxLength: 4,
+  })
   .map((entries) => new Map(entries));
 const tokens = fc
   .array(fc.tuple(fc.nat(65_534), marks), { maxLength: 6 })
@@ -54,6 +56,20 @@ describe("a session token", () => {
       ]),
     );
     expect(token.mark(4).size).toBe(0);
+  });
+
+  it("keeps of a group the greatest alone: by number, then by rank", () => {
+    const mark = (name: string, number: number) => new Map([[name, number]]);
+    const token = SessionToken.begin(KEYSPACE)
+      .with(3, mark("key/b", 7))
+      .with(3, mark("key/a", 7))
+      .with(3, mark("other/a", 1))
+      .with(3, mark("key/c", 6));
+    expect([...token.mark(3)].sort()).toEqual([
+      ["key/b", 7],
+      ["other/a", 1],
+    ]);
+    expect([...token.with(3, mark("key/a", 8)).mark(3)].sort()[0]).toEqual(["key/a", 8]);
   });
 
   it("is begun with a word", () => {

@@ -1,0 +1,59 @@
+import { NO_SESSION_MARK, type SessionMark } from "../../core/model/session-token.ts";
+import type { Actor, HybridTime } from "../../core/model/stamp.ts";
+import { KEY_NAME_CHARACTERS, keyNameOf } from "../leaderless/session-keys.ts";
+import { contextOf, newestTimeOf } from "./dotted-record.ts";
+
+/** The greatest time of any event that the session has seen in the shard. */
+const TIME = "t";
+const ACTOR_BYTES = 8;
+const ACTOR_CHARACTERS = 11;
+
+/**
+ * What a session has seen of one key, as components of its mark: the key's context, `key's name,
+ * actor` → counter, which join as contexts do, and the time that what it writes has to come after.
+ */
+export function markOfRecord(key: Uint8Array, record: Uint8Array | undefined): SessionMark {
+  if (record === undefined) return NO_SESSION_MARK;
+  const name = keyNameOf(key);
+  const mark = new Map([[TIME, newestTimeOf(record)]]);
+  for (const { actor, counter } of contextOf(record).entries) {
+    mark.set(name + textOf(actor), counter);
+  }
+  return mark;
+}
+
+/** Whether the record has every event of the key that the session has seen. */
+export function hasAllSeen(
+  key: Uint8Array,
+  mark: SessionMark | undefined,
+  record: Uint8Array | undefined,
+): boolean {
+  if (mark === undefined || mark.size === 0) return true;
+  const name = keyNameOf(key);
+  const context = record === undefined ? undefined : contextOf(record);
+  for (const [component, counter] of mark) {
+    if (component.length !== KEY_NAME_CHARACTERS + ACTOR_CHARACTERS) continue;
+    if (!component.startsWith(name)) continue;
+    const known = context?.counterOf(actorOf(component.slice(KEY_NAME_CHARACTERS))) ?? 0;
+    if (known < counter) return false;
+  }
+  return true;
+}
+
+/** What a write of the session has to be stamped after. */
+export function timeSeenIn(mark: SessionMark | undefined): HybridTime {
+  return mark?.get(TIME) ?? 0;
+}
+
+function textOf({ high, low }: Actor): string {
+  const bytes = Buffer.allocUnsafe(ACTOR_BYTES);
+  bytes.writeUInt32BE(high, 0);
+  bytes.writeUInt32BE(low, 4);
+  return bytes.toString("base64url");
+}
+
+function actorOf(text: string): Actor {
+  const bytes = Buffer.alloc(ACTOR_BYTES);
+  bytes.write(text, "base64url");
+  return { high: bytes.readUInt32BE(0), low: bytes.readUInt32BE(4) };
+}
