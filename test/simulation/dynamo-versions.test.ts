@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { keyspaceHash } from "../../src/core/model/hash.ts";
-import { CausalContext } from "../../src/strategies/dynamo/causal-context.ts";
+import { CausalContext, CONTEXT_ENTRY_BYTES } from "../../src/strategies/dynamo/causal-context.ts";
 import { ContextTokens, MAX_CONTEXT_BYTES } from "../../src/strategies/dynamo/context-token.ts";
 import type { Cluster } from "../support/cluster.ts";
 import { faultOf, open } from "../support/cluster-calls.ts";
@@ -112,9 +112,9 @@ describe("bounds", () => {
     const cluster = await openAll();
     const notes = cluster.keyspace("n1", "notes");
     let context = CausalContext.EMPTY;
-    while (context.byteLength + 14 <= MAX_CONTEXT_BYTES) {
+    while (context.byteLength + CONTEXT_ENTRY_BYTES <= MAX_CONTEXT_BYTES) {
       const low = context.entries.length + 1;
-      context = context.with({ actor: { high: 0, low }, counter: 1 });
+      context = context.with({ actor: { high: 0, low }, counter: 1, time: 1 });
     }
     const tokens = new ContextTokens("notes", keyspaceHash("notes"), undefined);
     const token = tokens.tokenOf(Buffer.from("k"), context, 1);

@@ -1,6 +1,6 @@
 import type { ByteReader, ByteWriter } from "../../core/model/bytes.ts";
 import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
-import type { Actor } from "../../core/model/stamp.ts";
+import { type Actor, type HybridTime, MAX_HYBRID_TIME } from "../../core/model/stamp.ts";
 import type { Relation } from "../leaderless/record-rules.ts";
 
 /** One event of one actor: the name of one client operation. `counter` counts in a shard, from 1. */
@@ -9,14 +9,21 @@ export interface EventDot {
   readonly counter: number;
 }
 
+/** A dot with the hybrid time of its event. Of one key, an actor's times rise with its counters. */
+export interface TimedDot extends EventDot {
+  readonly time: HybridTime;
+}
+
 const MAX_ENTRIES = 65_535;
 const TWO_POW_32 = 4_294_967_296;
-/** Eight bytes of actor and six of counter. */
-const ENTRY_BYTES = 14;
+/** Eight bytes of actor, six of counter and eight of time. */
+export const CONTEXT_ENTRY_BYTES = 22;
+const HEADER_BYTES = 8 + 2;
 const MAX_COUNTER = 2 ** 48 - 1;
 
 /**
- * Which events of a key are known: of each actor the greatest counter, sorted by actor. Immutable.
+ * Which events of a key are known: all of those up to a *base* in time, and of each actor that wrote
+ * later the greatest counter, sorted by actor. Immutable.
  *
  * A counter stands for *all* events that the actor has minted for the key up to it, and is exact
  * because
@@ -28,25 +35,36 @@ const MAX_COUNTER = 2 ** 48 - 1;
  * So the set of known events is closed per actor, and the union of two such sets is the greater
  * counter of each (Almeida, Baquero, Gonçalves, Preguiça, Fonte, "Scalable and Accurate Causality
  * Tracking for Eventually Consistent Stores", 2014, §5: dotted version vector sets).
+ *
+ * The base is what keeps a context small when actors come and go with every start of a node: a
+ * replica that knows every event of its shard up to a time (its floor, `leaderless/settling`) says
+ * so in the records that it makes, and leaves out whose last event is not newer. The statement
+ * stands for itself: whoever reads the record needs no list of who was left out.
+ *
+ * Invariants: `entry.time > base` for every entry; an event is known if and only if
+ * `time ≤ base`, or `counter ≤ counterOf(actor)`.
  */
 export class CausalContext {
-  static readonly EMPTY: Readonly<CausalContext> = Object.freeze(new CausalContext([]));
-  readonly entries: readonly EventDot[];
+  static readonly EMPTY: Readonly<CausalContext> = Object.freeze(new CausalContext(0, []));
+  readonly base: HybridTime;
+  readonly entries: readonly TimedDot[];
 
-  private constructor(entries: readonly EventDot[]) {
+  private constructor(base: HybridTime, entries: readonly TimedDot[]) {
+    this.base = base;
     this.entries = entries;
   }
 
-  static of(dots: Iterable<EventDot>): CausalContext {
+  static of(dots: Iterable<TimedDot>): CausalContext {
     let context = CausalContext.EMPTY;
     for (const dot of dots) context = context.with(dot);
     return context;
   }
 
   get byteLength(): number {
-    return 2 + this.entries.length * ENTRY_BYTES;
+    return HEADER_BYTES + this.entries.length * CONTEXT_ENTRY_BYTES;
   }
 
+  /** Of the actors that are not left out. */
   counterOf(actor: Actor): number {
     for (const entry of this.entries) {
       const order = compareActors(entry.actor, actor);
@@ -56,74 +74,71 @@ export class CausalContext {
     return 0;
   }
 
-  covers(dot: EventDot): boolean {
-    return dot.counter <= this.counterOf(dot.actor);
+  covers(dot: EventDot, time: HybridTime): boolean {
+    return time <= this.base || dot.counter <= this.counterOf(dot.actor);
   }
 
-  with(dot: EventDot): CausalContext {
-    return this.merge(new CausalContext([dot]));
+  with({ actor, counter, time }: TimedDot): CausalContext {
+    return this.merge(new CausalContext(0, [{ actor, counter, time }]));
+  }
+
+  /**
+   * What is known here, and all events up to `base`, without the names that this makes needless.
+   * This very context where there are none. Only of a base below which whoever asks knows everything.
+   */
+  settledUpTo(base: HybridTime): CausalContext {
+    if (base <= this.base || this.entries.every(({ time }) => time > base)) return this;
+    return new CausalContext(base, entriesAbove(this.entries, base));
   }
 
   /** The events of both; one of the two itself where it includes the other. */
   merge(other: CausalContext): CausalContext {
     const relation = this.relationTo(other);
     if (relation === "included" || relation === "equal") return this;
-    return relation === "succeeded"
-      ? other
-      : new CausalContext(unionOf(this.entries, other.entries));
+    if (relation === "succeeded") return other;
+    const base = Math.max(this.base, other.base);
+    return new CausalContext(base, entriesAbove(unionOf(this.entries, other.entries), base));
   }
 
   /** How this context, as the held one, stands to an incoming one. */
   relationTo(other: CausalContext): Relation {
-    const [mine, theirs] = [this.entries, other.entries];
-    let [hasMore, lacks] = [false, false];
-    for (let i = 0, j = 0; i < mine.length || j < theirs.length; ) {
-      const [own, foreign] = [mine[i], theirs[j]];
-      const order = own === undefined ? 1 : foreign === undefined ? -1 : orderOf(own, foreign);
-      if (order < 0) {
-        hasMore = true;
-        i++;
-      } else if (order > 0) {
-        lacks = true;
-        j++;
-      } else {
-        const difference = (own as EventDot).counter - (foreign as EventDot).counter;
-        if (difference > 0) hasMore = true;
-        if (difference < 0) lacks = true;
-        i++;
-        j++;
-      }
-    }
+    const lacks = !knows(this, other);
+    const hasMore = !knows(other, this);
     if (hasMore) return lacks ? "apart" : "included";
     return lacks ? "succeeded" : "equal";
   }
 
   includes(other: CausalContext): boolean {
-    const relation = this.relationTo(other);
-    return relation === "included" || relation === "equal";
+    return knows(this, other);
   }
 
   write(writer: ByteWriter): void {
+    writer.u64(this.base);
     writer.u16(this.entries.length);
-    for (const entry of this.entries) writeDot(writer, entry);
+    for (const entry of this.entries) {
+      writeDot(writer, entry);
+      writer.u64(entry.time);
+    }
   }
 
   /** @throws MalformedBytesError for anything but the canonical form. */
   static read(reader: ByteReader): CausalContext {
+    const base = readTime(reader);
     const count = reader.u16();
-    if (count * ENTRY_BYTES > reader.remaining) {
+    if (count * CONTEXT_ENTRY_BYTES > reader.remaining) {
       throw new MalformedBytesError(`a context of ${count} actors in ${reader.remaining} bytes`);
     }
-    const entries: EventDot[] = [];
+    const entries: TimedDot[] = [];
     for (let i = 0; i < count; i++) {
-      const dot = readDot(reader);
+      const entry = { ...readDot(reader), time: readTime(reader) };
       const previous = entries[i - 1];
-      if (previous !== undefined && orderOf(previous, dot) >= 0) {
+      if (previous !== undefined && compareActors(previous.actor, entry.actor) >= 0) {
         throw new MalformedBytesError("the actors of a context are not in their order");
       }
-      entries.push(dot);
+      if (entry.time <= base) throw new MalformedBytesError("a context that names what is settled");
+      entries.push(entry);
     }
-    return count === 0 ? CausalContext.EMPTY : new CausalContext(entries);
+    return base === 0 && count === 0 ? CausalContext.EMPTY : new CausalContext(base, entries);
   }
 }
 
@@ -161,17 +176,39 @@ export function readDot(reader: ByteReader): EventDot {
   return { actor, counter };
 }
 
-function orderOf(a: EventDot, b: EventDot): number {
-  return compareActors(a.actor, b.actor);
+function readTime(reader: ByteReader): HybridTime {
+  const time = reader.u64();
+  if (time > MAX_HYBRID_TIME) throw new MalformedBytesError(`a time of ${time}`);
+  return time;
 }
 
-function unionOf(mine: readonly EventDot[], theirs: readonly EventDot[]): EventDot[] {
-  const merged: EventDot[] = [];
+/** Whether all that `b` knows is known to `a`. Both lists of entries are sorted by actor. */
+function knows(a: CausalContext, b: CausalContext): boolean {
+  if (b.base > a.base) return false;
+  let at = 0;
+  for (const { actor, counter, time } of b.entries) {
+    if (time <= a.base) continue;
+    let own = a.entries[at];
+    while (own !== undefined && compareActors(own.actor, actor) < 0) own = a.entries[++at];
+    if (own === undefined || compareActors(own.actor, actor) !== 0 || own.counter < counter) {
+      return false;
+    }
+  }
+  return true;
+}
+
+function entriesAbove(entries: readonly TimedDot[], base: HybridTime): readonly TimedDot[] {
+  return base === 0 ? entries : entries.filter(({ time }) => time > base);
+}
+
+function unionOf(mine: readonly TimedDot[], theirs: readonly TimedDot[]): TimedDot[] {
+  const merged: TimedDot[] = [];
   for (let i = 0, j = 0; i < mine.length || j < theirs.length; ) {
     const [own, foreign] = [mine[i], theirs[j]];
-    const order = own === undefined ? 1 : foreign === undefined ? -1 : orderOf(own, foreign);
+    const order =
+      own === undefined ? 1 : foreign === undefined ? -1 : compareActors(own.actor, foreign.actor);
     const isOwn = order < 0 || (order === 0 && (own?.counter ?? 0) >= (foreign?.counter ?? 0));
-    merged.push((isOwn ? own : foreign) as EventDot);
+    merged.push((isOwn ? own : foreign) as TimedDot);
     if (order <= 0) i++;
     if (order >= 0) j++;
   }

@@ -7,7 +7,7 @@ import { CausalContext } from "./causal-context.ts";
 
 /** Marks tokens of contexts; those of stamped versions begin with another letter. */
 const MARK = "d";
-const FORMAT = 1;
+const FORMAT = 2;
 const FLAG_SIGNED = 1;
 /** What RFC 2104 §5 allows to be left of a SHA-256: half of it. */
 const SIGNATURE_BYTES = 16;
@@ -54,7 +54,8 @@ export class ContextTokens {
     writer.reset();
     writer.u8(FORMAT);
     writer.u8(this.#clusterKey === undefined ? 0 : FLAG_SIGNED);
-    writer.u64(newestTime);
+    // What follows it has to be an event that its base does not cover.
+    writer.u64(Math.max(newestTime, context.base));
     context.write(writer);
     writer.raw(this.#sealOf(key, writer.view()));
     const bytes = writer.view();
@@ -97,7 +98,8 @@ export class ContextTokens {
     const newestTime = reader.u64();
     const context = CausalContext.read(reader);
     reader.end();
-    return newestTime > MAX_HYBRID_TIME ? undefined : { context, newestTime, isSigned };
+    const isPossible = newestTime <= MAX_HYBRID_TIME && context.base <= newestTime;
+    return isPossible ? { context, newestTime, isSigned } : undefined;
   }
 
   get #sealBytes(): number {

@@ -36,7 +36,7 @@ export interface DottedRecord {
  * `format, flags, newest time, context, siblings or states`. The format differs from that of
  * stamped records, so that neither is ever taken for the other.
  */
-const FORMAT = 2;
+const FORMAT = 3;
 const FLAG_ALIVE = 1;
 const FLAG_STATES = 2;
 /** Header and context alone. */
@@ -209,12 +209,12 @@ function checkConsistent(record: DottedRecord, flags: number): void {
   if (((flags & FLAG_STATES) !== 0) !== states.length > 0) {
     throw new MalformedBytesError("a record of states without one");
   }
-  for (const [index, { dot }] of siblings.entries()) {
+  for (const [index, { dot, time }] of siblings.entries()) {
     const previous = siblings[index - 1];
     if (previous !== undefined && compareDots(previous.dot, dot) >= 0) {
       throw new MalformedBytesError("siblings that are not in the order of their dots");
     }
-    if (!context.covers(dot)) throw new MalformedBytesError("a sibling beyond its context");
+    if (!context.covers(dot, time)) throw new MalformedBytesError("a sibling beyond its context");
   }
   for (let i = 1; i < states.length; i++) {
     if (Buffer.compare(states[i - 1] as Uint8Array, states[i] as Uint8Array) >= 0) {

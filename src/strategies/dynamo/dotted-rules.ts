@@ -127,7 +127,7 @@ function survivors(a: DottedRecord, b: DottedRecord): readonly Sibling[] {
     const isGoneRight = order === 0 && right?.value === undefined;
     const sibling = (order <= 0 && !isGoneRight ? left : right) as Sibling;
     const other = order < 0 ? b : a;
-    if (order === 0 || !other.context.covers(sibling.dot)) kept.push(sibling);
+    if (order === 0 || !other.context.covers(sibling.dot, sibling.time)) kept.push(sibling);
     if (order <= 0) i++;
     if (order >= 0) j++;
   }

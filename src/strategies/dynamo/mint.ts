@@ -45,7 +45,9 @@ export function mint(
   if (event.type === "update") return mutated(settlement, held, event, dot, time);
   const seen = event.seen ?? (event.type === "delete" ? held.context : undefined);
   const left =
-    seen === undefined ? held.siblings : held.siblings.filter((each) => !seen.covers(each.dot));
+    seen === undefined
+      ? held.siblings
+      : held.siblings.filter((each) => !seen.covers(each.dot, each.time));
   if (event.seen === undefined && left.length >= MAX_SIBLINGS) return { type: "too-many-siblings" };
   const { value, expiresAtMs } = event;
   const version: Sibling = {
@@ -61,7 +63,7 @@ export function mint(
   );
   return {
     type: "record",
-    record: { context: context.with(dot), newestTime: time, siblings, states: [] },
+    record: { context: context.with({ ...dot, time }), newestTime: time, siblings, states: [] },
   };
 }
 
@@ -86,7 +88,7 @@ function mutated(
     const operation = resolver.checkOperation(decodeValue(value));
     const after = resolver.mutate(state, operation, operationDot);
     const record: DottedRecord = {
-      context: held.context.with(dot),
+      context: held.context.with({ ...dot, time }),
       newestTime: time,
       siblings: [],
       states: [encodeValue(after)],

@@ -179,7 +179,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     const bytes = effects.get(key);
     const held = bytes === undefined ? NOTHING : decodeRecord(bytes);
     const time = this.#timeAfter(Math.max(held.newestTime, message.newestTime), wallMs);
-    const dot = this.#nextDot(held, event);
+    const dot = this.#nextDot(held, event, time);
     const minted = mint(this.#settlement, held, this.#seenBy(event, held), dot, time);
     if (minted.type !== "record") {
       const reason = minted.type === "refused" ? minted.message : "";
@@ -245,9 +245,10 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
    * A context that a client made up may cover events of this actor that are still to come. Such keys
    * get events of another actor; all others keep theirs, so that their contexts do not grow.
    */
-  #nextDot(held: DottedRecord, { seen }: MintMessage["event"]): EventDot {
+  #nextDot(held: DottedRecord, { seen }: MintMessage["event"], time: number): EventDot {
     const counter = this.#counter + 1;
-    const isTaken = (dot: EventDot) => held.context.covers(dot) || seen?.covers(dot) === true;
+    const isTaken = (dot: EventDot) =>
+      held.context.covers(dot, time) || seen?.covers(dot, time) === true;
     const dot = { actor: this.#actor, counter };
     if (!isTaken(dot)) return dot;
     this.#spareActor ??= this.#drawActor();

@@ -1,6 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { CausalContext } from "../../../../src/strategies/dynamo/causal-context.ts";
+import {
+  CausalContext,
+  CONTEXT_ENTRY_BYTES,
+} from "../../../../src/strategies/dynamo/causal-context.ts";
 import {
   ContextTokens,
   MAX_CONTEXT_BYTES,
@@ -10,8 +13,8 @@ import {
 const KEY = Buffer.from("alice");
 const CLUSTER_KEY = Buffer.alloc(32, 7);
 const CONTEXT = CausalContext.of([
-  { actor: { high: 1, low: 2 }, counter: 3 },
-  { actor: { high: 0xffff_ffff, low: 0 }, counter: 2 ** 48 - 1 },
+  { actor: { high: 1, low: 2 }, counter: 3, time: 5 },
+  { actor: { high: 0xffff_ffff, low: 0 }, counter: 2 ** 48 - 1, time: 4_096 },
 ]);
 const unsigned = new ContextTokens("carts", 77, undefined);
 const signed = new ContextTokens("carts", 77, CLUSTER_KEY);
@@ -82,7 +85,9 @@ describe("the cluster's key", () => {
   });
 
   test("is what makes a forged context known; a checksum can be made by anybody", () => {
-    const forged = CausalContext.of([{ actor: { high: 1, low: 2 }, counter: 2 ** 48 - 1 }]);
+    const forged = CausalContext.of([
+      { actor: { high: 1, low: 2 }, counter: 2 ** 48 - 1, time: 1 },
+    ]);
     const forger = new ContextTokens("carts", 77, undefined);
     expect(() => signed.parse(KEY, forger.tokenOf(KEY, forged, 1))).toThrow(refusal);
     expect(unsigned.parse(KEY, forger.tokenOf(KEY, forged, 1)).isSigned).toBe(false);
@@ -91,8 +96,8 @@ describe("the cluster's key", () => {
 
 test("the largest context that a key may have fits a token", () => {
   let context = CausalContext.EMPTY;
-  for (let low = 1; context.byteLength + 14 <= MAX_CONTEXT_BYTES; low++) {
-    context = context.with({ actor: { high: 0, low }, counter: 1 });
+  for (let low = 1; context.byteLength + CONTEXT_ENTRY_BYTES <= MAX_CONTEXT_BYTES; low++) {
+    context = context.with({ actor: { high: 0, low }, counter: 1, time: 1 });
   }
   const token = signed.tokenOf(KEY, context, 1);
   expect(token.length).toBeLessThanOrEqual(MAX_CONTEXT_CHARACTERS);

@@ -15,7 +15,10 @@ import {
 import { checkRecord as checkStamped } from "../../../../src/strategies/leaderless/record.ts";
 
 const dot = (low: number, counter: number) => ({ actor: { high: 9, low }, counter });
-const CONTEXT = CausalContext.of([dot(1, 5), dot(2, 3)]);
+const CONTEXT = CausalContext.of([
+  { ...dot(1, 5), time: 650 },
+  { ...dot(2, 3), time: 700 },
+]);
 const VALUE = Buffer.from("value");
 const TWO: DottedRecord = {
   context: CONTEXT,
@@ -82,7 +85,7 @@ describe("a record", () => {
   test.each([
     [
       "a sibling that its context does not cover",
-      { ...TWO, context: CausalContext.of([dot(1, 5)]) },
+      { ...TWO, context: CausalContext.of([{ ...dot(1, 5), time: 650 }]) },
     ],
     ["siblings out of order", { ...TWO, siblings: [...TWO.siblings].reverse() }],
     ["states out of order", { ...STATE, states: [Buffer.from("b"), Buffer.from("a")] }],
@@ -93,7 +96,7 @@ describe("a record", () => {
 
   test("with a format or flag of the future is refused", () => {
     for (const [at, value] of [
-      [0, 3],
+      [0, 2],
       [1, 8],
       [1, 0],
       [1, 3],
@@ -106,9 +109,9 @@ describe("a record", () => {
 
   test("whose context is not in its order is refused", () => {
     const bytes = encodeRecord({ ...TWO, siblings: [] });
-    const entries = bytes.slice(12, 40);
-    bytes.set(entries.subarray(14), 12);
-    bytes.set(entries.subarray(0, 14), 26);
+    const entries = bytes.slice(20, 64);
+    bytes.set(entries.subarray(22), 20);
+    bytes.set(entries.subarray(0, 22), 42);
     expect(() => checkRecord(bytes)).toThrow("order");
   });
 });

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import type { Actor } from "../../../../src/core/model/stamp.ts";
 import { encodeValue } from "../../../../src/core/model/values.ts";
-import type { CausalContext, EventDot } from "../../../../src/strategies/dynamo/causal-context.ts";
+import type { CausalContext, TimedDot } from "../../../../src/strategies/dynamo/causal-context.ts";
 import { type DottedRecord, NOTHING } from "../../../../src/strategies/dynamo/dotted-record.ts";
 import { mergeRecords } from "../../../../src/strategies/dynamo/dotted-rules.ts";
 import { mint } from "../../../../src/strategies/dynamo/mint.ts";
@@ -92,7 +92,7 @@ export class KeyWorld {
   #nextActor = NODES;
   #time = 0;
 
-  readonly dots = new Map<string, EventDot>();
+  readonly dots = new Map<string, TimedDot>();
   /** Events that wrote a version, and did not delete. */
   readonly puts = new Set<string>();
   readonly #keepsActor: boolean;
@@ -164,7 +164,8 @@ export class KeyWorld {
     this.#counters[step.node] = counter;
     const dot = { actor, counter };
     const name = `e${this.dots.size}`;
-    this.dots.set(name, dot);
+    const time = ++this.#time;
+    this.dots.set(name, { ...dot, time });
     const minted = mint(
       this.#settlement,
       held.record,
@@ -176,7 +177,7 @@ export class KeyWorld {
           this.dots.size % 2 === 0 && step.type === "put" ? this.#expiresAtMs : undefined,
       },
       dot,
-      ++this.#time,
+      time,
     );
     if (minted.type !== "record") throw new Error(minted.type);
     const covers = seen?.twin.seen ?? (step.type === "delete" ? held.twin.seen : new Set<string>());
@@ -193,6 +194,8 @@ export class KeyWorld {
   }
 }
 
-export function seenBy(context: CausalContext, dots: ReadonlyMap<string, EventDot>): Set<string> {
-  return new Set([...dots].filter(([, dot]) => context.covers(dot)).map(([name]) => name));
+export function seenBy(context: CausalContext, dots: ReadonlyMap<string, TimedDot>): Set<string> {
+  return new Set(
+    [...dots].filter(([, dot]) => context.covers(dot, dot.time)).map(([name]) => name),
+  );
 }

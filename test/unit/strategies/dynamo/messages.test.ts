@@ -11,12 +11,14 @@ import { keyRecord, splitPayload } from "../../../../src/strategies/leaderless/r
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
 const bytes = (minLength: number) =>
   fc.uint8Array({ minLength, maxLength: 20 }).map((array) => Buffer.from(array));
-const times = fc.integer({ min: 0, max: MAX_HYBRID_TIME });
+const times = fc.integer({ min: 0, max: MAX_HYBRID_TIME - 1 });
 const stamps: fc.Arbitrary<Stamp> = fc.record({ time: times, actorHigh: u32, actorLow: u32 });
 const contexts = fc
-  .array(fc.tuple(u32, u32, fc.integer({ min: 1, max: 2 ** 48 - 1 })), { maxLength: 4 })
+  .array(fc.tuple(u32, u32, fc.integer({ min: 1, max: 2 ** 48 - 1 }), times), { maxLength: 4 })
   .map((dots) =>
-    CausalContext.of(dots.map(([high, low, counter]) => ({ actor: { high, low }, counter }))),
+    CausalContext.of(
+      dots.map(([high, low, counter, time]) => ({ actor: { high, low }, counter, time: time + 1 })),
+    ),
   );
 const keyed = fc
   .tuple(bytes(1), contexts, times)
