@@ -66,6 +66,8 @@ export function showMessage(message: LeaderlessMessage): string {
     }
     case "handoff-ack":
       return `handoff-ack ${round}`;
+    case "settle":
+      return `settle ${round} ${message.step}`;
   }
 }
 

@@ -258,7 +258,8 @@ function messageOf(what: string, words: readonly string[]): LeaderlessMessage {
       const entries = words.filter((word) => /^[^@]+@/.test(word)).map(readKeyed);
       const more = words.includes("more");
       const purpose = first as RangePurpose;
-      return { type: "range-reply", requestId, purpose, serving, entries, more };
+      const settled = { floor: 0, reapable: 0 };
+      return { type: "range-reply", requestId, purpose, serving, entries, more, ...settled };
     }
     default:
       throw new Error(`no such message: ${what}`);

@@ -116,6 +116,8 @@ const MESSAGES: Readonly<Record<string, LeaderlessMessage>> = {
     serving: true,
     entries: [LIVE, DEAD],
     more: true,
+    floor: 0,
+    reapable: 0,
   },
 };
 

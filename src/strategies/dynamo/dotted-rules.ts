@@ -13,6 +13,7 @@ import {
   type Sibling,
   summaryOf,
 } from "./dotted-record.ts";
+import { dottedSettling } from "./dotted-settling.ts";
 import { NO_PLANTED_DYNAMO_BUGS, type PlantedDynamoBugs } from "./planted-bugs.ts";
 import { joined, picked, type Settlement } from "./settlement.ts";
 
@@ -61,6 +62,7 @@ export function makeDottedRules(
     isTombstone,
     expiryOf: (record) => (expires(record) ? firstExpiryOf(decodeRecord(record)) : undefined),
     expire: (record, wallMs) => expireRecord(settlement, record, wallMs),
+    settling: dottedSettling,
     ...(changeOf !== undefined && { changeOf }),
   } satisfies RecordRules);
 }

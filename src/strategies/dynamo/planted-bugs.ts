@@ -29,6 +29,10 @@ export interface PlantedDynamoBugs extends PlantedReplicaBugs {
   readonly eachCountedOverAll?: boolean;
   /** A write that was sent and not confirmed is said not to be applied. */
   readonly sentIsNotApplied?: boolean;
+  /** Names go from contexts before it is known that every replica has their events. */
+  readonly actorsRetiredWithoutProof?: boolean;
+  /** An actor counts from 1 again once a key of it was reaped. */
+  readonly counterReusedAfterReaping?: boolean;
 }
 
 export const NO_PLANTED_DYNAMO_BUGS: PlantedDynamoBugs = Object.freeze({});

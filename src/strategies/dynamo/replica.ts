@@ -6,7 +6,7 @@ import type {
   Sender,
 } from "../../core/contracts/machine.ts";
 import type { ConflictFact } from "../../core/model/facts.ts";
-import type { Actor } from "../../core/model/stamp.ts";
+import { type Actor, type HybridTime, hybridTimeOf } from "../../core/model/stamp.ts";
 import { keyRecord } from "../leaderless/record.ts";
 import { LeaderlessReplica } from "../leaderless/replica.ts";
 import { actorText, type EventDot } from "./causal-context.ts";
@@ -19,6 +19,7 @@ import {
   type Sibling,
 } from "./dotted-record.ts";
 import { makeDottedRules } from "./dotted-rules.ts";
+import { settledUpTo } from "./dotted-settling.ts";
 import type { DynamoMessage, MintMessage, MintVerdict, RecallMessage } from "./messages.ts";
 import { MAX_RECORD_BYTES, mint } from "./mint.ts";
 import { NO_PLANTED_DYNAMO_BUGS, type PlantedDynamoBugs } from "./planted-bugs.ts";
@@ -29,6 +30,8 @@ import { type Settlement, settlementOf } from "./settlement.ts";
 
 /** The key, in a record of the log. */
 const BYTES_BESIDE_RECORD = 2 * 1_026;
+/** Of a planted bug: so old are names that go from contexts unproven. */
+const EARLY_MS = 200;
 
 type Fx = Effects<DynamoMessage>;
 
@@ -178,7 +181,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     }
     const bytes = effects.get(key);
     const held = bytes === undefined ? NOTHING : decodeRecord(bytes);
-    const time = this.#timeAfter(Math.max(held.newestTime, message.newestTime), wallMs);
+    const time = this.#timeAfter(this.#newestOf(held, message), wallMs);
     const dot = this.#nextDot(held, event, time);
     const minted = mint(this.#settlement, held, this.#seenBy(event, held), dot, time);
     if (minted.type !== "record") {
@@ -186,8 +189,9 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
       this.#answer(from, message, minted.type, reason, effects);
       return;
     }
-    const record = encodeRecord(minted.record);
-    const refusal = refusalOf(minted.record, record, this.#maxRecordBytes);
+    const kept = settledUpTo(minted.record, this.#settledTo(wallMs));
+    const record = encodeRecord(kept);
+    const refusal = refusalOf(kept, record, this.#maxRecordBytes);
     if (refusal !== undefined) {
       this.#answer(from, message, refusal.verdict, refusal.reason, effects);
       return;
@@ -254,6 +258,16 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     this.#spareActor ??= this.#drawActor();
     if (isTaken({ actor: this.#spareActor, counter })) this.#spareActor = this.#drawActor();
     return { actor: this.#spareActor, counter };
+  }
+
+  /** A new event has to lie above all that it follows, and above what is promised to be over. */
+  #newestOf({ newestTime, context }: DottedRecord, message: MintMessage): HybridTime {
+    return Math.max(newestTime, message.newestTime, context.base, this.#copies.fence);
+  }
+
+  #settledTo(wallMs: number): HybridTime {
+    const isEarly = this.#planted.actorsRetiredWithoutProof === true;
+    return isEarly ? hybridTimeOf(wallMs - EARLY_MS) : this.#copies.floor;
   }
 
   #timeAfter(newestTime: number, wallMs: number): number {

@@ -1,7 +1,13 @@
 import type { MessageCodec } from "../../core/contracts/machine.ts";
 import type { ByteReader, ByteWriter } from "../../core/model/bytes.ts";
 import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
-import { readStamp, type Stamp, writeStamp } from "../../core/model/stamp.ts";
+import {
+  type HybridTime,
+  MAX_HYBRID_TIME,
+  readStamp,
+  type Stamp,
+  writeStamp,
+} from "../../core/model/stamp.ts";
 import {
   type ReconcileMessage,
   readReconcile,
@@ -18,6 +24,7 @@ import {
 } from "./handoff/handoff-messages.ts";
 import { type AtEpoch, type PlaceMessage, withPlaces } from "./place/place-messages.ts";
 import { checkRecord, type KeyedRecord, splitPayload } from "./record.ts";
+import { readSettle, type SettleMessage, writeSettle } from "./settling/settle-messages.ts";
 
 /**
  * - `first-hand`: a client's write from its coordinator: the clock guard applies, an ack is due.
@@ -93,6 +100,9 @@ export interface RangeReply {
   readonly entries: readonly KeyedRecord[];
   /** Keys of the range lie beyond the last entry. */
   readonly more: boolean;
+  /** Of the sender: with everything that it holds, the receiver knows what is settled, too. */
+  readonly floor: HybridTime;
+  readonly reapable: HybridTime;
 }
 
 export type LeaderlessMessage = CopyMessage | PlaceMessage | AtEpoch<CopyMessage>;
@@ -108,7 +118,8 @@ export type CopyMessage =
   | ReconcileMessage
   | HintMessage
   | HandoffMessage
-  | HandoffAck;
+  | HandoffAck
+  | SettleMessage;
 
 const TYPES = Object.freeze({
   write: 1,
@@ -121,6 +132,7 @@ const TYPES = Object.freeze({
   hint: 8,
   handoff: 9,
   "handoff-ack": 10,
+  settle: 11,
 });
 const KINDS: readonly WriteKind[] = Object.freeze(["first-hand", "write-back", "repair"]);
 const VERDICTS: readonly WriteVerdict[] = Object.freeze([
@@ -181,6 +193,10 @@ function encode(message: CopyMessage, writer: ByteWriter): void {
       writer.u8(message.more ? 1 : 0);
       writer.u32(message.entries.length);
       for (const entry of message.entries) writer.bytes(entry.payload);
+      if (message.floor > 0) {
+        writer.u64(message.floor);
+        writer.u64(message.reapable);
+      }
       break;
     case "reconcile":
       writeReconcile(message, writer);
@@ -192,6 +208,9 @@ function encode(message: CopyMessage, writer: ByteWriter): void {
       writeHandoff(message, writer);
       break;
     case "handoff-ack":
+      break;
+    case "settle":
+      writeSettle(message, writer);
       break;
   }
 }
@@ -241,6 +260,8 @@ function decode(reader: ByteReader, check: CheckRecord): CopyMessage {
     case TYPES["handoff-ack"]:
       reader.end();
       return { type: "handoff-ack", requestId };
+    case TYPES.settle:
+      return readSettle(reader, requestId);
     default:
       throw new MalformedBytesError(`message type ${type}`);
   }
@@ -266,8 +287,11 @@ function decodeRangeReply(reader: ByteReader, requestId: number, check: CheckRec
   for (let i = 0; i < count; i++) {
     entries.push(splitPayload(owned(reader.bytes()), check));
   }
+  const hasFloor = reader.remaining > 0;
+  const floor = hasFloor ? readTime(reader) : 0;
+  const reapable = hasFloor ? readTime(reader) : 0;
   reader.end();
-  return { type: "range-reply", requestId, purpose, serving, entries, more };
+  return { type: "range-reply", requestId, purpose, serving, entries, more, floor, reapable };
 }
 
 /** Frames are borrowed; what a machine keeps must be its own. Small copies share a slab. */
@@ -287,6 +311,12 @@ function readFlag(reader: ByteReader): boolean {
   const flag = reader.u8();
   if (flag > 1) throw new MalformedBytesError(`flag ${flag}`);
   return flag === 1;
+}
+
+function readTime(reader: ByteReader): HybridTime {
+  const time = reader.u64();
+  if (time > MAX_HYBRID_TIME) throw new MalformedBytesError(`a time of ${time}`);
+  return time;
 }
 
 function writeOptionalStamp(writer: ByteWriter, stamp: Stamp | undefined): void {

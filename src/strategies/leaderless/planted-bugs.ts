@@ -33,6 +33,16 @@ export interface PlantedReplicaBugs extends PlantedChangeBugs {
   readonly sessionForgetsReads?: boolean;
   /** What the log has above the state is not read back. */
   readonly replayForgotten?: boolean;
+  /** A floor is taken for settled by all before anybody was asked. */
+  readonly settlesWithoutProof?: boolean;
+  /** What is handed over is taken, though it lies below the floor and is not held. */
+  readonly floorIgnoredByHandoff?: boolean;
+  /** So is what anti-entropy brings. */
+  readonly floorIgnoredByAntiEntropy?: boolean;
+  /** A client's write is taken, though it is older than what this replica has promised. */
+  readonly fenceIgnored?: boolean;
+  /** A replica that was away while others reaped goes on with what it holds. */
+  readonly oldReplicaMerges?: boolean;
 }
 
 export const NO_PLANTED_REPLICA_BUGS: PlantedReplicaBugs = Object.freeze({});

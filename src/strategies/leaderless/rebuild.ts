@@ -1,6 +1,7 @@
 import type { Sender } from "../../core/contracts/machine.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import { majorityOf, rebuildSources } from "../../core/model/quorum.ts";
+import type { HybridTime } from "../../core/model/stamp.ts";
 import type { RangeMessage, RangePurpose, RangeReply } from "./messages.ts";
 
 const CHUNK_BYTES = 64 * 1024;
@@ -32,6 +33,9 @@ interface Source {
   askedAtMs: number;
   roundsLeft: number;
   notBeforeMs: number;
+  /** As the source had them at the first chunk: all that it streams is behind them. */
+  floor: HybridTime | undefined;
+  reapable: HybridTime;
 }
 
 type Stream = Omit<Source, "node" | "roundsLeft" | "notBeforeMs">;
@@ -113,6 +117,10 @@ export class Rebuild {
     source.outstanding = undefined;
     source.askedAtMs = Number.NEGATIVE_INFINITY;
     source.serving = source.serving && reply.serving;
+    if (source.floor === undefined) {
+      source.floor = reply.floor;
+      source.reapable = reply.reapable;
+    }
     this.entries += reply.entries.length;
     const bytes = reply.entries.reduce((sum, { payload }) => sum + payload.length, 0);
     this.bytes += bytes;
@@ -164,6 +172,15 @@ export class Rebuild {
     return again.length === 0 ? "all-others" : undefined;
   }
 
+  /** What is settled, as the best of the sources knows it that were streamed as a whole. */
+  get floors(): { readonly floor: HybridTime; readonly reapable: HybridTime } {
+    const done = this.#sources.filter((source) => source.done);
+    return {
+      floor: Math.max(0, ...done.map((source) => source.floor ?? 0)),
+      reapable: Math.max(0, ...done.map((source) => source.reapable)),
+    };
+  }
+
   describe(): Readonly<Record<string, unknown>> {
     return {
       needed: this.#needed,
@@ -182,6 +199,8 @@ function untouched(): Stream {
     serving: true,
     outstanding: undefined,
     askedAtMs: Number.NEGATIVE_INFINITY,
+    floor: undefined,
+    reapable: 0,
   };
 }
 

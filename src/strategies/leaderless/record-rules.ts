@@ -1,5 +1,6 @@
 import type { MachineChange } from "../../core/contracts/machine.ts";
 import type { Stamp } from "../../core/model/stamp.ts";
+import type { SettlingRules } from "./settling/settling-rules.ts";
 
 /**
  * How what a replica holds of a key stands to what comes in.
@@ -41,6 +42,8 @@ export interface RecordRules {
    * above it: the merge of a record with what it has come to is what it has come to.
    */
   expire(record: Uint8Array, wallMs: number): Uint8Array;
+  /** What a floor in time does to records. */
+  readonly settling: SettlingRules;
   /** What watchers are told when a key comes to hold the record. Left out: there are no watchers. */
   changeOf?(key: Uint8Array, record: Uint8Array): MachineChange;
 }

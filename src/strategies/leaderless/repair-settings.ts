@@ -12,6 +12,11 @@ export interface RepairSettings {
   readonly maxHints: number;
   /** Older hints are dropped. */
   readonly hintMaxAgeMs: number;
+  /**
+   * How old a deletion is before its tombstone may go, once every replica is known to have it; what
+   * a client's late write may be old, too. Infinity: tombstones stay.
+   */
+  readonly reapAfterMs: number;
 }
 
 export const DEFAULT_REPAIR: RepairSettings = Object.freeze({
@@ -19,11 +24,19 @@ export const DEFAULT_REPAIR: RepairSettings = Object.freeze({
   bytesPerSecond: 1024 * 1024,
   maxHints: 10_000,
   hintMaxAgeMs: 3 * 3_600_000,
+  reapAfterMs: 10 * 60_000,
 });
 
-const OPTIONS = Object.freeze(["interval", "bytesPerSecond", "maxHints", "hintMaxAge"]);
+const OPTIONS = Object.freeze([
+  "interval",
+  "bytesPerSecond",
+  "maxHints",
+  "hintMaxAge",
+  "reapAfter",
+]);
 const MAX_HINTS = 1_000_000;
 const INTERVAL_MS = Object.freeze({ min: 100, max: 86_400_000 });
+const REAP_AFTER_MS = Object.freeze({ min: 1_000, max: 365 * 86_400_000 });
 const BYTES_PER_SECOND = Object.freeze({ min: 1024, max: 1024 * 1024 * 1024 });
 
 /**
@@ -40,7 +53,7 @@ export function parseRepairSettings(value: unknown, path: string): RepairSetting
   for (const [name, option] of Object.entries(given)) {
     if (!OPTIONS.includes(name)) refuse(`${path}.${name}`, option, "no such option");
   }
-  const { interval, bytesPerSecond, maxHints, hintMaxAge } = given;
+  const { interval, bytesPerSecond, maxHints, hintMaxAge, reapAfter } = given;
   return Object.freeze({
     intervalMs: parseInterval(interval, `${path}.interval`),
     bytesPerSecond:
@@ -52,12 +65,18 @@ export function parseRepairSettings(value: unknown, path: string): RepairSetting
       hintMaxAge === undefined
         ? DEFAULT_REPAIR.hintMaxAgeMs
         : parseDurationMs(hintMaxAge, `${path}.hintMaxAge`, INTERVAL_MS),
+    reapAfterMs: parseReapAfter(reapAfter, `${path}.reapAfter`),
   });
 }
 
 function parseInterval(value: unknown, path: string): number {
   if (value === undefined) return DEFAULT_REPAIR.intervalMs;
   return value === "off" ? Number.POSITIVE_INFINITY : parseDurationMs(value, path, INTERVAL_MS);
+}
+
+function parseReapAfter(value: unknown, path: string): number {
+  if (value === undefined) return DEFAULT_REPAIR.reapAfterMs;
+  return value === "off" ? Number.POSITIVE_INFINITY : parseDurationMs(value, path, REAP_AFTER_MS);
 }
 
 function parseMaxHints(value: unknown, path: string): number {

@@ -6,9 +6,8 @@ import type {
   ReplicaMachine,
   Sender,
   ShardMap,
-  StateReader,
 } from "../../core/contracts/machine.ts";
-import { compareStamps, type Stamp } from "../../core/model/stamp.ts";
+import type { HybridTime } from "../../core/model/stamp.ts";
 import { AntiEntropy } from "./anti-entropy/anti-entropy.ts";
 import { ExpiryRows, expiryClockMs } from "./expiry.ts";
 import { Handoff } from "./handoff/handoff.ts";
@@ -19,19 +18,19 @@ import type {
   RangeReply,
   ReadMessage,
   WriteMessage,
-  WriteVerdict,
 } from "./messages.ts";
 import { CopyPlace } from "./place/copy-place.ts";
 import { atEpoch, type PlaceMessage } from "./place/place-messages.ts";
 import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "./planted-bugs.ts";
+import { readRun } from "./range-run.ts";
 import { type KeyedRecord, keyRecord, splitPayload } from "./record.ts";
-import { mergedOf, type RecordRules, type Relation } from "./record-rules.ts";
-import { RefusedStamps } from "./refused-stamps.ts";
+import { mergedOf, type RecordRules } from "./record-rules.ts";
 import { DEFAULT_REPAIR, type RepairSettings } from "./repair-settings.ts";
+import { Gate } from "./settling/gate.ts";
+import { Settling } from "./settling/settling.ts";
 import { stampedRules } from "./stamped-rules.ts";
 import { Wholeness } from "./wholeness.ts";
-
-const MAX_REPLY_BYTES = 256 * 1024;
+import { WriteVerdicts } from "./write-verdicts.ts";
 
 type LeaderlessEffects = Effects<LeaderlessMessage>;
 type LeaderlessEvent = MachineEvent<LeaderlessMessage>;
@@ -56,14 +55,17 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   readonly #wholeness: Wholeness;
   /** Of the step that runs. */
   #nowMs = 0;
-  readonly #refused = new RefusedStamps();
 
   readonly #planted: PlantedReplicaBugs;
   readonly #rules: RecordRules;
   readonly #antiEntropy: AntiEntropy;
   readonly #handoff: Handoff;
   readonly #expiries = new ExpiryRows();
+  readonly #settling: Settling;
+  readonly #gate: Gate;
+  readonly #verdicts: WriteVerdicts;
 
+  /** `onCopyLeft` is told of each copy that a stand-in gives up, where nodes stand in. */
   constructor(
     context: ReplicaContext,
     planted: PlantedReplicaBugs = NO_PLANTED_REPLICA_BUGS,
@@ -85,10 +87,29 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     this.#place = place;
     this.#antiEntropy = new AntiEntropy(place.amongReplicas, repair);
     this.#handoff = new Handoff(place.amongMembers, repair, onCopyLeft);
-    this.#wholeness = new Wholeness({
-      ...{ context, place: place.known, planted },
-      onWhole: (nowMs, fx) => this.#antiEntropy.start(nowMs, fx),
+    this.#settling = new Settling({
+      ...{ context, settings: repair, rules, planted, place: place.known },
+      hasStandIns: onCopyLeft !== undefined,
+      isServing: () => this.serving,
+      antiEntropy: this.#antiEntropy,
+      onBeyondHorizon: (nowMs, fx) => {
+        this.#antiEntropy.stop();
+        this.#wholeness.learnAnew(nowMs, fx);
+      },
+      onStripped: (nowMs, fx) => this.#wholeness.advance(nowMs, fx),
     });
+    this.#wholeness = new Wholeness({
+      ...{ context, place: place.known, planted, settling: this.#settling },
+      onWhole: (nowMs, fx) => {
+        this.#antiEntropy.start(nowMs, fx);
+        this.#settling.start(fx);
+      },
+    });
+    this.#gate = new Gate({
+      ...{ settling: this.#settling, rules, planted, reapAfterMs: repair.reapAfterMs },
+      isLearning: () => this.#wholeness.isRebuilding,
+    });
+    this.#verdicts = new WriteVerdicts({ rules, planted, clock: context.clock, gate: this.#gate });
   }
 
   /** False on a node that only stands in: it keeps copies, and none of its answers counts. */
@@ -112,6 +133,16 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     return this.serving || (this.#opened && this.#place.known.isJoining);
   }
 
+  /** Every event up to here is known at all replicas; 0 where this one cannot say. */
+  get floor(): HybridTime {
+    return this.#settling.floor;
+  }
+
+  /** Events that begin here have to be newer. */
+  get fence(): HybridTime {
+    return this.#settling.floors.fence;
+  }
+
   /** False on a node that stands in and keeps as many copies as it may. */
   get hasRoom(): boolean {
     return this.#isMember || !this.#handoff.isFull;
@@ -130,6 +161,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
         break;
       case "opened":
         this.#expiries.open(event.wallMs, effects);
+        this.#settling.open(event.wallMs, effects);
         this.#onOpened(event.state, event.nowMs, effects);
         break;
       case "replay":
@@ -142,13 +174,17 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
       case "reachability":
         this.#antiEntropy.onReachability(event.peer, event.reachable, event.nowMs, effects);
         this.#handoff.onReachability(event.peer, event.reachable, effects);
-        if (event.reachable) this.#place.known.tell(event.peer, effects);
+        if (event.reachable) {
+          this.#place.known.tell(event.peer, effects);
+          this.#settling.tell(event.peer, effects);
+        }
         break;
       case "identity":
         this.#wholeness.onIdentity(event.peer);
         this.#place.onIdentity(event.peer, effects);
         this.#antiEntropy.onIdentity(event.peer, event.nowMs, effects);
         this.#handoff.onIdentity(event.peer, effects);
+        this.#settling.tell(event.peer.node, effects);
         break;
       default:
         break;
@@ -164,6 +200,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
       ...(rebuild && { rebuild }),
       antiEntropy: this.#antiEntropy.describe(),
       hints: this.#handoff.describe(),
+      ...(this.#isReplica && { settling: this.#settling.describe() }),
     };
   }
 
@@ -178,9 +215,9 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     if (this.#wholeness.onTimer(timer, nowMs, effects)) return;
     if (this.#place.onTimer(timer, nowMs, effects)) return;
     if (this.#onExpiryTimer(timer, wallMs, effects)) return;
-    if (!this.#handoff.onTimer(timer, nowMs, wallMs, effects)) {
-      this.#antiEntropy.onTimer(timer, nowMs, effects);
-    }
+    if (this.#handoff.onTimer(timer, nowMs, wallMs, effects)) return;
+    if (this.#antiEntropy.onTimer(timer, nowMs, effects)) return;
+    this.#settling.onTimer(timer, nowMs, wallMs, effects);
   }
 
   #onExpiryTimer(timer: string, wallMs: number, effects: LeaderlessEffects): boolean {
@@ -197,6 +234,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
 
   /** Another map has taken the place of `before`. */
   #onMap(before: ShardMap, effects: LeaderlessEffects): void {
+    this.#settling.onMap(before, effects);
     this.#wholeness.onMap(before, this.#nowMs, effects);
     this.#antiEntropy.review(this.#nowMs, effects);
     this.#place.review(this.#nowMs, effects);
@@ -246,14 +284,19 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
         break;
       case "reconcile":
         this.#antiEntropy.onMessage(from, message, nowMs, effects, (keyed) =>
-          this.merge(keyed, wallMs, effects),
+          this.#gate.reconcile(keyed, effects, (news, admitted) =>
+            this.merge(news, wallMs, effects, admitted),
+          ),
         );
+        break;
+      case "settle":
+        if (this.#opened) this.#settling.onMessage(from, message, nowMs, wallMs, effects);
         break;
       case "hint":
         this.#handoff.note(message.key, message.targets, wallMs, effects);
         break;
       case "handoff":
-        for (const keyed of message.records) this.merge(keyed, wallMs, effects);
+        if (!this.#takeHandedOver(message.records, wallMs, effects)) break;
         effects.send(
           from.node,
           "replica",
@@ -289,18 +332,8 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     const held = effects.get(keyed.key);
     // No answer: the coordinator counts nobody who has not said that he holds it.
     if (held === undefined && !this.hasRoom) return;
-    const relation = held === undefined ? "succeeded" : this.#rules.relation(held, keyed.record);
-    let verdict = this.#verdict(message, relation, wallMs, nowMs);
-    // What is held is this very write, which has expired since.
-    if (verdict === "newer" && kind === "first-hand" && this.#isSameWrite(held, keyed.record)) {
-      verdict = "equal";
-    }
-    let stored = keyed;
-    if (verdict === "stored" && relation === "apart" && !this.#overwrites(kind)) {
-      const merged = this.#rules.merge(held as Uint8Array, keyed.record, keyed.key);
-      if (merged === held) verdict = "newer";
-      else if (merged !== keyed.record) stored = keyRecord(keyed.key, merged);
-    }
+    if (kind !== "first-hand" && !this.#gate.isNews(keyed, held, wallMs)) return;
+    const { verdict, stored } = this.#verdicts.of(message, held, wallMs, nowMs);
     if (verdict === "stored") this.store(stored, wallMs, effects);
     if (kind === "repair") return;
     effects.send(from.node, "coordinator", this.#context.shardIndex, {
@@ -308,34 +341,8 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
       requestId: message.requestId,
       verdict,
       serving: this.holdsForGood,
-      stamp: verdict === "newer" && held !== undefined ? this.#rules.stampOf(held) : undefined,
+      stamp: verdict === "newer" ? this.#gate.stampAbove(keyed.record, held) : undefined,
     });
-  }
-
-  #isSameWrite(held: Uint8Array | undefined, record: Uint8Array): boolean {
-    return (
-      held !== undefined &&
-      compareStamps(this.#rules.stampOf(held), this.#rules.stampOf(record)) === 0
-    );
-  }
-
-  #verdict(message: WriteMessage, relation: Relation, wallMs: number, nowMs: number): WriteVerdict {
-    const firstHand = message.kind === "first-hand";
-    if (this.#overwrites(message.kind)) return "stored";
-    if (relation === "equal") return "equal";
-    if (relation === "included" && this.#planted.olderOverwritesNewer !== true) return "newer";
-    if (!firstHand || relation === "included") return "stored";
-    // Neither knows of the other, though both stand under the stamp of one write.
-    if (relation === "apart") return "reused";
-    const stamp = this.#rules.stampOf(message.keyed.record);
-    return this.#accepts(stamp, message.proof, wallMs, nowMs) ? "stored" : "skewed";
-  }
-
-  #accepts(stamp: Stamp, proof: Stamp | undefined, wallMs: number, nowMs: number): boolean {
-    const isWithin = this.#context.clock.accepts(stamp, proof, wallMs);
-    if (isWithin && !this.#refused.has(stamp, nowMs)) return true;
-    if (!isWithin) this.#refused.add(stamp, nowMs);
-    return false;
   }
 
   #onRead(from: Sender, message: ReadMessage, effects: LeaderlessEffects): void {
@@ -359,6 +366,8 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
       serving: this.serving,
       entries,
       more,
+      floor: this.#settling.floors.floor,
+      reapable: this.#settling.floors.reapable,
     };
     const { shardIndex } = this.#context;
     if (!forCopy) effects.send(from.node, "coordinator", shardIndex, reply);
@@ -377,6 +386,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   ): void {
     if (reply.purpose === "move") {
       if (!this.#place.catchUp.takes(from, reply, nowMs)) return;
+      this.#settling.noteStreamed(reply);
       for (const keyed of reply.entries) this.merge(keyed, wallMs, effects);
       this.#place.catchUp.advance(nowMs, effects);
       return;
@@ -386,14 +396,26 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     this.#wholeness.advance(nowMs, effects);
   }
 
+  #takeHandedOver(records: readonly KeyedRecord[], wallMs: number, effects: LeaderlessEffects) {
+    return this.#gate.takeHandedOver(records, wallMs, effects, (keyed, admitted) =>
+      this.merge(keyed, wallMs, effects, admitted),
+    );
+  }
+
   /**
    * Streams, hints and anti-entropy: what is held and what comes become one, whatever the clock
-   * says. Answers what is held then: `keyed` itself if that is all there is.
+   * says. `admitted` is what of the record is news. Answers what is held then: `keyed` itself if
+   * that is all there is.
    */
-  merge(keyed: KeyedRecord, wallMs: number, effects: LeaderlessEffects): KeyedRecord {
+  merge(
+    keyed: KeyedRecord,
+    wallMs: number,
+    effects: LeaderlessEffects,
+    admitted = keyed.record,
+  ): KeyedRecord {
     const held = effects.get(keyed.key);
     const overwrites = this.#planted.rebuildOverwritesNewer === true;
-    const merged = overwrites ? keyed.record : mergedOf(this.#rules, held, keyed.record, keyed.key);
+    const merged = overwrites ? admitted : mergedOf(this.#rules, held, admitted, keyed.key);
     if (merged === keyed.record) return this.store(keyed, wallMs, effects);
     let result = keyRecord(keyed.key, merged);
     if (merged !== held) result = this.store(result, wallMs, effects);
@@ -413,9 +435,11 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   ): KeyedRecord {
     const keyed = this.#withoutExpired(given, wallMs, effects);
     // Within the guard only: a stored stamp never drags this node's clock along.
-    this.#context.clock.observe(this.#rules.stampOf(keyed.record), wallMs);
+    const stamp = this.#rules.stampOf(keyed.record);
+    this.#context.clock.observe(stamp, wallMs);
     effects.append(keyed.payload);
     this.#antiEntropy.touch(keyed.key);
+    if (this.#isReplica) this.#settling.noteStored(keyed.record, stamp.time, effects);
     if (!this.#isMember) this.#handoff.noteCopy(keyed.key, wallMs, effects);
     if (this.#planted.tombstoneForgotten === true && this.#rules.isTombstone(keyed.record)) {
       effects.delete(keyed.key);
@@ -461,18 +485,4 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     this.#antiEntropy.touch(key);
     if (!this.#isMember) this.#handoff.noteCopy(key, wallMs, effects);
   }
-
-  #overwrites(kind: WriteMessage["kind"]): boolean {
-    return this.#planted.repairOverwritesNewer === true && kind !== "first-hand";
-  }
-}
-
-function readRun(
-  state: StateReader,
-  message: RangeMessage,
-): { readonly entries: readonly KeyedRecord[]; readonly more: boolean } {
-  const limitBytes = Math.min(message.limitBytes, MAX_REPLY_BYTES);
-  const run = state.range(message.from, message.to, limitBytes, message.limitEntries);
-  const entries = run.entries.map((entry) => keyRecord(entry.key, entry.value));
-  return { entries, more: run.more };
 }

@@ -14,6 +14,7 @@ import {
   stampOf,
 } from "./record.ts";
 import type { RecordRules, Relation } from "./record-rules.ts";
+import { stampedSettling } from "./settling/stamped-settling.ts";
 
 /**
  * Last writer wins: a record is one stamped version, and the greater of two stays. Equal stamps
@@ -29,6 +30,7 @@ export const stampedRules: RecordRules = Object.freeze({
   isTombstone,
   expiryOf,
   expire: expireRecord,
+  settling: stampedSettling,
   changeOf,
 } satisfies RecordRules);
 

@@ -12,6 +12,7 @@ import type { ReplicaPlace } from "./place/replica-place.ts";
 import { homeOf, isHolder, isSameSet, stageOf } from "./place/shard-map.ts";
 import type { PlantedReplicaBugs } from "./planted-bugs.ts";
 import { Rebuild } from "./rebuild.ts";
+import type { Settling } from "./settling/settling.ts";
 
 /**
  * Kept once this shard has learned what its peers hold, or had nothing to learn. It is a record of
@@ -34,6 +35,7 @@ export class Wholeness {
   readonly #context: ReplicaContext;
   readonly #place: ReplicaPlace;
   readonly #planted: PlantedReplicaBugs;
+  readonly #settling: Settling;
   readonly #onWhole: (nowMs: number, effects: Fx) => void;
   #rebuild: Rebuild | undefined;
 
@@ -42,11 +44,13 @@ export class Wholeness {
     readonly context: ReplicaContext;
     readonly place: ReplicaPlace;
     readonly planted: PlantedReplicaBugs;
+    readonly settling: Settling;
     readonly onWhole: (nowMs: number, effects: Fx) => void;
   }) {
     this.#context = options.context;
     this.#place = options.place;
     this.#planted = options.planted;
+    this.#settling = options.settling;
     this.#onWhole = options.onWhole;
   }
 
@@ -56,7 +60,8 @@ export class Wholeness {
 
   /** The copy is one that holds the shard. */
   open(state: OpenedState, nowMs: number, effects: Fx): void {
-    if (state.origin === "kept" && this.#isComplete(effects)) {
+    const isKept = state.origin === "kept" && !this.#settling.isStripping;
+    if (isKept && this.#isComplete(effects)) {
       this.#onWhole(nowMs, effects);
       return;
     }
@@ -67,6 +72,11 @@ export class Wholeness {
       if (state.origin === "empty") this.#sayLoss(effects);
       return;
     }
+    this.#begin(nowMs, effects);
+  }
+
+  /** What is held is behind what the others have let go of. */
+  learnAnew(nowMs: number, effects: Fx): void {
     this.#begin(nowMs, effects);
   }
 
@@ -108,12 +118,13 @@ export class Wholeness {
 
   advance(nowMs: number, effects: Fx): void {
     const rebuild = this.#rebuild;
-    if (rebuild === undefined) return;
+    if (rebuild === undefined || this.#settling.isStripping) return;
     const end = rebuild.settle(nowMs);
     const { shardIndex: shard } = this.#context;
     if (end !== undefined) {
       this.#rebuild = undefined;
       effects.cancelTimer(TIMER);
+      this.#settling.adoptFrom(rebuild.floors, effects);
       this.#become(nowMs, effects);
       effects.emit({ type: "rebuild-finished", shard, entries: rebuild.entries });
       if (end === "all-others") this.#sayLoss(effects);
@@ -137,6 +148,7 @@ export class Wholeness {
 
   #begin(nowMs: number, effects: Fx): void {
     const others = this.#others();
+    this.#settling.restart(effects);
     this.#rebuild = new Rebuild({
       peers: others,
       replicas: others.length + 1,

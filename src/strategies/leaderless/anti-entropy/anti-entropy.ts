@@ -3,6 +3,7 @@ import type { NodeId } from "../../../core/model/ids.ts";
 import type { LeaderlessMessage } from "../messages.ts";
 import type { KeyedRecord } from "../record.ts";
 import type { RepairSettings } from "../repair-settings.ts";
+import type { KeySpan } from "./fingerprint.ts";
 import { ScanBudget } from "./fingerprint-index.ts";
 import { ReconcileDraft } from "./reconcile-draft.ts";
 import type { ReconcileMessage } from "./reconcile-message.ts";
@@ -94,6 +95,19 @@ export class AntiEntropy {
       });
     }
     this.#armRounds(nowMs, effects);
+  }
+
+  /** The replica is to be rebuilt: nothing is compared, and nobody is answered, before it is. */
+  stop(): void {
+    this.#isRunning = false;
+    for (const peer of this.#peers.keys()) this.#reconciler.forget(peer);
+  }
+
+  /** Makes both sides equal in a span, now. */
+  mend(peer: NodeId, span: KeySpan, effects: LeaderlessEffects): void {
+    if (!this.#isRunning) return;
+    this.#reconciler.beginSpan(peer, span);
+    this.#armWork(0, effects);
   }
 
   /** The key's record has changed. */

@@ -95,6 +95,11 @@ export class Reconciler {
     this.#add({ type: "begin", peer, round, progress: beginOf(WHOLE) });
   }
 
+  /** What is held of a span is to be summed up for the peer, who answers if it holds something else. */
+  beginSpan(peer: NodeId, span: KeySpan): void {
+    this.#add({ type: "summarize", peer, span, progress: beginOf(span) });
+  }
+
   /** The peer is somebody else now, or out of reach: nothing waits for it any more. */
   forget(peer: NodeId): void {
     const others = this.#tasks.filter((task) => task.peer !== peer);

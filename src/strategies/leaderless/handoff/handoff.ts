@@ -83,6 +83,11 @@ export class Handoff {
     this.#arm(FIRST_MS, effects);
   }
 
+  /** How many hints there are: on a stand-in, those of the copies that it has not handed over. */
+  get held(): number {
+    return this.#table.size;
+  }
+
   /** Whether a stand-in has as many copies as it may have. */
   get isFull(): boolean {
     return this.#table.size >= this.#settings.maxHints * this.#targets().length;

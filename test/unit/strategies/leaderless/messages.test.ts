@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { ByteReader, ByteWriter } from "../../../../src/core/model/bytes.ts";
 import { MalformedBytesError } from "../../../../src/core/model/malformed-bytes-error.ts";
 import { MAX_HYBRID_TIME, type Stamp } from "../../../../src/core/model/stamp.ts";
+import { Summary } from "../../../../src/strategies/leaderless/anti-entropy/fingerprint.ts";
 import {
   type LeaderlessMessage,
   leaderlessCodec,
@@ -24,6 +25,46 @@ const keyed = fc
   .map(([key, stamp, value]) => makeKeyedRecord(key, stamp, value));
 const purposes = fc.constantFrom("scan" as const, "rebuild" as const);
 const serving = fc.boolean();
+
+const times = fc.integer({ min: 0, max: MAX_HYBRID_TIME });
+const settle = { type: fc.constant("settle" as const), requestId: u32, upTo: times };
+const sums = fc.tuple(u32, u32, u32).map(([count, high, low]) => {
+  return Object.assign(new Summary(), { count, high, low });
+});
+const settles: fc.Arbitrary<LeaderlessMessage> = fc.oneof(
+  fc.record({ ...settle, step: fc.constant("promise" as const), epoch: u32, reapable: times }),
+  fc.record({
+    ...settle,
+    step: fc.constant("promised" as const),
+    verdict: fc.constantFrom("promised" as const, "rebuilding" as const, "ahead" as const),
+    copies: u32,
+    fence: times,
+    reapable: times,
+  }),
+  fc.record({
+    ...settle,
+    step: fc.constant("span" as const),
+    after: times,
+    span: fc.constantFrom(
+      { from: undefined, to: undefined },
+      { from: Buffer.from("a"), to: Buffer.from("b") },
+    ),
+    sum: sums,
+  }),
+  fc.record({
+    ...settle,
+    step: fc.constant("spanned" as const),
+    verdict: fc.constantFrom("equal" as const, "differs" as const, "void" as const),
+    to: option(buffers(1)),
+  }),
+  fc.record({ ...settle, step: fc.constant("adopt" as const) }),
+  fc.record({
+    ...settle,
+    step: fc.constant("adopted" as const),
+    verdict: fc.constantFrom("adopted" as const, "void" as const),
+  }),
+  fc.record({ ...settle, step: fc.constant("reap" as const), reapable: times }),
+);
 
 const messages: fc.Arbitrary<LeaderlessMessage> = fc.oneof(
   fc.record({
@@ -74,7 +115,10 @@ const messages: fc.Arbitrary<LeaderlessMessage> = fc.oneof(
     serving,
     entries: fc.array(keyed, { maxLength: 5 }),
     more: fc.boolean(),
+    floor: fc.integer({ min: 1, max: MAX_HYBRID_TIME }),
+    reapable: times,
   }),
+  settles,
 );
 
 function encoded(message: LeaderlessMessage): Uint8Array {
@@ -186,6 +230,8 @@ describe("malformed bytes", () => {
       serving: true,
       entries: [],
       more: false,
+      floor: 0,
+      reapable: 0,
     });
     Buffer.from(reply.buffer, reply.byteOffset).writeUInt32BE(0xffff_ffff, reply.length - 4);
     expect(() => decoded(reply)).toThrow(/4294967295 entries/);

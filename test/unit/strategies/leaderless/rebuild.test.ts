@@ -27,6 +27,8 @@ function chunk(
     purpose: "rebuild",
     serving: true,
     more: false,
+    floor: 0,
+    reapable: 0,
     entries: keys.map((key) => makeKeyedRecord(Buffer.from(key), stamp, Buffer.from("v"))),
     ...more,
   };

@@ -1,0 +1,58 @@
+import { ByteWriter } from "../../core/model/bytes.ts";
+import type { HybridTime } from "../../core/model/stamp.ts";
+import type { SettlingRules } from "../leaderless/settling/settling-rules.ts";
+import { compareDots, type EventDot, writeDot } from "./causal-context.ts";
+import {
+  type DottedRecord,
+  decodeRecord,
+  encodeRecord,
+  newestTimeOf,
+  type Sibling,
+} from "./dotted-record.ts";
+
+/**
+ * What a floor does to records of versions side by side. A replica that has one knows all events up
+ * to it, of keys that it holds and of those that it does not: its own record, or nothing, says of
+ * them all that there is to say. So what comes in is news only with events above the floor, and its
+ * versions from below stay only where they are held.
+ */
+export const dottedSettling: SettlingRules = Object.freeze({
+  hasContexts: true,
+  timeOf: newestTimeOf,
+  admitted(held, incoming, floor) {
+    if (newestTimeOf(incoming) <= floor) {
+      const isHeld = held !== undefined && Buffer.compare(held, incoming) === 0;
+      return isHeld ? incoming : undefined;
+    }
+    const record = decodeRecord(incoming);
+    if (record.siblings.every(({ time }) => time > floor)) return incoming;
+    const own = held === undefined ? [] : decodeRecord(held).siblings;
+    const siblings = record.siblings.filter(
+      ({ dot, time }) => time > floor || own.some((each) => compareDots(each.dot, dot) === 0),
+    );
+    return siblings.length === record.siblings.length
+      ? incoming
+      : encodeRecord({ ...record, siblings });
+  },
+  buried: (record) => encodeRecord({ ...decodeRecord(record), siblings: [], states: [] }),
+  addWithin(sum, key, record, after, upTo) {
+    const { context, siblings } = decodeRecord(record);
+    const isWithin = ({ time }: { readonly time: HybridTime }) => time > after && time <= upTo;
+    const known = context.entries.filter(isWithin);
+    const alive = siblings.filter(isWithin).map(({ dot }: Sibling) => dot);
+    if (known.length + alive.length > 0) sum.addEntry(key, bytesOf(known, alive));
+  },
+} satisfies SettlingRules);
+
+/** The record, with no name in its context that a floor makes needless. */
+export function settledUpTo(record: DottedRecord, floor: HybridTime): DottedRecord {
+  const context = record.context.settledUpTo(floor);
+  return context === record.context ? record : { ...record, context };
+}
+
+function bytesOf(known: readonly EventDot[], alive: readonly EventDot[]): Uint8Array {
+  const writer = new ByteWriter();
+  writer.u16(known.length);
+  for (const dot of [...known, ...alive]) writeDot(writer, dot);
+  return writer.view();
+}

@@ -1,0 +1,90 @@
+import type { StateReader } from "../../../core/contracts/machine.ts";
+import { hybridTimeOf, type Stamp } from "../../../core/model/stamp.ts";
+import type { PlantedReplicaBugs } from "../planted-bugs.ts";
+import { type KeyedRecord, keyRecord } from "../record.ts";
+import type { RecordRules } from "../record-rules.ts";
+import type { Settling } from "./settling.ts";
+
+const U32_MAX = 0xffff_ffff;
+
+type Merge = (keyed: KeyedRecord, admitted: Uint8Array) => KeyedRecord;
+
+export interface GateParts {
+  readonly settling: Settling;
+  readonly rules: RecordRules;
+  readonly planted: PlantedReplicaBugs;
+  readonly reapAfterMs: number;
+  /** While a replica learns, it does not know what is settled: only its sources do. */
+  readonly isLearning: () => boolean;
+}
+
+/** What a replica lets in, by each of the ways on which records come. */
+export class Gate {
+  readonly #parts: GateParts;
+
+  constructor(parts: GateParts) {
+    this.#parts = parts;
+  }
+
+  /** A client's write that comes too late: this replica has promised to take no such any more. */
+  isFenced(record: Uint8Array): boolean {
+    const { planted, settling, rules } = this.#parts;
+    if (planted.fenceIgnored === true) return false;
+    return settling.isFenced(rules.settling.timeOf(record));
+  }
+
+  /** The stamp that a write has met: of what is held, or of the promise that it comes too late for. */
+  stampAbove(record: Uint8Array, held: Uint8Array | undefined): Stamp {
+    const { settling, rules } = this.#parts;
+    const time = settling.floors.fence;
+    const isHeld = held !== undefined && rules.settling.timeOf(held) > time;
+    if (isHeld || !this.isFenced(record)) return rules.stampOf(held ?? record);
+    return { time, actorHigh: U32_MAX, actorLow: U32_MAX };
+  }
+
+  /** Repair and copies: whether there is something to be stored, or to be acknowledged. */
+  isNews({ key, record }: KeyedRecord, held: Uint8Array | undefined, wallMs: number): boolean {
+    if (this.#isTooOldToTell(record, wallMs)) return false;
+    const { settling, rules } = this.#parts;
+    const admitted = settling.admit(key, held, record);
+    // Of a deletion that is settled all is here that there is to hold.
+    return admitted === record || (admitted === "settled" && rules.isTombstone(record));
+  }
+
+  /** Answers what is held then, or what the sender should hold; `keyed` itself if that is it. */
+  reconcile(keyed: KeyedRecord, state: StateReader, merge: Merge): KeyedRecord {
+    const { planted, settling, rules } = this.#parts;
+    const { key, record } = keyed;
+    const isIgnored = planted.floorIgnoredByAntiEntropy === true;
+    const admitted = isIgnored ? record : settling.admit(key, state.get(key), record);
+    if (typeof admitted !== "string") return merge(keyed, admitted);
+    // Whoever still has it alive was not there when it was settled.
+    if (admitted !== "settled" || rules.isTombstone(record)) return keyed;
+    return keyRecord(key, rules.settling.buried(record));
+  }
+
+  /** False: some may come again, and are not to be forgotten by whoever handed them over. */
+  takeHandedOver(
+    records: readonly KeyedRecord[],
+    wallMs: number,
+    state: StateReader,
+    merge: Merge,
+  ): boolean {
+    const { planted, settling } = this.#parts;
+    let isAll = true;
+    for (const keyed of records) {
+      const { key, record } = keyed;
+      const isIgnored = planted.floorIgnoredByHandoff === true;
+      const admitted = isIgnored ? record : settling.admit(key, state.get(key), record);
+      if (admitted === "closed" || this.#isTooOldToTell(record, wallMs)) isAll = false;
+      else if (admitted !== "settled") merge(keyed, admitted);
+    }
+    return isAll;
+  }
+
+  #isTooOldToTell(record: Uint8Array, wallMs: number): boolean {
+    const { isLearning, reapAfterMs, rules } = this.#parts;
+    if (!isLearning()) return false;
+    return rules.settling.timeOf(record) <= hybridTimeOf(wallMs - reapAfterMs / 2);
+  }
+}

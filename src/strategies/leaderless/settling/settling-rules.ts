@@ -1,0 +1,36 @@
+import type { HybridTime } from "../../../core/model/stamp.ts";
+import type { Summary } from "../anti-entropy/fingerprint.ts";
+
+/**
+ * What a strategy says of its records where a shard has a *floor*: a time up to which every event
+ * that there is, or ever will be, is known to all replicas. What a replica with a floor does not
+ * hold from below it is no news: it was replaced or deleted, and perhaps reaped.
+ */
+export interface SettlingRules {
+  /** Time of the newest event in the record. */
+  timeOf(record: Uint8Array): HybridTime;
+  /**
+   * What of a record that comes in is still news above the floor, or held here: the record itself
+   * where that is all of it, undefined where nothing is left.
+   */
+  admitted(
+    held: Uint8Array | undefined,
+    incoming: Uint8Array,
+    floor: HybridTime,
+  ): Uint8Array | undefined;
+  /** The record with nothing alive in it: whoever merges it lets go of what the record had. */
+  buried(record: Uint8Array): Uint8Array;
+  /**
+   * Adds what the record says of events in `after < time ≤ upTo`. Two replicas whose sums over a
+   * span of keys are equal hold the same versions of those events alive there.
+   */
+  addWithin(
+    sum: Summary,
+    key: Uint8Array,
+    record: Uint8Array,
+    after: HybridTime,
+    upTo: HybridTime,
+  ): void;
+  /** Whether a floor is of use without deletions too: contexts name whoever wrote above it. */
+  readonly hasContexts: boolean;
+}

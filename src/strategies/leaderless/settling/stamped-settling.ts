@@ -1,0 +1,27 @@
+import { compareRecordStamps, headerOf, stampOf } from "../record.ts";
+import type { SettlingRules } from "./settling-rules.ts";
+
+const FLAGS_AT = 1;
+const FLAG_TOMBSTONE = 1;
+
+/** Of records of one stamped version. */
+export const stampedSettling: SettlingRules = Object.freeze({
+  hasContexts: false,
+  timeOf: (record) => stampOf(record).time,
+  admitted(held, incoming, floor) {
+    if (stampOf(incoming).time > floor) return incoming;
+    // The same version, which may have expired at one of the two.
+    const isHeld = held !== undefined && compareRecordStamps(held, incoming) === 0;
+    return isHeld ? incoming : undefined;
+  },
+  /** The tombstone of the same stamp: of equal stamps the greater bytes win, and these are. */
+  buried(record) {
+    const tombstone = Uint8Array.from(headerOf(record));
+    tombstone[FLAGS_AT] = (tombstone[FLAGS_AT] as number) | FLAG_TOMBSTONE;
+    return tombstone;
+  },
+  addWithin(sum, key, record, after, upTo) {
+    const { time } = stampOf(record);
+    if (time > after && time <= upTo) sum.addEntry(key, record);
+  },
+} satisfies SettlingRules);

@@ -1,0 +1,94 @@
+import { describe, expect, test } from "vitest";
+import type { Cluster } from "../support/cluster.ts";
+import { open } from "../support/cluster-calls.ts";
+
+const REPAIR = { interval: "1s", reapAfter: "4s" } as const;
+
+interface Settling {
+  readonly floorMs?: number;
+  readonly tombstones: number;
+  readonly reaped: number;
+  readonly rounds: number;
+  readonly blockedBy?: readonly string[];
+  readonly blockedBecause?: string;
+}
+
+function settlingOf(cluster: Cluster, id: string): Settling {
+  const { shards } = cluster.keyspace(id).describe() as {
+    readonly shards: readonly { readonly settling: Settling }[];
+  };
+  return (shards[0] as { readonly settling: Settling }).settling;
+}
+
+function openThree(strategy: unknown, options: object = {}): Promise<Cluster> {
+  return open({ keyspaces: { default: { strategy, shards: 1, repair: REPAIR, ...options } } });
+}
+
+async function foundAt(cluster: Cluster, id: string, key: string): Promise<boolean> {
+  const reading = cluster.keyspace(id).get(key, { consistency: "one" });
+  return (await cluster.until(reading)).found;
+}
+
+async function writeAndDelete(cluster: Cluster, count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await cluster.until(cluster.keyspace("n1").put(`k${i}`, i));
+  for (let i = 1; i < count; i++) await cluster.until(cluster.keyspace("n2").delete(`k${i}`));
+}
+
+async function healAll(cluster: Cluster): Promise<void> {
+  cluster.network.heal();
+  for (const id of cluster.ids) {
+    const others = cluster.ids.filter((other) => other !== id);
+    await cluster.waitUntilReachable(id, others);
+  }
+}
+
+describe.each(["tunable", "dynamo"])("tombstones of a %s keyspace", (strategy) => {
+  test("go at every replica once all have them, and what lives stays", async () => {
+    const cluster = await openThree(strategy);
+    await writeAndDelete(cluster, 6);
+    await cluster.waitFor(() => cluster.ids.every((id) => settlingOf(cluster, id).reaped === 5));
+    for (const id of cluster.ids) {
+      expect(settlingOf(cluster, id)).toMatchObject({ tombstones: 0 });
+      expect(await foundAt(cluster, id, "k0")).toBe(true);
+      expect(await foundAt(cluster, id, "k3")).toBe(false);
+    }
+    await cluster.until(cluster.keyspace("n3").put("k3", "again", { consistency: "all" }));
+    for (const id of cluster.ids) expect(await foundAt(cluster, id, "k3")).toBe(true);
+  });
+
+  test("stay while a replica cannot be reached; an alarm says so, and says when it is over", async () => {
+    const cluster = await openThree(strategy);
+    await writeAndDelete(cluster, 3);
+    cluster.isolate("n3");
+    await cluster.waitUntilReachable("n1", ["n2"]);
+    await cluster.until(cluster.keyspace("n1").delete("k0"));
+    const { events } = cluster.node("n1");
+    await cluster.waitFor(() => events.some(({ type }) => type === "reaping-blocked"));
+    expect(events.find(({ type }) => type === "reaping-blocked")).toMatchObject({
+      nodes: ["n3"],
+      shard: 0,
+    });
+    await cluster.advance(20_000);
+    expect(settlingOf(cluster, "n1")).toMatchObject({
+      reaped: 0,
+      tombstones: 3,
+      blockedBy: ["n3"],
+    });
+    await healAll(cluster);
+    await cluster.waitFor(() => cluster.ids.every((id) => settlingOf(cluster, id).reaped === 3));
+    expect(events.some(({ type }) => type === "reaping-resumed")).toBe(true);
+    expect(settlingOf(cluster, "n1").blockedBy).toBeUndefined();
+  });
+
+  test("are not given up for what one replica alone has acknowledged", async () => {
+    const cluster = await openThree(strategy);
+    await writeAndDelete(cluster, 3);
+    cluster.isolate("n3");
+    await cluster.waitUntilReachable("n3", []);
+    await cluster.until(cluster.keyspace("n3").put("alone", 1, { consistency: "one" }));
+    await cluster.advance(30_000);
+    await healAll(cluster);
+    await cluster.waitFor(() => cluster.ids.every((id) => settlingOf(cluster, id).reaped === 2));
+    for (const id of cluster.ids) expect(await foundAt(cluster, id, "alone")).toBe(true);
+  });
+});
