@@ -143,6 +143,9 @@ const VERDICTS: readonly WriteVerdict[] = Object.freeze([
   "reused",
 ]);
 const PURPOSES: readonly RangePurpose[] = Object.freeze(["scan", "rebuild", "move"]);
+/** Of an answer to a range: keys lie beyond it; floors of the sender come along. */
+const FLAG_MORE = 1;
+const FLAG_FLOOR = 2;
 const MAX_RANGE_ENTRIES = 65_536;
 
 type CheckRecord = (record: Uint8Array) => void;
@@ -190,7 +193,7 @@ function encode(message: CopyMessage, writer: ByteWriter): void {
     case "range-reply":
       writer.u8(PURPOSES.indexOf(message.purpose));
       writer.u8(message.serving ? 1 : 0);
-      writer.u8(message.more ? 1 : 0);
+      writer.u8((message.more ? FLAG_MORE : 0) | (message.floor > 0 ? FLAG_FLOOR : 0));
       writer.u32(message.entries.length);
       for (const entry of message.entries) writer.bytes(entry.payload);
       if (message.floor > 0) {
@@ -280,14 +283,16 @@ function decodeReadReply(reader: ByteReader, requestId: number, check: CheckReco
 function decodeRangeReply(reader: ByteReader, requestId: number, check: CheckRecord): RangeReply {
   const purpose = pick(PURPOSES, reader.u8(), "purpose");
   const serving = readFlag(reader);
-  const more = readFlag(reader);
+  const flags = reader.u8();
+  if ((flags & ~(FLAG_MORE | FLAG_FLOOR)) !== 0) throw new MalformedBytesError(`flags ${flags}`);
+  const more = (flags & FLAG_MORE) !== 0;
+  const hasFloor = (flags & FLAG_FLOOR) !== 0;
   const count = reader.u32();
   if (count > MAX_RANGE_ENTRIES) throw new MalformedBytesError(`${count} entries in one reply`);
   const entries: KeyedRecord[] = [];
   for (let i = 0; i < count; i++) {
     entries.push(splitPayload(owned(reader.bytes()), check));
   }
-  const hasFloor = reader.remaining > 0;
   const floor = hasFloor ? readTime(reader) : 0;
   const reapable = hasFloor ? readTime(reader) : 0;
   reader.end();

@@ -165,7 +165,7 @@ function writeBound(writer: ByteWriter, bound: Uint8Array | undefined): void {
 
 function readBound(reader: ByteReader): Uint8Array | undefined {
   const length = reader.u16();
-  return length === 0 ? undefined : Uint8Array.from(reader.raw(length));
+  return length === 0 ? undefined : Buffer.from(reader.raw(length));
 }
 
 function pick<T>(options: readonly T[], index: number, what: string): T {
