@@ -1,7 +1,8 @@
 import { MalformedBytesError } from "./malformed-bytes-error.ts";
 import { decodeUtf8 } from "./utf8.ts";
 
-const MIN_CAPACITY = 1024;
+const CAPACITY = 1024;
+const NO_BYTES = Buffer.alloc(0);
 const TWO_POW_32 = 4_294_967_296;
 
 /**
@@ -12,8 +13,9 @@ export class ByteWriter {
   #buffer: Buffer;
   #length = 0;
 
-  constructor(capacity = MIN_CAPACITY) {
-    this.#buffer = Buffer.allocUnsafeSlow(Math.max(capacity, MIN_CAPACITY));
+  /** @param capacity at least 1; of what is written, where that is known: then `view` is the whole. */
+  constructor(capacity = CAPACITY) {
+    this.#buffer = Buffer.allocUnsafeSlow(capacity);
   }
 
   get length(): number {
@@ -124,7 +126,7 @@ export class ByteWriter {
  * disk are never trusted, and a read past the end is a `MalformedBytesError`, never `undefined`.
  */
 export class ByteReader {
-  #buffer: Buffer = Buffer.alloc(0);
+  #buffer: Buffer = NO_BYTES;
   #offset = 0;
   #end = 0;
 

@@ -96,7 +96,8 @@ export function encodeRecord(record: DottedRecord): Uint8Array {
     if (value !== undefined && expiresAtMs !== undefined) writer.u64(expiresAtMs);
     if (value !== undefined) writer.bytes(value);
   }
-  return writer.copy();
+  // The writer is given up: its memory is the record's.
+  return writer.view();
 }
 
 /** Values and states are views. @throws MalformedBytesError, also for a summary. */

@@ -173,8 +173,15 @@ export class WriteFlow {
     const enough = this.#planted.oneAcknowledgementLess === true ? oneLess(demand) : demand;
     const { stamp, seen, follows, expiresAtMs } = intent;
     const pending = new PendingWrite({
-      ...{ request, demand: enough, operation: stamp, minter },
-      ...{ seen, follows, expiresAtMs, answers, standIns },
+      request,
+      demand: enough,
+      operation: stamp,
+      minter,
+      seen,
+      follows,
+      expiresAtMs,
+      answers,
+      standIns,
     });
     pending.asked = intent.again;
     if (intent.again && !this.#context.isReachable(minter)) {
