@@ -91,8 +91,12 @@ export class TranscriptRunner {
     };
     const strategy = makeTunableStrategy(planted);
     const partitionPolicy = has("prefer-availability") ? "prefer-availability" : undefined;
+    const hedge = options.find((word) => word.startsWith("hedge-"));
     const settings = strategy.parseSettings(
-      partitionPolicy === undefined ? {} : { partitionPolicy },
+      {
+        ...(partitionPolicy !== undefined && { partitionPolicy }),
+        ...(hedge !== undefined && { hedge: hedge.slice("hedge-".length) }),
+      },
       "keyspaces.k",
     );
     const placement: ShardPlacement = {

@@ -381,6 +381,8 @@ export interface MachineContext {
   readonly clock: HybridClock;
   /** Where a node is, by the name of its datacenter. Left out: all are in one. */
   datacenterOf?(node: NodeId): string;
+  /** Counts for the node's observer, at once, whatever becomes of the step. */
+  count?(name: string, by: number): void;
   /** The shard's placement now; a `map` event follows every change. */
   placement(shardIndex: number): ShardPlacement;
   /** Whether the node-level detector holds the peer reachable; true for this node itself. */

@@ -80,6 +80,11 @@ export interface Strategies {
       readonly write?: TunableScanLevel | number;
       /** How long an operation may take, by its level. */
       readonly deadlines?: { readonly [L in TunableScanLevel]?: Duration };
+      /**
+       * When a read asks one replica more than it needs: `"auto"` (default), after what those that it
+       * asked usually take; after a duration; `"off"`; or `"always"`, at once all.
+       */
+      readonly hedge?: "auto" | "off" | "always" | Duration;
       /** Default `"prefer-availability"`; `"prefer-consistency"` is without stand-ins. */
       readonly partitionPolicy?: PartitionPolicy | "prefer_consistency" | "prefer_availability";
       /** How replicas are compared and made equal in the background. */
@@ -142,6 +147,11 @@ export interface Strategies {
       readonly write?: TunableLevel;
       /** How long an operation may take, by its level. */
       readonly deadlines?: { readonly [L in TunableLevel]?: Duration };
+      /**
+       * When a read asks one replica more than it needs: `"auto"` (default), after what those that it
+       * asked usually take; after a duration; `"off"`; or `"always"`, at once all.
+       */
+      readonly hedge?: "auto" | "off" | "always" | Duration;
       /** Default `"prefer-consistency"`. */
       readonly partitionPolicy?: PartitionPolicy | "prefer_consistency" | "prefer_availability";
       /** How replicas are compared and made equal in the background. */

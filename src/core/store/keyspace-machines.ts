@@ -300,6 +300,7 @@ export class KeyspaceMachines {
       clusterKey: cluster.key,
       maxRecordBytes: host.storage.log.capabilities.maxRecordBytes,
       clock,
+      count: (name, by) => host.observer.count(`capstan_${name}`, by, { keyspace: keyspace.name }),
       datacenterOf: (node) => datacenters.get(node) ?? "",
       placement: (shardIndex) => this.#placements[shardIndex] as ShardPlacement,
       isReachable,

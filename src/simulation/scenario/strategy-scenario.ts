@@ -39,6 +39,7 @@ export interface KeyspacePlan {
 
 /** What is drawn for the machines before any keyspace is. */
 export interface MachinesPlan {
+  readonly seed: number;
   readonly nodes: number;
   readonly storage: "disk" | "memory";
 }

@@ -14,6 +14,7 @@ import type { Operation, OperationResult } from "../../core/model/operations.ts"
 import { ableReplicas } from "../leaderless/able-replicas.ts";
 import { Demands, isMetBy } from "../leaderless/demand.ts";
 import { ExpiryView } from "../leaderless/expiry-view.ts";
+import { HEDGE_TIMER } from "../leaderless/hedges.ts";
 import { deadlineOfLevel } from "../leaderless/level-settings.ts";
 import { receiptOf } from "../leaderless/receipts.ts";
 import type { RecordRules } from "../leaderless/record-rules.ts";
@@ -111,6 +112,10 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
         this.#reads.onIdentity(event.peer.node);
         return;
       case "timer":
+        if (event.timer === HEDGE_TIMER) {
+          this.#reads.hedge(nowMs, effects);
+          return;
+        }
         this.#sweeping = false;
         this.#writes.sweep(nowMs, effects);
         this.#reads.sweep(nowMs, effects);
@@ -174,6 +179,7 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
       writes: this.#writes.size,
       reads: this.#reads.size,
       scans: this.#scans.size,
+      hedges: this.#reads.describeHedges(),
       read,
       write,
       partitionPolicy,

@@ -25,6 +25,8 @@ export interface PlantedDynamoBugs extends PlantedReplicaBugs {
   readonly statesNotJoined?: boolean;
   /** A write succeeds with one acknowledgement less than its level needs. */
   readonly oneAcknowledgementLess?: boolean;
+  /** A replica that is asked by way of hedging counts for the one that it stands for, too. */
+  readonly hedgeCountsTwice?: boolean;
   /** `each-quorum` counts answers, wherever they are from. */
   readonly eachCountedOverAll?: boolean;
   /** A write that was sent and not confirmed is said not to be applied. */

@@ -3,11 +3,11 @@ import { CapstanError } from "../../core/model/errors.ts";
 import { IdTable } from "../../core/model/id-table.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import type { Level } from "../../core/model/levels.ts";
-import { majorityOf } from "../../core/model/quorum.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
-import { type Demand, type Demands, isMetBy, mayLower, membersOf } from "../leaderless/demand.ts";
+import { type Demand, type Demands, isMetBy, mayLower } from "../leaderless/demand.ts";
 import type { ExpiryView } from "../leaderless/expiry-view.ts";
 import { levelTooHigh, tooFewReachable, unansweredRead } from "../leaderless/faults.ts";
+import { type HedgedRead, Hedges } from "../leaderless/hedges.ts";
 import { deadlineOfLevel } from "../leaderless/level-settings.ts";
 import type { LeaderlessMessage, ReadReply } from "../leaderless/messages.ts";
 import { receiptOf } from "../leaderless/receipts.ts";
@@ -17,7 +17,7 @@ import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica
 import { sessionBehind } from "../leaderless/session-keys.ts";
 import { keyTextOf, noCopyReachable } from "./faults.ts";
 import type { DynamoMessage } from "./messages.ts";
-import { NO_PLANTED_DYNAMO_BUGS, type PlantedDynamoBugs } from "./planted-bugs.ts";
+import type { PlantedDynamoBugs } from "./planted-bugs.ts";
 import type { RecordReader } from "./read-result.ts";
 import { hasAllSeen, markOfRecord } from "./session-contexts.ts";
 import { DYNAMO_LEVELS, type DynamoSettings } from "./settings.ts";
@@ -26,7 +26,7 @@ import { standInAnswers } from "./stand-ins.ts";
 /** Part of its time after which a read asks those whom it did not ask at first. */
 const WIDEN_AFTER_PART = 0.5;
 
-interface PendingRead {
+interface PendingRead extends HedgedRead {
   readonly request: Request;
   readonly demand: Demand;
   readonly answers: ReplicaAnswers;
@@ -34,6 +34,7 @@ interface PendingRead {
   /** Per replica: what it answered. */
   readonly records: (Uint8Array | undefined)[];
   readonly roundId: number;
+  readonly startedAtMs: number;
   readonly widenAtMs: number;
   /** When late answers are not waited for any more. */
   readonly endAtMs: number;
@@ -41,6 +42,9 @@ interface PendingRead {
   merged: Uint8Array | undefined;
   /** Answered; late answers still come, for read repair. */
   answered: boolean;
+  hedgeAtMs: number;
+  hedgedAtMs: number;
+  hedged: ReplicaMask;
 }
 
 type Fx = Effects<DynamoMessage>;
@@ -62,6 +66,7 @@ export class ReadFlow {
   readonly #nextRoundId: () => number;
   readonly #demands: Demands;
   readonly #planted: PlantedDynamoBugs;
+  readonly #hedges: Hedges<PendingRead>;
   readonly #pending = new IdTable<PendingRead>();
   readonly #unanswered = new IdTable<PendingRead>();
 
@@ -73,16 +78,17 @@ export class ReadFlow {
     readonly expiries: ExpiryView;
     readonly nextRoundId: () => number;
     readonly demands: Demands;
-    readonly planted?: PlantedDynamoBugs;
+    readonly planted: PlantedDynamoBugs;
   }) {
     this.#context = parts.context;
     this.#settings = parts.settings;
+    this.#planted = parts.planted;
+    this.#hedges = new Hedges(parts.context, parts.settings.hedge);
     this.#rules = parts.rules;
     this.#reader = parts.reader;
     this.#expiries = parts.expiries;
     this.#nextRoundId = parts.nextRoundId;
     this.#demands = parts.demands;
-    this.#planted = parts.planted ?? NO_PLANTED_DYNAMO_BUGS;
   }
 
   get size(): number {
@@ -112,14 +118,19 @@ export class ReadFlow {
       standIns: standInAnswers(placement),
       records: new Array(answers.total).fill(undefined),
       roundId: this.#nextRoundId(),
+      startedAtMs: nowMs,
       widenAtMs: nowMs + (endAtMs - nowMs) * WIDEN_AFTER_PART,
       endAtMs,
       merged: undefined,
       answered: false,
+      hedgeAtMs: Number.POSITIVE_INFINITY,
+      hedgedAtMs: 0,
+      hedged: 0,
     };
     this.#pending.set(pending.roundId, pending);
     this.#unanswered.set(request.id, pending);
-    this.#ask(pending, this.#firstAsked(answers, able, demand), effects);
+    this.#ask(pending, this.#hedges.first(pending, able, nowMs), effects);
+    this.#hedges.watch(pending, able, endAtMs, effects);
     if (!isMetBy(demand, able)) this.#widen(pending, effects);
     // Nobody at all can be asked.
     if (answers.asked === 0 && pending.standIns.asked === 0) {
@@ -133,6 +144,7 @@ export class ReadFlow {
     const { answers, standIns } = pending;
     const bit = answers.take(from.node, reply.serving);
     if (bit === 0 && standIns.take(from.node, true) === 0) return true;
+    if (bit !== 0) this.#hedges.onReply(pending, from.node, bit, reply.serving, nowMs);
     if (bit !== 0) pending.records[answers.placement.replicas.indexOf(from.node)] = reply.record;
     const before = pending.merged;
     if (reply.record !== undefined) {
@@ -160,6 +172,7 @@ export class ReadFlow {
   }
 
   onIdentity(peer: NodeId): void {
+    this.#hedges.times.forget(peer);
     for (const pending of this.#pending.values()) {
       if (!pending.answered) pending.answers.void(peer);
     }
@@ -175,14 +188,19 @@ export class ReadFlow {
     }
   }
 
-  /** This node first; `quorum` and above ask everybody, so that one slow replica costs nothing. */
-  #firstAsked(answers: ReplicaAnswers, able: ReplicaMask, demand: Demand): ReplicaMask {
-    const { count, level } = demand;
-    if (level === "local-quorum") return able & membersOf(demand);
-    if (count >= majorityOf(answers.total)) return able;
-    let asked = answers.bitOf(this.#context.self.node) & able;
-    for (let i = 0; i < answers.total && countOf(asked) < count; i++) asked |= able & (1 << i);
-    return asked;
+  /** Asks further replicas for reads whose answers do not come in their usual time. */
+  hedge(nowMs: number, effects: Fx): void {
+    this.#hedges.due(nowMs, (pending, more) => this.#ask(pending, more, effects), effects);
+  }
+
+  describeHedges(): Readonly<Record<string, unknown>> {
+    return this.#hedges.describe();
+  }
+
+  #isMet({ demand, answers, hedged }: PendingRead): boolean {
+    if (isMetBy(demand, answers.counted)) return true;
+    if (this.#planted.hedgeCountsTwice !== true) return false;
+    return countOf(answers.counted) + countOf(answers.counted & hedged) >= demand.count;
   }
 
   #ask(pending: PendingRead, mask: ReplicaMask, effects: Fx, among = pending.answers): void {
@@ -214,7 +232,7 @@ export class ReadFlow {
 
   #evaluate(pending: PendingRead, nowMs: number, effects: Fx): void {
     const { answers, standIns } = pending;
-    if (isMetBy(pending.demand, answers.counted) && this.#hasAllSeen(pending)) {
+    if (this.#isMet(pending) && this.#hasAllSeen(pending)) {
       this.#answer(pending, nowMs, true, effects);
     } else if (answers.complete && standIns.complete && !this.#widen(pending, effects)) {
       this.#conclude(pending, nowMs, effects);

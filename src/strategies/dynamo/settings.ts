@@ -1,6 +1,7 @@
 import type { Resolver } from "../../core/contracts/resolver.ts";
 import type { PartitionPolicy } from "../../core/model/configuration-types.ts";
 import type { Level, LevelName } from "../../core/model/levels.ts";
+import { type HedgeSetting, parseHedge } from "../leaderless/hedges.ts";
 import {
   type LevelBounds,
   parseDeadlines,
@@ -42,6 +43,7 @@ const OPTIONS: readonly string[] = Object.freeze([
   "partitionPolicy",
   "deadlines",
   "repair",
+  "hedge",
   "resolver",
 ]);
 
@@ -54,6 +56,7 @@ export interface DynamoSettings {
   /** See `LeaderlessReplica`: the longest write deadline. */
   readonly rebuildDelayMs: number;
   readonly repair: RepairSettings;
+  readonly hedge: HedgeSetting;
   readonly resolver: Resolver | undefined;
 }
 
@@ -88,6 +91,7 @@ export function parseDynamoSettings(
     deadlinesMs,
     rebuildDelayMs: Math.max(...Object.values(deadlinesMs)),
     repair: parseRepairSettings(options.repair, `${path}.repair`),
+    hedge: parseHedge(options.hedge, `${path}.hedge`),
     resolver: options.resolver as Resolver | undefined,
   });
 }

@@ -27,6 +27,7 @@ import { versionTokenOf } from "../../core/model/version-token.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
 import { Demands, isMetBy } from "../leaderless/demand.ts";
 import { ExpiryView } from "../leaderless/expiry-view.ts";
+import { HEDGE_TIMER } from "../leaderless/hedges.ts";
 import { deadlineOfLevel } from "../leaderless/level-settings.ts";
 import type { LeaderlessMessage } from "../leaderless/messages.ts";
 import { receiptOf } from "../leaderless/receipts.ts";
@@ -117,6 +118,10 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
         this.#reads.onIdentity(event.peer.node);
         return;
       case "timer":
+        if (event.timer === HEDGE_TIMER) {
+          this.#reads.hedge(nowMs, effects);
+          return;
+        }
         this.#sweeping = false;
         this.#writes.sweep(nowMs, effects);
         this.#reads.sweep(nowMs, effects);
@@ -178,6 +183,7 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
       writes: this.#writes.size,
       reads: this.#reads.size,
       scans: this.#scans.size,
+      hedges: this.#reads.describeHedges(),
       read: this.#settings.read,
       write: this.#settings.write,
       partitionPolicy: this.#settings.partitionPolicy,

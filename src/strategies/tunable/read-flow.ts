@@ -8,16 +8,10 @@ import { majorityOf } from "../../core/model/quorum.ts";
 import type { Receipt } from "../../core/model/receipt.ts";
 import { versionTokenOf } from "../../core/model/version-token.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
-import {
-  type Demand,
-  type Demands,
-  isMetBy,
-  mayLower,
-  membersOf,
-  oneLess,
-} from "../leaderless/demand.ts";
+import { type Demand, type Demands, isMetBy, mayLower, oneLess } from "../leaderless/demand.ts";
 import type { ExpiryView } from "../leaderless/expiry-view.ts";
 import { levelTooHigh, tooFewReachable, unansweredRead } from "../leaderless/faults.ts";
+import { type HedgedRead, Hedges } from "../leaderless/hedges.ts";
 import type { LeaderlessMessage, ReadReply, WriteAck } from "../leaderless/messages.ts";
 import { receiptOf } from "../leaderless/receipts.ts";
 import { compareRecords, keyRecord, liveValueOf, stampOf } from "../leaderless/record.ts";
@@ -30,7 +24,7 @@ import { TUNABLE_LEVELS, type TunableSettings } from "./settings.ts";
 /** Part of its time after which a read that asked only as many as it needs asks the others. */
 const WIDEN_AFTER_PART = 0.5;
 
-interface PendingRead {
+interface PendingRead extends HedgedRead {
   readonly request: Request;
   readonly key: Uint8Array;
   readonly shardIndex: number;
@@ -49,6 +43,9 @@ interface PendingRead {
   writeBack: WriteBack | undefined;
   /** Late answers still come for read repair. */
   answered: boolean;
+  hedgeAtMs: number;
+  hedgedAtMs: number;
+  hedged: ReplicaMask;
   /** How the answer is given: a client's `get`, or `resolve`. */
   readonly finish: ReadFinish;
 }
@@ -83,6 +80,7 @@ export class ReadFlow {
   readonly #planted: PlantedBugs;
   readonly #demands: Demands;
   readonly #expiries: ExpiryView;
+  readonly #hedges: Hedges<PendingRead>;
   readonly #pending = new IdTable<PendingRead>();
   readonly #writeBacks = new IdTable<PendingRead>();
   /** Those that are not answered, by the request's id. */
@@ -101,6 +99,7 @@ export class ReadFlow {
     this.#planted = planted;
     this.#expiries = expiries;
     this.#settings = settings;
+    this.#hedges = new Hedges(context, settings.hedge);
     this.#nextRoundId = nextRoundId;
   }
 
@@ -144,11 +143,15 @@ export class ReadFlow {
       newest: undefined,
       writeBack: undefined,
       answered: false,
+      hedgeAtMs: Number.POSITIVE_INFINITY,
+      hedgedAtMs: 0,
+      hedged: 0,
       finish,
     };
     this.#pending.set(pending.roundId, pending);
     this.#unanswered.set(request.id, pending);
-    this.#ask(pending, this.#firstAsked(answers, able, demand), effects);
+    this.#ask(pending, this.#hedges.first(pending, able, timing.nowMs), effects);
+    this.#hedges.watch(pending, able, timing.deadlineMs, effects);
   }
 
   onReply(from: Sender, reply: ReadReply, nowMs: number, effects: Fx): boolean {
@@ -157,6 +160,7 @@ export class ReadFlow {
     const { answers } = pending;
     const bit = answers.take(from.node, reply.serving);
     if (bit === 0) return true;
+    this.#hedges.onReply(pending, from.node, bit, reply.serving, nowMs);
     pending.records[answers.placement.replicas.indexOf(from.node)] = reply.record;
     if (pending.answered) this.#repairLate(pending, reply.record, bit, effects);
     else if (pending.writeBack === undefined) this.#evaluate(pending, nowMs, effects);
@@ -196,6 +200,7 @@ export class ReadFlow {
   }
 
   onIdentity(peer: NodeId): void {
+    this.#hedges.times.forget(peer);
     for (const pending of this.#pending.values()) {
       if (pending.answered) continue;
       const bit = pending.answers.void(peer);
@@ -214,14 +219,19 @@ export class ReadFlow {
     }
   }
 
-  /** This node first; `quorum` and above ask everybody, so that one slow replica costs nothing. */
-  #firstAsked(answers: ReplicaAnswers, able: ReplicaMask, demand: Demand): ReplicaMask {
-    const { count, level } = demand;
-    if (level === "local-quorum") return able & membersOf(demand);
-    if (count >= majorityOf(answers.total)) return able;
-    let asked = answers.bitOf(this.#context.self.node) & able;
-    for (let i = 0; i < answers.total && countOf(asked) < count; i++) asked |= able & (1 << i);
-    return asked;
+  /** Asks further replicas for reads whose answers do not come in their usual time. */
+  hedge(nowMs: number, effects: Fx): void {
+    this.#hedges.due(nowMs, (pending, more) => this.#ask(pending, more, effects), effects);
+  }
+
+  describeHedges(): Readonly<Record<string, unknown>> {
+    return this.#hedges.describe();
+  }
+
+  #isMet({ demand, answers, hedged }: PendingRead): boolean {
+    if (isMetBy(demand, answers.counted)) return true;
+    if (this.#planted.hedgeCountsTwice !== true) return false;
+    return countOf(answers.counted) + countOf(answers.counted & hedged) >= demand.count;
   }
 
   #ask(pending: PendingRead, mask: ReplicaMask, effects: Fx): void {
@@ -240,7 +250,7 @@ export class ReadFlow {
 
   #evaluate(pending: PendingRead, nowMs: number, effects: Fx): void {
     const { answers } = pending;
-    if (!isMetBy(pending.demand, answers.counted)) {
+    if (!this.#isMet(pending)) {
       if (answers.complete && !this.#widen(pending, effects)) {
         this.#conclude(pending, nowMs, effects);
       }

@@ -1,5 +1,6 @@
 import type { PartitionPolicy } from "../../core/model/configuration-types.ts";
 import type { Level, LevelName } from "../../core/model/levels.ts";
+import { type HedgeSetting, parseHedge } from "../leaderless/hedges.ts";
 import {
   type LevelBounds,
   parseDeadlines,
@@ -57,6 +58,7 @@ export interface TunableSettings {
   /** See `LeaderlessReplica`: the longest write deadline. */
   readonly rebuildDelayMs: number;
   readonly repair: RepairSettings;
+  readonly hedge: HedgeSetting;
 }
 
 /** Checks a keyspace's own options; `path` is where they stand in the configuration. */
@@ -66,7 +68,7 @@ export function parseTunableSettings(
   replicas?: number,
   datacenters?: number,
 ): TunableSettings {
-  const known = ["read", "write", "partitionPolicy", "deadlines", "repair"];
+  const known = ["read", "write", "partitionPolicy", "deadlines", "repair", "hedge"];
   for (const name of Object.keys(options)) {
     if (!known.includes(name))
       refuseSetting(`${path}.${name}`, options[name], "no such option", known);
@@ -89,6 +91,7 @@ export function parseTunableSettings(
     deadlinesMs,
     rebuildDelayMs: Math.max(...Object.values(deadlinesMs)),
     repair: parseRepairSettings(options.repair, `${path}.repair`),
+    hedge: parseHedge(options.hedge, `${path}.hedge`),
   };
   return Object.freeze(settings);
 }

@@ -1,7 +1,13 @@
+import { drawHedge } from "../draw-hedge.ts";
 import type { KeyspacePlan, StrategyScenario } from "../strategy-scenario.ts";
 import { DynamoRun } from "./dynamo-run.ts";
 
-const DEFAULT_DEADLINES_MS = Object.freeze({ one: 50, quorum: 200, all: 1_000 });
+const DEFAULT_DEADLINES_MS = Object.freeze({
+  one: 50,
+  quorum: 200,
+  all: 1_000,
+  "each-quorum": 1_000,
+});
 
 /** What a seed's keyspace does with concurrent versions. */
 const RESOLVERS = Object.freeze(["siblings", "siblings", "lww", "pn-counter", "or-set"] as const);
@@ -10,13 +16,14 @@ const RESOLVERS = Object.freeze(["siblings", "siblings", "lww", "pn-counter", "o
 export const dynamoScenario: StrategyScenario = Object.freeze<StrategyScenario>({
   strategy: "dynamo",
   sometimes: ["siblings were read", "a stand-in took a write", "a deletion was final"],
-  configure: (knobs, { storage }, draw): KeyspacePlan["configuration"] => {
+  configure: (knobs, { seed, storage }, draw): KeyspacePlan["configuration"] => {
     const resolver = draw.pick(RESOLVERS);
     return {
       replicas: knobs.replicas,
       shards: knobs.shards,
       partitionPolicy: knobs.partitionPolicy,
       deadlines: deadlines(knobs.patience),
+      hedge: drawHedge(seed),
       ...(resolver !== "siblings" && { resolver }),
       ...(storage === "disk" && { durability: knobs.durability }),
     };

@@ -1,3 +1,4 @@
+import { drawHedge } from "../draw-hedge.ts";
 import type { KeyspacePlan, StrategyScenario } from "../strategy-scenario.ts";
 import { TunableRun } from "./tunable-run.ts";
 
@@ -8,6 +9,7 @@ const DEFAULT_DEADLINES_MS = Object.freeze({
   three: 200,
   quorum: 200,
   all: 1_000,
+  "each-quorum": 1_000,
   strong: 400,
 });
 
@@ -15,11 +17,12 @@ const DEFAULT_DEADLINES_MS = Object.freeze({
 export const tunableScenario: StrategyScenario = Object.freeze<StrategyScenario>({
   strategy: "tunable",
   sometimes: ["an unknown write was seen later"],
-  configure: (knobs, { storage }): KeyspacePlan["configuration"] => ({
+  configure: (knobs, { seed, storage }): KeyspacePlan["configuration"] => ({
     replicas: knobs.replicas,
     shards: knobs.shards,
     partitionPolicy: knobs.partitionPolicy,
     deadlines: deadlines(knobs.patience),
+    hedge: drawHedge(seed),
     ...(storage === "disk" && { durability: knobs.durability }),
   }),
   createRun: (scene) => new TunableRun(scene),

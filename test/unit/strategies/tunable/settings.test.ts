@@ -31,6 +31,7 @@ describe("parseTunableSettings", () => {
         maxHints: 10_000,
         hintMaxAgeMs: 10_800_000,
       },
+      hedge: "auto",
     });
   });
 
@@ -51,6 +52,7 @@ describe("parseTunableSettings", () => {
     [{ repair: { every: 5 } }, `${PATH}.repair.every`, "interval, bytesPerSecond"],
     [{ repair: { maxHints: -1 } }, `${PATH}.repair.maxHints`, "0 to 1000000"],
     [{ repair: { interval: 0 } }, `${PATH}.repair.interval`, "0"],
+    [{ hedge: "now and then" }, `${PATH}.hedge`, "auto, off, always"],
     [{ repair: { bytesPerSecond: "x" } }, `${PATH}.repair.bytesPerSecond`, "x"],
   ])("refuses %j", (options, path, part) => {
     const { message, code } = refusalOf(options);
