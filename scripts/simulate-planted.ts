@@ -3,6 +3,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type Finder, findPlanted, PLANTED } from "../test/support/planted-bugs.ts";
+import { PLANTED_SCENES } from "../test/support/planted-scenes.ts";
 
 const MAX_SEEDS = 500;
 const file = fileURLToPath(new URL("../test/simulation/planted/finders.json", import.meta.url));
@@ -15,9 +16,11 @@ let missed = 0;
 for (const name of asked.length > 0 ? asked : PLANTED) {
   const found = await findPlanted(name, 1, MAX_SEEDS);
   if (found === undefined) {
-    missed += 1;
     delete finders[name];
-    console.log(`${name}: not found in ${MAX_SEEDS} seeds`);
+    const isShown = name in PLANTED_SCENES;
+    if (!isShown) missed += 1;
+    const where = isShown ? "; a scene of its own shows it" : "";
+    console.log(`${name}: not found in ${MAX_SEEDS} seeds${where}`);
     continue;
   }
   finders[name] = found;

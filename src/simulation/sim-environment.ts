@@ -10,6 +10,12 @@ const LAG_WINDOW_MS = 1_000;
 /** Timers of nodes are as fine as this. */
 const TICKS_PER_MS = 1_024;
 
+/** What came while the process stood still. */
+interface HeldUp {
+  readonly run: () => void;
+  readonly isTimer: boolean;
+}
+
 interface SimTimer extends TimerHandle {
   timer: VirtualTimer | undefined;
   isCleared: boolean;
@@ -39,7 +45,7 @@ export class SimEnvironment implements Environment {
   #pausedAtMs = 0;
   #lagMs = 0;
   #lagUntilMs = Number.NEGATIVE_INFINITY;
-  #heldUp: (() => void)[] = [];
+  #heldUp: HeldUp[] = [];
   #liveTimers = 0;
 
   constructor(options: SimEnvironmentOptions) {
@@ -113,7 +119,7 @@ export class SimEnvironment implements Environment {
   /** Runs now; once the process goes on, if it is paused; never, if it is dead. */
   input(callback: () => void): void {
     if (this.#state === "running") callback();
-    else if (this.#state === "paused") this.#heldUp.push(callback);
+    else if (this.#state === "paused") this.#heldUp.push({ run: callback, isTimer: false });
   }
 
   /** The process is gone: nothing of it ever runs again. */
@@ -130,15 +136,19 @@ export class SimEnvironment implements Environment {
     this.#pausedAtMs = this.time.nowMs;
   }
 
-  /** What was due meanwhile runs now, late, in its order. */
-  resume(): void {
+  /**
+   * What was due meanwhile runs now, late: in its order; or, with `inputs-first`, timers after all
+   * that came from outside, as where the process stood still between its sockets and its timers.
+   */
+  resume(order: "as-due" | "inputs-first" = "as-due"): void {
     if (this.#state !== "paused") return;
     this.#state = "running";
     this.#lagMs = this.time.nowMs - this.#pausedAtMs;
     this.#lagUntilMs = this.time.nowMs + LAG_WINDOW_MS;
     const heldUp = this.#heldUp;
     this.#heldUp = [];
-    for (const callback of heldUp) this.time.defer(() => this.input(callback));
+    if (order === "inputs-first") heldUp.sort((a, b) => Number(a.isTimer) - Number(b.isTimer));
+    for (const { run } of heldUp) this.time.defer(() => this.input(run));
   }
 
   #fire(handle: SimTimer, callback: () => void): void {
@@ -149,9 +159,10 @@ export class SimEnvironment implements Environment {
       callback();
       return;
     }
-    this.#heldUp.push(() => {
+    const run = (): void => {
       // What ran before it, after the pause, may have cleared it.
       if (!handle.isCleared) callback();
-    });
+    };
+    this.#heldUp.push({ run, isTimer: true });
   }
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { type Finder, findPlanted, PLANTED } from "../../support/planted-bugs.ts";
+import { PLANTED_SCENES } from "../../support/planted-scenes.ts";
 
 /** Written by `npm run simulate:planted`: which seed shows which planted bug. */
 const FINDERS: Readonly<Record<string, Finder>> = JSON.parse(
@@ -13,6 +14,11 @@ describe("a planted bug is found", () => {
     const names = Object.keys(FINDERS);
     expect(names.length).toBeGreaterThanOrEqual(16);
     expect(names.filter((name) => !PLANTED.includes(name))).toEqual([]);
+  });
+
+  test("or where its state is brought about, and none by nothing", () => {
+    const found = [...Object.keys(FINDERS), ...Object.keys(PLANTED_SCENES)];
+    expect(PLANTED.filter((name) => !found.includes(name))).toEqual([]);
   });
 
   test.each(Object.entries(FINDERS))("%s", async (name, { seed }) => {

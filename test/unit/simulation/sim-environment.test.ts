@@ -30,6 +30,17 @@ describe("SimEnvironment", () => {
     expect(environment.eventLoopLagMs()).toBe(0);
   });
 
+  test("or after all that came from outside meanwhile", () => {
+    const { time, environment, fired, set } = make();
+    set("timer", 10);
+    environment.pause();
+    time.advance(100);
+    for (const name of ["first", "second"]) environment.input(() => fired.push(name));
+    environment.resume("inputs-first");
+    time.settle();
+    expect(fired).toEqual(["first", "second", "timer@100"]);
+  });
+
   test("a timer that an earlier one clears after the pause does not fire", () => {
     const { time, environment, fired, set } = make();
     const handles: ReturnType<typeof set>[] = [];
