@@ -40,6 +40,8 @@ const DYNAMO: readonly (keyof PlantedDynamoBugs)[] = [
   "minterKeepsNothing",
   "newestRecordWins",
   "statesNotJoined",
+  "deltaAcrossGap",
+  "deltaTakenForState",
   "oneAcknowledgementLess",
   "sentIsNotApplied",
   "repairOverwritesNewer",

@@ -68,6 +68,25 @@ function append(runs: Run[], run: Run): void {
   else if (run[2] > last[2]) runs[runs.length - 1] = [run[0], last[1], run[2]];
 }
 
+/** How many dots both have. */
+export function sharedDots(a: CausalContext, b: CausalContext): number {
+  let shared = 0;
+  let at = 0;
+  for (const [actor, from, upTo] of b) {
+    let run = a[at];
+    while (run !== undefined && (run[0] < actor || (run[0] === actor && run[2] <= from))) {
+      at += 1;
+      run = a[at];
+    }
+    for (let next = at; ; next += 1) {
+      const each = a[next];
+      if (each === undefined || each[0] !== actor || each[1] >= upTo) break;
+      shared += Math.min(each[2], upTo) - Math.max(each[1], from);
+    }
+  }
+  return shared;
+}
+
 function includes(a: CausalContext, b: CausalContext): boolean {
   let at = 0;
   for (const [actor, from, upTo] of b) {

@@ -1,5 +1,11 @@
 import { RETIRED_ACTOR, type RetiredActors } from "../../core/contracts/resolver.ts";
-import { type CausalContext, type Cover, coverOf, joinContexts } from "./causal-context.ts";
+import {
+  type CausalContext,
+  type Cover,
+  coverOf,
+  joinContexts,
+  sharedDots,
+} from "./causal-context.ts";
 
 /** What one dot wrote, behind its dot: the same in every state that holds the dot. */
 export type Dotted = readonly [actor: string, counter: number, ...payload: unknown[]];
@@ -7,6 +13,8 @@ export type Dotted = readonly [actor: string, counter: number, ...payload: unkno
 /** Sorted by actor, then counter. */
 export type DottedList<D extends Dotted = Dotted> = readonly D[];
 
+/** A map of this part of another's entries, or fewer, is joined to it entry by entry. */
+const SMALL_PART = 8;
 const NONE: readonly never[] = Object.freeze([]);
 
 /**
@@ -81,7 +89,8 @@ export function joinDottedMaps<Key, D extends Dotted>(
 ): DottedMap<Key, D> {
   if (a === b) return a;
   const context = joinContexts(a.context, b.context);
-  const entries = joinEntries(a, b, compare);
+  const isSmall = b.entries.length * SMALL_PART <= a.entries.length;
+  const entries = isSmall ? joinFew(a, b, compare) : joinEntries(a, b, compare);
   return context === a.context && entries === a.entries ? a : { context, entries };
 }
 
@@ -110,6 +119,58 @@ function joinEntries<Key, D extends Dotted>(
     else joined.push([(order <= 0 ? entryA : entryB)?.[0] as Key, list]);
   }
   return isA ? a : joined;
+}
+
+/**
+ * As `joinEntries`, for a delta beside a large state: `b`'s few entries are looked up. The others of
+ * `a` are gone through only if `b` has seen dots of `a` that are not at those entries: they may have
+ * been removed.
+ */
+function joinFew<Key, D extends Dotted>(
+  { context: contextA, entries: a }: DottedMap<Key, D>,
+  { context: contextB, entries: b }: DottedMap<Key, D>,
+  compare: (a: Key, b: Key) => number,
+): readonly DottedEntry<Key, D>[] {
+  const [seenByA, seenByB] = [coverOf(contextA), coverOf(contextB)];
+  let joined = a;
+  let found = 0;
+  for (const [key, theirs] of b) {
+    const at = findEntry(joined, key, compare);
+    const entry = joined[at];
+    const mine = entry === undefined ? NONE : entry[1];
+    for (const [actor, counter] of mine) if (seenByB(actor, counter)) found++;
+    const list = joinDotted<D>(mine, theirs, seenByA, seenByB);
+    if (list === mine) continue;
+    if (entry === undefined) joined = joined.toSpliced(-1 - at, 0, [key, list]);
+    else if (list.length > 0) joined = joined.with(at, [entry[0], list]);
+    else joined = joined.toSpliced(at, 1);
+  }
+  return sharedDots(contextA, contextB) > found
+    ? withoutRemoved(joined, b, seenByB, compare)
+    : joined;
+}
+
+/** Without the dots that `b` has seen and does not hold, at keys that `b` does not have. */
+function withoutRemoved<Key, D extends Dotted>(
+  entries: readonly DottedEntry<Key, D>[],
+  b: readonly DottedEntry<Key, D>[],
+  seenByB: Cover,
+  compare: (a: Key, b: Key) => number,
+): readonly DottedEntry<Key, D>[] {
+  const isRemoved = ([actor, counter]: D): boolean => seenByB(actor, counter);
+  const kept: DottedEntry<Key, D>[] = [];
+  let isAll = true;
+  for (const entry of entries) {
+    const [key, list] = entry;
+    if (!list.some(isRemoved) || findEntry(b, key, compare) >= 0) {
+      kept.push(entry);
+      continue;
+    }
+    isAll = false;
+    const left = list.filter((each) => !isRemoved(each));
+    if (left.length > 0) kept.push([key, left]);
+  }
+  return isAll ? entries : kept;
 }
 
 export function retireEntries<Key, D extends Dotted>(

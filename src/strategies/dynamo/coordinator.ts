@@ -260,6 +260,9 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
       case "write-ack":
         this.#writes.onAck(from, message, nowMs, effects);
         break;
+      case "gap":
+        this.#writes.onGap(from, message, effects);
+        break;
       case "read-reply":
         this.#reads.onReply(from, message, nowMs, effects);
         break;

@@ -1,7 +1,9 @@
 import { ByteReader, ByteWriter } from "../../core/model/bytes.ts";
 import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
 import { type HybridTime, MAX_HYBRID_TIME } from "../../core/model/stamp.ts";
+import type { KeyedRecord } from "../leaderless/record.ts";
 import { CausalContext, compareDots, type EventDot, readDot, writeDot } from "./causal-context.ts";
+import type { EncodedState, StatePlan } from "./states/encoded-state.ts";
 
 /** One version that no other known one replaces. */
 export interface Sibling {
@@ -98,6 +100,30 @@ export function encodeRecord(record: DottedRecord): Uint8Array {
   }
   // The writer is given up: its memory is the record's.
   return writer.view();
+}
+
+/**
+ * A key with its record of one state, which `state` writes in place: `u16 key length, key, record`,
+ * the record as `encodeRecord` makes it. Copies a large state once, not three times.
+ */
+export function keyStateRecord(
+  key: Uint8Array,
+  { context, newestTime }: Pick<DottedRecord, "context" | "newestTime">,
+  state: StatePlan,
+): { readonly keyed: KeyedRecord; readonly encoded: EncodedState } {
+  const writer = new ByteWriter(2 + key.length + HEADER_BYTES + context.byteLength + 2 + 4);
+  writer.u16(key.length);
+  writer.raw(key);
+  writer.u8(FORMAT);
+  writer.u8(FLAG_ALIVE | FLAG_STATES);
+  writer.u64(newestTime);
+  context.write(writer);
+  writer.u16(1);
+  writer.u32(state.byteLength);
+  const payload = Buffer.allocUnsafe(writer.length + state.byteLength);
+  payload.set(writer.view());
+  const encoded = state.write(payload, writer.length);
+  return { keyed: { payload, key, record: payload.subarray(2 + key.length) }, encoded };
 }
 
 /** Values and states are views. @throws MalformedBytesError, also for a summary. */

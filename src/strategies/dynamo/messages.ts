@@ -13,6 +13,7 @@ import { type KeyedRecord, splitPayload } from "../leaderless/record.ts";
 import { CausalContext } from "./causal-context.ts";
 import { checkRecord } from "./dotted-record.ts";
 import type { NewEvent } from "./mint.ts";
+import { readDelta, type StateDelta, writeDelta } from "./states/state-delta.ts";
 
 /** To the one node that is to name a client's write, and to keep it in the same step. */
 export interface MintMessage {
@@ -36,8 +37,8 @@ export interface RecallMessage {
 }
 
 /**
- * - `minted`: the record of the key with the write in it comes along. It vouches for nothing: an
- *   acknowledgement follows when it is durable.
+ * - `minted`: the record of the key with the write in it comes along, or what the write has added to
+ *   it. It vouches for nothing: an acknowledgement follows when it is durable.
  * - `known`: it was minted here, and is durable. Only to a `recall`.
  * - `forgotten`: it may have been minted before, and this node cannot tell.
  * - the others: it was not, and will not be.
@@ -57,16 +58,42 @@ export interface MintedMessage {
   readonly requestId: number;
   readonly verdict: MintVerdict;
   readonly keyed: KeyedRecord | undefined;
+  /** Of an operation on a CRDT: over the wire in the place of `keyed`, within a node beside it. */
+  readonly delta?: StateDelta | undefined;
   /** What a person may want to know of a refusal. */
   readonly reason: string;
 }
 
-export type DynamoMessage = LeaderlessMessage | MintMessage | RecallMessage | MintedMessage;
+/**
+ * What one operation has added to a CRDT, for a copy that holds all that it rests on: answered by a
+ * `write-ack`, as a write is, or by a `gap`.
+ */
+export interface DeltaMessage {
+  readonly type: "delta";
+  readonly requestId: number;
+  readonly delta: StateDelta;
+}
+
+/** The copy lacks something that the delta rests on: send it the record. */
+export interface GapMessage {
+  readonly type: "gap";
+  readonly requestId: number;
+}
+
+export type DynamoMessage =
+  | LeaderlessMessage
+  | MintMessage
+  | RecallMessage
+  | MintedMessage
+  | DeltaMessage
+  | GapMessage;
 
 const LEADERLESS = 0;
 const MINT = 1;
 const MINTED = 2;
 const RECALL = 3;
+const DELTA = 4;
+const GAP = 5;
 const EVENTS: readonly NewEvent["type"][] = Object.freeze(["put", "delete", "update"]);
 const VERDICTS: readonly MintVerdict[] = Object.freeze([
   "minted",
@@ -100,10 +127,16 @@ function encode(message: DynamoMessage, writer: ByteWriter): void {
       break;
     case "minted":
       writer.u8(MINTED);
+      encodeMinted(message, writer);
+      break;
+    case "delta":
+      writer.u8(DELTA);
       writer.u32(message.requestId);
-      writer.u8(VERDICTS.indexOf(message.verdict));
-      writer.string(message.reason);
-      if (message.keyed !== undefined) writer.raw(message.keyed.payload);
+      writeDelta(writer, message.delta);
+      break;
+    case "gap":
+      writer.u8(GAP);
+      writer.u32(message.requestId);
       break;
     default:
       writer.u8(LEADERLESS);
@@ -126,6 +159,16 @@ function encodeMint(message: MintMessage, writer: ByteWriter): void {
   if (event.value !== undefined) writer.raw(event.value);
 }
 
+function encodeMinted(message: MintedMessage, writer: ByteWriter): void {
+  writer.u32(message.requestId);
+  writer.u8(VERDICTS.indexOf(message.verdict));
+  writer.string(message.reason);
+  if (message.verdict !== "minted") return;
+  writer.u8(message.delta === undefined ? 0 : 1);
+  if (message.delta !== undefined) writeDelta(writer, message.delta);
+  else if (message.keyed !== undefined) writer.raw(message.keyed.payload);
+}
+
 function decode(reader: ByteReader): DynamoMessage {
   const tag = reader.u8();
   switch (tag) {
@@ -141,6 +184,15 @@ function decode(reader: ByteReader): DynamoMessage {
     }
     case MINTED:
       return decodeMinted(reader);
+    case DELTA: {
+      const requestId = reader.u32();
+      return { type: "delta", requestId, delta: readDelta(reader) };
+    }
+    case GAP: {
+      const requestId = reader.u32();
+      reader.end();
+      return { type: "gap", requestId };
+    }
     default:
       throw new MalformedBytesError(`message of kind ${tag}`);
   }
@@ -175,9 +227,21 @@ function decodeMinted(reader: ByteReader): MintedMessage {
   const verdict = VERDICTS[reader.u8()];
   if (verdict === undefined) throw new MalformedBytesError("an unknown verdict");
   const reason = reader.string();
-  const rest = reader.raw(reader.remaining);
-  const keyed = verdict === "minted" ? splitPayload(owned(rest), checkRecord) : undefined;
-  if (keyed === undefined && rest.length > 0) throw new MalformedBytesError("a record too many");
+  if (verdict !== "minted") {
+    reader.end();
+    return { type: "minted", requestId, verdict, keyed: undefined, reason };
+  }
+  if (readFlag(reader)) {
+    return {
+      type: "minted",
+      requestId,
+      verdict,
+      keyed: undefined,
+      delta: readDelta(reader),
+      reason,
+    };
+  }
+  const keyed = splitPayload(owned(reader.raw(reader.remaining)), checkRecord);
   return { type: "minted", requestId, verdict, keyed, reason };
 }
 

@@ -1,3 +1,4 @@
+import type { CrdtResolver, OperationDot } from "../../core/contracts/resolver.ts";
 import { isCapstanError } from "../../core/model/errors.ts";
 import type { HybridTime } from "../../core/model/stamp.ts";
 import { decodeValue, encodeValue } from "../../core/model/values.ts";
@@ -74,26 +75,63 @@ function mutated(
   dot: EventDot,
   time: HybridTime,
 ): Minted {
-  if (settlement.kind !== "states" || value === undefined) {
-    return { type: "refused", message: "the keyspace's resolver has no operations" };
-  }
+  if (settlement.kind !== "states" || value === undefined) return NO_OPERATIONS;
   const { resolver } = settlement;
-  const operationDot = { actor: actorText(dot.actor), counter: dot.counter, time };
+  const operated = operate(
+    resolver,
+    () => stateOf(resolver, held),
+    { value, dot, time },
+    (state) => encodeValue(state),
+  );
+  if (operated.type === "refused") return operated;
+  const record: DottedRecord = {
+    context: held.context.with({ ...dot, time }),
+    newestTime: time,
+    siblings: [],
+    states: [operated.made],
+  };
+  return { type: "record", record };
+}
+
+export const NO_OPERATIONS: Minted & { readonly type: "refused" } = Object.freeze({
+  type: "refused",
+  message: "the keyspace's resolver has no operations",
+});
+
+/** @throws Error where the record holds states that do not join. */
+export function stateOf(resolver: CrdtResolver, held: DottedRecord): unknown {
+  if (!isAlive(held)) return resolver.initial();
+  const [state, ...apart] = joined(resolver, held.states);
+  if (state === undefined || apart.length > 0) throw new Error("states that do not join");
+  return decodeValue(state);
+}
+
+/** A client's operation on a CRDT, and the dot that names it. */
+export interface NamedOperation {
+  /** Canonical encoding. */
+  readonly value: Uint8Array;
+  readonly dot: EventDot;
+  readonly time: HybridTime;
+}
+
+/**
+ * What `make` makes of the state after the operation, with the state before it, or why there is
+ * nothing. The resolver may be anybody's: whatever it throws is a refusal.
+ */
+export function operate<Made>(
+  resolver: CrdtResolver,
+  before: () => unknown,
+  { value, dot, time }: NamedOperation,
+  make: (after: unknown, before: unknown, operation: unknown, named: OperationDot) => Made,
+):
+  | { readonly type: "made"; readonly made: Made }
+  | { readonly type: "refused"; readonly message: string } {
   try {
-    const before = isAlive(held)
-      ? joined(resolver, held.states).map(decodeValue)
-      : [resolver.initial()];
-    const [state, ...apart] = before;
-    if (apart.length > 0) return { type: "refused", message: "states that do not join" };
+    const named: OperationDot = { actor: actorText(dot.actor), counter: dot.counter, time };
+    const state = before();
     const operation = resolver.checkOperation(decodeValue(value));
-    const after = resolver.mutate(state, operation, operationDot);
-    const record: DottedRecord = {
-      context: held.context.with({ ...dot, time }),
-      newestTime: time,
-      siblings: [],
-      states: [encodeValue(after)],
-    };
-    return { type: "record", record };
+    const after = resolver.mutate(state, operation, named);
+    return { type: "made", made: make(after, state, operation, named) };
   } catch (error) {
     // Bad input has been refused by the coordinator: what is left is the resolver's own fault.
     const message = error instanceof Error ? error.message : String(error);

@@ -5,7 +5,11 @@ import type { HybridTime, Stamp } from "../../core/model/stamp.ts";
 import type { Demand } from "../leaderless/demand.ts";
 import type { KeyedRecord } from "../leaderless/record.ts";
 import { countOf, type ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
+import type { CausalContext } from "./causal-context.ts";
 import type { SeenContext } from "./context-token.ts";
+import { contextOf, newestTimeOf } from "./dotted-record.ts";
+import type { MintedMessage } from "./messages.ts";
+import { contextAfter, type StateDelta } from "./states/state-delta.ts";
 
 /** A request's memo while it is written. */
 export class PendingWrite {
@@ -26,8 +30,19 @@ export class PendingWrite {
   resendAtMs = 0;
   /** A message to the minter is out that asks for this very operation. */
   asked = false;
-  /** The key's record with this write in it, once it is minted. */
+  /** What the write is a version of, once it is minted. */
+  minted: { readonly context: CausalContext; readonly newestTime: HybridTime } | undefined =
+    undefined;
+  /** The key's record with this write in it, once it is known. */
   keyed: KeyedRecord | undefined = undefined;
+  /** What an operation has added to that record; sent first, and once. */
+  delta: StateDelta | undefined = undefined;
+  /** Not the first round any more: what was sent may be lost. */
+  isResent = false;
+  /** Who has said that the delta is of no use there, and was not sent the record yet. */
+  readonly gaps: NodeId[] = [];
+  /** The record was asked for, of a minter that had sent a delta. */
+  asksForRecord = false;
   ended = false;
   answers: ReplicaAnswers;
   standIns: ReplicaAnswers;
@@ -55,6 +70,18 @@ export class PendingWrite {
     this.expiresAtMs = parts.expiresAtMs;
     this.answers = parts.answers;
     this.standIns = parts.standIns;
+  }
+
+  takeMinted({ keyed, delta }: MintedMessage): void {
+    this.keyed = keyed;
+    if (this.minted !== undefined) return;
+    this.delta = delta;
+    if (delta !== undefined) {
+      this.minted = { context: contextAfter(delta), newestTime: delta.dot.time };
+    } else if (keyed !== undefined) {
+      const { record } = keyed;
+      this.minted = { context: contextOf(record), newestTime: newestTimeOf(record) };
+    }
   }
 
   /** Replicas that hold it durably, and count. */

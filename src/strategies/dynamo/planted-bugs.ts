@@ -23,6 +23,10 @@ export interface PlantedDynamoBugs extends PlantedReplicaBugs {
   readonly newestRecordWins?: boolean;
   /** A merge of states keeps one of the two. */
   readonly statesNotJoined?: boolean;
+  /** A delta is joined to a copy that lacks what it rests on. */
+  readonly deltaAcrossGap?: boolean;
+  /** A delta is kept as if it were the whole state. */
+  readonly deltaTakenForState?: boolean;
   /** A write succeeds with one acknowledgement less than its level needs. */
   readonly oneAcknowledgementLess?: boolean;
   /** A replica that is asked by way of hedging counts for the one that it stands for, too. */

@@ -7,9 +7,9 @@ import type {
 } from "../../core/contracts/machine.ts";
 import type { ConflictFact } from "../../core/model/facts.ts";
 import { type Actor, type HybridTime, hybridTimeOf } from "../../core/model/stamp.ts";
-import { keyRecord } from "../leaderless/record.ts";
+import { type KeyedRecord, keyRecord } from "../leaderless/record.ts";
 import { LeaderlessReplica } from "../leaderless/replica.ts";
-import { actorText, type EventDot } from "./causal-context.ts";
+import { actorText, type CausalContext, type EventDot } from "./causal-context.ts";
 import { ContextTokens, MAX_CONTEXT_BYTES } from "./context-token.ts";
 import {
   type DottedRecord,
@@ -20,13 +20,21 @@ import {
 } from "./dotted-record.ts";
 import { makeDottedRules } from "./dotted-rules.ts";
 import { settledUpTo } from "./dotted-settling.ts";
-import type { DynamoMessage, MintMessage, MintVerdict, RecallMessage } from "./messages.ts";
-import { MAX_RECORD_BYTES, mint } from "./mint.ts";
+import type {
+  DeltaMessage,
+  DynamoMessage,
+  MintMessage,
+  MintVerdict,
+  RecallMessage,
+} from "./messages.ts";
+import { MAX_RECORD_BYTES, mint, NO_OPERATIONS } from "./mint.ts";
 import { NO_PLANTED_DYNAMO_BUGS, type PlantedDynamoBugs } from "./planted-bugs.ts";
 import { RecordReader } from "./read-result.ts";
 import { RememberedWrites } from "./remembered-writes.ts";
 import type { DynamoSettings } from "./settings.ts";
 import { type Settlement, settlementOf } from "./settlement.ts";
+import type { StateDelta } from "./states/state-delta.ts";
+import { GAP, States } from "./states/states.ts";
 
 /** The key, in a record of the log. */
 const BYTES_BESIDE_RECORD = 2 * 1_026;
@@ -34,6 +42,16 @@ const BYTES_BESIDE_RECORD = 2 * 1_026;
 const EARLY_MS = 200;
 
 type Fx = Effects<DynamoMessage>;
+
+type Taken = Extract<MachineEvent<DynamoMessage>, { readonly type: "message" }>;
+
+/** What a write is minted upon, and under which name. */
+interface Upon {
+  readonly bytes: Uint8Array | undefined;
+  readonly held: DottedRecord;
+  readonly dot: EventDot;
+  readonly time: HybridTime;
+}
 
 /**
  * One copy of a shard: of a replica, or of a node that stands in for one. All that the two
@@ -52,6 +70,8 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
   readonly #planted: PlantedDynamoBugs;
   readonly #settlement: Settlement;
   readonly #copies: LeaderlessReplica;
+  /** Undefined: the keyspace has no CRDT. */
+  readonly #states: States | undefined;
   readonly #remembered = new RememberedWrites();
   #actor: Actor;
   /** For keys whose context has this node's next events already: somebody has made one up. */
@@ -62,6 +82,9 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
   #sinceMs = Number.POSITIVE_INFINITY;
   /** Versions of acknowledged writes, perhaps, that lost against a concurrent one here. */
   #discarded = 0;
+  #deltas = 0;
+  /** Deltas that rested on something that is missing here. */
+  #gaps = 0;
   /** Of the step that runs. */
   readonly #meetings: ConflictFact[] = [];
 
@@ -70,6 +93,9 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     this.#context = context;
     this.#planted = planted;
     this.#settlement = settlementOf(resolver);
+    if (this.#settlement.kind === "states") {
+      this.#states = new States(this.#settlement.resolver, planted);
+    }
     // Two that meet have to fit the log together.
     const half = ((context.maxRecordBytes ?? Number.POSITIVE_INFINITY) - BYTES_BESIDE_RECORD) / 2;
     this.#maxRecordBytes = Math.min(MAX_RECORD_BYTES, Math.floor(half));
@@ -115,7 +141,11 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
         this.#onRecall(from, message, effects);
         return;
       }
-      if (message.type === "minted") return;
+      if (message.type === "delta") {
+        this.#onDelta(event, message, effects);
+        return;
+      }
+      if (message.type === "minted" || message.type === "gap") return;
       this.#copies.step({ ...event, message }, effects);
       return;
     }
@@ -128,6 +158,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
       ...this.#copies.describe(),
       minted: this.#counter,
       discardedByMerge: this.#discarded,
+      ...(this.#states !== undefined && { deltasJoined: this.#deltas, deltaGaps: this.#gaps }),
     };
   }
 
@@ -163,7 +194,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
       const record = effects.get(key);
       // The copy may have left this node since: the event is out there, and is not minted again.
       if (record === undefined) this.#answer(from, message, "forgotten", "", effects);
-      else this.#hand(from, message, record, effects);
+      else this.#hand(from, message, keyRecord(key, record), undefined, effects);
       return;
     }
     if (this.#mayHaveForgotten(message)) {
@@ -174,7 +205,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
   }
 
   #mint(from: Sender, message: MintMessage, wallMs: number, effects: Fx): void {
-    const { key, operation, event } = message;
+    const { key, event } = message;
     if (!this.#copies.hasRoom) {
       this.#answer(from, message, "no-room", "", effects);
       return;
@@ -183,6 +214,10 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     const held = bytes === undefined ? NOTHING : decodeRecord(bytes);
     const time = this.#timeAfter(this.#newestOf(held, message), wallMs);
     const dot = this.#nextDot(held, event, time);
+    if (event.type === "update") {
+      this.#operate(from, message, { bytes, held, dot, time }, wallMs, effects);
+      return;
+    }
     const minted = mint(this.#settlement, held, this.#seenBy(event, held), dot, time);
     if (minted.type !== "record") {
       const reason = minted.type === "refused" ? minted.message : "";
@@ -191,26 +226,85 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     }
     const kept = settledUpTo(minted.record, this.#settledTo(wallMs));
     const record = encodeRecord(kept);
-    const refusal = refusalOf(kept, record, this.#maxRecordBytes);
+    const refusal = refusalOf(kept.context, record.length, this.#maxRecordBytes);
     if (refusal !== undefined) {
       this.#answer(from, message, refusal.verdict, refusal.reason, effects);
       return;
     }
-    this.#counter++;
-    this.#remembered.remember(operation, key);
-    if (this.#planted.minterKeepsNothing === true) {
-      this.#hand(from, message, record, effects);
+    const keyed = keyRecord(key, record);
+    this.#keep(message, keyed, wallMs, effects);
+    this.#hand(from, message, keyed, undefined, effects);
+  }
+
+  /** As `mint` has it, for the state of a CRDT. */
+  #operate(from: Sender, message: MintMessage, upon: Upon, wallMs: number, effects: Fx): void {
+    const { key, event } = message;
+    const { bytes, held, dot, time } = upon;
+    const copy = { key, bytes, record: held };
+    const operated =
+      this.#states === undefined || event.value === undefined
+        ? NO_OPERATIONS
+        : this.#states.operate(copy, { value: event.value, dot, time }, this.#settledTo(wallMs));
+    if (operated.type === "refused") {
+      this.#answer(from, message, "refused", operated.message, effects);
       return;
     }
-    this.#copies.store(keyRecord(key, record), wallMs, effects);
-    this.#hand(from, message, record, effects);
+    const { context, byteLength, keyed, encoded, delta } = operated;
+    const refusal = refusalOf(context, byteLength, this.#maxRecordBytes);
+    if (refusal !== undefined) {
+      this.#answer(from, message, refusal.verdict, refusal.reason, effects);
+      return;
+    }
+    this.#keep(message, keyed, wallMs, effects);
+    this.#states?.keep(keyed, encoded);
+    this.#hand(from, message, keyed, delta, effects);
+  }
+
+  #keep({ operation, key }: MintMessage, keyed: KeyedRecord, wallMs: number, effects: Fx): void {
+    this.#counter++;
+    this.#remembered.remember(operation, key);
+    if (this.#planted.minterKeepsNothing !== true) this.#copies.store(keyed, wallMs, effects);
+  }
+
+  /**
+   * The causal gate: a copy that lacks what the delta rests on asks for the whole record. Where it
+   * does not, the record with the delta in it is taken as if it had come.
+   */
+  #onDelta(event: Taken, message: DeltaMessage, effects: Fx): void {
+    const { requestId, delta } = message;
+    const { key, dot } = delta;
+    const bytes = effects.get(key);
+    // No answer, as to a write: nobody counts who does not say that he holds it.
+    if (this.#states === undefined || (bytes === undefined && !this.#copies.hasRoom)) return;
+    const record = bytes === undefined ? NOTHING : decodeRecord(bytes);
+    // Whether what is settled was held here, only a record can say.
+    const isSettled = dot.time <= this.#copies.floor;
+    const verdict = isSettled ? GAP : this.#states.join({ key, bytes, record }, delta);
+    if (verdict.type === "gap") {
+      this.#gaps++;
+      const shard = this.#context.shardIndex;
+      effects.send(event.from.node, "coordinator", shard, { type: "gap", requestId });
+      return;
+    }
+    const keyed =
+      verdict.type === "joined" ? verdict.keyed : keyRecord(key, bytes ?? new Uint8Array(0));
+    const kind = "write-back" as const;
+    const write = { type: "write" as const, requestId, kind, proof: undefined, keyed };
+    this.#copies.step({ ...event, message: write }, effects);
+    if (verdict.type !== "joined") return;
+    this.#deltas++;
+    this.#states.keep(keyed, verdict.encoded);
   }
 
   /** The record, at once; the acknowledgement, when it is durable. */
-  #hand(from: Sender, message: MintMessage, record: Uint8Array, effects: Fx): void {
-    const { requestId, key } = message;
+  #hand(
+    from: Sender,
+    { requestId }: MintMessage,
+    keyed: KeyedRecord,
+    delta: StateDelta | undefined,
+    effects: Fx,
+  ): void {
     const shard = this.#context.shardIndex;
-    const keyed = keyRecord(key, record);
     // Before this copy is durable: the record vouches for nothing, and a node that loses it comes
     // back under another actor, so that the dot never names anything else.
     effects.sendBeforeDurable(from.node, "coordinator", shard, {
@@ -218,6 +312,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
       requestId,
       verdict: "minted",
       keyed,
+      ...(delta !== undefined && { delta }),
       reason: "",
     });
     effects.send(from.node, "coordinator", shard, {
@@ -302,12 +397,12 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
 }
 
 function refusalOf(
-  { context }: DottedRecord,
-  record: Uint8Array,
+  context: CausalContext,
+  byteLength: number,
   maxBytes: number,
 ): { readonly verdict: MintVerdict; readonly reason: string } | undefined {
-  if (record.length > maxBytes) {
-    const reason = `${record.length} bytes with all its versions; at most ${maxBytes}`;
+  if (byteLength > maxBytes) {
+    const reason = `${byteLength} bytes with all its versions; at most ${maxBytes}`;
     return { verdict: "too-large", reason };
   }
   if (context.byteLength > MAX_CONTEXT_BYTES) {

@@ -1,6 +1,7 @@
 import { NO_SESSION_MARK, type SessionMark } from "../../core/model/session-token.ts";
 import type { Actor, HybridTime } from "../../core/model/stamp.ts";
 import { KEY_NAME_CHARACTERS, keyNameOf } from "../leaderless/session-keys.ts";
+import type { CausalContext } from "./causal-context.ts";
 import { contextOf, newestTimeOf } from "./dotted-record.ts";
 
 /** The greatest time of any event that the session has seen in the shard. */
@@ -14,11 +15,17 @@ const ACTOR_CHARACTERS = 11;
  */
 export function markOfRecord(key: Uint8Array, record: Uint8Array | undefined): SessionMark {
   if (record === undefined) return NO_SESSION_MARK;
+  return markOfContext(key, contextOf(record), newestTimeOf(record));
+}
+
+export function markOfContext(
+  key: Uint8Array,
+  context: CausalContext,
+  newestTime: HybridTime,
+): SessionMark {
   const name = keyNameOf(key);
-  const mark = new Map([[TIME, newestTimeOf(record)]]);
-  for (const { actor, counter } of contextOf(record).entries) {
-    mark.set(name + textOf(actor), counter);
-  }
+  const mark = new Map([[TIME, newestTime]]);
+  for (const { actor, counter } of context.entries) mark.set(name + textOf(actor), counter);
   return mark;
 }
 

@@ -8,17 +8,17 @@ import { levelTooHigh, tooFewReachable } from "../leaderless/faults.ts";
 import { deadlineOfLevel } from "../leaderless/level-settings.ts";
 import type { WriteAck, WriteMessage } from "../leaderless/messages.ts";
 import { receiptOf } from "../leaderless/receipts.ts";
+import type { KeyedRecord } from "../leaderless/record.ts";
 import { countOf, ReplicaAnswers } from "../leaderless/replica-answers.ts";
 import type { ContextTokens } from "./context-token.ts";
-import { decodeRecord } from "./dotted-record.ts";
 import { keyTextOf, noMinter, notMinted, unknownWrite } from "./faults.ts";
-import type { DynamoMessage, MintedMessage } from "./messages.ts";
+import type { DeltaMessage, DynamoMessage, GapMessage, MintedMessage } from "./messages.ts";
 import type { NewEvent } from "./mint.ts";
 import { chooseMinter } from "./minter-choice.ts";
 import { encodeOperationName } from "./operation-names.ts";
 import { PendingWrite, replicationOf } from "./pending-write.ts";
 import type { PlantedDynamoBugs } from "./planted-bugs.ts";
-import { markOfRecord } from "./session-contexts.ts";
+import { markOfContext } from "./session-contexts.ts";
 import { DYNAMO_LEVELS, type DynamoSettings } from "./settings.ts";
 import { standInAnswers } from "./stand-ins.ts";
 import type { WriteIntents } from "./write-intent.ts";
@@ -28,6 +28,7 @@ const RESEND_AFTER_PART = 0.5;
 const LEAST_RESEND_MS = 20;
 
 type Fx = Effects<DynamoMessage>;
+type Told = WriteMessage | DeltaMessage;
 
 /**
  * Writes of a dynamo keyspace (DeCandia et al., "Dynamo: Amazon's Highly Available Key-value
@@ -35,7 +36,9 @@ type Fx = Effects<DynamoMessage>;
  *
  * One node names the write and keeps it in the same step: the minter. It hands back the key's
  * record with the write in it, which goes to the other replicas, and to a stand-in for each that
- * cannot be reached. Only replicas count towards the level.
+ * cannot be reached. Only replicas count towards the level. Of an operation on a CRDT they are sent
+ * what it has added, once; one that lacks what that rests on gets the record, and so do all in later
+ * rounds.
  *
  * There is never a second minter for one operation: if the first does not answer, the outcome is
  * unknown, and a retry under the operation's id goes to the same one.
@@ -88,12 +91,14 @@ export class WriteFlow {
     const pending = this.#pending.get(message.requestId);
     if (pending === undefined || from.node !== pending.minter) return false;
     if (pending.keyed !== undefined) return true;
-    if (message.keyed === undefined) {
-      this.#refuseUnminted(pending, message, effects);
+    if (message.keyed === undefined && message.delta === undefined) {
+      // The record may have left the minter since: what was minted, was.
+      if (pending.minted === undefined) this.#refuseUnminted(pending, message, effects);
       return true;
     }
-    pending.keyed = message.keyed;
+    pending.takeMinted(message);
     this.#spread(pending, effects);
+    this.#fillGaps(pending, effects);
     this.#evaluate(pending, nowMs, effects);
     return true;
   }
@@ -111,6 +116,14 @@ export class WriteFlow {
     pending.held |= bit;
     if ((bit | standInBit) !== 0) this.#evaluate(pending, nowMs, effects);
     return true;
+  }
+
+  /** A copy lacks what the delta rests on. */
+  onGap(from: Sender, { requestId }: GapMessage, effects: Fx): void {
+    const pending = this.#pending.get(requestId);
+    if (pending === undefined || pending.delta === undefined) return;
+    if (!pending.gaps.includes(from.node)) pending.gaps.push(from.node);
+    this.#fillGaps(pending, effects);
   }
 
   onDeadline(request: Request, nowMs: number, effects: Fx): boolean {
@@ -142,7 +155,7 @@ export class WriteFlow {
       if (nowMs < pending.resendAtMs) continue;
       this.#beginRound(pending, nowMs);
       if (pending.keyed === undefined) this.#askMinter(pending, effects);
-      else this.#spread(pending, effects);
+      if (pending.minted !== undefined) this.#spread(pending, effects);
     }
   }
 
@@ -202,11 +215,6 @@ export class WriteFlow {
   }
 
   #askMinter(pending: PendingWrite, effects: Fx): void {
-    const { operation } = pending.request;
-    const { key, shardIndex, value } = operation;
-    const type = operation.type as NewEvent["type"];
-    const { expiresAtMs } = pending;
-    const event: NewEvent = { type, value, seen: pending.seen?.context, expiresAtMs };
     const minter =
       pending.asked && this.#planted.secondMinter === true
         ? (pending.answers.placement.replicas.find((node) => node !== pending.minter) ??
@@ -214,6 +222,15 @@ export class WriteFlow {
         : pending.minter;
     pending.answers.asked |= pending.answers.bitOf(minter);
     pending.standIns.asked |= pending.standIns.bitOf(minter);
+    this.#sendMint(pending, minter, effects);
+    pending.asked = true;
+  }
+
+  #sendMint(pending: PendingWrite, minter: NodeId, effects: Fx): void {
+    const { key, shardIndex, value, type: kind } = pending.request.operation;
+    const { expiresAtMs } = pending;
+    const type = kind as NewEvent["type"];
+    const event: NewEvent = { type, value, seen: pending.seen?.context, expiresAtMs };
     effects.send(minter, "replica", shardIndex, {
       type: "mint",
       requestId: pending.roundId,
@@ -223,32 +240,55 @@ export class WriteFlow {
       key,
       event,
     });
-    pending.asked = true;
   }
 
   /** To every replica that can be reached, and a stand-in for each that cannot. */
   #spread(pending: PendingWrite, effects: Fx): void {
-    const { answers, standIns, keyed, request } = pending;
-    if (keyed === undefined) return;
+    const { answers, standIns, keyed } = pending;
     const reachable = answers.reachable(this.#context.isReachable);
     const replicas = reachable & ~answers.asked;
     const missing = answers.total - countOf(reachable | answers.asked);
     const others = this.#prefersAvailability ? this.#freeStandIns(standIns, missing) : 0;
     answers.asked |= replicas;
     standIns.asked |= others;
-    const message: WriteMessage = {
-      type: "write",
-      requestId: pending.roundId,
-      kind: "write-back",
-      proof: undefined,
-      keyed,
-    };
-    const { shardIndex } = request.operation;
-    for (const node of [...answers.nodesOf(replicas), ...standIns.nodesOf(others)]) {
-      // Before the minter's copy is durable: the record vouches for nothing, and each of those who
-      // get it answers for itself.
-      effects.sendBeforeDurable(node, "replica", shardIndex, message);
+    const isDelta = keyed === undefined || !pending.isResent;
+    const record = keyed === undefined ? undefined : this.#recordMessage(pending, keyed);
+    const delta = isDelta ? this.#deltaMessage(pending) : undefined;
+    for (const node of answers.nodesOf(replicas))
+      this.#tell(pending, node, delta ?? record, effects);
+    // A stand-in hardly ever has the key.
+    for (const node of standIns.nodesOf(others)) {
+      this.#tell(pending, node, record ?? delta, effects);
     }
+  }
+
+  #tell(pending: PendingWrite, node: NodeId, message: Told | undefined, effects: Fx): void {
+    if (message === undefined) return;
+    // Before the minter's copy is durable: the record vouches for nothing, and each of those who
+    // get it answers for itself.
+    effects.sendBeforeDurable(node, "replica", pending.request.operation.shardIndex, message);
+  }
+
+  #recordMessage({ roundId }: PendingWrite, keyed: KeyedRecord): WriteMessage {
+    return { type: "write", requestId: roundId, kind: "write-back", proof: undefined, keyed };
+  }
+
+  #deltaMessage({ roundId, delta }: PendingWrite): DeltaMessage | undefined {
+    return delta === undefined ? undefined : { type: "delta", requestId: roundId, delta };
+  }
+
+  /** The whole record, for those who could not use the delta. */
+  #fillGaps(pending: PendingWrite, effects: Fx): void {
+    if (pending.gaps.length === 0) return;
+    if (pending.keyed === undefined) {
+      if (pending.asksForRecord) return;
+      pending.asksForRecord = true;
+      // The minter remembers the operation, and answers with the record.
+      this.#sendMint(pending, pending.minter, effects);
+      return;
+    }
+    const message = this.#recordMessage(pending, pending.keyed);
+    for (const node of pending.gaps.splice(0)) this.#tell(pending, node, message, effects);
   }
 
   /** As many as replicas are missing, less those that were asked already. */
@@ -270,6 +310,9 @@ export class WriteFlow {
       pending.standIns = standInAnswers(placement);
       pending.held = 0;
       pending.standInsHeld = 0;
+      pending.isResent = true;
+      pending.gaps.length = 0;
+      pending.asksForRecord = false;
     }
     pending.roundId = this.#nextRoundId();
     pending.roundAtMs = nowMs;
@@ -283,7 +326,7 @@ export class WriteFlow {
   }
 
   #evaluate(pending: PendingWrite, nowMs: number, effects: Fx): void {
-    if (pending.keyed === undefined) return;
+    if (pending.minted === undefined) return;
     if (this.#isMet(pending)) {
       this.#succeed(pending, nowMs, true, effects);
     } else if (pending.isAnswered && this.#mayLowerOf(pending) && pending.copies > 0) {
@@ -308,7 +351,7 @@ export class WriteFlow {
 
   /** No further answer is awaited: say what is known. */
   #conclude(pending: PendingWrite, nowMs: number, effects: Fx): void {
-    if (pending.keyed !== undefined && this.#mayLowerOf(pending) && pending.copies > 0) {
+    if (pending.minted !== undefined && this.#mayLowerOf(pending) && pending.copies > 0) {
       this.#succeed(pending, nowMs, false, effects);
       return;
     }
@@ -318,7 +361,7 @@ export class WriteFlow {
       return;
     }
     const why =
-      pending.keyed === undefined
+      pending.minted === undefined
         ? `the write was sent to ${pending.minter}, which did not answer in time`
         : `the write was sent, and ${pending.counted} of the ${pending.demand.count} replicas that ` +
           `${pending.request.operation.level} needs confirmed it in time`;
@@ -327,16 +370,16 @@ export class WriteFlow {
 
   #succeed(pending: PendingWrite, nowMs: number, met: boolean, effects: Fx): void {
     this.#end(pending);
-    const { request, answers, keyed } = pending;
-    if (keyed === undefined) return;
-    const { context, newestTime } = decodeRecord(keyed.record);
+    const { request, answers, minted } = pending;
+    if (minted === undefined) return;
+    const { context, newestTime } = minted;
     const counted = pending.counted;
     const version = this.#tokens.tokenOf(request.operation.key, context, newestTime);
     effects.recordFact(replicationOf(pending, version));
     const { key, options } = request.operation;
     effects.reply(request, {
       version,
-      ...(options?.session !== undefined && { session: markOfRecord(key, keyed.record) }),
+      ...(options?.session !== undefined && { session: markOfContext(key, context, newestTime) }),
       receipt: receiptOf({
         asked: request.operation.level,
         counted,

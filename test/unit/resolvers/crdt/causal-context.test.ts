@@ -8,6 +8,7 @@ import {
   joinContexts,
   retireContext,
   runOf,
+  sharedDots,
 } from "../../../../src/resolvers/crdt/causal-context.ts";
 
 type DotTuple = readonly [actor: string, counter: number];
@@ -48,6 +49,15 @@ test("a join has the dots of both, in one form, whatever the order", () => {
       expect(exactly([...listB, ...listA])).toEqual(joined);
       expect(joinContexts(joined, b)).toBe(joined);
       expect(joinContexts(a, a)).toBe(a);
+    }),
+  );
+});
+
+test("of two contexts the dots that both have are counted", () => {
+  fc.assert(
+    fc.property(dots, dots, (listA, listB) => {
+      const both = [...named(listA)].filter((dot) => named(listB).has(dot));
+      expect(sharedDots(exactly(listA), exactly(listB))).toBe(both.length);
     }),
   );
 });

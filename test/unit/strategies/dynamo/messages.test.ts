@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { ByteReader, ByteWriter } from "../../../../src/core/model/bytes.ts";
 import { MalformedBytesError } from "../../../../src/core/model/malformed-bytes-error.ts";
 import { MAX_HYBRID_TIME, type Stamp } from "../../../../src/core/model/stamp.ts";
+import { encodeValue } from "../../../../src/core/model/values.ts";
 import { CausalContext } from "../../../../src/strategies/dynamo/causal-context.ts";
 import { checkRecord, encodeRecord } from "../../../../src/strategies/dynamo/dotted-record.ts";
 import { type DynamoMessage, dynamoCodec } from "../../../../src/strategies/dynamo/messages.ts";
@@ -55,8 +56,28 @@ const mints = fc.record({
     }),
   ),
 });
+const deltas = fc
+  .tuple(bytes(1), contexts, u32, times, fc.string())
+  .map(([key, base, high, newestTime, text]) => {
+    const actor = { high, low: 7 };
+    const newest = Math.max(base.base, newestTime);
+    const time = Math.min(newest + 1, MAX_HYBRID_TIME);
+    const dot = { actor, counter: base.counterOf(actor) + 1, time };
+    const state = Uint8Array.from(encodeValue(text));
+    return { key: Uint8Array.from(key), base, dot, settledTo: newestTime, state };
+  });
 const messages: fc.Arbitrary<DynamoMessage> = fc.oneof(
   mints,
+  fc.record({ type: fc.constant("delta" as const), requestId: u32, delta: deltas }),
+  fc.record({ type: fc.constant("gap" as const), requestId: u32 }),
+  fc.record({
+    type: fc.constant("minted" as const),
+    requestId: u32,
+    verdict: fc.constant("minted" as const),
+    keyed: fc.constant(undefined),
+    delta: deltas,
+    reason: fc.constant(""),
+  }),
   fc.record({ type: fc.constant("recall" as const), requestId: u32, operation: stamps }),
   fc.record({
     type: fc.constant("minted" as const),
@@ -115,6 +136,23 @@ describe("messages of the strategy dynamo", () => {
       }),
       { seed: 2, numRuns: 500 },
     );
+  });
+
+  test("carry a record or what was added to it over the wire, and not both", () => {
+    const [message] = fc.sample(fc.tuple(keyed, deltas), { seed: 3, numRuns: 1 });
+    const [record, delta] = message ?? expect.fail("nothing was drawn");
+    const minted = { type: "minted", requestId: 1, verdict: "minted", reason: "" } as const;
+    const back = decode(encode({ ...minted, keyed: record, delta }));
+    expect(back).toEqual({ ...minted, keyed: undefined, delta });
+  });
+
+  test("a delta that its base covers is refused", () => {
+    const dot = { actor: { high: 1, low: 1 }, counter: 1, time: 1 };
+    const base = CausalContext.of([dot]);
+    const state = encodeValue(1);
+    const delta = { key: Buffer.from("k"), base, dot, settledTo: 0, state };
+    const frame = encode({ type: "delta", requestId: 1, delta });
+    expect(() => decode(frame)).toThrow(/its base covers/);
   });
 
   test.each([

@@ -1,0 +1,238 @@
+import { describe, expect, test } from "vitest";
+import type { CrdtResolver } from "../../../../../src/core/contracts/resolver.ts";
+import { hybridTimeOf } from "../../../../../src/core/model/stamp.ts";
+import { encodeValue } from "../../../../../src/core/model/values.ts";
+import { gCounter, pnCounter } from "../../../../../src/resolvers/crdt/counters.ts";
+import { flag } from "../../../../../src/resolvers/crdt/flag.ts";
+import { gSet } from "../../../../../src/resolvers/crdt/g-set.ts";
+import { lwwRegister } from "../../../../../src/resolvers/crdt/lww-register.ts";
+import { mvRegister } from "../../../../../src/resolvers/crdt/mv-register.ts";
+import { orMap } from "../../../../../src/resolvers/crdt/or-map.ts";
+import { orSet } from "../../../../../src/resolvers/crdt/or-set.ts";
+import {
+  type DottedRecord,
+  decodeRecord,
+  encodeRecord,
+  NOTHING,
+} from "../../../../../src/strategies/dynamo/dotted-record.ts";
+import {
+  makeDottedRules,
+  mergeRecords,
+} from "../../../../../src/strategies/dynamo/dotted-rules.ts";
+import { mint } from "../../../../../src/strategies/dynamo/mint.ts";
+import type { PlantedDynamoBugs } from "../../../../../src/strategies/dynamo/planted-bugs.ts";
+import { settlementOf } from "../../../../../src/strategies/dynamo/settlement.ts";
+import type { StateDelta } from "../../../../../src/strategies/dynamo/states/state-delta.ts";
+import { States } from "../../../../../src/strategies/dynamo/states/states.ts";
+import { mergedOf } from "../../../../../src/strategies/leaderless/record-rules.ts";
+import { SeededRandom } from "../../../../support/seeded-random.ts";
+
+const KEY = Buffer.from("key");
+const START = hybridTimeOf(Date.UTC(2026, 0, 1));
+const items = Array.from({ length: 60 }, (_, at) => `item-${at}`);
+const amounts = [1, 2, 7];
+const CRDTS: readonly (readonly [CrdtResolver, readonly unknown[]])[] = [
+  [
+    orSet(),
+    [...items, ...items]
+      .map((add) => ({ add }))
+      .concat(items.map((remove) => ({ remove })) as never),
+  ],
+  [gSet(), items.map((add) => ({ add }))],
+  [gCounter(), amounts.map((increment) => ({ increment }))],
+  [pnCounter(), [...amounts.map((increment) => ({ increment })), { decrement: 3 }]],
+  [lwwRegister(), items.map((set) => ({ set }))],
+  [mvRegister(), items.map((set) => ({ set }))],
+  [flag(), [{ enable: true }, { disable: true }]],
+  [
+    orMap(gCounter()),
+    [
+      ...items.map((key) => ({ update: { key, operation: { increment: 1 } } })),
+      ...items.slice(0, 20).map((remove) => ({ remove })),
+    ],
+  ],
+] as never;
+
+interface Copy {
+  readonly states: States;
+  readonly actor: { readonly high: number; readonly low: number };
+  bytes: Uint8Array | undefined;
+  counter: number;
+}
+
+/** An operation's delta, and the record that it has made. */
+interface Parcel {
+  readonly delta: StateDelta | undefined;
+  readonly record: Uint8Array;
+}
+
+/**
+ * Three copies of a key. Every operation is repeated by `mint`, and every delta's joining by
+ * joining the whole record, which know of no caches and no deltas.
+ */
+class World {
+  deltas = 0;
+  gaps = 0;
+  readonly #resolver: CrdtResolver;
+  readonly #operations: readonly unknown[];
+  readonly #random: SeededRandom;
+  readonly #copies: readonly Copy[];
+  readonly #parcels: Parcel[] = [];
+
+  constructor(
+    [resolver, operations]: (typeof CRDTS)[number],
+    seed: number,
+    planted: PlantedDynamoBugs = {},
+  ) {
+    this.#resolver = resolver;
+    this.#operations = operations;
+    this.#random = new SeededRandom(seed, resolver.name);
+    this.#copies = [1, 2, 3].map((high) => ({
+      states: new States(resolver, planted),
+      actor: { high, low: seed },
+      bytes: undefined,
+      counter: 0,
+    }));
+  }
+
+  /** Says what is wrong; undefined if nothing is. */
+  run(steps: number): string | undefined {
+    for (let step = 0; step < steps; step++) {
+      const copy = this.#copies[this.#below(3)] as Copy;
+      const isOperation = this.#parcels.length === 0 || this.#below(100) < 40;
+      const problem = isOperation ? this.#operate(copy) : this.#hear(copy);
+      if (problem !== undefined) return `step ${step}: ${problem}`;
+    }
+    return undefined;
+  }
+
+  #operate(copy: Copy): string | undefined {
+    const value = encodeValue(this.#operations[this.#below(this.#operations.length)]);
+    copy.counter += 1 + this.#below(2);
+    const dot = { actor: copy.actor, counter: copy.counter };
+    const held = heldOf(copy);
+    const time = Math.max(START, held.record.newestTime) + 1 + this.#below(50);
+    const event = { type: "update", value, seen: undefined } as const;
+    const minted = mint(settlementOf(this.#resolver), held.record, event, dot, time);
+    const operated = copy.states.operate(held, { value, dot, time }, 0);
+    if (minted.type !== "record" || operated.type !== "operated") return "an operation is refused";
+    const { keyed, encoded, delta } = operated;
+    if (Buffer.compare(keyed.record, encodeRecord(minted.record)) !== 0) return "another record";
+    // Now and then the step is taken back, and nothing of it is held.
+    if (this.#below(20) === 0) {
+      copy.states.keep(keyed, encoded);
+      return undefined;
+    }
+    this.#hold(copy, keyed.record);
+    copy.states.keep(keyed, encoded);
+    this.#parcels.push({ delta, record: keyed.record });
+    return undefined;
+  }
+
+  /** One of the parcels, late or again; some get lost. */
+  #hear(copy: Copy): string | undefined {
+    const at = this.#below(this.#parcels.length);
+    const parcel = this.#parcels[at] as Parcel;
+    if (this.#below(3) > 0) this.#parcels.splice(at, 1);
+    if (this.#below(10) === 0) return undefined;
+    const { delta, record } = parcel;
+    if (delta === undefined || this.#below(10) === 0) {
+      this.#mergeWhole(copy, record);
+      return undefined;
+    }
+    const held = heldOf(copy);
+    const whole = mergeRecords(settlementOf(this.#resolver), held.record, decodeRecord(record));
+    const verdict = copy.states.join(held, delta);
+    if (verdict.type === "gap") {
+      this.gaps++;
+      if (held.record.context.includes(delta.base)) return "a gap where there is none";
+      // The whole record may be asked for, and may get lost as well.
+      if (this.#below(2) === 0) this.#mergeWhole(copy, record);
+      return undefined;
+    }
+    if (verdict.type === "held") {
+      return held.record.context.covers(delta.dot, delta.dot.time)
+        ? undefined
+        : "held, though it is not";
+    }
+    this.deltas++;
+    if (Buffer.compare(verdict.keyed.record, encodeRecord(whole)) !== 0) return "not the whole";
+    this.#hold(copy, verdict.keyed.record);
+    copy.states.keep(verdict.keyed, verdict.encoded);
+    return undefined;
+  }
+
+  #mergeWhole(copy: Copy, record: Uint8Array): void {
+    const rules = makeDottedRules(settlementOf(this.#resolver));
+    this.#hold(copy, mergedOf(rules, copy.bytes, record));
+  }
+
+  /** A state gives back other buffers than it was given. */
+  #hold(copy: Copy, bytes: Uint8Array): void {
+    copy.bytes = this.#below(2) === 0 ? bytes : Uint8Array.from(bytes);
+  }
+
+  #below(limit: number): number {
+    return this.#random.uint32() % limit;
+  }
+}
+
+function heldOf({ bytes }: Copy) {
+  const record: DottedRecord = bytes === undefined ? NOTHING : decodeRecord(bytes);
+  return { key: KEY, bytes, record };
+}
+
+describe.each(CRDTS.map((each) => [each[0].name, each] as const))("states of %s", (_name, crdt) => {
+  test("are what whole records would have made of them, whatever is lost, doubled or late", () => {
+    let [deltas, gaps] = [0, 0];
+    for (let seed = 1; seed <= 25; seed++) {
+      const world = new World(crdt, seed);
+      expect(world.run(120), `seed ${seed}`).toBeUndefined();
+      deltas += world.deltas;
+      gaps += world.gaps;
+    }
+    expect(deltas).toBeGreaterThan(2);
+    expect(gaps).toBeGreaterThan(2);
+  });
+});
+
+describe("the test of states and deltas", () => {
+  const orSets = CRDTS[0] as (typeof CRDTS)[number];
+  test.each([
+    ["a delta that is joined across a gap", { deltaAcrossGap: true }],
+    ["a delta that is kept as the whole state", { deltaTakenForState: true }],
+  ])("finds %s", (_bug, planted) => {
+    const problems = Array.from({ length: 10 }, (_, at) =>
+      new World(orSets, at + 1, planted).run(150),
+    );
+    expect(problems.some((problem) => problem?.endsWith("not the whole"))).toBe(true);
+  });
+});
+
+test("a resolver that throws while it joins asks for the whole record", () => {
+  const resolver: CrdtResolver = {
+    ...(orSet() as CrdtResolver),
+    join: () => {
+      throw new Error("no");
+    },
+  };
+  const [from, to] = [new States(resolver, {}), new States(resolver, {})];
+  const operation = {
+    value: encodeValue({ add: "a long enough element of a set" }),
+    dot: { actor: { high: 1, low: 1 }, counter: 1 },
+    time: START,
+  };
+  const operated = from.operate({ key: KEY, bytes: undefined, record: NOTHING }, operation, 0);
+  if (operated.type !== "operated") throw new Error("refused");
+  const { context } = operated;
+  const delta: StateDelta = {
+    key: KEY,
+    base: NOTHING.context,
+    dot: { ...operation.dot, time: START },
+    settledTo: 0,
+    state: encodeValue({ context: [["0000000100000001", 0, 1]], entries: [] }),
+  };
+  expect(context.covers(delta.dot, START)).toBe(true);
+  const verdict = to.join({ key: KEY, bytes: undefined, record: NOTHING }, delta);
+  expect(verdict).toEqual({ type: "gap" });
+});
