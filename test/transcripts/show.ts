@@ -1,6 +1,6 @@
 import type { ShardMap } from "../../src/core/contracts/machine.ts";
 import type { OperationResult } from "../../src/core/model/operations.ts";
-import type { LeaderlessMessage } from "../../src/strategies/leaderless/messages.ts";
+import type { LeaderlessMessage, ReadMessage } from "../../src/strategies/leaderless/messages.ts";
 import { showRecord, showStamp, showVersion } from "./stamp-text.ts";
 
 export function showMessage(message: LeaderlessMessage): string {
@@ -34,7 +34,7 @@ export function showMessage(message: LeaderlessMessage): string {
       return `ack ${round} ${verdict}${newer}${counts(message.serving)}`;
     }
     case "read":
-      return `read ${round} ${Buffer.from(message.key)}${message.stampOnly ? " stamp only" : ""}`;
+      return `read ${round} ${Buffer.from(message.key)}${howOf(message)}`;
     case "read-reply":
       return `record ${round} ${showRecord(message.record, true)}${counts(message.serving)}`;
     case "range": {
@@ -101,4 +101,9 @@ function showMap({ epoch, replicas, pending, leaving }: ShardMap): string {
 
 function counts(serving: boolean): string {
   return serving ? "" : " rebuilding";
+}
+
+function howOf({ stampOnly, digestAbove }: ReadMessage): string {
+  if (digestAbove !== undefined) return ` digest above ${digestAbove}`;
+  return stampOnly ? " stamp only" : "";
 }

@@ -23,6 +23,7 @@ import type {
   WriteKind,
   WriteVerdict,
 } from "../../src/strategies/leaderless/messages.ts";
+import { stampedRules } from "../../src/strategies/leaderless/stamped-rules.ts";
 import type { PlantedBugs } from "../../src/strategies/tunable/planted-bugs.ts";
 import { makeTunableStrategy } from "../../src/strategies/tunable/tunable-strategy.ts";
 import { RecordingEffects } from "./recording-effects.ts";
@@ -95,6 +96,7 @@ export class TranscriptRunner {
     const settings = strategy.parseSettings(
       {
         ...(partitionPolicy !== undefined && { partitionPolicy }),
+        digestAbove: has("digests") ? 1 : "off",
         ...(hedge !== undefined && { hedge: hedge.slice("hedge-".length) }),
       },
       "keyspaces.k",
@@ -247,6 +249,11 @@ function messageOf(what: string, words: readonly string[]): LeaderlessMessage {
     case "record": {
       const record = first === "nothing" ? undefined : readKeyed(`key${first}`).record;
       return { type: "read-reply", requestId, serving, record };
+    }
+    case "digest": {
+      const { record } = readKeyed(`key${first}`);
+      const summary = stampedRules.summaryOf(record);
+      return { type: "read-reply", requestId, serving, record: summary, fullBytes: record.length };
     }
     case "range":
       return {

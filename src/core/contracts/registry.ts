@@ -85,6 +85,8 @@ export interface Strategies {
        * asked usually take; after a duration; `"off"`; or `"always"`, at once all.
        */
       readonly hedge?: "auto" | "off" | "always" | Duration;
+      /** Records of more bytes are read from one replica, and their digests from others. Default 4 KiB. */
+      readonly digestAbove?: number | string;
       /** Default `"prefer-availability"`; `"prefer-consistency"` is without stand-ins. */
       readonly partitionPolicy?: PartitionPolicy | "prefer_consistency" | "prefer_availability";
       /** How replicas are compared and made equal in the background. */
@@ -152,6 +154,8 @@ export interface Strategies {
        * asked usually take; after a duration; `"off"`; or `"always"`, at once all.
        */
       readonly hedge?: "auto" | "off" | "always" | Duration;
+      /** Records of more bytes are read from one replica, and their digests from others. Default 4 KiB. */
+      readonly digestAbove?: number | string;
       /** Default `"prefer-consistency"`. */
       readonly partitionPolicy?: PartitionPolicy | "prefer_consistency" | "prefer_availability";
       /** How replicas are compared and made equal in the background. */

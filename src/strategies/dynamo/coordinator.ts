@@ -179,7 +179,7 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
       writes: this.#writes.size,
       reads: this.#reads.size,
       scans: this.#scans.size,
-      hedges: this.#reads.describeHedges(),
+      ...this.#reads.describe(),
       read,
       write,
       partitionPolicy,

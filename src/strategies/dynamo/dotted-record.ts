@@ -162,7 +162,8 @@ export function checkRecord(bytes: Uint8Array): void {
 /** A view of the header is not enough: the summary says that it is one. */
 export function summaryOf(bytes: Uint8Array): Uint8Array {
   const context = contextOf(bytes);
-  const summary = bytes.slice(0, HEADER_BYTES + context.byteLength);
+  // A copy, which `slice` of a Buffer is not.
+  const summary = Uint8Array.from(bytes.subarray(0, HEADER_BYTES + context.byteLength));
   summary[1] = (summary[1] as number) | FLAG_SUMMARY;
   return summary;
 }

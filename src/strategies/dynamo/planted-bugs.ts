@@ -29,6 +29,8 @@ export interface PlantedDynamoBugs extends PlantedReplicaBugs {
   readonly deltaTakenForState?: boolean;
   /** A write succeeds with one acknowledgement less than its level needs. */
   readonly oneAcknowledgementLess?: boolean;
+  /** A digest is taken for that of the record that is there. */
+  readonly digestMismatchIgnored?: boolean;
   /** A replica that is asked by way of hedging counts for the one that it stands for, too. */
   readonly hedgeCountsTwice?: boolean;
   /** `each-quorum` counts answers, wherever they are from. */

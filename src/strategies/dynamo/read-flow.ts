@@ -5,6 +5,7 @@ import type { NodeId } from "../../core/model/ids.ts";
 import type { Level } from "../../core/model/levels.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
 import { type Demand, type Demands, isMetBy, mayLower } from "../leaderless/demand.ts";
+import { type DigestedRead, Digests } from "../leaderless/digests.ts";
 import type { ExpiryView } from "../leaderless/expiry-view.ts";
 import { levelTooHigh, tooFewReachable, unansweredRead } from "../leaderless/faults.ts";
 import { type HedgedRead, Hedges } from "../leaderless/hedges.ts";
@@ -26,7 +27,7 @@ import { standInAnswers } from "./stand-ins.ts";
 /** Part of its time after which a read asks those whom it did not ask at first. */
 const WIDEN_AFTER_PART = 0.5;
 
-interface PendingRead extends HedgedRead {
+interface PendingRead extends HedgedRead, DigestedRead {
   readonly request: Request;
   readonly demand: Demand;
   readonly answers: ReplicaAnswers;
@@ -45,6 +46,9 @@ interface PendingRead extends HedgedRead {
   hedgeAtMs: number;
   hedgedAtMs: number;
   hedged: ReplicaMask;
+  digests: ReplicaMask;
+  digestBytes: number[] | undefined;
+  fullAsked: ReplicaMask;
 }
 
 type Fx = Effects<DynamoMessage>;
@@ -67,6 +71,7 @@ export class ReadFlow {
   readonly #demands: Demands;
   readonly #planted: PlantedDynamoBugs;
   readonly #hedges: Hedges<PendingRead>;
+  readonly #digests: Digests;
   readonly #pending = new IdTable<PendingRead>();
   readonly #unanswered = new IdTable<PendingRead>();
 
@@ -84,6 +89,7 @@ export class ReadFlow {
     this.#settings = parts.settings;
     this.#planted = parts.planted;
     this.#hedges = new Hedges(parts.context, parts.settings.hedge);
+    this.#digests = new Digests(parts.rules, parts.planted.digestMismatchIgnored);
     this.#rules = parts.rules;
     this.#reader = parts.reader;
     this.#expiries = parts.expiries;
@@ -126,10 +132,13 @@ export class ReadFlow {
       hedgeAtMs: Number.POSITIVE_INFINITY,
       hedgedAtMs: 0,
       hedged: 0,
+      digests: 0,
+      digestBytes: undefined,
+      fullAsked: 0,
     };
     this.#pending.set(pending.roundId, pending);
     this.#unanswered.set(request.id, pending);
-    this.#ask(pending, this.#hedges.first(pending, able, nowMs), effects);
+    this.#askFirst(pending, this.#hedges.first(pending, able, nowMs), effects);
     this.#hedges.watch(pending, able, endAtMs, effects);
     if (!isMetBy(demand, able)) this.#widen(pending, effects);
     // Nobody at all can be asked.
@@ -142,16 +151,22 @@ export class ReadFlow {
     const pending = this.#pending.get(reply.requestId);
     if (pending === undefined) return false;
     const { answers, standIns } = pending;
+    const index = answers.placement.replicas.indexOf(from.node);
+    if (this.#digests.isOver(pending, index, reply)) return true;
     const bit = answers.take(from.node, reply.serving);
     if (bit === 0 && standIns.take(from.node, true) === 0) return true;
     if (bit !== 0) this.#hedges.onReply(pending, from.node, bit, reply.serving, nowMs);
-    if (bit !== 0) pending.records[answers.placement.replicas.indexOf(from.node)] = reply.record;
+    if (bit !== 0) this.#digests.note(pending, index, reply);
+    if (bit !== 0) pending.records[index] = reply.record;
     const before = pending.merged;
-    if (reply.record !== undefined) {
+    if (reply.record !== undefined && reply.fullBytes === undefined) {
       pending.merged = mergedOf(this.#rules, before, reply.record);
     }
-    if (pending.answered) this.#repairLate(pending, before, bit, effects);
-    else this.#evaluate(pending, nowMs, effects);
+    if (pending.answered) {
+      // What a late digest says beyond what was found is left to anti-entropy.
+      const isKnown = this.#settle(pending, pending.merged) === 0;
+      if (isKnown) this.#repairLate(pending, before, bit, effects);
+    } else this.#evaluate(pending, nowMs, effects);
     if (pending.answered && answers.complete && standIns.complete) this.#forget(pending);
     return true;
   }
@@ -193,8 +208,13 @@ export class ReadFlow {
     this.#hedges.due(nowMs, (pending, more) => this.#ask(pending, more, effects), effects);
   }
 
-  describeHedges(): Readonly<Record<string, unknown>> {
-    return this.#hedges.describe();
+  describe(): Readonly<Record<string, unknown>> {
+    return { hedges: this.#hedges.describe(), digests: this.#digests.describe() };
+  }
+
+  /** Replicas whose record has to be asked for, after their digest. */
+  #settle(pending: PendingRead, newest: Uint8Array | undefined): ReplicaMask {
+    return pending.digests === 0 ? 0 : this.#digests.settle(pending, newest);
   }
 
   #isMet({ demand, answers, hedged }: PendingRead): boolean {
@@ -203,11 +223,36 @@ export class ReadFlow {
     return countOf(answers.counted) + countOf(answers.counted & hedged) >= demand.count;
   }
 
-  #ask(pending: PendingRead, mask: ReplicaMask, effects: Fx, among = pending.answers): void {
+  /** The record from one, this node's own if it can be; from the others its digest, if it is long. */
+  #askFirst(pending: PendingRead, mask: ReplicaMask, effects: Fx): void {
+    const { digestAbove } = this.#settings;
+    const own = pending.answers.bitOf(this.#context.self.node) & mask;
+    const full = own !== 0 ? own : mask & -mask;
+    if (digestAbove === undefined || full === mask) {
+      this.#ask(pending, mask, effects);
+      return;
+    }
+    this.#ask(pending, full, effects);
+    this.#ask(pending, mask & ~full, effects, pending.answers, digestAbove);
+  }
+
+  #ask(
+    pending: PendingRead,
+    mask: ReplicaMask,
+    effects: Fx,
+    among = pending.answers,
+    digestAbove?: number,
+  ): void {
     const { roundId, request } = pending;
     const { key, shardIndex } = request.operation;
     among.asked |= mask;
-    const message: LeaderlessMessage = { type: "read", requestId: roundId, stampOnly: false, key };
+    const message: LeaderlessMessage = {
+      type: "read",
+      requestId: roundId,
+      stampOnly: false,
+      digestAbove,
+      key,
+    };
     for (const node of among.nodesOf(mask)) effects.send(node, "replica", shardIndex, message);
   }
 
@@ -232,7 +277,13 @@ export class ReadFlow {
 
   #evaluate(pending: PendingRead, nowMs: number, effects: Fx): void {
     const { answers, standIns } = pending;
-    if (this.#isMet(pending) && this.#hasAllSeen(pending)) {
+    const isMet = this.#isMet(pending);
+    const open = isMet ? this.#settle(pending, pending.merged) : 0;
+    if (open !== 0) {
+      this.#ask(pending, open, effects);
+      return;
+    }
+    if (isMet && this.#hasAllSeen(pending)) {
       this.#answer(pending, nowMs, true, effects);
     } else if (answers.complete && standIns.complete && !this.#widen(pending, effects)) {
       this.#conclude(pending, nowMs, effects);
@@ -241,6 +292,8 @@ export class ReadFlow {
 
   #conclude(pending: PendingRead, nowMs: number, effects: Fx): void {
     const { answers, standIns, request, merged } = pending;
+    // There is no time left to ask for what a digest stands for.
+    this.#settle(pending, merged);
     // That nothing was found is only true in the mouth of a replica.
     const isKnown = answers.counted !== 0 || merged !== undefined;
     const { key, level } = request.operation;

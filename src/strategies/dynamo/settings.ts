@@ -1,6 +1,7 @@
 import type { Resolver } from "../../core/contracts/resolver.ts";
 import type { PartitionPolicy } from "../../core/model/configuration-types.ts";
 import type { Level, LevelName } from "../../core/model/levels.ts";
+import { type DigestSetting, parseDigestAbove } from "../leaderless/digests.ts";
 import { type HedgeSetting, parseHedge } from "../leaderless/hedges.ts";
 import {
   type LevelBounds,
@@ -44,6 +45,7 @@ const OPTIONS: readonly string[] = Object.freeze([
   "deadlines",
   "repair",
   "hedge",
+  "digestAbove",
   "resolver",
 ]);
 
@@ -57,6 +59,7 @@ export interface DynamoSettings {
   readonly rebuildDelayMs: number;
   readonly repair: RepairSettings;
   readonly hedge: HedgeSetting;
+  readonly digestAbove: DigestSetting;
   readonly resolver: Resolver | undefined;
 }
 
@@ -92,6 +95,7 @@ export function parseDynamoSettings(
     rebuildDelayMs: Math.max(...Object.values(deadlinesMs)),
     repair: parseRepairSettings(options.repair, `${path}.repair`),
     hedge: parseHedge(options.hedge, `${path}.hedge`),
+    digestAbove: parseDigestAbove(options.digestAbove, `${path}.digestAbove`),
     resolver: options.resolver as Resolver | undefined,
   });
 }

@@ -66,7 +66,7 @@ export class Hedges<Read extends HedgedRead> {
   #waiting: Read[] = [];
   #isArmed = false;
   #budget = BUDGET_MOST;
-  #turn: number;
+  #turn = 1;
   #asked = 0;
   #hedged = 0;
   #denied = 0;
@@ -75,7 +75,6 @@ export class Hedges<Read extends HedgedRead> {
   constructor(context: CoordinatorContext, setting: HedgeSetting) {
     this.#context = context;
     this.#setting = setting;
-    this.#turn = context.self.node.length;
   }
 
   /** Those of `able` whom a read asks at first: this node's own replica among them, if it is. */
@@ -193,16 +192,19 @@ export class Hedges<Read extends HedgedRead> {
     if (countOf(pool) <= wanted) return pool;
     const { replicas } = answers.placement;
     this.#turn = (this.#turn + 1) >>> 0;
+    let before = this.#turn % countOf(pool);
+    let start = 0;
     let fastestMs = Number.POSITIVE_INFINITY;
     for (let i = 0; i < replicas.length; i++) {
       if ((pool & (1 << i)) === 0) continue;
+      if (before-- === 0) start = i;
       fastestMs = Math.min(fastestMs, this.times.meanMs(replicas[i] as NodeId, nowMs));
     }
     let picked = 0;
     let left = wanted;
     for (let rank = 0; rank <= 2 && left > 0; rank++) {
       for (let step = 0; step < replicas.length && left > 0; step++) {
-        const at = (this.#turn + step) % replicas.length;
+        const at = (start + step) % replicas.length;
         const bit = 1 << at;
         if ((pool & bit & ~picked) === 0) continue;
         if (this.times.rankOf(replicas[at] as NodeId, fastestMs, nowMs) !== rank) continue;

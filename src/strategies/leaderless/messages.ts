@@ -67,6 +67,8 @@ export interface ReadMessage {
   readonly requestId: number;
   /** Only the record's header is wanted. */
   readonly stampOnly: boolean;
+  /** A record of more bytes is answered with its digest. Left out: none is. */
+  readonly digestAbove?: number | undefined;
   readonly key: Uint8Array;
 }
 
@@ -74,8 +76,10 @@ export interface ReadReply {
   readonly type: "read-reply";
   readonly requestId: number;
   readonly serving: boolean;
-  /** Cut to its header where only the stamp was asked for. */
+  /** Cut to its header where only the stamp was asked for; a summary in a digest. */
   readonly record: Uint8Array | undefined;
+  /** Of a digest: how many bytes the record has that `record` is the summary of. */
+  readonly fullBytes?: number | undefined;
 }
 
 /** Serves scans and the rebuilding of replicas alike: a run of a shard's records in key order. */
@@ -146,6 +150,10 @@ const PURPOSES: readonly RangePurpose[] = Object.freeze(["scan", "rebuild", "mov
 /** Of an answer to a range: keys lie beyond it; floors of the sender come along. */
 const FLAG_MORE = 1;
 const FLAG_FLOOR = 2;
+/** In the byte that says whether only the stamp is wanted. */
+const DIGEST_READ = 2;
+/** In the byte that says whether the replica serves. */
+const DIGEST_REPLY = 2;
 const MAX_RANGE_ENTRIES = 65_536;
 
 type CheckRecord = (record: Uint8Array) => void;
@@ -176,11 +184,16 @@ function encode(message: CopyMessage, writer: ByteWriter): void {
       writeOptionalStamp(writer, message.stamp);
       break;
     case "read":
-      writer.u8(message.stampOnly ? 1 : 0);
+      if (message.digestAbove === undefined) writer.u8(message.stampOnly ? 1 : 0);
+      else {
+        writer.u8(DIGEST_READ);
+        writer.u32(message.digestAbove);
+      }
       writer.raw(message.key);
       break;
     case "read-reply":
-      writer.u8(message.serving ? 1 : 0);
+      writer.u8((message.serving ? 1 : 0) | (message.fullBytes === undefined ? 0 : DIGEST_REPLY));
+      if (message.fullBytes !== undefined) writer.u32(message.fullBytes);
       if (message.record !== undefined) writer.raw(message.record);
       break;
     case "range":
@@ -236,10 +249,14 @@ function decode(reader: ByteReader, check: CheckRecord): CopyMessage {
       return { type: "write-ack", requestId, verdict, serving, stamp };
     }
     case TYPES.read: {
-      const stampOnly = readFlag(reader);
+      const kind = reader.u8();
+      if (kind > DIGEST_READ) throw new MalformedBytesError(`read of kind ${kind}`);
+      const stampOnly = kind === 1;
+      const digestAbove = kind === DIGEST_READ ? reader.u32() : undefined;
       const key = owned(reader.raw(reader.remaining));
       if (key.length === 0) throw new MalformedBytesError("a read without a key");
-      return { type: "read", requestId, stampOnly, key };
+      if (digestAbove === undefined) return { type: "read", requestId, stampOnly, key };
+      return { type: "read", requestId, stampOnly, digestAbove, key };
     }
     case TYPES["read-reply"]:
       return decodeReadReply(reader, requestId, check);
@@ -271,13 +288,18 @@ function decode(reader: ByteReader, check: CheckRecord): CopyMessage {
 }
 
 function decodeReadReply(reader: ByteReader, requestId: number, check: CheckRecord): ReadReply {
-  const serving = readFlag(reader);
+  const flags = reader.u8();
+  if (flags > (DIGEST_REPLY | 1)) throw new MalformedBytesError(`flags ${flags} of a reply`);
+  const serving = (flags & 1) !== 0;
+  const fullBytes = (flags & DIGEST_REPLY) === 0 ? undefined : reader.u32();
   if (reader.remaining === 0) {
+    if (fullBytes !== undefined) throw new MalformedBytesError("a digest of nothing");
     return { type: "read-reply", requestId, serving, record: undefined };
   }
   const record = owned(reader.raw(reader.remaining));
   check(record);
-  return { type: "read-reply", requestId, serving, record };
+  if (fullBytes === undefined) return { type: "read-reply", requestId, serving, record };
+  return { type: "read-reply", requestId, serving, record, fullBytes };
 }
 
 function decodeRangeReply(reader: ByteReader, requestId: number, check: CheckRecord): RangeReply {

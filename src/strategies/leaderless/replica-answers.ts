@@ -55,6 +55,12 @@ export class ReplicaAnswers {
     return bit;
   }
 
+  /** Those have not answered yet, after all. */
+  withdraw(mask: ReplicaMask): void {
+    this.answered &= ~mask;
+    this.counted &= ~mask;
+  }
+
   reachable(isReachable: (node: NodeId) => boolean): ReplicaMask {
     let mask = 0;
     const { replicas } = this.placement;

@@ -347,6 +347,17 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
 
   #onRead(from: Sender, message: ReadMessage, effects: LeaderlessEffects): void {
     const held = effects.get(message.key);
+    const { digestAbove } = message;
+    if (digestAbove !== undefined && held !== undefined && held.length > digestAbove) {
+      effects.send(from.node, "coordinator", this.#context.shardIndex, {
+        type: "read-reply",
+        requestId: message.requestId,
+        serving: this.serving,
+        record: this.#rules.summaryOf(held),
+        fullBytes: held.length,
+      });
+      return;
+    }
     const record = message.stampOnly && held !== undefined ? this.#rules.summaryOf(held) : held;
     effects.send(from.node, "coordinator", this.#context.shardIndex, {
       type: "read-reply",

@@ -183,7 +183,7 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
       writes: this.#writes.size,
       reads: this.#reads.size,
       scans: this.#scans.size,
-      hedges: this.#reads.describeHedges(),
+      ...this.#reads.describe(),
       read: this.#settings.read,
       write: this.#settings.write,
       partitionPolicy: this.#settings.partitionPolicy,

@@ -25,6 +25,8 @@ export interface PlantedBugs extends PlantedReplicaBugs {
   readonly oldSelfCounts?: boolean;
   /** A read is answered with one answer less than its level needs. */
   readonly oneAnswerLess?: boolean;
+  /** A digest is taken for that of the record that is there. */
+  readonly digestMismatchIgnored?: boolean;
   /** A replica that is asked by way of hedging counts for the one that it stands for, too. */
   readonly hedgeCountsTwice?: boolean;
   /** `each-quorum` counts answers, wherever they are from. */

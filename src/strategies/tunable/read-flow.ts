@@ -9,6 +9,7 @@ import type { Receipt } from "../../core/model/receipt.ts";
 import { versionTokenOf } from "../../core/model/version-token.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
 import { type Demand, type Demands, isMetBy, mayLower, oneLess } from "../leaderless/demand.ts";
+import { type DigestedRead, Digests } from "../leaderless/digests.ts";
 import type { ExpiryView } from "../leaderless/expiry-view.ts";
 import { levelTooHigh, tooFewReachable, unansweredRead } from "../leaderless/faults.ts";
 import { type HedgedRead, Hedges } from "../leaderless/hedges.ts";
@@ -17,6 +18,7 @@ import { receiptOf } from "../leaderless/receipts.ts";
 import { compareRecords, keyRecord, liveValueOf, stampOf } from "../leaderless/record.ts";
 import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
 import { sessionBehind } from "../leaderless/session-keys.ts";
+import { stampedRules } from "../leaderless/stamped-rules.ts";
 import type { PlantedBugs } from "./planted-bugs.ts";
 import { shownInSession } from "./session-stamps.ts";
 import { TUNABLE_LEVELS, type TunableSettings } from "./settings.ts";
@@ -24,7 +26,7 @@ import { TUNABLE_LEVELS, type TunableSettings } from "./settings.ts";
 /** Part of its time after which a read that asked only as many as it needs asks the others. */
 const WIDEN_AFTER_PART = 0.5;
 
-interface PendingRead extends HedgedRead {
+interface PendingRead extends HedgedRead, DigestedRead {
   readonly request: Request;
   readonly key: Uint8Array;
   readonly shardIndex: number;
@@ -46,6 +48,9 @@ interface PendingRead extends HedgedRead {
   hedgeAtMs: number;
   hedgedAtMs: number;
   hedged: ReplicaMask;
+  digests: ReplicaMask;
+  digestBytes: number[] | undefined;
+  fullAsked: ReplicaMask;
   /** How the answer is given: a client's `get`, or `resolve`. */
   readonly finish: ReadFinish;
 }
@@ -81,6 +86,7 @@ export class ReadFlow {
   readonly #demands: Demands;
   readonly #expiries: ExpiryView;
   readonly #hedges: Hedges<PendingRead>;
+  readonly #digests: Digests;
   readonly #pending = new IdTable<PendingRead>();
   readonly #writeBacks = new IdTable<PendingRead>();
   /** Those that are not answered, by the request's id. */
@@ -100,6 +106,7 @@ export class ReadFlow {
     this.#expiries = expiries;
     this.#settings = settings;
     this.#hedges = new Hedges(context, settings.hedge);
+    this.#digests = new Digests(stampedRules, planted.digestMismatchIgnored);
     this.#nextRoundId = nextRoundId;
   }
 
@@ -146,11 +153,14 @@ export class ReadFlow {
       hedgeAtMs: Number.POSITIVE_INFINITY,
       hedgedAtMs: 0,
       hedged: 0,
+      digests: 0,
+      digestBytes: undefined,
+      fullAsked: 0,
       finish,
     };
     this.#pending.set(pending.roundId, pending);
     this.#unanswered.set(request.id, pending);
-    this.#ask(pending, this.#hedges.first(pending, able, timing.nowMs), effects);
+    this.#askFirst(pending, this.#hedges.first(pending, able, timing.nowMs), effects);
     this.#hedges.watch(pending, able, timing.deadlineMs, effects);
   }
 
@@ -158,12 +168,18 @@ export class ReadFlow {
     const pending = this.#pending.get(reply.requestId);
     if (pending === undefined) return false;
     const { answers } = pending;
+    const index = answers.placement.replicas.indexOf(from.node);
+    if (this.#digests.isOver(pending, index, reply)) return true;
     const bit = answers.take(from.node, reply.serving);
     if (bit === 0) return true;
+    this.#digests.note(pending, index, reply);
     this.#hedges.onReply(pending, from.node, bit, reply.serving, nowMs);
-    pending.records[answers.placement.replicas.indexOf(from.node)] = reply.record;
-    if (pending.answered) this.#repairLate(pending, reply.record, bit, effects);
-    else if (pending.writeBack === undefined) this.#evaluate(pending, nowMs, effects);
+    pending.records[index] = reply.record;
+    if (pending.answered) {
+      // What a late digest says beyond what was found is left to anti-entropy.
+      const isKnown = this.#settle(pending, pending.newest) === 0;
+      if (isKnown) this.#repairLate(pending, pending.records[index], bit, effects);
+    } else if (pending.writeBack === undefined) this.#evaluate(pending, nowMs, effects);
     if (pending.answered && answers.complete) this.#forget(pending);
     return true;
   }
@@ -224,8 +240,13 @@ export class ReadFlow {
     this.#hedges.due(nowMs, (pending, more) => this.#ask(pending, more, effects), effects);
   }
 
-  describeHedges(): Readonly<Record<string, unknown>> {
-    return this.#hedges.describe();
+  describe(): Readonly<Record<string, unknown>> {
+    return { hedges: this.#hedges.describe(), digests: this.#digests.describe() };
+  }
+
+  /** Replicas whose record has to be asked for, after their digest. */
+  #settle(pending: PendingRead, newest: Uint8Array | undefined): ReplicaMask {
+    return pending.digests === 0 ? 0 : this.#digests.settle(pending, newest);
   }
 
   #isMet({ demand, answers, hedged }: PendingRead): boolean {
@@ -234,10 +255,29 @@ export class ReadFlow {
     return countOf(answers.counted) + countOf(answers.counted & hedged) >= demand.count;
   }
 
-  #ask(pending: PendingRead, mask: ReplicaMask, effects: Fx): void {
+  /** The record from one, this node's own if it can be; from the others its digest, if it is long. */
+  #askFirst(pending: PendingRead, mask: ReplicaMask, effects: Fx): void {
+    const { digestAbove } = this.#settings;
+    const own = pending.answers.bitOf(this.#context.self.node) & mask;
+    const full = own !== 0 ? own : mask & -mask;
+    if (digestAbove === undefined || full === mask) {
+      this.#ask(pending, mask, effects);
+      return;
+    }
+    this.#ask(pending, full, effects);
+    this.#ask(pending, mask & ~full, effects, digestAbove);
+  }
+
+  #ask(pending: PendingRead, mask: ReplicaMask, effects: Fx, digestAbove?: number): void {
     const { answers, key, roundId, shardIndex } = pending;
     answers.asked |= mask;
-    const message: LeaderlessMessage = { type: "read", requestId: roundId, stampOnly: false, key };
+    const message: LeaderlessMessage = {
+      type: "read",
+      requestId: roundId,
+      stampOnly: false,
+      digestAbove,
+      key,
+    };
     for (const node of answers.nodesOf(mask)) effects.send(node, "replica", shardIndex, message);
   }
 
@@ -255,6 +295,13 @@ export class ReadFlow {
         this.#conclude(pending, nowMs, effects);
       }
       return;
+    }
+    if (pending.digests !== 0) {
+      const open = this.#settle(pending, newestOf(pending));
+      if (open !== 0) {
+        this.#ask(pending, open, effects);
+        return;
+      }
     }
     if (!this.#choose(pending)) {
       if (answers.complete && !this.#widen(pending, effects)) {
@@ -313,6 +360,8 @@ export class ReadFlow {
 
   #conclude(pending: PendingRead, nowMs: number, effects: Fx): void {
     const { answers } = pending;
+    // There is no time left to ask for what a digest stands for.
+    this.#settle(pending, newestOf(pending));
     const isShown = this.#choose(pending);
     if (isShown && answers.counted !== 0 && this.#mayLower(pending.level)) {
       this.#answer(pending, nowMs, false, effects);
@@ -329,6 +378,7 @@ export class ReadFlow {
 
   #answer(pending: PendingRead, nowMs: number, met: boolean, effects: Fx): void {
     const { answers, newest, request } = pending;
+    this.#settle(pending, newest);
     const stale = newest === undefined ? 0 : answers.answered & ~holdersOf(pending, newest, true);
     const holders = newest === undefined ? answers.counted : holdersOf(pending, newest);
     const written = pending.writeBack?.holders ?? 0;
@@ -413,7 +463,8 @@ function newestOf(pending: PendingRead, stalest = false): Uint8Array | undefined
   let newest: Uint8Array | undefined;
   for (let i = 0; i < pending.records.length; i++) {
     const record = pending.records[i];
-    if (record === undefined || (pending.answers.counted & (1 << i)) === 0) continue;
+    const bit = 1 << i;
+    if (record === undefined || (pending.answers.counted & ~pending.digests & bit) === 0) continue;
     if (newest === undefined || compareRecords(record, newest) > 0 !== stalest) newest = record;
   }
   return newest;

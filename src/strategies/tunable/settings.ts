@@ -1,5 +1,6 @@
 import type { PartitionPolicy } from "../../core/model/configuration-types.ts";
 import type { Level, LevelName } from "../../core/model/levels.ts";
+import { type DigestSetting, parseDigestAbove } from "../leaderless/digests.ts";
 import { type HedgeSetting, parseHedge } from "../leaderless/hedges.ts";
 import {
   type LevelBounds,
@@ -59,6 +60,7 @@ export interface TunableSettings {
   readonly rebuildDelayMs: number;
   readonly repair: RepairSettings;
   readonly hedge: HedgeSetting;
+  readonly digestAbove: DigestSetting;
 }
 
 /** Checks a keyspace's own options; `path` is where they stand in the configuration. */
@@ -68,7 +70,7 @@ export function parseTunableSettings(
   replicas?: number,
   datacenters?: number,
 ): TunableSettings {
-  const known = ["read", "write", "partitionPolicy", "deadlines", "repair", "hedge"];
+  const known = ["read", "write", "partitionPolicy", "deadlines", "repair", "hedge", "digestAbove"];
   for (const name of Object.keys(options)) {
     if (!known.includes(name))
       refuseSetting(`${path}.${name}`, options[name], "no such option", known);
@@ -92,6 +94,7 @@ export function parseTunableSettings(
     rebuildDelayMs: Math.max(...Object.values(deadlinesMs)),
     repair: parseRepairSettings(options.repair, `${path}.repair`),
     hedge: parseHedge(options.hedge, `${path}.hedge`),
+    digestAbove: parseDigestAbove(options.digestAbove, `${path}.digestAbove`),
   };
   return Object.freeze(settings);
 }

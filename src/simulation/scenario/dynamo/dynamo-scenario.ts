@@ -1,4 +1,4 @@
-import { drawHedge } from "../draw-hedge.ts";
+import { drawDigests, drawHedge } from "../draw-reads.ts";
 import type { KeyspacePlan, StrategyScenario } from "../strategy-scenario.ts";
 import { DynamoRun } from "./dynamo-run.ts";
 
@@ -24,6 +24,7 @@ export const dynamoScenario: StrategyScenario = Object.freeze<StrategyScenario>(
       partitionPolicy: knobs.partitionPolicy,
       deadlines: deadlines(knobs.patience),
       hedge: drawHedge(seed),
+      ...drawDigests(seed),
       ...(resolver !== "siblings" && { resolver }),
       ...(storage === "disk" && { durability: knobs.durability }),
     };

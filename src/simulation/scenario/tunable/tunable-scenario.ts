@@ -1,4 +1,4 @@
-import { drawHedge } from "../draw-hedge.ts";
+import { drawDigests, drawHedge } from "../draw-reads.ts";
 import type { KeyspacePlan, StrategyScenario } from "../strategy-scenario.ts";
 import { TunableRun } from "./tunable-run.ts";
 
@@ -23,6 +23,7 @@ export const tunableScenario: StrategyScenario = Object.freeze<StrategyScenario>
     partitionPolicy: knobs.partitionPolicy,
     deadlines: deadlines(knobs.patience),
     hedge: drawHedge(seed),
+    ...drawDigests(seed),
     ...(storage === "disk" && { durability: knobs.durability }),
   }),
   createRun: (scene) => new TunableRun(scene),

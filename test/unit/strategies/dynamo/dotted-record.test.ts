@@ -62,6 +62,13 @@ describe("a record", () => {
     expect(isTombstone(encodeRecord(deleted))).toBe(true);
   });
 
+  // It used to be cut from the Buffer itself, and the record was a summary from then on.
+  test("a summary leaves the record as it was, though that is a Buffer", () => {
+    const bytes = Buffer.from(encodeRecord(TWO));
+    summaryOf(bytes);
+    expect(decodeRecord(bytes)).toEqual(decodeRecord(encodeRecord(TWO)));
+  });
+
   test("has a summary, which names its context and is no record", () => {
     const summary = summaryOf(encodeRecord(TWO));
     checkRecord(summary);

@@ -9,6 +9,7 @@ import {
   leaderlessCodec,
 } from "../../../../src/strategies/leaderless/messages.ts";
 import { makeKeyedRecord } from "../../../../src/strategies/leaderless/record.ts";
+import { stampedRules } from "../../../../src/strategies/leaderless/stamped-rules.ts";
 
 const SEED = { seed: 1, numRuns: 1_000 };
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
@@ -98,6 +99,20 @@ const messages: fc.Arbitrary<LeaderlessMessage> = fc.oneof(
     requestId: u32,
     serving,
     record: option(keyed.map(({ record }) => record)),
+  }),
+  fc.record({
+    type: fc.constant("read" as const),
+    requestId: u32,
+    stampOnly: fc.constant(false),
+    digestAbove: u32,
+    key: buffers(1),
+  }),
+  fc.record({
+    type: fc.constant("read-reply" as const),
+    requestId: u32,
+    serving,
+    record: keyed.map(({ record }) => stampedRules.summaryOf(record)),
+    fullBytes: u32,
   }),
   fc.record({
     type: fc.constant("range" as const),

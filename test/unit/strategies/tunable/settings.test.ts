@@ -30,8 +30,10 @@ describe("parseTunableSettings", () => {
         bytesPerSecond: 1_048_576,
         maxHints: 10_000,
         hintMaxAgeMs: 10_800_000,
+        reapAfterMs: 600_000,
       },
       hedge: "auto",
+      digestAbove: 4_096,
     });
   });
 
@@ -42,6 +44,7 @@ describe("parseTunableSettings", () => {
       bytesPerSecond: 65_536,
       maxHints: 0,
       hintMaxAgeMs: 60_000,
+      reapAfterMs: 600_000,
     });
     const off = parseTunableSettings({ repair: { interval: "off" } }, PATH, 3);
     expect(off.repair.intervalMs).toBe(Number.POSITIVE_INFINITY);
@@ -52,6 +55,7 @@ describe("parseTunableSettings", () => {
     [{ repair: { every: 5 } }, `${PATH}.repair.every`, "interval, bytesPerSecond"],
     [{ repair: { maxHints: -1 } }, `${PATH}.repair.maxHints`, "0 to 1000000"],
     [{ repair: { interval: 0 } }, `${PATH}.repair.interval`, "0"],
+    [{ digestAbove: "much" }, `${PATH}.digestAbove`, "much"],
     [{ hedge: "now and then" }, `${PATH}.hedge`, "auto, off, always"],
     [{ repair: { bytesPerSecond: "x" } }, `${PATH}.repair.bytesPerSecond`, "x"],
   ])("refuses %j", (options, path, part) => {

@@ -8,3 +8,9 @@ export function drawHedge(seed: number): string | number {
   if (draw.chance(0.6)) return "auto";
   return draw.chance(0.3) ? "off" : Math.ceil(draw.magnitude(1, 50));
 }
+
+/** Likewise: most values of a seed are short, and only so are digests read of them. */
+export function drawDigests(seed: number): { readonly digestAbove?: number } {
+  const draw = new Draw(new SeededRandom(seed, "plan/digests"));
+  return draw.chance(0.3) ? { digestAbove: 1 } : {};
+}
