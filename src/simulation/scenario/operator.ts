@@ -11,6 +11,8 @@ export class Operator {
   readonly #held = new Map<string, number>();
   /** Starts that failed, by the code of their error. */
   readonly failedStarts: Record<string, number> = {};
+  /** Nodes whose start found that their data has to be given up. */
+  readonly disowned = new Set<string>();
   /** What a start failed with that no fault explains. */
   readonly surprises: string[] = [];
   #isStopped = false;
@@ -67,6 +69,7 @@ export class Operator {
       if (error instanceof NodeDownError) return;
       const code = isCapstanError(error) ? error.code : "?";
       this.failedStarts[code] = (this.failedStarts[code] ?? 0) + 1;
+      if (code === "DATA_DISOWNED") this.disowned.add(node.id);
       if (!EXPLAINED.includes(code)) {
         this.surprises.push(`node ${node.id} did not start: ${String((error as Error).stack)}`);
       }

@@ -140,6 +140,7 @@ class Scenario {
     const reports = this.#runs.map((run) => run.judge({ copyHasCounted }));
     this.#checkHygiene();
     this.#checkDoubledFrames();
+    this.#checkDisowned();
     return {
       seed: this.#plan.seed,
       plan: this.#plan,
@@ -244,6 +245,16 @@ class Scenario {
     // With its data goes what it has acknowledged since the copy was put in place.
     if (type === "failed" && code === "DATA_DISOWNED") {
       this.#topology.noteLoss(this.#world.node(id), "old-copy");
+    }
+  }
+
+  /** Data that is given up at a start was damaged, or is an older copy. */
+  #checkDisowned(): void {
+    const { losses } = this.#topology;
+    for (const id of this.#operator.disowned) {
+      const isCopy = losses.some(({ node, how }) => node === id && how === "old-copy");
+      if (isCopy || this.#topology.wasDamaged(id)) continue;
+      this.#violate("unfounded-damage", `${id}: a start gave up data that is whole`);
     }
   }
 
