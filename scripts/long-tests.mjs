@@ -19,6 +19,10 @@ const LONG = {
     files: ["test/processes/nats-partition.test.ts"],
     env: { CAPSTAN_REPAIR_KEYS: "100000", CAPSTAN_REQUIRE_NATS: "1" },
   },
+  restarts: {
+    files: ["test/unit/strategies/dynamo/retired-actors.test.ts"],
+    env: { CAPSTAN_RESTARTS: "1000" },
+  },
   crdt: {
     files: ["test/unit/resolvers/crdt/scripts.test.ts"],
     env: { CAPSTAN_SCRIPTS: "125000" },

@@ -6,6 +6,7 @@ import {
   type DottedRecord,
   decodeRecord,
   encodeRecord,
+  NOTHING,
   newestTimeOf,
   type Sibling,
 } from "./dotted-record.ts";
@@ -14,21 +15,22 @@ import {
  * What a floor does to records of versions side by side. A replica that has one knows all events up
  * to it, of keys that it holds and of those that it does not: its own record, or nothing, says of
  * them all that there is to say. So what comes in is news only with events above the floor, and its
- * versions from below stay only where they are held.
+ * versions from below stay only where they are held. The context stays whole: whoever is sent the
+ * merge learns that a version which it still has is over.
  */
 export const dottedSettling: SettlingRules = Object.freeze({
   hasContexts: true,
   timeOf: newestTimeOf,
   admitted(held, incoming, floor) {
-    if (newestTimeOf(incoming) <= floor) {
-      const isHeld = held !== undefined && Buffer.compare(held, incoming) === 0;
-      return isHeld ? incoming : undefined;
-    }
+    if (held === undefined && newestTimeOf(incoming) <= floor) return undefined;
     const record = decodeRecord(incoming);
     if (record.siblings.every(({ time }) => time > floor)) return incoming;
-    const own = held === undefined ? [] : decodeRecord(held).siblings;
+    const own = held === undefined ? NOTHING : decodeRecord(held);
+    const isHeld = ({ dot }: Sibling) =>
+      own.siblings.some((each) => compareDots(each.dot, dot) === 0);
+    // What the held record has replaced, merging drops by itself.
     const siblings = record.siblings.filter(
-      ({ dot, time }) => time > floor || own.some((each) => compareDots(each.dot, dot) === 0),
+      (each) => each.time > floor || isHeld(each) || own.context.covers(each.dot, each.time),
     );
     return siblings.length === record.siblings.length
       ? incoming

@@ -211,6 +211,8 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
       return;
     }
     const bytes = effects.get(key);
+    const forgets = this.#planted.counterReusedAfterReaping === true && this.#copies.floor > 0;
+    if (forgets && bytes === undefined) this.#counter = 0;
     const held = bytes === undefined ? NOTHING : decodeRecord(bytes);
     const time = this.#timeAfter(this.#newestOf(held, message), wallMs);
     const dot = this.#nextDot(held, event, time);

@@ -10,8 +10,8 @@ export interface SettlingRules {
   /** Time of the newest event in the record. */
   timeOf(record: Uint8Array): HybridTime;
   /**
-   * What of a record that comes in is still news above the floor, or held here: the record itself
-   * where that is all of it, undefined where nothing is left.
+   * What of a record that comes in may be merged with what is held: the record itself where that is
+   * all of it, undefined where nothing is held and nothing of it is news.
    */
   admitted(
     held: Uint8Array | undefined,

@@ -1,4 +1,4 @@
-import { compareRecordStamps, headerOf, stampOf } from "../record.ts";
+import { headerOf, stampOf } from "../record.ts";
 import type { SettlingRules } from "./settling-rules.ts";
 
 const FLAGS_AT = 1;
@@ -9,10 +9,8 @@ export const stampedSettling: SettlingRules = Object.freeze({
   hasContexts: false,
   timeOf: (record) => stampOf(record).time,
   admitted(held, incoming, floor) {
-    if (stampOf(incoming).time > floor) return incoming;
-    // The same version, which may have expired at one of the two.
-    const isHeld = held !== undefined && compareRecordStamps(held, incoming) === 0;
-    return isHeld ? incoming : undefined;
+    // Where something is held, the greater stamp tells what is stale.
+    return held !== undefined || stampOf(incoming).time > floor ? incoming : undefined;
   },
   /** The tombstone of the same stamp: of equal stamps the greater bytes win, and these are. */
   buried(record) {
