@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { WatchEvent } from "../../src/core/store/api.ts";
 import type { Cluster, ClusterOptions } from "../support/cluster.ts";
 import { faultOf, open } from "../support/cluster-calls.ts";
 
@@ -118,6 +119,36 @@ describe("the replicas of a raft shard", () => {
   });
 });
 
+describe("a watch of a shard that is moved to other nodes altogether", () => {
+  test("goes on with every change once and no gap, also for one that comes back with a cursor", async () => {
+    const cluster = await open({
+      ...{ nodes: 7, persistent: true },
+      keyspaces: { default: { strategy: "raft", replicas: 3, shards: 1 } },
+    });
+    const { replicas, idle } = await standing(cluster);
+    const here = replicas[0] as string;
+    const events: WatchEvent<unknown>[] = [];
+    const watch = async (node: string, cursor?: string): Promise<void> => {
+      const options = cursor === undefined ? {} : { cursor };
+      for await (const event of cluster.keyspace(node).watch(options)) events.push(event);
+    };
+    void watch(here);
+    const keys = () => events.flatMap(({ key }) => key ?? []);
+    await cluster.waitFor(() => events.some(({ type }) => type === "synced"));
+    await cluster.until(cluster.keyspace(here).put("before", 1));
+    // The learners have the log, and with it the changes, before the shard is theirs.
+    await cluster.until(change(cluster, here, idle.slice(0, 3)));
+    await cluster.until(cluster.keyspace(here).put("after", 1));
+    await cluster.waitFor(() => keys().includes("after"));
+    void watch(idle[3] as string, events.at(-1)?.cursor);
+    await cluster.waitFor(() => events.filter(({ type }) => type === "synced").length === 2);
+    await cluster.until(cluster.keyspace(here).put("later", 1));
+    await cluster.waitFor(() => keys().filter((key) => key === "later").length === 2);
+    expect(keys()).toEqual(["before", "after", "later", "later"]);
+    expect(events.filter(({ type }) => type === "gap")).toEqual([]);
+  });
+});
+
 describe("a change of replicas is refused, with what is allowed", () => {
   test("for arguments that are wrong", async () => {
     const cluster = await openFive();
@@ -140,6 +171,15 @@ describe("a change of replicas is refused, with what is allowed", () => {
     expect(await refused({ ...SHARD, keyspace: "other", replicas: ["n1"] })).toMatch(
       /^NOT_SUPPORTED: .*can be changed in: default$/,
     );
+  });
+
+  test("for a keyspace whose shards have one replica", async () => {
+    const keyspaces = { default: { strategy: "raft", replicas: 1, shards: 1 } };
+    const cluster = await open({ nodes: 2, persistent: true, keyspaces });
+    const { replicas, idle } = await standing(cluster);
+    const fault = await faultOf(cluster, change(cluster, "n1", [...replicas, ...idle]));
+    expect(fault).toMatchObject({ code: "NOT_SUPPORTED", outcome: "not-applied" });
+    expect(fault.message).toContain(`placed on ${replicas[0]} alone (replicas: 1)`);
   });
 
   test("for a node that does not answer: unavailable, and nothing has changed", async () => {

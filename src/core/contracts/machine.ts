@@ -445,6 +445,8 @@ export interface ReplicaMachine<Message> extends Machine<Message> {
    * change. Undefined: nowhere yet.
    */
   readonly changesReached?: ChangesReached | undefined;
+  /** Who holds the shard as far as it knows, where that need not be whom the map names. */
+  readonly holders?: readonly NodeId[];
 }
 
 /** No change up to here is still to come from a replica. */

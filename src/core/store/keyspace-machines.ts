@@ -330,11 +330,13 @@ export class KeyspaceMachines {
 
   #makeWatches(): KeyspaceWatches {
     const { host, keyspace, strategy, isReachable, sendWatch } = this.#options;
+    const { nodes } = host.configuration.cluster;
     return new KeyspaceWatches({
       self: host.self,
       keyspaceHash: keyspace.hash,
       environment: host.environment,
       placements: this.#placements,
+      elsewhere: strategy.hostsEverywhere === true ? nodes.map(({ id }) => id) : [],
       replicaOf: (shardIndex) => this.#replicas[shardIndex],
       sharesOrder: strategy.sharesOrder === true,
       isReachable,

@@ -33,7 +33,7 @@ export function drawCore({ world, topology, draw }: LivenessScene): readonly str
   const weak = topology.weak();
   for (let draws = 0; draws < CORE_DRAWS; draws += 1) {
     const core = draw.shuffled(ids).slice(0, draw.whole(1, ids.length));
-    const isEnough = topology.placements.every((replicas) => {
+    const isEnough = topology.deciders.every((replicas) => {
       const whole = replicas.filter((id) => core.includes(id) && !weak.has(id));
       return whole.length >= majorityOf(replicas.length);
     });
@@ -114,21 +114,20 @@ function canServe(node: SimNode, core: readonly string[], topology: Topology): b
  * Every replica of the node that has enough others to learn from in the core serves, and a majority
  * of each shard can be reached.
  */
-function canServeIn(
-  { keyspace, placements }: KeyspaceTopology,
-  node: SimNode,
-  core: readonly string[],
-): boolean {
+function canServeIn(topology: KeyspaceTopology, node: SimNode, core: readonly string[]): boolean {
+  const { keyspace } = topology;
   if (node.life?.store === undefined) return false;
   const { shards } = node.life.store.keyspace(keyspace.name).describe() as {
     readonly shards: readonly { readonly shard: number; readonly state: string }[];
   };
   const needed = strategyScenario(keyspace.strategy).othersToServe ?? sharedWithEveryMajority;
   return shards.every(({ shard, state }) => {
-    const replicas = placements[shard] ?? [];
-    const others = replicas.filter((id) => id !== node.id && core.includes(id));
-    const isDone = state === "serving" || !replicas.includes(node.id);
-    return isDone || others.length < needed(replicas.length);
+    if (state === "serving") return true;
+    // Whoever decides, it has to be one of them, with enough others.
+    return !topology.decidersOf(shard).every((replicas) => {
+      const others = replicas.filter((id) => id !== node.id && core.includes(id));
+      return replicas.includes(node.id) && others.length >= needed(replicas.length);
+    });
   });
 }
 

@@ -212,6 +212,7 @@ class Scenario {
     };
     this.#nemesis.stop();
     this.#nemesis.undoAll();
+    for (const run of this.#runs) run.calm?.();
     const core = drawCore(scene);
     breakTheRest(scene, core);
     this.#violations.push(...(await demandLiveness(scene, core)));
@@ -225,6 +226,7 @@ class Scenario {
     network.heal();
     network.conditions = GOOD_NETWORK;
     this.#operator.letGoOfAll();
+    for (const run of this.#runs) await run.settle?.();
     const isWhole = (): boolean => nodes.every((node) => this.#topology.isServing(node));
     if (!(await driver.runWhile(() => !isWhole(), HEALED_MS))) {
       this.#violate("liveness", "after all faults have ended not every replica serves again");

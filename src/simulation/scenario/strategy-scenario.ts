@@ -93,6 +93,10 @@ export interface KeyspaceRun {
     node: SimNode,
     another: () => SimNode | undefined,
   ): Promise<Ending>;
+  /** The faults end: from now on it begins nothing of its own. */
+  calm?(): void;
+  /** Nothing is broken any more: ends what it has begun. Runs the world. */
+  settle?(): Promise<void>;
   /** Everything is whole, and every client has ended: reads what `judge` has to know. Runs the world. */
   readAtTheEnd(): Promise<void>;
   /** Before a commit of some node's state takes effect, with the state as it is. */

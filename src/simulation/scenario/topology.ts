@@ -41,6 +41,8 @@ export class KeyspaceTopology {
   readonly keyspace: ResolvedKeyspace;
   /** Per shard: the nodes of its replicas. */
   readonly placements: readonly (readonly string[])[];
+  /** Per shard: of these sets of nodes each may be the one that decides. */
+  readonly #deciders: (readonly (readonly string[])[])[];
 
   constructor(keyspace: ResolvedKeyspace, nodes: readonly ResolvedNode[]) {
     this.keyspace = keyspace;
@@ -49,6 +51,34 @@ export class KeyspaceTopology {
       { length: shards },
       (_, shardIndex) => placeShard({ keyspaceHash, shardIndex, replicas, nodes }).replicas,
     );
+    this.#deciders = this.placements.map((placed) => [placed]);
+  }
+
+  /**
+   * Sets of nodes of which each may decide about the shard now: the placement, until somebody moves
+   * the shard; more than one while a move is under way, or nobody knows what became of it.
+   */
+  decidersOf(shard: number): readonly (readonly string[])[] {
+    return this.#deciders[shard] ?? [];
+  }
+
+  get deciders(): readonly (readonly string[])[] {
+    return this.#deciders.flat();
+  }
+
+  /** From now on these, too, may come to decide. Not with a set that stands there already. */
+  mayMoveTo(shard: number, nodes: readonly string[]): void {
+    this.#deciders[shard] = [...this.decidersOf(shard), nodes];
+  }
+
+  /** These do not, and nobody else has to be known for it. */
+  hasNotMovedTo(shard: number, nodes: readonly string[]): void {
+    this.#deciders[shard] = this.decidersOf(shard).filter((each) => each !== nodes);
+  }
+
+  /** These alone decide. */
+  hasMovedTo(shard: number, nodes: readonly string[]): void {
+    this.#deciders[shard] = [nodes];
   }
 
   shardOf(key: string): number {
@@ -81,9 +111,9 @@ export class Topology {
     this.keyspaces = keyspaces.map((each) => new KeyspaceTopology(each, cluster.nodes));
   }
 
-  /** Per shard of each keyspace: the nodes of its replicas. */
-  get placements(): readonly (readonly string[])[] {
-    return this.keyspaces.flatMap(({ placements }) => placements);
+  /** Sets of nodes, of each shard of each keyspace, of which a majority has to be whole. */
+  get deciders(): readonly (readonly string[])[] {
+    return this.keyspaces.flatMap(({ deciders }) => deciders);
   }
 
   /** The least that any keyspace asks for. */
@@ -102,14 +132,16 @@ export class Topology {
   isServing({ id, life }: SimNode): boolean {
     const store = life?.store;
     if (store === undefined) return false;
-    return this.keyspaces.every(({ keyspace, placements }) => {
-      const { hosted, serving, shards } = store
-        .keyspace(keyspace.name)
-        .describe() as unknown as ServingDescription;
-      if (hosted !== serving) return false;
-      const scenario = STRATEGY_SCENARIOS.find(({ strategy }) => strategy === keyspace.strategy);
-      const own = shards.filter(({ shard }) => placements[shard]?.includes(id));
-      return own.every((shard) => scenario?.isWhole?.(shard) ?? true);
+    return this.keyspaces.every((topology) => {
+      const { name, strategy } = topology.keyspace;
+      const description = store.keyspace(name).describe() as unknown as ServingDescription;
+      const { hosted, serving, shards } = description;
+      const { isWhole } = STRATEGY_SCENARIOS.find((each) => each.strategy === strategy) ?? {};
+      if (isWhole === undefined) return hosted === serving;
+      const own = shards.filter(({ shard }) =>
+        topology.decidersOf(shard).some((nodes) => nodes.includes(id)),
+      );
+      return own.every((shard) => isWhole(shard));
     });
   }
 
@@ -125,7 +157,7 @@ export class Topology {
    */
   mayLose(id: string): boolean {
     this.#review();
-    return this.placements.every((replicas) => {
+    return this.deciders.every((replicas) => {
       if (!replicas.includes(id)) return true;
       const gone = replicas.filter((other) => other === id || this.#weak.has(other));
       return gone.length < majorityOf(replicas.length);

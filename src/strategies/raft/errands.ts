@@ -165,7 +165,7 @@ export class Errands {
   /** Who holds the shard, as far as is known here: else those whom the map names. */
   replicasOf(shardIndex: number): readonly NodeId[] {
     const known =
-      this.localReplica(shardIndex)?.votingNodes ?? this.#told.get(shardIndex)?.voters ?? [];
+      this.localReplica(shardIndex)?.holders ?? this.#told.get(shardIndex)?.voters ?? [];
     return known.length > 0 ? known : this.#context.placement(shardIndex).replicas;
   }
 

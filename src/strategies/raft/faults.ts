@@ -65,6 +65,15 @@ export function otherChange(shardIndex: number): CapstanError {
   );
 }
 
+/** Its one node begins the shard anew when its store is lost, wherever the shard lies by then. */
+export function bornAlone(shardIndex: number, node: NodeId): CapstanError {
+  return new CapstanError(
+    "NOT_SUPPORTED",
+    `shard ${shardIndex} is placed on ${node} alone (replicas: 1), which would begin it anew if its ` +
+      "store were lost after the shard had gone; shards with two or more replicas can be changed",
+  );
+}
+
 export function changeUnknown(
   shardIndex: number,
   goal: readonly NodeId[],

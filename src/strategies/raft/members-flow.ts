@@ -4,7 +4,7 @@ import type { NodeId } from "../../core/model/ids.ts";
 import type { ClientMessage, RaftMessage, ReplicaRefusal } from "./client-messages.ts";
 import type { Configuration, Member } from "./configuration.ts";
 import type { Errand, Errands, ErrandTask, ReplicaReply } from "./errands.ts";
-import { changeUnknown, otherChange, quorumLost, unavailable } from "./faults.ts";
+import { bornAlone, changeUnknown, otherChange, quorumLost, unavailable } from "./faults.ts";
 
 type Fx = Effects<RaftMessage>;
 
@@ -60,6 +60,11 @@ export class MembersFlow {
 
   start(request: Request, nowMs: number, effects: Fx): void {
     const pending = new PendingMembers(this, request);
+    const [placed, ...others] = this.#context.placement(pending.shardIndex).replicas;
+    if (pending.goal.length > 0 && placed !== undefined && others.length === 0) {
+      effects.refuse(request, bornAlone(pending.shardIndex, placed));
+      return;
+    }
     request.memo = pending;
     pending.errand = this.#errands.start(pending, nowMs, effects);
   }

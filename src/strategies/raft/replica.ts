@@ -120,7 +120,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     return this.#consensus.configuration.voters.length;
   }
 
-  get votingNodes(): readonly NodeId[] {
+  get holders(): readonly NodeId[] {
     return votingNodes(this.#consensus.configuration);
   }
 

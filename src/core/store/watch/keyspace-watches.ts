@@ -26,6 +26,8 @@ export interface KeyspaceWatchesOptions {
   readonly keyspaceHash: number;
   readonly environment: Environment;
   readonly placements: readonly ShardPlacement[];
+  /** Where a shard may have been moved to, and lie instead of where it was placed. */
+  readonly elsewhere: readonly NodeId[];
   readonly replicaOf: (shardIndex: number) => MachineCell | undefined;
   /** Whether replicas say themselves where they stand: see `SilentStrategy.sharesOrder`. */
   readonly sharesOrder: boolean;
@@ -58,7 +60,7 @@ export class KeyspaceWatches {
 
   constructor(options: KeyspaceWatchesOptions) {
     this.#options = options;
-    const { self, placements, isReachable } = options;
+    const { self, placements, elsewhere, isReachable } = options;
     const shared = {
       servingFeed: (shardIndex: number) => this.#servingFeed(shardIndex),
       send: options.send,
@@ -68,7 +70,12 @@ export class KeyspaceWatches {
       ...shared,
       self: self.node,
       isReachable,
-      replicas: (shardIndex) => placements[shardIndex]?.replicas ?? [],
+      replicas: (shardIndex) => {
+        const placed = placements[shardIndex]?.replicas ?? [];
+        const held = options.replicaOf(shardIndex)?.replica?.holders ?? [];
+        // Whoever does not hold it says so at once.
+        return [...new Set([...held, ...placed, ...elsewhere])];
+      },
     };
   }
 

@@ -11,7 +11,7 @@ const AVOID_MS = 500;
 
 export interface FollowerPorts {
   readonly self: NodeId;
-  /** Who holds the shard, in the order of placement. */
+  /** Who may hold the shard, the likeliest first. */
   replicas(shardIndex: number): readonly NodeId[];
   isReachable(node: NodeId): boolean;
   /** The feed of a shard whose replica is here and serves. Wanted from now on. */

@@ -16,7 +16,9 @@ import { RaftRecords } from "./raft-records.ts";
 import { RaftSessions } from "./raft-sessions.ts";
 import { RaftWatches } from "./raft-watches.ts";
 import { RaftWrites } from "./raft-writes.ts";
+import { ReplicaMoves } from "./replica-moves.ts";
 import { ReplicaStates } from "./replica-states.ts";
+import { ReplicaTerms } from "./replica-terms.ts";
 import { WatchJudge } from "./watch-judge.ts";
 
 const FINAL_TRIES = 30;
@@ -32,6 +34,7 @@ export const RAFT_SOMETIMES: readonly string[] = Object.freeze([
   "an unknown raft write was resolved",
   "a batch of several keys was written",
   "a value with a time to live was written",
+  "a raft shard was moved",
   "a watch was told of a gap",
   "a watch was told of an expiry",
 ]);
@@ -46,7 +49,9 @@ export class RaftRun implements KeyspaceRun {
   readonly #reads: RaftReads;
   readonly #writes: RaftWrites;
   readonly #watches: RaftWatches;
+  readonly #moves: ReplicaMoves;
   readonly #states: ReplicaStates;
+  readonly #terms: ReplicaTerms;
   readonly #clocks: ClockSpread;
 
   constructor(scene: KeyspaceScene) {
@@ -60,13 +65,17 @@ export class RaftRun implements KeyspaceRun {
     this.#reads = new RaftReads(scene, this.#records, this.#sessions);
     this.#writes = new RaftWrites(scene, this.#records, this.#keys, this.#sessions);
     this.#watches = new RaftWatches(scene, this.#records);
+    this.#moves = new ReplicaMoves(scene, this.#records, stream("moves"));
     this.#states = new ReplicaStates(keyspace.keyspace.hash);
+    this.#terms = new ReplicaTerms(scene);
     this.#clocks = new ClockSpread(world.nodes.map(({ clock }) => clock));
   }
 
   async operate(client: string, draw: Draw, node: SimNode): Promise<Ending> {
     this.#clocks.look();
     this.#watches.begin();
+    this.#moves.begin();
+    this.#terms.begin();
     const key = draw.pick(this.#keys.all);
     const session = this.#sessions.tokenFor(client);
     if (draw.chance(this.#scene.plan.writeShare)) {
@@ -77,6 +86,14 @@ export class RaftRun implements KeyspaceRun {
         ? draw.pick(RAFT_READ_LEVELS)
         : this.#sessionLevels.pick(SESSION_READ_LEVELS);
     return this.#reads.read(client, node, key, level, session);
+  }
+
+  calm(): void {
+    this.#moves.stop();
+  }
+
+  settle(): Promise<void> {
+    return this.#moves.settle();
   }
 
   async readAtTheEnd(): Promise<void> {
@@ -93,6 +110,7 @@ export class RaftRun implements KeyspaceRun {
     this.#demandGone();
     if (this.#watches.isOn) await this.#writeForWatches();
     this.#watches.end();
+    this.#terms.stop();
   }
 
   /** What is written now they are told, whatever has happened to the shard before. */
@@ -129,6 +147,7 @@ export class RaftRun implements KeyspaceRun {
     const records = this.#records;
     const violations = [
       ...this.#states.violations,
+      ...this.#terms.violations,
       ...records.violations,
       ...records.refusedAndSeen(),
     ];

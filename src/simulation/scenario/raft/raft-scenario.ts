@@ -29,6 +29,7 @@ export const raftScenario: StrategyScenario = Object.freeze<StrategyScenario>({
   },
   // A vote that a joint or undecided configuration gives may still be taken back, and the store
   // that was lost be among those who decide again.
-  isWhole: ({ isVoter, isSettled }) => isVoter === true && isSettled === true,
+  isWhole: ({ serving, isVoter, isSettled }) =>
+    serving === true && isVoter === true && isSettled === true,
   createRun: (scene) => new RaftRun(scene),
 });

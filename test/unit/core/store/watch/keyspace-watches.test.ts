@@ -48,6 +48,7 @@ class Node {
       keyspaceHash: 7,
       sharesOrder,
       environment: new VirtualEnvironment({ time: world.time }),
+      elsewhere: [],
       placements: Array.from({ length: SHARDS }, () => placement),
       replicaOf: (shardIndex) => this.cells[shardIndex] as unknown as MachineCell | undefined,
       isReachable: (node) => !this.isCut && !world.node(node).isCut,

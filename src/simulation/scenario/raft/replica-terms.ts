@@ -1,0 +1,75 @@
+import type { SimNode } from "../../sim-node.ts";
+import type { KeyspaceScene, Violation } from "../strategy-scenario.ts";
+
+const EVERY_MS = 250;
+const NAMES = Object.freeze(["term", "commitIndex", "appliedIndex"] as const);
+
+interface ShardDescription {
+  readonly shard: number;
+  readonly term: number;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+}
+
+/** What a replica has said of itself, and in which life of its node. */
+interface Said extends ShardDescription {
+  readonly start: number;
+}
+
+/**
+ * Looks at the replicas now and then: in one life of a node term, commit and applied index never
+ * fall. A term that was not durable yet, and was told to nobody, may be gone after a restart; and a
+ * store that was found damaged begins anew.
+ */
+export class ReplicaTerms {
+  readonly violations: Violation[] = [];
+  readonly #scene: KeyspaceScene;
+  readonly #said = new Map<string, Said>();
+  #isBegun = false;
+  #isStopped = false;
+
+  constructor(scene: KeyspaceScene) {
+    this.#scene = scene;
+  }
+
+  begin(): void {
+    if (this.#isBegun) return;
+    this.#isBegun = true;
+    this.#watch();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  #watch(): void {
+    if (this.#isStopped) return;
+    const { nodes, time } = this.#scene.world;
+    for (const node of nodes) this.#look(node);
+    time.setTimer(EVERY_MS, () => this.#watch());
+  }
+
+  #look(node: SimNode): void {
+    const { topology, plan } = this.#scene;
+    const { id, life, starts: start } = node;
+    const store = life?.store;
+    if (store === undefined || topology.wasDamaged(id)) return;
+    const { shards } = store.keyspace(plan.name).describe() as {
+      readonly shards: readonly ShardDescription[];
+    };
+    for (const described of shards) this.#compare(node, { ...described, start });
+  }
+
+  #compare({ id }: SimNode, said: Said): void {
+    const { shard, start } = said;
+    const place = `${id}/${shard}`;
+    const before = this.#said.get(place);
+    this.#said.set(place, said);
+    if (before?.start !== start) return;
+    for (const name of NAMES) {
+      if (said[name] >= before[name]) continue;
+      const message = `${id}, shard ${shard}: ${name} falls from ${before[name]} to ${said[name]}`;
+      this.violations.push({ check: `${name}-falls`, message });
+    }
+  }
+}
