@@ -7,12 +7,13 @@ import {
   isMember,
   isVoter,
   type Member,
+  nodesOf,
 } from "./configuration.ts";
 import { ConfigurationHistory } from "./configuration-history.ts";
 import type { ConsensusEffects, ConsensusOptions, Moment, Role } from "./consensus-types.ts";
 import { encodeHardState, HARD_STATE, type HardState } from "./hard-state.ts";
 import { violated } from "./invariant.ts";
-import type { PeerMessage } from "./peer-messages.ts";
+import type { Dismissal, PeerMessage } from "./peer-messages.ts";
 import type { PlantedConsensusBugs } from "./planted-bugs.ts";
 import { RaftLog } from "./raft-log.ts";
 
@@ -40,6 +41,7 @@ export class ConsensusCore {
   #commitIndex = 0;
   #hard: HardState = { term: 0, votedFor: undefined, original: false, recovering: false };
   #identity: Identity;
+  #dismissal: Dismissal | undefined;
   #effects: ConsensusEffects | undefined;
   #at: Moment = { nowMs: 0, wallMs: 0 };
 
@@ -113,7 +115,15 @@ export class ConsensusCore {
     return this.#identity;
   }
 
+  /**
+   * In force here. One that was told to be dismissed, and has nothing newer in its log, goes by what
+   * it was told: its log may never come to it.
+   */
   get configuration(): Configuration {
+    const dismissal = this.#dismissal;
+    if (dismissal !== undefined && dismissal.index > this.history.index) {
+      return dismissal.configuration;
+    }
     if (this.planted.configurationAtCommit !== true) return this.history.current;
     return this.history.at(this.#commitIndex).configuration;
   }
@@ -155,13 +165,38 @@ export class ConsensusCore {
    * §4.2.2): it may be the only one that has the entry that removes it, and be needed to commit it.
    */
   get mayLead(): boolean {
+    if (this.configurationIndex > this.history.index) return false;
     return this.history
       .since(this.#commitIndex)
       .some((configuration) => isVoter(configuration, this.#identity));
   }
 
+  /** Where the configuration stands in the log of the shard. */
+  get configurationIndex(): number {
+    return Math.max(this.history.index, this.#dismissal?.index ?? 0);
+  }
+
   get isVoter(): boolean {
     return isVoter(this.configuration, this.#identity);
+  }
+
+  /** What is committed elsewhere does not name this node. In memory: it is told again. */
+  dismiss(dismissal: Dismissal): void {
+    if (dismissal.index > this.configurationIndex) this.#dismissal = dismissal;
+  }
+
+  /**
+   * What to tell a node that no configuration names any more, be it committed or under way;
+   * undefined if one does, or nothing is known.
+   */
+  dismissalOf(node: NodeId): Dismissal | undefined {
+    const { index, configuration } = this.history.at(this.#commitIndex);
+    if (index === 0 || configuration.voters.length === 0) return undefined;
+    const isNamed = this.history
+      .since(this.#commitIndex)
+      .some((each) => nodesOf(each).includes(node));
+    if (isNamed || this.configurationIndex > this.history.index) return undefined;
+    return { type: "dismissal", term: this.term, index, configuration };
   }
 
   /** Takes over what was kept, without keeping it again. */

@@ -95,7 +95,7 @@ export class Consensus implements ShardConsensus {
   }
 
   get configurationIndex(): number {
-    return this.#core.history.index;
+    return this.#core.configurationIndex;
   }
 
   get quorumLost(): boolean {
@@ -138,6 +138,12 @@ export class Consensus implements ShardConsensus {
         break;
       case "vote-reply":
         this.#election.onReply(from, message);
+        break;
+      case "dismissal":
+        this.#core.dismiss(message);
+        if (this.#leadership === undefined && !this.#core.isNamed) {
+          this.#follow(this.#core.term, undefined);
+        }
         break;
       case "append":
       case "heartbeat":

@@ -180,6 +180,8 @@ export class Election {
 
   onRequest(from: Sender, request: VoteRequest): void {
     const core = this.#core;
+    const dismissal = core.dismissalOf(from.node);
+    if (dismissal !== undefined) core.send(from.node, dismissal, "control");
     // Not even the term is taken over (thesis §4.2.3): nobody who is cut off from the leader, or
     // was removed, can end its term as long as a majority hears it.
     if (!this.#isFree(request)) return;

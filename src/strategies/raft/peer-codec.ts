@@ -3,7 +3,13 @@ import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
 import { readConfiguration, writeConfiguration } from "./configuration.ts";
 import type { AppliedPoint, ReadFailure } from "./consensus-types.ts";
 import { checkEntry } from "./entry.ts";
-import type { AppendReply, AppendRequest, PeerMessage, SnapshotChunk } from "./peer-messages.ts";
+import type {
+  AppendReply,
+  AppendRequest,
+  Dismissal,
+  PeerMessage,
+  SnapshotChunk,
+} from "./peer-messages.ts";
 
 /** First bytes of the messages between replicas; the shard's other messages begin at 64. */
 const TYPES = Object.freeze({
@@ -20,6 +26,7 @@ const TYPES = Object.freeze({
   "snapshot-reply": 11,
   rest: 12,
   stir: 13,
+  dismissal: 14,
 });
 export const FIRST_OTHER_MESSAGE = 64;
 
@@ -81,6 +88,9 @@ export function encodePeerMessage(message: PeerMessage, writer: ByteWriter): voi
     case "rest":
       writer.u64(message.commitIndex);
       break;
+    case "dismissal":
+      writeDismissal(writer, message);
+      break;
     case "snapshot-chunk":
       writer.u32(message.snapshot);
       writer.u32(message.number);
@@ -105,6 +115,11 @@ function encodeAppend(message: AppendRequest, writer: ByteWriter): void {
   writer.u64(message.commitIndex);
   writer.u32(message.records.length);
   for (const record of message.records) writer.bytes(record);
+}
+
+function writeDismissal(writer: ByteWriter, { index, configuration }: Dismissal): void {
+  writer.u64(index);
+  writeConfiguration(writer, configuration);
 }
 
 /** Of a message whose first byte, `type`, has been read and is below `FIRST_OTHER_MESSAGE`. */
@@ -156,6 +171,10 @@ function decodeBody(type: number, term: number, reader: ByteReader): PeerMessage
       return { type: "rest", term, commitIndex: reader.u64() };
     case TYPES.stir:
       return { type: "stir", term };
+    case TYPES.dismissal: {
+      const index = reader.u64();
+      return { type: "dismissal", term, index, configuration: readConfiguration(reader) };
+    }
     case TYPES["snapshot-chunk"]:
       return decodeChunk(term, reader);
     case TYPES["snapshot-reply"]: {

@@ -1,3 +1,4 @@
+import type { Configuration } from "./configuration.ts";
 import type { AppliedPoint, ReadFailure } from "./consensus-types.ts";
 
 /**
@@ -20,7 +21,19 @@ export type PeerMessage =
   | Rest
   | Stir
   | SnapshotChunk
-  | SnapshotReply;
+  | SnapshotReply
+  | Dismissal;
+
+/**
+ * To one that asks for votes and has been removed meanwhile: the committed configuration, at
+ * `index` of the log, which does not name its node.
+ */
+export interface Dismissal {
+  readonly type: "dismissal";
+  readonly term: number;
+  readonly index: number;
+  readonly configuration: Configuration;
+}
 
 /** RequestVote (§5.2), and the question before it (thesis §9.6). */
 export interface VoteRequest {

@@ -59,6 +59,7 @@ const MESSAGES: readonly PeerMessage[] = [
   { type: "take-over", term: 5 },
   { type: "rest", term: 5, commitIndex: 2 ** 40 },
   { type: "stir", term: 5 },
+  { type: "dismissal", term: 5, index: 40, configuration: CONFIGURATION },
   {
     ...{ type: "snapshot-chunk", term: 5, snapshot: 1, number: 2, last: true, point: POINT },
     chunk: Buffer.from("state"),

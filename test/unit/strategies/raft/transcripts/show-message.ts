@@ -1,3 +1,4 @@
+import { describeConfiguration } from "../../../../../src/strategies/raft/configuration.ts";
 import {
   kindOfEntry,
   payloadOfEntry,
@@ -51,6 +52,8 @@ export function showMessage(message: PeerMessage | PairMessage): string {
       return `does not lead: ${showShards(message.disowned)}`;
     case "pairs-begin":
       return "pairs begin";
+    case "dismissal":
+      return `dismissed at ${message.index} for ${describeConfiguration(message.configuration)}`;
     case "snapshot-chunk":
       return `snapshot ${term} of ${message.point.index}, chunk ${message.number}${message.last ? ", the last" : ""}`;
     case "snapshot-reply":
