@@ -43,15 +43,19 @@ const conflicts = z.object({
 const members = z.object({
   keyspace: z.string(),
   shard: z.number(),
-  leader: z.string(),
+  leader: z.string().optional(),
   replicas: z.array(z.string()),
   learners: z.array(z.string()),
   changing_to: z.array(z.string()).optional(),
 });
 
 export function toMembers(body: unknown): ShardMembers {
-  const { changing_to: changingTo, ...found } = check(members, body);
-  return { ...found, ...(changingTo === undefined ? {} : { changingTo }) };
+  const { changing_to: changingTo, leader, ...found } = check(members, body);
+  return {
+    ...found,
+    ...(leader === undefined ? {} : { leader }),
+    ...(changingTo === undefined ? {} : { changingTo }),
+  };
 }
 
 export function toReplications(body: unknown): FactPage<ReplicationRow> {

@@ -268,7 +268,7 @@ export const membersBody = z.strictObject({
 export const membersAnswer = z.strictObject({
   keyspace: z.string(),
   shard: z.int(),
-  leader: z.string(),
+  leader: z.string().describe("Left out where all replicas are equals").optional(),
   replicas: z.array(z.string()).describe("Those that decide"),
   learners: z.array(z.string()).describe("Those that are being given the data"),
   changing_to: z.array(z.string()).describe("What a change under way leads to").optional(),

@@ -22,11 +22,11 @@ type Deed = (client: Client, query: ShardQuery, limits: CallLimits) => Promise<S
 
 const MAX_SHARD = 65_535;
 
-/** `capstan members list|add|remove`: who holds a shard of a raft keyspace. */
+/** `capstan members list|add|remove`: who holds a shard of a keyspace. */
 export function addMembersCommand(program: Command, runner: CommandRunner): void {
   const members = program
     .command("members")
-    .description("show and change which nodes hold a shard of a raft keyspace");
+    .description("show and change which nodes hold a shard");
   const add = (name: string, description: string, deedOf: (node: string) => Deed): void => {
     const takesNode = name !== "list";
     const command = members
@@ -43,7 +43,7 @@ export function addMembersCommand(program: Command, runner: CommandRunner): void
         return runner.run(options.json, () => show(deed, options, runner.surroundings));
       });
   };
-  add("list", "show who holds the shard, as its leader knows", () => list);
+  add("list", "show who holds the shard", () => list);
   add("add", "let one more node hold the shard; ends when it does", adding);
   add("remove", "let a node hold the shard no longer; ends when it does not", removing);
 }
@@ -105,7 +105,8 @@ async function show(
 
 function linesOf({ keyspace, shard, replicas, learners, leader, changingTo }: ShardMembers) {
   return [
-    `shard ${shard} of ${keyspace}: ${replicas.join(", ")}; ${leader} leads`,
+    `shard ${shard} of ${keyspace}: ${replicas.join(", ")}` +
+      (leader === undefined ? "" : `; ${leader} leads`),
     ...(learners.length === 0 ? [] : [`being given the data: ${learners.join(", ")}`]),
     ...(changingTo === undefined ? [] : [`changing to: ${changingTo.join(", ")}`]),
   ];

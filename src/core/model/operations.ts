@@ -82,7 +82,8 @@ export interface MembersResult {
   readonly learners: readonly NodeId[];
   /** What a change under way leads to. */
   readonly goal: readonly NodeId[] | undefined;
-  readonly leader: NodeId;
+  /** Undefined where there is none: replicas without a leader are equals. */
+  readonly leader: NodeId | undefined;
 }
 
 export type OperationResult = ReadResult | WriteResult | ResolveResult | MembersResult;

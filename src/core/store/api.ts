@@ -378,7 +378,7 @@ export interface ReplicaChange extends ShardQuery {
   readonly replicas: readonly string[];
 }
 
-/** Who holds a shard, as its leader knows. */
+/** Who holds a shard, as its leader knows; of a leaderless one, as a majority of its replicas does. */
 export interface ShardMembers {
   readonly keyspace: string;
   readonly shard: number;
@@ -386,7 +386,8 @@ export interface ShardMembers {
   readonly replicas: readonly string[];
   /** Those that are being given the data. */
   readonly learners: readonly string[];
-  readonly leader: string;
+  /** Left out where all are equals: on leaderless keyspaces. */
+  readonly leader?: string;
   /** What a change that is under way leads to. */
   readonly changingTo?: readonly string[];
 }
@@ -397,10 +398,10 @@ export interface StoreAdmin {
   replications(query?: FactQuery): Promise<FactPage<ReplicationRow>>;
   /** Which concurrent versions this node has met, and what became of them. */
   conflicts(query?: FactQuery): Promise<FactPage<ConflictRow>>;
-  /** Who holds a shard of a raft keyspace. `NOT_SUPPORTED` for others. */
+  /** Who holds a shard. */
   members(query: ShardQuery, options?: CallOptions): Promise<ShardMembers>;
   /**
-   * Moves a shard of a raft keyspace to these nodes; settles when they alone hold it. New ones get
+   * Moves a shard to these nodes; settles when they alone hold it. New ones get
    * the data first; writes go on meanwhile. `timeoutMs`: 30,000 by default. At the deadline
    * `OUTCOME_UNKNOWN` if the change may be under way, which `describe()` shows; asking for it
    * again is the same change. `CONTENDED` while another one is.

@@ -68,7 +68,14 @@ export class MembersDesk {
       const finish = (result: unknown): ShardMembers => {
         const { voters, learners, goal, leader } = result as MembersResult;
         const changing = goal === undefined ? {} : { changingTo: goal };
-        return { keyspace: name, shard, replicas: voters, learners, leader, ...changing };
+        return {
+          keyspace: name,
+          shard,
+          replicas: voters,
+          learners,
+          ...changing,
+          ...(leader !== undefined && { leader }),
+        };
       };
       new PendingCall(finish, settle, reject).begin(keyspace.engine, operation, signal);
     });

@@ -16,6 +16,8 @@ import { Demands, isMetBy } from "../leaderless/demand.ts";
 import { ExpiryView } from "../leaderless/expiry-view.ts";
 import { HEDGE_TIMER } from "../leaderless/hedges.ts";
 import { deadlineOfLevel } from "../leaderless/level-settings.ts";
+import { withJointPlacements } from "../leaderless/place/joint-placement.ts";
+import { PlaceFlow } from "../leaderless/place/place-flow.ts";
 import { receiptOf } from "../leaderless/receipts.ts";
 import type { RecordRules } from "../leaderless/record-rules.ts";
 import { ReplicaAnswers } from "../leaderless/replica-answers.ts";
@@ -51,10 +53,12 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
   /** `resolve` requests that wait for what a minter remembers. */
   readonly #recalls = new Map<number, Request>();
   readonly #demands: Demands;
+  readonly #places: PlaceFlow;
   #roundId: number;
   #sweeping = false;
 
-  constructor(context: CoordinatorContext, planted: PlantedDynamoBugs = NO_PLANTED_DYNAMO_BUGS) {
+  constructor(given: CoordinatorContext, planted: PlantedDynamoBugs = NO_PLANTED_DYNAMO_BUGS) {
+    const context = withJointPlacements(given, planted.countedOnNewOnly);
     const settings = context.settings as unknown as DynamoSettings;
     const settlement = settlementOf(settings.resolver);
     const rules: RecordRules = makeDottedRules(settlement, { planted });
@@ -67,6 +71,7 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
     this.#roundId = context.randomUint32() % MAX_ROUND_ID;
     this.#reader = new RecordReader(settlement, tokens);
     this.#intents = new WriteIntents(context, settlement, tokens);
+    this.#places = new PlaceFlow(given, nextRoundId, planted);
     this.#demands = new Demands(context, planted.eachCountedOverAll);
     const shared = { context, settings, nextRoundId, demands: this.#demands };
     this.#writes = new WriteFlow({ ...shared, tokens, intents: this.#intents, planted });
@@ -110,7 +115,13 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
       case "identity":
         this.#writes.onIdentity(event.peer.node);
         this.#reads.onIdentity(event.peer.node);
+        this.#places.onIdentity(event.peer.node);
         return;
+      case "map":
+        this.#writes.onMap(event.shardIndex, nowMs, effects);
+        this.#reads.onMap(event.shardIndex, nowMs, effects);
+        this.#scans.onMap(event.shardIndex, nowMs, effects);
+        break;
       case "timer":
         if (event.timer === HEDGE_TIMER) {
           this.#reads.hedge(nowMs, effects);
@@ -120,6 +131,7 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
         this.#writes.sweep(nowMs, effects);
         this.#reads.sweep(nowMs, effects);
         this.#scans.sweep(nowMs, effects);
+        this.#places.sweep(nowMs, effects);
         break;
       default:
         return;
@@ -134,6 +146,8 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
     const state = this.#context.servingState(operation.shardIndex);
     if (state === undefined) return undefined;
     const placement = this.#context.placement(operation.shardIndex);
+    // A switch under way: the new replicas may have what this copy has not.
+    if (placement.leaving !== undefined) return undefined;
     const receipt = receiptOf({
       asked: operation.level,
       counted: 1,
@@ -199,6 +213,9 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
         return;
       case "resolve":
         this.#resolve(request, effects);
+        return;
+      case "members":
+        this.#places.start(request, nowMs, effects);
         return;
       default:
         effects.refuse(
@@ -269,13 +286,20 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
       case "range-reply":
         this.#scans.onReply(from, shardIndex, message, nowMs, effects);
         break;
+      case "mint":
+      case "recall":
+      case "delta":
+      case "at-epoch":
+        break;
       default:
+        this.#places.onMessage(from, shardIndex, message, nowMs, effects);
         break;
     }
   }
 
   #onDeadline(late: Request | ScanTask, nowMs: number, effects: Fx): void {
     if (isScan(late)) this.#scans.onDeadline(late, nowMs, effects);
+    else if (this.#places.onDeadline(late, effects)) return;
     else if (!this.#endRecall(late, effects) && !this.#writes.onDeadline(late, nowMs, effects)) {
       this.#reads.onDeadline(late, nowMs, effects);
     }
@@ -283,6 +307,7 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
 
   #onAborted(given: Request | ScanTask, effects: Fx): void {
     if (isScan(given)) this.#scans.onAborted(given, effects);
+    else if (this.#places.onAborted(given, effects)) return;
     else if (!this.#endRecall(given, effects) && !this.#writes.onAborted(given, effects)) {
       this.#reads.onAborted(given, effects);
     }
@@ -304,9 +329,14 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
   }
 
   #keepSweeping(effects: Fx): void {
-    if (this.#sweeping || this.#writes.size + this.#reads.size + this.#scans.size === 0) return;
+    if (this.#sweeping || this.#isIdle) return;
     this.#sweeping = true;
     effects.setTimer(SWEEP_TIMER, SWEEP_MS);
+  }
+
+  get #isIdle(): boolean {
+    const { size } = this.#writes;
+    return size + this.#reads.size + this.#scans.size + this.#places.size === 0;
   }
 
   #nextRoundId(): number {

@@ -22,6 +22,7 @@ const CAPABILITIES: StrategyCapabilities = Object.freeze({
   partitionPolicy: true,
   operationIds: true,
   contexts: true,
+  replicaChanges: true,
 });
 
 /** Always writable, concurrent versions kept or resolved. With a planted bug only in tests. */
@@ -32,6 +33,7 @@ export function makeDynamoStrategy(
     kind: "silent",
     name: "dynamo",
     capabilities: CAPABILITIES,
+    hostsEverywhere: true,
     hasStandIns: true,
     codec: dynamoCodec,
     parseSettings: (options, path, ...of) =>

@@ -8,7 +8,8 @@ import {
   type Stamp,
   writeStamp,
 } from "../../core/model/stamp.ts";
-import { type LeaderlessMessage, makeLeaderlessCodec } from "../leaderless/messages.ts";
+import { type CopyMessage, makeCopyCodec } from "../leaderless/messages.ts";
+import { type AtEpoch, type PlaceMessage, withPlaces } from "../leaderless/place/place-messages.ts";
 import { type KeyedRecord, splitPayload } from "../leaderless/record.ts";
 import { CausalContext } from "./causal-context.ts";
 import { checkRecord } from "./dotted-record.ts";
@@ -80,8 +81,11 @@ export interface GapMessage {
   readonly requestId: number;
 }
 
-export type DynamoMessage =
-  | LeaderlessMessage
+export type DynamoMessage = CopyMessages | PlaceMessage | AtEpoch<CopyMessages>;
+
+/** All but who holds the shard. */
+export type CopyMessages =
+  | CopyMessage
   | MintMessage
   | RecallMessage
   | MintedMessage
@@ -110,11 +114,14 @@ const MAX_KEY_BYTES = 1_024;
 const HAS_SEEN = 1;
 const HAS_EXPIRY = 2;
 
-const inner = makeLeaderlessCodec(checkRecord);
+const inner = makeCopyCodec(checkRecord);
 
-export const dynamoCodec: MessageCodec<DynamoMessage> = Object.freeze({ encode, decode });
+export const dynamoCodec: MessageCodec<DynamoMessage> = withPlaces<CopyMessages>({
+  encode,
+  decode,
+});
 
-function encode(message: DynamoMessage, writer: ByteWriter): void {
+function encode(message: CopyMessages, writer: ByteWriter): void {
   switch (message.type) {
     case "mint":
       writer.u8(MINT);
@@ -169,7 +176,7 @@ function encodeMinted(message: MintedMessage, writer: ByteWriter): void {
   else if (message.keyed !== undefined) writer.raw(message.keyed.payload);
 }
 
-function decode(reader: ByteReader): DynamoMessage {
+function decode(reader: ByteReader): CopyMessages {
   const tag = reader.u8();
   switch (tag) {
     case LEADERLESS:

@@ -14,7 +14,8 @@ import { contextAfter, type StateDelta } from "./states/state-delta.ts";
 /** A request's memo while it is written. */
 export class PendingWrite {
   readonly request: Request;
-  readonly demand: Demand;
+  /** Changes where others come to hold the shard. */
+  demand: Demand;
   /** Names the operation, wherever it goes. */
   readonly operation: Stamp;
   readonly minter: NodeId;

@@ -10,7 +10,8 @@ import type { ExpiryView } from "../leaderless/expiry-view.ts";
 import { levelTooHigh, tooFewReachable, unansweredRead } from "../leaderless/faults.ts";
 import { type HedgedRead, Hedges } from "../leaderless/hedges.ts";
 import { deadlineOfLevel } from "../leaderless/level-settings.ts";
-import type { LeaderlessMessage, ReadReply } from "../leaderless/messages.ts";
+import type { CopyMessage, ReadReply } from "../leaderless/messages.ts";
+import { atEpoch } from "../leaderless/place/place-messages.ts";
 import { receiptOf } from "../leaderless/receipts.ts";
 import { keyRecord } from "../leaderless/record.ts";
 import { mergedOf, type RecordRules } from "../leaderless/record-rules.ts";
@@ -246,13 +247,13 @@ export class ReadFlow {
     const { roundId, request } = pending;
     const { key, shardIndex } = request.operation;
     among.asked |= mask;
-    const message: LeaderlessMessage = {
+    const message = atEpoch<CopyMessage>(pending.answers.placement, {
       type: "read",
       requestId: roundId,
       stampOnly: false,
       digestAbove,
       key,
-    };
+    });
     for (const node of among.nodesOf(mask)) effects.send(node, "replica", shardIndex, message);
   }
 
@@ -370,13 +371,13 @@ export class ReadFlow {
   #repair(pending: PendingRead, mask: ReplicaMask, effects: Fx): void {
     if (mask === 0 || pending.merged === undefined) return;
     const { key, shardIndex } = pending.request.operation;
-    const message: LeaderlessMessage = {
+    const message = atEpoch<CopyMessage>(pending.answers.placement, {
       type: "write",
       requestId: 0,
       kind: "repair",
       proof: undefined,
       keyed: keyRecord(key, pending.merged),
-    };
+    });
     for (const node of pending.answers.nodesOf(mask)) {
       effects.send(node, "replica", shardIndex, message, "bulk");
     }
@@ -391,6 +392,15 @@ export class ReadFlow {
       if (record === merged || this.#rules.relation(record, merged) === "equal") holders |= 1 << i;
     }
     return holders;
+  }
+
+  /** Others hold the shard now: what is not answered is asked of them. */
+  onMap(shardIndex: number, nowMs: number, effects: Fx): void {
+    for (const pending of [...this.#pending.values()]) {
+      if (pending.request.operation.shardIndex !== shardIndex) continue;
+      this.#forget(pending);
+      if (!pending.answered) this.start(pending.request, nowMs, effects);
+    }
   }
 
   #forget(pending: PendingRead): void {

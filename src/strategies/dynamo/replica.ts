@@ -7,6 +7,9 @@ import type {
 } from "../../core/contracts/machine.ts";
 import type { ConflictFact } from "../../core/model/facts.ts";
 import { type Actor, type HybridTime, hybridTimeOf } from "../../core/model/stamp.ts";
+import type { CopyMessage } from "../leaderless/messages.ts";
+import { atEpoch } from "../leaderless/place/place-messages.ts";
+import { FIRST_EPOCH } from "../leaderless/place/shard-map.ts";
 import { type KeyedRecord, keyRecord } from "../leaderless/record.ts";
 import { LeaderlessReplica } from "../leaderless/replica.ts";
 import { actorText, type CausalContext, type EventDot } from "./causal-context.ts";
@@ -133,7 +136,12 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
   #handle(event: MachineEvent<DynamoMessage>, effects: Fx): void {
     if (event.type === "message") {
       const { message, from, wallMs } = event;
+      if (message.type === "at-epoch") {
+        this.#onAtEpoch(event, message, effects);
+        return;
+      }
       if (message.type === "mint") {
+        if (!this.#copies.admits(from, FIRST_EPOCH, effects)) return;
         this.#onMint(from, message, wallMs, effects);
         return;
       }
@@ -142,6 +150,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
         return;
       }
       if (message.type === "delta") {
+        if (!this.#copies.admits(from, FIRST_EPOCH, effects)) return;
         this.#onDelta(event, message, effects);
         return;
       }
@@ -178,6 +187,31 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
       ...(isPicked && winner !== undefined && { resolvedVersion: nameOf(winner) }),
       discarded: isPicked ? versions.length - 1 : 0,
     };
+  }
+
+  #onAtEpoch(
+    event: Extract<MachineEvent<DynamoMessage>, { type: "message" }>,
+    { epoch, vote, message }: Extract<DynamoMessage, { type: "at-epoch" }>,
+    effects: Fx,
+  ): void {
+    const { from, wallMs } = event;
+    switch (message.type) {
+      case "mint":
+        if (this.#copies.admits(from, epoch, effects)) this.#onMint(from, message, wallMs, effects);
+        return;
+      case "delta":
+        if (this.#copies.admits(from, epoch, effects)) this.#onDelta(event, message, effects);
+        return;
+      case "recall":
+      case "minted":
+      case "gap":
+        return;
+      default:
+        this.#copies.step(
+          { ...event, message: { type: "at-epoch", epoch, vote, message } },
+          effects,
+        );
+    }
   }
 
   #drawActor(): Actor {
@@ -272,8 +306,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
    * The causal gate: a copy that lacks what the delta rests on asks for the whole record. Where it
    * does not, the record with the delta in it is taken as if it had come.
    */
-  #onDelta(event: Taken, message: DeltaMessage, effects: Fx): void {
-    const { requestId, delta } = message;
+  #onDelta(event: Taken, { requestId, delta }: DeltaMessage, effects: Fx): void {
     const { key, dot } = delta;
     const bytes = effects.get(key);
     // No answer, as to a write: nobody counts who does not say that he holds it.
@@ -292,7 +325,9 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
       verdict.type === "joined" ? verdict.keyed : keyRecord(key, bytes ?? new Uint8Array(0));
     const kind = "write-back" as const;
     const write = { type: "write" as const, requestId, kind, proof: undefined, keyed };
-    this.#copies.step({ ...event, message: write }, effects);
+    // The delta was admitted: what has become of it is of this copy's own epoch.
+    const message = atEpoch<CopyMessage>({ epoch: this.#copies.epoch }, write);
+    this.#copies.step({ ...event, message }, effects);
     if (verdict.type !== "joined") return;
     this.#deltas++;
     this.#states.keep(keyed, verdict.encoded);
@@ -321,7 +356,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
       type: "write-ack",
       requestId,
       verdict: "stored",
-      serving: this.serving,
+      serving: this.#copies.holdsForGood,
       stamp: undefined,
     });
   }

@@ -7,12 +7,19 @@ import { type Demands, isMetBy, mayLower, oneLess } from "../leaderless/demand.t
 import { levelTooHigh, tooFewReachable } from "../leaderless/faults.ts";
 import { deadlineOfLevel } from "../leaderless/level-settings.ts";
 import type { WriteAck, WriteMessage } from "../leaderless/messages.ts";
+import { atEpoch } from "../leaderless/place/place-messages.ts";
 import { receiptOf } from "../leaderless/receipts.ts";
 import type { KeyedRecord } from "../leaderless/record.ts";
 import { countOf, ReplicaAnswers } from "../leaderless/replica-answers.ts";
 import type { ContextTokens } from "./context-token.ts";
 import { keyTextOf, noMinter, notMinted, unknownWrite } from "./faults.ts";
-import type { DeltaMessage, DynamoMessage, GapMessage, MintedMessage } from "./messages.ts";
+import type {
+  CopyMessages,
+  DeltaMessage,
+  DynamoMessage,
+  GapMessage,
+  MintedMessage,
+} from "./messages.ts";
 import type { NewEvent } from "./mint.ts";
 import { chooseMinter } from "./minter-choice.ts";
 import { encodeOperationName } from "./operation-names.ts";
@@ -159,6 +166,20 @@ export class WriteFlow {
     }
   }
 
+  /** Others hold the shard now: what is not answered goes to them; its minter stays the same. */
+  onMap(shardIndex: number, nowMs: number, effects: Fx): void {
+    for (const pending of [...this.#pending.values()]) {
+      const { level, shardIndex: own } = pending.request.operation;
+      const demand = this.#demands.of(level, shardIndex, "write");
+      if (own !== shardIndex || demand === undefined) continue;
+      pending.demand = this.#planted.oneAcknowledgementLess === true ? oneLess(demand) : demand;
+      pending.answers = new ReplicaAnswers(this.#context.placement(shardIndex));
+      this.#beginRound(pending, nowMs);
+      if (pending.keyed === undefined) this.#askMinter(pending, effects);
+      if (pending.minted !== undefined) this.#spread(pending, effects);
+    }
+  }
+
   operationIdOf(request: Request): string | undefined {
     const pending = request.memo;
     return pending instanceof PendingWrite ? this.#idOf(pending) : undefined;
@@ -170,7 +191,7 @@ export class WriteFlow {
     const { level, shardIndex } = operation;
     const placement = this.#context.placement(shardIndex);
     const answers = new ReplicaAnswers(placement);
-    const demand = this.#demands.of(level, shardIndex);
+    const demand = this.#demands.of(level, shardIndex, "write");
     if (demand === undefined) {
       throw levelTooHigh(level, shardIndex, this.#demands, DYNAMO_LEVELS);
     }
@@ -231,7 +252,7 @@ export class WriteFlow {
     const { expiresAtMs } = pending;
     const type = kind as NewEvent["type"];
     const event: NewEvent = { type, value, seen: pending.seen?.context, expiresAtMs };
-    effects.send(minter, "replica", shardIndex, {
+    const message = atEpoch<CopyMessages>(pending.answers.placement, {
       type: "mint",
       requestId: pending.roundId,
       operation: pending.operation,
@@ -240,6 +261,7 @@ export class WriteFlow {
       key,
       event,
     });
+    effects.send(minter, "replica", shardIndex, message);
   }
 
   /** To every replica that can be reached, and a stand-in for each that cannot. */
@@ -266,7 +288,9 @@ export class WriteFlow {
     if (message === undefined) return;
     // Before the minter's copy is durable: the record vouches for nothing, and each of those who
     // get it answers for itself.
-    effects.sendBeforeDurable(node, "replica", pending.request.operation.shardIndex, message);
+    const { shardIndex } = pending.request.operation;
+    const told = atEpoch<CopyMessages>(pending.answers.placement, message);
+    effects.sendBeforeDurable(node, "replica", shardIndex, told);
   }
 
   #recordMessage({ roundId }: PendingWrite, keyed: KeyedRecord): WriteMessage {

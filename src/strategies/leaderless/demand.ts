@@ -1,8 +1,9 @@
-import type { CoordinatorContext, ShardPlacement } from "../../core/contracts/machine.ts";
+import type { CoordinatorContext } from "../../core/contracts/machine.ts";
 import type { PartitionPolicy } from "../../core/model/configuration-types.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import type { Level } from "../../core/model/levels.ts";
 import { majorityOf } from "../../core/model/quorum.ts";
+import type { JointPlacement } from "./place/joint-placement.ts";
 import { neededFor } from "./receipts.ts";
 import { countOf, type ReplicaMask } from "./replica-answers.ts";
 
@@ -30,13 +31,49 @@ export interface Demand {
 
 /** Places of a shard, and where this node is. */
 export interface DemandPlaces {
-  readonly placement: ShardPlacement;
+  readonly placement: JointPlacement;
   readonly self: NodeId;
   readonly datacenterOf: (node: NodeId) => string;
 }
 
+/** What is to be met: while a shard is moved, reads and writes have to do so in other sets. */
+export type DemandSide = "read" | "write";
+
 /** Undefined where these replicas can never meet the level. */
-export function demandOf(level: Level, places: DemandPlaces): Demand | undefined {
+export function demandOf(
+  level: Level,
+  places: DemandPlaces,
+  side: DemandSide = "read",
+): Demand | undefined {
+  const { placement } = places;
+  const sets = side === "read" ? placement.readSets : placement.writeSets;
+  return sets === undefined ? demandOfOne(level, places) : demandOfSets(level, places, sets);
+}
+
+/** Met in each of the sets, by their places among all. */
+function demandOfSets(
+  level: Level,
+  places: DemandPlaces,
+  sets: readonly (readonly NodeId[])[],
+): Demand | undefined {
+  const { replicas } = places.placement;
+  const groups: DemandGroup[] = [];
+  for (const set of sets) {
+    const demand = demandOfOne(level, {
+      ...places,
+      placement: { ...places.placement, replicas: set },
+    });
+    if (demand === undefined) return undefined;
+    const inSet = set.map((node) => 1 << replicas.indexOf(node));
+    for (const group of demand.groups) {
+      const members = inSet.reduce((sum, bit, at) => ((group.members >> at) & 1) * bit + sum, 0);
+      groups.push({ ...group, members });
+    }
+  }
+  return { level, count: groups.reduce((sum, { count }) => sum + count, 0), groups };
+}
+
+function demandOfOne(level: Level, places: DemandPlaces): Demand | undefined {
   const { placement, self, datacenterOf } = places;
   switch (level) {
     case "local-quorum": {
@@ -108,8 +145,9 @@ export class Demands {
   readonly #context: CoordinatorContext;
   readonly #eachOverAll: boolean;
   readonly #known: {
-    readonly placement: ShardPlacement;
-    readonly byLevel: Map<Level, Demand | undefined>;
+    readonly placement: JointPlacement;
+    readonly read: Map<Level, Demand | undefined>;
+    readonly write: Map<Level, Demand | undefined>;
   }[] = [];
 
   constructor(context: CoordinatorContext, eachOverAll = false) {
@@ -118,17 +156,18 @@ export class Demands {
   }
 
   /** Undefined where the shard's replicas can never meet the level. */
-  of(level: Level, shardIndex: number): Demand | undefined {
+  of(level: Level, shardIndex: number, side: DemandSide = "read"): Demand | undefined {
     const placement = this.#context.placement(shardIndex);
     let known = this.#known[shardIndex];
     if (known?.placement !== placement) {
-      known = { placement, byLevel: new Map() };
+      known = { placement, read: new Map(), write: new Map() };
       this.#known[shardIndex] = known;
     }
-    const found = known.byLevel.get(level);
-    if (found !== undefined || known.byLevel.has(level)) return found;
-    const made = this.#make(level, placement);
-    known.byLevel.set(level, made);
+    const byLevel = known[side];
+    const found = byLevel.get(level);
+    if (found !== undefined || byLevel.has(level)) return found;
+    const made = this.#make(level, placement, side);
+    byLevel.set(level, made);
     return made;
   }
 
@@ -136,13 +175,9 @@ export class Demands {
     return this.#context.placement(shardIndex).replicas.length;
   }
 
-  #make(level: Level, placement: ShardPlacement): Demand | undefined {
-    const { self, datacenterOf } = this.#context;
-    const demand = demandOf(level, {
-      placement,
-      self: self.node,
-      datacenterOf: datacenterOf ?? (() => ""),
-    });
+  #make(level: Level, placement: JointPlacement, side: DemandSide): Demand | undefined {
+    const { self, datacenterOf = () => "" } = this.#context;
+    const demand = demandOf(level, { placement, self: self.node, datacenterOf }, side);
     if (demand === undefined || level !== "each-quorum" || !this.#eachOverAll) return demand;
     return countedOverAll(demand);
   }

@@ -159,15 +159,17 @@ const MAX_RANGE_ENTRIES = 65_536;
 type CheckRecord = (record: Uint8Array) => void;
 
 /** The codec of a strategy whose records `check` accepts; it throws `MalformedBytesError`. */
-export function makeLeaderlessCodec(check: CheckRecord): MessageCodec<LeaderlessMessage> {
-  return withPlaces<CopyMessage>({
+export function makeCopyCodec(check: CheckRecord): MessageCodec<CopyMessage> {
+  return Object.freeze({
     encode,
     decode: (reader: ByteReader) => decode(reader, check),
   });
 }
 
 /** Of strategies that keep stamped records. */
-export const leaderlessCodec: MessageCodec<LeaderlessMessage> = makeLeaderlessCodec(checkRecord);
+export const leaderlessCodec: MessageCodec<LeaderlessMessage> = withPlaces(
+  makeCopyCodec(checkRecord),
+);
 
 function encode(message: CopyMessage, writer: ByteWriter): void {
   writer.u8(TYPES[message.type]);

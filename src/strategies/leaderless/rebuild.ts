@@ -222,3 +222,14 @@ function justAfter(key: Uint8Array): Uint8Array {
   next.set(key);
   return next;
 }
+
+/**
+ * How long a replica that lost its state waits before it streams. An acknowledgement that its
+ * lost self has given may still be counted by a coordinator whose write has not reached the other
+ * replicas; after the longest write deadline no such write is pending any more, and the stream
+ * sees all that was acknowledged.
+ */
+export function rebuildDelayMsOf(settings: Readonly<Record<string, unknown>>): number {
+  const delay = settings.rebuildDelayMs;
+  return typeof delay === "number" ? delay : 0;
+}

@@ -7,6 +7,7 @@ import type {
   Sender,
   ShardMap,
 } from "../../core/contracts/machine.ts";
+import type { Epoch } from "../../core/model/ids.ts";
 import type { HybridTime } from "../../core/model/stamp.ts";
 import { AntiEntropy } from "./anti-entropy/anti-entropy.ts";
 import { ExpiryRows, expiryClockMs } from "./expiry.ts";
@@ -117,11 +118,6 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     return this.#place.known.isHolder;
   }
 
-  /** What it stores is not for others alone: it holds the shard, or is being given it. */
-  get #isMember(): boolean {
-    return this.#place.known.isMember;
-  }
-
   get serving(): boolean {
     if (!this.#isReplica) return false;
     if (this.#planted.rebuildingVotes === true) return this.#opened;
@@ -145,7 +141,11 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
 
   /** False on a node that stands in and keeps as many copies as it may. */
   get hasRoom(): boolean {
-    return this.#isMember || !this.#handoff.isFull;
+    return this.#place.known.isMember || !this.#handoff.isFull;
+  }
+
+  get epoch(): Epoch {
+    return this.#place.known.map.epoch;
   }
 
   /** Whether a message for a copy of this epoch of the map may be taken; else the map is sent. */
@@ -244,7 +244,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     this.#opened = true;
     this.#place.known.load(effects);
     this.#handoff.open(effects);
-    if (state.origin === "empty") this.#place.known.unready(effects);
+    this.#place.onOpened(state, effects);
     // Nothing is missing where nothing has to be: a stand-in holds what it was given.
     if (this.#isReplica) this.#wholeness.open(state, nowMs, effects);
     this.#place.review(nowMs, effects);
@@ -451,7 +451,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     effects.append(keyed.payload);
     this.#antiEntropy.touch(keyed.key);
     if (this.#isReplica) this.#settling.noteStored(keyed.record, stamp.time, effects);
-    if (!this.#isMember) this.#handoff.noteCopy(keyed.key, wallMs, effects);
+    if (!this.#place.known.isMember) this.#handoff.noteCopy(keyed.key, wallMs, effects);
     if (this.#planted.tombstoneForgotten === true && this.#rules.isTombstone(keyed.record)) {
       effects.delete(keyed.key);
     } else effects.put(keyed.key, keyed.record);
@@ -480,7 +480,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     wallMs: number,
     effects: LeaderlessEffects,
   ): void {
-    const expiresAtMs = this.#isMember ? this.#rules.expiryOf(record) : undefined;
+    const expiresAtMs = this.#place.known.isMember ? this.#rules.expiryOf(record) : undefined;
     if (expiresAtMs !== undefined) this.#expiries.note(key, expiresAtMs, wallMs, effects);
   }
 
@@ -494,6 +494,6 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     effects.put(key, merged);
     this.#noteExpiry(key, merged, wallMs, effects);
     this.#antiEntropy.touch(key);
-    if (!this.#isMember) this.#handoff.noteCopy(key, wallMs, effects);
+    if (!this.#place.known.isMember) this.#handoff.noteCopy(key, wallMs, effects);
   }
 }

@@ -12,7 +12,8 @@ import { ableReplicas } from "./able-replicas.ts";
 import { type Demand, type Demands, isMetBy, mayLower, membersOf } from "./demand.ts";
 import type { ExpiryView } from "./expiry-view.ts";
 import { levelTooHigh, tooFewReachable, unansweredRead } from "./faults.ts";
-import type { LeaderlessMessage, RangeMessage, RangeReply } from "./messages.ts";
+import type { CopyMessage, LeaderlessMessage, RangeReply } from "./messages.ts";
+import { atEpoch } from "./place/place-messages.ts";
 import { receiptOf } from "./receipts.ts";
 import { type KeyedRecord, keyRecord } from "./record.ts";
 import { mergedOf, type RecordRules } from "./record-rules.ts";
@@ -37,6 +38,7 @@ interface PendingScan {
   readonly roundId: number;
   readonly shards: readonly ShardGather[];
   readonly widenAtMs: number;
+  readonly deadlineMs: number;
   widened: boolean;
   /** Shards that have not met their count. */
   missing: number;
@@ -99,6 +101,7 @@ export class ScanFlow {
       roundId: this.#nextRoundId(),
       shards,
       widenAtMs: nowMs + (deadlineMs - nowMs) * WIDEN_AFTER_PART,
+      deadlineMs,
       widened: false,
       missing: shards.length,
     };
@@ -127,6 +130,14 @@ export class ScanFlow {
     if (pending.missing === 0) this.#answer(pending, nowMs, true, effects);
     else if (!met && shard.answers.complete) this.#askOthers(pending, shardIndex, nowMs, effects);
     return true;
+  }
+
+  /** Others hold one of the shards now: all of them are asked again. */
+  onMap(_shardIndex: number, nowMs: number, effects: Fx): void {
+    for (const pending of [...this.#pending.values()]) {
+      this.#forget(pending);
+      this.start(pending.task, nowMs, pending.deadlineMs, effects);
+    }
   }
 
   onDeadline(task: ScanTask, nowMs: number, effects: Fx): boolean {
@@ -201,7 +212,7 @@ export class ScanFlow {
     const { range, limit } = pending.task.request;
     const shardCount = this.#context.shardCount;
     answers.asked |= mask;
-    const message: RangeMessage = {
+    const message = atEpoch<CopyMessage>(answers.placement, {
       type: "range",
       requestId: pending.roundId,
       purpose: "scan",
@@ -209,7 +220,7 @@ export class ScanFlow {
       to: range.to,
       limitBytes: Math.max(SHARD_MINIMUM_BYTES, Math.floor(PAGE_BYTES / shardCount)),
       limitEntries: Math.ceil((limit / shardCount) * SHARE_SLACK) + SHARE_MINIMUM,
-    };
+    });
     for (const node of answers.nodesOf(mask)) effects.send(node, "replica", shardIndex, message);
   }
 

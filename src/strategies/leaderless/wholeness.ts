@@ -11,7 +11,7 @@ import { atEpoch } from "./place/place-messages.ts";
 import type { ReplicaPlace } from "./place/replica-place.ts";
 import { homeOf, isHolder, isSameSet, stageOf } from "./place/shard-map.ts";
 import type { PlantedReplicaBugs } from "./planted-bugs.ts";
-import { Rebuild } from "./rebuild.ts";
+import { Rebuild, rebuildDelayMsOf } from "./rebuild.ts";
 import type { Settling } from "./settling/settling.ts";
 
 /**
@@ -186,15 +186,4 @@ export class Wholeness {
   get #home(): readonly NodeId[] {
     return homeOf(this.#place.map, this.#context.self.node);
   }
-}
-
-/**
- * How long a replica that lost its state waits before it streams. An acknowledgement that its
- * lost self has given may still be counted by a coordinator whose write has not reached the other
- * replicas; after the longest write deadline no such write is pending any more, and the stream
- * sees all that was acknowledged.
- */
-function rebuildDelayMsOf(settings: Readonly<Record<string, unknown>>): number {
-  const delay = settings.rebuildDelayMs;
-  return typeof delay === "number" ? delay : 0;
 }

@@ -30,13 +30,16 @@ import { ExpiryView } from "../leaderless/expiry-view.ts";
 import { HEDGE_TIMER } from "../leaderless/hedges.ts";
 import { deadlineOfLevel } from "../leaderless/level-settings.ts";
 import type { LeaderlessMessage } from "../leaderless/messages.ts";
+import { withJointPlacements } from "../leaderless/place/joint-placement.ts";
+import { PlaceFlow } from "../leaderless/place/place-flow.ts";
 import { receiptOf } from "../leaderless/receipts.ts";
 import { type KeyedRecord, liveValueOf, stampOf } from "../leaderless/record.ts";
 import { ReplicaAnswers } from "../leaderless/replica-answers.ts";
 import { ScanFlow } from "../leaderless/scan-flow.ts";
 import { stampedRules } from "../leaderless/stamped-rules.ts";
+import { readResultOf } from "./pending-read.ts";
 import { NO_PLANTED_BUGS, type PlantedBugs } from "./planted-bugs.ts";
-import { ReadFlow, readResultOf } from "./read-flow.ts";
+import { ReadFlow } from "./read-flow.ts";
 import { markOfRecord, shownInSession } from "./session-stamps.ts";
 import { TUNABLE_LEVELS, type TunableSettings } from "./settings.ts";
 import { UsedIds } from "./used-ids.ts";
@@ -58,17 +61,20 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
   readonly #usedIds = new UsedIds();
   readonly #planted: PlantedBugs;
   readonly #demands: Demands;
+  readonly #places: PlaceFlow;
   readonly #expiries: ExpiryView;
   #roundId: number;
   #sweeping = false;
 
-  constructor(context: CoordinatorContext, planted: PlantedBugs = NO_PLANTED_BUGS) {
+  constructor(given: CoordinatorContext, planted: PlantedBugs = NO_PLANTED_BUGS) {
+    const context = withJointPlacements(given, planted.countedOnNewOnly);
     this.#context = context;
     this.#planted = planted;
     this.#settings = context.settings as unknown as TunableSettings;
     // Anywhere, so that an answer to an earlier start meets nobody.
     this.#roundId = context.randomUint32() % MAX_ROUND_ID;
     const next = () => this.#nextRoundId();
+    this.#places = new PlaceFlow(given, next, planted);
     this.#demands = new Demands(context, planted.eachCountedOverAll);
     this.#expiries = new ExpiryView(stampedRules, context.clock, planted);
     this.#writes = new WriteFlow(context, this.#settings, next, this.#demands, planted);
@@ -116,7 +122,13 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
       case "identity":
         this.#writes.onIdentity(event.peer.node);
         this.#reads.onIdentity(event.peer.node);
+        this.#places.onIdentity(event.peer.node);
         return;
+      case "map":
+        this.#writes.onMap(event.shardIndex, nowMs, effects);
+        this.#reads.onMap(event.shardIndex, nowMs, effects);
+        this.#scans.onMap(event.shardIndex, nowMs, effects);
+        break;
       case "timer":
         if (event.timer === HEDGE_TIMER) {
           this.#reads.hedge(nowMs, effects);
@@ -126,6 +138,7 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
         this.#writes.sweep(nowMs, effects);
         this.#reads.sweep(nowMs, effects);
         this.#scans.sweep(nowMs, effects);
+        this.#places.sweep(nowMs, effects);
         break;
       default:
         return;
@@ -140,6 +153,8 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
     const state = this.#context.servingState(operation.shardIndex);
     if (state === undefined) return undefined;
     const placement = this.#context.placement(operation.shardIndex);
+    // A switch under way: the new replicas may have what this copy has not.
+    if (placement.leaving !== undefined) return undefined;
     const receipt = receiptOf({
       asked: operation.level,
       counted: 1,
@@ -216,6 +231,9 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
       }
       case "resolve":
         this.#resolve(request, nowMs, effects);
+        return;
+      case "members":
+        this.#places.start(request, nowMs, effects);
         return;
       default:
         effects.refuse(
@@ -307,6 +325,7 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
         this.#scans.onReply(from, shardIndex, message, nowMs, effects);
         break;
       default:
+        this.#places.onMessage(from, shardIndex, message, nowMs, effects);
         break;
     }
   }
@@ -314,6 +333,8 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
   #onDeadline(late: Request | ScanTask, nowMs: number, effects: Fx): void {
     if (isScan(late)) {
       this.#scans.onDeadline(late, nowMs, effects);
+    } else if (this.#places.onDeadline(late, effects)) {
+      return;
     } else if (!this.#writes.onDeadline(late, nowMs, effects)) {
       this.#reads.onDeadline(late, nowMs, effects);
     }
@@ -321,6 +342,7 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
 
   #onAborted(given: Request | ScanTask, nowMs: number, effects: Fx): void {
     if (isScan(given)) this.#scans.onAborted(given, effects);
+    else if (this.#places.onAborted(given, effects)) return;
     else if (!this.#writes.onAborted(given, nowMs, effects)) this.#reads.onAborted(given, effects);
   }
 
@@ -333,9 +355,14 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
   }
 
   #keepSweeping(effects: Fx): void {
-    if (this.#sweeping || this.#writes.size + this.#reads.size + this.#scans.size === 0) return;
+    if (this.#sweeping || this.#isIdle) return;
     this.#sweeping = true;
     effects.setTimer(SWEEP_TIMER, SWEEP_MS);
+  }
+
+  get #isIdle(): boolean {
+    const { size } = this.#writes;
+    return size + this.#reads.size + this.#scans.size + this.#places.size === 0;
   }
 
   #nextRoundId(): number {

@@ -7,7 +7,8 @@ import type { GivenInWrite } from "./given-stamps.ts";
 /** A request's memo while it is written. */
 export class PendingWrite {
   readonly request: Request;
-  readonly demand: Demand;
+  /** Changes where others come to hold the shard. */
+  demand: Demand;
   /** Given by an operation id: the write has this stamp or none. */
   readonly fixedStamp: Stamp | undefined;
   /** When its value is gone, in milliseconds of wall time. The same in every round and every try. */

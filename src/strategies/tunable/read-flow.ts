@@ -3,70 +3,37 @@ import { CapstanError } from "../../core/model/errors.ts";
 import { IdTable } from "../../core/model/id-table.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import type { Level } from "../../core/model/levels.ts";
-import type { ReadResult } from "../../core/model/operations.ts";
-import { majorityOf } from "../../core/model/quorum.ts";
-import type { Receipt } from "../../core/model/receipt.ts";
-import { versionTokenOf } from "../../core/model/version-token.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
-import { type Demand, type Demands, isMetBy, mayLower, oneLess } from "../leaderless/demand.ts";
-import { type DigestedRead, Digests } from "../leaderless/digests.ts";
+import { type Demands, isMetBy, mayLower, oneLess } from "../leaderless/demand.ts";
+import { Digests } from "../leaderless/digests.ts";
 import type { ExpiryView } from "../leaderless/expiry-view.ts";
 import { levelTooHigh, tooFewReachable, unansweredRead } from "../leaderless/faults.ts";
-import { type HedgedRead, Hedges } from "../leaderless/hedges.ts";
-import type { LeaderlessMessage, ReadReply, WriteAck } from "../leaderless/messages.ts";
+import { Hedges } from "../leaderless/hedges.ts";
+import type {
+  CopyMessage,
+  LeaderlessMessage,
+  ReadReply,
+  WriteAck,
+} from "../leaderless/messages.ts";
+import { atEpoch } from "../leaderless/place/place-messages.ts";
 import { receiptOf } from "../leaderless/receipts.ts";
-import { compareRecords, keyRecord, liveValueOf, stampOf } from "../leaderless/record.ts";
+import { compareRecords, keyRecord } from "../leaderless/record.ts";
 import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
 import { sessionBehind } from "../leaderless/session-keys.ts";
 import { stampedRules } from "../leaderless/stamped-rules.ts";
+import {
+  holdersOf,
+  newestOf,
+  type PendingRead,
+  type ReadFinish,
+  type WriteBack,
+} from "./pending-read.ts";
 import type { PlantedBugs } from "./planted-bugs.ts";
 import { shownInSession } from "./session-stamps.ts";
 import { TUNABLE_LEVELS, type TunableSettings } from "./settings.ts";
 
 /** Part of its time after which a read that asked only as many as it needs asks the others. */
 const WIDEN_AFTER_PART = 0.5;
-
-interface PendingRead extends HedgedRead, DigestedRead {
-  readonly request: Request;
-  readonly key: Uint8Array;
-  readonly shardIndex: number;
-  readonly level: Level;
-  readonly demand: Demand;
-  readonly answers: ReplicaAnswers;
-  /** Per replica: what it answered. */
-  readonly records: (Uint8Array | undefined)[];
-  readonly roundId: number;
-  readonly startedAtMs: number;
-  /** When to ask the replicas that were not asked at first. */
-  readonly widenAtMs: number;
-  /** When late answers are not waited for any more. */
-  readonly endAtMs: number;
-  newest: Uint8Array | undefined;
-  writeBack: WriteBack | undefined;
-  /** Late answers still come for read repair. */
-  answered: boolean;
-  hedgeAtMs: number;
-  hedgedAtMs: number;
-  hedged: ReplicaMask;
-  digests: ReplicaMask;
-  digestBytes: number[] | undefined;
-  fullAsked: ReplicaMask;
-  /** How the answer is given: a client's `get`, or `resolve`. */
-  readonly finish: ReadFinish;
-}
-
-interface WriteBack {
-  readonly roundId: number;
-  readonly acks: ReplicaAnswers;
-  /** Replicas known to hold `newest`, or newer, durably. */
-  holders: ReplicaMask;
-}
-
-/** Says how a read that has its answer, or will get none, is answered. */
-export interface ReadFinish {
-  found(record: Uint8Array | undefined, receipt: Receipt, effects: Fx): void;
-  failed(fault: CapstanError, effects: Fx): void;
-}
 
 type Fx = Effects<LeaderlessMessage>;
 
@@ -194,7 +161,7 @@ export class ReadFlow {
       return true;
     }
     pending.writeBack.holders |= bit;
-    if (countOf(pending.writeBack.holders) >= majorityOf(pending.answers.total)) {
+    if (this.#isWritten(pending, pending.writeBack.holders)) {
       this.#answer(pending, nowMs, true, effects);
     }
     return true;
@@ -271,13 +238,13 @@ export class ReadFlow {
   #ask(pending: PendingRead, mask: ReplicaMask, effects: Fx, digestAbove?: number): void {
     const { answers, key, roundId, shardIndex } = pending;
     answers.asked |= mask;
-    const message: LeaderlessMessage = {
+    const message = atEpoch<CopyMessage>(answers.placement, {
       type: "read",
       requestId: roundId,
       stampOnly: false,
       digestAbove,
       key,
-    };
+    });
     for (const node of answers.nodesOf(mask)) effects.send(node, "replica", shardIndex, message);
   }
 
@@ -317,7 +284,7 @@ export class ReadFlow {
         return;
       }
       const holders = holdersOf(pending, pending.newest);
-      if (countOf(holders) < majorityOf(answers.total)) {
+      if (!this.#isWritten(pending, holders)) {
         this.#beginWriteBack(pending, holders, effects);
         return;
       }
@@ -433,18 +400,33 @@ export class ReadFlow {
   ): void {
     if (mask === 0 || pending.newest === undefined) return;
     const keyed = keyRecord(pending.key, pending.newest);
-    const message: LeaderlessMessage = {
+    const message = atEpoch<CopyMessage>(pending.answers.placement, {
       type: "write",
       requestId,
       kind,
       proof: undefined,
       keyed,
-    };
+    });
     const { shardIndex } = pending;
     const lane = kind === "repair" ? "bulk" : "log";
     for (const node of pending.answers.nodesOf(mask)) {
       effects.send(node, "replica", shardIndex, message, lane);
     }
+  }
+
+  /** Others hold the shard now: what is not answered is asked of them. */
+  onMap(shardIndex: number, nowMs: number, effects: Fx): void {
+    for (const pending of [...this.#pending.values()]) {
+      if (pending.shardIndex !== shardIndex) continue;
+      if (pending.answered) this.#forget(pending);
+      else this.#startAgain(pending, nowMs, effects);
+    }
+  }
+
+  /** These are as many as a strong write needs: every later read will see it, or something newer. */
+  #isWritten({ shardIndex }: PendingRead, holders: ReplicaMask): boolean {
+    const demand = this.#demands.of("strong", shardIndex, "write");
+    return demand !== undefined && isMetBy(demand, holders);
   }
 
   #forget(pending: PendingRead): void {
@@ -456,37 +438,4 @@ export class ReadFlow {
   #mayLower(level: Level): boolean {
     return mayLower(this.#settings.partitionPolicy, level);
   }
-}
-
-/** The newest record among the answers that count. */
-function newestOf(pending: PendingRead, stalest = false): Uint8Array | undefined {
-  let newest: Uint8Array | undefined;
-  for (let i = 0; i < pending.records.length; i++) {
-    const record = pending.records[i];
-    const bit = 1 << i;
-    if (record === undefined || (pending.answers.counted & ~pending.digests & bit) === 0) continue;
-    if (newest === undefined || compareRecords(record, newest) > 0 !== stalest) newest = record;
-  }
-  return newest;
-}
-
-/** Replicas that answered with `newest` or newer; with `anybody`, also those that do not count. */
-function holdersOf(pending: PendingRead, newest: Uint8Array, anybody = false): ReplicaMask {
-  const among = anybody ? pending.answers.answered : pending.answers.counted;
-  let holders = 0;
-  for (let i = 0; i < pending.records.length; i++) {
-    const record = pending.records[i];
-    if (record === undefined || (among & (1 << i)) === 0) continue;
-    if (compareRecords(record, newest) >= 0) holders |= 1 << i;
-  }
-  return holders;
-}
-
-export function readResultOf(record: Uint8Array | undefined, receipt: Receipt): ReadResult {
-  if (record === undefined) {
-    return { found: false, value: undefined, siblings: undefined, version: undefined, receipt };
-  }
-  const value = liveValueOf(record);
-  const version = versionTokenOf(stampOf(record));
-  return { found: value !== undefined, value, siblings: undefined, version, receipt };
 }

@@ -26,6 +26,7 @@ const CAPABILITIES: StrategyCapabilities = Object.freeze({
   partitionPolicy: true,
   operationIds: true,
   contexts: true,
+  replicaChanges: true,
 });
 
 /** Level per request, last writer wins. With a planted bug only in tests. */
@@ -36,6 +37,7 @@ export function makeTunableStrategy(
     kind: "silent",
     name: "tunable",
     capabilities: CAPABILITIES,
+    hostsEverywhere: true,
     codec: leaderlessCodec,
     parseSettings: (options, path, ...of) =>
       parseTunableSettings(options, path, ...of) as unknown as Readonly<Record<string, unknown>>,

@@ -7,20 +7,25 @@ import { compareStamps, type Stamp, ZERO_STAMP } from "../../core/model/stamp.ts
 import { versionTokenOf } from "../../core/model/version-token.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
 import { type Demands, isMetBy, mayLower, oneLess } from "../leaderless/demand.ts";
-import { levelTooHigh, tooFewReachable, unansweredWrite } from "../leaderless/faults.ts";
-import type { LeaderlessMessage, ReadReply, WriteAck } from "../leaderless/messages.ts";
-import { receiptOf } from "../leaderless/receipts.ts";
+import { levelTooHigh, tooFewReachable } from "../leaderless/faults.ts";
+import type {
+  CopyMessage,
+  LeaderlessMessage,
+  ReadReply,
+  WriteAck,
+} from "../leaderless/messages.ts";
+import { atEpoch } from "../leaderless/place/place-messages.ts";
 import { makeKeyedRecord, stampOf } from "../leaderless/record.ts";
 import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
-import { reusedId, skewed, superseded } from "./faults.ts";
+import { reusedId, superseded } from "./faults.ts";
 import { givenIn } from "./given-stamps.ts";
 import { missedWrite } from "./missed-write.ts";
 import { isMet, isRefusedByAll, mayStampAgain, PendingWrite } from "./pending-write.ts";
 import type { PlantedBugs } from "./planted-bugs.ts";
-import { markOf } from "./session-stamps.ts";
 import { TUNABLE_LEVELS, type TunableSettings } from "./settings.ts";
 import { recordLoss, recordWrite } from "./write-facts.ts";
 import { WritePace } from "./write-pace.ts";
+import { abortedWrite, refusalByAll, unconfirmed, writeResultOf } from "./write-result.ts";
 
 type Fx = Effects<LeaderlessMessage>;
 
@@ -66,7 +71,7 @@ export class WriteFlow {
     const { operation } = request;
     const { level, shardIndex } = operation;
     const placement = this.#context.placement(shardIndex);
-    const demand = this.#demands.of(level, shardIndex);
+    const demand = this.#demands.of(level, shardIndex, "write");
     if (demand === undefined) {
       effects.refuse(request, levelTooHigh(level, shardIndex, this.#demands, TUNABLE_LEVELS));
       return;
@@ -143,7 +148,7 @@ export class WriteFlow {
     if (pending.answers.take(from.node, reply.serving) === 0) return true;
     if (reply.record !== undefined) this.#see(pending, stampOf(reply.record), wallMs);
     const { answers } = pending;
-    if (isMetBy(pending.demand, answers.counted)) this.#learned(pending, nowMs, wallMs, effects);
+    if (this.#hasLearned(pending)) this.#learned(pending, nowMs, wallMs, effects);
     else if (answers.complete) this.#conclude(pending, nowMs, effects);
     return true;
   }
@@ -166,13 +171,7 @@ export class WriteFlow {
     this.#end(pending, nowMs, effects);
     effects.refuse(
       request,
-      pending.phase === "learn"
-        ? new CapstanError("ABORTED", "the write was aborted before it was sent")
-        : unansweredWrite(
-            "the write was aborted after it was sent",
-            this.#idOf(pending),
-            pending.answers,
-          ),
+      abortedWrite(pending, () => this.#idOf(pending)),
     );
     return true;
   }
@@ -209,6 +208,31 @@ export class WriteFlow {
     this.#releaseHeld(nowMs, effects);
   }
 
+  /** Others hold the shard now: what is not answered goes to them, the same version. */
+  onMap(shardIndex: number, nowMs: number, effects: Fx): void {
+    for (const pending of [...this.#pending.values()]) {
+      const { level, shardIndex: own } = pending.request.operation;
+      const demand = this.#demands.of(level, shardIndex, "write");
+      if (own !== shardIndex || pending.paced || demand === undefined) continue;
+      pending.demand = this.#planted.oneAcknowledgementLess === true ? oneLess(demand) : demand;
+      pending.answers = new ReplicaAnswers(this.#context.placement(shardIndex));
+      pending.sentTo = 0;
+      const reachable = pending.answers.reachable(this.#context.isReachable);
+      if (pending.phase === "learn") this.#learn(pending, reachable, nowMs, effects);
+      else {
+        pending.sentAgain = true;
+        this.#send(pending, reachable, nowMs, effects);
+      }
+    }
+  }
+
+  /** Whether every write that counts has been seen: what a read of that level has to have heard. */
+  #hasLearned({ request, answers }: PendingWrite): boolean {
+    const { level, shardIndex } = request.operation;
+    const demand = this.#demands.of(level, shardIndex);
+    return demand !== undefined && isMetBy(demand, answers.counted);
+  }
+
   /** The id of a write under way, from its request alone. */
   operationIdOf(request: Request): string | undefined {
     const pending = request.memo;
@@ -241,12 +265,13 @@ export class WriteFlow {
     this.#beginRound(pending, reachable, nowMs);
     const { key, shardIndex } = pending.request.operation;
     for (const node of pending.answers.nodesOf(reachable)) {
-      effects.send(node, "replica", shardIndex, {
+      const message: CopyMessage = {
         type: "read",
         requestId: pending.roundId,
         stampOnly: true,
         key,
-      });
+      };
+      effects.send(node, "replica", shardIndex, atEpoch(pending.answers.placement, message));
     }
   }
 
@@ -301,14 +326,15 @@ export class WriteFlow {
     );
     this.#beginRound(pending, reachable, nowMs);
     pending.sentTo |= reachable;
-    const message: LeaderlessMessage = {
+    const { placement } = pending.answers;
+    const message = atEpoch<CopyMessage>(placement, {
       type: "write",
       requestId: pending.roundId,
       kind: "first-hand",
       proof: pending.proof,
       keyed,
-    };
-    const { replicas } = pending.answers.placement;
+    });
+    const { replicas } = placement;
     for (let i = 0; i < replicas.length; i++) {
       if ((reachable & (1 << i)) === 0) continue;
       // Before this node's own copy is durable: the message vouches for nothing, each replica
@@ -348,7 +374,10 @@ export class WriteFlow {
       this.#planted.ownCopyCountsTwice === true
         ? countOf(held & answers.bitOf(this.#context.self.node))
         : 0;
-    if (isMetBy(pending.demand, counted) || countOf(counted) + twice >= pending.demand.count) {
+    if (
+      isMetBy(pending.demand, counted) ||
+      (twice > 0 && countOf(counted) + twice >= pending.demand.count)
+    ) {
       if (newer === 0) {
         if (pending.paced) return;
         if (this.#pace.mayAnswer) this.#succeed(pending, nowMs, true, effects);
@@ -387,7 +416,10 @@ export class WriteFlow {
     }
     if (isRefusedByAll(pending)) {
       this.#end(pending, nowMs, effects);
-      effects.refuse(request, this.#refusedByAll(pending));
+      effects.refuse(
+        request,
+        refusalByAll(pending, () => this.#idOf(pending)),
+      );
       return;
     }
     const durable = pending.held & answers.counted;
@@ -405,52 +437,16 @@ export class WriteFlow {
       effects.refuse(request, new CapstanError("UNAVAILABLE", "too few replicas confirmed it"));
       return;
     }
-    effects.refuse(
-      request,
-      unansweredWrite(
-        `the write was sent, and ${countOf(durable)} of the ${pending.demand.count} replicas that ` +
-          `${request.operation.level} needs confirmed it`,
-        this.#idOf(pending),
-        answers,
-      ),
-    );
-  }
-
-  #refusedByAll(pending: PendingWrite): CapstanError {
-    // With an id of its own the write may have been stored by an earlier try, as it may have been
-    // by an earlier round.
-    const isFirst = pending.fixedStamp === undefined && !pending.sentAgain;
-    const operationId = isFirst ? undefined : this.#idOf(pending);
-    if (pending.skewed !== 0) return skewed(operationId);
-    const outcome = operationId === undefined ? "not-applied" : "unknown";
-    return superseded(pending.newest, outcome, operationId);
+    effects.refuse(request, unconfirmed(pending, this.#idOf(pending)));
   }
 
   #succeed(pending: PendingWrite, nowMs: number, met: boolean, effects: Fx): void {
-    const { answers, held, request } = pending;
-    const durable = countOf(held & answers.counted);
     const version = versionTokenOf(pending.stamp);
     pending.version = version;
     this.#end(pending, nowMs, effects);
     // Those who were sent a copy have until `giveUp` to acknowledge it.
-    if (answers.complete) this.#hint(pending, effects);
-    const { key, options } = request.operation;
-    effects.reply(request, {
-      version,
-      ...(options?.session !== undefined && { session: markOf(key, pending.stamp) }),
-      receipt: receiptOf({
-        asked: request.operation.level,
-        counted: durable,
-        durable,
-        total: answers.total,
-        met,
-        pendingSync: durable < answers.total,
-        repaired: 0,
-        epoch: answers.placement.epoch,
-        durationMs: nowMs - request.startedAtMs,
-        side: "Write",
-      }),
-    });
+    if (pending.answers.complete) this.#hint(pending, effects);
+    effects.reply(pending.request, writeResultOf(pending, version, met, nowMs));
   }
 
   #end(pending: PendingWrite, nowMs: number, effects: Fx): void {

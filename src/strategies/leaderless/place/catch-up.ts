@@ -1,6 +1,6 @@
 import type { Effects, ReplicaContext, Sender } from "../../../core/contracts/machine.ts";
 import type { LeaderlessMessage, RangeReply } from "../messages.ts";
-import { Rebuild } from "../rebuild.ts";
+import { Rebuild, rebuildDelayMsOf } from "../rebuild.ts";
 import type { RepairSettings } from "../repair-settings.ts";
 import { atEpoch } from "./place-messages.ts";
 import type { ReplicaPlace } from "./replica-place.ts";
@@ -22,6 +22,11 @@ export class CatchUp {
   readonly #settings: RepairSettings;
   readonly #place: ReplicaPlace;
   #stream: Rebuild | undefined;
+  /**
+   * This copy was lost: what its old self acknowledged may not have reached those it streams from
+   * yet, and counts as long as the longest deadline of a write.
+   */
+  wasLost = false;
   #toldAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(context: ReplicaContext, settings: RepairSettings, place: ReplicaPlace) {
@@ -52,7 +57,7 @@ export class CatchUp {
       peers,
       replicas: replicas.length,
       needed,
-      startAtMs: nowMs,
+      startAtMs: this.wasLost ? nowMs + rebuildDelayMsOf(this.#context.settings) : nowMs,
       purpose: "move",
       bytesPerSecond: this.#settings.bytesPerSecond,
     });

@@ -1,4 +1,10 @@
-import type { Effects, ReplicaContext, Sender, ShardMap } from "../../../core/contracts/machine.ts";
+import type {
+  Effects,
+  OpenedState,
+  ReplicaContext,
+  Sender,
+  ShardMap,
+} from "../../../core/contracts/machine.ts";
 import type { NodeId } from "../../../core/model/ids.ts";
 import type {
   CopyMessage,
@@ -49,6 +55,11 @@ export class CopyPlace {
   /** For what works for those, too, who are being given it, or held it. */
   get amongMembers(): ReplicaContext {
     return this.#among(membersOf);
+  }
+
+  onOpened({ origin }: OpenedState, effects: Fx): void {
+    this.catchUp.wasLost = origin === "empty";
+    if (origin === "empty") this.known.unready(effects);
   }
 
   /** Streams what a pending change asks of this copy, or hands over what is held here no longer. */

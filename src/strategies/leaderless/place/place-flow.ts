@@ -1,0 +1,243 @@
+import type {
+  CoordinatorContext,
+  Effects,
+  Request,
+  Sender,
+  ShardMap,
+} from "../../../core/contracts/machine.ts";
+import { CapstanError } from "../../../core/model/errors.ts";
+import type { NodeId } from "../../../core/model/ids.ts";
+import type { LeaderlessMessage } from "../messages.ts";
+import { neededFor } from "../receipts.ts";
+import { changeUnknown, levelBeyond, otherChange, unfinished } from "./faults.ts";
+import { PlaceChange, type PlantedChangeBugs } from "./place-change.ts";
+import type { PlaceMessage, PlaceState } from "./place-messages.ts";
+import { PlaceQuery } from "./place-query.ts";
+import { membersOf, type PromisedLevels } from "./shard-map.ts";
+
+const RESEND_MS = 100;
+/** A try that has not come to a decision by then makes room for others, for a while of its own. */
+const TRY_MS = 400;
+
+type Fx = Effects<LeaderlessMessage>;
+
+/** A request's memo while a shard's replicas are asked for, or changed. */
+class PendingPlace {
+  readonly request: Request;
+  readonly requestId: number;
+  readonly task: PlaceChange | PlaceQuery;
+  /** Everybody who has been part of it: all of them hear of its end. */
+  readonly heard = new Set<NodeId>();
+  /** What was said last, so that what is new is said at once. */
+  said = "";
+  sentAtMs = Number.NEGATIVE_INFINITY;
+  tryEndsAtMs = 0;
+
+  constructor(request: Request, requestId: number, task: PlaceChange | PlaceQuery) {
+    this.request = request;
+    this.requestId = requestId;
+    this.task = task;
+  }
+
+  get mayHaveActed(): boolean {
+    return this.task instanceof PlaceChange && this.task.hasTried;
+  }
+}
+
+/**
+ * Questions and changes of who holds a shard, from one node. Takes maps that replicas send to
+ * coordinators, too: this node's own copy keeps them, and everybody here hears of them from there.
+ */
+export class PlaceFlow {
+  readonly #context: CoordinatorContext;
+  readonly #levels: PromisedLevels;
+  readonly #nextRequestId: () => number;
+  readonly #planted: PlantedChangeBugs;
+  readonly #pending = new Map<number, PendingPlace>();
+
+  constructor(
+    context: CoordinatorContext,
+    nextRequestId: () => number,
+    planted: PlantedChangeBugs = {},
+  ) {
+    this.#context = context;
+    this.#levels = context.settings as unknown as PromisedLevels;
+    this.#nextRequestId = nextRequestId;
+    this.#planted = planted;
+  }
+
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  start(request: Request, nowMs: number, effects: Fx): void {
+    const { shardIndex, options } = request.operation;
+    const goal = options?.replicas;
+    const { epoch, replicas, pending, leaving } = this.#context.placement(shardIndex);
+    const map: ShardMap = { epoch, replicas, pending, leaving };
+    const beyond = goal === undefined ? undefined : this.#levelBeyond(goal);
+    if (beyond !== undefined) {
+      effects.refuse(request, beyond);
+      return;
+    }
+    const task =
+      goal === undefined
+        ? new PlaceQuery(map)
+        : new PlaceChange({
+            ...{ map, goal, levels: this.#levels, planted: this.#planted },
+            self: this.#context.self.node,
+            nonce: () => this.#context.randomUint32(),
+          });
+    const place = new PendingPlace(request, this.#nextRequestId(), task);
+    request.memo = place;
+    this.#pending.set(place.requestId, place);
+    this.#go(place, nowMs, effects);
+  }
+
+  /** False: the message is about something else. */
+  onMessage(
+    from: Sender,
+    shardIndex: number,
+    message: LeaderlessMessage,
+    nowMs: number,
+    effects: Fx,
+  ): boolean {
+    switch (message.type) {
+      case "place-map":
+        effects.send(this.#context.self.node, "replica", shardIndex, { ...message, requestId: 0 });
+        return true;
+      case "place-wanted":
+        this.#sendMap(from.node, shardIndex, effects);
+        return true;
+      case "place-state":
+        this.#onState(from, message, nowMs, effects);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  onIdentity(peer: NodeId): void {
+    for (const { task } of this.#pending.values()) task.forget(peer);
+  }
+
+  sweep(nowMs: number, effects: Fx): void {
+    for (const place of [...this.#pending.values()]) {
+      if (place.task instanceof PlaceChange && nowMs >= place.tryEndsAtMs) {
+        place.task.tryAgain();
+        place.tryEndsAtMs = this.#tryEnd(nowMs);
+      }
+      this.#go(place, nowMs, effects);
+    }
+  }
+
+  /** False: the request is another's. */
+  onDeadline(request: Request, effects: Fx): boolean {
+    const place = request.memo;
+    if (!(place instanceof PendingPlace)) return false;
+    const { shardIndex } = request.operation;
+    this.#fail(place, unfinished(shardIndex, place.task.map, this.#reachableOf(place)), effects);
+    return true;
+  }
+
+  onAborted(request: Request, effects: Fx): boolean {
+    const place = request.memo;
+    if (!(place instanceof PendingPlace)) return false;
+    this.#fail(place, new CapstanError("ABORTED", "the call was aborted"), effects);
+    return true;
+  }
+
+  #onState(from: Sender, state: PlaceState, nowMs: number, effects: Fx): void {
+    const place = this.#pending.get(state.requestId);
+    if (place === undefined) return;
+    place.task.onState(from.node, state);
+    this.#go(place, nowMs, effects);
+  }
+
+  /** Says what is new at once, and what is not answered again after a while. */
+  #go(place: PendingPlace, nowMs: number, effects: Fx): void {
+    const { task, request, requestId } = place;
+    for (const node of membersOf(task.map)) place.heard.add(node);
+    if (task.outcome === "done") {
+      this.#finish(place, effects);
+      return;
+    }
+    const { shardIndex } = request.operation;
+    if (task.outcome === "other-change") {
+      this.#fail(place, otherChange(shardIndex, task.map), effects);
+      return;
+    }
+    const messages = task.messages(requestId);
+    const said = saidOf(task.map, messages[0]?.message);
+    const isNew = said !== place.said;
+    if (!isNew && nowMs - place.sentAtMs < RESEND_MS) return;
+    if (isNew) place.tryEndsAtMs = this.#tryEnd(nowMs);
+    place.said = said;
+    place.sentAtMs = nowMs;
+    for (const { to, message } of messages) {
+      effects.send(to, "replica", shardIndex, message, "control");
+    }
+  }
+
+  #finish(place: PendingPlace, effects: Fx): void {
+    const { request, requestId, task } = place;
+    this.#pending.delete(requestId);
+    const { map } = task;
+    const { shardIndex } = request.operation;
+    for (const node of place.heard) {
+      effects.send(
+        node,
+        "replica",
+        shardIndex,
+        { type: "place-map", requestId: 0, map },
+        "control",
+      );
+    }
+    const { replicas, pending, leaving } = map;
+    effects.reply(request, {
+      voters: replicas,
+      learners: (pending ?? []).filter((node) => !replicas.includes(node)),
+      goal: pending ?? (leaving === undefined ? undefined : replicas),
+      leader: undefined,
+    });
+  }
+
+  #fail(place: PendingPlace, fault: CapstanError, effects: Fx): void {
+    this.#pending.delete(place.requestId);
+    const { request, task } = place;
+    const { shardIndex, options } = request.operation;
+    const isOpen = place.mayHaveActed && task.outcome === undefined;
+    const truth = isOpen ? changeUnknown(shardIndex, options?.replicas ?? [], fault) : fault;
+    effects.refuse(request, truth);
+  }
+
+  #sendMap(to: NodeId, shardIndex: number, effects: Fx): void {
+    const { epoch, replicas, pending, leaving } = this.#context.placement(shardIndex);
+    const map: ShardMap = { epoch, replicas, pending, leaving };
+    const message: PlaceMessage = { type: "place-map", requestId: 0, map };
+    effects.send(to, "replica", shardIndex, message, "control");
+  }
+
+  #reachableOf({ task }: PendingPlace): readonly NodeId[] {
+    return membersOf(task.map).filter((node) => this.#context.isReachable(node));
+  }
+
+  #levelBeyond(goal: readonly NodeId[]): CapstanError | undefined {
+    const { read, write } = this.#levels;
+    const level = [read, write].find(
+      (word) => !word.endsWith("-quorum") && neededFor(word, goal.length) === undefined,
+    );
+    return level === undefined ? undefined : levelBeyond(level, goal);
+  }
+
+  /** Half as long again by chance, so that two who compete do not go on doing so. */
+  #tryEnd(nowMs: number): number {
+    return nowMs + TRY_MS * (1 + this.#context.randomUint32() / 2 ** 32);
+  }
+}
+
+function saidOf({ epoch }: ShardMap, message: PlaceMessage | undefined): string {
+  if (message === undefined) return `${epoch}`;
+  const isTry = message.type === "place-prepare" || message.type === "place-accept";
+  return `${epoch} ${message.type} ${isTry ? message.ballot.round : ""}`;
+}

@@ -1,0 +1,90 @@
+import type { Effects, Request } from "../../core/contracts/machine.ts";
+import type { CapstanError } from "../../core/model/errors.ts";
+import type { Level } from "../../core/model/levels.ts";
+import type { ReadResult } from "../../core/model/operations.ts";
+import type { Receipt } from "../../core/model/receipt.ts";
+import { versionTokenOf } from "../../core/model/version-token.ts";
+import type { Demand } from "../leaderless/demand.ts";
+import type { DigestedRead } from "../leaderless/digests.ts";
+import type { HedgedRead } from "../leaderless/hedges.ts";
+import type { LeaderlessMessage } from "../leaderless/messages.ts";
+import { compareRecords, liveValueOf, stampOf } from "../leaderless/record.ts";
+import type { ReplicaAnswers, ReplicaMask } from "../leaderless/replica-answers.ts";
+
+type Fx = Effects<LeaderlessMessage>;
+
+/** A read under way. */
+export interface PendingRead extends HedgedRead, DigestedRead {
+  readonly request: Request;
+  readonly key: Uint8Array;
+  readonly shardIndex: number;
+  readonly level: Level;
+  readonly demand: Demand;
+  readonly answers: ReplicaAnswers;
+  /** Per replica: what it answered. */
+  readonly records: (Uint8Array | undefined)[];
+  readonly roundId: number;
+  readonly startedAtMs: number;
+  /** When to ask the replicas that were not asked at first. */
+  readonly widenAtMs: number;
+  /** When late answers are not waited for any more. */
+  readonly endAtMs: number;
+  newest: Uint8Array | undefined;
+  writeBack: WriteBack | undefined;
+  /** Late answers still come for read repair. */
+  answered: boolean;
+  hedgeAtMs: number;
+  hedgedAtMs: number;
+  hedged: ReplicaMask;
+  digests: ReplicaMask;
+  digestBytes: number[] | undefined;
+  fullAsked: ReplicaMask;
+  /** How the answer is given: a client's `get`, or `resolve`. */
+  readonly finish: ReadFinish;
+}
+
+export interface WriteBack {
+  readonly roundId: number;
+  readonly acks: ReplicaAnswers;
+  /** Replicas known to hold `newest`, or newer, durably. */
+  holders: ReplicaMask;
+}
+
+/** Says how a read that has its answer, or will get none, is answered. */
+export interface ReadFinish {
+  found(record: Uint8Array | undefined, receipt: Receipt, effects: Fx): void;
+  failed(fault: CapstanError, effects: Fx): void;
+}
+
+/** The newest record among the answers that count. */
+export function newestOf(pending: PendingRead, stalest = false): Uint8Array | undefined {
+  let newest: Uint8Array | undefined;
+  for (let i = 0; i < pending.records.length; i++) {
+    const record = pending.records[i];
+    const bit = 1 << i;
+    if (record === undefined || (pending.answers.counted & ~pending.digests & bit) === 0) continue;
+    if (newest === undefined || compareRecords(record, newest) > 0 !== stalest) newest = record;
+  }
+  return newest;
+}
+
+/** Replicas that answered with `newest` or newer; with `anybody`, also those that do not count. */
+export function holdersOf(pending: PendingRead, newest: Uint8Array, anybody = false): ReplicaMask {
+  const among = anybody ? pending.answers.answered : pending.answers.counted;
+  let holders = 0;
+  for (let i = 0; i < pending.records.length; i++) {
+    const record = pending.records[i];
+    if (record === undefined || (among & (1 << i)) === 0) continue;
+    if (compareRecords(record, newest) >= 0) holders |= 1 << i;
+  }
+  return holders;
+}
+
+export function readResultOf(record: Uint8Array | undefined, receipt: Receipt): ReadResult {
+  if (record === undefined) {
+    return { found: false, value: undefined, siblings: undefined, version: undefined, receipt };
+  }
+  const value = liveValueOf(record);
+  const version = versionTokenOf(stampOf(record));
+  return { found: value !== undefined, value, siblings: undefined, version, receipt };
+}
