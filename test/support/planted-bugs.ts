@@ -28,6 +28,11 @@ const STRATEGY: readonly (keyof PlantedBugs)[] = [
   "rebuildFromOne",
   "rebuildingVotes",
   "replayForgotten",
+  "expiredIsShown",
+  "expiredIsForgotten",
+  "sessionIgnored",
+  "sessionForgetsReads",
+  "repairIsNotTold",
 ];
 /** With `dynamo/` before them: some are of both leaderless strategies. */
 const DYNAMO: readonly (keyof PlantedDynamoBugs)[] = [
@@ -50,6 +55,11 @@ const DYNAMO: readonly (keyof PlantedDynamoBugs)[] = [
   "tombstoneForgotten",
   "emptyReplicaServes",
   "replayForgotten",
+  "expiredIsShown",
+  "expiredIsForgotten",
+  "sessionIgnored",
+  "sessionForgetsReads",
+  "repairIsNotTold",
 ];
 const DYNAMO_PREFIX = "dynamo/";
 /** With `raft/` before them. Those of the consensus have a world of their own, in the unit tests. */

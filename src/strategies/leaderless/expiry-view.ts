@@ -1,6 +1,6 @@
 import type { Clocks } from "../../core/contracts/machine.ts";
 import type { HybridClock } from "../../core/model/hybrid-clock.ts";
-import { expiryClockMs, holdExpiryClock } from "./expiry.ts";
+import { ExpiryClock } from "./expiry.ts";
 import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "./planted-bugs.ts";
 import type { RecordRules } from "./record-rules.ts";
 
@@ -14,7 +14,7 @@ export class ExpiryView {
   /** Of the step that runs. */
   wallMs = 0;
   readonly #rules: Pick<RecordRules, "expiryOf" | "expire">;
-  readonly #clock: HybridClock;
+  readonly #clock: ExpiryClock;
   readonly #planted: PlantedReplicaBugs;
 
   constructor(
@@ -23,7 +23,7 @@ export class ExpiryView {
     planted: PlantedReplicaBugs = NO_PLANTED_REPLICA_BUGS,
   ) {
     this.#rules = rules;
-    this.#clock = clock;
+    this.#clock = new ExpiryClock(clock);
     this.#planted = planted;
   }
 
@@ -40,8 +40,6 @@ export class ExpiryView {
   #shown<R extends Uint8Array | undefined>(record: R, wallMs: number): R | Uint8Array {
     if (record === undefined || this.#planted.expiredIsShown === true) return record;
     if (this.#rules.expiryOf(record) === undefined) return record;
-    const left = this.#rules.expire(record, expiryClockMs(this.#clock, wallMs));
-    if (left !== record) holdExpiryClock(this.#clock, wallMs);
-    return left;
+    return this.#rules.expire(record, this.#clock.at(wallMs));
   }
 }

@@ -19,16 +19,28 @@ const STEP_PAUSE_MS = 1;
 type LeaderlessEffects = Effects<LeaderlessMessage>;
 
 /**
- * The wall time by which a node judges what has expired: its hybrid clock's, which does not go back
- * when the wall clock does, and has followed the other nodes' as far as the guard lets it.
+ * The wall time by which a node judges what has expired. It does not go back when the wall clock is
+ * set back by no more than clocks may differ; a clock that had run further away than that is wrong,
+ * and is let go.
  */
-export function expiryClockMs(clock: HybridClock, wallMs: number): number {
-  return Math.max(Math.floor(wallMs), wallMsOf(clock.last));
-}
+export class ExpiryClock {
+  readonly #clock: Pick<HybridClock, "isBeyondGuard">;
+  #latestMs = 0;
 
-/** The node has told somebody that something has expired by then: its clock does not go back. */
-export function holdExpiryClock(clock: HybridClock, wallMs: number): void {
-  clock.observe({ time: hybridTimeOf(wallMs), actorHigh: 0, actorLow: 0 }, wallMs);
+  constructor(clock: Pick<HybridClock, "isBeyondGuard">) {
+    this.#clock = clock;
+  }
+
+  at(wallMs: number): number {
+    const nowMs = Math.floor(wallMs);
+    if (nowMs >= this.#latestMs || this.#isWrong(wallMs)) this.#latestMs = nowMs;
+    return this.#latestMs;
+  }
+
+  #isWrong(wallMs: number): boolean {
+    const time = hybridTimeOf(this.#latestMs);
+    return this.#clock.isBeyondGuard({ time, actorHigh: 0, actorLow: 0 }, wallMs);
+  }
 }
 
 /**

@@ -25,8 +25,10 @@ export interface PlantedReplicaBugs extends PlantedChangeBugs {
   readonly countedOnNewOnly?: boolean;
   /** What has expired leaves nothing behind that an older version would lose against. */
   readonly expiredIsForgotten?: boolean;
-  /** Reads show what has expired until a replica has swept it away. */
+  /** What has expired stays as it was. */
   readonly expiredIsShown?: boolean;
+  /** Watches are not told what anti-entropy, hints and streams bring. */
+  readonly repairIsNotTold?: boolean;
   /** A read shows what it finds, whatever its session has seen. */
   readonly sessionIgnored?: boolean;
   /** What a session reads is not kept for its next read. */

@@ -10,7 +10,7 @@ import type {
 import type { Epoch } from "../../core/model/ids.ts";
 import type { HybridTime } from "../../core/model/stamp.ts";
 import { AntiEntropy } from "./anti-entropy/anti-entropy.ts";
-import { ExpiryRows, expiryClockMs } from "./expiry.ts";
+import { Expiries } from "./expiries.ts";
 import { Handoff } from "./handoff/handoff.ts";
 import type {
   CopyMessage,
@@ -61,7 +61,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   readonly #rules: RecordRules;
   readonly #antiEntropy: AntiEntropy;
   readonly #handoff: Handoff;
-  readonly #expiries = new ExpiryRows();
+  readonly #expiries: Expiries;
   readonly #settling: Settling;
   readonly #gate: Gate;
   readonly #verdicts: WriteVerdicts;
@@ -76,6 +76,9 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     this.#context = context;
     this.#planted = planted;
     this.#rules = rules;
+    this.#expiries = new Expiries(context.clock, rules, planted, (keyed, wallMs, effects) => {
+      this.store(keyed, wallMs, effects, "expire");
+    });
     const { repair = DEFAULT_REPAIR } = context.settings as { readonly repair?: RepairSettings };
     const place = new CopyPlace({
       ...{ context, settings: repair, planted },
@@ -214,22 +217,10 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   #onTimer(timer: string, nowMs: number, wallMs: number, effects: LeaderlessEffects): void {
     if (this.#wholeness.onTimer(timer, nowMs, effects)) return;
     if (this.#place.onTimer(timer, nowMs, effects)) return;
-    if (this.#onExpiryTimer(timer, wallMs, effects)) return;
+    if (this.#expiries.onTimer(timer, wallMs, effects)) return;
     if (this.#handoff.onTimer(timer, nowMs, wallMs, effects)) return;
     if (this.#antiEntropy.onTimer(timer, nowMs, effects)) return;
     this.#settling.onTimer(timer, nowMs, wallMs, effects);
-  }
-
-  #onExpiryTimer(timer: string, wallMs: number, effects: LeaderlessEffects): boolean {
-    const dueMs = expiryClockMs(this.#context.clock, wallMs);
-    return this.#expiries.onTimer(timer, wallMs, dueMs, effects, (key) => {
-      const held = effects.get(key);
-      if (held === undefined) return;
-      const left = this.#rules.expire(held, dueMs);
-      if (left === held) return;
-      if (this.#planted.expiredIsForgotten === true) effects.delete(key);
-      else this.store(keyRecord(key, left), wallMs, effects, "expire");
-    });
   }
 
   /** Another map has taken the place of `before`. */
@@ -427,9 +418,10 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     const held = effects.get(keyed.key);
     const overwrites = this.#planted.rebuildOverwritesNewer === true;
     const merged = overwrites ? admitted : mergedOf(this.#rules, held, admitted, keyed.key);
-    if (merged === keyed.record) return this.store(keyed, wallMs, effects);
+    const cause = this.#planted.repairIsNotTold === true ? "not-told" : undefined;
+    if (merged === keyed.record) return this.store(keyed, wallMs, effects, cause);
     let result = keyRecord(keyed.key, merged);
-    if (merged !== held) result = this.store(result, wallMs, effects);
+    if (merged !== held) result = this.store(result, wallMs, effects, cause);
     // Equal bytes in another buffer are what came, too.
     return Buffer.compare(result.record, keyed.record) === 0 ? keyed : result;
   }
@@ -442,9 +434,9 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     given: KeyedRecord,
     wallMs: number,
     effects: LeaderlessEffects,
-    cause?: "expire",
+    cause?: "expire" | "not-told",
   ): KeyedRecord {
-    const keyed = this.#withoutExpired(given, wallMs, effects);
+    const keyed = this.#expiries.admit(given, wallMs, this.#place.known.isMember, effects);
     // Within the guard only: a stored stamp never drags this node's clock along.
     const stamp = this.#rules.stampOf(keyed.record);
     this.#context.clock.observe(stamp, wallMs);
@@ -456,32 +448,12 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
       effects.delete(keyed.key);
     } else effects.put(keyed.key, keyed.record);
     const { changeOf } = this.#rules;
-    if (changeOf !== undefined && effects.isWatched) {
+    if (changeOf !== undefined && effects.isWatched && cause !== "not-told") {
       const change = changeOf(keyed.key, keyed.record);
-      effects.change(
-        change.type === "delete" && cause !== undefined ? { ...change, type: cause } : change,
-      );
+      const isGone = cause === "expire" && change.type === "delete";
+      effects.change(isGone ? { ...change, type: cause } : change);
     }
     return keyed;
-  }
-
-  /** Notes when what is to be kept expires. A stand-in leaves that to those whose copy it is. */
-  #withoutExpired(keyed: KeyedRecord, wallMs: number, effects: LeaderlessEffects): KeyedRecord {
-    const { key, record } = keyed;
-    if (this.#rules.expiryOf(record) === undefined) return keyed;
-    const left = this.#rules.expire(record, expiryClockMs(this.#context.clock, wallMs));
-    this.#noteExpiry(key, left, wallMs, effects);
-    return left === record ? keyed : keyRecord(key, left);
-  }
-
-  #noteExpiry(
-    key: Uint8Array,
-    record: Uint8Array,
-    wallMs: number,
-    effects: LeaderlessEffects,
-  ): void {
-    const expiresAtMs = this.#place.known.isMember ? this.#rules.expiryOf(record) : undefined;
-    if (expiresAtMs !== undefined) this.#expiries.note(key, expiresAtMs, wallMs, effects);
   }
 
   /** The log's own record: it is in the log already. */
@@ -492,7 +464,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     if (merged === held) return;
     this.#context.clock.observe(this.#rules.stampOf(record), wallMs);
     effects.put(key, merged);
-    this.#noteExpiry(key, merged, wallMs, effects);
+    if (this.#place.known.isMember) this.#expiries.note(key, merged, wallMs, effects);
     this.#antiEntropy.touch(key);
     if (!this.#place.known.isMember) this.#handoff.noteCopy(key, wallMs, effects);
   }

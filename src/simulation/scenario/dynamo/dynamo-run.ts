@@ -7,6 +7,7 @@ import { checkLostWrites } from "../../../verification/index.ts";
 import type { SimNode } from "../../sim-node.ts";
 import type { Ending } from "../client-calls.ts";
 import type { Draw } from "../draw.ts";
+import { SideRequests } from "../leaderless/side-requests.ts";
 import type {
   CheckReport,
   Circumstances,
@@ -18,6 +19,7 @@ import { CommitCheck } from "./commit-check.ts";
 import { DynamoCopies } from "./copies.ts";
 import { makeWorkload, type Workload, type WriteCall } from "./workloads.ts";
 
+const KEY_PREFIX = "key/";
 const LEVELS: readonly Level[] = Object.freeze(["one", "quorum", "quorum", "all"]);
 /** Of the writes whose outcome is unknown, this share is tried again under the same id. */
 const RETRY_SHARE = 0.5;
@@ -46,6 +48,7 @@ export class DynamoRun implements KeyspaceRun {
   readonly #acknowledged: Acknowledged[] = [];
   readonly #finals = new Map<string, GetResult<unknown> | undefined>();
   readonly #violations: Violation[] = [];
+  readonly #side: SideRequests;
   #written = 0;
   readonly #seen = { siblings: 0, standIns: 0 };
 
@@ -55,11 +58,20 @@ export class DynamoRun implements KeyspaceRun {
     const { resolver } = scene.plan.configuration as { readonly resolver?: string };
     this.#workload = makeWorkload(resolver ?? "siblings");
     this.#commits = new CommitCheck(this.#workload);
+    const covers = this.#copies.covers.bind(this.#copies);
+    const takesPuts = resolver === undefined || resolver === "lww";
+    this.#side = new SideRequests(scene, covers, takesPuts);
   }
 
-  async operate(client: string, draw: Draw, node: SimNode): Promise<Ending> {
+  async operate(
+    client: string,
+    draw: Draw,
+    node: SimNode,
+    another: () => SimNode | undefined,
+  ): Promise<Ending> {
+    if (this.#side.takes()) return this.#side.operate(client, node, another);
     const { plan } = this.#scene;
-    const key = `key/${draw.whole(1, plan.keysPerGroup)}`;
+    const key = `${KEY_PREFIX}${draw.whole(1, plan.keysPerGroup)}`;
     const level = draw.pick(LEVELS);
     if (!draw.chance(plan.writeShare)) {
       const read = await this.#read(client, node, key, level);
@@ -76,15 +88,19 @@ export class DynamoRun implements KeyspaceRun {
     const node = this.#scene.world.nodes[0] as SimNode;
     for (const key of this.#keys()) this.#finals.set(key, await this.#readAll(node, key));
     for (const key of this.#keys()) await this.#untilEqual(key);
+    await this.#side.readAtTheEnd();
   }
 
   onCommit(node: string, state: StateStore, { mutations }: StateBatch): void {
+    this.#side.look();
     const { hash } = this.#scene.keyspace.keyspace;
     for (const mutation of mutations) {
       if (mutation.type !== "put" || mutation.space !== "data") continue;
       const { shard, key, value, generation } = mutation;
       if (generation !== undefined || keyspaceHashOf(shard) !== hash) continue;
       const keyText = Buffer.from(key).toString("utf8");
+      // What becomes of the others is judged by what their clients are told.
+      if (!keyText.startsWith(KEY_PREFIX)) continue;
       this.#commits.onPut(node, keyText, state.get(shard, "data", key), value);
     }
   }
@@ -105,6 +121,7 @@ export class DynamoRun implements KeyspaceRun {
         ...outcomes,
         ...this.#violations,
         ...this.#commits.violations(),
+        ...this.#side.judge(),
         ...this.#lostWrites(),
         ...finals.flatMap((final) => this.#workload.judgeFinal(final)),
       ],
@@ -116,6 +133,7 @@ export class DynamoRun implements KeyspaceRun {
   sometimes(): Readonly<Record<string, number>> {
     const deleted = [...this.#finals.values()].filter((final) => final?.found === false);
     return {
+      ...this.#side.sometimes(),
       "siblings were read": this.#seen.siblings,
       "a stand-in took a write": this.#seen.standIns,
       "a deletion was final": deleted.filter((final) => final?.version !== undefined).length,
@@ -294,7 +312,7 @@ export class DynamoRun implements KeyspaceRun {
 
   #keys(): readonly string[] {
     const { keysPerGroup } = this.#scene.plan;
-    return Array.from({ length: keysPerGroup }, (_, index) => `key/${index + 1}`);
+    return Array.from({ length: keysPerGroup }, (_, index) => `${KEY_PREFIX}${index + 1}`);
   }
 
   #violate(check: string, message: string): void {

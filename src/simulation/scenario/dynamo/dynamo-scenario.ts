@@ -1,4 +1,5 @@
 import { drawDigests, drawHedge } from "../draw-reads.ts";
+import { SIDE_SOMETIMES } from "../leaderless/side-requests.ts";
 import type { KeyspacePlan, StrategyScenario } from "../strategy-scenario.ts";
 import { DynamoRun } from "./dynamo-run.ts";
 
@@ -15,7 +16,12 @@ const RESOLVERS = Object.freeze(["siblings", "siblings", "lww", "pn-counter", "o
 /** Keys that clients read, change by what they have read, and change blindly. */
 export const dynamoScenario: StrategyScenario = Object.freeze<StrategyScenario>({
   strategy: "dynamo",
-  sometimes: ["siblings were read", "a stand-in took a write", "a deletion was final"],
+  sometimes: [
+    "siblings were read",
+    "a stand-in took a write",
+    "a deletion was final",
+    ...SIDE_SOMETIMES,
+  ],
   configure: (knobs, { seed, storage }, draw): KeyspacePlan["configuration"] => {
     const resolver = draw.pick(RESOLVERS);
     return {

@@ -8,10 +8,12 @@ import {
   type KeyValueInput,
   type KeyValueOutput,
   type OpenCall,
+  stampOrder,
 } from "../../../verification/index.ts";
 import type { SimNode } from "../../sim-node.ts";
 import type { Ending } from "../client-calls.ts";
 import { Draw } from "../draw.ts";
+import { SideRequests } from "../leaderless/side-requests.ts";
 import type {
   CheckReport,
   Circumstances,
@@ -59,10 +61,12 @@ export class TunableRun implements KeyspaceRun {
   /** What a read of all replicas found in the end, per key. */
   readonly #finals = new Map<string, string | undefined>();
   readonly #violations: Violation[] = [];
+  readonly #side: SideRequests;
 
   constructor(scene: KeyspaceScene) {
     this.#scene = scene;
     const { time } = scene.world;
+    this.#side = new SideRequests(scene, (_key, found, seen) => stampOrder(found, seen) >= 0);
     this.#hasPatience = new Draw(scene.world.random("patience")).chance(PATIENT_SEEDS);
     this.#recorder = new HistoryRecorder({ now: () => time.nowMs });
   }
@@ -73,6 +77,7 @@ export class TunableRun implements KeyspaceRun {
     node: SimNode,
     another: () => SimNode | undefined,
   ): Promise<Ending> {
+    if (this.#side.takes()) return this.#side.operate(client, node, another);
     const { plan } = this.#scene;
     const group = drawGroup(draw, plan.focus);
     const key = `${group.name}/${draw.whole(1, plan.keysPerGroup)}`;
@@ -88,6 +93,7 @@ export class TunableRun implements KeyspaceRun {
   }
 
   async readAtTheEnd(): Promise<void> {
+    await this.#side.readAtTheEnd();
     const { driver, nodes } = this.#scene.world;
     const node = nodes[0] as SimNode;
     for (const key of this.#keys()) {
@@ -100,6 +106,7 @@ export class TunableRun implements KeyspaceRun {
 
   /** The version of a key never falls at a replica. */
   onCommit(node: string, state: StateStore, { mutations }: StateBatch): void {
+    this.#side.look();
     const { hash } = this.#scene.keyspace.keyspace;
     for (const mutation of mutations) {
       if (mutation.type !== "put" || mutation.space !== "data") continue;
@@ -122,14 +129,21 @@ export class TunableRun implements KeyspaceRun {
       losses: this.#scene.topology.losses,
       copyHasCounted,
     });
-    return { ...report, violations: [...this.#violations, ...report.violations] };
+    return {
+      ...report,
+      violations: [
+        ...this.#violations,
+        ...(copyHasCounted ? [] : this.#side.judge()),
+        ...report.violations,
+      ],
+    };
   }
 
   sometimes(): Readonly<Record<string, number>> {
     const seen = this.#recorder
       .operations()
       .filter(({ input, output }) => input.type === "get" && this.#unknown.has(`${output?.value}`));
-    return { "an unknown write was seen later": seen.length };
+    return { "an unknown write was seen later": seen.length, ...this.#side.sometimes() };
   }
 
   async #read(client: string, node: SimNode, group: KeyGroup, key: string): Promise<Ending> {

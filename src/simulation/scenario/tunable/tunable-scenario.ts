@@ -1,4 +1,5 @@
 import { drawDigests, drawHedge } from "../draw-reads.ts";
+import { SIDE_SOMETIMES } from "../leaderless/side-requests.ts";
 import type { KeyspacePlan, StrategyScenario } from "../strategy-scenario.ts";
 import { TunableRun } from "./tunable-run.ts";
 
@@ -16,7 +17,7 @@ const DEFAULT_DEADLINES_MS = Object.freeze({
 /** Groups of keys that are written at one level and read at another, each with its promise. */
 export const tunableScenario: StrategyScenario = Object.freeze<StrategyScenario>({
   strategy: "tunable",
-  sometimes: ["an unknown write was seen later"],
+  sometimes: ["an unknown write was seen later", ...SIDE_SOMETIMES],
   configure: (knobs, { seed, storage }): KeyspacePlan["configuration"] => ({
     replicas: knobs.replicas,
     shards: knobs.shards,
