@@ -81,6 +81,25 @@ describe("the replicas of a raft shard", () => {
     expect(await readAt(cluster, removed, "a")).toBe(1);
   });
 
+  test("lose one that is away, which is told so when it is back, and serves no longer", async () => {
+    const cluster = await openFive();
+    const { replicas, leader } = await standing(cluster);
+    const removed = replicas.find((id) => id !== leader) as string;
+    const others = cluster.ids.filter((id) => id !== removed);
+    cluster.kill(removed);
+    const wanted = replicas.filter((id) => id !== removed);
+    await cluster.until(change(cluster, leader, wanted));
+    await cluster.until(cluster.keyspace(leader).put("a", 1));
+    await cluster.restart(removed);
+    // It asks for votes, and is answered by those that are left.
+    await cluster.waitFor(() => shardAt(cluster, removed).isVoter === false);
+    expect(shardAt(cluster, removed)).toMatchObject({ serving: false, isVoter: false });
+    const stale = cluster.keyspace(removed).get("a", { consistency: "stale" });
+    expect(await cluster.until(stale)).toMatchObject({ found: true, value: 1 });
+    const standings = others.map((id) => shardAt(cluster, id).leader);
+    expect(standings).toContain(leader);
+  });
+
   test("lose the one that leads, and another leads", async () => {
     const cluster = await openFive();
     const { replicas, leader, idle } = await standing(cluster);
