@@ -10,12 +10,13 @@ import type {
   ReplicationRow,
   ShardMembers,
   ShardQuery,
+  ShardRecovery,
 } from "../core/store/api.ts";
 import { RemoteKeyspace } from "./remote-keyspace.ts";
 import { wholeMs } from "./remote-writer.ts";
 import { checkOptions, OPTIONS, queryOf } from "./request-parts.ts";
 import { ServerConnection } from "./server-connection.ts";
-import { askMembers, sendChange } from "./shard-members.ts";
+import { askMembers, sendChange, sendRecovery } from "./shard-members.ts";
 import { toResolved } from "./wire.ts";
 import { toConflicts, toReplications } from "./wire-facts.ts";
 
@@ -53,6 +54,7 @@ export interface ClientAdmin {
   conflicts(query?: FactQuery, options?: CallOptions): Promise<FactPage<ConflictRow>>;
   members(query: ShardQuery, options?: CallOptions): Promise<ShardMembers>;
   changeReplicas(change: ReplicaChange, options?: CallOptions): Promise<ShardMembers>;
+  recoverShard(recovery: ShardRecovery, options?: CallOptions): Promise<ShardMembers>;
 }
 
 /** A store reached over HTTP. */
@@ -119,6 +121,8 @@ class HttpClient implements Client {
       members: (query: ShardQuery, options?: CallOptions) => askMembers(connection, query, options),
       changeReplicas: (change: ReplicaChange, options?: CallOptions) =>
         sendChange(connection, change, options),
+      recoverShard: (recovery: ShardRecovery, options?: CallOptions) =>
+        sendRecovery(connection, recovery, options),
     } satisfies ClientAdmin);
   }
 

@@ -27,6 +27,7 @@ export const OPTIONS = Object.freeze({
   facts: ["before", "key", "keyspace", "limit"],
   members: ["keyspace", "shard"],
   change: ["keyspace", "replicas", "shard"],
+  recovery: ["acceptLoss", "keyspace", "shard"],
   plain: ["signal", "timeoutMs"],
 } as const);
 
@@ -119,6 +120,8 @@ function isRight(name: string, value: unknown): boolean {
       return Number.isSafeInteger(value) && (value as number) >= 0;
     case "consistency":
       return typeof value === "string" || typeof value === "number";
+    case "acceptLoss":
+      return value === true;
     case "replicas":
       return Array.isArray(value) && value.every((each) => typeof each === "string");
     default:

@@ -1,4 +1,10 @@
-import type { CallOptions, ReplicaChange, ShardMembers, ShardQuery } from "../core/store/api.ts";
+import type {
+  CallOptions,
+  ReplicaChange,
+  ShardMembers,
+  ShardQuery,
+  ShardRecovery,
+} from "../core/store/api.ts";
 import { wholeMs } from "./remote-writer.ts";
 import { checkOptions, OPTIONS, queryOf } from "./request-parts.ts";
 import { CAPSTAN_TYPE } from "./server-call.ts";
@@ -29,6 +35,21 @@ export async function sendChange(
   const body = encodeBody({ replicas: change.replicas });
   const headers = { "content-type": CAPSTAN_TYPE };
   const request = { method: "PUT", path: pathOf(change, options), headers, body } as const;
+  return toMembers((await connection.write(request, options ?? {})).body);
+}
+
+/** The node that answers goes on alone with the shard. Sent again only where it was refused. */
+export async function sendRecovery(
+  connection: ServerConnection,
+  recovery: ShardRecovery,
+  options?: CallOptions,
+): Promise<ShardMembers> {
+  checkOptions(options, OPTIONS.plain);
+  checkOptions(recovery, OPTIONS.recovery);
+  const body = encodeBody({ accept_loss: recovery.acceptLoss });
+  const headers = { "content-type": CAPSTAN_TYPE };
+  const path = pathOf(recovery, options).replace("/members", "/members/recover");
+  const request = { method: "POST", path, headers, body } as const;
   return toMembers((await connection.write(request, options ?? {})).body);
 }
 

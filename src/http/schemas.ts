@@ -265,6 +265,12 @@ export const membersBody = z.strictObject({
   replicas: z.array(z.string()).describe("All nodes that shall hold the shard"),
 });
 
+export const recoveryBody = z.strictObject({
+  accept_loss: z
+    .literal(true)
+    .describe("What only the other replicas had is lost: it has to be said"),
+});
+
 export const membersAnswer = z.strictObject({
   keyspace: z.string(),
   shard: z.int(),

@@ -54,6 +54,15 @@ export class RaftProcesses {
     }
   }
 
+  get folder(): string {
+    return this.#folder.path;
+  }
+
+  /** What a node has on its disk. */
+  dataOf(id: string): string {
+    return join(this.#folder.path, "data", id);
+  }
+
   url(id: string): string {
     const url = this.urls[id];
     if (url === undefined) throw new Error(`there is no node ${id}`);

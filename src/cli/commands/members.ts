@@ -7,6 +7,11 @@ import type { CommandRunner } from "../command-runner.ts";
 import { EXIT } from "../exit-codes.ts";
 import { countOption } from "../parse-options.ts";
 import { printLine, type Surroundings } from "../surroundings.ts";
+import { UsageError } from "../usage-error.ts";
+
+interface RecoverOptions extends MemberOptions {
+  readonly acceptLoss?: boolean;
+}
 
 interface MemberOptions extends ServerOptions {
   readonly keyspace: string;
@@ -22,7 +27,7 @@ type Deed = (client: Client, query: ShardQuery, limits: CallLimits) => Promise<S
 
 const MAX_SHARD = 65_535;
 
-/** `capstan members list|add|remove`: who holds a shard of a keyspace. */
+/** `capstan members list|add|remove|recover`: who holds a shard of a keyspace. */
 export function addMembersCommand(program: Command, runner: CommandRunner): void {
   const members = program
     .command("members")
@@ -46,6 +51,40 @@ export function addMembersCommand(program: Command, runner: CommandRunner): void
   add("list", "show who holds the shard", () => list);
   add("add", "let one more node hold the shard; ends when it does", adding);
   add("remove", "let a node hold the shard no longer; ends when it does not", removing);
+  addRecover(members, runner);
+}
+
+function addRecover(members: Command, runner: CommandRunner): void {
+  const command = members
+    .command("recover")
+    .description(
+      "go on with what the node at --url has of the shard, where a majority of its replicas is gone " +
+        "for good; what only the others had is lost",
+    )
+    .requiredOption("--keyspace <name>", "the keyspace")
+    .option("--shard <number>", "which of its shards (default 0)", countOption(0, MAX_SHARD), 0)
+    .option("--accept-loss", "says that what only the other replicas had may be lost");
+  addServerOptions(command)
+    .addHelpText(
+      "after",
+      "\nThe node alone holds the shard then: `capstan members add` gives it replicas again. A replica" +
+        "\nof before that comes back loses what it has.\n" +
+        "\nExample:\n  $ capstan members recover --keyspace accounts --shard 0 --accept-loss",
+    )
+    .action((options: RecoverOptions) =>
+      runner.run(options.json, () => show(recovering(options), options, runner.surroundings)),
+    );
+}
+
+function recovering({ acceptLoss }: RecoverOptions): Deed {
+  return (client, query, limits) => {
+    if (acceptLoss !== true) {
+      throw new UsageError(
+        "members recover needs --accept-loss: writes that only the lost replicas had are gone for good",
+      );
+    }
+    return client.admin.recoverShard({ ...query, acceptLoss: true }, limits);
+  };
 }
 
 const list: Deed = (client, query, limits) => client.admin.members(query, limits);

@@ -147,6 +147,12 @@ export const ERRORS = Object.freeze({
     503,
     "So many of the shard's replicas have lost their stores that those left are no majority; a write says unknown if a copy may be in a log.",
   ),
+  QUORUM_PRESENT: row(
+    "not-applied",
+    "never",
+    409,
+    "A recovery was asked for, and a majority of the shard's replicas can be reached: nothing has to be accepted as lost.",
+  ),
   NO_COPY_REACHABLE: row(
     "not-applied",
     "safe",

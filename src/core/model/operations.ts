@@ -40,6 +40,8 @@ export interface OperationOptions {
   readonly batch?: readonly Operation[];
   /** Of `members`: who shall hold the shard. None: only asks who does. */
   readonly replicas?: readonly NodeId[];
+  /** Of `members`: the shard goes on with what this node has of it, and with nobody else. */
+  readonly acceptLoss?: boolean;
 }
 
 /** A read as an engine answers it; the store decodes the bytes. */

@@ -378,6 +378,11 @@ export interface ReplicaChange extends ShardQuery {
   readonly replicas: readonly string[];
 }
 
+export interface ShardRecovery extends ShardQuery {
+  /** What only the other replicas had is lost: it has to be said. */
+  readonly acceptLoss: true;
+}
+
 /** Who holds a shard, as its leader knows; of a leaderless one, as a majority of its replicas does. */
 export interface ShardMembers {
   readonly keyspace: string;
@@ -407,6 +412,13 @@ export interface StoreAdmin {
    * again is the same change. `CONTENDED` while another one is.
    */
   changeReplicas(change: ReplicaChange, options?: CallOptions): Promise<ShardMembers>;
+  /**
+   * Goes on with what this node has of a raft shard, where a majority of its replicas is gone for
+   * good: this node alone holds it then, as a new group, and others are taken in by
+   * `changeReplicas`. What only the others had is lost, acknowledged or not; a replica of the old
+   * group that comes back loses what it has. `QUORUM_PRESENT` while a majority can be reached.
+   */
+  recoverShard(recovery: ShardRecovery, options?: CallOptions): Promise<ShardMembers>;
 }
 
 /** One node of a cluster, open in this process. */

@@ -381,5 +381,6 @@ export class KeyspaceMachines {
 function isMembersChange(pending: Pending): boolean {
   if (!(pending instanceof PendingRequest)) return false;
   const { type, options } = pending.operation;
-  return type === "members" && options?.replicas !== undefined;
+  if (type !== "members") return false;
+  return options?.replicas !== undefined || options?.acceptLoss === true;
 }

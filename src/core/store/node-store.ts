@@ -87,6 +87,7 @@ export class NodeStore implements Store {
     this.admin = Object.freeze({
       members: (query, options) => desk.members(query, options),
       changeReplicas: (change, options) => desk.changeReplicas(change, options),
+      recoverShard: (recovery, options) => desk.recover(recovery, options),
       replications: (query) => parts.facts.replications(query),
       conflicts: (query) => parts.facts.conflicts(query),
     } satisfies StoreAdmin);

@@ -2,7 +2,7 @@ import type { ResolvedConfiguration } from "../model/configuration-types.ts";
 import { CapstanError } from "../model/errors.ts";
 import type { NodeId } from "../model/ids.ts";
 import type { MembersResult, Operation, OperationOptions } from "../model/operations.ts";
-import type { CallOptions, ReplicaChange, ShardMembers, ShardQuery } from "./api.ts";
+import type { CallOptions, ReplicaChange, ShardMembers, ShardQuery, ShardRecovery } from "./api.ts";
 import { OPTIONS_OF, parseOptions } from "./call-options.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { OpenKeyspace } from "./node-store.ts";
@@ -36,12 +36,24 @@ export class MembersDesk {
     checkFields(change, ["keyspace", "shard", "replicas"]);
     const { timeoutMs: most } = this.#options.configuration.limits;
     const timeoutMs = Math.min(DEFAULT_CHANGE_TIMEOUT_MS, most);
-    return this.#ask(change, this.#nodesOf(change.replicas), timeoutMs, options);
+    return this.#ask(change, { replicas: this.#nodesOf(change.replicas) }, timeoutMs, options);
+  }
+
+  async recover(recovery: ShardRecovery, options?: CallOptions): Promise<ShardMembers> {
+    checkFields(recovery, ["keyspace", "shard", "acceptLoss"]);
+    if (recovery.acceptLoss !== true) {
+      throw invalid(
+        `acceptLoss has to be true, not ${JSON.stringify(recovery.acceptLoss)}: what only the other ` +
+          "replicas of the shard had will be lost",
+        "acceptLoss",
+      );
+    }
+    return this.#ask(recovery, { acceptLoss: true }, undefined, options);
   }
 
   #ask(
     { keyspace: name, shard }: ShardQuery,
-    replicas: readonly NodeId[] | undefined,
+    given: OperationOptions | undefined,
     defaultTimeoutMs: number | undefined,
     options: CallOptions | undefined,
   ): Promise<ShardMembers> {
@@ -53,7 +65,6 @@ export class MembersDesk {
     const parsed = parseOptions(options, OPTIONS_OF.plain, limits.timeoutMs);
     const { signal, timeoutMs = defaultTimeoutMs } = parsed;
     refuseAborted(signal);
-    const given: OperationOptions | undefined = replicas === undefined ? undefined : { replicas };
     const operation: Operation = {
       type: "members",
       key: NO_KEY,

@@ -3,7 +3,13 @@ import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { ShardMembers, Store } from "../../core/store/api.ts";
 import { disconnectSignal } from "../call-options.ts";
 import { API } from "../resource-path.ts";
-import { membersAnswer, membersBody, membersQuery, problemAnswer } from "../schemas.ts";
+import {
+  membersAnswer,
+  membersBody,
+  membersQuery,
+  problemAnswer,
+  recoveryBody,
+} from "../schemas.ts";
 
 /** Who holds a shard, and the change of that. */
 export function addMemberRoutes(app: FastifyInstance, store: Store): void {
@@ -42,6 +48,25 @@ export function addMemberRoutes(app: FastifyInstance, store: Store): void {
       const options = optionsOf(disconnectSignal(reply), timeoutMs);
       const change = { keyspace, shard, replicas: body.replicas };
       return bodyOf(await store.admin.changeReplicas(change, options));
+    },
+  );
+  typed.post(
+    `${API}/cluster/members/recover`,
+    {
+      schema: {
+        summary: "Goes on with what this node alone has of a raft shard; the rest of it is lost",
+        description: "Where a majority of its replicas is gone for good.",
+        tags: ["cluster"],
+        querystring: membersQuery,
+        body: recoveryBody,
+        response,
+      },
+    },
+    async ({ query, body }, reply) => {
+      const { keyspace, shard, timeout_ms: timeoutMs } = query;
+      const options = optionsOf(disconnectSignal(reply), timeoutMs);
+      const recovery = { keyspace, shard, acceptLoss: body.accept_loss };
+      return bodyOf(await store.admin.recoverShard(recovery, options));
     },
   );
 }

@@ -3,6 +3,7 @@ import { ByteReader } from "../../core/model/bytes.ts";
 import { readConfiguration } from "./configuration.ts";
 import type { ConsensusCore } from "./consensus-core.ts";
 import { kindOfEntry, payloadOfEntry, termOfEntry } from "./entry.ts";
+import { groupOf } from "./group.ts";
 import { violated } from "./invariant.ts";
 import type { AppendReply, AppendRequest, Heartbeat, HeartbeatReply } from "./peer-messages.ts";
 
@@ -46,6 +47,12 @@ export class Acceptance {
   onAppend(from: Sender, request: AppendRequest): void {
     const core = this.#core;
     const { prevIndex, prevTerm, records } = request;
+    this.#maybeJoin();
+    // Nothing here is to be put anything behind. Behind index 0 nobody else refuses.
+    if (core.superseded) {
+      this.#reply(from, request, { rejected: true, index: prevIndex, hintIndex: 0, hintTerm: 0 });
+      return;
+    }
     const skipped = Math.max(0, core.commitIndex - prevIndex);
     // Behind the commit index the logs are equal, and the log may not even have the terms any more.
     if (skipped === 0 && core.log.termOf(prevIndex) !== prevTerm) {
@@ -69,11 +76,15 @@ export class Acceptance {
   onHeartbeat(from: Sender, heartbeat: Heartbeat): void {
     const core = this.#core;
     const { term, round } = heartbeat;
-    this.matched(core.commitIndex);
-    this.#maybeRecover(heartbeat.lastIndex);
-    this.follow(heartbeat.commitIndex);
+    this.#maybeJoin();
+    if (!core.superseded) {
+      this.matched(core.commitIndex);
+      this.#maybeRecover(heartbeat.lastIndex);
+      this.follow(heartbeat.commitIndex);
+    }
+    const matchedIndex = core.superseded ? 0 : this.matchedIndex;
     const reply: HeartbeatReply = {
-      ...{ type: "heartbeat-reply", term, round, matchedIndex: this.matchedIndex },
+      ...{ type: "heartbeat-reply", term, round, matchedIndex },
       original: core.original,
     };
     // Vouches for no entry. That this node is in `term` may be forgotten by a crash: then its vote
@@ -94,6 +105,12 @@ export class Acceptance {
     if (this.#recoveryIndex === undefined) this.#recoveryIndex = lastIndex;
     // Appended in an earlier step, and so earlier in the log than what is kept now.
     else if (this.#matchedIndex >= this.#recoveryIndex) core.keepStanding(core.original, false);
+  }
+
+  /** A picture of the group's state has taken the place of what was here, in an earlier step. */
+  #maybeJoin(): void {
+    const { appliedTerm, term, superseded } = this.#core;
+    if (superseded && groupOf(appliedTerm) === groupOf(term)) this.#core.keepJoined();
   }
 
   #take(index: number, record: Uint8Array): void {

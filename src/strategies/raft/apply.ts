@@ -13,6 +13,7 @@ import {
 } from "./commands.ts";
 import type { AppliedPoint } from "./consensus-types.ts";
 import { payloadOfEntry } from "./entry.ts";
+import { groupOf } from "./group.ts";
 import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "./planted-bugs.ts";
 import { expiresAtMsOf, isLive, makeRecord, revisionOf } from "./record.ts";
 import { type MemoryOfOperation, type Remembered, Sessions, type StateWriter } from "./sessions.ts";
@@ -125,7 +126,8 @@ export class ShardMachine {
     const { clockMs, salt } = command.header;
     const books = this.#books;
     if (clockMs > books.clockMs) books.clockMs = clockMs;
-    if (books.salt === 0) books.salt = salt;
+    // In every group another one, though the same replica may have drawn both.
+    if (books.salt === 0) books.salt = (salt ^ groupOf(term)) >>> 0 || 1;
     this.#ordinal = 0;
     const hash = command.body.type === "write" ? hash32(command.body.content) : hash32(record);
     const applied = this.#run(index, command, hash, state);
@@ -156,6 +158,8 @@ export class ShardMachine {
     if (index !== books.appliedIndex + 1) {
       throw new Error(`entry ${index} was to be applied behind entry ${books.appliedIndex}`);
     }
+    // Another group's log may have had other entries at these places: another life of the shard.
+    if (books.appliedTerm > 0 && groupOf(term) > groupOf(books.appliedTerm)) books.salt = 0;
     books.appliedIndex = index;
     books.appliedTerm = term;
     this.#isDirty = true;

@@ -50,6 +50,14 @@ export interface MembersMessage {
   readonly goal: readonly NodeId[];
 }
 
+/** To go on with what the replica here has, whatever the others had. */
+export interface RecoverMessage {
+  readonly type: "recover";
+  readonly requestId: number;
+  /** The asker has heard that it is under way: it only wants to know when it has ended. */
+  readonly isBegun: boolean;
+}
+
 /** The leader's configuration; of a change, once it has ended. */
 export interface MembersReply {
   readonly type: "members-reply";
@@ -100,6 +108,7 @@ export interface RangeReply extends Standpoint {
  * - `changing`: the change of replicas that was asked for is under way.
  * - `other-change`: so is another one.
  * - `not-yet`: the leader cannot begin a change now: a node that is to join has not answered it.
+ * - `quorum-present`: a recovery was asked for, and a majority of the voters can be reached.
  * - `other-life`: the session has seen a state of this shard that is gone with all its replicas.
  */
 export type ReplicaRefusal =
@@ -112,6 +121,7 @@ export type ReplicaRefusal =
   | "changing"
   | "other-change"
   | "not-yet"
+  | "quorum-present"
   | "other-life";
 
 export interface RefusedMessage {
@@ -130,6 +140,7 @@ export type ClientMessage =
   | ReadMessage
   | RangeMessage
   | MembersMessage
+  | RecoverMessage
   | MembersReply
   | ProposeReply
   | ReadReply

@@ -29,6 +29,7 @@ const TYPES = Object.freeze({
   refused: FIRST_OTHER_MESSAGE + 6,
   members: FIRST_OTHER_MESSAGE + 7,
   "members-reply": FIRST_OTHER_MESSAGE + 8,
+  recover: FIRST_OTHER_MESSAGE + 9,
 });
 const WAYS: readonly ReadWay[] = Object.freeze(["strong", "lease", "local"]);
 const REFUSALS: readonly ReplicaRefusal[] = Object.freeze([
@@ -42,6 +43,7 @@ const REFUSALS: readonly ReplicaRefusal[] = Object.freeze([
   "changing",
   "other-change",
   "not-yet",
+  "quorum-present",
 ]);
 const REASONS: readonly RejectionReason[] = Object.freeze(["version-mismatch", "exists", "absent"]);
 const OUTCOMES: readonly Outcome[] = Object.freeze(["applied", "not-applied", "unknown"]);
@@ -103,6 +105,10 @@ function encode(message: RaftMessage, writer: ByteWriter): void {
     case "members":
       begin(writer, message);
       writeNodes(writer, message.goal);
+      return;
+    case "recover":
+      begin(writer, message);
+      writer.u8(message.isBegun ? 1 : 0);
       return;
     case "members-reply":
       begin(writer, message);
@@ -184,6 +190,8 @@ function decodeClientMessage(type: number, requestId: number, reader: ByteReader
     }
     case TYPES.members:
       return { type: "members", requestId, goal: readNodes(reader) };
+    case TYPES.recover:
+      return { type: "recover", requestId, isBegun: readFlag(reader) };
     case TYPES["members-reply"]:
       return { type: "members-reply", requestId, configuration: readConfiguration(reader) };
     default:

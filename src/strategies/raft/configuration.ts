@@ -1,7 +1,8 @@
-import type { ByteReader, ByteWriter } from "../../core/model/bytes.ts";
+import { type ByteReader, ByteWriter } from "../../core/model/bytes.ts";
 import type { NodeId, StoreId } from "../../core/model/ids.ts";
 import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
 import { majorityOf } from "../../core/model/quorum.ts";
+import { sealEntry, unsealedEntry } from "./entry.ts";
 
 /**
  * The store with which a node took part in its shard's birth. At birth nobody knows the others'
@@ -147,6 +148,19 @@ export function writeConfiguration(writer: ByteWriter, configuration: Configurat
   if (configuration.goal === undefined) return;
   writeMembers(writer, configuration.goal.voters);
   writeMembers(writer, configuration.goal.learners);
+}
+
+export function encodeConfiguration(configuration: Configuration): Uint8Array {
+  const writer = new ByteWriter();
+  writeConfiguration(writer, configuration);
+  return writer.copy();
+}
+
+/** An entry that puts it in force. */
+export function configurationRecord(configuration: Configuration, term: number): Uint8Array {
+  const record = unsealedEntry(encodeConfiguration(configuration));
+  sealEntry(record, "configuration", term);
+  return record;
 }
 
 export function readConfiguration(reader: ByteReader): Configuration {

@@ -39,7 +39,10 @@ export class ConsensusCore {
   appliedTerm = 0;
   #isResting = false;
   #commitIndex = 0;
-  #hard: HardState = { term: 0, votedFor: undefined, original: false, recovering: false };
+  #hard: HardState = {
+    ...{ term: 0, votedFor: undefined, original: false },
+    ...{ recovering: false, superseded: false },
+  };
   #identity: Identity;
   #dismissal: Dismissal | undefined;
   #effects: ConsensusEffects | undefined;
@@ -144,13 +147,18 @@ export class ConsensusCore {
     return this.#hard.recovering && this.planted.lostTailVotes !== true;
   }
 
+  /** What is here is another group's: it counts for nothing, see `group.ts`. */
+  get superseded(): boolean {
+    return this.#hard.superseded;
+  }
+
   get commitIndex(): number {
     return this.#commitIndex;
   }
 
   /** Whether this replica has all that it has ever vouched for. */
   get isWhole(): boolean {
-    return this.isOpen && !this.recovering;
+    return this.isOpen && !this.recovering && !this.superseded;
   }
 
   /** Whether the configuration in force names this replica, under its store's name. */
@@ -165,7 +173,7 @@ export class ConsensusCore {
    * §4.2.2): it may be the only one that has the entry that removes it, and be needed to commit it.
    */
   get mayLead(): boolean {
-    if (this.configurationIndex > this.history.index) return false;
+    if (this.superseded || this.configurationIndex > this.history.index) return false;
     return this.history
       .since(this.#commitIndex)
       .some((configuration) => isVoter(configuration, this.#identity));
@@ -177,7 +185,7 @@ export class ConsensusCore {
   }
 
   get isVoter(): boolean {
-    return isVoter(this.configuration, this.#identity);
+    return !this.superseded && isVoter(this.configuration, this.#identity);
   }
 
   /** What is committed elsewhere does not name this node. In memory: it is told again. */
@@ -207,6 +215,24 @@ export class ConsensusCore {
 
   keepStanding(original: boolean, recovering: boolean): void {
     this.restore({ ...this.#hard, original, recovering });
+    this.effects.keep(HARD_STATE, encodeHardState(this.#hard));
+  }
+
+  /**
+   * Another group has taken the place of this replica's; `term` is one of that. True if there is
+   * something here that counts no more.
+   */
+  keepSuperseded(term: number): boolean {
+    // Who has nothing yet is nobody, in whatever group.
+    const superseded = this.log.lastIndex > 0 || this.configuration.voters.length > 0;
+    this.#hard = { ...this.#hard, superseded: superseded || this.superseded };
+    this.keepVote(term, undefined);
+    return this.superseded;
+  }
+
+  /** What is here is what its group has. */
+  keepJoined(): void {
+    this.#hard = { ...this.#hard, superseded: false, recovering: false };
     this.effects.keep(HARD_STATE, encodeHardState(this.#hard));
   }
 

@@ -149,6 +149,12 @@ export type ConfigurationRefusal =
   | "unchanged"
   | "empty";
 
+/**
+ * - `quorum-present`: a majority can be reached: nothing is lost that would have to be accepted.
+ * - `not-open`: this replica is not open yet, or has never held the shard.
+ */
+export type RecoveryRefusal = "quorum-present" | "not-open";
+
 /** `index`: of the first entry of the change; `configuration()` tells when it has ended. */
 export type ConfigurationResult =
   | { readonly index: number; readonly term: number; readonly refused?: never }
@@ -265,6 +271,11 @@ export interface ShardConsensus {
     at: Moment,
     effects: ConsensusEffects,
   ): ConfigurationResult;
+  /**
+   * Begins another group with what is here, and with this replica as its only voter: whatever only
+   * the others had is lost. It leads once its vote is durable.
+   */
+  recover(at: Moment, effects: ConsensusEffects): RecoveryRefusal | undefined;
   /**
    * Hands leadership over (thesis §3.10): to the voter that is furthest, or to `to`. False if this
    * node does not lead, or there is nobody to hand it to.

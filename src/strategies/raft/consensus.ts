@@ -1,9 +1,16 @@
 import type { Sender } from "../../core/contracts/machine.ts";
 import type { LogRecord } from "../../core/contracts/storage.ts";
 import type { LogSequence, NodeId } from "../../core/model/ids.ts";
-import { Acceptance, noteConfiguration } from "./acceptance.ts";
+import { Acceptance, appendEntry, noteConfiguration } from "./acceptance.ts";
 import { Application } from "./application.ts";
-import { type Configuration, describeConfiguration, nodesOf } from "./configuration.ts";
+import {
+  type Configuration,
+  configurationRecord,
+  describeConfiguration,
+  nodesOf,
+  ORIGINAL_STORE,
+} from "./configuration.ts";
+import { NO_CONFIGURATION } from "./configuration-history.ts";
 import { ConsensusCore } from "./consensus-core.ts";
 import type {
   AppliedPoint,
@@ -14,12 +21,14 @@ import type {
   Moment,
   Opening,
   ProposalResult,
+  RecoveryRefusal,
   ShardConsensus,
   Standing,
 } from "./consensus-types.ts";
 import { describeConsensus } from "./describe-consensus.ts";
 import { Election } from "./election.ts";
 import { FollowerReads } from "./follower-reads.ts";
+import { firstTermBehind, groupOf } from "./group.ts";
 import { violated } from "./invariant.ts";
 import { Leadership } from "./leadership.ts";
 import { openConsensus } from "./open-consensus.ts";
@@ -130,6 +139,10 @@ export class Consensus implements ShardConsensus {
   message(from: Sender, message: PeerMessage, at: Moment, effects: ConsensusEffects): void {
     this.#enter(at, effects);
     if (!this.#core.isOpen) this.#endReplay();
+    if (groupOf(message.term) !== groupOf(this.#core.term) && !this.#meetGroup(from, message)) {
+      this.#settle();
+      return;
+    }
     switch (message.type) {
       case "vote":
         // Who asks has not heard that there is a leader.
@@ -208,6 +221,8 @@ export class Consensus implements ShardConsensus {
     if (this.#isMember(peer.node)) this.#leadership?.stir();
     this.#leadership?.replication.restart(peer.node);
     this.#leadership?.wake();
+    // It may not know that its group is no more.
+    if (groupOf(this.#core.term) > 0) this.#leadership?.tell(peer.node);
     if (peer.node === this.#core.leader) this.#suspect();
     this.#settle();
   }
@@ -254,6 +269,27 @@ export class Consensus implements ShardConsensus {
     const refused = leadership === undefined ? "not-leader" : leadership.proposeConfiguration(goal);
     if (refused !== undefined) return { refused, leader: this.#core.leader };
     return { index: this.#core.history.index, term: this.#core.term };
+  }
+
+  recover(at: Moment, effects: ConsensusEffects): RecoveryRefusal | undefined {
+    this.#enter(at, effects);
+    const core = this.#core;
+    if (!core.isOpen || core.configuration.voters.length === 0) return "not-open";
+    if (this.#election.mayBeQuorate) return "quorum-present";
+    const { self, original, options, log } = core;
+    const rank = nodesOf(core.configuration).indexOf(self);
+    const lost = core.configuration.voters.filter(({ node }) => node !== self);
+    this.#follow(firstTermBehind(core.term, Math.max(0, rank), options.randomUint32()), undefined);
+    core.keepJoined();
+    core.emit("raft-recovered", { lost: lost.map(({ node }) => node), lastIndex: log.lastIndex });
+    core.emit("writes-may-be-lost", {});
+    const storeId = original ? ORIGINAL_STORE : options.self.storeId;
+    const voters = [{ node: self, storeId }];
+    appendEntry(core, configurationRecord({ ...NO_CONFIGURATION, voters }, core.term));
+    // All of the log that is here is kept, whether it was committed or not.
+    this.#election.takeOver();
+    this.#settle();
+    return undefined;
   }
 
   transferLeadership(to: NodeId | undefined, at: Moment, effects: ConsensusEffects): boolean {
@@ -315,6 +351,20 @@ export class Consensus implements ShardConsensus {
   #enter(at: Moment, effects: ConsensusEffects): void {
     this.#core.enter(at, effects);
     this.#leadership?.lease.watchClocks(at.nowMs, at.wallMs);
+  }
+
+  /** False if the message is not to be looked at any further. */
+  #meetGroup(from: Sender, { term, type }: PeerMessage): boolean {
+    const core = this.#core;
+    if (groupOf(term) > groupOf(core.term)) {
+      this.#receiver.abort();
+      if (core.keepSuperseded(term)) core.emit("raft-superseded", { by: from.node });
+      this.#follow(term, undefined);
+      return true;
+    }
+    const isQuestion = ["vote", "append", "heartbeat", "snapshot-chunk", "rest"].includes(type);
+    if (isQuestion && from.node !== core.self) this.#answerStale(from);
+    return false;
   }
 
   #isMember(node: NodeId): boolean {

@@ -1,5 +1,6 @@
 import { isJoint, isMember } from "./configuration.ts";
 import type { ConsensusCore } from "./consensus-core.ts";
+import { groupOf } from "./group.ts";
 import type { Leadership } from "./leadership.ts";
 
 /** What health, console and tests read of a shard's consensus. */
@@ -8,7 +9,8 @@ export function describeConsensus(
   leadership: Leadership | undefined,
 ): Readonly<Record<string, unknown>> {
   return {
-    state: core.isOpen ? (core.recovering ? "recovering" : "serving") : "closed",
+    state: stateOf(core),
+    group: groupOf(core.term),
     isVoter: core.isVoter,
     // Until then the voters before it may still be the ones who decide.
     isSettled: !isJoint(core.configuration) && core.history.index <= core.commitIndex,
@@ -19,6 +21,12 @@ export function describeConsensus(
     memoryBytes: core.log.memoryBytes,
     ...(leadership === undefined ? {} : describeLeadership(core, leadership)),
   };
+}
+
+function stateOf({ isOpen, superseded, recovering }: ConsensusCore): string {
+  if (!isOpen) return "closed";
+  if (superseded) return "superseded";
+  return recovering ? "recovering" : "serving";
 }
 
 function describeLeadership(core: ConsensusCore, leadership: Leadership) {

@@ -212,7 +212,8 @@ export class Election {
   }
 
   #grants(from: Sender, request: VoteRequest): boolean {
-    const { term, votedFor } = this.#core;
+    const { term, votedFor, superseded } = this.#core;
+    if (superseded) return false;
     if (request.pre) return request.term > term && this.#isUpToDate(request);
     if (request.term < term) return false;
     return (votedFor === undefined || votedFor === from.node) && this.#isUpToDate(request);
@@ -235,6 +236,17 @@ export class Election {
     return !isQuorum(configuration, (member) => {
       const identity = this.#answeredAs.get(member.node);
       return identity === undefined || isMember(member, identity);
+    });
+  }
+
+  /** Whether a quorum may be there, as far as is known: reachable, and not under another store. */
+  get mayBeQuorate(): boolean {
+    const { configuration, identity, options } = this.#core;
+    return isQuorum(configuration, (member) => {
+      if (isMember(member, identity)) return true;
+      if (!options.isReachable(member.node)) return false;
+      const answering = this.#answeredAs.get(member.node);
+      return answering === undefined || isMember(member, answering);
     });
   }
 

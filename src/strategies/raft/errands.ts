@@ -14,8 +14,8 @@ import type {
 } from "./client-messages.ts";
 import { RaftReplica } from "./replica.ts";
 
-/** To whom: who leads, or whoever is nearest; `follower`: rather not the leader. */
-export type Route = "leader" | "nearest" | "follower";
+/** To whom: who leads, or whoever is nearest; `follower`: rather not the leader; `here`: this node. */
+export type Route = "leader" | "nearest" | "follower" | "here";
 
 export type ReplicaReply = ProposeReply | ReadReply | RangeReply | MembersReply;
 
@@ -155,6 +155,13 @@ export class Errands {
     return replica instanceof RaftReplica && replica.isVoter ? replica : undefined;
   }
 
+  /** Whether this node has a copy that a vote may once have rested upon, whatever it counts now. */
+  holdsCopy(shardIndex: number): boolean {
+    const replica = this.#context.localReplica(shardIndex);
+    if (!(replica instanceof RaftReplica)) return false;
+    return replica.votingNodes.includes(this.#context.self.node);
+  }
+
   /** Whether this node is to have a replica of the shard that has not been taken in yet. */
   isJoining(shardIndex: number): boolean {
     const replica = this.#context.localReplica(shardIndex);
@@ -235,6 +242,7 @@ export class Errands {
 
   #choose(errand: Errand): NodeId | undefined {
     const { shardIndex, route } = errand.task;
+    if (route === "here") return this.#context.self.node;
     if (route === "leader") {
       const leader = this.leaderOf(shardIndex);
       if (leader !== undefined) return leader;

@@ -74,6 +74,27 @@ export function bornAlone(shardIndex: number, node: NodeId): CapstanError {
   );
 }
 
+export function quorumPresent(shardIndex: number): CapstanError {
+  return new CapstanError(
+    "QUORUM_PRESENT",
+    `a majority of the replicas of shard ${shardIndex} can be reached: nothing of it has to be ` +
+      "accepted as lost",
+  );
+}
+
+export function noReplicaHere(
+  node: NodeId,
+  shardIndex: number,
+  replicas: readonly NodeId[],
+): CapstanError {
+  return new CapstanError(
+    "INVALID_ARGUMENT",
+    `node ${node} has no replica of shard ${shardIndex} that could go on alone; ask one that has: ` +
+      replicas.filter((replica) => replica !== node).join(", "),
+    { allowed: replicas.filter((replica) => replica !== node) },
+  );
+}
+
 export function changeUnknown(
   shardIndex: number,
   goal: readonly NodeId[],

@@ -5,6 +5,7 @@ import type { NodeId } from "../../core/model/ids.ts";
 export const HARD_STATE = "raft";
 const ORIGINAL = 1;
 const RECOVERING = 2;
+const SUPERSEDED = 4;
 
 /**
  * What a replica must not forget, beside its log: Figure 2's persistent state, and what its store
@@ -18,12 +19,18 @@ export interface HardState {
   readonly original: boolean;
   /** The store may lack entries that this replica has vouched for. */
   readonly recovering: boolean;
+  /** The log and the state are those of a group that another one has taken the place of. */
+  readonly superseded: boolean;
 }
 
 export function encodeHardState(state: HardState): Uint8Array {
   const writer = new ByteWriter();
   writer.u64(state.term);
-  writer.u8((state.original ? ORIGINAL : 0) | (state.recovering ? RECOVERING : 0));
+  writer.u8(
+    (state.original ? ORIGINAL : 0) |
+      (state.recovering ? RECOVERING : 0) |
+      (state.superseded ? SUPERSEDED : 0),
+  );
   writer.string(state.votedFor ?? "");
   return writer.copy();
 }
@@ -40,5 +47,6 @@ export function decodeHardState(bytes: Uint8Array): HardState {
     votedFor: votedFor === "" ? undefined : (votedFor as NodeId),
     original: (flags & ORIGINAL) !== 0,
     recovering: (flags & RECOVERING) !== 0,
+    superseded: (flags & SUPERSEDED) !== 0,
   };
 }

@@ -73,8 +73,7 @@ export class Leadership {
     this.#rest = new RestRule(core, this.followers, this.commit);
     this.#membership = new Membership(core, this.followers, this.commit, {
       appendConfiguration: (record) => this.#appendConfiguration(record),
-      ask: (node) =>
-        core.sendAtOnce(node, this.#heartbeat(this.followers.rounds.current), "control"),
+      ask: (node) => this.tell(node),
     });
   }
 
@@ -87,6 +86,11 @@ export class Leadership {
     this.#append(unsealedEntry(NO_PAYLOAD), "no-op");
     this.#sendHeartbeats(this.followers.rounds.begin(this.#core.nowMs));
     this.flush();
+  }
+
+  /** That this node leads. */
+  tell(node: NodeId): void {
+    this.#core.sendAtOnce(node, this.#heartbeat(this.followers.rounds.current), "control");
   }
 
   /** Somebody may want something of this shard: it does not rest. */

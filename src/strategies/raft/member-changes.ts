@@ -39,6 +39,27 @@ export function changeMembers(
   }
 }
 
+/** Likewise, of one who accepts that what only the other replicas had is lost. */
+export function recoverShard(
+  consensus: ShardConsensus,
+  isBegun: boolean,
+  at: Moment,
+  effects: ConsensusEffects,
+): ReplicaRefusal | "done" {
+  if (isBegun) {
+    // Who leads the group that it has begun has committed all that it had, once it serves.
+    return consensus.standing.role === "leader" && consensus.serving ? "done" : "changing";
+  }
+  switch (consensus.recover(at, effects)) {
+    case undefined:
+      return "changing";
+    case "quorum-present":
+      return "quorum-present";
+    case "not-open":
+      return "not-serving";
+  }
+}
+
 function isOf(members: readonly Member[], nodes: readonly NodeId[]): boolean {
   return members.length === nodes.length && members.every(({ node }) => nodes.includes(node));
 }

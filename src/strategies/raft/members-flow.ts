@@ -3,19 +3,28 @@ import { CapstanError } from "../../core/model/errors.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import type { ClientMessage, RaftMessage, ReplicaRefusal } from "./client-messages.ts";
 import type { Configuration, Member } from "./configuration.ts";
-import type { Errand, Errands, ErrandTask, ReplicaReply } from "./errands.ts";
-import { bornAlone, changeUnknown, otherChange, quorumLost, unavailable } from "./faults.ts";
+import type { Errand, Errands, ErrandTask, ReplicaReply, Route } from "./errands.ts";
+import {
+  bornAlone,
+  changeUnknown,
+  noReplicaHere,
+  otherChange,
+  quorumLost,
+  quorumPresent,
+  unavailable,
+} from "./faults.ts";
 
 type Fx = Effects<RaftMessage>;
 
 /** A request's memo while a shard's replicas are asked for, or changed. */
 export class PendingMembers implements ErrandTask {
-  readonly route = "leader";
   readonly request: Request;
   readonly shardIndex: number;
   readonly goal: readonly NodeId[];
   readonly #flow: MembersFlow;
   errand: Errand | undefined = undefined;
+  /** Not who leads is asked, but this node: what is here becomes all there is. */
+  readonly recovers: boolean;
   /** A leader has said that the change is under way. */
   isBegun = false;
   /** What a leader last said that could not begin it. */
@@ -26,15 +35,22 @@ export class PendingMembers implements ErrandTask {
     this.request = request;
     this.shardIndex = request.operation.shardIndex;
     this.goal = request.operation.options?.replicas ?? [];
+    this.recovers = request.operation.options?.acceptLoss === true;
+  }
+
+  get route(): Route {
+    return this.recovers ? "here" : "leader";
   }
 
   /** Whether a change may come of what was sent. */
   get mayHaveActed(): boolean {
+    if (this.recovers) return this.isBegun;
     if (this.goal.length === 0) return false;
     return this.isBegun || (this.errand !== undefined && this.errand.open > 0);
   }
 
   message(requestId: number): ClientMessage {
+    if (this.recovers) return { type: "recover", requestId, isBegun: this.isBegun };
     return { type: "members", requestId, goal: this.goal };
   }
 
@@ -66,6 +82,11 @@ export class MembersFlow {
       return;
     }
     request.memo = pending;
+    if (pending.recovers && !this.#errands.holdsCopy(pending.shardIndex)) {
+      const replicas = this.#errands.replicasOf(pending.shardIndex);
+      effects.refuse(request, noReplicaHere(this.#context.self.node, pending.shardIndex, replicas));
+      return;
+    }
     pending.errand = this.#errands.start(pending, nowMs, effects);
   }
 
@@ -83,13 +104,19 @@ export class MembersFlow {
     const { shardIndex } = pending;
     if (reason === "changing") pending.isBegun = true;
     pending.isHeldUp = reason === "not-yet";
+    if (reason === "quorum-present") return this.#end(pending, quorumPresent(shardIndex), effects);
     if (reason === "quorum-lost") return this.#end(pending, quorumLost(shardIndex), effects);
     if (reason === "other-change") return this.#end(pending, otherChange(shardIndex), effects);
     return true;
   }
 
   onDeadline(pending: PendingMembers, effects: Fx): void {
-    const { shardIndex, goal, isHeldUp } = pending;
+    const { shardIndex, goal, isHeldUp, recovers } = pending;
+    if (recovers) {
+      const late = `shard ${shardIndex} did not come to lead itself in time`;
+      this.#end(pending, unavailable(late, [this.#context.self.node], []), effects);
+      return;
+    }
     const what = isHeldUp
       ? `the leader of shard ${shardIndex} has not heard of all of ${goal.join(", ")} in time`
       : `no leader of shard ${shardIndex} was found in time`;
@@ -103,7 +130,8 @@ export class MembersFlow {
   }
 
   #end(pending: PendingMembers, fault: CapstanError, effects: Fx): false {
-    const { errand, request, shardIndex, goal } = pending;
+    const { errand, request, shardIndex, recovers, goal: asked } = pending;
+    const goal = recovers ? [this.#context.self.node] : asked;
     if (errand !== undefined) this.#errands.end(errand);
     effects.refuse(request, pending.mayHaveActed ? changeUnknown(shardIndex, goal, fault) : fault);
     return false;

@@ -1,9 +1,9 @@
-import { ByteWriter } from "../../core/model/bytes.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import { majorityOf } from "../../core/model/quorum.ts";
 import type { CommitRule } from "./commit.ts";
 import {
   type Configuration,
+  encodeConfiguration,
   type Identity,
   isJoint,
   isMember,
@@ -13,7 +13,6 @@ import {
   type MemberSet,
   ORIGINAL_STORE,
   sortMembers,
-  writeConfiguration,
 } from "./configuration.ts";
 import type { ConsensusCore } from "./consensus-core.ts";
 import type { ConfigurationRefusal } from "./consensus-types.ts";
@@ -212,9 +211,7 @@ export class Membership {
   }
 
   #append(configuration: Configuration): void {
-    const writer = new ByteWriter();
-    writeConfiguration(writer, configuration);
-    this.#outcomes.appendConfiguration(unsealedEntry(writer.view()));
+    this.#outcomes.appendConfiguration(unsealedEntry(encodeConfiguration(configuration)));
   }
 }
 

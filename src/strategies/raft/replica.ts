@@ -17,6 +17,7 @@ import {
   type MembersMessage,
   type ProposeMessage,
   type RaftMessage,
+  type RecoverMessage,
   type ReplicaRefusal,
   type Standpoint,
 } from "./client-messages.ts";
@@ -32,7 +33,7 @@ import type {
   ShardConsensus,
   Standing,
 } from "./consensus-types.ts";
-import { changeMembers } from "./member-changes.ts";
+import { changeMembers, recoverShard } from "./member-changes.ts";
 import { Pairs } from "./pairs.ts";
 import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "./planted-bugs.ts";
 import { Proposals } from "./proposals.ts";
@@ -278,6 +279,10 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
       case "members":
         this.#answerMembers(from.node, message, at, effects);
         return;
+      case "recover":
+        // Whoever operates this node decides that, and nobody else.
+        if (from.node === this.#context.self.node) this.#recover(message, at, effects);
+        return;
       default:
         if (this.#isOpen && !isForCoordinator(message))
           this.#consensus.message(from, message, at, effects);
@@ -322,6 +327,20 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     const verdict = this.serving
       ? changeMembers(this.#consensus, goal, at, effects)
       : "not-serving";
+    this.#answerChange(node, requestId, verdict, effects);
+  }
+
+  #recover({ requestId, isBegun }: RecoverMessage, at: Moment, effects: Fx): void {
+    const verdict = recoverShard(this.#consensus, isBegun, at, effects);
+    this.#answerChange(this.#context.self.node, requestId, verdict, effects);
+  }
+
+  #answerChange(
+    node: NodeId,
+    requestId: number,
+    verdict: ReplicaRefusal | "done",
+    effects: Fx,
+  ): void {
     effects.atTurnEnd();
     if (verdict === "done") {
       const { configuration } = this.#consensus;

@@ -57,7 +57,10 @@ export class Replication {
     const progress = this.#followers.answered(from, reply.original, reply.round);
     if (progress === undefined) return;
     if (reply.rejected) {
-      if (progress.state !== "snapshot") this.#rewind(progress, reply);
+      if (progress.state === "snapshot") return;
+      // Its log is another group's: it takes nothing but a picture.
+      if (reply.index === 0) progress.startSnapshot();
+      else this.#rewind(progress, reply);
       return;
     }
     if (reply.index > log.lastIndex) violated("match ≤ last", reply.index, log.lastIndex);

@@ -77,7 +77,8 @@ export class SnapshotReceiver {
   }
 
   #has({ index, term }: AppliedPoint): boolean {
-    const { commitIndex, log } = this.#core;
+    const { commitIndex, log, superseded } = this.#core;
+    if (superseded) return false;
     return index <= commitIndex || log.termOf(index) === term;
   }
 

@@ -60,3 +60,13 @@ test("a keyspace has to be named, and be there", async () => {
   expect(await members("list", "--keyspace", "nowhere")).toMatchObject({ exitCode: 2 });
   expect(await members("list", "--keyspace", "a", "--shard", "x")).toMatchObject({ exitCode: 2 });
 });
+
+test("members recover goes on alone, and only where loss is accepted", async () => {
+  const unsaid = await members("recover", "--keyspace", "accounts", "--shard", "1");
+  expect(unsaid.exitCode).toBe(2);
+  expect(unsaid.stderr).toContain("members recover needs --accept-loss");
+  expect(store.recoveries).toEqual([]);
+  const done = await members("recover", "--keyspace", "accounts", "--shard", "1", "--accept-loss");
+  expect(done).toMatchObject({ exitCode: 0, stdout: "shard 1 of accounts: n1; n1 leads\n" });
+  expect(store.recoveries).toEqual([{ keyspace: "accounts", shard: 1, acceptLoss: true }]);
+});

@@ -22,6 +22,7 @@ import type {
   ScanOptions,
   ShardMembers,
   ShardQuery,
+  ShardRecovery,
   Store,
   StoreDescription,
   WatchEvent,
@@ -132,6 +133,7 @@ export class FakeStore implements Store {
   replicas: readonly string[] = ["n1", "n2", "n3"];
   changingTo: readonly string[] | undefined;
   readonly changes: ReplicaChange[] = [];
+  readonly recoveries: ShardRecovery[] = [];
   readonly admin = {
     replications: async (query?: FactQuery) => this.#facts(query, this.replications),
     conflicts: async (query?: FactQuery) => this.#facts(query, this.conflicts),
@@ -145,6 +147,11 @@ export class FakeStore implements Store {
       this.changes.push(change);
       this.replicas = change.replicas;
       return this.admin.members({ keyspace: change.keyspace, shard: change.shard });
+    },
+    recoverShard: async (recovery: ShardRecovery): Promise<ShardMembers> => {
+      this.recoveries.push(recovery);
+      this.replicas = ["n1"];
+      return this.admin.members({ keyspace: recovery.keyspace, shard: recovery.shard });
     },
   };
 

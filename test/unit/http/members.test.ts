@@ -24,6 +24,7 @@ beforeEach(() => {
   store.replicas = ["n1", "n2", "n3"];
   store.changingTo = undefined;
   store.changes.length = 0;
+  store.recoveries.length = 0;
 });
 
 const at = (query: string) => `${server.url}/api/v1/cluster/members${query}`;
@@ -72,4 +73,26 @@ test("what cannot be meant is refused, and nothing is changed", async () => {
   const misspelt = { ...SHARD, nodes: ["n1"] } as never;
   await expect(client.admin.changeReplicas(misspelt)).rejects.toThrow('no option "nodes"');
   expect(store.changes).toEqual([]);
+});
+
+test("a recovery is passed on, and only with the word that loss is accepted", async () => {
+  const post = (body: unknown) =>
+    request(`${server.url}/api/v1/cluster/members/recover?keyspace=accounts&shard=0`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+  for (const body of [{}, { accept_loss: false }, { accept_loss: true, force: true }]) {
+    expect((await post(body)).status).toBe(400);
+  }
+  expect(store.recoveries).toEqual([]);
+  const { status, json } = await post({ accept_loss: true });
+  expect(status).toBe(200);
+  expect(json).toMatchObject({ replicas: ["n1"] });
+  const recovered = await client.admin.recoverShard({ ...SHARD, acceptLoss: true });
+  expect(recovered).toMatchObject({ replicas: ["n1"] });
+  expect(store.recoveries).toEqual([
+    { ...SHARD, acceptLoss: true },
+    { ...SHARD, acceptLoss: true },
+  ]);
 });

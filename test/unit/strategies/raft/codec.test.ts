@@ -52,6 +52,7 @@ const applied: fc.Arbitrary<Applied> = fc.oneof(
   ),
 );
 const message: fc.Arbitrary<ClientMessage> = fc.oneof(
+  fc.record({ type: fc.constant("recover" as const), requestId: u32, isBegun: fc.boolean() }),
   fc.record({ type: fc.constant("propose" as const), requestId: u32, body }),
   fc.record({
     type: fc.constant("read" as const),

@@ -1,0 +1,79 @@
+import { rmSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { connect } from "../../src/client/index.ts";
+import { capstan, ensureBuilt, eventually } from "../support/processes.ts";
+import { KEYSPACE, keyInShard, RaftProcesses } from "../support/raft-processes.ts";
+
+// Two of three processes are killed and their data removed: what the third has is all there is.
+
+const SHARD = 0;
+const PATIENT = { timeoutMs: 20_000 } as const;
+
+beforeAll(() => ensureBuilt());
+
+describe("a raft shard of which two of three stores are gone", () => {
+  let cluster: RaftProcesses;
+  let key: string;
+
+  beforeAll(async () => {
+    cluster = await RaftProcesses.open({ type: "tcp" });
+    key = keyInShard("account", SHARD);
+  }, 120_000);
+
+  afterAll(() => cluster?.end());
+
+  const recover = (...words: string[]) =>
+    capstan(["members", "recover", "--keyspace", KEYSPACE, "--url", cluster.url("n3"), ...words], {
+      directory: cluster.folder,
+    });
+
+  test("goes on with what is left when that is said, and takes the others in again", async () => {
+    const accounts = connect({ url: cluster.url("n3") }).keyspace(KEYSPACE);
+    await accounts.put(key, { amount: 7 }, PATIENT);
+
+    const present = await recover("--accept-loss");
+    expect(present.exitCode).not.toBe(0);
+    expect(present.stderr).toContain("QUORUM_PRESENT");
+
+    // A read at n3 that is not stale: it has all that was written.
+    await accounts.get(key, { consistency: "strong", ...PATIENT });
+    for (const id of ["n1", "n2"]) {
+      await cluster.kill(id);
+      rmSync(cluster.dataOf(id), { recursive: true });
+    }
+    const unsaid = await recover();
+    expect(unsaid.exitCode).not.toBe(0);
+    expect(unsaid.stderr).toContain("--accept-loss");
+
+    for (const shard of ["0", "1", "2"]) {
+      await eventually(`shard ${shard} is recovered`, async () => {
+        const done = await recover("--shard", shard, "--accept-loss");
+        if (done.exitCode === 0)
+          expect(done.stdout).toContain(`shard ${shard} of accounts: n3; n3 leads`);
+        return done.exitCode === 0;
+      });
+    }
+    const read = await accounts.get(key, { consistency: "strong", ...PATIENT });
+    expect(read).toMatchObject({ found: true, value: { amount: 7 } });
+    await accounts.put(key, { amount: 8 }, PATIENT);
+
+    await Promise.all(["n1", "n2"].map((id) => cluster.restart(id)));
+    const { admin } = connect({ url: cluster.url("n3") });
+    const replicas = ["n1", "n2", "n3"];
+    await eventually("all three hold the shard again", async () => {
+      const change = { keyspace: KEYSPACE, shard: SHARD, replicas };
+      const changed = await admin.changeReplicas(change, PATIENT).catch(() => undefined);
+      return changed?.replicas.length === replicas.length;
+    });
+    await cluster.kill("n3");
+    const left = connect({ url: cluster.url("n1") }).keyspace(KEYSPACE);
+    await eventually("the two that were lost serve without the third", async () => {
+      const found = await left
+        .get(key, { consistency: "strong", ...PATIENT })
+        .catch(() => undefined);
+      return (
+        found?.found === true && !found.conflict && Object.values(found.value as object)[0] === 8
+      );
+    });
+  }, 240_000);
+});

@@ -1,0 +1,134 @@
+import { describe, expect, test } from "vitest";
+import type { Cluster } from "../support/cluster.ts";
+import { faultOf, open } from "../support/cluster-calls.ts";
+import { PersistentMemoryDisk } from "../support/persistent-memory-storage.ts";
+
+const SHARD = Object.freeze({ keyspace: "default", shard: 0 });
+const NODES = ["n1", "n2", "n3"];
+
+function shardOf(cluster: Cluster, id: string): Readonly<Record<string, unknown>> {
+  const { shards } = cluster.keyspace(id).describe();
+  return (shards as readonly Readonly<Record<string, unknown>>[])[0] ?? {};
+}
+
+function recover(cluster: Cluster, id: string) {
+  return cluster.node(id).store.admin.recoverShard({ ...SHARD, acceptLoss: true });
+}
+
+async function valueAt(cluster: Cluster, id: string, key: string): Promise<unknown> {
+  const read = await cluster.until(cluster.keyspace(id).get(key));
+  return read.found && !read.conflict ? read.value : undefined;
+}
+
+/** Two of three are gone, with what the one that is left did not hear of. */
+async function openBereft() {
+  const keyspaces = { default: { strategy: "raft", shards: 1 } };
+  const cluster = await open({ keyspaces, persistent: true });
+  await cluster.waitFor(() => NODES.some((id) => shardOf(cluster, id).role === "leader"));
+  const survivor = NODES.find((id) => shardOf(cluster, id).role === "follower") as string;
+  const lost = NODES.filter((id) => id !== survivor);
+  const { version } = await cluster.until(cluster.keyspace(survivor).put("a", 1));
+  await cluster.advance(500);
+  cluster.kill(survivor);
+  await cluster.until(cluster.keyspace(lost[0] as string).put("b", 2, { timeoutMs: 20_000 }));
+  for (const id of lost) cluster.kill(id);
+  await cluster.restart(survivor);
+  await cluster.advance(2_000);
+  return { cluster, survivor, lost, version };
+}
+
+describe("a raft shard whose majority is gone for good", () => {
+  test("goes on with what one replica has, which says that writes may be lost", async () => {
+    const { cluster, survivor } = await openBereft();
+    const before = await faultOf(
+      cluster,
+      cluster.keyspace(survivor).put("a", 2, { timeoutMs: 500 }),
+    );
+    expect(before.code).toBe("UNAVAILABLE");
+    const members = await cluster.until(recover(cluster, survivor));
+    expect(members).toMatchObject({ replicas: [survivor], learners: [], leader: survivor });
+    const said = cluster.node(survivor).events.map(({ type }) => type);
+    expect(said).toContain("raft-recovered");
+    expect(said).toContain("writes-may-be-lost");
+    expect(await valueAt(cluster, survivor, "a")).toBe(1);
+    expect(await valueAt(cluster, survivor, "b")).toBeUndefined();
+    await cluster.until(cluster.keyspace(survivor).put("a", 3));
+    expect(await valueAt(cluster, survivor, "a")).toBe(3);
+  });
+
+  test("does not take versions of its life before for its own", async () => {
+    const { cluster, survivor, version } = await openBereft();
+    await cluster.until(recover(cluster, survivor));
+    const put = cluster.keyspace(survivor).put("a", 5, { ifVersion: version });
+    expect(await cluster.until(put)).toMatchObject({ ok: false, reason: "version-mismatch" });
+  });
+
+  test("takes in nodes that come back empty, and those that come back with the old data", async () => {
+    const { cluster, survivor, lost } = await openBereft();
+    await cluster.until(recover(cluster, survivor));
+    await cluster.until(cluster.keyspace(survivor).put("c", 3));
+    cluster.disks.set(lost[0] as string, new PersistentMemoryDisk());
+    for (const id of lost) await cluster.restart(id);
+    await cluster.waitFor(() => shardOf(cluster, lost[1] as string).state === "superseded");
+    const { admin } = cluster.node(survivor).store;
+    const members = await cluster.until(admin.changeReplicas({ ...SHARD, replicas: NODES }));
+    expect([...members.replicas].sort()).toEqual(NODES);
+    await cluster.waitFor(() => NODES.every((id) => shardOf(cluster, id).state === "serving"));
+    await cluster.advance(500);
+    const chains = new Set(NODES.map((id) => shardOf(cluster, id).chain));
+    expect(chains.size).toBe(1);
+    for (const id of NODES) {
+      expect(await valueAt(cluster, id, "b")).toBeUndefined();
+      expect(await valueAt(cluster, id, "c")).toBe(3);
+    }
+    // They count: without the one that has recovered it goes on.
+    cluster.kill(survivor);
+    const put = cluster.keyspace(lost[0] as string).put("d", 4, { timeoutMs: 20_000 });
+    await cluster.until(put);
+    expect(await valueAt(cluster, lost[1] as string, "d")).toBe(4);
+  });
+
+  test("is nobody else's any more when the old majority comes back at once", async () => {
+    const { cluster, survivor, lost } = await openBereft();
+    await cluster.until(recover(cluster, survivor));
+    for (const id of lost) await cluster.restart(id);
+    await cluster.waitFor(() => lost.every((id) => shardOf(cluster, id).state === "superseded"));
+    for (const id of lost) expect(shardOf(cluster, id)).toMatchObject({ serving: false });
+    // Over a restart, too.
+    cluster.kill(lost[0] as string);
+    await cluster.restart(lost[0] as string);
+    await cluster.advance(2_000);
+    expect(shardOf(cluster, lost[0] as string).state).toBe("superseded");
+    expect(shardOf(cluster, survivor)).toMatchObject({ role: "leader", serving: true });
+  });
+});
+
+describe("a recovery", () => {
+  test("is refused while a majority can be reached, and without the word", async () => {
+    const cluster = await open({ keyspaces: { default: { strategy: "raft", shards: 1 } } });
+    const present = await faultOf(cluster, recover(cluster, "n1"));
+    expect(present).toMatchObject({ code: "QUORUM_PRESENT", outcome: "not-applied" });
+    const { admin } = cluster.node("n1").store;
+    const silent = { ...SHARD, acceptLoss: false } as unknown as {
+      acceptLoss: true;
+    } & typeof SHARD;
+    const unsaid = await faultOf(cluster, admin.recoverShard(silent));
+    expect(unsaid).toMatchObject({ code: "INVALID_ARGUMENT" });
+    expect(unsaid.message).toContain("acceptLoss has to be true, not false");
+  });
+
+  test("is refused where there is no replica, with those that have one", async () => {
+    const keyspaces = { default: { strategy: "raft", replicas: 3, shards: 1 } };
+    const cluster = await open({ nodes: 4, keyspaces });
+    const { replicas } = await cluster.until(cluster.node("n1").store.admin.members(SHARD));
+    const other = cluster.ids.find((id) => !replicas.includes(id)) as string;
+    const fault = await faultOf(cluster, recover(cluster, other));
+    expect(fault).toMatchObject({ code: "INVALID_ARGUMENT", outcome: "not-applied" });
+    expect(fault.message).toContain(`node ${other} has no replica of shard 0`);
+  });
+
+  test("is not offered by keyspaces of other strategies", async () => {
+    const cluster = await open();
+    expect(await faultOf(cluster, recover(cluster, "n1"))).toMatchObject({ code: "NOT_SUPPORTED" });
+  });
+});
