@@ -57,14 +57,18 @@ describe("a raft shard of which two of three stores are gone", () => {
     expect(read).toMatchObject({ found: true, value: { amount: 7 } });
     await accounts.put(key, { amount: 8 }, PATIENT);
 
-    await Promise.all(["n1", "n2"].map((id) => cluster.restart(id)));
+    // They serve once they have been taken in again: into every shard.
+    const restarted = Promise.all(["n1", "n2"].map((id) => cluster.restart(id)));
     const { admin } = connect({ url: cluster.url("n3") });
     const replicas = ["n1", "n2", "n3"];
-    await eventually("all three hold the shard again", async () => {
-      const change = { keyspace: KEYSPACE, shard: SHARD, replicas };
-      const changed = await admin.changeReplicas(change, PATIENT).catch(() => undefined);
-      return changed?.replicas.length === replicas.length;
-    });
+    for (const shard of [0, 1, 2]) {
+      await eventually(`all three hold shard ${shard} again`, async () => {
+        const change = { keyspace: KEYSPACE, shard, replicas };
+        const changed = await admin.changeReplicas(change, PATIENT).catch(() => undefined);
+        return changed?.replicas.length === replicas.length;
+      });
+    }
+    await restarted;
     await cluster.kill("n3");
     const left = connect({ url: cluster.url("n1") }).keyspace(KEYSPACE);
     await eventually("the two that were lost serve without the third", async () => {
