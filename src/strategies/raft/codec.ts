@@ -9,6 +9,7 @@ import type {
   RaftMessage,
   RangeReply,
   ReadWay,
+  RefusedMessage,
   ReplicaRefusal,
   SeenBefore,
   Standpoint,
@@ -97,10 +98,7 @@ function encode(message: RaftMessage, writer: ByteWriter): void {
       return;
     case "refused":
       begin(writer, message);
-      writer.u8(REFUSALS.indexOf(message.reason));
-      writer.string(message.leader ?? "");
-      writeNodes(writer, message.voters);
-      writer.u64(message.configurationIndex);
+      writeRefusal(writer, message);
       return;
     case "members":
       begin(writer, message);
@@ -124,6 +122,13 @@ function encode(message: RaftMessage, writer: ByteWriter): void {
     default:
       encodePeerMessage(message, writer);
   }
+}
+
+function writeRefusal(writer: ByteWriter, message: RefusedMessage): void {
+  writer.u8(REFUSALS.indexOf(message.reason));
+  writer.string(message.leader ?? "");
+  writeNodes(writer, message.voters);
+  writer.u64(message.configurationIndex);
 }
 
 function begin(writer: ByteWriter, { type, requestId }: ClientMessage): void {

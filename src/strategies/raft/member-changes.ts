@@ -1,7 +1,19 @@
 import type { NodeId } from "../../core/model/ids.ts";
-import type { ReplicaRefusal } from "./client-messages.ts";
+import type { MembersMessage, RecoverMessage, ReplicaRefusal } from "./client-messages.ts";
 import { isJoint, type Member } from "./configuration.ts";
 import type { ConsensusEffects, Moment, ShardConsensus } from "./consensus-types.ts";
+
+/** What a replica says to a coordinator that asks who holds the shard, or shall hold it. */
+export function verdictOn(
+  consensus: ShardConsensus,
+  message: MembersMessage | RecoverMessage,
+  serving: boolean,
+  at: Moment,
+  effects: ConsensusEffects,
+): ReplicaRefusal | "done" {
+  if (message.type === "recover") return recoverShard(consensus, message.isBegun, at, effects);
+  return serving ? changeMembers(consensus, message.goal, at, effects) : "not-serving";
+}
 
 /**
  * One question of a coordinator that wants these nodes, and no others, to hold the shard. It asks
@@ -10,7 +22,7 @@ import type { ConsensusEffects, Moment, ShardConsensus } from "./consensus-types
  *
  * Without nodes it is the question who holds the shard.
  */
-export function changeMembers(
+function changeMembers(
   consensus: ShardConsensus,
   goal: readonly NodeId[],
   at: Moment,
@@ -40,7 +52,7 @@ export function changeMembers(
 }
 
 /** Likewise, of one who accepts that what only the other replicas had is lost. */
-export function recoverShard(
+function recoverShard(
   consensus: ShardConsensus,
   isBegun: boolean,
   at: Moment,

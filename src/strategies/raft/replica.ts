@@ -33,7 +33,7 @@ import type {
   ShardConsensus,
   Standing,
 } from "./consensus-types.ts";
-import { changeMembers, recoverShard } from "./member-changes.ts";
+import { verdictOn } from "./member-changes.ts";
 import { Pairs } from "./pairs.ts";
 import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "./planted-bugs.ts";
 import { Proposals } from "./proposals.ts";
@@ -281,7 +281,8 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
         return;
       case "recover":
         // Whoever operates this node decides that, and nobody else.
-        if (from.node === this.#context.self.node) this.#recover(message, at, effects);
+        if (from.node !== this.#context.self.node) return;
+        this.#answerMembers(from.node, message, at, effects);
         return;
       default:
         if (this.#isOpen && !isForCoordinator(message))
@@ -323,24 +324,14 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     }
   }
 
-  #answerMembers(node: NodeId, { requestId, goal }: MembersMessage, at: Moment, effects: Fx): void {
-    const verdict = this.serving
-      ? changeMembers(this.#consensus, goal, at, effects)
-      : "not-serving";
-    this.#answerChange(node, requestId, verdict, effects);
-  }
-
-  #recover({ requestId, isBegun }: RecoverMessage, at: Moment, effects: Fx): void {
-    const verdict = recoverShard(this.#consensus, isBegun, at, effects);
-    this.#answerChange(this.#context.self.node, requestId, verdict, effects);
-  }
-
-  #answerChange(
+  #answerMembers(
     node: NodeId,
-    requestId: number,
-    verdict: ReplicaRefusal | "done",
+    message: MembersMessage | RecoverMessage,
+    at: Moment,
     effects: Fx,
   ): void {
+    const { requestId } = message;
+    const verdict = verdictOn(this.#consensus, message, this.serving, at, effects);
     effects.atTurnEnd();
     if (verdict === "done") {
       const { configuration } = this.#consensus;
