@@ -159,7 +159,7 @@ export class Errands {
   holdsCopy(shardIndex: number): boolean {
     const replica = this.#context.localReplica(shardIndex);
     if (!(replica instanceof RaftReplica)) return false;
-    return replica.votingNodes.includes(this.#context.self.node);
+    return replica.holders.includes(this.#context.self.node);
   }
 
   /** Whether this node is to have a replica of the shard that has not been taken in yet. */
