@@ -45,6 +45,8 @@ export interface StrategyCapabilities {
   readonly contexts: boolean;
   /** Whether a shard's replicas can be changed (`store.admin.changeReplicas`). Default: false. */
   readonly replicaChanges?: boolean;
+  /** Whether one replica of a shard may go on alone (`store.admin.recoverShard`). Default: false. */
+  readonly shardRecovery?: boolean;
 }
 
 /**

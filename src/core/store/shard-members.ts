@@ -48,6 +48,13 @@ export class MembersDesk {
         "acceptLoss",
       );
     }
+    if (this.#keyspaceOf(recovery.keyspace).engine.capabilities.shardRecovery !== true) {
+      throw new CapstanError(
+        "NOT_SUPPORTED",
+        `no shard of the keyspace "${recovery.keyspace}" has to be recovered: its strategy needs no ` +
+          "majority to go on",
+      );
+    }
     return this.#ask(recovery, { acceptLoss: true }, undefined, options);
   }
 

@@ -37,6 +37,7 @@ const CAPABILITIES: StrategyCapabilities = Object.freeze({
   ownKeys: true,
   contexts: false,
   replicaChanges: true,
+  shardRecovery: true,
 });
 
 /** Linearizable, by a majority. With a planted bug only in tests. */
