@@ -1,4 +1,5 @@
-import { contextOfRecord } from "../../../built-ins.ts";
+import { contextOfRecord, decodeDottedRecord } from "../../../built-ins.ts";
+import { ByteWriter } from "../../../core/model/bytes.ts";
 import type { Violation } from "../strategy-scenario.ts";
 import { valuesIn } from "./copies.ts";
 import type { Workload } from "./workloads.ts";
@@ -9,6 +10,8 @@ const MAX_REPORTED = 5;
 export class CommitCheck {
   readonly #workload: Workload;
   readonly #violations: Violation[] = [];
+  /** By key and context: what the state of a CRDT was wherever just this was known. */
+  readonly #states = new Map<string, string>();
 
   constructor(workload: Workload) {
     this.#workload = workload;
@@ -22,6 +25,7 @@ export class CommitCheck {
     if (held !== undefined && !contextOfRecord(record).includes(contextOfRecord(held))) {
       this.#violate("falling-context", `${node}: ${key} knows less than before`);
     }
+    this.#compareStates(node, key, record);
     const { ghosts } = this.#workload;
     if (ghosts === undefined) return;
     const now = valuesIn(record);
@@ -37,6 +41,24 @@ export class CommitCheck {
       const older = now.find((id) => id !== newer && ghosts.descends(newer, id));
       if (older === undefined) continue;
       this.#violate("false-siblings", `${node}: ${key} holds ${older} beside ${newer}`);
+    }
+  }
+
+  /** States are functions of the events that are known, to the byte, on whichever way they came. */
+  #compareStates(node: string, key: string, record: Uint8Array): void {
+    const { context, states } = decodeDottedRecord(record);
+    if (states.length === 0) return;
+    const writer = new ByteWriter();
+    context.write(writer);
+    const name = `${key} ${Buffer.from(writer.view()).toString("latin1")}`;
+    const now = states.map((state) => Buffer.from(state).toString("latin1")).join();
+    const before = this.#states.get(name);
+    if (before === undefined) this.#states.set(name, now);
+    else if (before !== now) {
+      this.#violate(
+        "two-states",
+        `${node}: ${key} has another state than a copy that knows the same`,
+      );
     }
   }
 
