@@ -19,6 +19,16 @@ const ENTRIES: Readonly<Record<string, Entry>> = Object.freeze({
   // One of each per shard and peer.
   "replicas-equal": { level: "debug" },
   "hints-delivered": { level: "debug" },
+  "reaping-resumed": { level: "info" },
+  "reaping-blocked": {
+    level: "warn",
+    words: "reaping-blocked: tombstones of a shard stay until these nodes have them, or have left",
+  },
+  "beyond-horizon": {
+    level: "warn",
+    words:
+      "beyond-horizon: the others have let go of deletions that this replica may have missed; it learns anew",
+  },
   // The store itself logs it as a warning, with the reason in its words: once is enough.
   "still-joining": { level: "debug" },
   degraded: { level: "warn" },

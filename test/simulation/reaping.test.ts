@@ -56,6 +56,20 @@ describe.each(["tunable", "dynamo"])("tombstones of a %s keyspace", (strategy) =
     for (const id of cluster.ids) expect(await foundAt(cluster, id, "k3")).toBe(true);
   });
 
+  test("are known to a session that has seen the deletion, after they are gone", async () => {
+    const cluster = await openThree(strategy);
+    const session = cluster.keyspace("n1").withSession();
+    await cluster.until(session.put("k0", 1));
+    const { version } = await cluster.until(session.get("k0"));
+    const context = strategy === "dynamo" && version !== undefined ? { context: version } : {};
+    await cluster.until(session.delete("k0", context));
+    await cluster.waitFor(() => cluster.ids.every((id) => settlingOf(cluster, id).reaped === 1));
+    const elsewhere = cluster.keyspace("n2").withSession(session.token);
+    expect(await cluster.until(elsewhere.get("k0", { consistency: "one" }))).toMatchObject({
+      found: false,
+    });
+  });
+
   test("stay while a replica cannot be reached; an alarm says so, and says when it is over", async () => {
     const cluster = await openThree(strategy);
     await writeAndDelete(cluster, 3);

@@ -60,6 +60,11 @@ export class CausalContext {
     return context;
   }
 
+  /** All events up to that time, and no others. */
+  static upTo(base: HybridTime): CausalContext {
+    return base === 0 ? CausalContext.EMPTY : new CausalContext(base, []);
+  }
+
   get byteLength(): number {
     return HEADER_BYTES + this.entries.length * CONTEXT_ENTRY_BYTES;
   }
@@ -72,6 +77,12 @@ export class CausalContext {
       if (order > 0) return 0;
     }
     return 0;
+  }
+
+  /** Up to when all events of the actor are known. */
+  timeOf(actor: Actor): HybridTime {
+    const entry = this.entries.find((each) => compareActors(each.actor, actor) === 0);
+    return entry?.time ?? this.base;
   }
 
   covers(dot: EventDot, time: HybridTime): boolean {

@@ -1,7 +1,7 @@
 import { ByteWriter } from "../../core/model/bytes.ts";
 import type { HybridTime } from "../../core/model/stamp.ts";
 import type { SettlingRules } from "../leaderless/settling/settling-rules.ts";
-import { compareDots, type EventDot, writeDot } from "./causal-context.ts";
+import { CausalContext, compareDots, type EventDot, writeDot } from "./causal-context.ts";
 import {
   type DottedRecord,
   decodeRecord,
@@ -36,6 +36,8 @@ export const dottedSettling: SettlingRules = Object.freeze({
       ? incoming
       : encodeRecord({ ...record, siblings });
   },
+  absentAt: (floor) =>
+    encodeRecord({ ...NOTHING, context: CausalContext.upTo(floor), newestTime: floor }),
   buried: (record) => encodeRecord({ ...decodeRecord(record), siblings: [], states: [] }),
   addWithin(sum, key, record, after, upTo) {
     const { context, siblings } = decodeRecord(record);

@@ -11,7 +11,9 @@ const ACTOR_CHARACTERS = 11;
 
 /**
  * What a session has seen of one key, as components of its mark: the key's context, `key's name,
- * actor` → counter, which join as contexts do, and the time that what it writes has to come after.
+ * actor` → time of its last event, which join as contexts do, and the time that what it writes has to
+ * come after. An actor's times rise with its counters, and say more: what lies below the base of a
+ * context is known to it, though it has no counter for it any more.
  */
 export function markOfRecord(key: Uint8Array, record: Uint8Array | undefined): SessionMark {
   if (record === undefined) return NO_SESSION_MARK;
@@ -25,7 +27,7 @@ export function markOfContext(
 ): SessionMark {
   const name = keyNameOf(key);
   const mark = new Map([[TIME, newestTime]]);
-  for (const { actor, counter } of context.entries) mark.set(name + textOf(actor), counter);
+  for (const { actor, time } of context.entries) mark.set(name + textOf(actor), time);
   return mark;
 }
 
@@ -38,11 +40,11 @@ export function hasAllSeen(
   if (mark === undefined || mark.size === 0) return true;
   const name = keyNameOf(key);
   const context = record === undefined ? undefined : contextOf(record);
-  for (const [component, counter] of mark) {
+  for (const [component, time] of mark) {
     if (component.length !== KEY_NAME_CHARACTERS + ACTOR_CHARACTERS) continue;
     if (!component.startsWith(name)) continue;
-    const known = context?.counterOf(actorOf(component.slice(KEY_NAME_CHARACTERS))) ?? 0;
-    if (known < counter) return false;
+    const known = context?.timeOf(actorOf(component.slice(KEY_NAME_CHARACTERS))) ?? 0;
+    if (known < time) return false;
   }
   return true;
 }

@@ -337,7 +337,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   }
 
   #onRead(from: Sender, message: ReadMessage, effects: LeaderlessEffects): void {
-    const held = effects.get(message.key);
+    const held = effects.get(message.key) ?? this.#settling.absent;
     const { digestAbove } = message;
     if (digestAbove !== undefined && held !== undefined && held.length > digestAbove) {
       effects.send(from.node, "coordinator", this.#context.shardIndex, {

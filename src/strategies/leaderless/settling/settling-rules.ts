@@ -18,6 +18,11 @@ export interface SettlingRules {
     incoming: Uint8Array,
     floor: HybridTime,
   ): Uint8Array | undefined;
+  /**
+   * What holding nothing says at a replica with that floor: of all events up to it none is alive. So
+   * a reader tells what was deleted and reaped from what this replica has never heard of.
+   */
+  absentAt(floor: HybridTime): Uint8Array;
   /** The record with nothing alive in it: whoever merges it lets go of what the record had. */
   buried(record: Uint8Array): Uint8Array;
   /**

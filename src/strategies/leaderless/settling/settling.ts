@@ -107,6 +107,12 @@ export class Settling {
     return this.#parts.isServing() ? this.#floors.values.floor : 0;
   }
 
+  /** What a reader of a key is told that is not held; undefined: nothing can be said. */
+  get absent(): Uint8Array | undefined {
+    const { floor } = this;
+    return floor === 0 ? undefined : this.#parts.rules.settling.absentAt(floor);
+  }
+
   open(wallMs: number, effects: LeaderlessEffects): void {
     this.#floors.load(effects);
     this.#isStripping = this.#floors.values.stripTo > 0;

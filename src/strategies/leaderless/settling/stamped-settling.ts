@@ -1,6 +1,7 @@
-import { headerOf, stampOf } from "../record.ts";
+import { headerOf, makeKeyedRecord, stampOf } from "../record.ts";
 import type { SettlingRules } from "./settling-rules.ts";
 
+const NO_KEY = new Uint8Array(0);
 const FLAGS_AT = 1;
 const FLAG_TOMBSTONE = 1;
 
@@ -12,6 +13,8 @@ export const stampedSettling: SettlingRules = Object.freeze({
     // Where something is held, the greater stamp tells what is stale.
     return held !== undefined || stampOf(incoming).time > floor ? incoming : undefined;
   },
+  absentAt: (time) =>
+    makeKeyedRecord(NO_KEY, { time, actorHigh: 0, actorLow: 0 }, undefined).record,
   /** The tombstone of the same stamp: of equal stamps the greater bytes win, and these are. */
   buried(record) {
     const tombstone = Uint8Array.from(headerOf(record));

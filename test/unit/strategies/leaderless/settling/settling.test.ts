@@ -3,6 +3,7 @@ import { hybridTimeOf } from "../../../../../src/core/model/stamp.ts";
 import type { DynamoMessage } from "../../../../../src/strategies/dynamo/messages.ts";
 import type { PlantedReplicaBugs } from "../../../../../src/strategies/leaderless/planted-bugs.ts";
 import {
+  compareRecords,
   isTombstone,
   type KeyedRecord,
   liveValueOf,
@@ -127,6 +128,17 @@ describe("a tombstone that was reaped", () => {
       expect(heldAt(ring, "n1", "gone")).toBeUndefined();
       expect(ring.answers).toHaveLength(before);
     }
+  });
+
+  test("is told to whoever reads the key: it is gone, and not unheard of", () => {
+    const { ring, old } = reaped();
+    const read = { type: "read", requestId: 4, stampOnly: false, key: old.key } as const;
+    ring.deliver("n2", "n1", read as DynamoMessage);
+    const { message } = ring.answers.at(-1) as {
+      readonly message: { readonly record: Uint8Array };
+    };
+    expect(isTombstone(message.record)).toBe(true);
+    expect(compareRecords(message.record, old.record)).toBeGreaterThan(0);
   });
 
   test("makes room for a new version of its key", () => {
