@@ -65,6 +65,11 @@ describe("known histories of one register", () => {
     ],
     [
       "legal",
+      "an unknown write whose caller gave up: it may take effect later",
+      [{ ...write("a", 0, 1), outcome: "unknown" }, read(undefined, 2, 3), read("a", 4, 5)],
+    ],
+    [
+      "legal",
       "an unknown write that never took effect",
       [write("a", 0, OPEN_ENDED), read(undefined, 1, 2), read(undefined, 3, 4)],
     ],

@@ -78,6 +78,14 @@ describe("a write counts while fewer copies were wiped than held it", () => {
       "illegal",
     ],
     [
+      "both at the moment of the answer",
+      [
+        { node: "n1", at: 10 },
+        { node: "n2", at: 10 },
+      ],
+      "legal",
+    ],
+    [
       "a holder and a node that did not hold it",
       [
         { node: "n1", at: 11 },

@@ -54,6 +54,16 @@ describe("known histories", () => {
       ],
     ],
     [
+      "legal",
+      "an unknown write whose caller gave up: nobody knows when it ended",
+      [write("a", 0, 1), { ...write("b", 2, 3), outcome: "unknown" }, read("a", 4, 5)],
+    ],
+    [
+      "legal",
+      "a read that came to no end, whatever it found",
+      [write("a", 0, 1), write("b", 2, 3), { ...read("a", 4, 5), outcome: "unknown" }],
+    ],
+    [
       "illegal",
       "a deletion that is undone",
       [write("a", 0, 1), write(undefined, 2, 3), read("a", 4, 5)],
