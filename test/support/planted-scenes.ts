@@ -176,8 +176,8 @@ const dynamoRebuildOverwritesNewer: Scene = async (isPlanted) => {
 };
 
 /**
- * Planted bugs that no seed has shown, by name, each with a state in which it shows: random faults
- * reach those so rarely that hundreds of seeds go by.
+ * Planted bugs that few seeds show, or none, by name, each with a state in which it shows: random
+ * faults reach those so rarely that hundreds of seeds may go by.
  */
 export const PLANTED_SCENES: Readonly<Record<string, Scene>> = Object.freeze({
   replayForgotten,
