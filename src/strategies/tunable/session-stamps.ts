@@ -2,19 +2,19 @@ import type { HybridClock } from "../../core/model/hybrid-clock.ts";
 import type { Operation } from "../../core/model/operations.ts";
 import { NO_SESSION_MARK, type SessionMark } from "../../core/model/session-token.ts";
 import { type HybridTime, type Stamp, ZERO_STAMP } from "../../core/model/stamp.ts";
-import { expireRecord, hasExpired, stampOf } from "../leaderless/record.ts";
+import { expireRecord, isTombstone, stampOf } from "../leaderless/record.ts";
 import { keyNameOf } from "../leaderless/session-keys.ts";
 
 /** Of a stamp's actor the upper half: it orders stamps of one time. */
 const ACTOR_DIGITS = 8;
-/** Behind the actor: the session has seen that the version had expired. */
-const EXPIRED = "x";
+/** Behind the actor: the session has seen that the key was deleted by it, or had expired. */
+const GONE = "x";
 
 /** The newest version of one key that a session has written or read. */
 interface SeenVersion {
   readonly time: HybridTime;
   readonly actorHigh: number;
-  readonly hasExpired: boolean;
+  readonly isGone: boolean;
 }
 
 /**
@@ -23,13 +23,12 @@ interface SeenVersion {
  */
 export function markOfRecord(key: Uint8Array, record: Uint8Array | undefined): SessionMark {
   if (record === undefined) return NO_SESSION_MARK;
-  const expired = hasExpired(record) ? EXPIRED : "";
-  return markOf(key, stampOf(record), expired);
+  return markOf(key, stampOf(record), isTombstone(record));
 }
 
-export function markOf(key: Uint8Array, stamp: Stamp, suffix = ""): SessionMark {
+export function markOf(key: Uint8Array, stamp: Stamp, isGone: boolean): SessionMark {
   const actor = stamp.actorHigh.toString(16).padStart(ACTOR_DIGITS, "0");
-  return new Map([[`${keyNameOf(key)}/${actor}${suffix}`, stamp.time]]);
+  return new Map([[`${keyNameOf(key)}/${actor}${isGone ? GONE : ""}`, stamp.time]]);
 }
 
 /**
@@ -42,11 +41,12 @@ export function shownInSession(
 ): { readonly record: Uint8Array | undefined } | undefined {
   const seen = seenOf(key, options?.session);
   if (seen === undefined) return { record };
-  if (record === undefined) return undefined;
+  // A deletion that every replica has is forgotten in the end: nothing is what was seen.
+  if (record === undefined) return seen.isGone ? { record } : undefined;
   const { time, actorHigh } = stampOf(record);
   if (time !== seen.time) return time > seen.time ? { record } : undefined;
   if (actorHigh !== seen.actorHigh) return actorHigh > seen.actorHigh ? { record } : undefined;
-  return { record: seen.hasExpired ? expireRecord(record, Number.POSITIVE_INFINITY) : record };
+  return { record: seen.isGone ? expireRecord(record, Number.POSITIVE_INFINITY) : record };
 }
 
 /** What a write of the session has to be stamped above; the clock follows all that it has seen. */
@@ -75,7 +75,7 @@ function seenOf(key: Uint8Array, mark: SessionMark | undefined): SeenVersion | u
     );
     // What no store has made says nothing.
     if (Number.isNaN(actorHigh)) return undefined;
-    return { time, actorHigh, hasExpired: component.endsWith(EXPIRED) };
+    return { time, actorHigh, isGone: component.endsWith(GONE) };
   }
   return undefined;
 }

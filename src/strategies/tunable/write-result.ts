@@ -14,10 +14,10 @@ export function writeResultOf(
   nowMs: number,
 ): WriteResult {
   const durable = countOf(held & answers.counted);
-  const { key, level, options } = request.operation;
+  const { key, level, options, type } = request.operation;
   return {
     version,
-    ...(options?.session !== undefined && { session: markOf(key, stamp) }),
+    ...(options?.session !== undefined && { session: markOf(key, stamp, type === "delete") }),
     receipt: receiptOf({
       asked: level,
       counted: durable,

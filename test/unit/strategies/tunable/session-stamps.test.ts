@@ -55,3 +55,11 @@ test("what a session has seen expire it is shown as expired", () => {
   const newer = recordOf(11, 7, EXPIRY_MS);
   expect(shown(seen, newer)?.record).toBe(newer);
 });
+
+test("where a session has seen a deletion, nothing at all is as good as the deletion", () => {
+  const { record } = makeKeyedRecord(KEY, { time: 10, actorHigh: 7, actorLow: 5 }, undefined);
+  const seen = markOfRecord(KEY, record);
+  expect(shown(seen, undefined)).toEqual({ record: undefined });
+  expect(shown(seen, record)?.record).toBe(record);
+  expect(shown(seen, recordOf(9, 9))).toBeUndefined();
+});
