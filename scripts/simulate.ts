@@ -210,8 +210,11 @@ class Tally {
     });
   }
 
+  /** Said at once: a long run goes on for an hour after it. */
   #fail(seed: number, what: string): void {
-    this.#failures.push(`seed ${seed} (npm run simulate -- --seed ${seed}): ${what}`);
+    const failure = `seed ${seed} (npm run simulate -- --seed ${seed}): ${what}`;
+    console.log(failure);
+    this.#failures.push(failure);
   }
 
   #missing(): readonly string[] {

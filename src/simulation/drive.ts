@@ -4,6 +4,8 @@ import type { VirtualTime } from "./virtual-time.ts";
 
 /** Real turns without anything to do in the virtual world, after which nothing will come any more. */
 const MAX_IDLE_TURNS = 1_000;
+/** Of virtual time, between two looks at what somebody waits for. */
+const LOOK_MS = 20;
 
 /** Runs a world's events, and lets the promises that they settle go on in between. */
 export class Driver {
@@ -19,9 +21,17 @@ export class Driver {
     await this.#runUntil(() => false, this.#time.nowMs + durationMs);
   }
 
-  /** Until `condition` holds, looked at after each event; false if it does not within `limitMs`. */
-  runWhile(isWaiting: () => boolean, limitMs: number): Promise<boolean> {
-    return this.#runUntil(() => !isWaiting(), this.#time.nowMs + limitMs);
+  /** As long as it waits, looked at now and then; false if it still does after `limitMs`. */
+  async runWhile(isWaiting: () => boolean, limitMs: number): Promise<boolean> {
+    let nextLookMs = Number.NEGATIVE_INFINITY;
+    // After each event it would take most of the time of a run that waits long.
+    const isDone = (): boolean => {
+      const { nowMs } = this.#time;
+      if (nowMs < nextLookMs) return false;
+      nextLookMs = nowMs + LOOK_MS;
+      return !isWaiting();
+    };
+    return (await this.#runUntil(isDone, this.#time.nowMs + limitMs)) || !isWaiting();
   }
 
   /**

@@ -71,6 +71,8 @@ export interface ScenarioPlan {
 
 /** Clocks are ahead or behind by at most this: any two of them stay within the default `maxSkew`. */
 export const MAX_AHEAD_MS = 2_500;
+/** Of the shortest election timeout, for the mean of late messages. */
+const LATE_SHARE = 0.25;
 
 /** Names of keyspaces, in the order in which they are drawn. */
 const NAMES: readonly string[] = Object.freeze(["things", "others"]);
@@ -241,6 +243,18 @@ function drawFaults(seed: number): Pick<ScenarioPlan, "network" | "meanFaultPaus
     faults: faults.length === 0 ? ["kill"] : faults,
     meanFaultPauseMs: draw.between(800, 2_400),
   };
+}
+
+/**
+ * The network while liveness is demanded: a leader can be elected, and stay, only where messages
+ * take far less time than an election timeout (extended Raft paper §5.6). In a connection a late
+ * message holds up all behind it, so that even a rare tail is everybody's.
+ */
+export function calmNetworkOf({ network, keyspaces }: ScenarioPlan): NetworkConditions {
+  const timeoutsMs = keyspaces.flatMap(({ configuration }) => configuration.electionTimeout ?? []);
+  const longestMs = Math.min(...timeoutsMs.map(Number)) * LATE_SHARE;
+  if (network.tailMeanMs <= longestMs) return network;
+  return { ...network, tailMeanMs: longestMs };
 }
 
 /** From a tenth of a megabyte a second to a hundred. */

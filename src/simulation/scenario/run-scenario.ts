@@ -8,7 +8,7 @@ import { isExplained } from "./explained-errors.ts";
 import { breakTheRest, demandLiveness, drawCore, type LivenessScene } from "./liveness.ts";
 import { Nemesis } from "./nemesis.ts";
 import { Operator } from "./operator.ts";
-import { configurationOf, drawPlan, type ScenarioPlan } from "./plan.ts";
+import { calmNetworkOf, configurationOf, drawPlan, type ScenarioPlan } from "./plan.ts";
 import { countSometimes, type Sometimes } from "./sometimes.ts";
 import { strategyScenario } from "./strategies.ts";
 import type { KeyspaceRun, Violation } from "./strategy-scenario.ts";
@@ -213,6 +213,7 @@ class Scenario {
     this.#nemesis.stop();
     this.#nemesis.undoAll();
     for (const run of this.#runs) run.calm?.();
+    this.#world.network.conditions = calmNetworkOf(this.#plan);
     const core = drawCore(scene);
     breakTheRest(scene, core);
     this.#violations.push(...(await demandLiveness(scene, core)));
