@@ -1,5 +1,5 @@
 import type { Storage } from "../contracts/storage.ts";
-import type { LogPosition, LogSequence } from "../model/ids.ts";
+import { type LogPosition, type LogSequence, NO_POSITION } from "../model/ids.ts";
 import type { MachineCell } from "./machine-cell.ts";
 
 interface Append {
@@ -15,6 +15,8 @@ export class LogUpkeep {
   readonly #storage: Storage;
   /** Cells of which the log holds records that it may drop one day; each once (`cell.touched`). */
   #touched: MachineCell[] = [];
+  /** Up to here all touched cells have been looked at: each of them waits for more. */
+  #lookedUpTo = NO_POSITION;
   /** Of the cells that listen: appends of which they have not heard, the oldest first. */
   readonly #unheard = new Map<MachineCell, Append[]>();
 
@@ -27,6 +29,7 @@ export class LogUpkeep {
     if (cell.touched) return;
     cell.touched = true;
     this.#touched.push(cell);
+    this.#lookedUpTo = NO_POSITION;
   }
 
   appended(cell: MachineCell): void {
@@ -73,11 +76,13 @@ export class LogUpkeep {
   /**
    * Lets the log drop what the durable state includes and the machine does not read back. The
    * point that is awaited was taken when the last one was reached, so that one comparison per turn
-   * and shard is enough.
+   * is enough as long as no more is durable, and one per shard then.
    */
   release(): void {
     if (this.#touched.length === 0) return;
     const { durablePosition } = this.#storage.state;
+    if (durablePosition > NO_POSITION && durablePosition === this.#lookedUpTo) return;
+    this.#lookedUpTo = durablePosition;
     this.#touched = this.#touched.filter((cell) => {
       if (cell.releasePosition > 0 && durablePosition < cell.releasePosition) return true;
       this.#drop(cell);
@@ -86,6 +91,7 @@ export class LogUpkeep {
       cell.touched = cell.releaseSequence !== sequence;
       cell.releaseSequence = sequence;
       cell.releasePosition = isLater ? this.#beyondAll() : cell.lastPosition;
+      if (cell.releasePosition <= durablePosition) this.#lookedUpTo = NO_POSITION;
       return cell.touched;
     });
   }
