@@ -6,7 +6,7 @@ export interface AgingView {
   close(): void;
 }
 
-/** The views of one store that are open. One timer for all: a scan that opens and closes sets none. */
+/** The views of one store that are open. One timer for all, and none while there are none. */
 export class OpenViews<View extends AgingView> {
   readonly #environment: Environment;
   readonly #maxAgeMs: number;
@@ -33,12 +33,14 @@ export class OpenViews<View extends AgingView> {
 
   forget(view: View): void {
     this.#views.delete(view);
+    // One that stays would keep the process alive for views that are closed.
+    if (this.#views.size > 0 || this.#expiry === undefined) return;
+    this.#environment.clearTimer(this.#expiry);
+    this.#expiry = undefined;
   }
 
   closeAll(): void {
     for (const view of [...this.#views]) view.close();
-    if (this.#expiry !== undefined) this.#environment.clearTimer(this.#expiry);
-    this.#expiry = undefined;
   }
 
   readonly #closeExpired = (): void => {

@@ -66,7 +66,7 @@ bindSuite(
     refusedOptions: [
       { options: { read: "lease" }, names: "read" },
       { options: { read: "strong" }, names: "read" },
-      { options: { write: 7 }, names: "write" },
+      { options: { write: 0 }, names: "write" },
       { options: { partitionPolicy: "prefer-nothing" }, names: "partitionPolicy" },
       { options: { deadlines: { one: "-1ms" } }, names: "deadlines" },
       { options: { deadlines: { strong: "1s" } }, names: "deadlines" },

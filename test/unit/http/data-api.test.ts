@@ -312,6 +312,7 @@ describe("the cluster", () => {
       "/api/v1/cluster/conflicts",
       "/api/v1/cluster/health",
       "/api/v1/cluster/members",
+      "/api/v1/cluster/members/recover",
       "/api/v1/cluster/replications",
       "/api/v1/data",
       "/api/v1/data/{key}",

@@ -116,7 +116,9 @@ export class Settling {
   open(wallMs: number, effects: LeaderlessEffects): void {
     this.#floors.load(effects);
     this.#isStripping = this.#floors.values.stripTo > 0;
-    this.#newestTime = hybridTimeOf(wallMs);
+    const isAlone = this.#others().length === 0;
+    // Alone and empty, there is nothing to settle: a timer would keep the process alive for nothing.
+    if (!isAlone || !isEmpty(effects)) this.#newestTime = hybridTimeOf(wallMs);
   }
 
   /** What is held from below `stripTo` has to go before anything is learned from others. */
@@ -131,8 +133,9 @@ export class Settling {
     this.#participant.forget();
     if (membersOf(before).includes(self.node) || !this.#parts.place.isJoining) return;
     // What is left of an earlier time here may be older than what the others have reaped.
-    const isEmpty = effects.range(undefined, undefined, 1, 1).entries.length === 0;
-    this.#streamed = isEmpty ? { floor: MAX_HYBRID_TIME, reapable: MAX_HYBRID_TIME } : undefined;
+    this.#streamed = isEmpty(effects)
+      ? { floor: MAX_HYBRID_TIME, reapable: MAX_HYBRID_TIME }
+      : undefined;
   }
 
   /** A copy that is being given the shard knows what is settled as the least of its sources does. */
@@ -377,4 +380,8 @@ export class Settling {
   #rearm(afterMs: number, effects: LeaderlessEffects): void {
     this.#arm(afterMs === Number.POSITIVE_INFINITY ? this.#pauseMs : afterMs, effects);
   }
+}
+
+function isEmpty(effects: LeaderlessEffects): boolean {
+  return effects.range(undefined, undefined, 1, 1).entries.length === 0;
 }
