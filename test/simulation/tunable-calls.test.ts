@@ -224,3 +224,24 @@ describe("closing with operations under way", () => {
     expect(await answer).toMatchObject({ outcome: "unknown", operationId: expect.any(String) });
   });
 });
+
+test("a strong write under an id of a clock that is behind may lose to one that had ended; without an id it does not", async () => {
+  const cluster = await open({
+    nodes: 4,
+    skewsMs: [2_000, 2_000, 2_000, 2_000],
+    keyspaces: { default: { strategy: "tunable", shards: 1, replicas: 3 } },
+  });
+  const { admin } = cluster.node("n1").store;
+  const { replicas } = await cluster.until(admin.members({ keyspace: "default", shard: 0 }));
+  const outside = cluster.ids.find((id) => !replicas.includes(id)) as string;
+  cluster.node(outside).environment.wallOffsetMs = -2_000;
+  const ahead = cluster.keyspace(replicas[0] as string);
+  await cluster.until(ahead.put("key", 1, { consistency: "strong" }));
+  const behind = cluster.keyspace(outside);
+  const operationId = await cluster.until(behind.operationId());
+  const strong = { consistency: "strong" } as const;
+  const fault = await faultOf(cluster, behind.put("key", 2, { ...strong, operationId }));
+  expect([fault.code, fault.outcome]).toEqual(["SUPERSEDED", "unknown"]);
+  await cluster.until(behind.put("key", 3, strong));
+  expect(await cluster.until(ahead.get("key", strong))).toMatchObject({ value: 3 });
+});

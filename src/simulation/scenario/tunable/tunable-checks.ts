@@ -26,7 +26,7 @@ export interface Evidence extends Circumstances {
   readonly acknowledged: readonly Acknowledged[];
   /** Values of writes that were said to have had no effect. */
   readonly refused: ReadonlySet<string>;
-  /** Places in the history of writes that were told of a newer version. */
+  /** Places in the history of writes that took their stamp themselves, and lost to a newer one. */
   readonly superseded: readonly number[];
   /** Versions that a read of all replicas found in the end, per key. */
   readonly finals: ReadonlyMap<string, string | undefined>;
@@ -159,7 +159,8 @@ function shown({ output }: KeyValueOperation): string {
 
 /**
  * A `strong` write learns the greatest stamp before it takes its own: nothing is newer but what was
- * written at the same time, or may still be under way.
+ * written at the same time, or may still be under way. Not so one that came with an id: the id is its
+ * stamp, by the clock of a node that need not have heard of the write before.
  */
 function needlesslySuperseded({ history, superseded }: Evidence): Violation[] {
   return superseded.flatMap((place): Violation[] => {

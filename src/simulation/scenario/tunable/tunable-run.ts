@@ -54,7 +54,7 @@ export class TunableRun implements KeyspaceRun {
   readonly #refused = new Set<string>();
   /** Values of writes that ended unknown. */
   readonly #unknown = new Set<string>();
-  /** Places, among all operations, of writes that were told of a newer version. */
+  /** Places, among all operations, of writes that took their stamp themselves, and lost to a newer one. */
   readonly #superseded: number[] = [];
   readonly #hasPatience: boolean;
   #called = 0;
@@ -185,12 +185,14 @@ export class TunableRun implements KeyspaceRun {
     const isPatient = this.#hasPatience && draw.chance(PATIENT_SHARE);
     const patience = isPatient ? { timeoutMs: draw.whole(2_000, 20_000) } : {};
     let operationId: string | undefined;
+    let hasOwnId = false;
     let isUnknown = false;
     for (let tries = 1; ; tries += 1) {
       try {
         const keyspace = calls.keyspaceOf(node, plan.name);
         if (tries === 1 && draw.chance(OWN_ID_SHARE)) {
           operationId = await calls.alive(node, keyspace.operationId());
+          hasOwnId = true;
         }
         const options = {
           ...{ consistency: group.write, ...patience },
@@ -209,7 +211,7 @@ export class TunableRun implements KeyspaceRun {
         isUnknown ||= fault.outcome === "unknown";
         const goesOn = fault.outcome === "unknown" && operationId !== undefined;
         if (goesOn && tries < MAX_TRIES && draw.chance(RETRY_SHARE)) continue;
-        if (fault.code === "SUPERSEDED") this.#superseded.push(place);
+        if (fault.code === "SUPERSEDED" && !hasOwnId) this.#superseded.push(place);
         this.#end(call, fault.outcome === "applied" ? "applied" : isUnknown, value);
         return fault.code === "down" ? "down" : "fault";
       }
