@@ -103,6 +103,41 @@ describe("a raft shard whose majority is gone for good", () => {
   });
 });
 
+describe("a node that was told that the shard is others'", () => {
+  test("serves it again once those who have recovered it with an older log take it in", async () => {
+    const keyspaces = { default: { strategy: "raft", replicas: 3, shards: 1 } };
+    const cluster = await open({ nodes: 4, persistent: true, keyspaces });
+    const { replicas, leader = "" } = await cluster.until(
+      cluster.node("n1").store.admin.members(SHARD),
+    );
+    const [removed, survivor] = replicas.filter((id) => id !== leader) as [string, string];
+    const joining = cluster.ids.find((id) => !replicas.includes(id)) as string;
+    const { admin } = cluster.node(leader).store;
+    cluster.kill(removed);
+    await cluster.until(admin.changeReplicas({ ...SHARD, replicas: [leader, survivor, joining] }));
+    cluster.kill(survivor);
+    const longer = { timeoutMs: 20_000 };
+    for (let n = 0; n < 30; n++) {
+      await cluster.until(cluster.keyspace(leader).put(`late${n}`, n, longer));
+    }
+    await cluster.until(admin.changeReplicas({ ...SHARD, replicas: [leader, joining] }, longer));
+    await cluster.restart(removed);
+    // Its removal lies in a place of the log that the survivor's does not reach.
+    const held = () => String(shardOf(cluster, removed).configuration);
+    await cluster.waitFor(() => held().includes(leader) && !held().includes(survivor));
+    for (const id of [leader, joining]) cluster.kill(id);
+    await cluster.restart(survivor);
+    await cluster.advance(2_000);
+    await cluster.until(recover(cluster, survivor));
+    const wanted = { ...SHARD, replicas: [survivor, removed] };
+    await cluster.until(cluster.node(survivor).store.admin.changeReplicas(wanted));
+    await cluster.waitFor(() => shardOf(cluster, removed).serving === true);
+    await cluster.until(cluster.keyspace(removed).put("after", 1));
+    expect(await valueAt(cluster, removed, "after")).toBe(1);
+    expect(await valueAt(cluster, removed, "late0")).toBeUndefined();
+  });
+});
+
 describe("a recovery", () => {
   test("is refused while a majority can be reached, and without the word", async () => {
     const cluster = await open({ keyspaces: { default: { strategy: "raft", shards: 1 } } });

@@ -11,6 +11,7 @@ import {
 } from "./configuration.ts";
 import { ConfigurationHistory } from "./configuration-history.ts";
 import type { ConsensusEffects, ConsensusOptions, Moment, Role } from "./consensus-types.ts";
+import { groupOf } from "./group.ts";
 import { encodeHardState, HARD_STATE, type HardState } from "./hard-state.ts";
 import { violated } from "./invariant.ts";
 import type { Dismissal, PeerMessage } from "./peer-messages.ts";
@@ -243,6 +244,8 @@ export class ConsensusCore {
     if (term === this.term && before !== undefined && before !== votedFor) {
       violated("at most one vote per term", term, before, votedFor ?? "nobody");
     }
+    // Another group's log is another one: what was told of places in the log before says nothing of it.
+    if (groupOf(term) !== groupOf(this.term)) this.#dismissal = undefined;
     this.#hard = { ...this.#hard, term, votedFor };
     if (this.planted.voteNotKept === true) return;
     this.effects.keep(HARD_STATE, encodeHardState(this.#hard));
