@@ -11,7 +11,7 @@ interface Opened {
   readonly warnings: string[];
 }
 
-function setUp(nodes: readonly string[] = ["n1", "n2", "n3"], repair = {}) {
+function setUp(nodes: readonly string[] = ["n1", "n2", "n3"]) {
   const time = new VirtualTime();
   const hub = createMemoryHub();
   const open = async (node: string, shards = 1): Promise<Opened> => {
@@ -24,7 +24,7 @@ function setUp(nodes: readonly string[] = ["n1", "n2", "n3"], repair = {}) {
     const configuration = {
       cluster: { name: "test", nodes },
       transport: { type: "memory", hub },
-      keyspaces: { default: { strategy: "tunable", replicas: nodes.length, shards, repair } },
+      keyspaces: { default: { strategy: "tunable", replicas: nodes.length, shards } },
     } as const;
     const opening = openStore(configuration, { node, environment, observer });
     const store: Store = await runVirtually(time, opening);
@@ -115,9 +115,9 @@ describe("a node that has not joined", () => {
 });
 
 it("a node that is alone has nothing to wait for: no timer keeps its process alive", async () => {
-  const { time, open } = setUp(["n1"], { reapAfter: "off" });
+  const { time, open } = setUp(["n1"]);
   const n1 = await open("n1");
-  // What a copy looks for once, after its opening, is over then.
+  const before = time.pendingTimers;
   time.advance(60_000);
-  expect([time.pendingTimers, remindersOf(n1)]).toEqual([0, []]);
+  expect([before, remindersOf(n1)]).toEqual([0, []]);
 });
