@@ -8,7 +8,7 @@ import { shardIdOf } from "../../src/core/model/ids.ts";
 import type { Level } from "../../src/core/model/levels.ts";
 import { stampOfVersionToken } from "../../src/core/model/version-token.ts";
 import { memoryTransport } from "../../src/transports/memory/memory-transport.ts";
-import type { Cluster } from "../support/cluster.ts";
+import type { Cluster, ClusterOptions } from "../support/cluster.ts";
 import { faultOf, open, waitUntilServing } from "../support/cluster-calls.ts";
 import type { PersistentMemoryDisk } from "../support/persistent-memory-storage.ts";
 
@@ -245,7 +245,7 @@ describe("a keyspace of a weaker durability than what the stop has kept", () => 
 describe("damage of one shard", () => {
   const TWO = { persistent: true, keyspaces: { default: {}, other: {} } };
 
-  async function openWithData(keyspaces: object = TWO.keyspaces): Promise<Cluster> {
+  async function openWithData(keyspaces: ClusterOptions["keyspaces"] = TWO.keyspaces): Promise<Cluster> {
     const cluster = await open({ ...TWO, keyspaces });
     await put(cluster, "n1", "key", 1, "all");
     await cluster.until(cluster.keyspace("n1", "other").put("key", 2, { consistency: "all" }));

@@ -69,7 +69,7 @@ describe("each checker of the table sees when its promise is broken", () => {
     ["read-your-writes", { oneAnswerLess: true }, "quorum"],
     ["monotonic-reads", { stalestAnswers: true }, "strong"],
     ["monotonic-writes", { ownCopyCountsTwice: true }, "quorum"],
-    ["writes-follow-reads", { oneAcknowledgementLess: true }, "strong"],
+    ["writes-follow-reads", { emptyReplicaServes: true }, "strong"],
     ["no-lost-write", { stalestAnswers: true }, "strong"],
     ["truthful-outcome", { sentIsNotApplied: true }, "quorum"],
   ];
