@@ -245,7 +245,9 @@ describe("a keyspace of a weaker durability than what the stop has kept", () => 
 describe("damage of one shard", () => {
   const TWO = { persistent: true, keyspaces: { default: {}, other: {} } };
 
-  async function openWithData(keyspaces: ClusterOptions["keyspaces"] = TWO.keyspaces): Promise<Cluster> {
+  async function openWithData(
+    keyspaces: ClusterOptions["keyspaces"] = TWO.keyspaces,
+  ): Promise<Cluster> {
     const cluster = await open({ ...TWO, keyspaces });
     await put(cluster, "n1", "key", 1, "all");
     await cluster.until(cluster.keyspace("n1", "other").put("key", 2, { consistency: "all" }));
