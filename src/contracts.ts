@@ -1,6 +1,7 @@
 /** `capstan/contracts`: what authors of strategies, resolvers, transports and storages implement. */
 export * from "./core/contracts/environment.ts";
 export * from "./core/contracts/machine.ts";
+export * from "./core/contracts/machine-change.ts";
 export * from "./core/contracts/observer.ts";
 export * from "./core/contracts/resolver.ts";
 export * from "./core/contracts/standard-schema.ts";

@@ -4,13 +4,8 @@ import type { Fact } from "../model/facts.ts";
 import type { HybridClock } from "../model/hybrid-clock.ts";
 import type { Epoch, Incarnation, LogSequence, NodeId, StoreId } from "../model/ids.ts";
 import type { Level } from "../model/levels.ts";
-import type {
-  ChangeType,
-  Operation,
-  OperationResult,
-  ScanPage,
-  ScanRequest,
-} from "../model/operations.ts";
+import type { Operation, OperationResult, ScanPage, ScanRequest } from "../model/operations.ts";
+import type { ChangesReached, MachineChange } from "./machine-change.ts";
 import type { LogRecord, StateEntry, StateRange } from "./storage.ts";
 import type { Lane } from "./transport.ts";
 
@@ -155,38 +150,6 @@ export interface ShardMap {
 export interface ShardPlacement extends ShardMap {
   /** The next nodes in placement order. */
   readonly standIns: readonly NodeId[];
-}
-
-/** What happened to one key of the shard, or that this cannot be told (`gap`). */
-export interface MachineChange {
-  readonly type: Exclude<ChangeType, "synced">;
-  /** There but in a `gap`. */
-  readonly key?: Uint8Array;
-  /** As a read would answer it; of a `put`. */
-  readonly value?: Uint8Array;
-  /** Of a `conflict`: as a read would answer them. */
-  readonly siblings?: readonly Uint8Array[];
-  readonly version?: string;
-  /**
-   * Where the change stands in an order that all replicas of the shard share. One that is not above
-   * the last is known already, and dropped. Left out: it stands in this replica's own order, which
-   * the host counts, and a watch that has to go on at another replica begins with a gap.
-   *
-   * A `gap` with a position says that nothing up to there can be told, by this replica: at its
-   * opening, after a snapshot.
-   */
-  readonly position?: ChangePosition;
-  /** Of a `gap`, in words. */
-  readonly reason?: string;
-}
-
-export interface ChangePosition {
-  /** Names the order: of raft, the id of the group. 1–32 characters. */
-  readonly order: string;
-  /** Of raft, the index of the entry that made the change. */
-  readonly sequence: number;
-  /** Counts the changes of one entry, from 0. Default 0. */
-  readonly offset?: number;
 }
 
 export type MachineRole = "replica" | "coordinator";
@@ -447,12 +410,6 @@ export interface ReplicaMachine<Message> extends Machine<Message> {
   readonly changesReached?: ChangesReached | undefined;
   /** Who holds the shard as far as it knows, where that need not be whom the map names. */
   readonly holders?: readonly NodeId[];
-}
-
-/** No change up to here is still to come from a replica. */
-export interface ChangesReached {
-  readonly order: string;
-  readonly sequence: number;
 }
 
 /** The clocks of the node, to be read at the moment that matters. */

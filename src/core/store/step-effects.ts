@@ -1,6 +1,5 @@
 import type {
   Effects,
-  MachineChange,
   MachineNotice,
   MachineRole,
   Request,
@@ -8,6 +7,7 @@ import type {
   ShardMap,
   StateViewHandle,
 } from "../contracts/machine.ts";
+import type { MachineChange } from "../contracts/machine-change.ts";
 import type { Space, StateEntry, StateMutation, StateRange } from "../contracts/storage.ts";
 import type { Lane } from "../contracts/transport.ts";
 import type { CapstanError } from "../model/errors.ts";

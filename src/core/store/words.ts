@@ -1,11 +1,11 @@
 import type {
-  MachineChange,
   MachineNotice,
   MachineRole,
   Request,
   ScanTask,
   ShardMap,
 } from "../contracts/machine.ts";
+import type { MachineChange } from "../contracts/machine-change.ts";
 import type { Lane } from "../contracts/transport.ts";
 import type { CapstanError } from "../model/errors.ts";
 import type { Fact } from "../model/facts.ts";

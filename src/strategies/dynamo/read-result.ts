@@ -1,4 +1,4 @@
-import type { MachineChange } from "../../core/contracts/machine.ts";
+import type { MachineChange } from "../../core/contracts/machine-change.ts";
 import type { ReadResult, ScanEntry } from "../../core/model/operations.ts";
 import type { Receipt } from "../../core/model/receipt.ts";
 import { decodeValue, encodeValue } from "../../core/model/values.ts";

@@ -1,4 +1,4 @@
-import type { MachineChange } from "../../core/contracts/machine.ts";
+import type { MachineChange } from "../../core/contracts/machine-change.ts";
 import type { Stamp } from "../../core/model/stamp.ts";
 import type { SettlingRules } from "./settling/settling-rules.ts";
 

@@ -1,4 +1,4 @@
-import type { MachineChange } from "../../core/contracts/machine.ts";
+import type { MachineChange } from "../../core/contracts/machine-change.ts";
 import { versionTokenOf } from "../../core/model/version-token.ts";
 import {
   checkRecord,

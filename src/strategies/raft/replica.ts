@@ -1,5 +1,4 @@
 import type {
-  ChangesReached,
   Effects,
   MachineEvent,
   OpenedState,
@@ -7,6 +6,7 @@ import type {
   ReplicaMachine,
   Sender,
 } from "../../core/contracts/machine.ts";
+import type { ChangesReached } from "../../core/contracts/machine-change.ts";
 import type { LogSequence, NodeId } from "../../core/model/ids.ts";
 import { AnswerFirst } from "./answer-first.ts";
 import { encodeConfigurationRow, readPoint } from "./applied-point.ts";

@@ -1,6 +1,5 @@
 import type { CoordinatorContext, Effects, Request, Sender } from "../../core/contracts/machine.ts";
 import { CapstanError } from "../../core/model/errors.ts";
-import { IdTable } from "../../core/model/id-table.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import { encodeOperationId } from "../../core/model/operation-id.ts";
 import { compareStamps, type Stamp, ZERO_STAMP } from "../../core/model/stamp.ts";
@@ -8,14 +7,8 @@ import { versionTokenOf } from "../../core/model/version-token.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
 import { type Demands, isMetBy, mayLower, oneLess } from "../leaderless/demand.ts";
 import { levelTooHigh, tooFewReachable } from "../leaderless/faults.ts";
-import type {
-  CopyMessage,
-  LeaderlessMessage,
-  ReadReply,
-  WriteAck,
-} from "../leaderless/messages.ts";
-import { atEpoch } from "../leaderless/place/place-messages.ts";
-import { makeKeyedRecord, stampOf } from "../leaderless/record.ts";
+import type { LeaderlessMessage, ReadReply, WriteAck } from "../leaderless/messages.ts";
+import { stampOf } from "../leaderless/record.ts";
 import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
 import { reusedId, superseded } from "./faults.ts";
 import { givenIn } from "./given-stamps.ts";
@@ -26,6 +19,7 @@ import { TUNABLE_LEVELS, type TunableSettings } from "./settings.ts";
 import { recordLoss, recordWrite } from "./write-facts.ts";
 import { WritePace } from "./write-pace.ts";
 import { abortedWrite, refusalByAll, unconfirmed, writeResultOf } from "./write-result.ts";
+import { WriteRounds } from "./write-rounds.ts";
 
 type Fx = Effects<LeaderlessMessage>;
 
@@ -41,10 +35,9 @@ type Fx = Effects<LeaderlessMessage>;
 export class WriteFlow {
   readonly #context: CoordinatorContext;
   readonly #settings: TunableSettings;
-  readonly #nextRoundId: () => number;
   readonly #planted: PlantedBugs;
   readonly #demands: Demands;
-  readonly #pending = new IdTable<PendingWrite>();
+  readonly #rounds: WriteRounds;
   readonly #pace = new WritePace();
   /** Writes that may take longer than an acknowledgement stays good: see `sweep`. */
   readonly #slow = new Set<PendingWrite>();
@@ -60,11 +53,11 @@ export class WriteFlow {
     this.#context = context;
     this.#planted = planted;
     this.#settings = settings;
-    this.#nextRoundId = nextRoundId;
+    this.#rounds = new WriteRounds(nextRoundId);
   }
 
   get size(): number {
-    return this.#pending.size + this.#pace.size;
+    return this.#rounds.size + this.#pace.size;
   }
 
   start(request: Request, nowMs: number, wallMs: number, effects: Fx): void {
@@ -100,12 +93,12 @@ export class WriteFlow {
     request.memo = pending;
     const deadlineMs = operation.deadlineMs ?? nowMs;
     if (deadlineMs - nowMs > this.#settings.rebuildDelayMs) this.#slow.add(pending);
-    if (this.#mustLearn(pending, wallMs)) this.#learn(pending, reachable, nowMs, effects);
+    if (this.#mustLearn(pending, wallMs)) this.#rounds.learn(pending, reachable, nowMs, effects);
     else this.#write(pending, reachable, nowMs, wallMs, effects);
   }
 
   onAck(from: Sender, ack: WriteAck, nowMs: number, wallMs: number, effects: Fx): boolean {
-    const pending = this.#pending.get(ack.requestId);
+    const pending = this.#rounds.of(ack.requestId);
     if (pending === undefined) return this.#onLateAck(from, ack, nowMs, effects);
     if (pending.phase !== "write") return false;
     // After a stall of this node: a replica that was emptied since may have learned from the
@@ -143,7 +136,7 @@ export class WriteFlow {
 
   /** An answer to the learning phase. */
   onStamp(from: Sender, reply: ReadReply, nowMs: number, wallMs: number, effects: Fx): boolean {
-    const pending = this.#pending.get(reply.requestId);
+    const pending = this.#rounds.of(reply.requestId);
     if (pending === undefined || pending.phase !== "learn") return false;
     if (pending.answers.take(from.node, reply.serving) === 0) return true;
     if (reply.record !== undefined) this.#see(pending, stampOf(reply.record), wallMs);
@@ -179,7 +172,7 @@ export class WriteFlow {
   /** What the old self of a replica held is void; that a copy was out there is not. */
   onIdentity(peer: NodeId): void {
     if (this.#planted.oldSelfCounts === true) return;
-    for (const pending of this.#pending.values()) {
+    for (const pending of this.#rounds.pending()) {
       const bit = pending.answers.void(peer);
       pending.held &= ~bit;
       pending.newer &= ~bit;
@@ -195,10 +188,10 @@ export class WriteFlow {
     for (const pending of this.#slow) {
       if (pending.paced || nowMs - pending.roundAtMs < this.#settings.rebuildDelayMs) continue;
       const reachable = pending.answers.reachable(this.#context.isReachable);
-      if (pending.phase === "learn") this.#learn(pending, reachable, nowMs, effects);
+      if (pending.phase === "learn") this.#rounds.learn(pending, reachable, nowMs, effects);
       else {
         pending.sentAgain = true;
-        this.#send(pending, reachable, nowMs, effects);
+        this.#rounds.send(pending, reachable, nowMs, effects);
       }
     }
     for (const overdue of this.#pace.giveUp(nowMs)) {
@@ -210,7 +203,7 @@ export class WriteFlow {
 
   /** Others hold the shard now: what is not answered goes to them, the same version. */
   onMap(shardIndex: number, nowMs: number, effects: Fx): void {
-    for (const pending of [...this.#pending.values()]) {
+    for (const pending of [...this.#rounds.pending()]) {
       const { level, shardIndex: own } = pending.request.operation;
       const demand = this.#demands.of(level, shardIndex, "write");
       if (own !== shardIndex || pending.paced || demand === undefined) continue;
@@ -218,10 +211,10 @@ export class WriteFlow {
       pending.answers = new ReplicaAnswers(this.#context.placement(shardIndex));
       pending.sentTo = 0;
       const reachable = pending.answers.reachable(this.#context.isReachable);
-      if (pending.phase === "learn") this.#learn(pending, reachable, nowMs, effects);
+      if (pending.phase === "learn") this.#rounds.learn(pending, reachable, nowMs, effects);
       else {
         pending.sentAgain = true;
-        this.#send(pending, reachable, nowMs, effects);
+        this.#rounds.send(pending, reachable, nowMs, effects);
       }
     }
   }
@@ -258,21 +251,6 @@ export class WriteFlow {
     if (stamp === undefined) return;
     this.#context.clock.observe(stamp, wallMs);
     if (compareStamps(stamp, pending.newest) > 0) pending.newest = stamp;
-  }
-
-  #learn(pending: PendingWrite, reachable: ReplicaMask, nowMs: number, effects: Fx): void {
-    pending.phase = "learn";
-    this.#beginRound(pending, reachable, nowMs);
-    const { key, shardIndex } = pending.request.operation;
-    for (const node of pending.answers.nodesOf(reachable)) {
-      const message: CopyMessage = {
-        type: "read",
-        requestId: pending.roundId,
-        stampOnly: true,
-        key,
-      };
-      effects.send(node, "replica", shardIndex, atEpoch(pending.answers.placement, message));
-    }
   }
 
   #learned(pending: PendingWrite, nowMs: number, wallMs: number, effects: Fx): void {
@@ -312,50 +290,7 @@ export class WriteFlow {
     pending.sentTo = 0;
     pending.phase = "write";
     pending.attempts++;
-    this.#send(pending, reachable, nowMs, effects);
-  }
-
-  /** The same version, whenever it is sent. */
-  #send(pending: PendingWrite, reachable: ReplicaMask, nowMs: number, effects: Fx): void {
-    const { operation } = pending.request;
-    const keyed = makeKeyedRecord(
-      operation.key,
-      pending.stamp,
-      operation.type === "delete" ? undefined : operation.value,
-      pending.expiresAtMs,
-    );
-    this.#beginRound(pending, reachable, nowMs);
-    pending.sentTo |= reachable;
-    const { placement } = pending.answers;
-    const message = atEpoch<CopyMessage>(placement, {
-      type: "write",
-      requestId: pending.roundId,
-      kind: "first-hand",
-      proof: pending.proof,
-      keyed,
-    });
-    const { replicas } = placement;
-    for (let i = 0; i < replicas.length; i++) {
-      if ((reachable & (1 << i)) === 0) continue;
-      // Before this node's own copy is durable: the message vouches for nothing, each replica
-      // answers for itself, and none of the answers is given before that copy is durable there.
-      effects.sendBeforeDurable(replicas[i] as NodeId, "replica", operation.shardIndex, message);
-    }
-  }
-
-  #beginRound(pending: PendingWrite, reachable: ReplicaMask, nowMs: number): void {
-    this.#pending.delete(pending.roundId);
-    if (pending.roundId !== 0) {
-      pending.answers = new ReplicaAnswers(pending.answers.placement);
-      pending.held = 0;
-      pending.newer = 0;
-      pending.skewed = 0;
-      pending.reused = 0;
-    }
-    pending.roundId = this.#nextRoundId();
-    pending.roundAtMs = nowMs;
-    pending.answers.asked = reachable;
-    this.#pending.set(pending.roundId, pending);
+    this.#rounds.send(pending, reachable, nowMs, effects);
   }
 
   #evaluate(pending: PendingWrite, nowMs: number, wallMs: number, effects: Fx): void {
@@ -451,7 +386,7 @@ export class WriteFlow {
 
   #end(pending: PendingWrite, nowMs: number, effects: Fx): void {
     pending.ended = true;
-    this.#pending.delete(pending.roundId);
+    this.#rounds.end(pending);
     if (this.#slow.size > 0) this.#slow.delete(pending);
     if (pending.phase === "learn") return;
     if (pending.answers.complete) recordWrite(pending, effects);

@@ -1,4 +1,4 @@
-import type { ChangesReached, MachineChange } from "../../contracts/machine.ts";
+import type { ChangesReached, MachineChange } from "../../contracts/machine-change.ts";
 import type { ChangeType } from "../../model/operations.ts";
 
 /** A place in one order of a shard's changes; `offset` counts the changes of one `sequence`. */

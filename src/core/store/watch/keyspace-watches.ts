@@ -1,5 +1,6 @@
 import type { Environment, TimerHandle } from "../../contracts/environment.ts";
-import type { MachineChange, Sender, ShardPlacement } from "../../contracts/machine.ts";
+import type { Sender, ShardPlacement } from "../../contracts/machine.ts";
+import type { MachineChange } from "../../contracts/machine-change.ts";
 import type { Cancellation, WatchRequest } from "../../contracts/strategy.ts";
 import type { ByteReader } from "../../model/bytes.ts";
 import { CapstanError } from "../../model/errors.ts";

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import type { MachineChange } from "../../../../../src/core/contracts/machine.ts";
+import type { MachineChange } from "../../../../../src/core/contracts/machine-change.ts";
 import { encodeKey } from "../../../../../src/core/model/keys.ts";
 import {
   ChangeFeed,

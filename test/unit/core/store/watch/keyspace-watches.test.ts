@@ -1,9 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type {
-  MachineChange,
-  Sender,
-  ShardPlacement,
-} from "../../../../../src/core/contracts/machine.ts";
+import type { Sender, ShardPlacement } from "../../../../../src/core/contracts/machine.ts";
+import type { MachineChange } from "../../../../../src/core/contracts/machine-change.ts";
 import { ByteReader, ByteWriter } from "../../../../../src/core/model/bytes.ts";
 import type { NodeId } from "../../../../../src/core/model/ids.ts";
 import { encodeKey } from "../../../../../src/core/model/keys.ts";
