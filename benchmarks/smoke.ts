@@ -9,6 +9,7 @@ import { durableGroup } from "./groups/durable.ts";
 import { dynamoGroup } from "./groups/dynamo.ts";
 import { floorGroup } from "./groups/floor.ts";
 import { raftGroup } from "./groups/raft.ts";
+import { repairGroup } from "./groups/repair.ts";
 import { transportGroup } from "./groups/transport.ts";
 import { tunableGroup } from "./groups/tunable.ts";
 import { formatTable, type Measurement } from "./support/measurement.ts";
@@ -21,6 +22,7 @@ const GROUPS = Object.freeze({
   durable: durableGroup,
   raft: raftGroup,
   dynamo: dynamoGroup,
+  repair: repairGroup,
 });
 
 async function main(): Promise<void> {

@@ -8,6 +8,7 @@ import {
   type LoopResult,
   type Measurement,
   measurementOf,
+  pacedLoop,
   type StartOperation,
 } from "./measurement.ts";
 
@@ -40,6 +41,8 @@ export interface RowOptions {
   readonly inFlight: number;
   readonly seconds: number;
   readonly keyspace?: string;
+  /** Begin so many a second, whatever is in flight. Without it: whenever another one has ended. */
+  readonly opsPerSecond?: number;
 }
 
 /**
@@ -94,7 +97,7 @@ export class MeasuredCluster {
 
   async measure(
     name: string,
-    { operation, consistency, inFlight, seconds, keyspace: keyspaceName }: RowOptions,
+    { operation, consistency, inFlight, seconds, keyspace: keyspaceName, opsPerSecond }: RowOptions,
     floor?: Parameters<typeof measurementOf>[3],
   ): Promise<Measurement> {
     const keyspace = this.#keyspace(keyspaceName);
@@ -113,7 +116,11 @@ export class MeasuredCluster {
         done();
       });
     };
-    return measurementOf(name, inFlight, await closedLoop(inFlight, seconds, start), floor);
+    const result =
+      opsPerSecond === undefined
+        ? await closedLoop(inFlight, seconds, start)
+        : await pacedLoop(opsPerSecond, seconds, start);
+    return measurementOf(name, inFlight, result, floor);
   }
 
   /**

@@ -94,6 +94,52 @@ export function closedLoop(
   });
 }
 
+/** Operations are begun in groups, this far apart. */
+const GROUP_MS = 4;
+
+/**
+ * An open loop: begins operations at a rate, whatever becomes of them, for the warm-up and then for
+ * the measured time. Ends when the last one has ended.
+ */
+export function pacedLoop(
+  opsPerSecond: number,
+  seconds: number,
+  start: StartOperation,
+): Promise<LoopResult> {
+  return new Promise((resolve) => {
+    const histogram: RecordableHistogram = createHistogram();
+    const beganMs = performance.now();
+    const warmUpEndMs = beganMs + seconds * 500;
+    const endMs = warmUpEndMs + seconds * 1_000;
+    let next = 0;
+    let measured = 0;
+    let running = 0;
+    const issue = () => {
+      const startedMs = performance.now();
+      running++;
+      start(next++, () => {
+        running--;
+        if (startedMs < warmUpEndMs) return;
+        measured++;
+        histogram.record(Math.round((performance.now() - startedMs) * NS_PER_MS));
+      });
+    };
+    const timer = setInterval(() => {
+      const nowMs = performance.now();
+      if (nowMs < endMs) {
+        while (next < ((nowMs - beganMs) / 1_000) * opsPerSecond) issue();
+      } else if (running === 0) {
+        clearInterval(timer);
+        resolve({
+          opsPerSecond: Math.round(measured / seconds),
+          p50Us: round(histogram.percentile(50) / 1_000),
+          p99Us: round(histogram.percentile(99) / 1_000),
+        });
+      }
+    }, GROUP_MS);
+  });
+}
+
 /** `floor`: the rows that were measured and the name of those to be held against, if any. */
 export function measurementOf(
   name: string,

@@ -1,0 +1,41 @@
+import { MeasuredCluster } from "../support/measured-cluster.ts";
+import type { Group, Measurement } from "../support/measurement.ts";
+
+const QUIET = "quiet";
+const COMPARED = "compared";
+const TIMES = 3;
+
+/**
+ * What repair in the background costs whoever is served: half of the puts that three processes can
+ * take, in memory over TCP, into a keyspace whose replicas are never compared, and into one whose
+ * replicas are compared every second while all of it is written to. In turns; the medians.
+ */
+export const repairGroup: Group = async ({ seconds }) => {
+  const cluster = await MeasuredCluster.open({
+    nodes: 3,
+    transport: { type: "tcp" },
+    storage: { type: "memory" },
+    keyspaces: {
+      [QUIET]: { strategy: "tunable", repair: { interval: "off" } },
+      [COMPARED]: { strategy: "tunable", repair: { interval: "1s" } },
+    },
+  });
+  const row = { operation: "put", consistency: "quorum", inFlight: 64, seconds } as const;
+  for (const keyspace of [QUIET, COMPARED]) await cluster.fill(keyspace, "all");
+  const full = await cluster.measure("put quorum, all it takes", { ...row, keyspace: QUIET });
+  const half = { ...row, inFlight: 0, opsPerSecond: Math.round(full.opsPerSecond / 2) };
+  const rows: Readonly<Record<string, Measurement[]>> = { [QUIET]: [], [COMPARED]: [] };
+  for (let time = 0; time < TIMES; time++) {
+    for (const [keyspace, measured] of Object.entries(rows)) {
+      const name = `put quorum at half load, ${keyspace}`;
+      measured.push(await cluster.measure(name, { ...half, keyspace }));
+    }
+  }
+  await cluster.close();
+  return [full, ...Object.values(rows).map(median)];
+};
+
+function median(rows: readonly Measurement[]): Measurement {
+  const sorted = [...rows].sort((a, b) => a.p50Us - b.p50Us);
+  return sorted[sorted.length >> 1] as Measurement;
+}
