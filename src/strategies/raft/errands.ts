@@ -48,8 +48,10 @@ export class Errand {
   target: NodeId | undefined;
   /** When to ask again if nothing has come. */
   retryAtMs = 0;
-  /** Replicas that were asked since the leader was last known: to go round among them. */
+  /** How often it went to whoever is next, rather than to whom was named: to go round among them. */
   round = 0;
+  /** How often in a row it went to whom somebody had named as the leader. */
+  followed = 0;
 
   constructor(id: number, task: ErrandTask) {
     this.id = id;
@@ -65,6 +67,8 @@ interface Told {
 const MAX_ID = 0xffff_fffe;
 /** After a refusal that names nobody else: an election takes some of these. */
 const PAUSE_MS = 15;
+/** Then somebody else is asked: nodes that hold the shard no longer may name each other for ever. */
+const MAX_FOLLOWED = 2;
 
 /**
  * Carries questions to replicas and answers back: finds the leader, follows hints, asks again.
@@ -221,7 +225,7 @@ export class Errands {
     if (!errand.task.refused(errand, reason, nowMs, effects)) return;
     if (errand.target !== from) return;
     const next = this.#choose(errand);
-    if (next !== undefined && next !== from && errand.round <= 1) {
+    if (next !== undefined && next !== from && errand.sent <= 1) {
       this.#send(errand, nowMs, effects);
     } else {
       errand.retryAtMs = nowMs + PAUSE_MS;
@@ -235,15 +239,18 @@ export class Errands {
     errand.target = target;
     errand.sent++;
     errand.open++;
-    errand.round++;
     const { task } = errand;
+    const isToLeader = task.route === "leader" && errand.followed < MAX_FOLLOWED;
+    const isNamed = isToLeader && target === this.leaderOf(task.shardIndex);
+    errand.followed = isNamed ? errand.followed + 1 : 0;
+    if (!isNamed) errand.round++;
     effects.send(target, "replica", task.shardIndex, task.message(errand.id));
   }
 
   #choose(errand: Errand): NodeId | undefined {
     const { shardIndex, route } = errand.task;
     if (route === "here") return this.#context.self.node;
-    if (route === "leader") {
+    if (route === "leader" && errand.followed < MAX_FOLLOWED) {
       const leader = this.leaderOf(shardIndex);
       if (leader !== undefined) return leader;
     }

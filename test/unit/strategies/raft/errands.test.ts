@@ -1,0 +1,93 @@
+import { expect, test } from "vitest";
+import type {
+  CoordinatorContext,
+  Effects,
+  Sender,
+} from "../../../../src/core/contracts/machine.ts";
+import type { Incarnation, NodeId, StoreId } from "../../../../src/core/model/ids.ts";
+import type { RaftMessage } from "../../../../src/strategies/raft/client-messages.ts";
+import { Errands, type ErrandTask } from "../../../../src/strategies/raft/errands.ts";
+
+const SHARD = 0;
+const RESEND_MS = 100;
+const REPLICAS = ["a", "b", "c"] as NodeId[];
+
+/** Errands of a node without a replica, and whom they have asked so far. */
+function openErrands() {
+  const asked: NodeId[] = [];
+  const context = {
+    self: { node: "x" },
+    localReplica: () => undefined,
+    placement: () => ({ replicas: REPLICAS }),
+    isReachable: () => true,
+    randomUint32: () => 1,
+  } as unknown as CoordinatorContext;
+  const effects = { send: (node: NodeId) => asked.push(node) } as unknown as Effects<RaftMessage>;
+  return { errands: new Errands(context, RESEND_MS), asked, effects };
+}
+
+const TASK: ErrandTask = {
+  shardIndex: SHARD,
+  route: "leader",
+  message: (requestId) => ({ type: "members", requestId, goal: [] }),
+  answered: () => {},
+  refused: () => true,
+};
+
+function senderOf(node: NodeId): Sender {
+  return { node, storeId: "store" as StoreId, incarnation: 1 as Incarnation };
+}
+
+/** Each that is asked names a leader, or nobody; what was asked before `isDone`, or in 50 rounds. */
+function ask(leaderBy: (node: NodeId) => string | undefined, isDone: (node: NodeId) => boolean) {
+  const { errands, asked, effects } = openErrands();
+  const errand = errands.start(TASK, 0, effects);
+  let answered = 0;
+  for (let round = 1; round <= 50; round++) {
+    const node = asked[answered];
+    if (node !== undefined && isDone(node)) break;
+    if (node !== undefined) {
+      answered++;
+      const leader = leaderBy(node) as NodeId | undefined;
+      const named = { leader, voters: [], configurationIndex: 0 };
+      const refusal = { type: "refused", reason: "not-leader", requestId: errand.id } as const;
+      errands.onMessage(senderOf(node), SHARD, { ...refusal, ...named }, round * 20, effects);
+    }
+    errands.sweep(round * 20 + 19, effects);
+  }
+  return asked;
+}
+
+test("who is named as the leader is asked next, at once", () => {
+  const asked = ask(
+    () => "c",
+    (node) => node === "c",
+  );
+  expect(asked).toEqual(["a", "c"]);
+});
+
+test("a leader is found though two that hold the shard no longer name each other", () => {
+  const asked = ask(
+    (node) => (node === "a" ? "b" : "a"),
+    (node) => node === "c",
+  );
+  expect(asked).toContain("c");
+});
+
+test("a leader is found though one that is named is asked between any two others", () => {
+  const asked = ask(
+    (node) => (node === "b" ? undefined : "b"),
+    (node) => node === "c",
+  );
+  expect(asked).toContain("c");
+});
+
+test("one that is named, and does not answer, is not the only one that is asked", () => {
+  const { errands, asked, effects } = openErrands();
+  const errand = errands.start(TASK, 0, effects);
+  const refusal = { type: "refused", reason: "not-leader", requestId: errand.id } as const;
+  const named = { leader: "b" as NodeId, voters: [], configurationIndex: 0 };
+  errands.onMessage(senderOf("a" as NodeId), SHARD, { ...refusal, ...named }, 1, effects);
+  for (let nowMs = 20; nowMs < 30 * RESEND_MS; nowMs += 20) errands.sweep(nowMs, effects);
+  expect(new Set(asked)).toEqual(new Set(REPLICAS));
+});
