@@ -6,14 +6,21 @@ const IDS_AT_ONCE = 16;
 /** Hands out operation ids one by one, and fetches some at a time, just before they are used. */
 export class OperationIdSupply {
   readonly #fetch: (count: number) => Promise<readonly string[]>;
+  readonly #atOnce: number;
   readonly #ready: string[] = [];
   #fetching: Promise<void> | undefined;
   #unfetched: number;
   #unsupported = false;
 
-  constructor(count: number, fetch: (count: number) => Promise<readonly string[]>) {
+  /** @param atOnce ids that are fetched together. */
+  constructor(
+    count: number,
+    fetch: (count: number) => Promise<readonly string[]>,
+    atOnce: number = IDS_AT_ONCE,
+  ) {
     this.#unfetched = count;
     this.#fetch = fetch;
+    this.#atOnce = atOnce;
   }
 
   /** Undefined where the strategy has no ids: then a write is sent once, and never again. */
@@ -30,7 +37,7 @@ export class OperationIdSupply {
 
   /** Entries that fail before they take an id leave one over: hence never fewer than one. */
   async #fetchSome(): Promise<void> {
-    const count = Math.max(1, Math.min(this.#unfetched, IDS_AT_ONCE));
+    const count = Math.max(1, Math.min(this.#unfetched, this.#atOnce));
     try {
       this.#ready.push(...(await this.#fetch(count)));
       this.#unfetched -= count;

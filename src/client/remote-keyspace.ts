@@ -1,8 +1,10 @@
 import { CapstanError } from "../core/model/errors.ts";
 import { encodeValue } from "../core/model/values.ts";
 import type {
+  BatchKind,
   BatchResult,
   BatchWrite,
+  CallOptions,
   ConditionalWriteOptions,
   ConditionalWritten,
   GetResult,
@@ -19,6 +21,7 @@ import type {
 } from "../core/store/api.ts";
 import { mapMany } from "./map-many.ts";
 import { modifyKey } from "./modify-key.ts";
+import { RemoteBatch } from "./remote-batch.ts";
 import { RemoteSession, sessionOf } from "./remote-session.ts";
 import { RemoteWatch } from "./remote-watch.ts";
 import { type RemoteWrite, RemoteWriter, wholeMs } from "./remote-writer.ts";
@@ -28,6 +31,8 @@ import { toGetResult, toScanPage } from "./wire.ts";
 
 /** Entries asked for at once by a scan. */
 const SCAN_PAGE = 500;
+/** Operation ids that a server gives at once. */
+const MOST_IDS_AT_ONCE = 100;
 
 /** A keyspace of a server: the same calls as an embedded one, the same results, the same faults. */
 export class RemoteKeyspace implements Keyspace {
@@ -35,6 +40,7 @@ export class RemoteKeyspace implements Keyspace {
   readonly #connection: ServerConnection;
   readonly #base: string;
   readonly #writer: RemoteWriter;
+  readonly #batches: RemoteBatch;
   readonly #session: RemoteSession | undefined;
 
   constructor(connection: ServerConnection, name: string, session?: RemoteSession) {
@@ -42,7 +48,15 @@ export class RemoteKeyspace implements Keyspace {
     this.#connection = connection;
     this.#base = `/api/v1/keyspaces/${encodeURIComponent(name)}`;
     this.#session = session;
-    this.#writer = new RemoteWriter(connection, this.#base, session);
+    const writer = new RemoteWriter(connection, this.#base, session);
+    this.#writer = writer;
+    this.#batches = new RemoteBatch({
+      connection,
+      keyspace: name,
+      base: this.#base,
+      session,
+      idSupply: (count, limits) => writer.idSupply(count, limits, MOST_IDS_AT_ONCE),
+    });
   }
 
   async get(key: string, options?: ReadOptions): Promise<GetResult<unknown>> {
@@ -127,11 +141,14 @@ export class RemoteKeyspace implements Keyspace {
     return modifyKey(this, key, change, options ?? {});
   }
 
-  /** The server refuses it: `NOT_SUPPORTED`. */
-  async batch(_writes: readonly BatchWrite[], options?: WriteOptions): Promise<BatchResult> {
+  async batch(writes: readonly BatchWrite[], options?: WriteOptions): Promise<BatchResult> {
     checkOptions(options, [...OPTIONS.many, "operationId"]);
-    const request = { method: "POST", path: `${this.#base}/batch`, headers: {} } as const;
-    throw notUnderstood("batch", await this.#connection.read(request, options ?? {}));
+    return this.#batches.write(writes, options);
+  }
+
+  async batchKind(options?: CallOptions): Promise<BatchKind> {
+    checkOptions(options, OPTIONS.plain);
+    return this.#batches.kind(options);
   }
 
   scan(options?: ScanOptions): AsyncIterable<ScanEntryResult<unknown>> {
@@ -209,11 +226,4 @@ function putOf(
   options: ConditionalWriteOptions | undefined,
 ): RemoteWrite {
   return { method: "PUT", key, fields: { value: encodeValue(value) }, options };
-}
-
-function notUnderstood(what: string, answer: { readonly status: number }): CapstanError {
-  return new CapstanError(
-    "NOT_SUPPORTED",
-    `the server answers ${what} with ${answer.status}, which this client does not understand`,
-  );
 }

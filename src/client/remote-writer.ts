@@ -65,12 +65,17 @@ export class RemoteWriter {
   }
 
   /** Ids for `count` writes that are about to be made, in this order. */
-  idSupply(count: number, { signal, timeoutMs }: CallLimits = {}): OperationIdSupply {
-    return new OperationIdSupply(count, async (wanted) => {
+  idSupply(
+    count: number,
+    { signal, timeoutMs }: CallLimits = {},
+    atOnce?: number,
+  ): OperationIdSupply {
+    const fetchSome = async (wanted: number) => {
       const path = `${this.#base}/operation-ids${queryOf({ count: wanted })}`;
       const request: ServerRequest = { method: "POST", path, headers: {} };
       return toOperationIds((await this.#connection.read(request, { signal, timeoutMs })).body);
-    });
+    };
+    return new OperationIdSupply(count, fetchSome, atOnce);
   }
 }
 

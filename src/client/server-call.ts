@@ -28,6 +28,8 @@ export interface ServerRequest {
   readonly body?: Uint8Array | undefined;
   /** What a write is known by; makes it safe to send twice. */
   readonly operationId?: string | undefined;
+  /** Whether it is safe to send twice although it has no id as a whole: each part has its own. */
+  readonly isRepeatable?: boolean;
 }
 
 /**

@@ -124,7 +124,8 @@ export class ServerConnection {
     const { timeoutMs, urls } = this.#options;
     const patienceMs = limits.timeoutMs === undefined ? timeoutMs : limits.timeoutMs + GRACE_MS;
     const deadline = new CallDeadline(patienceMs, limits.signal, this.#abortListeners);
-    const mayRepeat = !isWrite || request.operationId !== undefined;
+    const mayRepeat =
+      !isWrite || request.operationId !== undefined || request.isRepeatable === true;
     const attempts = urls.length === 1 ? ATTEMPTS_AT_ONE : Math.max(urls.length, ATTEMPTS_AT_ONE);
     let sent = false;
     let last: Attempt | undefined;

@@ -38,17 +38,18 @@ function add(app: FastifyInstance, type: string, parse: (bytes: Uint8Array) => u
 }
 
 function parseCanonical(bytes: Uint8Array): unknown {
-  const body = decode(bytes, "the body");
+  const body = decodeCanonical(bytes, "the body");
   if (typeof body !== "object" || body === null) return body;
   const fields = body as Record<string, unknown>;
   for (const name of VALUE_FIELDS) {
     if (!Object.hasOwn(fields, name)) continue;
-    fields[name] = decode(fields[name], `the body's ${name}`);
+    fields[name] = decodeCanonical(fields[name], `the body's ${name}`);
   }
   return fields;
 }
 
-function decode(bytes: unknown, what: string): unknown {
+/** @throws CapstanError `INVALID_ARGUMENT`, which names `what`. */
+export function decodeCanonical(bytes: unknown, what: string): unknown {
   if (!(bytes instanceof Uint8Array)) {
     throw new CapstanError("INVALID_ARGUMENT", `${what} has to be bytes of the canonical encoding`);
   }

@@ -37,7 +37,11 @@ function unknownFieldFault(part: string, name: string, fields: readonly string[]
 
 function faultOf(part: string, error: z.ZodError): CapstanError {
   const [issue] = error.issues;
-  const path = formatPath((issue?.path ?? []).map(String), "");
+  const segments = issue?.path ?? [];
+  const path = formatPath(
+    segments.map((each) => (typeof each === "number" ? each : String(each))),
+    "",
+  );
   if (path !== "" && issue?.input === undefined) {
     return new CapstanError("INVALID_ARGUMENT", `the ${part} has no ${path}, which is needed`);
   }

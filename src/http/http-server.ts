@@ -17,6 +17,7 @@ import { OpenStreams } from "./open-streams.ts";
 import { faultOf, rawProblem, sendProblem } from "./problem.ts";
 import { addRequestGuards } from "./request-guards.ts";
 import { API, DATA, KEYSPACES, OPERATIONS, routerPath } from "./resource-path.ts";
+import { addBatchRoute } from "./routes/batch-route.ts";
 import { addClusterRoutes } from "./routes/cluster-routes.ts";
 import { addFactRoutes } from "./routes/fact-routes.ts";
 import { addMemberRoutes } from "./routes/member-routes.ts";
@@ -116,6 +117,7 @@ function addRoutes(
     addReadRoutes(app, store, data);
     addWriteRoutes(app, store, data);
     addScanRoute(app, store, data);
+    addBatchRoute(app, store, base);
     addWatchRoute(app, base, { store, streams, heartbeatMs });
     addKeyspaceOperationRoutes(app, store, base);
   }

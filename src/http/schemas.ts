@@ -237,6 +237,10 @@ export const healthAnswer = z.strictObject({
       write_levels: z.array(z.string()),
       read_default: z.string(),
       write_default: z.string(),
+      batch: z
+        .enum(["all-or-nothing", "per-key"])
+        .describe("How the writes of a batch take effect; left out where there is none")
+        .optional(),
     }),
   ),
 });

@@ -1,6 +1,9 @@
 import { CapstanError, isCapstanError } from "../core/model/errors.ts";
 import { decodeValue, encodeValue } from "../core/model/values.ts";
 import type {
+  BatchKind,
+  BatchWrite,
+  CallOptions,
   ConditionalWriteOptions,
   ConditionalWritten,
   GetResult,
@@ -36,6 +39,7 @@ export interface RecordKeyspaceOptions {
  *   what it met is not judged.
  * - Values have to come back as they went in: none of a schema that changes them, nor of a resolver
  *   that merges.
+ * - A batch is one operation where its writes take effect together, else one for each of them.
  * - `has`, `scan` and `watch` pass through, unrecorded.
  * - What a register cannot explain is refused with `NOT_SUPPORTED` before anything is sent:
  *   `update`, `modify`, and `ttlMs`, which changes a key without a call.
@@ -149,26 +153,79 @@ class RecordedKeyspace<V> implements Keyspace<V> {
   }
 
   async batch(
-    writes: readonly ({ readonly put: string; readonly value: V } | { readonly delete: string })[],
+    writes: readonly BatchWrite<V>[],
     options: WriteOptions = {},
   ): Promise<readonly ManyResult<Written>[]> {
     refuseTtl(options);
+    // Before anything is waited for: the caller may change its objects meanwhile.
+    const copies = writes.map((each) =>
+      "put" in each ? { ...each, value: copyOf(each.value) as V } : { ...each },
+    );
+    const kind = await this.#keyspace.batchKind(callOptionsOf(options));
+    return kind === "per-key"
+      ? this.#batchPerKey(copies, options)
+      : this.#batchTogether(copies, options);
+  }
+
+  batchKind(options?: CallOptions): Promise<BatchKind> {
+    return this.#keyspace.batchKind(options);
+  }
+
+  async #batchTogether(
+    writes: readonly BatchWrite<V>[],
+    options: WriteOptions,
+  ): Promise<readonly ManyResult<Written>[]> {
     const written = writes.map((each) =>
-      "put" in each
-        ? { key: each.put, value: copyOf(each.value) }
-        : { key: each.delete, value: undefined },
+      "put" in each ? { key: each.put, value: each.value } : { key: each.delete, value: undefined },
     );
     const call = this.#openWrite({ type: "batch", writes: written }, options);
     try {
       const results = await this.#keyspace.batch(writes, options);
-      const failed = results.find(({ ok }) => !ok);
-      if (failed === undefined || failed.ok) call.applied();
-      else this.#failed(call, failed.error, options.operationId);
+      if (options.operationId !== undefined) this.#unsettled.delete(options.operationId);
+      call.applied();
       return results;
     } catch (error) {
       this.#failed(call, error, options.operationId);
       throw error;
     }
+  }
+
+  /** One operation for each write: between two of them a read may see the one without the other. */
+  async #batchPerKey(
+    writes: readonly BatchWrite<V>[],
+    options: WriteOptions,
+  ): Promise<readonly ManyResult<Written>[]> {
+    const inputs = writes.map(
+      (each): KeyValueInput =>
+        "put" in each
+          ? { type: "put", key: each.put, value: copyOf(each.value) }
+          : { type: "delete", key: each.delete },
+    );
+    const calls = writes.map(({ operationId }, index) =>
+      this.#openWrite(inputs[index] as KeyValueInput, {
+        ...options,
+        ...(operationId === undefined ? {} : { operationId }),
+      }),
+    );
+    const failed = (index: number, error: unknown) =>
+      this.#failed(calls[index] as Opened, error, writes[index]?.operationId);
+    let results: readonly ManyResult<Written>[];
+    try {
+      results = await this.#keyspace.batch(writes, options);
+    } catch (error) {
+      for (const index of writes.keys()) failed(index, error);
+      throw error;
+    }
+    for (const [index, each] of results.entries()) {
+      if (!each.ok) {
+        failed(index, each.error);
+        continue;
+      }
+      const operationId = writes[index]?.operationId;
+      if (operationId !== undefined) this.#unsettled.delete(operationId);
+      calls[index]?.applied({ version: each.result.version }, notesOf(each.result));
+    }
+    return results;
   }
 
   update(): Promise<Written> {
@@ -283,6 +340,13 @@ function outputOf(result: GetResult<unknown>): KeyValueOutput {
 
 function notesOf({ receipt }: Pick<Written, "receipt">): AnswerNotes {
   return { level: receipt.asked, achieved: receipt.achieved };
+}
+
+function callOptionsOf({ signal, timeoutMs }: CallOptions): CallOptions {
+  return {
+    ...(signal === undefined ? {} : { signal }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  };
 }
 
 function refuseTtl(options: WriteOptions): void {

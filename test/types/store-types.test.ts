@@ -188,7 +188,8 @@ const checks = {
     plain.watch({ prefix: "a" });
     plain.changes$;
     await plain.batch([{ delete: "k" }]);
-    await store.keyspace("carts").batch([{ delete: "k" }]);
+    await store.keyspace("carts").batch([{ delete: "k", operationId: "id" }]);
+    expectTypeOf(await plain.batchKind()).toEqualTypeOf<"all-or-nothing" | "per-key">();
 
     const carts = store.keyspace("carts");
     await carts.update("k", { add: "milk" });

@@ -161,12 +161,22 @@ export type ManyResult<R> =
   | { readonly key: string; readonly ok: true; readonly result: R }
   | { readonly key: string; readonly ok: false; readonly error: Error };
 
-/** One write of a batch. */
+/**
+ * One write of a batch. `operationId` belongs to those that are each on their own, and makes a
+ * retry, alone or in another batch, the very same write.
+ */
 export type BatchWrite<V = unknown> =
-  | { readonly put: string; readonly value: V }
-  | { readonly delete: string };
+  | { readonly put: string; readonly value: V; readonly operationId?: string }
+  | { readonly delete: string; readonly operationId?: string };
 
+/** In the order of the writes. */
 export type BatchResult = readonly ManyResult<Written>[];
+
+/**
+ * - `all-or-nothing`: the writes of a batch take effect together, in one shard.
+ * - `per-key`: each is on its own, in whichever shard, and has an outcome of its own.
+ */
+export type BatchKind = "all-or-nothing" | "per-key";
 
 /** A named set of keys with one strategy. Every method rejects with a `CapstanError`. */
 export interface Keyspace<V = unknown> {
@@ -205,9 +215,11 @@ export interface Keyspace<V = unknown> {
    * Up to 4,096 writes at once. On raft all of them or none: the keys have to lie in one shard
    * (`groupBy`), and a fault rejects. On leaderless keyspaces each key is on its own, and named once:
    * it rejects only for what is wrong with all of them, and a write that is to be tried again has its
-   * id in its own error, so that `operationId` is refused.
+   * id in its own error. There `operationId` is an option of each write, elsewhere of the batch.
    */
   batch(writes: readonly BatchWrite<V>[], options?: WriteOptions): Promise<BatchResult>;
+  /** Which of the two `batch` is here. `NOT_SUPPORTED` where the strategy has none. */
+  batchKind(options?: CallOptions): Promise<BatchKind>;
   /** In the order of the keys' bytes, over all shards. Each iteration is a scan of its own. */
   scan(options?: ScanOptions): AsyncIterable<ScanEntryResult<V>>;
   /**
@@ -309,6 +321,8 @@ export interface KeyspaceDescription {
   readonly writeLevels: readonly Level[];
   readonly readDefault: Level;
   readonly writeDefault: Level;
+  /** Left out where the strategy has no batches. */
+  readonly batch?: BatchKind;
   readonly engine: Readonly<Record<string, unknown>>;
 }
 

@@ -5,6 +5,7 @@ export type Entry = readonly [key: string, value: unknown];
 
 /** As many as a command of raft holds; the same for every strategy. */
 const MAX_BATCH_WRITES = 4_096;
+/** Of a write without its operation id. */
 const PUT_FIELDS = "put,value";
 const DELETE_FIELDS = "delete";
 
@@ -24,12 +25,28 @@ export function checkEntry(entry: unknown): void {
 /** Unknown fields are refused: a misspelt one may have meant the opposite. */
 export function checkBatch(writes: unknown): asserts writes is readonly BatchWrite[] {
   checkList(writes, "writes");
-  for (const write of writes as readonly unknown[]) {
-    const isObject = typeof write === "object" && write !== null;
-    const fields = isObject ? Object.keys(write).sort().join() : "";
-    if (fields === PUT_FIELDS || fields === DELETE_FIELDS) continue;
-    throw invalid("a write of a batch has to be { put: key, value } or { delete: key }");
+  for (const [index, write] of (writes as readonly unknown[]).entries()) {
+    const given = (typeof write === "object" && write !== null ? write : {}) as Partial<BatchWrite>;
+    const { operationId, ...rest } = given;
+    const fields = Object.keys(rest).sort().join();
+    if (fields !== PUT_FIELDS && fields !== DELETE_FIELDS) {
+      throw invalid(
+        `a write of a batch has to be { put: key, value } or { delete: key }; writes[${index}] is not`,
+      );
+    }
+    if (operationId === undefined || typeof operationId === "string") continue;
+    throw invalid(`the operationId of writes[${index}] has to be text, not ${kindOf(operationId)}`);
   }
+}
+
+/** For writes that take effect together, and so under one id. @throws CapstanError `INVALID_ARGUMENT`. */
+export function refuseIdsOfWrites(writes: readonly BatchWrite[]): void {
+  const index = writes.findIndex(({ operationId }) => operationId !== undefined);
+  if (index === -1) return;
+  throw invalid(
+    `writes[${index}] has an operationId of its own, but the batch is one write here: it is an ` +
+      "option of the whole",
+  );
 }
 
 /**
@@ -50,6 +67,18 @@ export function checkKeysApart(writes: readonly BatchWrite[]): void {
     }
     keys.add(key);
   }
+}
+
+/** What is wrong with one write of a batch that is refused as a whole. */
+export function refusedWrite(fault: CapstanError, index: number): CapstanError {
+  const { code, message, outcome, retry, allowed, details } = fault;
+  return new CapstanError(code, `writes[${index}]: ${message}`, {
+    outcome,
+    retry,
+    ...(allowed === undefined ? {} : { allowed }),
+    details: { ...details, write: index },
+    cause: fault,
+  });
 }
 
 export function keyOfWrite(write: BatchWrite): string {

@@ -1,4 +1,4 @@
-import type { KeyspaceDescription, NodeHealth, StoreDescription } from "./api.ts";
+import type { BatchKind, KeyspaceDescription, NodeHealth, StoreDescription } from "./api.ts";
 import type { StoreParts } from "./node-store.ts";
 import type { PeerDescription } from "./seams.ts";
 
@@ -71,6 +71,12 @@ function describeKeyspace({ configuration, keyspaces }: StoreParts, name: string
     writeLevels: capabilities.writeLevels,
     readDefault: open.defaults.read,
     writeDefault: open.defaults.write,
+    ...batchKindOf(capabilities.batch),
     engine: open.engine.describe(),
   } satisfies KeyspaceDescription;
+}
+
+function batchKindOf(batch: boolean | "per-key"): { readonly batch?: BatchKind } {
+  if (batch === false) return {};
+  return { batch: batch === "per-key" ? batch : "all-or-nothing" };
 }

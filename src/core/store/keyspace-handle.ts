@@ -6,8 +6,10 @@ import { CapstanError } from "../model/errors.ts";
 import type { Operation } from "../model/operations.ts";
 import { BEGIN_SESSION, SessionToken } from "../model/session-token.ts";
 import type {
+  BatchKind,
   BatchResult,
   BatchWrite,
+  CallOptions,
   ConditionalWriteOptions,
   ConditionalWritten,
   EmbeddedKeyspace,
@@ -32,6 +34,8 @@ import {
   keyItself,
   keyOfEntry,
   keyOfWrite,
+  refusedWrite,
+  refuseIdsOfWrites,
 } from "./call-lists.ts";
 import { CallSettings, NO_SETTINGS, OPTIONS_OF, parseOptions } from "./call-options.ts";
 import type { Lifecycle } from "./lifecycle.ts";
@@ -199,22 +203,33 @@ export class KeyspaceHandle implements EmbeddedKeyspace {
     return modifyKey(this, key, change, this.#settings(options, OPTIONS_OF.manyWrites));
   }
 
+  async batchKind(options?: CallOptions): Promise<BatchKind> {
+    this.#settings(options, OPTIONS_OF.plain);
+    this.#maker.need("batch", "batch");
+    return this.#maker.capabilities.batch === "per-key" ? "per-key" : "all-or-nothing";
+  }
+
   async batch(writes: readonly BatchWrite[], options?: WriteOptions): Promise<BatchResult> {
     const settings = this.#settings(options, OPTIONS_OF.unconditionalWrite);
     this.#maker.need("batch", "batch");
     checkBatch(writes);
     if (writes.length === 0) return [];
     if (this.#maker.capabilities.batch === "per-key") return this.#batchPerKey(writes, settings);
-    const members = await Promise.all(
-      writes.map((write) =>
-        "put" in write
-          ? this.#putOf([write.put, write.value], NO_SETTINGS)
-          : this.#maker.delete(write.delete, NO_SETTINGS),
-      ),
-    );
+    refuseIdsOfWrites(writes);
+    const members = await Promise.all(writes.map((write, index) => this.#memberOf(write, index)));
     const operation = this.#maker.batch(members, settings);
     const result = await this.#execute(operation, toWritten, settings);
     return writes.map((write) => ({ key: keyOfWrite(write), ok: true, result }));
+  }
+
+  async #memberOf(write: BatchWrite, index: number): Promise<Operation> {
+    try {
+      return "put" in write
+        ? await this.#putOf([write.put, write.value], NO_SETTINGS)
+        : this.#maker.delete(write.delete, NO_SETTINGS);
+    } catch (error) {
+      throw refusedWrite(toFault(error), index);
+    }
   }
 
   #batchPerKey(
@@ -226,14 +241,18 @@ export class KeyspaceHandle implements EmbeddedKeyspace {
     this.#maker.writeLevel(settings.consistency);
     this.#maker.writeOptions(settings);
     const ofDeletes = Object.assign(new CallSettings(), settings, { ttlMs: undefined });
+    const under = (common: Readonly<CallSettings>, { operationId }: BatchWrite) =>
+      operationId === undefined
+        ? common
+        : Object.assign(new CallSettings(), common, { operationId });
     return new ManyCalls({
       ...this.#many(settings),
       items: [...writes],
       keyOf: keyOfWrite,
       make: (write) =>
         "put" in write
-          ? this.#putOf([write.put, write.value], settings)
-          : this.#maker.delete(write.delete, ofDeletes),
+          ? this.#putOf([write.put, write.value], under(settings, write))
+          : this.#maker.delete(write.delete, under(ofDeletes, write)),
       finishOf: (operation) => this.#finish(toWritten, operation, settings),
     }).run();
   }
@@ -370,7 +389,9 @@ function refusePerBatch({ operationId, context }: Readonly<CallSettings>): void 
   if (operationId === undefined && context === undefined) return;
   throw new CapstanError(
     "INVALID_ARGUMENT",
-    `${named} belongs to one write, and those of a batch are on their own here; put and delete take it`,
+    named === "context"
+      ? "context belongs to one key, and the writes of a batch are on their own here; put and delete take it"
+      : "operationId belongs to one write, and those of a batch are on their own here; each of them takes it",
     { details: { option: named } },
   );
 }

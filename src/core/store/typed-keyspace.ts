@@ -3,6 +3,7 @@ import type { Observable } from "rxjs";
 import type { ResolverTypes, StrategyTypes } from "../contracts/registry.ts";
 import type { Guarantee } from "../contracts/strategy.ts";
 import type {
+  BatchKind,
   BatchResult,
   BatchWrite,
   CallOptions,
@@ -132,6 +133,7 @@ type BatchMethods<S extends StrategyTypes, Input> = "batch" extends S["operation
         writes: readonly BatchWrite<Input>[],
         options?: WriteOptionsOf<S>,
       ): Promise<BatchResult>;
+      batchKind(options?: CallOptions): Promise<BatchKind>;
     }
   : unknown;
 

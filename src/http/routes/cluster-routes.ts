@@ -83,5 +83,6 @@ function keyspaceBody(keyspace: KeyspaceDescription): Health["keyspaces"][number
     write_levels: [...keyspace.writeLevels],
     read_default: keyspace.readDefault,
     write_default: keyspace.writeDefault,
+    ...(keyspace.batch === undefined ? {} : { batch: keyspace.batch }),
   };
 }

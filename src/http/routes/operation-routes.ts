@@ -1,6 +1,5 @@
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
-import { CapstanError } from "../../core/model/errors.ts";
 import type { Store } from "../../core/store/api.ts";
 import { disconnectSignal } from "../call-options.ts";
 import { keyspaceOf, operationIdOf } from "../resource-path.ts";
@@ -13,7 +12,7 @@ import {
   resolveAnswer,
 } from "../schemas.ts";
 
-/** Ids for the writes of the keyspace at `base`, and what is not offered over HTTP. */
+/** Ids for the writes of the keyspace at `base`. */
 export function addKeyspaceOperationRoutes(app: FastifyInstance, store: Store, base: string): void {
   app.withTypeProvider<ZodTypeProvider>().post(
     `${base}/operation-ids`,
@@ -35,7 +34,6 @@ export function addKeyspaceOperationRoutes(app: FastifyInstance, store: Store, b
       return { operation_id: first, operation_ids: [first, ...others] };
     },
   );
-  app.post(`${base}/batch`, { schema: { hide: true } }, () => notOffered("batch"));
 }
 
 export function addResolveRoute(app: FastifyInstance, store: Store, operations: string): void {
@@ -61,8 +59,4 @@ export function addResolveRoute(app: FastifyInstance, store: Store, operations: 
       return { operation_id: operationId, outcome };
     },
   );
-}
-
-function notOffered(what: string): never {
-  throw new CapstanError("NOT_SUPPORTED", `${what} is not offered over HTTP`);
 }

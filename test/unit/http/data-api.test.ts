@@ -309,6 +309,7 @@ describe("the cluster", () => {
     const { json } = await request(`${server.url}/api/v1/openapi.json`);
     expect(json.openapi).toBe("3.1.0");
     expect(Object.keys(json.paths).sort()).toEqual([
+      "/api/v1/batch",
       "/api/v1/cluster/conflicts",
       "/api/v1/cluster/health",
       "/api/v1/cluster/members",
@@ -317,6 +318,7 @@ describe("the cluster", () => {
       "/api/v1/data",
       "/api/v1/data/{key}",
       "/api/v1/data/{key}/operations",
+      "/api/v1/keyspaces/{keyspace}/batch",
       "/api/v1/keyspaces/{keyspace}/data",
       "/api/v1/keyspaces/{keyspace}/data/{key}",
       "/api/v1/keyspaces/{keyspace}/data/{key}/operations",

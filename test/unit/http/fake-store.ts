@@ -253,6 +253,7 @@ class FakeKeyspace implements EmbeddedKeyspace {
   putMany = refuse;
   modify = refuse;
   batch = refuse;
+  batchKind = refuse;
   withSession = (): never => {
     throw new CapstanError("NOT_SUPPORTED", "not in this fake");
   };

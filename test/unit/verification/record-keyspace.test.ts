@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { connect } from "../../../src/client/index.ts";
 import { CapstanError } from "../../../src/core/model/errors.ts";
 import type {
+  BatchKind,
   ConditionalWriteOptions,
   GetResult,
   Keyspace,
@@ -32,6 +33,10 @@ const refused = () => new CapstanError("UNAVAILABLE", "too few");
 
 /** A keyspace that answers as it is told, one answer a call. */
 function setUp(...answers: readonly unknown[]) {
+  return setUpWith("all-or-nothing", ...answers);
+}
+
+function setUpWith(kind: BatchKind, ...answers: readonly unknown[]) {
   const left = [...answers];
   const seen: unknown[][] = [];
   const answer = (...call: unknown[]): Promise<never> => {
@@ -48,6 +53,7 @@ function setUp(...answers: readonly unknown[]) {
     getMany: (keys) => answer("getMany", keys),
     putMany: (entries) => answer("putMany", entries),
     batch: (writes) => answer("batch", writes),
+    batchKind: async () => kind,
     has: (key) => answer("has", key),
     operationId: () => answer("operationId"),
   };
@@ -223,16 +229,13 @@ describe("calls for many keys", () => {
     expect(outcomes).toEqual(["not-applied", "not-applied", "not-applied"]);
   });
 
-  test("a batch is one operation, done or not", async () => {
-    const failed = [{ key: "a", ok: false, error: unknown() }];
-    const { keyspace, recorder } = setUp(
-      [{ key: "a", ok: true, result: written }],
-      failed,
-      refused(),
-    );
+  test("a batch whose writes take effect together is one operation, done or not", async () => {
+    const done = ["a", "b"].map((key) => ({ key, ok: true, result: written }));
+    const { keyspace, recorder } = setUp(done, unknown(), refused());
     const writes = [{ put: "a", value: 1 }, { delete: "b" }];
+    expect(await keyspace.batchKind()).toBe("all-or-nothing");
     await keyspace.batch(writes);
-    await keyspace.batch(writes);
+    await expect(keyspace.batch(writes)).rejects.toThrow();
     await expect(keyspace.batch(writes)).rejects.toThrow();
     const input = {
       type: "batch",
@@ -246,6 +249,72 @@ describe("calls for many keys", () => {
       { input, outcome: "unknown" },
       { input, outcome: "not-applied" },
     ]);
+  });
+
+  test("a retry of such a batch under its id settles it, once", async () => {
+    const done = [{ key: "a", ok: true, result: written }];
+    const { keyspace, recorder } = setUp(unknown("id"), done, done);
+    const batch = () => keyspace.batch([{ put: "a", value: 1 }], { operationId: "id" });
+    await expect(batch()).rejects.toThrow();
+    await batch();
+    await batch();
+    expect(recorder.operations()).toMatchObject([{ outcome: "applied" }, { outcome: "applied" }]);
+  });
+
+  test("a batch whose writes are on their own is one operation for each, as each one ended", async () => {
+    const superseded = new CapstanError("SUPERSEDED", "newer", { outcome: "applied" });
+    const { keyspace, recorder, seen } = setUpWith("per-key", [
+      { key: "a", ok: true, result: written },
+      { key: "b", ok: false, error: unknown("b1") },
+      { key: "c", ok: false, error: refused() },
+      { key: "d", ok: false, error: superseded },
+    ]);
+    const value = { list: [1] };
+    const batch = keyspace.batch(
+      [{ put: "a", value }, { delete: "b" }, { put: "c", value: 3 }, { put: "d", value: 4 }],
+      { consistency: "quorum" },
+    );
+    value.list.push(2);
+    expect((await batch).map(({ ok }) => ok)).toEqual([true, false, false, false]);
+    expect(seen).toEqual([["batch", expect.arrayContaining([{ put: "a", value: { list: [1] } }])]]);
+    expect(recorder.operations()).toMatchObject([
+      {
+        input: { type: "put", key: "a", value: { list: [1] } },
+        outcome: "applied",
+        level: "quorum",
+        achieved: "one",
+        output: { version: "v1" },
+      },
+      { input: { type: "delete", key: "b" }, outcome: "unknown", returnedAt: OPEN_ENDED },
+      { input: { type: "put", key: "c", value: 3 }, outcome: "not-applied" },
+      { input: { type: "put", key: "d", value: 4 }, outcome: "applied", achieved: "superseded" },
+    ]);
+  });
+
+  test("a write of such a batch is settled by its id, alone or in another batch", async () => {
+    const { keyspace, recorder } = setUpWith(
+      "per-key",
+      [
+        { key: "a", ok: false, error: unknown("a1") },
+        { key: "b", ok: false, error: unknown("b1") },
+      ],
+      [{ key: "a", ok: true, result: written }],
+      written,
+    );
+    await keyspace.batch([{ put: "a", value: 1 }, { delete: "b" }]);
+    await keyspace.batch([{ put: "a", value: 1, operationId: "a1" }]);
+    await keyspace.delete("b", { operationId: "b1" });
+    expect(recorder.operations()).toMatchObject([
+      { input: { key: "a" }, outcome: "applied" },
+      { input: { key: "b" }, outcome: "applied" },
+    ]);
+  });
+
+  test("such a batch that was refused as a whole is not applied, each write of it", async () => {
+    const { keyspace, recorder } = setUpWith("per-key", refused());
+    await expect(keyspace.batch([{ put: "a", value: 1 }, { delete: "b" }])).rejects.toThrow();
+    const outcomes = recorder.operations().map(({ outcome }) => outcome);
+    expect(outcomes).toEqual(["not-applied", "not-applied"]);
   });
 });
 

@@ -355,6 +355,52 @@ describe("conditions and ids", () => {
     ]);
   });
 
+  it("gives each write of such a batch the id that it was given", async () => {
+    const { keyspace, engine } = openBench(PER_KEY);
+    const [first, second] = [await keyspace.operationId(), await keyspace.operationId()];
+    await keyspace.batch([
+      { put: "a", value: 1, operationId: first },
+      { delete: "b", operationId: second },
+      { delete: "c" },
+    ]);
+    const ids = engine.executed.map(({ operationId }) => operationId);
+    expect(ids).toEqual([first, second, undefined]);
+  });
+
+  it("refuses an id of one write where the batch is one write, and says where it goes", async () => {
+    const { keyspace, engine } = openBench();
+    const writes = [{ delete: "{a}1" }, { delete: "{a}2", operationId: "x" }];
+    await expect(keyspace.batch(writes)).rejects.toThrow(/writes\[1\] has an operationId/);
+    await expect(
+      keyspace.batch([{ delete: "{a}1", operationId: untyped(5) }]),
+    ).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringMatching(/of writes\[0\].*number/),
+    });
+    expect(engine.executed).toHaveLength(0);
+  });
+
+  it("says which write is why a batch is refused as a whole", async () => {
+    const { keyspace, engine } = openBench();
+    const value = untyped(() => 1);
+    const fault = keyspace.batch([{ delete: "{a}1" }, { put: "{a}2", value }]);
+    await expect(fault).rejects.toMatchObject({
+      code: "INVALID_VALUE",
+      outcome: "not-applied",
+      message: expect.stringMatching(/^writes\[1\]: /),
+      details: { write: 1 },
+    });
+    expect(engine.executed).toHaveLength(0);
+  });
+
+  it("says how its batches take effect", async () => {
+    expect(await openBench().keyspace.batchKind()).toBe("all-or-nothing");
+    expect(await openBench(PER_KEY).keyspace.batchKind()).toBe("per-key");
+    await expect(openBench(NOTHING_MORE).keyspace.batchKind()).rejects.toMatchObject({
+      code: "NOT_SUPPORTED",
+    });
+  });
+
   it("says of each key of such a batch what became of it", async () => {
     const { keyspace } = openBench(PER_KEY);
     const results = await keyspace.batch([
