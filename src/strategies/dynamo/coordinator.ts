@@ -16,9 +16,9 @@ import { Demands, isMetBy } from "../leaderless/demand.ts";
 import { ExpiryView } from "../leaderless/expiry-view.ts";
 import { HEDGE_TIMER } from "../leaderless/hedges.ts";
 import { deadlineOfLevel } from "../leaderless/level-settings.ts";
+import { readLocally } from "../leaderless/local-read.ts";
 import { withJointPlacements } from "../leaderless/place/joint-placement.ts";
 import { PlaceFlow } from "../leaderless/place/place-flow.ts";
-import { receiptOf } from "../leaderless/receipts.ts";
 import type { RecordRules } from "../leaderless/record-rules.ts";
 import { ReplicaAnswers } from "../leaderless/replica-answers.ts";
 import { ScanFlow } from "../leaderless/scan-flow.ts";
@@ -139,34 +139,14 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
     this.#keepSweeping(effects);
   }
 
-  /** `one` reads of a shard whose serving replica is here need neither step nor message. */
   readNow(operation: Operation, clocks: Clocks): OperationResult | undefined {
-    if (operation.type !== "get") return undefined;
-    if (operation.level !== "one" && operation.level !== "eventual") return undefined;
-    const state = this.#context.servingState(operation.shardIndex);
-    if (state === undefined) return undefined;
-    const placement = this.#context.placement(operation.shardIndex);
-    // A switch under way: the new replicas may have what this copy has not.
-    if (placement.leaving !== undefined) return undefined;
-    const receipt = receiptOf({
-      asked: operation.level,
-      counted: 1,
-      // The answer does not wait for the copy that it comes from to be durable.
-      durable: state.isDurable(operation.key) ? 1 : 0,
-      total: placement.replicas.length,
-      met: true,
-      pendingSync: false,
-      repaired: 0,
-      epoch: placement.epoch,
-      durationMs: 0,
-      side: "Read",
-    });
+    const read = readLocally(this.#context, operation, this.#expiries, clocks);
+    if (read === undefined) return undefined;
     const { key, options } = operation;
-    const record = this.#expiries.now(state.get(key), clocks);
-    const result = this.#reader.resultOf(key, record, receipt);
+    const result = this.#reader.resultOf(key, read.record, read.receipt);
     if (options?.session === undefined) return result;
-    if (!hasAllSeen(key, options.session, record)) return undefined;
-    return { ...result, session: markOfRecord(key, record) };
+    if (!hasAllSeen(key, options.session, read.record)) return undefined;
+    return { ...result, session: markOfRecord(key, read.record) };
   }
 
   mintOperationId(_nowMs: number, wallMs: number): string {

@@ -1,18 +1,12 @@
 import type { Effects } from "../../core/contracts/machine.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import type { ShardMachine } from "./apply.ts";
-import type {
-  ClientMessage,
-  RaftMessage,
-  RangeMessage,
-  ReadMessage,
-  ReplicaRefusal,
-  Standpoint,
-} from "./client-messages.ts";
+import type { RaftMessage, RangeMessage, ReadMessage } from "./client-messages.ts";
 import type { Moment, ReadFailure } from "./consensus-types.ts";
 import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "./planted-bugs.ts";
 import { liveRecordOf, rangeOf } from "./read-state.ts";
 import { ReplicaReads, type WaitingRead } from "./replica-reads.ts";
+import type { Replies } from "./replies.ts";
 
 const TIMER_MS = 5_000;
 
@@ -23,9 +17,7 @@ export interface DeskPorts {
   readonly machine: ShardMachine;
   isLeader(): boolean;
   leaseHolds(at: Moment): boolean;
-  standpoint(): Standpoint;
-  say(node: NodeId, message: ClientMessage, effects: Fx): void;
-  refuse(node: NodeId, requestId: number, reason: ReplicaRefusal, effects: Fx): void;
+  readonly replies: Pick<Replies, "standpoint" | "say" | "refuse">;
 }
 
 /** Answers the reads that coordinators ask of one replica, each when it may be answered. */
@@ -54,7 +46,7 @@ export class ReadDesk {
   take(node: NodeId, message: ReadMessage | RangeMessage, at: Moment, effects: Fx): boolean {
     const { requestId, way } = message;
     if (this.#reads.isFull) {
-      this.#ports.refuse(node, requestId, "backlog", effects);
+      this.#ports.replies.refuse(node, requestId, "backlog", effects);
       return false;
     }
     const read: WaitingRead = { node, message, way, sinceMs: at.nowMs };
@@ -64,7 +56,7 @@ export class ReadDesk {
     }
     if (way === "lease") {
       if (!this.#ports.isLeader()) {
-        this.#ports.refuse(node, requestId, "not-leader", effects);
+        this.#ports.replies.refuse(node, requestId, "not-leader", effects);
         return false;
       }
       if (this.#ports.leaseHolds(at)) {
@@ -87,7 +79,7 @@ export class ReadDesk {
 
   failed(token: number, reason: ReadFailure, effects: Fx): void {
     for (const { node, message } of this.#reads.failed(token, reason)) {
-      this.#ports.refuse(node, message.requestId, "not-leader", effects);
+      this.#ports.replies.refuse(node, message.requestId, "not-leader", effects);
     }
   }
 
@@ -120,7 +112,7 @@ export class ReadDesk {
     const { machine } = this.#ports;
     const { salt, appliedIndex } = machine.books;
     if (seen !== undefined && salt !== 0 && seen.lifeMark !== machine.lifeMark) {
-      this.#ports.refuse(read.node, read.message.requestId, "other-life", effects);
+      this.#ports.replies.refuse(read.node, read.message.requestId, "other-life", effects);
     } else if (seen !== undefined && seen.index > appliedIndex) {
       this.#reads.waitFor(seen.index, read);
       this.#setTimer(effects);
@@ -132,14 +124,15 @@ export class ReadDesk {
   /** With the state as it is: whoever calls has seen to it that it is new enough. */
   #answer({ node, message, way }: WaitingRead, effects: Fx): void {
     const { requestId } = message;
-    const { machine, standpoint, say } = this.#ports;
+    const { machine, replies } = this.#ports;
+    const standpoint = replies.standpoint();
     const { clockMs } = machine.books;
     if (message.type === "read") {
       const record = liveRecordOf(effects, message.key, clockMs);
-      say(node, { type: "read-reply", requestId, ...standpoint(), way, record }, effects);
+      replies.say(node, { type: "read-reply", requestId, ...standpoint, way, record }, effects);
     } else {
       const page = rangeOf(effects, message, clockMs);
-      say(node, { type: "range-reply", requestId, ...standpoint(), way, ...page }, effects);
+      replies.say(node, { type: "range-reply", requestId, ...standpoint, way, ...page }, effects);
     }
   }
 

@@ -12,14 +12,11 @@ import { AnswerFirst } from "./answer-first.ts";
 import { encodeConfigurationRow, readPoint } from "./applied-point.ts";
 import { type ShardChange, ShardMachine } from "./apply.ts";
 import {
-  type ClientMessage,
   isForCoordinator,
   type MembersMessage,
   type ProposeMessage,
   type RaftMessage,
   type RecoverMessage,
-  type ReplicaRefusal,
-  type Standpoint,
 } from "./client-messages.ts";
 import { makeCommandRecord, mostBodyBytes } from "./commands.ts";
 import { nodesOf, votingNodes } from "./configuration.ts";
@@ -38,6 +35,7 @@ import { Pairs } from "./pairs.ts";
 import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "./planted-bugs.ts";
 import { Proposals } from "./proposals.ts";
 import { ReadDesk } from "./read-desk.ts";
+import { Replies } from "./replies.ts";
 import type { RaftSettings } from "./settings.ts";
 import { SnapshotInstaller } from "./snapshot-installer.ts";
 import { configurationKey } from "./state-rows.ts";
@@ -56,10 +54,7 @@ export type MakeConsensus = (options: ConsensusOptions) => ShardConsensus;
 
 /**
  * One replica of a raft shard: the consensus, the state that its committed entries make, and the
- * answers to coordinators.
- *
- * Answers leave before this node's own log is durable. What they tell of is committed: a majority
- * has it durably, perhaps without this node, and nobody may hold this node's copy against them.
+ * answers to coordinators (`Replies`).
  */
 export class RaftReplica implements ReplicaMachine<RaftMessage> {
   readonly wantsDurable = true;
@@ -69,6 +64,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   readonly #consensus: ShardConsensus;
   readonly #machine: ShardMachine;
   readonly #proposals = new Proposals();
+  readonly #replies: Replies;
   readonly #desk: ReadDesk;
   readonly #sweeper: Sweeper;
   readonly #installer: SnapshotInstaller;
@@ -96,6 +92,12 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     this.#salt = context.randomUint32() || 1;
     this.#machine = new ShardMachine(context.shardIndex, (change) => this.#tell(change), planted);
     this.#installer = new SnapshotInstaller(() => this.#fx);
+    this.#replies = new Replies({
+      shardIndex: context.shardIndex,
+      machine: this.#machine,
+      configuration: () => this.#consensus,
+      leader: () => this.#standing.leader,
+    });
     const firstToken = (context.randomUint32() % 0xffff_0000) + 1;
     this.#desk = new ReadDesk(this.#deskPorts(), firstToken, planted);
     this.#sweeper = new Sweeper(this.#settings.sessionLifetimeMs);
@@ -271,9 +273,10 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
         return;
       case "read":
       case "range":
-        if (!this.serving) this.#refuse(from.node, message.requestId, "not-serving", effects);
+        if (!this.serving)
+          this.#replies.refuse(from.node, message.requestId, "not-serving", effects);
         else if (message.way !== "local" && this.#consensus.quorumLost) {
-          this.#refuse(from.node, message.requestId, "quorum-lost", effects);
+          this.#replies.refuse(from.node, message.requestId, "quorum-lost", effects);
         } else this.#desk.take(from.node, message, at, effects);
         return;
       case "members":
@@ -307,12 +310,12 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
 
   #propose(node: NodeId, { requestId, body }: ProposeMessage, at: Moment, effects: Fx): void {
     if (!this.serving) {
-      this.#refuse(node, requestId, "not-serving", effects);
+      this.#replies.refuse(node, requestId, "not-serving", effects);
       return;
     }
     // The asker's log may take larger records than this one.
     if (body.length > mostBodyBytes(this.#context.maxRecordBytes)) {
-      this.#refuse(node, requestId, "backlog", effects);
+      this.#replies.refuse(node, requestId, "backlog", effects);
       return;
     }
     const result = this.#consensus.propose(this.#recordOf(body, at), at, effects);
@@ -320,7 +323,8 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
       this.#proposals.add({ index: result.index, term: result.term, node, requestId });
     } else {
       const elsewhere = this.#consensus.quorumLost ? "quorum-lost" : "not-leader";
-      this.#refuse(node, requestId, result.refused === "backlog" ? "backlog" : elsewhere, effects);
+      const reason = result.refused === "backlog" ? "backlog" : elsewhere;
+      this.#replies.refuse(node, requestId, reason, effects);
     }
   }
 
@@ -335,9 +339,9 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     effects.atTurnEnd();
     if (verdict === "done") {
       const { configuration } = this.#consensus;
-      this.#say(node, { type: "members-reply", requestId, configuration }, effects);
+      this.#replies.say(node, { type: "members-reply", requestId, configuration }, effects);
     } else {
-      this.#refuse(node, requestId, verdict, effects);
+      this.#replies.refuse(node, requestId, verdict, effects);
     }
   }
 
@@ -438,10 +442,11 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     if (waiter === undefined) return;
     const { node, requestId } = waiter;
     if (applied === undefined || waiter.term !== term) {
-      this.#refuse(node, requestId, "overwritten", effects);
+      this.#replies.refuse(node, requestId, "overwritten", effects);
     } else {
-      const reply = { type: "propose-reply", requestId, ...this.#standpoint(), applied } as const;
-      this.#say(node, reply, effects);
+      const standpoint = this.#replies.standpoint();
+      const reply = { type: "propose-reply", requestId, ...standpoint, applied } as const;
+      this.#replies.say(node, reply, effects);
     }
   };
 
@@ -449,25 +454,8 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   #dropProposals(effects: Fx): void {
     this.#hasLostLead = false;
     for (const { node, requestId } of this.#proposals.takeAll()) {
-      this.#refuse(node, requestId, "undecided", effects);
+      this.#replies.refuse(node, requestId, "undecided", effects);
     }
-  }
-
-  #standpoint(): Standpoint {
-    const { books, lifeMark } = this.#machine;
-    return { lifeMark, appliedIndex: books.appliedIndex, voters: this.voters };
-  }
-
-  #refuse(node: NodeId, requestId: number, reason: ReplicaRefusal, effects: Fx): void {
-    const { leader } = this.#standing;
-    const { configuration, configurationIndex } = this.#consensus;
-    const voters = votingNodes(configuration);
-    const refusal = { type: "refused", requestId, reason, leader, voters } as const;
-    this.#say(node, { ...refusal, configurationIndex }, effects);
-  }
-
-  #say(node: NodeId, message: ClientMessage, effects: Fx): void {
-    effects.sendBeforeDurable(node, "coordinator", this.#context.shardIndex, message);
   }
 
   #deskPorts() {
@@ -475,10 +463,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
       machine: this.#machine,
       isLeader: () => this.#standing.role === "leader",
       leaseHolds: (at: Moment) => this.leaseHolds(at),
-      standpoint: () => this.#standpoint(),
-      say: (node: NodeId, message: ClientMessage, effects: Fx) => this.#say(node, message, effects),
-      refuse: (node: NodeId, requestId: number, reason: ReplicaRefusal, effects: Fx) =>
-        this.#refuse(node, requestId, reason, effects),
+      replies: this.#replies,
     };
   }
 

@@ -29,10 +29,10 @@ import { Demands, isMetBy } from "../leaderless/demand.ts";
 import { ExpiryView } from "../leaderless/expiry-view.ts";
 import { HEDGE_TIMER } from "../leaderless/hedges.ts";
 import { deadlineOfLevel } from "../leaderless/level-settings.ts";
+import { readLocally } from "../leaderless/local-read.ts";
 import type { LeaderlessMessage } from "../leaderless/messages.ts";
 import { withJointPlacements } from "../leaderless/place/joint-placement.ts";
 import { PlaceFlow } from "../leaderless/place/place-flow.ts";
-import { receiptOf } from "../leaderless/receipts.ts";
 import { type KeyedRecord, liveValueOf, stampOf } from "../leaderless/record.ts";
 import { ReplicaAnswers } from "../leaderless/replica-answers.ts";
 import { ScanFlow } from "../leaderless/scan-flow.ts";
@@ -146,29 +146,10 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
     this.#keepSweeping(effects);
   }
 
-  /** `one` reads of a shard whose serving replica is here need neither step nor message. */
   readNow(operation: Operation, clocks: Clocks): OperationResult | undefined {
-    if (operation.type !== "get") return undefined;
-    if (operation.level !== "one" && operation.level !== "eventual") return undefined;
-    const state = this.#context.servingState(operation.shardIndex);
-    if (state === undefined) return undefined;
-    const placement = this.#context.placement(operation.shardIndex);
-    // A switch under way: the new replicas may have what this copy has not.
-    if (placement.leaving !== undefined) return undefined;
-    const receipt = receiptOf({
-      asked: operation.level,
-      counted: 1,
-      // The answer does not wait for the copy that it comes from to be durable.
-      durable: state.isDurable(operation.key) ? 1 : 0,
-      total: placement.replicas.length,
-      met: true,
-      pendingSync: false,
-      repaired: 0,
-      epoch: placement.epoch,
-      durationMs: 0,
-      side: "Read",
-    });
-    const record = this.#expiries.now(state.get(operation.key), clocks);
+    const read = readLocally(this.#context, operation, this.#expiries, clocks);
+    if (read === undefined) return undefined;
+    const { record, receipt } = read;
     if (operation.options?.session === undefined) return readResultOf(record, receipt);
     const shown = shownInSession(operation, record);
     return shown === undefined ? undefined : this.#inSession(operation, shown.record, receipt);

@@ -16,9 +16,11 @@ function openDesk() {
       machine: new ShardMachine(0, () => undefined),
       isLeader: () => true,
       leaseHolds: () => false,
-      standpoint: () => ({ lifeMark: 0, appliedIndex: 0, voters: 3 }),
-      say: () => undefined,
-      refuse: (_node, _requestId, reason) => refused.push(reason),
+      replies: {
+        standpoint: () => ({ lifeMark: 0, appliedIndex: 0, voters: 3 }),
+        say: () => undefined,
+        refuse: (_node, _requestId, reason) => refused.push(reason),
+      },
     },
     1,
   );
