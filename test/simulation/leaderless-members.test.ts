@@ -129,6 +129,48 @@ describe.each(["tunable", "dynamo"])("the replicas of a %s shard", (strategy) =>
   });
 });
 
+describe.each(["tunable", "dynamo"])("of a change of %s replicas", (strategy) => {
+  /** `other` knows of a change to `joining`, which is away, and not that it was taken back. */
+  async function takenBack() {
+    const { cluster, replicas, idle } = await openFive(strategy);
+    const [joining, other] = idle;
+    cluster.kill(joining);
+    const wanted = { ...SHARD, replicas: [replicas[0], replicas[1], joining] };
+    const { admin } = cluster.node(other).store;
+    await faultOf(cluster, admin.changeReplicas(wanted, { timeoutMs: 1_000 }));
+    await readAt(cluster, other, "a");
+    await cluster.until(change(cluster, replicas[0], replicas));
+    expect(placeAt(cluster, other)).toMatchObject({ epoch: 2, stage: "pending" });
+    return { cluster, replicas, other };
+  }
+
+  test("that was taken back, a node's next change hears", async () => {
+    const { cluster, replicas, other } = await takenBack();
+    const moved = [replicas[0], replicas[1], other];
+    const members = await cluster.until(change(cluster, other, moved));
+    expect([...members.replicas].sort()).toEqual([...moved].sort());
+  });
+
+  test("a node hears that held the only copy and comes back empty, before it answers", async () => {
+    const keyspaces = { default: { strategy, replicas: 1, shards: 1 } };
+    const cluster = await open({ nodes: 3, keyspaces });
+    const [before] = (await membersOf(cluster, "n1")).replicas as [string];
+    const [after, third] = cluster.ids.filter((id) => id !== before) as [string, string];
+    await cluster.until(cluster.keyspace(third).put("a", 1));
+    await cluster.until(change(cluster, third, [after]));
+    cluster.kill(before);
+    cluster.network.faults = { delayMs: [10, 30] };
+    await cluster.restart(before);
+    let first: unknown = "refused";
+    while (first === "refused") {
+      first = await readAt(cluster, before, "a").catch(() => "refused");
+      await cluster.advance(1);
+    }
+    expect(first).toBe(1);
+    expect((await membersOf(cluster, before)).replicas).toEqual([after]);
+  });
+});
+
 describe("a change of leaderless replicas is refused, with what is allowed", () => {
   test("while another one is under way, which can be taken back or gone on with", async () => {
     const { cluster, replicas, idle } = await openFive("tunable");

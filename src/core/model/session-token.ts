@@ -1,4 +1,5 @@
 import { ByteReader, ByteWriter } from "./bytes.ts";
+import { describeValue } from "./configuration-problems.ts";
 import { CapstanError } from "./errors.ts";
 import { hash32 } from "./hash.ts";
 import { readVarint, writeVarint } from "./varint.ts";
@@ -61,9 +62,15 @@ export class SessionToken {
   /**
    * The token of a text that a client handed over, or a new one for `BEGIN_SESSION`.
    *
-   * @throws CapstanError `INVALID_SESSION`: damaged, another keyspace's, or full.
+   * @throws CapstanError `INVALID_SESSION`: no text, damaged, another keyspace's, or full.
    */
   static parse(keyspaceHash: number, text: string): SessionToken {
+    if (typeof text !== "string") {
+      throw new CapstanError(
+        "INVALID_SESSION",
+        `a session has to be text, not ${describeValue(text)}; "${BEGIN_SESSION}" begins one`,
+      );
+    }
     if (text === BEGIN_SESSION) return SessionToken.begin(keyspaceHash);
     const token = SessionToken.maybeDecode(text);
     if (token === undefined || token.keyspaceHash !== keyspaceHash) {

@@ -1,3 +1,4 @@
+import { describeValue } from "../model/configuration-problems.ts";
 import { CapstanError } from "../model/errors.ts";
 import type { BatchWrite } from "./api.ts";
 
@@ -31,7 +32,8 @@ export function checkBatch(writes: unknown): asserts writes is readonly BatchWri
     const fields = Object.keys(rest).sort().join();
     if (fields !== PUT_FIELDS && fields !== DELETE_FIELDS) {
       throw invalid(
-        `a write of a batch has to be { put: key, value } or { delete: key }; writes[${index}] is not`,
+        `a write of a batch has to be { put: key, value } or { delete: key }; writes[${index}] ` +
+          `is ${fields === "" ? describeValue(write) : `an object with ${fields}`}`,
       );
     }
     if (operationId === undefined || typeof operationId === "string") continue;
@@ -62,7 +64,7 @@ export function checkKeysApart(writes: readonly BatchWrite[]): void {
     const key = keyOfWrite(write);
     if (keys.has(key)) {
       throw invalid(
-        `the key ${JSON.stringify(key)} stands twice in a batch whose writes have no order`,
+        `the key ${describeValue(key)} stands twice in a batch whose writes have no order`,
       );
     }
     keys.add(key);

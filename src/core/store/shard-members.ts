@@ -1,3 +1,4 @@
+import { describeValue } from "../model/configuration-problems.ts";
 import type { ResolvedConfiguration } from "../model/configuration-types.ts";
 import { CapstanError } from "../model/errors.ts";
 import type { NodeId } from "../model/ids.ts";
@@ -43,7 +44,7 @@ export class MembersDesk {
     checkFields(recovery, ["keyspace", "shard", "acceptLoss"]);
     if (recovery.acceptLoss !== true) {
       throw invalid(
-        `acceptLoss has to be true, not ${JSON.stringify(recovery.acceptLoss)}: what only the other ` +
+        `acceptLoss has to be true, not ${describeValue(recovery.acceptLoss)}: what only the other ` +
           "replicas of the shard had will be lost",
         "acceptLoss",
       );
@@ -106,7 +107,7 @@ export class MembersDesk {
     if (found === undefined) {
       throw new CapstanError(
         "UNKNOWN_KEYSPACE",
-        `no keyspace ${JSON.stringify(name)} is declared; there are: ${names.join(", ")}`,
+        `no keyspace ${describeValue(name)} is declared; there are: ${names.join(", ")}`,
         { allowed: names, details: { keyspace: name } },
       );
     }
@@ -127,7 +128,7 @@ export class MembersDesk {
     const { shards = 1 } = keyspaces.find((keyspace) => keyspace.name === name) ?? {};
     if (Number.isSafeInteger(shard) && (shard as number) >= 0 && (shard as number) < shards) return;
     throw invalid(
-      `shard has to be a whole number from 0 to ${shards - 1}, not ${JSON.stringify(shard)}`,
+      `shard has to be a whole number from 0 to ${shards - 1}, not ${describeValue(shard)}`,
       "shard",
     );
   }
@@ -136,10 +137,15 @@ export class MembersDesk {
     const allowed = this.#options.configuration.cluster.nodes.map(({ id }) => id);
     const there = allowed.join(", ");
     if (!Array.isArray(replicas) || replicas.length === 0) {
-      throw invalid(`replicas has to be a list of one or more of: ${there}`, "replicas", allowed);
+      const given = describeValue(replicas);
+      throw invalid(
+        `replicas has to be a list of one or more of ${there}, not ${given}`,
+        "replicas",
+        allowed,
+      );
     }
     for (const [index, node] of replicas.entries()) {
-      const shown = JSON.stringify(node);
+      const shown = describeValue(node);
       if (!allowed.includes(node)) {
         throw invalid(`replicas names ${shown}; allowed are: ${there}`, "replicas", allowed);
       }
@@ -154,7 +160,7 @@ export class MembersDesk {
 function checkFields(given: unknown, fields: readonly string[]): void {
   const there = fields.join(", ");
   if (typeof given !== "object" || given === null) {
-    throw invalid(`an object with ${there} is needed, not ${JSON.stringify(given)}`, "options");
+    throw invalid(`an object with ${there} is needed, not ${describeValue(given)}`, "options");
   }
   const wrong = Object.keys(given).find((name) => !fields.includes(name));
   if (wrong === undefined) return;

@@ -159,6 +159,7 @@ export class Rebuild {
    * others get another round before their silence is taken for a loss.
    */
   settle(nowMs: number): RebuildOutcome | undefined {
+    if (nowMs < this.#startAtMs) return undefined;
     const whole = this.#sources.filter((source) => source.done && source.serving);
     const near = whole.filter(({ node }) => this.#near.includes(node));
     if (whole.length >= this.#needed && near.length >= this.#nearNeeded) return "enough";

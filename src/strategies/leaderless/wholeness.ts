@@ -66,13 +66,17 @@ export class Wholeness {
       return;
     }
     const isWhole = state.origin === "newborn" || this.#planted.emptyReplicaServes === true;
-    if (isWhole || this.#others().length === 0) {
-      this.#become(nowMs, effects);
-      // Something is missing, and nobody has it.
-      if (state.origin === "empty") this.#sayLoss(effects);
+    // An emptied copy that has no others waits all the same: the shard may have been moved away, and
+    // whoever holds it says so when it is met.
+    const { standIns } = this.#context.placement(this.#context.shardIndex);
+    const mayBeTold = state.origin === "empty" && standIns.length > 0;
+    if (!isWhole && (this.#others().length > 0 || mayBeTold)) {
+      this.#begin(nowMs, effects);
       return;
     }
-    this.#begin(nowMs, effects);
+    this.#become(nowMs, effects);
+    // Something is missing, and nobody has it.
+    if (state.origin === "empty") this.#sayLoss(effects);
   }
 
   /** What is held is behind what the others have let go of. */

@@ -107,7 +107,9 @@ export class PlaceChange {
     }
     // A pending change can be taken back; a switch cannot.
     const isWanted = isThere || (pending !== undefined && isSameSet(pending, this.goal));
-    return isWanted ? undefined : "other-change";
+    // This node may not have heard that it is over: those who hold the shard have the word.
+    const isKnown = this.#have(replicas) >= majorityOf(replicas.length);
+    return isWanted || !isKnown ? undefined : "other-change";
   }
 
   /** To be said now, and again after a while to those who have not answered. */
@@ -164,8 +166,10 @@ export class PlaceChange {
   }
 
   #advance(): void {
-    if (stageOf(this.#map) === "switching" && this.#isInForce(this.#map.leaving ?? [])) {
-      this.#adopt(settledAfter(this.#map));
+    if (stageOf(this.#map) === "switching") {
+      // Another one's switch is for who asks for it to see to its end.
+      const isOwn = isSameSet(this.#map.replicas, this.goal);
+      if (isOwn && this.#isInForce(this.#map.leaving ?? [])) this.#adopt(settledAfter(this.#map));
       return;
     }
     const current = this.#try;

@@ -417,6 +417,13 @@ describe("conditions and ids", () => {
 
   it.each<[string, readonly BatchWrite[], object, string]>([
     ["a key that stands twice", [{ put: "a", value: 1 }, { delete: "a" }], {}, '"a"'],
+    [
+      "a key of a wrong type that stands twice",
+      [{ delete: untyped(1n) }, { delete: untyped(1n) }],
+      {},
+      "the key 1n stands twice",
+    ],
+    ["what is no write", [{ delete: "a" }, untyped(7)], {}, "writes[1] is 7"],
     ["an id for all", [{ delete: "a" }], { operationId: "id" }, "operationId"],
     ["a context for all", [{ delete: "a" }], { context: "c" }, "context"],
     [

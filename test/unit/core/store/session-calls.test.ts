@@ -60,6 +60,16 @@ describe("a session handed from call to call", () => {
 });
 
 describe("withSession", () => {
+  it.each([null, 5, {}])("refuses %j in the place of a token", (token) => {
+    const { keyspace } = openBench();
+    expect(() => keyspace.withSession(token as never)).toThrow(
+      expect.objectContaining({
+        code: "INVALID_SESSION",
+        message: expect.stringContaining("a session has to be text, not"),
+      }),
+    );
+  });
+
   it("carries what its calls have seen, without showing it in their results", async () => {
     const { keyspace, engine } = openBench();
     const session = keyspace.withSession();
