@@ -1,16 +1,9 @@
 import type { Sender } from "../../core/contracts/machine.ts";
 import type { LogRecord } from "../../core/contracts/storage.ts";
 import type { LogSequence, NodeId } from "../../core/model/ids.ts";
-import { Acceptance, appendEntry, noteConfiguration } from "./acceptance.ts";
+import { Acceptance, noteConfiguration } from "./acceptance.ts";
 import { Application } from "./application.ts";
-import {
-  type Configuration,
-  configurationRecord,
-  describeConfiguration,
-  nodesOf,
-  ORIGINAL_STORE,
-} from "./configuration.ts";
-import { NO_CONFIGURATION } from "./configuration-history.ts";
+import { type Configuration, describeConfiguration, nodesOf } from "./configuration.ts";
 import { ConsensusCore } from "./consensus-core.ts";
 import type {
   AppliedPoint,
@@ -28,7 +21,7 @@ import type {
 import { describeConsensus } from "./describe-consensus.ts";
 import { Election } from "./election.ts";
 import { FollowerReads } from "./follower-reads.ts";
-import { firstTermBehind, groupOf } from "./group.ts";
+import { groupOf } from "./group.ts";
 import { violated } from "./invariant.ts";
 import { Leadership } from "./leadership.ts";
 import { openConsensus } from "./open-consensus.ts";
@@ -41,6 +34,7 @@ import type {
 } from "./peer-messages.ts";
 import { NO_PLANTED_CONSENSUS_BUGS, type PlantedConsensusBugs } from "./planted-bugs.ts";
 import { answerRead } from "./read-index.ts";
+import { beginAnotherGroup } from "./recovery.ts";
 import { MAX_TOKEN } from "./replication.ts";
 import { SnapshotReceiver } from "./snapshot-receiver.ts";
 
@@ -276,17 +270,7 @@ export class Consensus implements ShardConsensus {
     const core = this.#core;
     if (!core.isOpen || core.configuration.voters.length === 0) return "not-open";
     if (this.#election.mayBeQuorate) return "quorum-present";
-    const { self, original, options, log } = core;
-    const rank = nodesOf(core.configuration).indexOf(self);
-    const lost = core.configuration.voters.filter(({ node }) => node !== self);
-    this.#follow(firstTermBehind(core.term, Math.max(0, rank), options.randomUint32()), undefined);
-    core.keepJoined();
-    core.emit("raft-recovered", { lost: lost.map(({ node }) => node), lastIndex: log.lastIndex });
-    core.emit("writes-may-be-lost", {});
-    const storeId = original ? ORIGINAL_STORE : options.self.storeId;
-    const voters = [{ node: self, storeId }];
-    appendEntry(core, configurationRecord({ ...NO_CONFIGURATION, voters }, core.term));
-    // All of the log that is here is kept, whether it was committed or not.
+    beginAnotherGroup(core, (term) => this.#follow(term, undefined));
     this.#election.takeOver();
     this.#settle();
     return undefined;
