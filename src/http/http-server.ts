@@ -159,7 +159,8 @@ async function addApiDescription(app: FastifyInstance): Promise<void> {
         version: "1",
         description:
           "A replicated key-value store. Keys are percent-encoded, and may hold slashes. Every " +
-          "answer to a write says in X-Outcome what became of it: applied, not-applied, unknown.",
+          "answer to a write says in X-Outcome what became of it: applied, not-applied, unknown; or " +
+          "per-key, where the body of a batch says it of each write.",
       },
     },
     transform: jsonSchemaTransform,

@@ -222,13 +222,16 @@ export class KeyspaceHandle implements EmbeddedKeyspace {
     return writes.map((write) => ({ key: keyOfWrite(write), ok: true, result }));
   }
 
-  async #memberOf(write: BatchWrite, index: number): Promise<Operation> {
-    try {
-      return "put" in write
-        ? await this.#putOf([write.put, write.value], NO_SETTINGS)
-        : this.#maker.delete(write.delete, NO_SETTINGS);
-    } catch (error) {
+  #memberOf(write: BatchWrite, index: number): Operation | Promise<Operation> {
+    const refuse = (error: unknown): never => {
       throw refusedWrite(toFault(error), index);
+    };
+    try {
+      if (!("put" in write)) return this.#maker.delete(write.delete, NO_SETTINGS);
+      const made = this.#putOf([write.put, write.value], NO_SETTINGS);
+      return made instanceof Promise ? made.catch(refuse) : made;
+    } catch (error) {
+      return refuse(error);
     }
   }
 

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CapstanError } from "../../../src/core/model/errors.ts";
 import { encodeValue } from "../../../src/core/model/values.ts";
-import type { Store } from "../../../src/core/store/api.ts";
+import type { BatchResult, Store } from "../../../src/core/store/api.ts";
 import { batchAnswer } from "../../../src/http/batch-schemas.ts";
 import { type HttpServer, serveHttp } from "../../../src/http/index.ts";
 import * as schemas from "../../../src/http/schemas.ts";
 import { openStore } from "../../../src/open-store.ts";
+import { FakeStore } from "./fake-store.ts";
 import { type Reply, request } from "./requests.ts";
 
 // Batches over real keyspaces: `accounts` (raft) writes all or nothing, `default` (tunable) and
@@ -307,6 +309,63 @@ describe("refused, naming what is wrong", () => {
     ]);
     expect(await valueAt("accounts", "x/1")).toBe(undefined);
   });
+});
+
+describe("what is not known of a write", () => {
+  const unknown = (operationId: string) =>
+    new CapstanError("OUTCOME_UNKNOWN", "no answer", { operationId });
+  const lost = { key: "a", ok: false, error: unknown("a1") } as const;
+  const broken = { key: "b", ok: false, error: new TypeError("secret") } as const;
+  const refused = { key: "c", ok: false, error: new CapstanError("UNAVAILABLE", "alone") } as const;
+  const writes = ["a", "b", "c"].map((key) => ({ delete: key }));
+
+  async function answerOf(results: BatchResult | CapstanError): Promise<[Reply, unknown]> {
+    const fake = new FakeStore();
+    const batchOfFake = async (): Promise<BatchResult> => {
+      if (results instanceof CapstanError) throw results;
+      return results;
+    };
+    Object.assign(fake.keyspace("default"), { batch: batchOfFake });
+    const fakeServer = await serveHttp(fake, { port: 0 });
+    const reply = await request(`${fakeServer.url}/api/v1/batch`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ writes }),
+    });
+    await fakeServer.close();
+    return [reply, reply.json.results?.map(({ outcome }: { outcome: string }) => outcome)];
+  }
+
+  test("stands in its problem, with its id, beside what is known of the others", async () => {
+    const [reply, outcomes] = await answerOf([lost, broken, refused]);
+    batchAnswer.parse(reply.json);
+    expect(said(reply)).toEqual([207, "per-key", undefined]);
+    expect(outcomes).toEqual(["unknown", "unknown", "not-applied"]);
+    expect(reply.json.results).toMatchObject([
+      { key: "a", problem: { status: 504, retry: "same-operation-id", operation_id: "a1" } },
+      { key: "b", problem: { status: 500, code: "INTERNAL" } },
+      { key: "c", problem: { status: 503, code: "UNAVAILABLE", retry: "safe" } },
+    ]);
+    expect(reply.text).not.toContain("secret");
+  });
+
+  test("is the outcome of the request where it is that of all", async () => {
+    const [reply] = await answerOf([lost, broken]);
+    expect(said(reply)).toEqual([207, "unknown", undefined]);
+    const [whole] = await answerOf(unknown("w1"));
+    expect(said(whole)).toEqual([504, "unknown", "OUTCOME_UNKNOWN"]);
+    expect(whole.json.operation_id).toBe("w1");
+  });
+});
+
+test("the API's description has the forms of a write", async () => {
+  const { json } = await request(`${server.url}/api/v1/openapi.json`);
+  const { schema } = json.paths["/api/v1/batch"].post.requestBody.content["application/json"];
+  const forms = schema.properties.writes.items.oneOf;
+  expect(forms.map(({ required }: { required: string[] }) => required)).toEqual([
+    ["put", "value"],
+    ["delete"],
+  ]);
 });
 
 test("the health says of each keyspace how its batches take effect", async () => {

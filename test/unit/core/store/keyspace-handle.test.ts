@@ -552,6 +552,26 @@ describe("schemas", () => {
     await expect(late).rejects.toMatchObject({ code: "STORE_CLOSED" });
   });
 
+  it("says which write of a batch a schema refuses, at once or later", async () => {
+    const slow = schema.refine(async ({ name }) => name !== "Eve");
+    for (const [each, name] of [
+      [schema, 5],
+      [slow, "Eve"],
+    ] as const) {
+      const { keyspace, engine } = openBench(EVERYTHING, { schema: each });
+      const writes = [
+        { put: "{a}1", value: { name: "Ada" } },
+        { put: "{a}2", value: { name } },
+      ];
+      await expect(keyspace.batch(writes)).rejects.toMatchObject({
+        code: "INVALID_VALUE",
+        message: expect.stringMatching(/^writes\[1\]: /),
+        details: { write: 1, issues: [expect.anything()] },
+      });
+      expect(engine.executed).toHaveLength(0);
+    }
+  });
+
   it("reports a schema that throws as a fault that wrote nothing", async () => {
     const { keyspace, engine } = openBench(EVERYTHING, {
       schema: {
