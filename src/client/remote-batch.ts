@@ -145,7 +145,8 @@ export class RemoteBatch {
       });
     }
     try {
-      return toBatchResult(answer.body, writes, sessionOf(answer.session, session));
+      const results = toBatchResult(answer.body, writes, sessionOf(answer.session, session));
+      return answer.isRepeated ? results.map(afterLostTry(writes)) : results;
     } catch (cause) {
       return unheard(writes, (operationId) => notUnderstood(cause, operationId));
     }
@@ -253,6 +254,24 @@ function unheard(
     ok: false,
     error: faultOf(write.operation_id),
   }));
+}
+
+/** A refusal is of the try that was answered: the one whose answer was lost may have been done. */
+function afterLostTry(writes: readonly EncodedWrite[]) {
+  return (each: BatchOutcome, index: number): BatchOutcome => {
+    if (each.ok || !isCapstanError(each.error) || each.error.outcome !== "not-applied") return each;
+    const error = new CapstanError(
+      "OUTCOME_UNKNOWN",
+      `the batch was sent, and its answer was lost; sent again, the write was refused: ${each.error.message}`,
+      { cause: each.error, ...idOf(writes[index]) },
+    );
+    return { key: each.key, ok: false, error };
+  };
+}
+
+function idOf(write: EncodedWrite | undefined): { readonly operationId?: string } {
+  const id = write?.operation_id;
+  return id === undefined ? {} : { operationId: id };
 }
 
 /** An answer that makes no sense is as good as a lost one. */

@@ -25,6 +25,8 @@ export interface Answer {
   readonly status: number;
   readonly body: unknown;
   readonly session: string | undefined;
+  /** Whether an earlier try of the same request may have arrived, too. */
+  readonly isRepeated: boolean;
 }
 
 export interface ServerConnectionOptions {
@@ -132,7 +134,10 @@ export class ServerConnection {
     try {
       for (let count = 0; count < attempts && deadline.cause === undefined; count++) {
         last = await attempt(this.#options.fetch, this.#url(), request, deadline);
-        if (last.type === "answered") return last;
+        if (last.type === "answered") {
+          const { status, body, session } = last;
+          return { status, body, session, isRepeated: sent };
+        }
         if (last.type === "failed") sent ||= last.sent;
         else if (urls.length === 1 || !isWorthAnotherServer(last)) break;
         if (deadline.cause !== undefined || (sent && !mayRepeat)) break;

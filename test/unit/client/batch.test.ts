@@ -173,6 +173,37 @@ test("never heard, each on its own: every write is unknown, and has its id", asy
   ).toMatchObject([{ ok: true, result: { version } }, { ok: true }]);
 });
 
+test("once a batch may have been sent, no later refusal makes a write of it not applied", async () => {
+  let sent = 0;
+  const problem = { code: "UNAVAILABLE", detail: "no", outcome: "not-applied", retry: "safe" };
+  const fetchFunction: typeof fetch = async (input, init) => {
+    if (!String(input).endsWith("/batch")) return fetch(input, init);
+    if (sent++ === 0) {
+      await fetch(input, init);
+      throw new TypeError("fetch failed", { cause: { code: "ECONNRESET" } });
+    }
+    const results = [{ key: "r1", ok: false, outcome: "not-applied", problem }];
+    const headers = { "content-type": "application/json" };
+    return new Response(JSON.stringify({ results }), { status: 207, headers });
+  };
+  const keyspace = connect({ url: server.url, fetch: fetchFunction }).keyspace("default");
+  const [first] = await keyspace.batch([{ put: "r1", value: 1 }]);
+  expect(sent).toBe(2);
+  expect(await plain.get("r1")).toMatchObject({ value: 1 });
+  expect(first).toMatchObject({
+    ok: false,
+    error: {
+      code: "OUTCOME_UNKNOWN",
+      outcome: "unknown",
+      operationId: expect.any(String),
+      cause: { code: "UNAVAILABLE" },
+    },
+  });
+  // Heard at once, the refusal stands.
+  const [second] = await keyspace.batch([{ put: "r1", value: 2 }]);
+  expect(second).toMatchObject({ ok: false, error: { code: "UNAVAILABLE" } });
+});
+
 test.each<[string, object]>([
   ["an answer without results", {}],
   ["a result too few", { results: [] }],
