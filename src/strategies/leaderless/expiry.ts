@@ -37,6 +37,13 @@ export class ExpiryClock {
     return this.#latestMs;
   }
 
+  /** Some node's clock has come to that moment: this one is not behind it any more. */
+  observe(atMs: number, wallMs: number): void {
+    const time = hybridTimeOf(atMs);
+    const isBelieved = !this.#clock.isBeyondGuard({ time, actorHigh: 0, actorLow: 0 }, wallMs);
+    if (isBelieved && atMs > this.at(wallMs)) this.#latestMs = atMs;
+  }
+
   #isWrong(wallMs: number): boolean {
     const time = hybridTimeOf(this.#latestMs);
     return this.#clock.isBeyondGuard({ time, actorHigh: 0, actorLow: 0 }, wallMs);

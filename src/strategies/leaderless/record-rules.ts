@@ -42,6 +42,8 @@ export interface RecordRules {
    * above it: the merge of a record with what it has come to is what it has come to.
    */
   expire(record: Uint8Array, wallMs: number): Uint8Array;
+  /** Which moment the record tells to be over, where it says when what it held has expired. */
+  expiredAtOf?(record: Uint8Array): number | undefined;
   /** What a floor in time does to records. */
   readonly settling: SettlingRules;
   /** What watchers are told when a key comes to hold the record. Left out: there are no watchers. */

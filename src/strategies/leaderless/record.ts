@@ -141,6 +141,11 @@ export function hasExpired(record: Uint8Array): boolean {
   return record[1] === (FLAG_EXPIRES | FLAG_TOMBSTONE);
 }
 
+/** When it was, in milliseconds of wall time, that this tombstone's value has expired, if it has. */
+export function expiredAtOf(record: Uint8Array): number | undefined {
+  return hasExpired(record) ? u64At(record, RECORD_HEADER_BYTES) : undefined;
+}
+
 /** A view: all but the value. */
 export function headerOf(record: Uint8Array): Uint8Array {
   return record.subarray(0, valueAtOf(record));

@@ -4,6 +4,7 @@ import {
   checkRecord,
   compareRecordStamps,
   compareRecords,
+  expiredAtOf,
   expireRecord,
   expiryOf,
   hasExpired,
@@ -30,6 +31,7 @@ export const stampedRules: RecordRules = Object.freeze({
   isTombstone,
   expiryOf,
   expire: expireRecord,
+  expiredAtOf,
   settling: stampedSettling,
   changeOf,
 } satisfies RecordRules);
