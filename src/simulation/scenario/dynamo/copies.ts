@@ -23,6 +23,11 @@ export class DynamoCopies {
     return this.#contextOf(key, found).includes(this.#contextOf(key, written));
   }
 
+  /** Whether the version names no event: replicas that hold nothing answer with their floor. */
+  isFloor(key: string, version: string): boolean {
+    return this.#contextOf(key, version).entries.length === 0;
+  }
+
   /** Running nodes, those that stand in among them, whose copy knows all that the version knows. */
   holdersOf(key: string, version: string): readonly string[] {
     const wanted = this.#contextOf(key, version);

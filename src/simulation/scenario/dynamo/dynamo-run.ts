@@ -7,6 +7,7 @@ import { checkLostWrites } from "../../../verification/index.ts";
 import type { SimNode } from "../../sim-node.ts";
 import type { Ending } from "../client-calls.ts";
 import type { Draw } from "../draw.ts";
+import { countReaping } from "../leaderless/reaping.ts";
 import { SideRequests } from "../leaderless/side-requests.ts";
 import type {
   CheckReport,
@@ -49,6 +50,9 @@ export class DynamoRun implements KeyspaceRun {
   readonly #finals = new Map<string, GetResult<unknown> | undefined>();
   readonly #violations: Violation[] = [];
   readonly #side: SideRequests;
+  /** Whether clients delete keys. */
+  readonly #deletes: boolean;
+  #reaping: Readonly<Record<string, number>> = {};
   #written = 0;
   readonly #seen = { siblings: 0, standIns: 0 };
 
@@ -58,9 +62,9 @@ export class DynamoRun implements KeyspaceRun {
     const { resolver } = scene.plan.configuration as { readonly resolver?: string };
     this.#workload = makeWorkload(resolver ?? "siblings");
     this.#commits = new CommitCheck(this.#workload);
-    const covers = this.#copies.covers.bind(this.#copies);
     const takesPuts = resolver === undefined || resolver === "lww";
-    this.#side = new SideRequests(scene, covers, takesPuts);
+    this.#side = new SideRequests(scene, this.#copies, takesPuts);
+    this.#deletes = takesPuts;
   }
 
   async operate(
@@ -89,6 +93,7 @@ export class DynamoRun implements KeyspaceRun {
     for (const key of this.#keys()) this.#finals.set(key, await this.#readAll(node, key));
     for (const key of this.#keys()) await this.#untilEqual(key);
     await this.#side.readAtTheEnd();
+    this.#reaping = countReaping(this.#scene.world, this.#scene.plan.name);
   }
 
   onCommit(node: string, state: StateStore, { mutations }: StateBatch): void {
@@ -134,6 +139,7 @@ export class DynamoRun implements KeyspaceRun {
     const deleted = [...this.#finals.values()].filter((final) => final?.found === false);
     return {
       ...this.#side.sometimes(),
+      ...this.#reaping,
       "siblings were read": this.#seen.siblings,
       "a stand-in took a write": this.#seen.standIns,
       "a deletion was final": deleted.filter((final) => final?.version !== undefined).length,
@@ -228,7 +234,10 @@ export class DynamoRun implements KeyspaceRun {
     const finals = new Map(
       [...this.#finals].map(([key, final]) => [
         key,
-        final?.version === undefined ? [] : [`${key}\n${final.version}`],
+        // A floor covers all that is gone: nothing may be where nothing is deleted.
+        final?.version === undefined || (!final.found && !this.#deletes)
+          ? []
+          : [`${key}\n${final.version}`],
       ]),
     );
     const result = checkLostWrites({

@@ -1,4 +1,5 @@
 import { drawDigests, drawHedge } from "../draw-reads.ts";
+import { drawReaping, REAPING_SOMETIMES } from "../leaderless/reaping.ts";
 import { SIDE_SOMETIMES } from "../leaderless/side-requests.ts";
 import type { KeyspacePlan, StrategyScenario } from "../strategy-scenario.ts";
 import { DynamoRun } from "./dynamo-run.ts";
@@ -21,6 +22,7 @@ export const dynamoScenario: StrategyScenario = Object.freeze<StrategyScenario>(
     "a stand-in took a write",
     "a deletion was final",
     ...SIDE_SOMETIMES,
+    ...REAPING_SOMETIMES,
   ],
   configure: (knobs, { seed, storage }, draw): KeyspacePlan["configuration"] => {
     const resolver = draw.pick(RESOLVERS);
@@ -31,6 +33,7 @@ export const dynamoScenario: StrategyScenario = Object.freeze<StrategyScenario>(
       deadlines: deadlines(knobs.patience),
       hedge: drawHedge(seed),
       ...drawDigests(seed),
+      ...drawReaping(seed),
       ...(resolver !== "siblings" && { resolver }),
       ...(storage === "disk" && { durability: knobs.durability }),
     };

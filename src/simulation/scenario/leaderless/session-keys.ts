@@ -13,10 +13,20 @@ const DELETE_SHARE = 0.15;
 const CONTEXT_SHARE = 0.7;
 const MAX_CHASES = 2;
 
+/** What a keyspace's versions say. */
+export interface Versions {
+  /** Whether the one version of a key includes the other, or is newer. */
+  covers(key: string, found: string, seen: string): boolean;
+  /** Whether the version is no write's, but says up to when there is nothing. */
+  isFloor(key: string, version: string): boolean;
+}
+
 interface Session {
   token: string;
   /** Per key: versions that were written or read, without those that another of them covers. */
   readonly seen: Map<string, readonly string[]>;
+  /** Of these, those that said that there is nothing: once that is settled, no version says so. */
+  readonly gone: Set<string>;
 }
 
 /**
@@ -25,16 +35,15 @@ interface Session {
  */
 export class SessionKeys {
   readonly #scene: KeyspaceScene;
-  readonly #covers: (key: string, found: string, seen: string) => boolean;
+  readonly #versions: Versions;
   readonly #sessions = new Map<string, Session>();
   readonly #violations: Violation[] = [];
   #behind = 0;
   #judged = 0;
 
-  /** @param covers whether the one version of a key includes the other, or is newer. */
-  constructor(scene: KeyspaceScene, covers: (key: string, found: string, seen: string) => boolean) {
+  constructor(scene: KeyspaceScene, versions: Versions) {
     this.#scene = scene;
-    this.#covers = covers;
+    this.#versions = versions;
   }
 
   /** Reads that were refused rather than show less. */
@@ -71,7 +80,7 @@ export class SessionKeys {
   #sessionOf(client: string): Session {
     const known = this.#sessions.get(client);
     if (known !== undefined) return known;
-    const session = { token: "begin", seen: new Map() };
+    const session = { token: "begin", seen: new Map(), gone: new Set<string>() };
     this.#sessions.set(client, session);
     return session;
   }
@@ -97,6 +106,7 @@ export class SessionKeys {
         ? keyspace.delete(key, options)
         : keyspace.put(key, `s${calls.begun}`, options);
       const written = await calls.alive(node, writing);
+      if (isDeletion) session.gone.add(written.version);
       this.#note(session, key, written.version, written.session);
       return written.version;
     });
@@ -112,18 +122,30 @@ export class SessionKeys {
     const { calls, world } = this.#scene;
     return this.#call(client, node, key, async (keyspace) => {
       const options = { consistency: level, session: session.token };
-      const { version, session: token } = await calls.alive(node, keyspace.get(key, options));
+      const result = await calls.alive(node, keyspace.get(key, options));
+      const { version, session: token } = result;
       for (const seen of session.seen.get(key) ?? []) {
         this.#judged += 1;
-        if (version !== undefined && this.#covers(key, version, seen)) continue;
+        if (this.#includes(session, key, version, seen)) continue;
         const message =
           `${client} ${key}: a read at ${node.id} (${world.time.nowMs.toFixed(1)} ms) found ` +
           `${version ?? "nothing"}, and the session had seen ${seen}`;
         this.#violations.push({ check: "session", message });
       }
-      if (version !== undefined) this.#note(session, key, version, token);
+      if (version === undefined) return version;
+      if (!result.found) session.gone.add(version);
+      this.#note(session, key, version, token);
       return version;
     });
+  }
+
+  /** Whether what was found, if anything was, is not less than what the session had seen. */
+  #includes({ gone }: Session, key: string, found: string | undefined, seen: string): boolean {
+    if (found === undefined) return gone.has(seen);
+    const versions = this.#versions;
+    // What was settled then is known to what came later, too, though it need not say so.
+    if (versions.covers(key, found, seen)) return true;
+    return versions.isFloor(key, seen) && !versions.covers(key, seen, found);
   }
 
   async #call(
@@ -147,8 +169,8 @@ export class SessionKeys {
   #note(session: Session, key: string, version: string, token: string | undefined): void {
     if (token !== undefined) session.token = token;
     const seen = session.seen.get(key) ?? [];
-    if (seen.some((each) => this.#covers(key, each, version))) return;
-    const left = seen.filter((each) => !this.#covers(key, version, each));
+    if (seen.some((each) => this.#versions.covers(key, each, version))) return;
+    const left = seen.filter((each) => !this.#versions.covers(key, version, each));
     session.seen.set(key, [version, ...left]);
   }
 }

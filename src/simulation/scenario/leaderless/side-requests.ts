@@ -3,7 +3,7 @@ import type { Ending } from "../client-calls.ts";
 import { Draw } from "../draw.ts";
 import type { KeyspaceScene, Violation } from "../strategy-scenario.ts";
 import { ExpiringKeys } from "./expiring-keys.ts";
-import { SessionKeys } from "./session-keys.ts";
+import { SessionKeys, type Versions } from "./session-keys.ts";
 import { WatchedKeys } from "./watched-keys.ts";
 
 /** In this share of the seeds there are such requests, and of the operations they are this share. */
@@ -33,18 +33,13 @@ export class SideRequests {
   readonly #watched: WatchedKeys | undefined;
 
   /**
-   * @param covers whether the one version of a key includes the other, or is newer.
    * @param takesPuts false where the keyspace's resolver has operations instead.
    */
-  constructor(
-    scene: KeyspaceScene,
-    covers: (key: string, found: string, seen: string) => boolean,
-    takesPuts = true,
-  ) {
+  constructor(scene: KeyspaceScene, versions: Versions, takesPuts = true) {
     this.#draw = new Draw(scene.world.random(`${scene.plan.name}/side-requests`));
     this.#isOn = takesPuts && this.#draw.chance(SEEDS);
     this.#expiring = new ExpiringKeys(scene);
-    this.#sessions = new SessionKeys(scene, covers);
+    this.#sessions = new SessionKeys(scene, versions);
     const watches = new Draw(scene.world.random(`${scene.plan.name}/side-watches`));
     const isWatched = this.#isOn && watches.chance(WATCHED_SEEDS);
     this.#watched = isWatched ? new WatchedKeys(scene, watches) : undefined;

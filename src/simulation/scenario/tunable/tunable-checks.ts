@@ -9,6 +9,7 @@ import {
 } from "../../../verification/index.ts";
 import type { CheckReport, Circumstances, Violation } from "../strategy-scenario.ts";
 import type { LossOfNode } from "../topology.ts";
+import { isFloorVersion } from "./floor-version.ts";
 import { GROUPS, groupOf, type KeyGroup } from "./groups.ts";
 
 /** A write that was answered as done. */
@@ -31,7 +32,12 @@ export interface Evidence extends Circumstances {
   /** Versions that a read of all replicas found in the end, per key. */
   readonly finals: ReadonlyMap<string, string | undefined>;
   readonly losses: readonly LossOfNode[];
+  /** What has lasted for longer than this may be settled without it. */
+  readonly reapAfterMs: number;
 }
+
+/** More than one wall clock of a seed is ever behind another. */
+const CLOCKS_APART_MS = 6_000;
 
 /** Judges what clients were told. */
 export function checkEvidence(evidence: Evidence): CheckReport {
@@ -101,7 +107,16 @@ function isHeldTo({ read }: KeyGroup, { losses }: Evidence): boolean {
   return read !== "one" || !losses.some(({ how }) => how === "old-copy");
 }
 
-function lostWrites({ acknowledged, finals, losses }: Evidence): Violation[] {
+function lostWrites({ acknowledged, finals, losses, history }: Evidence): Violation[] {
+  const byVersion = new Map(acknowledged.map((each) => [each.version, each]));
+  // A floor is above all that is gone: something has to have deleted the write.
+  const isDeleted = (version: string): boolean => {
+    const key = byVersion.get(version)?.key;
+    return history.some(({ input, output, outcome }) => {
+      if (input.type !== "delete" || input.key !== key || outcome === "not-applied") return false;
+      return output?.version === undefined || stampOrder(output.version, version) >= 0;
+    });
+  };
   const result = checkLostWrites({
     acknowledged: acknowledged.map(({ key, version, atMs, holders }) => ({
       ...{ key, version, holders },
@@ -109,7 +124,8 @@ function lostWrites({ acknowledged, finals, losses }: Evidence): Violation[] {
     })),
     wiped: losses,
     finals: new Map([...finals].map(([key, found]) => [key, found === undefined ? [] : [found]])),
-    covers: (found, written) => stampOrder(found, written) >= 0,
+    covers: (found, written) =>
+      stampOrder(found, written) >= 0 && (!isFloorVersion(found) || isDeleted(written)),
   });
   return result.violations.map(({ write, found }) => ({
     check: "lost-write",
@@ -139,6 +155,7 @@ function goingBack({ history }: Evidence): Violation[] {
         if (newest === undefined || order(before, newest) > 0) newest = before;
       }
       if (newest === undefined || order(read, newest) >= 0) continue;
+      if (isGoneFor(newest) && read.output?.value === undefined) continue;
       const message = `${key}: a read found ${shown(newest)} at ${newest.returnedAtMs} ms, and another, begun at ${read.calledAtMs} ms, ${shown(read)}`;
       return [{ check: "read-went-back", message }];
     }
@@ -153,6 +170,11 @@ function order({ output: a }: KeyValueOperation, { output: b }: KeyValueOperatio
   return stampOrder(a.version, b.version);
 }
 
+/** A replica that has not adopted the floor yet, or still holds the tombstone, says less than that. */
+function isGoneFor({ output }: KeyValueOperation): boolean {
+  return output?.value === undefined && isFloorVersion(output?.version);
+}
+
 function shown({ output }: KeyValueOperation): string {
   return output?.version === undefined ? "nothing" : `${String(output.value)} (${output.version})`;
 }
@@ -162,11 +184,14 @@ function shown({ output }: KeyValueOperation): string {
  * written at the same time, or may still be under way. Not so one that came with an id: the id is its
  * stamp, by the clock of a node that need not have heard of the write before.
  */
-function needlesslySuperseded({ history, superseded }: Evidence): Violation[] {
+function needlesslySuperseded({ history, superseded, reapAfterMs }: Evidence): Violation[] {
   return superseded.flatMap((place): Violation[] => {
     const write = history[place] as KeyValueOperation;
     const { input, calledAt, returnedAt } = write;
     if (input.type === "batch" || groupOf(input.key).write !== "strong") return [];
+    // Some replica may have promised to begin nothing any more at the time of its stamp.
+    const { calledAtMs = 0, returnedAtMs = OPEN_ENDED } = write;
+    if (returnedAtMs - calledAtMs + CLOCKS_APART_MS > reapAfterMs) return [];
     const hasRival = history.some((other) => {
       if (other === write || other.input.type === "get" || other.input.type === "batch")
         return false;

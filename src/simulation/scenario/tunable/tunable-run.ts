@@ -13,6 +13,7 @@ import {
 import type { SimNode } from "../../sim-node.ts";
 import type { Ending } from "../client-calls.ts";
 import { Draw } from "../draw.ts";
+import { countReaping, reapAfterMsOf } from "../leaderless/reaping.ts";
 import { SideRequests } from "../leaderless/side-requests.ts";
 import type {
   CheckReport,
@@ -21,6 +22,7 @@ import type {
   KeyspaceScene,
   Violation,
 } from "../strategy-scenario.ts";
+import { isFloorVersion } from "./floor-version.ts";
 import { GROUPS, groupOf, type KeyGroup } from "./groups.ts";
 import { holdersOf, stampAt } from "./holders.ts";
 import { type Acknowledged, checkEvidence } from "./tunable-checks.ts";
@@ -60,13 +62,19 @@ export class TunableRun implements KeyspaceRun {
   #called = 0;
   /** What a read of all replicas found in the end, per key. */
   readonly #finals = new Map<string, string | undefined>();
+  /** Keys of these that were not found. */
+  readonly #goneInTheEnd = new Set<string>();
   readonly #violations: Violation[] = [];
   readonly #side: SideRequests;
+  #reaping: Readonly<Record<string, number>> = {};
 
   constructor(scene: KeyspaceScene) {
     this.#scene = scene;
     const { time } = scene.world;
-    this.#side = new SideRequests(scene, (_key, found, seen) => stampOrder(found, seen) >= 0);
+    this.#side = new SideRequests(scene, {
+      covers: (_key, found, seen) => stampOrder(found, seen) >= 0,
+      isFloor: (_key, version) => isFloorVersion(version),
+    });
     this.#hasPatience = new Draw(scene.world.random("patience")).chance(PATIENT_SEEDS);
     this.#recorder = new HistoryRecorder({ now: () => time.nowMs });
   }
@@ -101,7 +109,8 @@ export class TunableRun implements KeyspaceRun {
       this.#finals.set(key, await this.#versionOfAll(node, key));
     }
     await driver.run(REPAIR_MS);
-    this.#checkConvergence();
+    await this.#untilEqual();
+    this.#reaping = countReaping(this.#scene.world, this.#scene.plan.name);
   }
 
   /** The version of a key never falls at a replica. */
@@ -127,6 +136,7 @@ export class TunableRun implements KeyspaceRun {
       superseded: this.#superseded,
       finals: this.#finals,
       losses: this.#scene.topology.losses,
+      reapAfterMs: reapAfterMsOf(this.#scene.plan.configuration),
       copyHasCounted,
     });
     return {
@@ -143,7 +153,11 @@ export class TunableRun implements KeyspaceRun {
     const seen = this.#recorder
       .operations()
       .filter(({ input, output }) => input.type === "get" && this.#unknown.has(`${output?.value}`));
-    return { "an unknown write was seen later": seen.length, ...this.#side.sometimes() };
+    return {
+      "an unknown write was seen later": seen.length,
+      ...this.#side.sometimes(),
+      ...this.#reaping,
+    };
   }
 
   async #read(client: string, node: SimNode, group: KeyGroup, key: string): Promise<Ending> {
@@ -252,8 +266,11 @@ export class TunableRun implements KeyspaceRun {
         .catch((error: Error) => error);
       const result = await world.driver.until(reading, FINAL_READ_MS);
       if (result instanceof Error) fault = result.message;
+      else if (result.receipt.achieved === "all") {
+        if (!result.found) this.#goneInTheEnd.add(key);
+        return result.version;
+      }
       // Where availability is preferred, less than all may have answered.
-      else if (result.receipt.achieved === "all") return result.version;
       else fault = `only ${result.receipt.achieved} was reached`;
       await world.driver.run(BETWEEN_FINAL_TRIES_MS);
     }
@@ -261,19 +278,35 @@ export class TunableRun implements KeyspaceRun {
     return undefined;
   }
 
-  /** A read of all replicas has mended each key: they hold the same. */
-  #checkConvergence(): void {
-    const { world, keyspace } = this.#scene;
+  /**
+   * A read of all replicas has mended each key: they hold the same. Of what is deleted one may hold
+   * the tombstone for a moment longer than another.
+   */
+  async #untilEqual(): Promise<void> {
+    const { driver } = this.#scene.world;
+    for (let tries = 0; tries < FINAL_TRIES; tries += 1) {
+      const differing = this.#keys().filter((key) => this.#distinctAt(key).size > 1);
+      if (!differing.some((key) => this.#goneInTheEnd.has(key))) break;
+      await driver.run(BETWEEN_FINAL_TRIES_MS);
+    }
     for (const key of this.#keys()) {
-      const replicas = keyspace.placements[keyspace.shardOf(key)] ?? [];
-      const held = replicas.map((id) => {
-        const stamp = stampAt(world.node(id), keyspace, key);
-        return stamp === undefined ? "nothing" : JSON.stringify(stamp);
-      });
-      if (new Set(held).size <= 1) continue;
-      const each = replicas.map((id, at) => `${id} ${held[at]}`).join(", ");
+      const held = this.#distinctAt(key);
+      if (held.size <= 1) continue;
+      const each = [...held].map(([what, ids]) => `${ids.join("+")} ${what}`).join(", ");
       this.#violate("convergence", `${key}: in the end replicas hold different versions: ${each}`);
     }
+  }
+
+  /** What replicas hold of the key, with the nodes that hold it. */
+  #distinctAt(key: string): ReadonlyMap<string, readonly string[]> {
+    const { world, keyspace } = this.#scene;
+    const held = new Map<string, readonly string[]>();
+    for (const id of keyspace.placements[keyspace.shardOf(key)] ?? []) {
+      const stamp = stampAt(world.node(id), keyspace, key);
+      const what = stamp === undefined ? "nothing" : JSON.stringify(stamp);
+      held.set(what, [...(held.get(what) ?? []), id]);
+    }
+    return held;
   }
 
   #keys(): readonly string[] {

@@ -1,4 +1,5 @@
 import { drawDigests, drawHedge } from "../draw-reads.ts";
+import { drawReaping, REAPING_SOMETIMES } from "../leaderless/reaping.ts";
 import { SIDE_SOMETIMES } from "../leaderless/side-requests.ts";
 import type { KeyspacePlan, StrategyScenario } from "../strategy-scenario.ts";
 import { TunableRun } from "./tunable-run.ts";
@@ -17,7 +18,7 @@ const DEFAULT_DEADLINES_MS = Object.freeze({
 /** Groups of keys that are written at one level and read at another, each with its promise. */
 export const tunableScenario: StrategyScenario = Object.freeze<StrategyScenario>({
   strategy: "tunable",
-  sometimes: ["an unknown write was seen later", ...SIDE_SOMETIMES],
+  sometimes: ["an unknown write was seen later", ...SIDE_SOMETIMES, ...REAPING_SOMETIMES],
   configure: (knobs, { seed, storage }): KeyspacePlan["configuration"] => ({
     replicas: knobs.replicas,
     shards: knobs.shards,
@@ -25,6 +26,7 @@ export const tunableScenario: StrategyScenario = Object.freeze<StrategyScenario>
     deadlines: deadlines(knobs.patience),
     hedge: drawHedge(seed),
     ...drawDigests(seed),
+    ...drawReaping(seed),
     ...(storage === "disk" && { durability: knobs.durability }),
   }),
   createRun: (scene) => new TunableRun(scene),
