@@ -97,7 +97,7 @@ describe("a client's watch", () => {
     let fate: Fate = "pass";
     const proxy = await FlakyProxy.start(server.port, () => fate);
     closers.push(() => proxy.close());
-    const iterator = watch(open({ url: proxy.url }), { cursor: "c0", timeoutMs: 900 });
+    const iterator = watch(open({ url: proxy.url }), { cursor: "c0", timeoutMs: 10_000 });
     const first = iterator.next();
     (await opened()).push({ type: "synced", cursor: "c1" });
     await first;
