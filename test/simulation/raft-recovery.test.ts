@@ -103,6 +103,29 @@ describe("a raft shard whose majority is gone for good", () => {
   });
 });
 
+describe("a replica of a group that is over", () => {
+  test("is recovered once the later group is lost in its turn, and not before", async () => {
+    const { cluster, survivor, lost } = await openBereft();
+    await cluster.until(recover(cluster, survivor));
+    for (const id of lost) await cluster.restart(id);
+    await cluster.waitFor(() => lost.every((id) => shardOf(cluster, id).state === "superseded"));
+    const [left = ""] = lost;
+    const early = await faultOf(cluster, recover(cluster, left));
+    expect(early).toMatchObject({ code: "QUORUM_PRESENT" });
+    cluster.kill(survivor);
+    cluster.disks.set(survivor, new PersistentMemoryDisk());
+    await cluster.restart(survivor);
+    await cluster.advance(2_000);
+    const members = await cluster.until(recover(cluster, left));
+    expect(members).toMatchObject({ replicas: [left], leader: left });
+    expect(await valueAt(cluster, left, "b")).toBe(2);
+    const { admin } = cluster.node(left).store;
+    await cluster.until(admin.changeReplicas({ ...SHARD, replicas: NODES }));
+    await cluster.waitFor(() => NODES.every((id) => shardOf(cluster, id).serving === true));
+    for (const id of NODES) expect(await valueAt(cluster, id, "b")).toBe(2);
+  });
+});
+
 describe("a node that was told that the shard is others'", () => {
   test("serves it again once those who have recovered it with an older log take it in", async () => {
     const keyspaces = { default: { strategy: "raft", replicas: 3, shards: 1 } };

@@ -217,7 +217,7 @@ export class Consensus implements ShardConsensus {
     this.#leadership?.wake();
     // It may not know that its group is no more.
     if (groupOf(this.#core.term) > 0) this.#leadership?.tell(peer.node);
-    if (peer.node === this.#core.leader) this.#suspect();
+    if (peer.node === this.#core.leader) this.#suspect(peer);
     this.#settle();
   }
 
@@ -348,6 +348,7 @@ export class Consensus implements ShardConsensus {
     }
     const isQuestion = ["vote", "append", "heartbeat", "snapshot-chunk", "rest"].includes(type);
     if (isQuestion && from.node !== core.self) this.#answerStale(from);
+    if (isQuestion) this.#leadership?.tell(from.node);
     return false;
   }
 
@@ -355,9 +356,9 @@ export class Consensus implements ShardConsensus {
     return nodesOf(this.#core.configuration).includes(node);
   }
 
-  #suspect(): void {
+  #suspect(peer: Sender | undefined = undefined): void {
     this.#stir();
-    this.#election.suspect();
+    this.#election.suspect(peer);
   }
 
   /** Nobody vouches for the shard any more: the leader speaks again, a follower waits for that. */
@@ -381,7 +382,7 @@ export class Consensus implements ShardConsensus {
       this.#follow(message.term, from.node);
     }
     this.#stir();
-    this.#election.heard();
+    this.#election.heard(from);
     if (message.type === "append") this.#acceptance.onAppend(from, message);
     else if (message.type === "heartbeat") this.#acceptance.onHeartbeat(from, message);
     else if (message.type === "rest") this.#rest(from, message);

@@ -44,6 +44,8 @@ export class Election {
   #dueAtMs = 0;
   /** The leader's connection is gone: what it had promised to this replica is all there is to wait for. */
   #suspects = false;
+  /** Who has spoken as the leader last, unless another store is in its place by now. */
+  #heardFrom: Sender | undefined;
   /** Who has voted for this candidate, or would. */
   readonly #votes = new Map<NodeId, Vote>();
   /** As whom nodes have last answered a request, with whatever. */
@@ -67,7 +69,8 @@ export class Election {
   }
 
   /** A leader of the current term has spoken, and is being answered. */
-  heard(): void {
+  heard(from: Sender): void {
+    this.#heardFrom = from;
     this.#suspects = false;
     if (this.#answeredAs.size > 0) this.#answeredAs.clear();
     this.#promisedUntilMs = this.#core.nowMs + this.#core.options.timing.electionLowerMs;
@@ -87,8 +90,10 @@ export class Election {
     this.#dueAtMs = Math.max(this.#core.nowMs, sinceMs + this.#timeoutMs);
   }
 
-  /** The leader's connection is closed, or it is another process now. */
-  suspect(): void {
+  /** The leader's connection is closed, or it is another process now, which is `peer`. */
+  suspect(peer: Sender | undefined): void {
+    const storeId = this.#heardFrom?.storeId;
+    if (peer !== undefined && peer.storeId !== storeId) this.#heardFrom = undefined;
     if (this.#suspects || this.#core.role !== "follower") return;
     this.#suspects = true;
     const { electionTimeoutMs, electionLowerMs } = this.#core.options.timing;
@@ -241,7 +246,12 @@ export class Election {
 
   /** Whether a quorum may be there, as far as is known: reachable, and not under another store. */
   get mayBeQuorate(): boolean {
-    const { configuration, identity, options } = this.#core;
+    const { configuration, identity, options, superseded, leader } = this.#core;
+    // The voters it knows are those of a group that is over; of the later one, who leads at most.
+    if (superseded) {
+      const isLed = leader !== undefined && this.#heardFrom?.node === leader;
+      return isLed && options.isReachable(leader);
+    }
     return isQuorum(configuration, (member) => {
       if (isMember(member, identity)) return true;
       if (!options.isReachable(member.node)) return false;
