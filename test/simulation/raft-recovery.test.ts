@@ -126,6 +126,27 @@ describe("a replica of a group that is over", () => {
   });
 });
 
+describe("a store that took the place of a lost voter's", () => {
+  test("is recovered with what it has learnt, though its node is named by the voters", async () => {
+    const keyspaces = { default: { strategy: "raft", replicas: 2, shards: 1 } };
+    const cluster = await open({ nodes: 2, persistent: true, keyspaces });
+    await cluster.until(cluster.keyspace("n1").put("a", 1));
+    const leader = ["n1", "n2"].find((id) => shardOf(cluster, id).role === "leader") as string;
+    const learner = leader === "n1" ? "n2" : "n1";
+    for (const id of [learner, leader]) {
+      cluster.kill(id);
+      cluster.disks.set(id, new PersistentMemoryDisk());
+      await cluster.restart(id);
+      // The leader has taken it for a learner, and it alone knows that then.
+      await cluster.waitFor(() => shardOf(cluster, learner).configuration !== "");
+    }
+    await cluster.advance(2_000);
+    const members = await cluster.until(recover(cluster, learner));
+    expect(members).toMatchObject({ replicas: [learner], leader: learner });
+    expect(await valueAt(cluster, learner, "a")).toBe(1);
+  });
+});
+
 describe("a node that was told that the shard is others'", () => {
   test("serves it again once those who have recovered it with an older log take it in", async () => {
     const keyspaces = { default: { strategy: "raft", replicas: 3, shards: 1 } };

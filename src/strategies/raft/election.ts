@@ -253,7 +253,8 @@ export class Election {
       return isLed && options.isReachable(leader);
     }
     return isQuorum(configuration, (member) => {
-      if (isMember(member, identity)) return true;
+      // A store that this node has lost is not there, whoever else is.
+      if (member.node === identity.node) return isMember(member, identity);
       if (!options.isReachable(member.node)) return false;
       const answering = this.#answeredAs.get(member.node);
       return answering === undefined || isMember(member, answering);
