@@ -73,6 +73,11 @@ export function expires(bytes: Uint8Array): boolean {
   return ((bytes[1] as number) & (FLAG_EXPIRES | FLAG_SUMMARY)) === FLAG_EXPIRES;
 }
 
+/** Its context alone, without what is alive. */
+export function isSummary(bytes: Uint8Array): boolean {
+  return ((bytes[1] as number) & FLAG_SUMMARY) !== 0;
+}
+
 export function isAlive({ siblings, states }: DottedRecord): boolean {
   return states.length > 0 || siblings.some(({ value }) => value !== undefined);
 }

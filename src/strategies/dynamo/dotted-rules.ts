@@ -8,6 +8,7 @@ import {
   encodeRecord,
   expires,
   firstExpiryOf,
+  isSummary,
   isTombstone,
   newestTimeOf,
   type Sibling,
@@ -37,6 +38,8 @@ export function makeDottedRules(
     check: checkRecord,
     relation(held, incoming) {
       const relation = contextOf(held).relationTo(contextOf(incoming));
+      if (relation === "succeeded") return hasLost(incoming, held) ? "apart" : relation;
+      if (relation === "included") return hasLost(held, incoming) ? "apart" : relation;
       if (relation !== "equal") return relation;
       // What has expired in one of them; or a resolver that does not keep its laws.
       return Buffer.compare(held, incoming) === 0 ? "equal" : "apart";
@@ -110,6 +113,22 @@ export function expireRecord(
     return isOver ? { dot, time, value: undefined } : sibling;
   });
   return encodeRecord({ ...record, siblings: settled(settlement, siblings) });
+}
+
+/**
+ * Whether a version that is alive in the record with the greater context has expired in the other
+ * one: contexts do not tell, since no event has deleted it.
+ */
+function hasLost(greater: Uint8Array, other: Uint8Array): boolean {
+  if (!expires(greater) || isSummary(other)) return false;
+  const { context, siblings } = decodeRecord(other);
+  return decodeRecord(greater).siblings.some(
+    ({ dot, time, value, expiresAtMs }) =>
+      value !== undefined &&
+      expiresAtMs !== undefined &&
+      context.covers(dot, time) &&
+      !siblings.some((each) => each.value !== undefined && compareDots(each.dot, dot) === 0),
+  );
 }
 
 /** What a replica keeps of versions that none of the others replaces. */

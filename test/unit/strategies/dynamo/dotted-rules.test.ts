@@ -148,6 +148,18 @@ describe.each(SETTLEMENTS)("versions that expire, kept as %s", (_what, settlemen
     });
   });
 
+  test("do not come back from a copy that knows more, and has not come to it yet", () => {
+    everyPair((a, b) => {
+      const gone = decodeRecord(expired(a)).context;
+      const isBack = (bytes: Uint8Array) =>
+        decodeRecord(bytes).siblings.some(
+          ({ dot, time, expiresAtMs }) => expiresAtMs !== undefined && gone.covers(dot, time),
+        );
+      expect(isBack(join(expired(a), b))).toBe(false);
+      expect(isBack(join(b, expired(a)))).toBe(false);
+    });
+  });
+
   test("lose against what they have come to, from either side", () => {
     everyPair((a) => {
       expect(join(a, expired(a))).toEqual(expired(a));
