@@ -35,20 +35,24 @@ async function readsOfLostLeader(rate: number, seed: number) {
   for (const id of [other, third]) network.cut(leader, id);
   const seen = { before: 0, stale: 0 };
   let isAcknowledged = false;
-  const write = async (): Promise<void> => {
-    while (!isAcknowledged) {
-      await at(other)
-        .put("a", "new", { timeoutMs: 500 })
-        .then(
-          () => {
-            isAcknowledged = true;
-          },
-          () => undefined,
-        );
-    }
+  let isWriting = false;
+  // One at a time, and no more than one a step: a node without a leader refuses at once.
+  const maybeWrite = (): void => {
+    if (isAcknowledged || isWriting) return;
+    isWriting = true;
+    const done = (acknowledged: boolean) => {
+      isAcknowledged ||= acknowledged;
+      isWriting = false;
+    };
+    at(other)
+      .put("a", "new", { timeoutMs: 500 })
+      .then(
+        () => done(true),
+        () => done(false),
+      );
   };
-  void write();
   for (let passedMs = 0; passedMs < LONG_MS; passedMs += STEP_MS) {
+    maybeWrite();
     await driver.run(STEP_MS);
     const read = at(leader).getNow("a", { consistency: "lease" });
     // A lease that has run out without a leader's answers does not come back.
