@@ -37,6 +37,7 @@ class LoneReplica {
       get: (_, name) => {
         if (name === "get") return (key: Uint8Array) => this.#data.get(textOf(key));
         if (name === "append") return () => 1 as LogSequence;
+        if (name === "range") return () => ({ entries: [], more: false });
         if (name === "rangeSide") return () => [];
         if (name === "put") {
           return (key: Uint8Array, value: Uint8Array) => this.#data.set(textOf(key), value);
