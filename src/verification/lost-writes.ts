@@ -67,7 +67,8 @@ export function checkLostWrites<Version>(
   };
 }
 
-function isPromised<Version>(
+/** Whether somebody who held the write when it was acknowledged has not been wiped since. */
+export function isPromised<Version>(
   { holders, acknowledgedAt }: AcknowledgedWrite<Version>,
   wiped: readonly WipedCopy[],
 ): boolean {

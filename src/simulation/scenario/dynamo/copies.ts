@@ -23,6 +23,13 @@ export class DynamoCopies {
     return this.#contextOf(key, found).includes(this.#contextOf(key, written));
   }
 
+  /** Whether `found` knows the newest event of `written` by its name, and not by a floor alone. */
+  names(key: string, found: string, written: string): boolean {
+    const [newest] = this.#contextOf(key, written).entries.toSorted((a, b) => b.time - a.time);
+    if (newest === undefined) return false;
+    return this.#contextOf(key, found).counterOf(newest.actor) >= newest.counter;
+  }
+
   /** Whether the version names no event: replicas that hold nothing answer with their floor. */
   isFloor(key: string, version: string): boolean {
     return this.#contextOf(key, version).entries.length === 0;

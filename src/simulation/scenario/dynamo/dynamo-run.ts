@@ -3,7 +3,8 @@ import { keyspaceHashOf } from "../../../core/model/ids.ts";
 import type { Level } from "../../../core/model/levels.ts";
 import { requiredReplicas } from "../../../core/model/quorum.ts";
 import type { EmbeddedKeyspace, GetResult, Written } from "../../../core/store/api.ts";
-import { checkLostWrites } from "../../../verification/index.ts";
+import { type AcknowledgedWrite, checkLostWrites } from "../../../verification/index.ts";
+import { isPromised } from "../../../verification/lost-writes.ts";
 import type { SimNode } from "../../sim-node.ts";
 import type { Ending } from "../client-calls.ts";
 import type { Draw } from "../draw.ts";
@@ -31,11 +32,7 @@ const FINAL_TRIES = 60;
 const BETWEEN_FINAL_TRIES_MS = 500;
 const FINAL_READ_MS = 120_000;
 
-interface Acknowledged {
-  readonly key: string;
-  readonly version: string;
-  readonly acknowledgedAt: number;
-  readonly holders: readonly string[];
+interface Acknowledged extends AcknowledgedWrite<string> {
   /** Which store it was that held it, by holder. */
   readonly storeIds: ReadonlyMap<string, string>;
 }
@@ -114,12 +111,20 @@ export class DynamoRun implements KeyspaceRun {
     const outcomes = this.#workload.judgeOutcomes();
     if (copyHasCounted) return { violations: outcomes, checked: 0, unknown: 0 };
     const { losses } = this.#scene.topology;
+    const promised = new Set(
+      this.#acknowledgedByName()
+        .filter((each) => isPromised(each, losses))
+        .map(({ version }) => version),
+    );
     const finals = [...this.#finals].map(([key, result]) => ({
       key,
       result,
       isWhole: losses.length === 0,
       covers: (version: string) =>
-        result?.version !== undefined && this.#copies.covers(key, result.version, version),
+        result?.version !== undefined &&
+        this.#copies.covers(key, result.version, version) &&
+        // A floor covers what went with its only holders, too: of that nothing was promised.
+        (this.#copies.names(key, result.version, version) || promised.has(`${key}\n${version}`)),
     }));
     return {
       violations: [
@@ -230,6 +235,16 @@ export class DynamoRun implements KeyspaceRun {
     return disk.storeId ?? `start ${starts}`;
   }
 
+  /** Acknowledged writes, each version together with its key. */
+  #acknowledgedByName(): readonly AcknowledgedWrite<string>[] {
+    return this.#acknowledged.map((each) => ({
+      ...each,
+      // A store that was found to be an old copy is set aside, with all that it took since then.
+      holders: each.holders.filter((id) => each.storeIds.get(id) === this.#storeIdOf(id)),
+      version: `${each.key}\n${each.version}`,
+    }));
+  }
+
   #lostWrites(): Violation[] {
     const finals = new Map(
       [...this.#finals].map(([key, final]) => [
@@ -241,12 +256,7 @@ export class DynamoRun implements KeyspaceRun {
       ]),
     );
     const result = checkLostWrites({
-      acknowledged: this.#acknowledged.map((each) => ({
-        ...each,
-        // A store that was found to be an old copy is set aside, with all that it took since then.
-        holders: each.holders.filter((id) => each.storeIds.get(id) === this.#storeIdOf(id)),
-        version: `${each.key}\n${each.version}`,
-      })),
+      acknowledged: this.#acknowledgedByName(),
       wiped: this.#scene.topology.losses,
       finals,
       covers: (found, written) => {

@@ -21,7 +21,10 @@ export interface Final {
   readonly result: GetResult<unknown> | undefined;
   /** No node has lost anything. */
   readonly isWhole: boolean;
-  /** Whether the event that a write's answer named is known in the end. */
+  /**
+   * Whether the event that a write's answer named is known in the end. By a floor alone it may be
+   * although all who held it have lost it: that says nothing of what became of it.
+   */
   covers(version: string): boolean;
 }
 
