@@ -118,11 +118,14 @@ export class RaftRun implements KeyspaceRun {
     const sinceMs = this.#scene.world.time.nowMs;
     const values: string[] = [];
     for (const key of this.#keys.all) {
-      const value = `told/${key}`;
-      await this.#insist(`${key}: no write succeeds in the end`, (node) =>
-        this.#writes.put("last", node, key, value),
-      );
-      values.push(value);
+      let tries = 0;
+      // Each try has a value of its own: one that was refused is not to be seen.
+      const valueOfTry = () => `told/${key}/${tries}`;
+      await this.#insist(`${key}: no write succeeds in the end`, (node) => {
+        tries++;
+        return this.#writes.put("last", node, key, valueOfTry());
+      });
+      values.push(valueOfTry());
     }
     await this.#watches.demandToldOf(values, sinceMs);
   }

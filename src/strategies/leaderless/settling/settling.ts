@@ -248,7 +248,9 @@ export class Settling {
       return true;
     }
     if (!this.#isNeeded) return true;
-    const upTo = hybridTimeOf(wallMs) - this.#span;
+    // Between two milliseconds: no event has the very time of a floor, so that what a floor says of
+    // a key is above whatever it has settled there.
+    const upTo = hybridTimeOf(wallMs) - this.#span - 1;
     const isLate = upTo > this.#floors.values.floor;
     const isBegun = isLate && this.#leader.begin(upTo, nowMs, wallMs, effects);
     if (isBegun && this.#leader.isLeading)
