@@ -42,7 +42,10 @@ export const dottedSettling: SettlingRules = Object.freeze({
   addWithin(sum, key, record, after, upTo) {
     const { context, siblings } = decodeRecord(record);
     const isWithin = ({ time }: { readonly time: HybridTime }) => time > after && time <= upTo;
-    const known = context.entries.filter(isWithin);
+    // Whoever knows a later event of an actor knows all of them in the window, whichever they are.
+    const known = context.entries
+      .filter(({ time }) => time > after)
+      .map((entry) => (entry.time <= upTo ? entry : { actor: entry.actor, counter: 0 }));
     const alive = siblings.filter(isWithin).map(({ dot }: Sibling) => dot);
     if (known.length + alive.length > 0) sum.addEntry(key, bytesOf(known, alive));
   },

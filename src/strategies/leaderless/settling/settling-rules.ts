@@ -27,7 +27,9 @@ export interface SettlingRules {
   buried(record: Uint8Array): Uint8Array;
   /**
    * Adds what the record says of events in `after < time ≤ upTo`. Two replicas whose sums over a
-   * span of keys are equal hold the same versions of those events alive there.
+   * span of keys are equal know the same of those events there, and hold the same versions of them
+   * alive: a record that a later event has left says that it knows them, though not which, so that
+   * it does not equal one that has never heard of them.
    */
   addWithin(
     sum: Summary,

@@ -2,6 +2,8 @@ import { headerOf, makeKeyedRecord, stampOf } from "../record.ts";
 import type { SettlingRules } from "./settling-rules.ts";
 
 const NO_KEY = new Uint8Array(0);
+/** Stands for any version above the window. */
+const LATER = new Uint8Array(0);
 const FLAGS_AT = 1;
 const FLAG_TOMBSTONE = 1;
 
@@ -23,6 +25,8 @@ export const stampedSettling: SettlingRules = Object.freeze({
   },
   addWithin(sum, key, record, after, upTo) {
     const { time } = stampOf(record);
-    if (time > after && time <= upTo) sum.addEntry(key, record);
+    if (time <= after) return;
+    // What a later version has replaced is over for whoever holds that one, whichever it is.
+    sum.addEntry(key, time <= upTo ? record : LATER);
   },
 } satisfies SettlingRules);

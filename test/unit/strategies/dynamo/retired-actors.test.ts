@@ -18,9 +18,13 @@ const ALL = ["n1", "n2", "n3"] as const;
 /** A thousand of every node: `npm run test:restarts`. */
 const RESTARTS = Number(process.env.CAPSTAN_RESTARTS ?? 60);
 
-function open(planted: PlantedDynamoBugs = {}, reapAfterMs = REAP_AFTER_MS): ReplicaRing {
+function open(
+  planted: PlantedDynamoBugs = {},
+  reapAfterMs = REAP_AFTER_MS,
+  intervalMs = 1_000,
+): ReplicaRing {
   return new ReplicaRing({
-    repair: { intervalMs: 1_000, reapAfterMs },
+    repair: { intervalMs, reapAfterMs },
     make: (context) => new DynamoReplica(context, planted),
   });
 }
@@ -67,6 +71,13 @@ function contextAt(ring: ReplicaRing, id: string): CausalContext | undefined {
 function valuesAt(ring: ReplicaRing, id: string): readonly unknown[] {
   const siblings = recordAt(ring, id)?.siblings ?? [];
   return siblings.map(({ value }) => value && decodeValue(value)).sort();
+}
+
+function floorMsAt(ring: ReplicaRing, id: string): number | undefined {
+  const { settling } = ring.node(id).machine.describe() as {
+    readonly settling: { readonly floorMs?: number };
+  };
+  return settling.floorMs;
 }
 
 /** Every node is started anew so many times, and writes upon what it holds after each start. */
@@ -127,6 +138,26 @@ describe("actors of earlier starts", () => {
     ring.heal();
     ring.run(SETTLED_MS);
     for (const id of ALL) expect(valuesAt(ring, id)).not.toContain("apart");
+  });
+});
+
+describe("a floor", () => {
+  test("is not found over what was replaced later where a replica has heard of neither", () => {
+    const ring = open({}, REAP_AFTER_MS, Number.POSITIVE_INFINITY);
+    write(ring, "n1", { value: "seen" });
+    const seen = contextAt(ring, "n1") as CausalContext;
+    ring.run(REAP_AFTER_MS - 500);
+    write(ring, "n1", { value: "later", seen });
+    ring.run(2_500);
+    for (const id of ALL) {
+      const isKnown = contextAt(ring, id)?.includes(seen) === true;
+      expect(isKnown || floorMsAt(ring, id) === undefined).toBe(true);
+    }
+    ring.run(SETTLED_MS);
+    for (const id of ALL) {
+      expect(valuesAt(ring, id)).toEqual(["later"]);
+      expect(floorMsAt(ring, id)).toBeDefined();
+    }
   });
 });
 

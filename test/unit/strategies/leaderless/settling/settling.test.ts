@@ -19,9 +19,9 @@ const REAPED_MS = 3 * REAP_AFTER_MS;
 
 type Planted = (node: string) => PlantedReplicaBugs;
 
-function open(planted: Planted = () => ({})): ReplicaRing {
+function open(planted: Planted = () => ({}), intervalMs = REPAIR.intervalMs): ReplicaRing {
   return new ReplicaRing({
-    repair: REPAIR,
+    repair: { ...REPAIR, intervalMs },
     make: (context, node) =>
       new LeaderlessReplica(context, planted(node)) as unknown as ReturnType<
         ConstructorParameters<typeof ReplicaRing>[0]["make"]
@@ -70,6 +70,23 @@ function reaped(planted?: Planted): { readonly ring: ReplicaRing; readonly old: 
   for (const id of ALL) expect(ring.node(id).data.has("gone")).toBe(false);
   return { ring, old };
 }
+
+test("no floor is found over a version that was replaced later where a replica has neither", () => {
+  const ring = open(undefined, Number.POSITIVE_INFINITY);
+  write(ring, version(ring, "k", "first"), ["n1"]);
+  ring.run(REAP_AFTER_MS - 500);
+  write(ring, version(ring, "k", "second"), ["n1"]);
+  ring.run(2_500);
+  const floorMsAt = (id: string): number | undefined => {
+    const { settling } = ring.node(id).machine.describe() as {
+      readonly settling: { readonly floorMs?: number };
+    };
+    return settling.floorMs;
+  };
+  for (const id of ALL) {
+    expect(heldAt(ring, id, "k") === "second" || floorMsAt(id) === undefined).toBe(true);
+  }
+});
 
 describe("a tombstone that was reaped", () => {
   const handedOver = (old: KeyedRecord): DynamoMessage => ({
