@@ -3,13 +3,18 @@ import { shardIdOf } from "../../../core/model/ids.ts";
 import { decodeValue } from "../../../core/model/values.ts";
 import type { SimNode } from "../../sim-node.ts";
 import type { SimWorld } from "../../sim-world.ts";
+import type { ShownVersion } from "../leaderless/session-keys.ts";
 import type { KeyspaceTopology } from "../topology.ts";
+
+type Named = ReturnType<typeof decodeDottedRecord>["siblings"][number];
 
 /** What nodes hold of a dynamo keyspace, and what its versions say. */
 export class DynamoCopies {
   readonly #world: SimWorld;
   readonly #keyspace: KeyspaceTopology;
   readonly #tokens: ContextTokens;
+  /** By key and value: the versions that were committed anywhere; every value is written once. */
+  readonly #named = new Map<string, Named>();
 
   constructor(world: SimWorld, keyspace: KeyspaceTopology) {
     this.#world = world;
@@ -33,6 +38,39 @@ export class DynamoCopies {
   /** Whether the version names no event: replicas that hold nothing answer with their floor. */
   isFloor(key: string, version: string): boolean {
     return this.#contextOf(key, version).entries.length === 0;
+  }
+
+  /** A copy is about to hold this. */
+  noteNames(key: string, record: Uint8Array): void {
+    for (const sibling of decodeDottedRecord(record).siblings) {
+      const { value } = sibling;
+      if (value !== undefined) this.#named.set(`${key}\n${decodeValue(value)}`, sibling);
+    }
+  }
+
+  /**
+   * Whether a read shows less than what had been seen: an event that was named is not known to it;
+   * a version that was alive is not, nor shown; or one is shown that had been replaced. How far the
+   * bases reach says nothing by itself: each replica has its own floor.
+   */
+  isLess(key: string, found: ShownVersion | undefined, seen: ShownVersion): boolean {
+    const known = found && this.#contextOf(key, found.version);
+    const had = this.#contextOf(key, seen.version);
+    const isKnown = (dot: Named["dot"], time: number) => known?.covers(dot, time) === true;
+    if (had.entries.some((entry) => !isKnown(entry, entry.time))) return true;
+    const shown = found?.values ?? [];
+    const named = (value: string) => this.#named.get(`${key}\n${value}`);
+    const isLost = (value: string) => {
+      const version = named(value);
+      return version !== undefined && !isKnown(version.dot, version.time);
+    };
+    const isBack = (value: string) => {
+      const version = named(value);
+      return version !== undefined && had.covers(version.dot, version.time);
+    };
+    const { values, isAll } = seen;
+    if (values.some((value) => !shown.includes(value) && isLost(value))) return true;
+    return isAll && shown.some((value) => !values.includes(value) && isBack(value));
   }
 
   /** Running nodes, those that stand in among them, whose copy knows all that the version knows. */

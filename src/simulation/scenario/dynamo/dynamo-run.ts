@@ -9,6 +9,7 @@ import type { SimNode } from "../../sim-node.ts";
 import type { Ending } from "../client-calls.ts";
 import type { Draw } from "../draw.ts";
 import { countReaping } from "../leaderless/reaping.ts";
+import { isSessionKey } from "../leaderless/session-keys.ts";
 import { SideRequests } from "../leaderless/side-requests.ts";
 import type {
   CheckReport,
@@ -101,6 +102,7 @@ export class DynamoRun implements KeyspaceRun {
       const { shard, key, value, generation } = mutation;
       if (generation !== undefined || keyspaceHashOf(shard) !== hash) continue;
       const keyText = Buffer.from(key).toString("utf8");
+      if (isSessionKey(keyText)) this.#copies.noteNames(keyText, value);
       // What becomes of the others is judged by what their clients are told.
       if (!keyText.startsWith(KEY_PREFIX)) continue;
       this.#commits.onPut(node, keyText, state.get(shard, "data", key), value);

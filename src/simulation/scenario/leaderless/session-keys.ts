@@ -1,5 +1,5 @@
 import type { Level } from "../../../core/model/levels.ts";
-import type { EmbeddedKeyspace } from "../../../core/store/api.ts";
+import type { EmbeddedKeyspace, GetResult } from "../../../core/store/api.ts";
 import type { SimNode } from "../../sim-node.ts";
 import type { Ending } from "../client-calls.ts";
 import type { Draw } from "../draw.ts";
@@ -13,18 +13,35 @@ const DELETE_SHARE = 0.15;
 const CONTEXT_SHARE = 0.7;
 const MAX_CHASES = 2;
 
+export function isSessionKey(key: string): boolean {
+  return KEYS.includes(key);
+}
+
+/** A version of a key, and what a client was shown with it. */
+export interface ShownVersion {
+  readonly version: string;
+  readonly values: readonly string[];
+  /** Nothing else is alive by it: a read's. Of a write the client knows its own value alone. */
+  readonly isAll: boolean;
+}
+
 /** What a keyspace's versions say. */
 export interface Versions {
   /** Whether the one version of a key includes the other, or is newer. */
   covers(key: string, found: string, seen: string): boolean;
   /** Whether the version is no write's, but says up to when there is nothing. */
   isFloor(key: string, version: string): boolean;
+  /**
+   * Whether what a read found shows less than what had been seen, where versions are more than
+   * points of one order. Undefined: they are not.
+   */
+  isLess?(key: string, found: ShownVersion | undefined, seen: ShownVersion): boolean;
 }
 
 interface Session {
   token: string;
-  /** Per key: versions that were written or read, without those that another of them covers. */
-  readonly seen: Map<string, readonly string[]>;
+  /** Per key, newest first: what was written or read, without what another of them makes needless. */
+  readonly seen: Map<string, readonly ShownVersion[]>;
   /** Of these, those that said that there is nothing: once that is settled, no version says so. */
   readonly gone: Set<string>;
 }
@@ -93,7 +110,7 @@ export class SessionKeys {
     session: Session,
   ): Promise<Ending> {
     const { calls } = this.#scene;
-    const [context] = session.seen.get(key) ?? [];
+    const context = session.seen.get(key)?.[0]?.version;
     const withContext = context !== undefined && draw.chance(CONTEXT_SHARE);
     const isDeletion = withContext && draw.chance(DELETE_SHARE);
     const options = {
@@ -102,13 +119,15 @@ export class SessionKeys {
       ...(withContext && { context }),
     };
     return this.#call(client, node, key, async (keyspace) => {
+      const value = `s${calls.begun}`;
       const writing = isDeletion
         ? keyspace.delete(key, options)
-        : keyspace.put(key, `s${calls.begun}`, options);
-      const written = await calls.alive(node, writing);
-      if (isDeletion) session.gone.add(written.version);
-      this.#note(session, key, written.version, written.session);
-      return written.version;
+        : keyspace.put(key, value, options);
+      const { version, session: token } = await calls.alive(node, writing);
+      if (isDeletion) session.gone.add(version);
+      const values = isDeletion ? [] : [value];
+      this.#note(session, key, { version, values, isAll: false }, token);
+      return version;
     });
   }
 
@@ -124,28 +143,40 @@ export class SessionKeys {
       const options = { consistency: level, session: session.token };
       const result = await calls.alive(node, keyspace.get(key, options));
       const { version, session: token } = result;
+      const found =
+        version === undefined ? undefined : { version, values: valuesOf(result), isAll: true };
       for (const seen of session.seen.get(key) ?? []) {
         this.#judged += 1;
-        if (this.#includes(session, key, version, seen)) continue;
+        if (this.#includes(session, key, found, seen)) continue;
         const message =
           `${client} ${key}: a read at ${node.id} (${world.time.nowMs.toFixed(1)} ms) found ` +
-          `${version ?? "nothing"}, and the session had seen ${seen}`;
+          `${textOf(found)}, and the session had seen ${textOf(seen)}`;
         this.#violations.push({ check: "session", message });
       }
-      if (version === undefined) return version;
-      if (!result.found) session.gone.add(version);
-      this.#note(session, key, version, token);
+      if (found === undefined) return undefined;
+      if (!result.found) session.gone.add(found.version);
+      this.#note(session, key, found, token);
       return version;
     });
   }
 
   /** Whether what was found, if anything was, is not less than what the session had seen. */
-  #includes({ gone }: Session, key: string, found: string | undefined, seen: string): boolean {
-    if (found === undefined) return gone.has(seen);
+  #includes(
+    { gone }: Session,
+    key: string,
+    found: ShownVersion | undefined,
+    seen: ShownVersion,
+  ): boolean {
     const versions = this.#versions;
+    if (versions.isLess !== undefined) return !versions.isLess(key, found, seen);
+    if (found === undefined) return gone.has(seen.version);
+    if (versions.covers(key, found.version, seen.version)) return true;
+    if (!versions.isFloor(key, seen.version)) return false;
+    // One replica may have the next floor already, and another one not yet: of a key that neither
+    // of them holds both say that it is gone.
+    if (versions.isFloor(key, found.version)) return true;
     // What was settled then is known to what came later, too, though it need not say so.
-    if (versions.covers(key, found, seen)) return true;
-    return versions.isFloor(key, seen) && !versions.covers(key, seen, found);
+    return !versions.covers(key, seen.version, found.version);
   }
 
   async #call(
@@ -166,11 +197,25 @@ export class SessionKeys {
     }
   }
 
-  #note(session: Session, key: string, version: string, token: string | undefined): void {
+  #note(session: Session, key: string, shown: ShownVersion, token: string | undefined): void {
     if (token !== undefined) session.token = token;
+    const { covers, isLess } = this.#versions;
+    const includes = (one: ShownVersion, other: ShownVersion) =>
+      covers.call(this.#versions, key, one.version, other.version);
     const seen = session.seen.get(key) ?? [];
-    if (seen.some((each) => this.#versions.covers(key, each, version))) return;
-    const left = seen.filter((each) => !this.#versions.covers(key, version, each));
-    session.seen.set(key, [version, ...left]);
+    if (seen.some((each) => includes(each, shown))) return;
+    // A write may stand beside what was seen, which it does not show.
+    const replaces = shown.isAll || isLess === undefined;
+    const left = seen.filter((each) => !(replaces && includes(shown, each)));
+    session.seen.set(key, [shown, ...left]);
   }
+}
+
+function valuesOf(result: GetResult<unknown>): readonly string[] {
+  if (!result.found) return [];
+  return result.conflict ? result.siblings.map(String) : [String(result.value)];
+}
+
+function textOf(shown: ShownVersion | undefined): string {
+  return shown === undefined ? "nothing" : `${shown.version} (${shown.values.join(", ")})`;
 }
