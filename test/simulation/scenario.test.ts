@@ -32,6 +32,13 @@ describe("a seed of chaos, then calm", () => {
     expect(simulatedMs).toBeGreaterThanOrEqual(60_000);
   });
 
+  // A peer that was paused takes the life before an emptied disk for alive, by frames that were held.
+  test("seed 40730: nobody is stopped for what an earlier life of its node has left", async () => {
+    const { violations, faults } = await runScenario(40_730);
+    expect(violations).toEqual([]);
+    expect(faults.wipe).toBeGreaterThan(0);
+  });
+
   test("an old copy that all peers know for one is recognised, and counts nowhere", async () => {
     let recognised = 0;
     for (const seed of seedsWithCopies(4)) {

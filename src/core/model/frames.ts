@@ -11,7 +11,8 @@
  * A session is one life of one process. On a lossy broker a frame may arrive minutes late, when
  * either end has restarted since: it names both sessions, so that it is known for what it is. The
  * sequence counts the `messages` frames of one lane within the sender's life, so that a doubled one
- * is known too; it is 0 in a hello, which has a sequence of its own.
+ * is known too. A hello has a sequence of its own; here it repeats that of the newest hello that its
+ * sender has heard of the receiver's session, 0 if none, which tells when the sender was alive.
  */
 import type { ByteReader, ByteWriter } from "./bytes.ts";
 import { hashText } from "./hash.ts";

@@ -57,6 +57,8 @@ function inWords(peer: PeerDescription, digest: string): string {
     }
     case "cluster-mismatch":
       return `${node} is refused (its data belongs to another cluster)`;
+    case "identity-taken":
+      return `${node} is refused (another process was met under this node id, and may still live)`;
     case "identity-conflict":
       return `${node} is refused (two processes run under this node id)`;
     case "old-copy":

@@ -35,6 +35,8 @@ export class CopyWatch {
   readonly #world: SimWorld;
   /** Stores that an old copy was put in the place of, by node. */
   readonly #copies = new Map<string, PlacedCopy>();
+  /** The same, for good. */
+  readonly #everPlaced = new Set<string>();
   /** By who has heard it and of whom. */
   readonly #heard = new Map<string, Heard>();
   readonly #reader = new ByteReader();
@@ -64,7 +66,13 @@ export class CopyWatch {
   placed(node: string, storeId: string | undefined, logPosition: number): void {
     if (storeId === undefined) return;
     this.#copies.set(node, { storeId, logPosition });
+    this.#everPlaced.add(`${node} ${storeId}`);
     this.#world.network.onSend = (from, to, frame) => this.#onSend(from, to, frame);
+  }
+
+  /** Whether an old copy was put in the place of this store of the node at any time. */
+  wasPlaced(node: string, storeId: string | undefined): boolean {
+    return this.#everPlaced.has(`${node} ${storeId}`);
   }
 
   #knows(id: string, node: string, { storeId, logPosition }: PlacedCopy): boolean {

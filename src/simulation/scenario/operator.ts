@@ -80,8 +80,4 @@ export class Operator {
 }
 
 /** A disk that is full or fails, and data of which the peers know a later start. */
-const EXPLAINED: readonly string[] = Object.freeze([
-  "STORE_FAILED",
-  "IDENTITY_CONFLICT",
-  "DATA_DISOWNED",
-]);
+const EXPLAINED: readonly string[] = Object.freeze(["STORE_FAILED", "DATA_DISOWNED"]);

@@ -245,10 +245,16 @@ class Scenario {
     if (type === "shard-damaged" && !this.#topology.wasDamaged(id)) {
       this.#violate("unfounded-damage", `${id}: what was found damaged is whole`);
     }
-    // With its data goes what it has acknowledged since the copy was put in place.
-    if (type === "failed" && code === "DATA_DISOWNED") {
-      this.#topology.noteLoss(this.#world.node(id), "old-copy");
+    if (type === "failed" && code === "IDENTITY_CONFLICT") {
+      this.#violate("unfounded-conflict", `${id}: its machine runs no other process`);
     }
+    if (type !== "failed" || code !== "DATA_DISOWNED") return;
+    const node = this.#world.node(id);
+    if (!this.#copies.wasPlaced(id, node.disk.storeId) && !this.#topology.wasDamaged(id)) {
+      this.#violate("unfounded-disowning", `${id}: no older copy was put in the place of its data`);
+    }
+    // With its data goes what it has acknowledged since the copy was put in place.
+    this.#topology.noteLoss(node, "old-copy");
   }
 
   /** Data that is given up at a start was damaged, or is an older copy. */

@@ -9,6 +9,9 @@ export interface Expectations {
   readonly clusterName: string;
   readonly digest: string;
   readonly clusterId: ClusterId | undefined;
+  readonly nowMs: number;
+  /** For how long a session that answers waits for one that was accepted and does not. */
+  readonly patienceMs: number;
 }
 
 /**
@@ -20,8 +23,6 @@ export interface Expectations {
 export interface Admission {
   readonly action: "drop" | "refuse" | "continue" | "begin";
   readonly verdict: Verdict;
-  /** It may as well be an old frame: tell its sender, but nobody else. */
-  readonly quiet?: true;
 }
 
 const BEGIN: Admission = Object.freeze({ action: "begin", verdict: "accepted" });
@@ -47,31 +48,57 @@ export function admit(
   }
   if (known) return { action: "continue", verdict: "accepted" };
   // A broker may deliver a hello long after its sender died. Only one that names our own session
-  // was said by somebody who lived after we started.
+  // was said by somebody who lived after we started; and only one that answers what we said after
+  // the accepted session began, by somebody who lived then. Of the lives of one node, each ends
+  // before the next begins: one that was over by then has answered nothing later.
   if (header.receiverTag !== expected.sessionTag) return refuse("unheard");
-  return admitIdentity(session, hello);
+  if (header.sequence <= session.acceptedAtSequence) return refuse("unheard");
+  return admitIdentity(session, header, hello, expected);
 }
 
 /** A fresh hello of a session other than the accepted one. */
-function admitIdentity(session: PeerSession, hello: Hello): Admission {
+function admitIdentity(
+  session: PeerSession,
+  header: FrameHeader,
+  hello: Hello,
+  expected: Expectations,
+): Admission {
+  const held = claimOfHolder(session, header, expected);
+  // A later start of the accepted store replaces it at once; of another store only when that is dead.
+  const isReplaced = held === undefined || session.identity?.storeId === hello.storeId;
   switch (session.ledger.recognise(hello.storeId, hello.incarnation, hello.logPosition)) {
     case "earlier-start":
-      // While the later start answers, this is an old frame, or another process on a copy of the
-      // data; afterwards it is the copy alone, which must not vote with what it has forgotten.
-      if (!session.alive) return refuse("old-copy");
-      return { action: "refuse", verdict: "identity-conflict", quiet: true };
+      // While the later start lives this is another process on a copy of the data; afterwards it is
+      // the copy alone, which must not vote with what it has forgotten.
+      return refuse(held ?? "old-copy");
     case "later-start":
-      return replaces(session, hello) ? BEGIN : refuse("identity-conflict");
+      return isReplaced ? BEGIN : refuse(held);
     case "old-copy":
-      return refuse(replaces(session, hello) ? "old-copy" : "identity-conflict");
+      return refuse(isReplaced ? "old-copy" : held);
     case "new":
-      return session.alive ? refuse("identity-conflict") : BEGIN;
+      return held === undefined ? BEGIN : refuse(held);
   }
 }
 
-/** A later start of the accepted store replaces it at once; of another store only when that is dead. */
-function replaces(session: PeerSession, hello: Hello): boolean {
-  return !session.alive || session.identity?.storeId === hello.storeId;
+/**
+ * What the accepted session's being there means for another one; undefined if it is dead.
+ *
+ * That something was heard of it does not prove it alive: frames are late, and a node that does not
+ * trust its own clock suspects nobody. So the two are only known to live both once each has answered
+ * a hello of ours from after the second was heard: at that moment both had started and neither had
+ * ended, which two lives of one node never do. A holder that answers nothing all that while, though
+ * the other's answers come, is as dead as one that is suspected.
+ */
+function claimOfHolder(
+  session: PeerSession,
+  { senderTag, sequence }: FrameHeader,
+  { nowMs, patienceMs }: Expectations,
+): "identity-taken" | "identity-conflict" | undefined {
+  if (!session.alive) return undefined;
+  const rival = session.rivals.get(senderTag);
+  if (rival === undefined || sequence <= rival.sinceSequence) return "identity-taken";
+  if (session.answeredSequence > rival.sinceSequence) return "identity-conflict";
+  return nowMs - rival.sinceMs < patienceMs ? "identity-taken" : undefined;
 }
 
 function isContinuation(session: PeerSession, hello: Hello): boolean {

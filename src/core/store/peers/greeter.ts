@@ -1,18 +1,28 @@
 import type { ByteReader } from "../../model/bytes.ts";
 import { ByteWriter } from "../../model/bytes.ts";
 import { CapstanError } from "../../model/errors.ts";
-import { type FrameHeader, writeFrameHeader } from "../../model/frames.ts";
+import { type FrameHeader, patchFrameSequence, writeFrameHeader } from "../../model/frames.ts";
 import type { NodeId } from "../../model/ids.ts";
 import { type Admission, admit } from "./admission.ts";
 import type { Birth } from "./birth.ts";
 import type { FilteredTransport } from "./filtered-transport.ts";
-import { type Hello, readHello, writeHello } from "./hello.ts";
+import { type Hello, readHello, type Verdict, writeHello } from "./hello.ts";
 import type { Notices } from "./notices.ts";
 import type { PeerNetworkOptions } from "./peer-network-options.ts";
 import type { PeerSession } from "./session.ts";
 
-/** A conflict that outlives this many times the detector's patience is no restart under way. */
+/** A conflict that outlives this many times the detector's patience does not pass by itself. */
 const CONFLICT_PATIENCE = 3;
+
+/** More than a node's lives and copies that are heard of at one time. */
+const MAX_RIVALS = 8;
+
+/** With these a peer says that another store or process is to be who we are. */
+const REFUSALS_OF_IDENTITY: readonly Verdict[] = Object.freeze([
+  "identity-taken",
+  "identity-conflict",
+  "old-copy",
+]);
 
 /** What the greeter asks of the peer network. */
 export interface GreeterHost {
@@ -64,6 +74,7 @@ export class Greeter {
     session.sentClusterId = birth.clusterId;
     this.#writer.reset();
     writeFrameHeader(this.#writer, "hello", clusterTag, sessionTag, session.heardTag);
+    patchFrameSequence(this.#writer, session.heardSequence);
     writeHello(this.#writer, this.#helloFor(session));
     // Refused or lost, the heartbeat repeats it.
     wire.send(session.node, this.#writer.view(), "control");
@@ -73,26 +84,39 @@ export class Greeter {
   hear(session: PeerSession, header: FrameHeader, reader: ByteReader): boolean {
     const hello = readHello(reader);
     const { network, birth, sessionTag } = this.#options;
+    const { environment, configuration } = network;
     const admission = admit(session, header, hello, {
       sessionTag,
-      clusterName: network.configuration.cluster.name,
-      digest: network.configuration.digest,
+      clusterName: configuration.cluster.name,
+      digest: configuration.digest,
       clusterId: birth.clusterId,
+      nowMs: environment.monotonicMs(),
+      patienceMs: CONFLICT_PATIENCE * configuration.detector.suspectAfterMs,
     });
     if (admission.action === "drop") return false;
+    const isSameAsBefore = session.heardTag === header.senderTag;
+    session.heardSequence = isSameAsBefore
+      ? Math.max(session.heardSequence, hello.sequence)
+      : hello.sequence;
     session.heardTag = header.senderTag;
     session.verdict = admission.verdict;
     const namesUs = header.receiverTag === sessionTag;
     if (admission.action === "refuse") this.#refuse(session, header, hello, admission);
     else this.#accept(session, header, hello, admission);
-    if (namesUs) this.#consider(session, header, hello);
+    // What nobody knows to be fresh may be about another time, or said by an earlier life of the peer.
+    if (namesUs && admission.verdict !== "unheard") this.#consider(session, header, hello);
     if (!namesUs || this.#hasNews(session)) this.sayAgain(session);
     return true;
   }
 
   #accept(session: PeerSession, header: FrameHeader, hello: Hello, admission: Admission): void {
     const { host, birth, sessions } = this.#options;
-    if (admission.action === "begin") host.begin(session, header.senderTag, hello);
+    if (admission.action === "begin") {
+      host.begin(session, header.senderTag, hello);
+      session.acceptedAtSequence = session.sentSequence;
+      session.answeredSequence = 0;
+      session.rivals.clear();
+    }
     session.accepted = true;
     session.refusal = undefined;
     session.sequence = hello.sequence;
@@ -101,6 +125,7 @@ export class Greeter {
     session.ledger.advance(hello.storeId, hello.logPosition, nowMs);
     if (header.receiverTag === this.#options.sessionTag) {
       session.acceptedUs = hello.verdict === "accepted";
+      session.answeredSequence = Math.max(session.answeredSequence, header.sequence);
     }
     host.heard(session);
     this.#watchClock(session, hello);
@@ -110,13 +135,26 @@ export class Greeter {
   }
 
   #refuse(session: PeerSession, header: FrameHeader, hello: Hello, admission: Admission): void {
-    if (admission.verdict === "unheard" || admission.quiet === true) return;
-    session.refusal = admission.verdict;
+    const { verdict } = admission;
+    if (verdict === "unheard") return;
+    session.refusal = verdict;
     session.refusedDigest = hello.digest;
+    if (verdict === "identity-taken" || verdict === "identity-conflict") {
+      this.#noteRival(session, header.senderTag);
+    }
     this.#noticeRefusal(session, header, hello);
     if (header.senderTag !== session.tag) return;
     session.accepted = false;
     this.#options.host.refresh(session);
+  }
+
+  #noteRival(session: PeerSession, tag: number): void {
+    const { rivals, sentSequence } = session;
+    if (rivals.has(tag)) return;
+    const sinceMs = this.#options.network.environment.monotonicMs();
+    rivals.set(tag, { sinceSequence: sentSequence, sinceMs });
+    const [oldest] = rivals.keys();
+    if (rivals.size > MAX_RIVALS && oldest !== undefined) rivals.delete(oldest);
   }
 
   #noticeRefusal(session: PeerSession, header: FrameHeader, hello: Hello): void {
@@ -133,6 +171,9 @@ export class Greeter {
         const said = { clusterId: hello.clusterId, expected: birth.clusterId };
         return notices.sayOnce("cluster-mismatch", peer, `${hello.clusterId}`, said);
       }
+      case "identity-taken":
+        // Every restart would be one to somebody.
+        return;
       case "identity-conflict":
         return notices.sayOnce("identity-conflict", peer, header.senderTag, {
           ...who,
@@ -150,13 +191,15 @@ export class Greeter {
   #consider(session: PeerSession, header: FrameHeader, { verdict }: Hello): void {
     const { notices, network, host } = this.#options;
     const { self } = network;
-    if (verdict !== "identity-conflict" && verdict !== "old-copy") {
+    if (!REFUSALS_OF_IDENTITY.includes(verdict)) {
       if (session.refusedUsSinceMs === undefined) return;
       session.refusedUsSinceMs = undefined;
       host.refresh(session);
       return;
     }
-    const refusedMs = this.#noteRefusalOfUs(session);
+    const refusedMs = this.#noteRefusalOfUs(session, verdict);
+    // Perhaps it is our own earlier life that it takes for alive: that passes.
+    if (verdict === "identity-taken") return;
     notices.sayOnce(verdict, self.node, session.heardTag, { reportedBy: session.node });
     if (verdict === "old-copy") {
       // At once, before more is written on what is to be set aside; but only on the word of a
@@ -170,17 +213,19 @@ export class Greeter {
     host.fail(conflictError(self.node, session.node));
   }
 
-  /** Answers for how long this peer has refused us. */
-  #noteRefusalOfUs(session: PeerSession): number {
+  /** Answers for how long this peer has refused us in this way. */
+  #noteRefusalOfUs(session: PeerSession, verdict: Verdict): number {
     const { environment, configuration } = this.#options.network;
     const nowMs = environment.monotonicMs();
     // What it said before a long silence was about another time: nobody knows what it would have
     // said meanwhile, and its first word afterwards may be older than its silence.
     const wasSilent = nowMs - session.refusedUsAtMs > configuration.detector.suspectAfterMs;
-    if (session.refusedUsSinceMs === undefined || wasSilent) session.refusedUsSinceMs = nowMs;
+    const isOther = session.refusedUsSinceMs === undefined || session.refusedUsAs !== verdict;
+    if (isOther || wasSilent) session.refusedUsSinceMs = nowMs;
+    session.refusedUsAs = verdict;
     session.refusedUsAtMs = nowMs;
     this.#options.host.refresh(session);
-    return nowMs - session.refusedUsSinceMs;
+    return nowMs - (session.refusedUsSinceMs ?? nowMs);
   }
 
   #hasNews(session: PeerSession): boolean {

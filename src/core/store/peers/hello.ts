@@ -9,8 +9,11 @@ import { MalformedBytesError } from "../../model/malformed-bytes-error.ts";
  * - `accepted`: frames of that session are taken.
  * - `configuration-mismatch`: the two configurations disagree.
  * - `cluster-mismatch`: the two belong to clusters that were born apart.
- * - `identity-conflict`: another live process answers under this node id.
+ * - `identity-conflict`: another live process answers under this node id: both have answered what was
+ *   said after both had been heard.
  * - `old-copy`: a later start of this very store was met before, or one with more in its log.
+ * - `identity-taken`: another session was accepted under this node id, and was not found dead yet. It
+ *   may be the earlier life of this very node.
  */
 export type Verdict = (typeof VERDICTS)[number];
 
@@ -21,6 +24,7 @@ const VERDICTS = Object.freeze([
   "cluster-mismatch",
   "identity-conflict",
   "old-copy",
+  "identity-taken",
 ] as const);
 
 /** A node's introduction of itself to one peer; its heartbeat as well. */

@@ -6,6 +6,13 @@ import type { IdentityLedger } from "./identity-ledger.ts";
 import type { Outbox } from "./outbox.ts";
 import { SequenceWindow } from "./sequence-window.ts";
 
+/** A session that says to be who the accepted one is. */
+export interface Rival {
+  /** Our newest hello, and the time, when it was heard first. */
+  readonly sinceSequence: number;
+  readonly sinceMs: number;
+}
+
 /** Hellos outside the heartbeat, per peer and heartbeat: enough to meet at once, no storm. */
 export const REPLY_CREDITS = 4;
 
@@ -44,10 +51,18 @@ export class PeerSession {
   clusterId: ClusterId | undefined;
   /** Of its newest hello. */
   sequence = 0;
+  /** Our newest hello when that session was accepted: whoever was dead by then has heard no later. */
+  acceptedAtSequence = 0;
+  /** Our newest hello that it has answered. */
+  answeredSequence = 0;
+  /** By tag, and of the newest few only. */
+  readonly rivals = new Map<number, Rival>();
   lastFrameMs: number | undefined;
 
   /** The session that was heard last, accepted or not, and what is to be told to it. */
   heardTag = 0;
+  /** Of its newest hello. */
+  heardSequence = 0;
   verdict: Verdict = "unheard";
   /** The last refusal; undefined again once somebody is accepted. */
   refusal: Verdict | undefined;
@@ -61,8 +76,9 @@ export class PeerSession {
   sentSequence = 0;
   replyCredits = REPLY_CREDITS;
 
-  /** Since when this peer has refused our identity without a break, and when it did so last. */
+  /** Since when this peer has refused our identity without a break, how, and when it did so last. */
   refusedUsSinceMs: number | undefined;
+  refusedUsAs: Verdict = "unheard";
   refusedUsAtMs = 0;
   skewed = false;
 
