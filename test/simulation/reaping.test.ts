@@ -70,6 +70,19 @@ describe.each(["tunable", "dynamo"])("tombstones of a %s keyspace", (strategy) =
     });
   });
 
+  test("do not keep a session that has missed them from what is written afterwards", async () => {
+    const cluster = await openThree(strategy);
+    const session = cluster.keyspace("n1").withSession();
+    const { version } = await cluster.until(session.put("k0", 1, { consistency: "all" }));
+    const context = strategy === "dynamo" ? { context: version } : {};
+    await cluster.until(cluster.keyspace("n2").delete("k0", context));
+    await cluster.waitFor(() => cluster.ids.every((id) => settlingOf(cluster, id).reaped === 1));
+    await cluster.until(cluster.keyspace("n3").put("k0", 2, { consistency: "all" }));
+    for (const consistency of ["one", "quorum", "all"] as const) {
+      expect(await cluster.until(session.get("k0", { consistency }))).toMatchObject({ value: 2 });
+    }
+  });
+
   test("stay while a replica cannot be reached; an alarm says so, and says when it is over", async () => {
     const cluster = await openThree(strategy);
     await writeAndDelete(cluster, 3);

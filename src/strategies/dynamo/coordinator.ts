@@ -145,7 +145,7 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
     const { key, options } = operation;
     const result = this.#reader.resultOf(key, read.record, read.receipt);
     if (options?.session === undefined) return result;
-    if (!hasAllSeen(key, options.session, read.record)) return undefined;
+    if (!hasAllSeen(key, options.session, read.record, true)) return undefined;
     return { ...result, session: markOfRecord(key, read.record) };
   }
 

@@ -271,9 +271,10 @@ export class ReadFlow {
   }
 
   /** The answers have all that the session of the read has seen. */
-  #hasAllSeen({ request, merged }: PendingRead): boolean {
+  #hasAllSeen({ request, merged, answers }: PendingRead): boolean {
+    if (this.#planted.sessionIgnored === true) return true;
     const { key, options } = request.operation;
-    return this.#planted.sessionIgnored === true || hasAllSeen(key, options?.session, merged);
+    return hasAllSeen(key, options?.session, merged, answers.counted !== 0);
   }
 
   #evaluate(pending: PendingRead, nowMs: number, effects: Fx): void {

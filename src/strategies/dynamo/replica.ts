@@ -12,7 +12,7 @@ import { atEpoch } from "../leaderless/place/place-messages.ts";
 import { FIRST_EPOCH } from "../leaderless/place/shard-map.ts";
 import { type KeyedRecord, keyRecord } from "../leaderless/record.ts";
 import { LeaderlessReplica } from "../leaderless/replica.ts";
-import { actorText, type CausalContext, type EventDot } from "./causal-context.ts";
+import { actorText, CausalContext, type EventDot } from "./causal-context.ts";
 import { ContextTokens, MAX_CONTEXT_BYTES } from "./context-token.ts";
 import {
   type DottedRecord,
@@ -247,7 +247,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     const bytes = effects.get(key);
     const forgets = this.#planted.counterReusedAfterReaping === true && this.#copies.floor > 0;
     if (forgets && bytes === undefined) this.#counter = 0;
-    const held = bytes === undefined ? NOTHING : decodeRecord(bytes);
+    const held = bytes === undefined ? this.#nothing : decodeRecord(bytes);
     const time = this.#timeAfter(this.#newestOf(held, message), wallMs);
     const dot = this.#nextDot(held, event, time);
     if (event.type === "update") {
@@ -311,7 +311,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     const bytes = effects.get(key);
     // No answer, as to a write: nobody counts who does not say that he holds it.
     if (this.#states === undefined || (bytes === undefined && !this.#copies.hasRoom)) return;
-    const record = bytes === undefined ? NOTHING : decodeRecord(bytes);
+    const record = bytes === undefined ? this.#nothing : decodeRecord(bytes);
     // Whether what is settled was held here, only a record can say.
     const isSettled = dot.time <= this.#copies.floor;
     const verdict = isSettled ? GAP : this.#states.join({ key, bytes, record }, delta);
@@ -395,6 +395,16 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
   /** A new event has to lie above all that it follows, and above what is promised to be over. */
   #newestOf({ newestTime, context }: DottedRecord, message: MintMessage): HybridTime {
     return Math.max(newestTime, message.newestTime, context.base, this.#copies.fence);
+  }
+
+  /**
+   * What is known of a key that is not held. A record that is made of it says up to when that is all:
+   * else whoever has seen what was settled would look for that in vain.
+   */
+  get #nothing(): DottedRecord {
+    const { floor } = this.#copies;
+    if (floor === 0) return NOTHING;
+    return { ...NOTHING, context: CausalContext.upTo(floor), newestTime: floor };
   }
 
   #settledTo(wallMs: number): HybridTime {
