@@ -119,3 +119,29 @@ describe.each(["tunable", "dynamo"])("tombstones of a %s keyspace", (strategy) =
     for (const id of cluster.ids) expect(await foundAt(cluster, id, "alone")).toBe(true);
   });
 });
+
+describe("a strong read of what is settled", () => {
+  test("is answered while only one of the replicas has the newest floor", async () => {
+    const cluster = await openThree("tunable", { repair: { ...REPAIR, interval: "1h" } });
+    await writeAndDelete(cluster, 2);
+    await cluster.waitFor(() => cluster.ids.every((id) => settlingOf(cluster, id).reaped === 1));
+    await cluster.until(cluster.keyspace("n1").delete("k0", { consistency: "all" }));
+    let answers = 0;
+    // Both have promised, and found their one span equal; that n1 adopts the floor they do not hear.
+    cluster.network.onFrame = ({ to, lane }) => {
+      if (to !== "n1" || lane !== "bulk" || ++answers < 4) return;
+      cluster.network.faults = { loss: 1, lanes: ["bulk"] };
+    };
+    const floors = () => cluster.ids.map((id) => settlingOf(cluster, id).floorMs ?? 0);
+    await cluster.waitFor(() => answers === 4);
+    await cluster.advance(1_000);
+    for (const id of cluster.ids) {
+      for (const key of ["k1", "never-written"]) {
+        const reading = cluster.keyspace(id).get(key, { consistency: "strong" });
+        expect(await cluster.until(reading)).toMatchObject({ found: false });
+      }
+    }
+    const [first = 0, ...others] = floors();
+    expect(Math.max(...others)).toBeLessThan(first);
+  });
+});

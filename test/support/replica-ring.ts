@@ -51,6 +51,8 @@ export class ReplicaRing {
   /** Messages to coordinators, as they were sent. */
   readonly answers: { readonly from: string; readonly message: DynamoMessage }[] = [];
   nowMs = 0;
+  /** Of messages between replicas: whether this one is lost, with nobody the wiser. */
+  loses: ((to: string, message: DynamoMessage) => boolean) | undefined;
   readonly #options: RingOptions;
   readonly #cut = new Set<string>();
   #inFlight: { readonly from: Sender; readonly to: NodeId; readonly message: DynamoMessage }[] = [];
@@ -125,7 +127,7 @@ export class ReplicaRing {
       const arriving = this.#inFlight.splice(0);
       for (const { from, to, message } of arriving) {
         if (this.#cut.has(to) || this.#cut.has(from.node)) continue;
-        if (this.node(from.node).sender !== from) continue;
+        if (this.node(from.node).sender !== from || this.loses?.(to, message)) continue;
         this.step(to, { type: "message", from, shardIndex: 0, message });
       }
       for (const node of this.nodes.values()) {

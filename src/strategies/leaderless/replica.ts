@@ -275,8 +275,11 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
         break;
       case "reconcile":
         this.#antiEntropy.onMessage(from, message, nowMs, effects, (keyed) =>
-          this.#gate.reconcile(keyed, effects, (news, admitted) =>
-            this.merge(news, wallMs, effects, admitted),
+          this.#gate.reconcile(
+            keyed,
+            effects,
+            (news, admitted) => this.merge(news, wallMs, effects, admitted),
+            (deletion) => this.#settling.tellOfDeletion(from.node, deletion, effects),
           ),
         );
         break;
@@ -323,8 +326,12 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     const held = effects.get(keyed.key);
     // No answer: the coordinator counts nobody who has not said that he holds it.
     if (held === undefined && !this.hasRoom) return;
-    if (kind !== "first-hand" && !this.#gate.isNews(keyed, held, wallMs)) return;
-    const { verdict, stored } = this.#verdicts.of(message, held, wallMs, nowMs);
+    const judged = kind === "first-hand" ? "news" : this.#gate.judge(keyed, held, wallMs);
+    if (judged === "refused") return;
+    const { verdict, stored } =
+      judged === "held"
+        ? ({ verdict: "equal", stored: keyed } as const)
+        : this.#verdicts.of(message, held, wallMs, nowMs);
     if (verdict === "stored") this.store(stored, wallMs, effects);
     if (kind === "repair") return;
     effects.send(from.node, "coordinator", this.#context.shardIndex, {
@@ -464,6 +471,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     if (merged === held) return;
     this.#context.clock.observe(this.#rules.stampOf(record), wallMs);
     effects.put(key, merged);
+    this.#settling.noteReplayed(merged, effects);
     if (this.#place.known.isMember) this.#expiries.note(key, merged, wallMs, effects);
     this.#antiEntropy.touch(key);
     if (!this.#place.known.isMember) this.#handoff.noteCopy(key, wallMs, effects);

@@ -8,8 +8,9 @@ import type { Demand } from "../leaderless/demand.ts";
 import type { DigestedRead } from "../leaderless/digests.ts";
 import type { HedgedRead } from "../leaderless/hedges.ts";
 import type { LeaderlessMessage } from "../leaderless/messages.ts";
-import { compareRecords, liveValueOf, stampOf } from "../leaderless/record.ts";
+import { compareRecords, isTombstone, liveValueOf, stampOf } from "../leaderless/record.ts";
 import type { ReplicaAnswers, ReplicaMask } from "../leaderless/replica-answers.ts";
+import { isFloorRecord } from "../leaderless/settling/stamped-settling.ts";
 
 type Fx = Effects<LeaderlessMessage>;
 
@@ -68,14 +69,23 @@ export function newestOf(pending: PendingRead, stalest = false): Uint8Array | un
   return newest;
 }
 
-/** Replicas that answered with `newest` or newer; with `anybody`, also those that do not count. */
+/**
+ * Whether a replica that answered with `record` has to be told of `newest`. A replica's floor is no
+ * write: what it says of the key, whoever shows nothing alive there does not deny, and every replica
+ * comes to know it in the round that made it.
+ */
+export function isBehind(record: Uint8Array | undefined, newest: Uint8Array): boolean {
+  if (record === undefined) return !isFloorRecord(newest);
+  if (compareRecords(record, newest) >= 0) return false;
+  return !isTombstone(record) || !isFloorRecord(newest);
+}
+
+/** Replicas whose answer is not behind `newest`; with `anybody`, also of those that do not count. */
 export function holdersOf(pending: PendingRead, newest: Uint8Array, anybody = false): ReplicaMask {
   const among = anybody ? pending.answers.answered : pending.answers.counted;
   let holders = 0;
   for (let i = 0; i < pending.records.length; i++) {
-    const record = pending.records[i];
-    if (record === undefined || (among & (1 << i)) === 0) continue;
-    if (compareRecords(record, newest) >= 0) holders |= 1 << i;
+    if ((among & (1 << i)) !== 0 && !isBehind(pending.records[i], newest)) holders |= 1 << i;
   }
   return holders;
 }

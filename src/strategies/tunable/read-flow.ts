@@ -23,6 +23,7 @@ import { sessionBehind } from "../leaderless/session-keys.ts";
 import { stampedRules } from "../leaderless/stamped-rules.ts";
 import {
   holdersOf,
+  isBehind,
   newestOf,
   type PendingRead,
   type ReadFinish,
@@ -380,7 +381,7 @@ export class ReadFlow {
     effects: Fx,
   ): void {
     const { newest, answers } = pending;
-    if (newest !== undefined && (record === undefined || compareRecords(record, newest) < 0)) {
+    if (newest !== undefined && isBehind(record, newest)) {
       this.#sendNewest(pending, bit, "repair", 0, effects);
     } else if (
       record !== undefined &&

@@ -4,6 +4,7 @@ import { NO_SESSION_MARK, type SessionMark } from "../../core/model/session-toke
 import { type HybridTime, type Stamp, ZERO_STAMP } from "../../core/model/stamp.ts";
 import { expireRecord, isTombstone, stampOf } from "../leaderless/record.ts";
 import { keyNameOf } from "../leaderless/session-keys.ts";
+import { floorRecordOf } from "../leaderless/settling/stamped-settling.ts";
 
 /** Of a stamp's actor the upper half: it orders stamps of one time. */
 const ACTOR_DIGITS = 8;
@@ -43,6 +44,12 @@ export function shownInSession(
   if (seen === undefined) return { record };
   // A deletion that every replica has is forgotten in the end: nothing is what was seen.
   if (record === undefined) return seen.isGone ? { record } : undefined;
+  // A replica that holds nothing has shown its floor: one whose floor is lower says no less of the
+  // key, if it shows nothing alive.
+  const isOfFloor = seen.isGone && seen.actorHigh === 0;
+  if (isOfFloor && isTombstone(record) && stampOf(record).time < seen.time) {
+    return { record: floorRecordOf(seen.time) };
+  }
   const { time, actorHigh } = stampOf(record);
   if (time !== seen.time) return time > seen.time ? { record } : undefined;
   if (actorHigh !== seen.actorHigh) return actorHigh > seen.actorHigh ? { record } : undefined;

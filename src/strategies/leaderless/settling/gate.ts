@@ -42,24 +42,41 @@ export class Gate {
     return { time, actorHigh: U32_MAX, actorLow: U32_MAX };
   }
 
-  /** Repair and copies: whether there is something to be stored, or to be acknowledged. */
-  isNews({ key, record }: KeyedRecord, held: Uint8Array | undefined, wallMs: number): boolean {
-    if (this.#isTooOldToTell(record, wallMs)) return false;
+  /** Repair and copies. */
+  judge(
+    { key, record }: KeyedRecord,
+    held: Uint8Array | undefined,
+    wallMs: number,
+  ): "news" | "held" | "refused" {
+    if (this.#isTooOldToTell(record, wallMs)) return "refused";
     const { settling, rules } = this.#parts;
     const admitted = settling.admit(key, held, record);
-    // Of a deletion that is settled all is here that there is to hold.
-    return admitted === record || (admitted === "settled" && rules.isTombstone(record));
+    if (admitted === record) return "news";
+    // The floor itself says of the key all that such a deletion does.
+    return admitted === "settled" && rules.isTombstone(record) ? "held" : "refused";
   }
 
-  /** Answers what is held then, or what the sender should hold; `keyed` itself if that is it. */
-  reconcile(keyed: KeyedRecord, state: StateReader, merge: Merge): KeyedRecord {
+  /**
+   * Answers what is held then, or what the sender should hold; `keyed` itself if that is it.
+   * `onSettled` is told of a deletion that the sender still holds, and this replica need not.
+   */
+  reconcile(
+    keyed: KeyedRecord,
+    state: StateReader,
+    merge: Merge,
+    onSettled: (deletion: Uint8Array) => void,
+  ): KeyedRecord {
     const { planted, settling, rules } = this.#parts;
     const { key, record } = keyed;
     const isIgnored = planted.floorIgnoredByAntiEntropy === true;
     const admitted = isIgnored ? record : settling.admit(key, state.get(key), record);
     if (typeof admitted !== "string") return merge(keyed, admitted);
+    if (admitted !== "settled") return keyed;
+    if (rules.isTombstone(record)) {
+      onSettled(record);
+      return keyed;
+    }
     // Whoever still has it alive was not there when it was settled.
-    if (admitted !== "settled" || rules.isTombstone(record)) return keyed;
     return keyRecord(key, rules.settling.buried(record));
   }
 

@@ -17,6 +17,8 @@ interface Walk {
   readonly upTo: HybridTime;
   at: Uint8Array | undefined;
   left: number;
+  /** Something has come that the walk may have passed. */
+  isAgain: boolean;
 }
 
 /** Walks a shard in steps, and takes out what is settled. */
@@ -55,9 +57,15 @@ export class Reaper {
 
   begin(purpose: Walk["purpose"], upTo: HybridTime, effects: LeaderlessEffects): void {
     if (this.#walk?.purpose === "strip" && purpose === "reap") return;
-    this.#walk = { purpose, upTo, at: undefined, left: 0 };
+    this.#walk = { purpose, upTo, at: undefined, left: 0, isAgain: false };
     this.#came = 0;
     effects.setTimer(TIMER, STEP_PAUSE_MS);
+  }
+
+  /** Another walk, behind the one that is under way, if there is one. */
+  beginAgain(upTo: HybridTime, effects: LeaderlessEffects): void {
+    if (this.#walk === undefined) this.begin("reap", upTo, effects);
+    else this.#walk.isAgain = true;
   }
 
   /** What has ended with this step; undefined: the walk goes on. */
@@ -77,6 +85,7 @@ export class Reaper {
     }
     this.#tombstones = walk.left;
     this.#walk = undefined;
+    if (walk.isAgain && walk.purpose === "reap") this.begin("reap", walk.upTo, effects);
     return walk.purpose;
   }
 

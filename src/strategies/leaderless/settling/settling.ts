@@ -176,6 +176,8 @@ export class Settling {
   ): void {
     const { fence } = this.#floors.values;
     this.#floors.set({ floor, reapable, fence: Math.max(fence, floor) }, effects);
+    // A source that has not taken them out yet has streamed them.
+    if (reapable > 0) this.#reaper.begin("reap", reapable, effects);
   }
 
   /** A client's write with such a time comes too late: all that there is of it is known. */
@@ -197,9 +199,15 @@ export class Settling {
     const { rules } = this.#parts;
     const isTombstone = rules.isTombstone(record);
     if (isTombstone) this.#reaper.noteTombstone();
+    if (isTombstone) this.#reapLate(record, effects);
     if (!isTombstone && !rules.settling.hasContexts) return;
     if (time > this.#newestTime) this.#newestTime = time;
     if (!this.#isArmed) this.#arm(this.#pauseMs, effects);
+  }
+
+  /** The log has brought it back. */
+  noteReplayed(record: Uint8Array, effects: LeaderlessEffects): void {
+    if (this.#parts.rules.isTombstone(record)) this.#reapLate(record, effects);
   }
 
   onMessage(
@@ -304,6 +312,13 @@ export class Settling {
     return false;
   }
 
+  /** What comes behind the walk that would have taken it out: no floor may come any more to begin one. */
+  #reapLate(tombstone: Uint8Array, effects: LeaderlessEffects): void {
+    const { reapable } = this.#floors.values;
+    if (this.#parts.rules.settling.timeOf(tombstone) > reapable) return;
+    this.#reaper.beginAgain(reapable, effects);
+  }
+
   #noteHindrance(hindrance: Hindrance): void {
     const { sinceMs, isSaid } = this.#hindrance ?? { sinceMs: Number.NaN, isSaid: false };
     this.#hindrance = { ...hindrance, sinceMs, isSaid };
@@ -334,6 +349,12 @@ export class Settling {
       reapable,
     };
     effects.send(peer, "replica", this.#parts.context.shardIndex, message, "bulk");
+  }
+
+  /** The peer holds a deletion that may go at all replicas: it has not heard of that. */
+  tellOfDeletion(peer: NodeId, tombstone: Uint8Array, effects: LeaderlessEffects): void {
+    const { reapable } = this.#floors.values;
+    if (this.#parts.rules.settling.timeOf(tombstone) <= reapable) this.tell(peer, effects);
   }
 
   get #isNeeded(): boolean {

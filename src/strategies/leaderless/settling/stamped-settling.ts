@@ -1,4 +1,5 @@
-import { headerOf, makeKeyedRecord, stampOf } from "../record.ts";
+import type { HybridTime } from "../../../core/model/stamp.ts";
+import { headerOf, isTombstone, makeKeyedRecord, stampOf } from "../record.ts";
 import type { SettlingRules } from "./settling-rules.ts";
 
 const NO_KEY = new Uint8Array(0);
@@ -15,8 +16,7 @@ export const stampedSettling: SettlingRules = Object.freeze({
     // Where something is held, the greater stamp tells what is stale.
     return held !== undefined || stampOf(incoming).time > floor ? incoming : undefined;
   },
-  absentAt: (time) =>
-    makeKeyedRecord(NO_KEY, { time, actorHigh: 0, actorLow: 0 }, undefined).record,
+  absentAt: floorRecordOf,
   /** The tombstone of the same stamp: of equal stamps the greater bytes win, and these are. */
   buried(record) {
     const tombstone = Uint8Array.from(headerOf(record));
@@ -30,3 +30,15 @@ export const stampedSettling: SettlingRules = Object.freeze({
     sum.addEntry(key, time <= upTo ? record : LATER);
   },
 } satisfies SettlingRules);
+
+/** A tombstone that no write has made: its stamp has no actor. */
+export function floorRecordOf(time: HybridTime): Uint8Array {
+  return makeKeyedRecord(NO_KEY, { time, actorHigh: 0, actorLow: 0 }, undefined).record;
+}
+
+/** Whether the record is what a replica with a floor says of a key that it does not hold. */
+export function isFloorRecord(record: Uint8Array): boolean {
+  if (!isTombstone(record)) return false;
+  const { actorHigh, actorLow } = stampOf(record);
+  return actorHigh === 0 && actorLow === 0;
+}

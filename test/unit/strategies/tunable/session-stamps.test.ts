@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { Operation } from "../../../../src/core/model/operations.ts";
 import { joinMarks, type SessionMark } from "../../../../src/core/model/session-token.ts";
 import { makeKeyedRecord } from "../../../../src/strategies/leaderless/record.ts";
+import { floorRecordOf } from "../../../../src/strategies/leaderless/settling/stamped-settling.ts";
 import { stampedRules } from "../../../../src/strategies/leaderless/stamped-rules.ts";
 import { markOfRecord, shownInSession } from "../../../../src/strategies/tunable/session-stamps.ts";
 
@@ -62,4 +63,24 @@ test("where a session has seen a deletion, nothing at all is as good as the dele
   expect(shown(seen, undefined)).toEqual({ record: undefined });
   expect(shown(seen, record)?.record).toBe(record);
   expect(shown(seen, recordOf(9, 9))).toBeUndefined();
+});
+
+test("a session that was shown a floor is shown it again where a replica's floor is lower", () => {
+  const floor = floorRecordOf(10);
+  const seen = markOfRecord(KEY, floor);
+  const { record: deletion } = makeKeyedRecord(
+    KEY,
+    { time: 9, actorHigh: 7, actorLow: 5 },
+    undefined,
+  );
+  for (const lower of [floorRecordOf(8), deletion]) {
+    expect(shown(seen, lower)?.record).toEqual(floor);
+  }
+  expect(shown(seen, undefined)).toEqual({ record: undefined });
+  const higher = floorRecordOf(11);
+  expect(shown(seen, higher)?.record).toBe(higher);
+  expect(shown(seen, recordOf(11, 7))).toEqual({ record: recordOf(11, 7) });
+  expect(shown(seen, recordOf(9, 7))).toBeUndefined();
+  const written = markOfRecord(KEY, recordOf(10, 7));
+  expect(shown(written, floorRecordOf(8))).toBeUndefined();
 });

@@ -6,10 +6,12 @@ import {
   compareRecords,
   isTombstone,
   type KeyedRecord,
+  keyRecord,
   liveValueOf,
   makeKeyedRecord,
 } from "../../../../../src/strategies/leaderless/record.ts";
 import { LeaderlessReplica } from "../../../../../src/strategies/leaderless/replica.ts";
+import { stampedSettling } from "../../../../../src/strategies/leaderless/settling/stamped-settling.ts";
 import { ReplicaRing } from "../../../../support/replica-ring.ts";
 
 const REAP_AFTER_MS = 4_000;
@@ -166,6 +168,76 @@ describe("a tombstone that was reaped", () => {
   });
 });
 
+describe("a deletion that has been settled", () => {
+  const REPAIR_OF = { type: "write", requestId: 3, proof: undefined } as const;
+
+  /** What n2 answers a reader of the key with. */
+  function floorAt(ring: ReplicaRing, key: Uint8Array): KeyedRecord {
+    const read = { type: "read", requestId: 4, stampOnly: false, key } as const;
+    ring.deliver("n2", "n1", read as DynamoMessage);
+    const { message } = ring.answers.at(-1) as {
+      readonly message: { readonly record: Uint8Array };
+    };
+    return keyRecord(key, message.record);
+  }
+
+  test("is not stored again where a read writes it back: the floor holds it", () => {
+    const { ring, old } = reaped();
+    const keyed = floorAt(ring, old.key);
+    ring.deliver("n1", "n2", { ...REPAIR_OF, kind: "write-back", keyed });
+    expect(ring.answers.at(-1)).toMatchObject({ message: { verdict: "equal", serving: true } });
+    const before = ring.answers.length;
+    ring.deliver("n1", "n2", { ...REPAIR_OF, kind: "repair", keyed });
+    expect(ring.answers).toHaveLength(before);
+    expect(ring.node("n1").data.has("gone")).toBe(false);
+  });
+
+  test("goes where it comes in behind the walk, in a shard that is not written any more", () => {
+    const { ring, old } = reaped();
+    const keyed = floorAt(ring, old.key);
+    ring.node("n3").data.set("gone", old.record);
+    ring.deliver("n3", "n2", { ...REPAIR_OF, kind: "write-back", keyed });
+    expect(tombstonesAt(ring, "n3")).toBe(1);
+    ring.run(50);
+    expect(tombstonesAt(ring, "n3")).toBe(0);
+  });
+
+  test("goes where the log brings it back", () => {
+    const { ring, old } = reaped();
+    const deletion = keyRecord(old.key, stampedSettling.buried(old.record));
+    ring.step("n3", { type: "replay", records: [{ payload: deletion.payload }] });
+    expect(tombstonesAt(ring, "n3")).toBe(1);
+    ring.run(50);
+    expect(tombstonesAt(ring, "n3")).toBe(0);
+  });
+
+  test("goes where it comes in while the walk that it is behind goes on", () => {
+    const { ring, old } = reaped();
+    for (let i = 0; i < 1_000; i++) write(ring, version(ring, `z${i}`, "v"), ["n3"]);
+    const again = (key: string) => {
+      const keyed = version(ring, key, undefined, REAPED_MS);
+      ring.step("n3", { type: "replay", records: [{ payload: keyed.payload }] });
+    };
+    again(`${old.key}`);
+    ring.run(5);
+    again("a");
+    expect(tombstonesAt(ring, "n3")).toBeGreaterThan(0);
+    ring.run(50);
+    expect(tombstonesAt(ring, "n3")).toBe(0);
+  });
+
+  test("goes at a replica that was not told that it may: anti-entropy finds it there", () => {
+    const ring = open();
+    ring.loses = (to, message) =>
+      to === "n3" && message.type === "settle" && message.step === "reap" && ring.nowMs < 20_000;
+    write(ring, version(ring, "gone"), ALL);
+    ring.run(REAPED_MS);
+    expect(ALL.map((id) => tombstonesAt(ring, id))).toEqual([0, 0, 1]);
+    ring.run(20_000);
+    expect(ALL.map((id) => tombstonesAt(ring, id))).toEqual([0, 0, 0]);
+  });
+});
+
 describe("without proof nothing goes", () => {
   test("a version that one replica alone has taken stays, however old the floor is", () => {
     const ring = open();
@@ -260,6 +332,16 @@ describe("a replica that was away while the others reaped", () => {
     expect(ring.node("n3").machine.serving).toBe(true);
     expect(heldAt(ring, "n3", "gone")).toBeUndefined();
     expect(heldAt(ring, "n3", "stays")).toBe("here");
+  });
+
+  test("takes out what a source had not taken out yet that it has learned from", () => {
+    const ring = away();
+    ring.run(2);
+    const deletion = version(ring, "late", undefined, REAPED_MS - 1);
+    for (const id of ["n1", "n2"]) ring.node(id).data.set("late", deletion.record);
+    ring.run(REAP_AFTER_MS);
+    expect(ring.node("n3").machine.serving).toBe(true);
+    expect(ring.node("n3").data.has("late")).toBe(false);
   });
 
   test("keeps what it has taken above the floor", () => {
