@@ -4,7 +4,7 @@ import type { PairMessage } from "../../../../../src/strategies/raft/pair-messag
 import type { PeerMessage } from "../../../../../src/strategies/raft/peer-messages.ts";
 import { World } from "../world/world.ts";
 import type { WorldNode } from "../world/world-node.ts";
-import { showMessage } from "./show-message.ts";
+import { showMessage, showTerm } from "./show-message.ts";
 
 /** What is only shown in a verbose transcript. */
 const BEATS: readonly string[] = Object.freeze([
@@ -118,7 +118,9 @@ export class Stage extends World {
       if (now.standing !== before?.standing) this.say(`${node.id} ${now.standing}`);
       if (now.applied < (before?.applied ?? 0)) this.say(`${node.id} has applied ${now.applied}`);
       for (const entry of node.applied.slice(before?.applied ?? 0)) {
-        this.say(`${node.id} applies ${entry.index}/${entry.term} ${entry.text.slice(0, 20)}`);
+        this.say(
+          `${node.id} applies ${entry.index}/${showTerm(entry.term)} ${entry.text.slice(0, 20)}`,
+        );
       }
     }
   }
@@ -152,11 +154,14 @@ export class Stage extends World {
 
 function showStanding({ consensus }: WorldNode): string {
   if (consensus === undefined) return "is down";
-  const { role, term, leader } = consensus.standing;
+  const { role, leader } = consensus.standing;
+  const term = showTerm(consensus.standing.term);
+  if (consensus.describe().state === "superseded") return `is superseded, in term ${term}`;
   const isResting = consensus.describe().resting === true;
   if (role === "leader") return `leads term ${term}${isResting ? ", at rest" : ""}`;
   if (role === "candidate") return `stands in term ${term}`;
-  if (role === "pre-candidate") return `asks whether to stand in term ${term + 1}`;
+  if (role === "pre-candidate")
+    return `asks whether to stand in term ${showTerm(consensus.standing.term + 1)}`;
   if (isResting) return `rests behind ${leader} in term ${term}`;
   return leader === undefined ? `waits in term ${term}` : `follows ${leader} in term ${term}`;
 }

@@ -1,5 +1,7 @@
 import type { NodeId } from "../../../../../src/core/model/ids.ts";
+import { termOfEntry } from "../../../../../src/strategies/raft/entry.ts";
 import type { WorldNode } from "../world/world-node.ts";
+import { showTerm } from "./show-message.ts";
 import { Stage } from "./stage.ts";
 
 /**
@@ -12,6 +14,7 @@ import { Stage } from "./stage.ts";
  *   and whatever it waits for is over.
  * - `fill n1 60`: so many entries, of which nothing is told. `propose n1 x`, `read n2`, `lease n1`, `transfer n1 [n2]`, `change n1 to n1 n2 n4`.
  * - `crash n1`, `start n1`, `wipe n1`: what was not synced is lost; so is, with `wipe`, everything.
+ * - `recover n1`: somebody accepts that the others are lost for good.
  * - `cut n1>n2 …`, `cut n1` (from and to all), `heal`.
  * - `manual` / `automatic`; `deliver n1>n2 [type]`, `lose n1>n2 [type]`, `forget` (all in flight).
  * - `verbose` / `quiet`: heartbeats too. `show n1`: its log.
@@ -94,6 +97,8 @@ export class TranscriptRunner {
         const to = words[0] as NodeId | undefined;
         if (!consensus.transferLeadership(to, at, effects)) stage.say("there is nobody");
       });
+    } else if (command === "recover") {
+      stage.say(node.recover() ?? "goes on alone");
     } else if (command === "change") {
       const voters = words.slice(1) as NodeId[];
       node.step((at, effects) => {
@@ -144,8 +149,8 @@ function show(stage: Stage, { id, disk, consensus }: WorldNode): void {
   const { first, last } = disk.image;
   const terms: string[] = [];
   for (let index = first; index <= last; index++) {
-    const term = disk.image.record(index)?.subarray(1, 9);
-    terms.push(`${index}/${term === undefined ? "?" : Buffer.from(term).readUInt32BE(4)}`);
+    const record = disk.image.record(index);
+    terms.push(`${index}/${record === undefined ? "?" : showTerm(termOfEntry(record))}`);
   }
   stage.say(`${id} committed ${consensus?.commitIndex ?? "?"}: ${terms.join(" ")}`);
 }

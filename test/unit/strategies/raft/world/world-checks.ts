@@ -8,6 +8,7 @@ import {
 } from "../../../../../src/strategies/raft/configuration.ts";
 import type { AppliedPoint } from "../../../../../src/strategies/raft/consensus-types.ts";
 import { payloadOfEntry, termOfEntry } from "../../../../../src/strategies/raft/entry.ts";
+import { groupOf } from "../../../../../src/strategies/raft/group.ts";
 import type { World } from "./world.ts";
 import type { WorldNode } from "./world-node.ts";
 
@@ -17,6 +18,14 @@ const READY_WITHIN = 3;
 interface Committed {
   readonly term: number;
   readonly text: string;
+}
+
+/** What one group has committed; see `src/strategies/raft/group.ts`. */
+class History {
+  /** From index 1 on. */
+  readonly committed: Committed[] = [];
+  readonly committedAtMs: number[] = [];
+  readonly acked = new Map<number, string>();
 }
 
 interface Proposal {
@@ -34,15 +43,14 @@ export class WorldChecks {
   readonly #ledSinceMs = new Map<number, number>();
   /** What was appended under (index, term), and the term before it. */
   readonly #entries = new Map<string, string>();
-  /** From index 1 on. */
-  readonly #committed: Committed[] = [];
-  readonly #committedAtMs: number[] = [];
+  readonly #histories = new Map<number, History>([[0, new History()]]);
+  /** The latest group: to those before it nothing is promised. */
+  #group = 0;
   /** Proposals that are undecided, by node, index and term. */
   readonly #proposals = new Map<string, Proposal>();
-  readonly #acked = new Map<number, string>();
   readonly #seen = new Map<
     WorldNode,
-    { term: number; commit: number; applied: number; life: number }
+    { term: number; commit: number; applied: number; life: number; group: number }
   >();
   ackedIndex = 0;
   ackedCount = 0;
@@ -58,7 +66,40 @@ export class WorldChecks {
   }
 
   get committedLength(): number {
-    return this.#committed.length;
+    return this.#history(this.#group).committed.length;
+  }
+
+  /** The node goes on alone with the log that it has; of what others had nothing is promised. */
+  recovered(node: WorldNode): void {
+    const group = this.#groupOf(node);
+    const before = this.#history(this.#group);
+    const now = new History();
+    this.#histories.set(group, now);
+    for (const { term, text } of node.applied) {
+      now.committed.push({ term, text });
+      now.committedAtMs.push(this.#world.nowMs);
+    }
+    for (const [index, text] of before.acked) {
+      if (now.committed[index - 1]?.text === text) now.acked.set(index, text);
+    }
+    this.#group = Math.max(this.#group, group);
+    this.ackedIndex = Math.max(0, ...this.#history(this.#group).acked.keys());
+    for (const each of this.#world.nodes) each.reads.clear();
+  }
+
+  /** Of which group what the node has is. */
+  #groupOf({ consensus, disk }: WorldNode): number {
+    if (this.#histories.size === 1 && groupOf(consensus?.standing.term ?? 0) === 0) return 0;
+    if (consensus?.describe().state !== "superseded") return groupOf(consensus?.standing.term ?? 0);
+    const { image, state } = disk;
+    const record = image.record(image.last);
+    return groupOf(record === undefined ? (state.point?.term ?? 0) : termOfEntry(record));
+  }
+
+  #history(group: number): History {
+    const known = this.#histories.get(group);
+    if (known === undefined) throw new Error(`nobody has begun the group ${group}`);
+    return known;
   }
 
   /** When the leader of the term was first seen to lead. */
@@ -100,13 +141,14 @@ export class WorldChecks {
     if (index !== last + 1 && node.applied.length > 1) {
       this.#fail("applied in order, each once", node, last, index);
     }
-    if (index > this.#committed.length + 1) {
-      this.#fail("applied without a hole", node, this.#committed.length, index);
+    const { committed, committedAtMs } = this.#history(this.#groupOf(node));
+    if (index > committed.length + 1) {
+      this.#fail("applied without a hole", node, committed.length, index);
     }
-    const known = this.#committed[index - 1];
+    const known = committed[index - 1];
     if (known === undefined) {
-      this.#committed.push({ term, text });
-      this.#committedAtMs.push(this.#world.nowMs);
+      committed.push({ term, text });
+      committedAtMs.push(this.#world.nowMs);
       this.#checkDurable(node, index, term);
     } else if (known.term !== term || known.text !== text) {
       this.#fail(
@@ -124,11 +166,12 @@ export class WorldChecks {
   installed(node: WorldNode, point: AppliedPoint): void {
     this.installs++;
     const { applied } = node;
+    const { committed } = this.#history(groupOf(point.term));
     if (applied.length !== point.index) {
       this.#fail("a snapshot has what it says", node, point.index, applied.length);
     }
     for (const { index, term, text } of applied) {
-      const known = this.#committed[index - 1];
+      const known = committed[index - 1];
       if (known?.term !== term || known.text !== text) {
         this.#fail("State Machine Safety (snapshot)", node, index, `${term} ${text}`);
       }
@@ -138,7 +181,7 @@ export class WorldChecks {
   readConfirmed(node: WorldNode, token: number, index: number): void {
     const least = node.reads.get(token);
     node.reads.delete(token);
-    if (least === undefined) return;
+    if (least === undefined || this.#groupOf(node) !== this.#group) return;
     this.readsConfirmed++;
     if (index < least)
       this.#fail("a read sees what was acknowledged before it", node, least, index);
@@ -148,6 +191,7 @@ export class WorldChecks {
   checkLease(node: WorldNode): void {
     const { consensus } = node;
     if (consensus === undefined || !consensus.leaseHolds(node.now())) return;
+    if (this.#groupOf(node) !== this.#group) return;
     this.leaseReads++;
     if (consensus.appliedIndex < this.ackedIndex) {
       this.#fail(
@@ -166,17 +210,19 @@ export class WorldChecks {
     const { role, term } = consensus.standing;
     const { commitIndex: commit, appliedIndex: applied } = consensus;
     const seen = this.#seen.get(node);
-    if (seen?.life === node.incarnation) {
-      if (term < seen.term) this.#fail("the term never falls", node, seen.term, term);
+    const group = this.#groupOf(node);
+    const isSameLife = seen?.life === node.incarnation;
+    if (isSameLife && term < seen.term) this.#fail("the term never falls", node, seen.term, term);
+    if (isSameLife && group === seen.group) {
       if (commit < seen.commit)
         this.#fail("the commit index never falls", node, seen.commit, commit);
       if (applied < seen.applied) {
         this.#fail("the applied index never falls", node, seen.applied, applied);
       }
     }
-    this.#seen.set(node, { term, commit, applied, life: node.incarnation });
+    this.#seen.set(node, { term, commit, applied, life: node.incarnation, group });
     if (role !== "leader") return;
-    this.#checkOwnTerm(node, seen?.life === node.incarnation ? seen.commit : commit, commit);
+    this.#checkOwnTerm(node, isSameLife && group === seen.group ? seen.commit : commit, commit);
     const leader = this.#leaders.get(term);
     if (leader === undefined) {
       this.#leaders.set(term, `${node.id} ${node.incarnation}`);
@@ -216,7 +262,8 @@ export class WorldChecks {
   /** Thesis §4.2.1: who begins to vote has nearly everything. */
   #checkReady(leader: WorldNode, before: Configuration, after: Configuration): void {
     const since = this.#world.nowMs - READY_WITHIN * this.#world.timing.electionTimeoutMs;
-    const settled = this.#committedAtMs.findLastIndex((atMs) => atMs <= since) + 1;
+    const { committedAtMs } = this.#history(this.#groupOf(leader));
+    const settled = committedAtMs.findLastIndex((atMs) => atMs <= since) + 1;
     for (const member of after.voters) {
       if ([...before.voters, ...before.outgoing].some((m) => isSameMember(m, member))) continue;
       const disk = this.#world.node(member.node)?.disk;
@@ -229,8 +276,9 @@ export class WorldChecks {
 
   /** At the end: nothing that was acknowledged is missing anywhere. */
   finish(): void {
-    for (const [index, text] of this.#acked) {
-      if (this.#committed[index - 1]?.text !== text) {
+    const { acked, committed } = this.#history(this.#group);
+    for (const [index, text] of acked) {
+      if (committed[index - 1]?.text !== text) {
         this.#fail("what was acknowledged is there", undefined, index, text);
       }
     }
@@ -239,9 +287,10 @@ export class WorldChecks {
   /** Leader Completeness: everything that was committed is in its log, or in its state. */
   #checkComplete(node: WorldNode, term: number): void {
     const { image } = node.disk;
-    for (let index = image.first; index <= this.#committed.length; index++) {
+    const { committed } = this.#history(this.#groupOf(node));
+    for (let index = image.first; index <= committed.length; index++) {
       const record = image.record(index);
-      const known = this.#committed[index - 1] as Committed;
+      const known = committed[index - 1] as Committed;
       if (known.term >= term) continue;
       if (record === undefined || termOfEntry(record) !== known.term) {
         this.#fail("Leader Completeness", node, term, `lacks ${index} of term ${known.term}`);
@@ -277,9 +326,10 @@ export class WorldChecks {
     if (proposal === undefined) return;
     this.#proposals.delete(key);
     if (proposal.text !== text) this.#fail("(index, term) names the proposal", node, index, text);
-    this.#acked.set(index, text);
+    const group = this.#groupOf(node);
+    this.#history(group).acked.set(index, text);
     this.ackedCount++;
-    if (index > this.ackedIndex) this.ackedIndex = index;
+    if (group === this.#group && index > this.ackedIndex) this.ackedIndex = index;
     for (const other of this.#world.nodes) this.checkLease(other);
   }
 

@@ -18,6 +18,7 @@ import type {
   ConsensusEffects,
   ConsensusOptions,
   Moment,
+  RecoveryRefusal,
 } from "../../../../../src/strategies/raft/consensus-types.ts";
 import {
   ENTRY_HEADER_BYTES,
@@ -212,6 +213,16 @@ export class WorldNode {
       }
     });
     return index;
+  }
+
+  /** As somebody does who accepts that the others are lost; answers why not. */
+  recover(): RecoveryRefusal | undefined {
+    let refused: RecoveryRefusal | undefined = "not-open";
+    this.step((at, effects) => {
+      refused = this.consensus?.recover(at, effects);
+      if (refused === undefined) this.world.checks.recovered(this);
+    });
+    return refused;
   }
 
   receive(from: Sender, message: PeerMessage | PairMessage): void {
