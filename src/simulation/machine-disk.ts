@@ -91,6 +91,11 @@ export class MachineDisk {
     return this.#state;
   }
 
+  /** Whether anything outlives a process here. */
+  get persists(): boolean {
+    return this.#options.persists !== false;
+  }
+
   /** What the node has open; undefined while it is down. */
   get storage(): Storage | undefined {
     return this.#memory ?? this.#open;

@@ -72,6 +72,7 @@ export class SimulatedDisk {
   readonly #faults: Fault[] = [];
   #connection: SimulatedConnection | undefined;
   #newestFile: SimulatedFileContent | undefined;
+  #newestEnd = 0;
   /** Mean latency in milliseconds; a test changes it to make the disk slow. */
   meanLatencyMs: number;
   /** Operations of this kind answer only when it is taken off again. */
@@ -232,10 +233,21 @@ export class SimulatedDisk {
     return this.#newestFile;
   }
 
+  /** Where the last bytes end that were written to it. */
+  get newestEnd(): number {
+    return this.#newestEnd;
+  }
+
+  /** Files whose names, too, are on stable storage. */
+  stableFiles(): readonly SimulatedFileContent[] {
+    return [...this.#folders.values()].flatMap(({ stable }) => [...stable.values()]);
+  }
+
   /** Bytes reach the file, as processes see it. */
   write(content: SimulatedFileContent, bytes: Uint8Array, position: number): void {
     this.#noteWrite(bytes, position);
     this.#newestFile = content;
+    this.#newestEnd = position + bytes.length;
     content.write(bytes, position);
   }
 

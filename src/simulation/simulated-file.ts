@@ -94,6 +94,11 @@ export class SimulatedFileContent {
     return Buffer.from(this.#seen);
   }
 
+  /** A view of what is on stable storage, until the file changes. */
+  get stable(): Uint8Array {
+    return this.#stable;
+  }
+
   /** What is on stable storage. */
   stableBytes(): Uint8Array {
     return Buffer.from(this.#stable);

@@ -1,4 +1,5 @@
-import { isJoint, isMember } from "./configuration.ts";
+import type { NodeId } from "../../core/model/ids.ts";
+import { type Configuration, isJoint, isMember } from "./configuration.ts";
 import type { ConsensusCore } from "./consensus-core.ts";
 import { groupOf } from "./group.ts";
 import type { Leadership } from "./leadership.ts";
@@ -12,6 +13,8 @@ export function describeConsensus(
     state: stateOf(core),
     group: groupOf(core.term),
     isVoter: core.isVoter,
+    deciders: decidersOf(core.configuration),
+    configurationIndex: core.configurationIndex,
     // Until then the voters before it may still be the ones who decide.
     isSettled: !isJoint(core.configuration) && core.history.index <= core.commitIndex,
     resting: core.isResting,
@@ -21,6 +24,12 @@ export function describeConsensus(
     memoryBytes: core.log.memoryBytes,
     ...(leadership === undefined ? {} : describeLeadership(core, leadership)),
   };
+}
+
+/** Sets of nodes: a decision needs a majority of each. Two while the configuration is joint. */
+function decidersOf({ voters, outgoing }: Configuration): readonly (readonly NodeId[])[] {
+  const sets = outgoing.length === 0 ? [voters] : [voters, outgoing];
+  return sets.map((members) => members.map(({ node }) => node));
 }
 
 function stateOf({ isOpen, superseded, recovering }: ConsensusCore): string {

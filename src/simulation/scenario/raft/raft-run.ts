@@ -155,6 +155,7 @@ export class RaftRun implements KeyspaceRun {
       ...records.refusedAndSeen(),
     ];
     if (copyHasCounted) return { violations, checked: 0, unknown: 0 };
+    violations.push(...this.#writes.quorum.violations);
     const { history } = records;
     const { spreadMs } = this.#clocks;
     violations.push(...this.#sessions.judge(history, spreadMs));
@@ -164,7 +165,7 @@ export class RaftRun implements KeyspaceRun {
     const watches = new WatchJudge(history, records.refused, (key) => keyspace.shardOf(key));
     watches.judge(this.#watches.stints);
     violations.push(...watches.violations);
-    const judged = checked + this.#sessions.events + watches.checked;
+    const judged = checked + this.#sessions.events + watches.checked + this.#writes.quorum.judged;
     return { ...report, violations, checked: judged };
   }
 

@@ -8,6 +8,7 @@ import type { SimNode } from "../../sim-node.ts";
 import type { Ending } from "../client-calls.ts";
 import { Draw } from "../draw.ts";
 import type { KeyspaceScene } from "../strategy-scenario.ts";
+import { type AskedWrite, DurableQuorum } from "./durable-quorum.ts";
 import type { RaftKeys } from "./raft-keys.ts";
 import type { RaftInput, RaftOutput, RaftWrite } from "./raft-model.ts";
 import type { RaftCall, RaftRecords } from "./raft-records.ts";
@@ -51,6 +52,7 @@ interface DrawnWrite {
 /** The writes of clients, each seen through until what can be known of its outcome is known. */
 export class RaftWrites {
   readonly hasExpiry: boolean;
+  readonly quorum: DurableQuorum;
   readonly #scene: KeyspaceScene;
   readonly #records: RaftRecords;
   readonly #keys: RaftKeys;
@@ -65,6 +67,7 @@ export class RaftWrites {
     this.#sessions = sessions;
     this.#records = records;
     this.#keys = keys;
+    this.quorum = new DurableQuorum(scene);
     const stream = (name: string) => new Draw(scene.world.random(`${scene.plan.name}/${name}`));
     this.#kinds = stream("kinds-of-writes");
     this.#batches = stream("batches");
@@ -85,6 +88,7 @@ export class RaftWrites {
     const drawn = this.#draw(draw, key);
     const { input } = drawn;
     const call = this.#records.recorder.call({ client, node: node.id, level: "strong", input });
+    const asked = this.quorum.asked(key);
     let operationId: string | undefined;
     let isUnknown = false;
     for (let tries = 1; ; tries += 1) {
@@ -98,7 +102,7 @@ export class RaftWrites {
           ...(session !== undefined && { session }),
         };
         const answer = await calls.alive(node, drawn.ask(keyspace, options));
-        const written = this.#written(client, input, call, answer);
+        const written = this.#written(client, input, call, answer, asked);
         if (session !== undefined) this.#noteInSession(client, node, input, written);
         return "ok";
       } catch (error) {
@@ -123,10 +127,11 @@ export class RaftWrites {
     const { calls, plan } = this.#scene;
     const input: WriteInput = { type: "write", writes: [{ key, value }] };
     const call = this.#records.recorder.call({ client, node: node.id, level: "strong", input });
+    const asked = this.quorum.asked(key);
     try {
       const keyspace = calls.keyspaceOf(node, plan.name);
       const written = await calls.alive(node, keyspace.put(key, value));
-      this.#written(client, input, call, written);
+      this.#written(client, input, call, written, asked);
       return "ok";
     } catch (error) {
       const { code, outcome } = calls.noteFault(client, key, error);
@@ -194,7 +199,13 @@ export class RaftWrites {
   }
 
   /** Undefined if its condition did not hold. */
-  #written(client: string, input: WriteInput, call: RaftCall, answer: Answer): Written | undefined {
+  #written(
+    client: string,
+    input: WriteInput,
+    call: RaftCall,
+    answer: Answer,
+    asked: AskedWrite | undefined,
+  ): Written | undefined {
     const { calls } = this.#scene;
     const { writes, condition, ttlMs } = input;
     const { key, value } = writes[0] as RaftWrite;
@@ -207,6 +218,7 @@ export class RaftWrites {
     }
     const written = this.#oneOf(answer, writes);
     const { version, receipt } = written;
+    this.quorum.told(asked, version, writes);
     calls.noteOk(client, key, `${value} ${version}`);
     for (const write of writes) {
       if (write.value !== undefined) {

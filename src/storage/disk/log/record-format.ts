@@ -96,7 +96,11 @@ export function decodeRecord(
   };
 }
 
-export function payloadIsWhole(bytes: Uint8Array, at: number, header: RecordHeader): boolean {
+export function payloadIsWhole(
+  bytes: Uint8Array,
+  at: number,
+  header: Pick<RecordHeader, "payloadBytes" | "payloadChecksum">,
+): boolean {
   if (header.payloadBytes === 0) return header.payloadChecksum === 0;
   const from = at + RECORD_HEADER_BYTES;
   return crc32(bytes.subarray(from, from + header.payloadBytes)) === header.payloadChecksum;
