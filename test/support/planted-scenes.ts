@@ -4,6 +4,7 @@ import { shardIndexForKey } from "../../src/core/model/hash.ts";
 import type { SimulatedDisk } from "../../src/simulation/simulated-disk.ts";
 import { makeDynamoStrategy } from "../../src/strategies/dynamo/dynamo-strategy.ts";
 import { makeTunableStrategy } from "../../src/strategies/tunable/tunable-strategy.ts";
+import { PLANTED_DYNAMO_SCENES } from "./planted-dynamo-scenes.ts";
 import { moveMajority, Stage } from "./planted-stage.ts";
 
 /** Longer than any test runs: the state of such a disk is always behind its log. */
@@ -187,4 +188,5 @@ export const PLANTED_SCENES: Readonly<Record<string, Scene>> = Object.freeze({
   oldSelfCounts,
   "dynamo/emptyReplicaServes": dynamoEmptyReplicaServes,
   "dynamo/rebuildOverwritesNewer": dynamoRebuildOverwritesNewer,
+  ...PLANTED_DYNAMO_SCENES,
 });
