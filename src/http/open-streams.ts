@@ -1,4 +1,4 @@
-import { CapstanError } from "../core/model/errors.ts";
+import { overloaded } from "../core/model/errors.ts";
 
 /** The watches that this server streams: bounded, and ended all together when it closes. */
 export class OpenStreams {
@@ -13,8 +13,7 @@ export class OpenStreams {
   /** @throws CapstanError `OVERLOADED`. */
   refuseMore(): void {
     if (this.#ends.size < this.#limit) return;
-    throw new CapstanError(
-      "OVERLOADED",
+    throw overloaded(
       `${this.#limit} watches are streamed by this server, and no more are taken (http.maxWatches)`,
     );
   }

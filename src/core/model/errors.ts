@@ -298,6 +298,27 @@ export class CapstanError extends Error {
   }
 }
 
+/**
+ * `OVERLOADED`, without the trace of where: it says nothing of the caller's code, and to gather it
+ * takes several times what refusing takes. Above its capacity a node would be busy with that alone,
+ * and get hardly anything done.
+ */
+export function overloaded(message: string): CapstanError {
+  if (!mayLimitTraces()) return new CapstanError("OVERLOADED", message);
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return new CapstanError("OVERLOADED", message);
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+}
+
+/** Not where a program was started with frozen intrinsics, or has taken the property away. */
+function mayLimitTraces(): boolean {
+  return Object.getOwnPropertyDescriptor(Error, "stackTraceLimit")?.writable === true;
+}
+
 /** Whether `error` is a fault of Capstan, from whichever installed copy of the package. */
 export function isCapstanError(error: unknown): error is CapstanError {
   return typeof error === "object" && error !== null && BRAND in error;

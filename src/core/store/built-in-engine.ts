@@ -10,7 +10,7 @@ import type {
   StrategyCapabilities,
   WatchRequest,
 } from "../contracts/strategy.ts";
-import { CapstanError } from "../model/errors.ts";
+import { CapstanError, overloaded } from "../model/errors.ts";
 import type { Level } from "../model/levels.ts";
 import type {
   EngineChange,
@@ -180,8 +180,7 @@ export class BuiltInEngine implements Engine {
 
   #refusal(): CapstanError | undefined {
     if (this.#requests.size >= this.#limit) {
-      return new CapstanError(
-        "OVERLOADED",
+      return overloaded(
         `${this.#requests.size} operations are under way; limits.operationsInFlight is ${this.#limit}`,
       );
     }
@@ -200,8 +199,7 @@ export class BuiltInEngine implements Engine {
     const { bytes } = this.#requests;
     const limit = this.#options.bytesInFlight;
     if (value === undefined || bytes === 0 || bytes + value.length <= limit) return undefined;
-    return new CapstanError(
-      "OVERLOADED",
+    return overloaded(
       `${bytes} bytes of values are being written, and ${value.length} more are too many; ` +
         `limits.queuedBytes is ${limit}`,
     );

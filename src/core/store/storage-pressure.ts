@@ -1,5 +1,5 @@
 import type { Storage } from "../contracts/storage.ts";
-import { CapstanError } from "../model/errors.ts";
+import { type CapstanError, overloaded } from "../model/errors.ts";
 
 /** Beyond this many times the bound nothing that peers send to replicas is taken either. */
 const PEERS_MAY_EXCEED = 2;
@@ -38,8 +38,7 @@ export class StoragePressure {
     this.review();
     if (!this.#isHigh) return undefined;
     const { log, state } = this.#storage;
-    return new CapstanError(
-      "OVERLOADED",
+    return overloaded(
       `the disk is behind: ${log.queuedBytes} bytes wait for the log ` +
         `(limits.queuedBytes is ${this.#maxQueuedBytes}), and ${state.pendingBytes} for the state ` +
         `(at most ${state.capabilities.maxPendingBytes})`,

@@ -1,4 +1,4 @@
-import { CapstanError } from "../../core/model/errors.ts";
+import { CapstanError, overloaded } from "../../core/model/errors.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import type { MintVerdict } from "./messages.ts";
 import { MAX_SIBLINGS } from "./mint.ts";
@@ -40,8 +40,7 @@ export function notMinted(verdict: MintVerdict, keyText: string, reason: string)
     case "context-full":
       return new CapstanError("VALUE_TOO_LARGE", `the key ${keyText} has ${reason}`);
     case "no-room":
-      return new CapstanError(
-        "OVERLOADED",
+      return overloaded(
         `the write of the key ${keyText}: no replica of it can be reached, and the node that ` +
           "stands in keeps as many copies for others as it may (repair.maxHints)",
       );

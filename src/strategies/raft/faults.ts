@@ -141,10 +141,6 @@ export function reused(operationId: string): CapstanError {
   );
 }
 
-export function overloaded(what: string): CapstanError {
-  return new CapstanError("OVERLOADED", what);
-}
-
 export function invalidVersion(version: string, keyspace: string): CapstanError {
   return new CapstanError(
     "INVALID_ARGUMENT",

@@ -1,11 +1,11 @@
 import type { Clocks, CoordinatorContext, Effects, Request } from "../../core/contracts/machine.ts";
-import { CapstanError } from "../../core/model/errors.ts";
+import { CapstanError, overloaded } from "../../core/model/errors.ts";
 import type { Level } from "../../core/model/levels.ts";
 import type { Operation, OperationResult } from "../../core/model/operations.ts";
 import type { Receipt } from "../../core/model/receipt.ts";
 import type { ClientMessage, RaftMessage, ReadReply, ReplicaRefusal } from "./client-messages.ts";
 import type { Errand, Errands, ErrandTask, ReplicaReply, Route } from "./errands.ts";
-import { noMajority, otherLife, overloaded, quorumLost, unavailable } from "./faults.ts";
+import { noMajority, otherLife, quorumLost, unavailable } from "./faults.ts";
 import { achievedBy, readResultOf, seenIn, sessionMarkOf, wayOf } from "./read-results.ts";
 import { liveRecordOf } from "./read-state.ts";
 import { readReceipt } from "./receipts.ts";

@@ -1,6 +1,6 @@
 import type { CoordinatorContext, Effects, Request } from "../../core/contracts/machine.ts";
 import { ByteWriter } from "../../core/model/bytes.ts";
-import { CapstanError } from "../../core/model/errors.ts";
+import { CapstanError, overloaded } from "../../core/model/errors.ts";
 import type { Applied } from "./apply.ts";
 import type {
   ClientMessage,
@@ -14,7 +14,6 @@ import {
   expired,
   fenced,
   noMajority,
-  overloaded,
   quorumLost,
   reused,
   tooLarge,

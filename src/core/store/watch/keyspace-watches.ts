@@ -3,7 +3,7 @@ import type { Sender, ShardPlacement } from "../../contracts/machine.ts";
 import type { MachineChange } from "../../contracts/machine-change.ts";
 import type { Cancellation, WatchRequest } from "../../contracts/strategy.ts";
 import type { ByteReader } from "../../model/bytes.ts";
-import { CapstanError } from "../../model/errors.ts";
+import { type CapstanError, overloaded } from "../../model/errors.ts";
 import type { NodeId } from "../../model/ids.ts";
 import type { EngineChange } from "../../model/operations.ts";
 import type { MachineCell } from "../machine-cell.ts";
@@ -108,8 +108,7 @@ export class KeyspaceWatches {
     end: (fault: CapstanError | undefined) => void,
   ): Cancellation {
     if (this.#watches.size >= MAX_WATCHES) {
-      throw new CapstanError(
-        "OVERLOADED",
+      throw overloaded(
         `${MAX_WATCHES} watches of the keyspace are open at this node, and no more are taken`,
       );
     }

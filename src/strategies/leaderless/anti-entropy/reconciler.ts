@@ -136,7 +136,7 @@ export class Reconciler {
       case "compare": {
         if (!this.index.summarize(task.span, task.progress, state, budget)) return false;
         const mine = task.progress.summary;
-        if (!mine.equals(task.theirs)) this.#answer(task, mine, state, draft);
+        if (!mine.equals(task.theirs)) this.#answer(task, mine, state, budget, draft);
         else if (task.round > 0) draft.addSettled(task.round);
         return true;
       }
@@ -152,14 +152,15 @@ export class Reconciler {
     { peer, span, theirs }: Extract<Task, { type: "compare" }>,
     mine: Summary,
     state: StateReader,
+    budget: ScanBudget,
     draft: ReconcileDraft,
   ): void {
     if (theirs.count === 0) {
       this.#add({ type: "list", peer, span, at: span.from, theirs: new Map() });
     } else if (mine.count <= LISTED_ENTRIES) {
-      draft.addList(listOf(span, state));
+      draft.addList(listOf(span, state, budget));
     } else if (mine.count <= CUT_BY_ENTRIES) {
-      cutByEntries(span, mine.count, state, draft);
+      cutByEntries(span, mine.count, state, budget, draft);
     } else {
       for (const part of partsOf(span, this.index.cuts(span, PARTS))) {
         this.#add({ type: "summarize", peer, span: part, progress: beginOf(part) });
@@ -173,8 +174,9 @@ export class Reconciler {
   }
 }
 
-function listOf(span: KeySpan, state: StateReader): ListedSpan {
+function listOf(span: KeySpan, state: StateReader, budget: ScanBudget): ListedSpan {
   const { entries, more } = state.range(span.from, span.to, RUN_BYTES, RUN_ENTRIES);
+  budget.spend(entries);
   const last = entries.at(-1)?.key;
   const told = more && last !== undefined ? { from: span.from, to: justAbove(last) } : span;
   return {
@@ -187,11 +189,13 @@ function cutByEntries(
   span: KeySpan,
   count: number,
   state: StateReader,
+  budget: ScanBudget,
   draft: ReconcileDraft,
 ): void {
   const parts = Math.min(PARTS, Math.ceil(count / LISTED_ENTRIES));
   const perPart = Math.ceil(count / parts);
   const { entries } = state.range(span.from, span.to, Number.MAX_SAFE_INTEGER);
+  budget.spend(entries);
   let from = span.from;
   for (let first = 0; first < entries.length; first += perPart) {
     const members = entries.slice(first, first + perPart);

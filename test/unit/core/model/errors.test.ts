@@ -5,6 +5,7 @@ import {
   type ErrorCode,
   type ErrorDefinition,
   isCapstanError,
+  overloaded,
 } from "../../../../src/core/model/errors.ts";
 
 const rows: [string, ErrorDefinition][] = Object.entries(ERRORS);
@@ -66,6 +67,23 @@ describe("CapstanError", () => {
   test("can be made of every code", () => {
     for (const code of Object.keys(ERRORS) as ErrorCode[]) {
       expect(new CapstanError(code, "m").httpStatus).toBe(ERRORS[code].httpStatus);
+    }
+  });
+
+  test("that refuses for load gathers no trace: that would cost more than what is refused", () => {
+    const error = overloaded("4 of 4 are under way");
+    expect(error).toMatchObject({ code: "OVERLOADED", outcome: "not-applied", retry: "safe" });
+    expect(error.stack).not.toContain("\n    at ");
+    expect(new CapstanError("INTERNAL", "afterwards").stack).toContain("\n    at ");
+  });
+
+  test("is the same where the length of traces cannot be set", () => {
+    const defined = Object.getOwnPropertyDescriptor(Error, "stackTraceLimit") ?? {};
+    Object.defineProperty(Error, "stackTraceLimit", { ...defined, writable: false });
+    try {
+      expect(overloaded("full")).toMatchObject({ code: "OVERLOADED", message: "full" });
+    } finally {
+      Object.defineProperty(Error, "stackTraceLimit", defined);
     }
   });
 });

@@ -13,13 +13,29 @@ import { stampedRules } from "../../../../../src/strategies/leaderless/stamped-r
 import { PlainState } from "../../../../support/plain-state.ts";
 import { SeededRandom } from "../../../../support/seeded-random.ts";
 
+const STEP_ENTRIES = 200;
+/** A span that is cut by its entries is read as one. */
+const LARGEST_RUN = 256;
+
+class CountingState extends PlainState {
+  /** Entries that were read in runs. */
+  read = 0;
+
+  override range(...span: Parameters<PlainState["range"]>): ReturnType<PlainState["range"]> {
+    const result = super.range(...span);
+    this.read += result.entries.length;
+    return result;
+  }
+}
+
 /** A replica reduced to what anti-entropy needs of it. */
 class Side {
-  readonly state = new PlainState();
+  readonly state = new CountingState();
   readonly reconciler = new Reconciler();
   readonly name: NodeId;
   settledRound = 0;
   mostSent = 0;
+  mostRead = 0;
 
   constructor(name: string) {
     this.name = name as NodeId;
@@ -54,7 +70,9 @@ class Side {
   /** One step's work for the peer. */
   work(peer: Side): ReconcileMessage | undefined {
     const draft = new ReconcileDraft(peer.name);
-    this.reconciler.work(this.state, new ScanBudget(200, 1e6), draft, 32 * 1024);
+    this.state.read = 0;
+    this.reconciler.work(this.state, new ScanBudget(STEP_ENTRIES, 1e6), draft, 32 * 1024);
+    this.mostRead = Math.max(this.mostRead, this.state.read);
     this.mostSent = Math.max(this.mostSent, draft.bytes);
     return draft.isEmpty ? undefined : draft.finish();
   }
@@ -168,6 +186,16 @@ describe("two sides that reconcile", () => {
     runRound(a, b, 1);
     expect(entriesOf(a)).toEqual(entriesOf(b));
     expect(b.mostSent).toBeLessThanOrEqual(128 * 1024);
+  });
+
+  it("read little in a step, though every key differs: clients wait as long as a step takes", () => {
+    const { a, b } = twoSides();
+    for (let key = 0; key < 5_000; key++) {
+      for (const [at, side] of [a, b].entries()) side.write(`k${key}`, 1 + at, "x".repeat(20));
+    }
+    runRound(a, b, 1);
+    expect(entriesOf(a)).toEqual(entriesOf(b));
+    for (const side of [a, b]) expect(side.mostRead).toBeLessThan(STEP_ENTRIES + 2 * LARGEST_RUN);
   });
 
   it("are equal after some rounds, though every eighth message is lost", () => {
