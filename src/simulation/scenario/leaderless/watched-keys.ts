@@ -12,13 +12,15 @@ const SYNCED_MS = 60_000;
 const TOLD_MS = 5_000;
 const FINAL_READ_MS = 120_000;
 
+type WatchedScene = Pick<KeyspaceScene, "calls" | "plan" | "world">;
+
 /**
  * A client that watches keys which are written once each, and goes from node to node with a cursor.
  * Whatever was acknowledged, and was written after its watch was in step or after the last gap that
  * it was told of, it is told of in the end.
  */
 export class WatchedKeys {
-  readonly #scene: KeyspaceScene;
+  readonly #scene: WatchedScene;
   readonly #draw: Draw;
   /** Of acknowledged writes: when they were called. */
   readonly #written = new Map<string, number>();
@@ -34,7 +36,7 @@ export class WatchedKeys {
   #isInStep = false;
   #isEnded = false;
 
-  constructor(scene: KeyspaceScene, draw: Draw) {
+  constructor(scene: WatchedScene, draw: Draw) {
     this.#scene = scene;
     this.#draw = draw;
   }
@@ -95,7 +97,11 @@ export class WatchedKeys {
     return this.#violations;
   }
 
-  /** What no copy that the watch follows has been given yet it is given by a read of all. */
+  /**
+   * What no copy that the watch follows has been given yet it is given by a read of all. What none of
+   * them has any more, since the few that did were wiped, there is nothing to be told of: whether it
+   * might be lost is judged elsewhere.
+   */
   async #repair(): Promise<void> {
     const { world } = this.#scene;
     for (const key of this.#missing()) {
@@ -103,7 +109,8 @@ export class WatchedKeys {
       if (node === undefined) return;
       const keyspace = node.life?.store?.keyspace(this.#scene.plan.name);
       const reading = keyspace?.get(key, { consistency: "all" }).catch(() => undefined);
-      if (reading !== undefined) await world.driver.until(reading, FINAL_READ_MS);
+      const result = reading && (await world.driver.until(reading, FINAL_READ_MS));
+      if (result?.receipt.achieved === "all" && !result.found) this.#written.delete(key);
     }
   }
 
