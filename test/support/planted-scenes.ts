@@ -5,6 +5,7 @@ import type { SimulatedDisk } from "../../src/simulation/simulated-disk.ts";
 import { makeDynamoStrategy } from "../../src/strategies/dynamo/dynamo-strategy.ts";
 import { makeTunableStrategy } from "../../src/strategies/tunable/tunable-strategy.ts";
 import { PLANTED_DYNAMO_SCENES } from "./planted-dynamo-scenes.ts";
+import { PLANTED_TUNABLE_SCENES } from "./planted-leaderless-scenes.ts";
 import { moveMajority, Stage } from "./planted-stage.ts";
 
 /** Longer than any test runs: the state of such a disk is always behind its log. */
@@ -186,6 +187,7 @@ export const PLANTED_SCENES: Readonly<Record<string, Scene>> = Object.freeze({
   damageCutAsTail,
   tornTailAccepted,
   oldSelfCounts,
+  ...PLANTED_TUNABLE_SCENES,
   "dynamo/emptyReplicaServes": dynamoEmptyReplicaServes,
   "dynamo/rebuildOverwritesNewer": dynamoRebuildOverwritesNewer,
   ...PLANTED_DYNAMO_SCENES,

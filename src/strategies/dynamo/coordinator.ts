@@ -273,7 +273,6 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
         break;
       default:
         this.#places.onMessage(from, shardIndex, message, nowMs, effects);
-        this.#keepSweeping(effects);
         break;
     }
   }

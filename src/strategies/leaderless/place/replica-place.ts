@@ -155,7 +155,6 @@ export class ReplicaPlace {
         if (serving()) this.#decide(message, effects);
         break;
       case "place-state":
-      case "place-overdue":
         return;
     }
     const state: PlaceState = {

@@ -1,0 +1,77 @@
+import { ok } from "node:assert/strict";
+import type { GetResult } from "../../src/core/store/api.ts";
+import type { PlantedReplicaBugs } from "../../src/strategies/leaderless/planted-bugs.ts";
+import { makeTunableStrategy } from "../../src/strategies/tunable/tunable-strategy.ts";
+import type { Scene } from "./planted-scenes.ts";
+import { Stage } from "./planted-stage.ts";
+
+const ALL = Object.freeze({ consistency: "all" } as const);
+const QUORUM = Object.freeze({ consistency: "quorum" } as const);
+const ONE = Object.freeze({ consistency: "one" } as const);
+const REPAIR = Object.freeze({ interval: "1s" } as const);
+/** Until nodes have found out who hears whom, and nothing is under way any more. */
+const DISCOVERED_MS = 3_000;
+const REPAIRED_MS = 5_000;
+
+/** Of either strategy. */
+type Make = (planted: PlantedReplicaBugs) => unknown;
+
+/** What a client makes of it; undefined: nothing is there. */
+export function shownIn(result: GetResult<unknown>): unknown {
+  if (!result.found) return undefined;
+  return result.conflict ? result.siblings : result.value;
+}
+
+/** Whoever watches at n3 hears of a write that n3 has missed when n3 is given it. */
+export function repairIsNotTold(make: Make): Scene {
+  return async (isPlanted) => {
+    const strategy = make({ repairIsNotTold: isPlanted });
+    const stage = await Stage.open({ keyspace: { strategy, repair: REPAIR } });
+    const told: string[] = [];
+    const watch = stage.at("n3").watch();
+    const watching = (async () => {
+      for await (const { type, key } of watch) told.push(key ?? type);
+    })();
+    await stage.run(DISCOVERED_MS);
+    ok(told.includes("synced"), "the watch is in step");
+    stage.isolate("n3");
+    await stage.until(stage.at("n1").put("k", "missed", QUORUM));
+    await stage.run(DISCOVERED_MS);
+    ok(!told.includes("k"), "n3 has heard nothing of it");
+    stage.world.network.heal();
+    await stage.run(REPAIRED_MS);
+    const { found } = await stage.until(stage.at("n3").get("k", ONE));
+    ok(found, "n3 has been given it");
+    const broken = told.includes("k") || told.includes("gap") ? [] : ["k is never told"];
+    await stage.until(stage.world.stop("n3"));
+    await stage.until(watching.catch(() => undefined));
+    return broken;
+  };
+}
+
+/** n3 misses a version that expires before n3 is met again, and still has the one before it. */
+export function expiredIsForgotten(make: Make): Scene {
+  return async (isPlanted) => {
+    const strategy = make({ expiredIsForgotten: isPlanted });
+    const stage = await Stage.open({ keyspace: { strategy, repair: REPAIR } });
+    const { version } = await stage.until(stage.at("n1").put("k", "old", ALL));
+    stage.isolate("n3");
+    await stage.run(DISCOVERED_MS);
+    // A recorded keyspace takes no values that go by themselves.
+    const unrecorded = stage.node("n1").life?.store?.keyspace("things");
+    ok(unrecorded !== undefined, "n1 is running");
+    const options = { ...QUORUM, context: version, ttlMs: 200 };
+    await stage.until(unrecorded.put("k", "new", options));
+    await stage.run(DISCOVERED_MS);
+    stage.world.network.heal();
+    await stage.run(REPAIRED_MS);
+    const back = shownIn(await stage.until(stage.at("n1").get("k", ALL)));
+    return back === undefined ? [] : [`${JSON.stringify(back)} is there, which was replaced`];
+  };
+}
+
+/** Bugs of tunable's that random faults hardly ever show. */
+export const PLANTED_TUNABLE_SCENES: Readonly<Record<string, Scene>> = Object.freeze({
+  repairIsNotTold: repairIsNotTold(makeTunableStrategy),
+  expiredIsForgotten: expiredIsForgotten(makeTunableStrategy),
+});
