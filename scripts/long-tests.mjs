@@ -20,7 +20,10 @@ const LONG = {
     env: { CAPSTAN_REPAIR_KEYS: "100000", CAPSTAN_REQUIRE_NATS: "1" },
   },
   restarts: {
-    files: ["test/unit/strategies/dynamo/retired-actors.test.ts"],
+    files: [
+      "test/unit/strategies/dynamo/retired-actors.test.ts",
+      "test/unit/strategies/dynamo/states/retired-names.test.ts",
+    ],
     env: { CAPSTAN_RESTARTS: "1000" },
   },
   crdt: {

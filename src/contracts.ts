@@ -8,6 +8,7 @@ export * from "./core/contracts/standard-schema.ts";
 export * from "./core/contracts/storage.ts";
 export * from "./core/contracts/strategy.ts";
 export * from "./core/contracts/transport.ts";
+export { actorEnd, actorId, actorName } from "./core/model/actor-name.ts";
 export { ByteReader, ByteWriter } from "./core/model/bytes.ts";
 export { DURABILITIES, type Durability } from "./core/model/durability.ts";
 export { CapstanError, type ErrorCode, isCapstanError } from "./core/model/errors.ts";

@@ -1,6 +1,12 @@
 import type { CrdtResolver, OperationDot } from "../core/contracts/resolver.ts";
+import { actorName } from "../core/model/actor-name.ts";
 import { isCapstanError } from "../core/model/errors.ts";
-import { hybridTimeOf } from "../core/model/stamp.ts";
+import {
+  HYBRID_COUNTER_SPAN,
+  type HybridTime,
+  hybridTimeOf,
+  wallMsOf,
+} from "../core/model/stamp.ts";
 import { decodeValue, encodeValue } from "../core/model/values.ts";
 import { ORDERS } from "./resolver.ts";
 import { type ConformanceSuite, check, checkEqual, checkThrows } from "./suite.ts";
@@ -21,6 +27,11 @@ const REPLICAS = ["a1", "b2", "c3"] as const;
 const CLOCKS_BEHIND: Readonly<Record<string, number>> = Object.freeze({ b2: 25, c3: 50 });
 const ROUNDS = 8;
 const START = hybridTimeOf(1_767_225_600_000);
+const SECOND = 1_000 * HYBRID_COUNTER_SPAN;
+/** How long an actor mints under one name, where names end. */
+const SPAN_MS = 4_000;
+/** After every history. */
+const LATER = START + 3_600 * SECOND;
 
 class CrdtBench<State, Op, Value> {
   readonly harness: CrdtHarness<State, Op, Value>;
@@ -43,7 +54,18 @@ class CrdtBench<State, Op, Value> {
     const before = this.#counters.get(actor) ?? 0;
     const counter = before + 1 + (before % 3);
     this.#counters.set(actor, counter);
-    return { actor, counter, time: START + counter * 10 - (CLOCKS_BEHIND[actor] ?? 0) };
+    return this.#named(actor, counter, START + counter * SECOND - (CLOCKS_BEHIND[actor] ?? 0));
+  }
+
+  /** After all that the history has. */
+  mutateLater(state: State, operation: Op, actor: string): State {
+    return this.resolver.mutate(state, operation, this.#named(actor, 1, LATER + SECOND));
+  }
+
+  #named(actor: string, counter: number, time: HybridTime): OperationDot {
+    if (this.resolver.retireActors === undefined) return { actor, counter, time };
+    const endsAtMs = (Math.floor(wallMsOf(time) / SPAN_MS) + 1) * SPAN_MS;
+    return { actor: actorName(actor, endsAtMs), counter, time };
   }
 
   mutate(state: State, operation: Op, actor: string): State {
@@ -220,29 +242,28 @@ const CASES: Readonly<Record<string, Case<unknown, unknown, unknown>>> = {
       checkEqual(bench.bytes(join(join(early, later), whole)), expected, "after one came twice");
     });
   },
-  "names of actors that are retired go, and the value stays": (bench) => {
+  "names of actors that have ended go, and the value stays": (bench) => {
     const { join, resolver } = bench;
     if (resolver.retireActors === undefined) return;
-    const retired = { offsets: new Map([["a1", 0]]), upTo: 1_000 };
-    const forget = (state: unknown): unknown => resolver.retireActors?.(state, retired);
+    const forget = (state: unknown, upTo: HybridTime) => resolver.retireActors?.(state, upTo);
     overStates(bench, ([a, b, c], round) => {
-      // All that a1 wrote has come everywhere; the others go on.
-      const settled = join(join(a, b), c);
-      const [left, right] = ["b2", "c3"].map((actor, at) =>
-        bench.mutate(settled, bench.operation(round + at), actor),
-      );
-      const joined = join(left, right);
-      checkEqual(
-        bench.bytes(join(forget(left), forget(right))),
-        bench.bytes(forget(joined)),
-        "the join without the names",
-      );
-      checkEqual(
-        encodeValue(resolver.value(forget(joined))),
-        encodeValue(resolver.value(joined)),
-        "the value",
-      );
-      checkEqual(bench.bytes(forget(forget(joined))), bench.bytes(forget(joined)), "once more");
+      const all = join(join(a, b), c);
+      const right = bench.mutateLater(a, bench.operation(round), "e5");
+      for (const upTo of [START + 3 * SECOND, START + 9 * SECOND, LATER]) {
+        const settled = forget(all, upTo);
+        checkEqual(encodeValue(resolver.value(settled)), encodeValue(resolver.value(all)), "value");
+        const left = bench.mutateLater(settled, bench.operation(round + 1), "d4");
+        const both = join(bench.mutateLater(all, bench.operation(round + 1), "d4"), right);
+        const expected = bench.bytes(forget(both, upTo));
+        checkEqual(bench.bytes(join(left, right)), expected, "the join with a state that has them");
+        checkEqual(bench.bytes(join(right, left)), expected, "the join of a state that has them");
+        checkEqual(
+          encodeValue(resolver.value(join(left, right))),
+          encodeValue(resolver.value(both)),
+          "the value of both",
+        );
+        checkEqual(bench.bytes(forget(settled, upTo)), bench.bytes(settled), "once more");
+      }
     });
   },
   "checkOperation takes every operation, and refuses the others with a fault": (bench) => {

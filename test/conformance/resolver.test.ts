@@ -7,6 +7,7 @@ import {
   type Resolver,
   type ResolverVersion,
 } from "../../src/core/contracts/resolver.ts";
+import { actorEnd } from "../../src/core/model/actor-name.ts";
 import { CapstanError } from "../../src/core/model/errors.ts";
 import { bindSuite, failureOf } from "../support/bind-suite.ts";
 import { withMembers } from "../support/broken-storage.ts";
@@ -117,6 +118,10 @@ function sorted(counts: Counts): Counts {
   return Object.fromEntries(Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+function isOver(actor: string, upTo: number): boolean {
+  return actor === RETIRED_ACTOR || actorEnd(actor) <= upTo;
+}
+
 const COUNTER: Counter = {
   name: "g-counter",
   capabilities: { joinsAt: "replica", siblings: false, operations: true },
@@ -130,10 +135,11 @@ const COUNTER: Counter = {
     return sorted({ ...state, [actor]: { upTo: counter, sum } });
   },
   join: (a, b) => {
-    const joined: Record<string, Counts[string]> = { ...a };
-    for (const [actor, theirs] of Object.entries(b)) {
-      const ours = joined[actor];
-      if (ours === undefined || theirs.upTo > ours.upTo) joined[actor] = theirs;
+    const base = Math.max(a[RETIRED_ACTOR]?.upTo ?? 0, b[RETIRED_ACTOR]?.upTo ?? 0);
+    const joined: Record<string, Counts[string]> = {};
+    for (const [actor, theirs] of [...Object.entries(a), ...Object.entries(b)]) {
+      const isHeld = actor === RETIRED_ACTOR ? theirs.upTo < base : isOver(actor, base);
+      if (!isHeld && theirs.upTo > (joined[actor]?.upTo ?? 0)) joined[actor] = theirs;
     }
     return sorted(joined);
   },
@@ -142,14 +148,15 @@ const COUNTER: Counter = {
     const actor = COUNTER.mutate(state, by, dot)[dot.actor];
     return actor === undefined ? undefined : { [dot.actor]: actor };
   },
-  retireActors: (state, { offsets, upTo }) => {
+  retireActors: (state, upTo) => {
+    if (upTo <= (state[RETIRED_ACTOR]?.upTo ?? 0)) return state;
     const rest: Record<string, Counts[string]> = {};
     let sum = 0;
     for (const [actor, each] of Object.entries(state)) {
-      if (offsets.has(actor) || actor === RETIRED_ACTOR) sum += each.sum;
+      if (isOver(actor, upTo)) sum += each.sum;
       else rest[actor] = each;
     }
-    return sum === 0 ? state : sorted({ ...rest, [RETIRED_ACTOR]: { upTo, sum } });
+    return sorted({ ...rest, [RETIRED_ACTOR]: { upTo, sum } });
   },
   checkOperation: (operation) => {
     if (typeof operation === "number" && operation > 0) return operation;
@@ -233,18 +240,20 @@ const CRDT_DEFECTS: Readonly<Record<string, readonly [Partial<Counter>, string]>
       // A later delta that comes to one who has heard nothing of its actor leaves a trace.
       join: (a, b) => {
         const joined = COUNTER.join(a, b);
-        const isAlone = Object.keys(b).length === 1 && b.d4 !== undefined && a.d4 === undefined;
-        return isAlone && (b.d4?.upTo ?? 0) > 1 ? { ...joined, e5: { upTo: 1, sum: 1 } } : joined;
+        const [name = "", ...others] = Object.keys(b);
+        const isAlone = others.length === 0 && name.startsWith("d4") && a[name] === undefined;
+        const isLate = isAlone && (b[name]?.upTo ?? 0) > 1;
+        return isLate ? { ...joined, e5: { upTo: 1, sum: 1 } } : joined;
       },
     },
     "a delta does no harm that comes early, late or twice",
   ],
   "loses what retired actors counted": [
     {
-      retireActors: (state, { offsets }) =>
-        Object.fromEntries(Object.entries(state).filter(([actor]) => !offsets.has(actor))),
+      retireActors: (state, upTo) =>
+        Object.fromEntries(Object.entries(state).filter(([actor]) => !isOver(actor, upTo))),
     },
-    "names of actors that are retired go, and the value stays",
+    "names of actors that have ended go, and the value stays",
   ],
   "knows its states by their identity": [
     {

@@ -1,4 +1,5 @@
 import type { OperationDot } from "../../src/core/contracts/resolver.ts";
+import { actorId } from "../../src/core/model/actor-name.ts";
 import { encodeValue } from "../../src/core/model/values.ts";
 import type { OrSetState } from "../../src/resolvers/crdt/or-set.ts";
 import { type CrdtModel, eventsIn, type ScriptEvent } from "./crdt-script.ts";
@@ -165,8 +166,11 @@ function mapModel<Inside>(model: InsideModel<Inside>): CrdtModel {
       const replaced = liveUpdates(events, seen).filter((each) => keyOf(each) === key);
       const dead = bitsOf(replaced);
       if ("remove" in change) return { dead, inside: undefined };
-      const own = events.filter((each) => each.dot.actor === dot.actor);
-      const inside = model.apply(insideOf(replaced), change.update.operation, dot, own);
+      // Inside a key no name ends.
+      const actor = actorId(dot.actor);
+      const own = events.filter((each) => actorId(each.dot.actor) === actor);
+      const { operation: inner } = change.update;
+      const inside = model.apply(insideOf(replaced), inner, { ...dot, actor }, own);
       return { dead, inside };
     },
     value: (events, seen) => {
@@ -233,7 +237,7 @@ const INSIDE_COUNTER: InsideModel<InsideCounter> = {
 export const COUNTER_MAP_MODEL: CrdtModel = mapModel(INSIDE_COUNTER);
 
 function nameOf({ actor, counter }: OperationDot): string {
-  return `${actor} ${counter}`;
+  return `${actorId(actor)} ${counter}`;
 }
 
 function nameOfEvent({ dot }: ScriptEvent): string {

@@ -1,13 +1,20 @@
 import type { CrdtResolver, OperationDot } from "../../src/core/contracts/resolver.ts";
-import { hybridTimeOf } from "../../src/core/model/stamp.ts";
+import { actorName } from "../../src/core/model/actor-name.ts";
+import {
+  HYBRID_COUNTER_SPAN,
+  type HybridTime,
+  hybridTimeOf,
+  wallMsOf,
+} from "../../src/core/model/stamp.ts";
 import { decodeValue, encodeValue } from "../../src/core/model/values.ts";
 import { SeededRandom } from "./seeded-random.ts";
 
 /**
  * Random histories of a CRDT on three replicas: operations, whole states and deltas that come late,
- * doubled or never, actors that begin anew. After every event the replica's value is compared with
- * a model that knows the operations alone, as sets of events; in the end everybody hears of
- * everything, in two orders, and all have to be equal to the byte.
+ * doubled or never, actors that begin anew, and names of ended actors that go at one replica or
+ * another, as soon as it knows all events up to then. After every event the replica's value is
+ * compared with a model that knows the operations alone, as sets of events; in the end everybody
+ * hears of everything, in two orders, and all have to be equal to the byte.
  */
 export interface ScriptEvent {
   readonly at: number;
@@ -42,6 +49,9 @@ const REPLICAS = 3;
 /** Events are bits of a number. */
 const MAX_STEPS = 28;
 const START = hybridTimeOf(Date.UTC(2026, 0, 1));
+const SECOND = 1_000 * HYBRID_COUNTER_SPAN;
+/** How long an actor mints under one name. */
+const SPAN_MS = 3_000;
 
 interface Replica {
   state: unknown;
@@ -63,6 +73,11 @@ export class CrdtScript {
   readonly #parcels: Parcel[] = [];
   readonly #replicas: Replica[];
   #actors = 0;
+  #now: HybridTime = START;
+  /** No event begins any more with such a time or an earlier one. */
+  #fence: HybridTime = START;
+  /** How often names have gone. */
+  retirements = 0;
 
   constructor(test: CrdtUnderTest, seed: number) {
     this.#test = test;
@@ -90,7 +105,8 @@ export class CrdtScript {
     if (drawn < 45) this.#operate(replica);
     else if (drawn < 65) this.#hearAll(replica, this.#replicas[this.#below(REPLICAS)] as Replica);
     else if (drawn < 92) this.#hearDelta(replica);
-    else if (drawn < 96) replica.state = decodeValue(encodeValue(replica.state));
+    else if (drawn < 94) replica.state = decodeValue(encodeValue(replica.state));
+    else if (drawn < 97) this.#retire(replica);
     else Object.assign(replica, { actor: this.#newActor(), counter: 0 });
   }
 
@@ -98,8 +114,9 @@ export class CrdtScript {
     const { resolver, model, operations } = this.#test;
     const operation = operations[this.#below(operations.length)];
     replica.counter += 1 + this.#below(3);
-    const { actor, counter, seen } = replica;
-    const dot = { actor, counter, time: START + this.#below(40) };
+    const { counter, seen } = replica;
+    const time = this.#time();
+    const dot = { actor: this.#nameOf(replica, time), counter, time };
     const at = this.#events.length;
     const note = model.note?.(this.#events, seen, operation, dot);
     this.#events.push({ at, operation, dot, seen, note });
@@ -107,6 +124,30 @@ export class CrdtScript {
     replica.state = resolver.mutate(replica.state, operation, dot);
     replica.seen |= 1 << at;
     if (delta !== undefined) this.#parcels.push({ delta, event: at, from: replica });
+  }
+
+  /** Clocks differ by seconds, and what is over for all is over for each. */
+  #time(): HybridTime {
+    this.#now += this.#below(2) * SECOND;
+    const time = this.#now - this.#below(3) * SECOND;
+    return Math.max(this.#fence + 1, time) + this.#below(40);
+  }
+
+  #nameOf({ actor }: Replica, time: HybridTime): string {
+    if (this.#test.resolver.retireActors === undefined) return actor;
+    return actorName(actor, (Math.floor(wallMsOf(time) / SPAN_MS) + 1) * SPAN_MS);
+  }
+
+  /** Up to a time at which the replica knows all that there is, and ever will be. */
+  #retire(replica: Replica): void {
+    const { retireActors } = this.#test.resolver;
+    const unseen = this.#events.filter(({ at }) => (replica.seen & (1 << at)) === 0);
+    const first = Math.min(this.#now, ...unseen.map(({ dot }) => dot.time - 1));
+    const upTo = first - this.#below(2) * this.#below(4) * SECOND;
+    if (retireActors === undefined || upTo <= START) return;
+    this.#fence = Math.max(this.#fence, upTo);
+    replica.state = retireActors(replica.state, upTo);
+    this.retirements += 1;
   }
 
   #hearAll(replica: Replica, from: Replica): void {

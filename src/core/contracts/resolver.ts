@@ -60,19 +60,8 @@ export interface SettlingResolver<Value = unknown> extends Resolver<Value> {
   readonly capabilities: ResolverCapabilities & { readonly siblings: false };
 }
 
-/** The one name under which the dots of retired actors go on. No strategy mints under it. */
+/** The one name under which goes on what ended actors did. No strategy mints under it. */
 export const RETIRED_ACTOR = "";
-
-/** Actors that are gone for good, of one shard. */
-export interface RetiredActors {
-  /**
-   * What is added to the counters of an actor's dots when they become dots of `RETIRED_ACTOR`. The
-   * sums of different actors never meet: `offset(n + 1) ≥ offset(n) + greatest counter of n`.
-   */
-  readonly offsets: ReadonlyMap<string, number>;
-  /** No sum is greater. Rises with every further actor. */
-  readonly upTo: number;
-}
 
 /**
  * A resolver whose values are states of a CRDT. Its `resolve` joins states.
@@ -82,7 +71,9 @@ export interface RetiredActors {
  * for the one that it was; equal states have equal bytes, however they came about.
  *
  * Obligations of whoever calls
- * - Dots: each is minted for one operation. Names of actors are 1 to 255 bytes of text.
+ * - Dots: each is minted for one operation. Names of actors are 1 to 255 bytes of text. Where the
+ *   resolver has `retireActors`, a name may say when its actor ends (`actorEnd`): all dots of that
+ *   name are older, and the node goes on under another one.
  * - Own dots first: the state that `mutate` is handed holds every earlier dot that `dot.actor`
  *   minted for this key. A node whose copy of the key has left it, or has come back older, mints
  *   under another actor (of a name with a counter of such events, say): a state takes the actor's
@@ -123,11 +114,17 @@ export interface CrdtResolver<State = unknown, Op = unknown, Value = unknown>
    */
   follows?(state: State, delta: State): boolean;
   /**
-   * The state without the names of actors that are gone. Only on proof, by the strategy: each of
-   * them has minted its last dot, every replica holds all of its dots, and from now on states are
-   * joined only when both were given the same `retired`. Absent: names of actors stay.
+   * The state without the names of actors that have ended by `upTo` (`actorEnd(name) <= upTo`), with
+   * the same value. Only of a state that holds every dot there is, of this key, with a time up to
+   * `upTo`, or what came after it.
+   *
+   * Which dots a state has seen is then said by the state itself, so that it joins with any other,
+   * whether that was given the same, another `upTo`, or none: for every state x of this key,
+   * `join(retireActors(state, upTo), x)` is `retireActors(join(state, x), upTo)`, and
+   * `retireActors(state, upTo)` depends on the state's dots and `upTo` alone. A lesser `upTo` than
+   * before changes nothing. Absent: names of actors stay, and none of them ends.
    */
-  retireActors?(state: State, retired: RetiredActors): State;
+  retireActors?(state: State, upTo: HybridTime): State;
   /** Throws a fault `INVALID_ARGUMENT` that names the value and what is allowed. */
   checkOperation(operation: unknown): Op;
 }

@@ -55,8 +55,6 @@ export function anyCrdt(
     },
     follows: (state, delta) =>
       delta.every(([name, part]) => kindOf(name).follows?.(partOf(state, name), part) ?? true),
-    retireActors: (state, retired) =>
-      state.map(([name, part]) => [name, kindOf(name).retireActors?.(part, retired) ?? part]),
     checkOperation: (operation) => {
       const [name, inner] = checkMember(operation, "this map's keys", forms);
       return { [name]: kindOf(name).checkOperation(inner) };

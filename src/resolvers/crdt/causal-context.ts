@@ -1,5 +1,6 @@
-import type { Dot, RetiredActors } from "../../core/contracts/resolver.ts";
-import { RETIRED_ACTOR } from "../../core/contracts/resolver.ts";
+import { type Dot, RETIRED_ACTOR } from "../../core/contracts/resolver.ts";
+import { actorEnd } from "../../core/model/actor-name.ts";
+import type { HybridTime } from "../../core/model/stamp.ts";
 
 /** The dots of one actor with `from < counter ≤ upTo`. */
 export type Run = readonly [actor: string, from: number, upTo: number];
@@ -11,8 +12,11 @@ export type Run = readonly [actor: string, from: number, upTo: number];
  * "Delta State Replicated Data Types", 2018, §7.2 keeps a cloud of dots beside a vector): runs
  * instead of a vector, because counters of one key skip, and a run says what lies between.
  *
- * Invariant: sorted by actor, then `from`; of one actor `upTo(n) < from(n + 1)`. One set of dots
- * has one form.
+ * A run of `RETIRED_ACTOR` is the context's base: all dots of actors that have ended by the time
+ * `upTo` were seen. No list of such actors has to be agreed on: a name says when it ends.
+ *
+ * Invariants: sorted by actor, then `from`; of one actor `upTo(n) < from(n + 1)`; no run of an actor
+ * that has ended by the base. One set of dots has one form for each base.
  */
 export type CausalContext = readonly Run[];
 
@@ -22,12 +26,25 @@ export const NOTHING_SEEN: CausalContext = Object.freeze([]);
 export type Cover = (actor: string, counter: number) => boolean;
 
 export function coverOf(context: CausalContext): Cover {
+  const base = baseOf(context);
+  const ended = new Map<string, boolean>();
   let byActor: Map<string, Run[]> | undefined;
   return (actor, counter) => {
+    if (base > 0) {
+      const isKnown = ended.get(actor);
+      const isOver = isKnown ?? actorEnd(actor) <= base;
+      if (isKnown === undefined) ended.set(actor, isOver);
+      if (isOver) return true;
+    }
     byActor ??= runsByActor(context);
     const runs = byActor.get(actor);
     return runs?.some(([, from, upTo]) => from < counter && counter <= upTo) ?? false;
   };
+}
+
+/** All dots of actors that have ended by then were seen. */
+function baseOf([first]: CausalContext): HybridTime {
+  return first?.[0] === RETIRED_ACTOR ? first[2] : 0;
 }
 
 function runsByActor(context: CausalContext): Map<string, Run[]> {
@@ -43,6 +60,16 @@ function runsByActor(context: CausalContext): Map<string, Run[]> {
 /** The dots of both; `a` itself if it has them all. */
 export function joinContexts(a: CausalContext, b: CausalContext): CausalContext {
   if (a === b || includes(a, b)) return a;
+  const base = Math.max(baseOf(a), baseOf(b));
+  return withoutEnded(base, unionOf(a, b));
+}
+
+function withoutEnded(base: HybridTime, runs: CausalContext): CausalContext {
+  if (base === 0) return runs;
+  return runs.filter(([actor]) => actor === RETIRED_ACTOR || actorEnd(actor) > base);
+}
+
+function unionOf(a: CausalContext, b: CausalContext): CausalContext {
   const joined: Run[] = [];
   let [atA, atB] = [0, 0];
   while (atA < a.length || atB < b.length) {
@@ -68,11 +95,17 @@ function append(runs: Run[], run: Run): void {
   else if (run[2] > last[2]) runs[runs.length - 1] = [run[0], last[1], run[2]];
 }
 
-/** How many dots both have. */
+/** How many dots both have; Infinity where `b` has a base, and does not say which it has. */
 export function sharedDots(a: CausalContext, b: CausalContext): number {
+  if (baseOf(b) > 0) return Number.POSITIVE_INFINITY;
+  const base = baseOf(a);
   let shared = 0;
   let at = 0;
   for (const [actor, from, upTo] of b) {
+    if (base > 0 && actorEnd(actor) <= base) {
+      shared += upTo - from;
+      continue;
+    }
     let run = a[at];
     while (run !== undefined && (run[0] < actor || (run[0] === actor && run[2] <= from))) {
       at += 1;
@@ -88,8 +121,10 @@ export function sharedDots(a: CausalContext, b: CausalContext): number {
 }
 
 function includes(a: CausalContext, b: CausalContext): boolean {
+  const base = baseOf(a);
   let at = 0;
   for (const [actor, from, upTo] of b) {
+    if (base > 0 && actor !== RETIRED_ACTOR && actorEnd(actor) <= base) continue;
     let run = a[at];
     while (run !== undefined && (run[0] < actor || (run[0] === actor && run[2] < upTo))) {
       at += 1;
@@ -131,9 +166,16 @@ export function followsContext(context: CausalContext, delta: CausalContext): bo
   return joinContexts(context, delta).every((run) => run[1] === 0 || isKnownGap(run));
 }
 
-/** Everything of retired actors was seen: one run stands for all of them. */
-export function retireContext(context: CausalContext, retired: RetiredActors): CausalContext {
-  const kept = context.filter(([actor]) => !retired.offsets.has(actor));
-  if (kept.length === context.length) return context;
-  return joinContexts([[RETIRED_ACTOR, 0, retired.upTo]], kept);
+/** The same dots, and the statement that all dots of actors that have ended by `upTo` are among them. */
+export function retireContext(context: CausalContext, upTo: HybridTime): CausalContext {
+  return upTo <= baseOf(context) ? context : joinContexts([[RETIRED_ACTOR, 0, upTo]], context);
+}
+
+/** A state's own context so, and nothing else of it changed: its dots keep their names. */
+export function retireWithin<State extends { readonly context: CausalContext }>(
+  state: State,
+  upTo: HybridTime,
+): State {
+  const context = retireContext(state.context, upTo);
+  return context === state.context ? state : { ...state, context };
 }

@@ -1,4 +1,3 @@
-import { RETIRED_ACTOR, type RetiredActors } from "../../core/contracts/resolver.ts";
 import {
   type CausalContext,
   type Cover,
@@ -56,21 +55,6 @@ export function joinDotted<D extends Dotted>(
 function compareDots(a: Dotted, b: Dotted): number {
   if (a[0] !== b[0]) return a[0] < b[0] ? -1 : 1;
   return a[1] - b[1];
-}
-
-/** Dots of retired actors become dots of `RETIRED_ACTOR`, everywhere the same. */
-export function retireDotted<D extends Dotted>(
-  list: DottedList<D>,
-  retired: RetiredActors,
-): DottedList<D> {
-  if (!list.some(([actor]) => retired.offsets.has(actor))) return list;
-  const renamed = list.map((each): D => {
-    const offset = retired.offsets.get(each[0]);
-    if (offset === undefined) return each;
-    const [, counter, ...payload] = each;
-    return [RETIRED_ACTOR, counter + offset, ...payload] as unknown as D;
-  });
-  return renamed.sort(compareDots);
 }
 
 /** Dotted lists by key. Sorted by key; no list is empty. */
@@ -171,16 +155,6 @@ function withoutRemoved<Key, D extends Dotted>(
     if (left.length > 0) kept.push([key, left]);
   }
   return isAll ? entries : kept;
-}
-
-export function retireEntries<Key, D extends Dotted>(
-  entries: readonly DottedEntry<Key, D>[],
-  retired: RetiredActors,
-): readonly DottedEntry<Key, D>[] {
-  return entries.map((entry) => {
-    const list = retireDotted(entry[1], retired);
-    return list === entry[1] ? entry : [entry[0], list];
-  });
 }
 
 /** Where the key stands, or, as −1 − index, where it would. */

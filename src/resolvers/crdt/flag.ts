@@ -6,12 +6,12 @@ import {
   followsContext,
   joinContexts,
   NOTHING_SEEN,
-  retireContext,
+  retireWithin,
   runOf,
 } from "./causal-context.ts";
 import { checkMember, refusal } from "./check-operation.ts";
 import { defineCrdt } from "./define-crdt.ts";
-import { type DottedList, joinDotted, retireDotted } from "./dotted.ts";
+import { type DottedList, joinDotted } from "./dotted.ts";
 
 export interface FlagState {
   readonly context: CausalContext;
@@ -49,10 +49,7 @@ export function flag(): CrdtResolver<FlagState, FlagOperation, boolean> {
           }
         : { context: exactly(dots), dots: [] },
     follows: (state, { context }) => followsContext(state.context, context),
-    retireActors: (state, retired) => ({
-      context: retireContext(state.context, retired),
-      dots: retireDotted(state.dots, retired),
-    }),
+    retireActors: retireWithin,
     checkOperation: (operation) => {
       const [name, member] = checkMember(operation, "flag", FORMS);
       if (member !== true) throw refusal(operation, "flag", Object.values(FORMS));

@@ -6,12 +6,12 @@ import {
   followsContext,
   joinContexts,
   NOTHING_SEEN,
-  retireContext,
+  retireWithin,
   runOf,
 } from "./causal-context.ts";
 import { checkElement, checkMember } from "./check-operation.ts";
 import { defineCrdt } from "./define-crdt.ts";
-import { type DottedList, joinDotted, retireDotted } from "./dotted.ts";
+import { type DottedList, joinDotted } from "./dotted.ts";
 import { compareElements } from "./elements.ts";
 import { SET_FORM, type SetValue } from "./lww-register.ts";
 
@@ -50,10 +50,7 @@ export function mvRegister<Value = unknown>(): CrdtResolver<
       values: [[dot.actor, dot.counter, set]],
     }),
     follows: (state, { context }) => followsContext(state.context, context),
-    retireActors: (state, retired) => ({
-      context: retireContext(state.context, retired),
-      values: retireDotted(state.values, retired),
-    }),
+    retireActors: retireWithin,
     checkOperation: (operation) => {
       const [, value] = checkMember(operation, "mv-register", SET_FORM);
       checkElement(value);

@@ -1,16 +1,17 @@
 import type { CrdtResolver, OperationDot } from "../../core/contracts/resolver.ts";
+import { actorId } from "../../core/model/actor-name.ts";
 import { isPlainObject } from "../../core/model/plain-object.ts";
 import {
   exactly,
   followsContext,
   joinContexts,
   NOTHING_SEEN,
-  retireContext,
+  retireWithin,
   runOf,
 } from "./causal-context.ts";
 import { checkElement, checkMember, refusal } from "./check-operation.ts";
 import { defineCrdt } from "./define-crdt.ts";
-import { type DottedMap, findEntry, joinDottedMaps, retireEntries } from "./dotted.ts";
+import { type DottedMap, findEntry, joinDottedMaps } from "./dotted.ts";
 import { compareTexts } from "./elements.ts";
 
 /** The state of a key as one update left it. */
@@ -55,7 +56,10 @@ export function orMap<State, Op, Value>(
     dot: OperationDot,
   ): readonly [key: string, readonly Fragment<State>[]] => {
     const fragments = entries[findEntry(entries, key, compareTexts)]?.[1] ?? [];
-    const state = nested.mutate(stateOf(fragments), operation, dot);
+    // Names inside never end. A fragment stays as it was made, and of a key's fragments each may know
+    // another part of what an actor did: nobody can say of one that it has seen all.
+    const inside = { ...dot, actor: actorId(dot.actor) };
+    const state = nested.mutate(stateOf(fragments), operation, inside);
     return [key, [[dot.actor, dot.counter, state]]];
   };
 
@@ -91,11 +95,7 @@ export function orMap<State, Op, Value>(
       };
     },
     follows: (state, { context }) => followsContext(state.context, context),
-    // Fragments keep the names: of a key's fragments each may know another part of an actor's dots.
-    retireActors: (state, retired) => ({
-      context: retireContext(state.context, retired),
-      entries: retireEntries(state.entries, retired),
-    }),
+    retireActors: retireWithin,
     checkOperation: (operation) => checkMapOperation(operation, nested),
   });
 }

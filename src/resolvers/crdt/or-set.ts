@@ -4,12 +4,12 @@ import {
   followsContext,
   joinContexts,
   NOTHING_SEEN,
-  retireContext,
+  retireWithin,
   runOf,
 } from "./causal-context.ts";
 import { checkElement, checkMember } from "./check-operation.ts";
 import { defineCrdt } from "./define-crdt.ts";
-import { type DottedMap, findEntry, joinDottedMaps, retireEntries } from "./dotted.ts";
+import { type DottedMap, findEntry, joinDottedMaps } from "./dotted.ts";
 import { compareElements } from "./elements.ts";
 import type { Add } from "./g-set.ts";
 
@@ -46,10 +46,7 @@ export function orSet<Element = unknown>(): CrdtResolver<
     value: ({ entries }) => entries.map(([element]) => element),
     delta,
     follows: (state, { context }) => followsContext(state.context, context),
-    retireActors: (state, retired) => ({
-      context: retireContext(state.context, retired),
-      entries: retireEntries(state.entries, retired),
-    }),
+    retireActors: retireWithin,
     checkOperation: (operation) => {
       const [name, element] = checkMember(operation, "or-set", FORMS);
       checkElement(element);

@@ -1,5 +1,11 @@
 import type { CrdtResolver, OperationDot } from "../../core/contracts/resolver.ts";
-import { hybridTimeOf } from "../../core/model/stamp.ts";
+import { actorName } from "../../core/model/actor-name.ts";
+import {
+  HYBRID_COUNTER_SPAN,
+  type HybridTime,
+  hybridTimeOf,
+  wallMsOf,
+} from "../../core/model/stamp.ts";
 import { decodeValue, encodeValue } from "../../core/model/values.ts";
 import { difference, type Law, showValue } from "./law.ts";
 import type { LawRandom } from "./law-random.ts";
@@ -12,6 +18,11 @@ export type Step =
 const REPLICAS = 3;
 const MOST_STEPS = 10;
 const START = hybridTimeOf(Date.UTC(2026, 0, 1));
+const SECOND = 1_000 * HYBRID_COUNTER_SPAN;
+/** How long an actor mints under one name, where names end. */
+const SPAN_MS = 4_000;
+/** After every history. */
+const LATER = START + 3_600 * SECOND;
 
 export function drawSteps(random: LawRandom, drawOperation: () => unknown): readonly Step[] {
   return Array.from({ length: 1 + random.below(MOST_STEPS) }, () =>
@@ -59,7 +70,18 @@ class Outcome {
     const before = this.#counters.get(actor) ?? 0;
     const counter = before + 1 + (before % 2);
     this.#counters.set(actor, counter);
-    return { actor, counter, time: START + counter * 10 - actor.charCodeAt(0) * 7 };
+    return this.#named(actor, counter, START + counter * SECOND - actor.charCodeAt(0) * 7);
+  }
+
+  /** After all that the history has. */
+  laterDot(actor: string): OperationDot {
+    return this.#named(actor, 1, LATER + SECOND);
+  }
+
+  #named(actor: string, counter: number, time: HybridTime): OperationDot {
+    if (this.resolver.retireActors === undefined) return { actor, counter, time };
+    const endsAtMs = (Math.floor(wallMsOf(time) / SPAN_MS) + 1) * SPAN_MS;
+    return { actor: actorName(actor, endsAtMs), counter, time };
   }
 
   readonly join = (a: unknown, b: unknown): unknown => this.resolver.join(a, b);
@@ -154,19 +176,32 @@ const CHECKS: Readonly<Record<string, Check>> = {
       difference("after one was lost the whole state gives", join(join(b, late), whole), expected)
     );
   },
-  "names of retired actors go, and the value stays": (outcome) => {
-    const { join, resolver } = outcome;
-    if (resolver.retireActors === undefined || outcome.operation === undefined) return undefined;
-    const retired = { offsets: new Map([["a", 0]]), upTo: 1_000 };
-    const without = (state: unknown): unknown => resolver.retireActors?.(state, retired);
-    const settled = outcome.states.reduce(join);
-    const left = resolver.mutate(settled, outcome.operation, outcome.dot("b"));
-    const right = resolver.mutate(settled, outcome.operation, outcome.dot("c"));
-    const joined = join(left, right);
-    return (
-      difference("the join without is", join(without(left), without(right)), without(joined)) ??
-      difference("the value without is", resolver.value(without(joined)), resolver.value(joined))
-    );
+  "names of ended actors go, and the value stays": (outcome) => {
+    const { join, operation, resolver } = outcome;
+    if (resolver.retireActors === undefined || operation === undefined) return undefined;
+    const without = (state: unknown, upTo: HybridTime): unknown =>
+      resolver.retireActors?.(state, upTo);
+    const [part] = outcome.states;
+    const all = outcome.states.reduce(join);
+    const right = resolver.mutate(part, operation, outcome.laterDot("e"));
+    for (const upTo of [START + 2 * SECOND, START + 6 * SECOND, LATER]) {
+      const settled = without(all, upTo);
+      const left = resolver.mutate(settled, operation, outcome.laterDot("d"));
+      const both = join(resolver.mutate(all, operation, outcome.laterDot("d")), right);
+      const problem =
+        difference("the value without is", resolver.value(settled), resolver.value(all)) ??
+        difference("joined with what has them it is", join(left, right), without(both, upTo)) ??
+        difference("the other way round", join(right, left), without(both, upTo)) ??
+        difference(
+          "the value of both is",
+          resolver.value(join(left, right)),
+          resolver.value(both),
+        ) ??
+        difference("once more", without(settled, upTo), settled) ??
+        difference("later", without(settled, LATER), without(all, LATER));
+      if (problem !== undefined) return problem;
+    }
+    return undefined;
   },
 };
 

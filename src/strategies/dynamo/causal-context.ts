@@ -98,8 +98,12 @@ export class CausalContext {
    * This very context where there are none. Only of a base below which whoever asks knows everything.
    */
   settledUpTo(base: HybridTime): CausalContext {
-    if (base <= this.base || this.entries.every(({ time }) => time > base)) return this;
-    return new CausalContext(base, entriesAbove(this.entries, base));
+    return this.entries.every(({ time }) => time > base) ? this : this.raisedTo(base);
+  }
+
+  /** What is known here, and all events up to `base`, also where this makes no name needless. */
+  raisedTo(base: HybridTime): CausalContext {
+    return base <= this.base ? this : new CausalContext(base, entriesAbove(this.entries, base));
   }
 
   /** The events of both; one of the two itself where it includes the other. */

@@ -1,3 +1,5 @@
+import type { CrdtResolver } from "../../core/contracts/resolver.ts";
+import type { HybridTime } from "../../core/model/stamp.ts";
 import type { RecordRules } from "../leaderless/record-rules.ts";
 import { compareDots } from "./causal-context.ts";
 import {
@@ -16,7 +18,7 @@ import {
 } from "./dotted-record.ts";
 import { dottedSettling } from "./dotted-settling.ts";
 import { NO_PLANTED_DYNAMO_BUGS, type PlantedDynamoBugs } from "./planted-bugs.ts";
-import { joined, picked, type Settlement } from "./settlement.ts";
+import { joined, picked, retired, type Settlement } from "./settlement.ts";
 
 export interface DottedRulesOptions {
   readonly planted?: PlantedDynamoBugs;
@@ -84,12 +86,26 @@ export function mergeRecords(
   const surviving = isStates ? [] : survivors(a, b);
   const siblings = settled(settlement, surviving);
   if (surviving.length > 1) onMeeting?.(surviving, siblings);
+  const context = a.context.merge(b.context);
   return {
-    context: a.context.merge(b.context),
+    context,
     newestTime: Math.max(a.newestTime, b.newestTime),
     siblings,
-    states: isStates ? joined(settlement.resolver, [...a.states, ...b.states]) : [],
+    states: isStates ? statesOf(settlement.resolver, a, b, context.base) : [],
   };
+}
+
+/** Invariant: what a state says of ended actors it says up to its context's base. */
+function statesOf(
+  resolver: CrdtResolver,
+  a: DottedRecord,
+  b: DottedRecord,
+  base: HybridTime,
+): readonly Uint8Array[] {
+  const states = joined(resolver, [...a.states, ...b.states]);
+  const bases = [a, b].filter((each) => each.states.length > 0).map(({ context }) => context.base);
+  // The later base may be of a record that says that there was nothing up to it.
+  return bases.every((each) => each < base) ? retired(resolver, states, base) : states;
 }
 
 /**

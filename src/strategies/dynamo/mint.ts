@@ -1,4 +1,5 @@
 import type { CrdtResolver, OperationDot } from "../../core/contracts/resolver.ts";
+import { actorName } from "../../core/model/actor-name.ts";
 import { isCapstanError } from "../../core/model/errors.ts";
 import type { HybridTime } from "../../core/model/stamp.ts";
 import { decodeValue, encodeValue } from "../../core/model/values.ts";
@@ -112,6 +113,8 @@ export interface NamedOperation {
   readonly value: Uint8Array;
   readonly dot: EventDot;
   readonly time: HybridTime;
+  /** When the name that the resolver knows the actor by ends; undefined: never. */
+  readonly endsAtMs?: number | undefined;
 }
 
 /**
@@ -121,13 +124,14 @@ export interface NamedOperation {
 export function operate<Made>(
   resolver: CrdtResolver,
   before: () => unknown,
-  { value, dot, time }: NamedOperation,
+  { value, dot, time, endsAtMs }: NamedOperation,
   make: (after: unknown, before: unknown, operation: unknown, named: OperationDot) => Made,
 ):
   | { readonly type: "made"; readonly made: Made }
   | { readonly type: "refused"; readonly message: string } {
   try {
-    const named: OperationDot = { actor: actorText(dot.actor), counter: dot.counter, time };
+    const actor = actorName(actorText(dot.actor), endsAtMs);
+    const named: OperationDot = { actor, counter: dot.counter, time };
     const state = before();
     const operation = resolver.checkOperation(decodeValue(value));
     const after = resolver.mutate(state, operation, named);

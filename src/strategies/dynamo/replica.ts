@@ -11,6 +11,7 @@ import type { CopyMessage } from "../leaderless/messages.ts";
 import { atEpoch } from "../leaderless/place/place-messages.ts";
 import { FIRST_EPOCH } from "../leaderless/place/shard-map.ts";
 import { type KeyedRecord, keyRecord } from "../leaderless/record.ts";
+import { DEFAULT_REPAIR } from "../leaderless/repair-settings.ts";
 import { LeaderlessReplica } from "../leaderless/replica.ts";
 import { actorText, CausalContext, type EventDot } from "./causal-context.ts";
 import { ContextTokens, MAX_CONTEXT_BYTES } from "./context-token.ts";
@@ -36,6 +37,7 @@ import { RecordReader } from "./read-result.ts";
 import { RememberedWrites } from "./remembered-writes.ts";
 import type { DynamoSettings } from "./settings.ts";
 import { type Settlement, settlementOf } from "./settlement.ts";
+import { nameEndMs } from "./states/name-span.ts";
 import type { StateDelta } from "./states/state-delta.ts";
 import { GAP, States } from "./states/states.ts";
 
@@ -81,6 +83,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
   #spareActor: Actor | undefined;
   #counter = 0;
   readonly #maxRecordBytes: number;
+  readonly #reapAfterMs: number;
   /** Wall time since when this machine remembers what it minted. */
   #sinceMs = Number.POSITIVE_INFINITY;
   /** Versions of acknowledged writes, perhaps, that lost against a concurrent one here. */
@@ -92,7 +95,8 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
   readonly #meetings: ConflictFact[] = [];
 
   constructor(context: ReplicaContext, planted: PlantedDynamoBugs = NO_PLANTED_DYNAMO_BUGS) {
-    const { resolver } = context.settings as unknown as DynamoSettings;
+    const { resolver, repair } = context.settings as unknown as DynamoSettings;
+    this.#reapAfterMs = (repair ?? DEFAULT_REPAIR).reapAfterMs;
     this.#context = context;
     this.#planted = planted;
     this.#settlement = settlementOf(resolver);
@@ -280,7 +284,11 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     const operated =
       this.#states === undefined || event.value === undefined
         ? NO_OPERATIONS
-        : this.#states.operate(copy, { value: event.value, dot, time }, this.#settledTo(wallMs));
+        : this.#states.operate(
+            copy,
+            { value: event.value, dot, time, endsAtMs: this.#nameEndMs(time) },
+            this.#settledTo(wallMs),
+          );
     if (operated.type === "refused") {
       this.#answer(from, message, "refused", operated.message, effects);
       return;
@@ -410,6 +418,14 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
   #settledTo(wallMs: number): HybridTime {
     const isEarly = this.#planted.actorsRetiredWithoutProof === true;
     return isEarly ? hybridTimeOf(wallMs - EARLY_MS) : this.#copies.floor;
+  }
+
+  /** Undefined where nothing would come of it: the name stays for as long as the actor. */
+  #nameEndMs(time: HybridTime): number | undefined {
+    const isOfUse = this.#states?.retiresActors === true;
+    if (!isOfUse || this.#reapAfterMs === Number.POSITIVE_INFINITY) return undefined;
+    const settledTo = Math.max(this.#copies.floor, hybridTimeOf(this.#sinceMs));
+    return nameEndMs(time, settledTo, this.#reapAfterMs);
   }
 
   #timeAfter(newestTime: number, wallMs: number): number {

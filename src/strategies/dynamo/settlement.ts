@@ -1,5 +1,5 @@
 import type { CrdtResolver, Resolver, ResolverVersion } from "../../core/contracts/resolver.ts";
-import { HYBRID_COUNTER_SPAN, wallMsOf } from "../../core/model/stamp.ts";
+import { HYBRID_COUNTER_SPAN, type HybridTime, wallMsOf } from "../../core/model/stamp.ts";
 import { decodeValue, encodeValue } from "../../core/model/values.ts";
 import { actorText } from "./causal-context.ts";
 import type { Sibling } from "./dotted-record.ts";
@@ -67,6 +67,22 @@ export function joined(resolver: CrdtResolver, states: readonly Uint8Array[]): U
     return [encodeValue(all.reduce((a, b) => resolver.join(a, b)))];
   } catch {
     return distinct;
+  }
+}
+
+/** A state without the names of actors that have ended, of a record whose context has that base. */
+export function retired(
+  resolver: CrdtResolver,
+  states: readonly Uint8Array[],
+  base: HybridTime,
+): readonly Uint8Array[] {
+  const [state, ...apart] = states;
+  const { retireActors } = resolver;
+  if (retireActors === undefined || state === undefined || apart.length > 0) return states;
+  try {
+    return [encodeValue(retireActors(decodeValue(state), base))];
+  } catch {
+    return states;
   }
 }
 

@@ -19,7 +19,7 @@ export interface StateDelta {
   readonly base: CausalContext;
   /** Newer than all that it follows. */
   readonly dot: TimedDot;
-  /** Up to there the maker has left out names that its floor made needless. */
+  /** The base of its maker's context then: all events up to it are known. */
   readonly settledTo: HybridTime;
   /** Canonical encoding of what `CrdtResolver.delta` answered. */
   readonly state: Uint8Array;
@@ -27,7 +27,7 @@ export interface StateDelta {
 
 /** Events of the record that the operation has made. */
 export function contextAfter({ base, dot, settledTo }: StateDelta): CausalContext {
-  return base.with(dot).settledUpTo(settledTo);
+  return base.with(dot).raisedTo(settledTo);
 }
 
 export function deltaBytes({ key, base, state }: StateDelta): number {

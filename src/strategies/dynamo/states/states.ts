@@ -55,6 +55,11 @@ export class States {
     this.#planted = planted;
   }
 
+  /** Whether states shed the names of actors that have ended. */
+  get retiresActors(): boolean {
+    return this.#resolver.retireActors !== undefined;
+  }
+
   /** `settledTo`: up to there every event is known here. */
   operate(
     held: HeldCopy,
@@ -67,8 +72,10 @@ export class States {
     const hot = this.#hotOf(held);
     const before = () => (hot === undefined ? stateOf(this.#resolver, record) : hot.state);
     const operated = operate(this.#resolver, before, operation, (after, state, checked, named) => {
-      const context = record.context.with(dot).settledUpTo(settledTo);
-      const made = keyStateRecord(key, { context, newestTime }, planState(after, hot));
+      const known = record.context.with(dot);
+      const context = this.retiresActors ? known.raisedTo(settledTo) : known.settledUpTo(settledTo);
+      const kept = this.#retired(after, context.base);
+      const made = keyStateRecord(key, { context, newestTime }, planState(kept, hot));
       const part = this.#resolver.delta?.(state, checked, named);
       return { ...made, context, part };
     });
@@ -77,7 +84,8 @@ export class States {
     const byteLength = keyed.record.length;
     let delta: StateDelta | undefined;
     if (part !== undefined) {
-      delta = { key, base: record.context, dot, settledTo, state: encodeValue(part) };
+      const { base: settled } = context;
+      delta = { key, base: record.context, dot, settledTo: settled, state: encodeValue(part) };
       if (deltaBytes(delta) >= byteLength) delta = undefined;
     }
     return { type: "operated", context, byteLength, keyed, encoded, delta };
@@ -96,7 +104,9 @@ export class States {
       const state = hot === undefined ? stateOf(this.#resolver, record) : hot.state;
       const after = this.#resolver.join(state, decodeValue(delta.state));
       const events = { context: context.merge(contextAfter(delta)), newestTime };
-      return { type: "joined", ...keyStateRecord(key, events, planState(after, hot)) };
+      // All that the delta's maker knew is known here: its base holds for this copy as well.
+      const kept = this.#retired(after, events.context.base);
+      return { type: "joined", ...keyStateRecord(key, events, planState(kept, hot)) };
     } catch {
       // The resolver is somebody's own: whole records that it does not join are kept side by side.
       return GAP;
@@ -106,6 +116,10 @@ export class States {
   /** The record is held from now on. */
   keep({ key, record }: KeyedRecord, encoded: EncodedState): void {
     this.#hot.remember(key, record, encoded);
+  }
+
+  #retired(state: unknown, upTo: HybridTime): unknown {
+    return this.#resolver.retireActors?.(state, upTo) ?? state;
   }
 
   #hotOf({ key, bytes, record }: HeldCopy): EncodedState | undefined {

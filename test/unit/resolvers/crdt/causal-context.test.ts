@@ -1,5 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { actorName } from "../../../../src/core/model/actor-name.ts";
+import { hybridTimeOf } from "../../../../src/core/model/stamp.ts";
 import {
   type CausalContext,
   coverOf,
@@ -10,6 +12,8 @@ import {
   runOf,
   sharedDots,
 } from "../../../../src/resolvers/crdt/causal-context.ts";
+
+const END_MS = Date.UTC(2030, 0, 1);
 
 type DotTuple = readonly [actor: string, counter: number];
 
@@ -111,23 +115,61 @@ describe("a delta follows", () => {
   });
 });
 
-test("actors that are retired become one run, and a context without them stays the very same", () => {
-  const context: CausalContext = [
-    ["a", 0, 4],
-    ["b", 2, 5],
-    ["c", 0, 1],
+describe("a context with a base", () => {
+  const [A, B, LIVING] = [
+    actorName("a", END_MS),
+    actorName("b", END_MS),
+    actorName("c", END_MS * 2),
   ];
-  const retired = {
-    offsets: new Map([
-      ["a", 10],
-      ["b", 14],
-    ]),
-    upTo: 20,
-  };
-  expect(retireContext(context, retired)).toEqual([
-    ["", 0, 20],
-    ["c", 0, 1],
-  ]);
-  const others: CausalContext = [["c", 0, 1]];
-  expect(retireContext(others, retired)).toBe(others);
+  const BASE = hybridTimeOf(END_MS);
+  const whole: CausalContext = [
+    [A, 0, 4],
+    [B, 2, 5],
+    [LIVING, 0, 1],
+  ];
+  const settled: CausalContext = [
+    ["", 0, BASE],
+    [LIVING, 0, 1],
+  ];
+
+  test("names no actor that has ended by then, and has seen all that they did", () => {
+    expect(retireContext(whole, BASE)).toEqual(settled);
+    const cover = coverOf(settled);
+    expect([cover(A, 99), cover(B, 1), cover(LIVING, 1), cover(LIVING, 2)]).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+  });
+
+  test("stays the very same where it has that base, or a later one", () => {
+    expect(retireContext(settled, BASE)).toBe(settled);
+    expect(retireContext(settled, BASE - 1)).toBe(settled);
+  });
+
+  test("names an actor that ends a moment later", () => {
+    expect(retireContext(whole, BASE - 1)).toEqual([["", 0, BASE - 1], ...whole]);
+  });
+
+  test("joins with one that has an earlier base, or none, in either order", () => {
+    const more: CausalContext = [
+      ["", 0, BASE - 9],
+      [B, 0, 9],
+      [LIVING, 0, 3],
+    ];
+    const joined = [
+      ["", 0, BASE],
+      [LIVING, 0, 3],
+    ];
+    expect(joinContexts(settled, more)).toEqual(joined);
+    expect(joinContexts(more, settled)).toEqual(joined);
+    expect(joinContexts(settled, whole)).toBe(settled);
+    expect(joinContexts(whole, settled)).toEqual(settled);
+  });
+
+  test("shares with a delta what the delta has of ended actors", () => {
+    expect(sharedDots(settled, [[A, 3, 5]])).toBe(2);
+    expect(sharedDots(whole, settled)).toBe(Number.POSITIVE_INFINITY);
+  });
 });

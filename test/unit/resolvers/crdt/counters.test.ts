@@ -1,10 +1,12 @@
 import { describe, expect, test } from "vitest";
+import { actorName } from "../../../../src/core/model/actor-name.ts";
+import { hybridTimeOf } from "../../../../src/core/model/stamp.ts";
 import { encodeValue } from "../../../../src/core/model/values.ts";
 import type { ActorSums } from "../../../../src/resolvers/crdt/actor-sums.ts";
 import { gCounter, pnCounter } from "../../../../src/resolvers/crdt/counters.ts";
-import { RetiringActors } from "../../../support/retiring-actors.ts";
 
 const COUNTER = pnCounter();
+const START_MS = Date.UTC(2026, 0, 1);
 const MOST = Number.MAX_SAFE_INTEGER;
 
 function add(state: ActorSums, amount: number, actor: string, counter: number): ActorSums {
@@ -79,24 +81,43 @@ test.each([0, -1, 1.5, "1", MOST + 1, Number.NaN, null, 1n])(
 );
 
 test("1,000 starts of three nodes leave one sum of the past, and those of the living", () => {
-  const retiring = new RetiringActors();
   let states: ActorSums[] = [[], [], []];
   let expected = 0;
   for (let start = 1; start <= 1_000; start += 1) {
+    const endsAtMs = START_MS + start * 1_000;
     states = states.map((state, at) => {
       expected += at + 1;
-      retiring.note(`${at}.${start}`, 3);
-      return add(state, at + 1, `${at}.${start}`, 3);
+      return add(state, at + 1, actorName(`${at}.${start}`, endsAtMs), 3);
     });
     const joined = states.reduce(COUNTER.join);
-    states = states.map((state) => COUNTER.join(state, joined));
     if (start % 10 > 0) continue;
-    const retired = retiring.retire();
-    states = states.map((state) => COUNTER.retireActors?.(state, retired) ?? state);
+    // One of them is given nothing: it gets there by a join.
+    states = states.map((_, at) =>
+      at === 2 ? joined : (COUNTER.retireActors?.(joined, hybridTimeOf(endsAtMs)) ?? joined),
+    );
+    states = states.map((state, at) => COUNTER.join(state, states[(at + 1) % 3] as ActorSums));
     for (const state of states) {
       expect(state).toHaveLength(1);
       expect(COUNTER.value(state)).toBe(expected);
       expect(encodeValue(state).length).toBeLessThan(24);
     }
   }
+});
+
+test("the sum of the past is exact beyond what a number holds", () => {
+  const name = (id: string): string => actorName(id, START_MS);
+  const state: ActorSums = [
+    [name("a"), 1, MOST],
+    [name("b"), 1, MOST],
+    [name("c"), 1, 2],
+    ["d", 1, -MOST],
+  ];
+  const settled = COUNTER.retireActors?.(state, hybridTimeOf(START_MS)) ?? state;
+  expect(settled).toEqual([
+    ["", hybridTimeOf(START_MS), 2n * BigInt(MOST) + 2n],
+    ["d", 1, -MOST],
+  ]);
+  expect(COUNTER.value(settled)).toBe(COUNTER.value(state));
+  const down = add(settled, -5, "e", 1);
+  expect(COUNTER.value(down)).toBe(MOST - 3);
 });
