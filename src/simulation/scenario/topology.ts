@@ -43,6 +43,7 @@ export class KeyspaceTopology {
   readonly placements: readonly (readonly string[])[];
   /** Per shard: of these sets of nodes each may be the one that decides. */
   readonly #deciders: (readonly (readonly string[])[])[];
+  readonly #moved = new Set<number>();
 
   constructor(keyspace: ResolvedKeyspace, nodes: readonly ResolvedNode[]) {
     this.keyspace = keyspace;
@@ -66,8 +67,19 @@ export class KeyspaceTopology {
     return this.#deciders.flat();
   }
 
+  /** Who decides, where that is known; else those whom the last move was to. */
+  newestOf(shard: number): readonly string[] {
+    return this.decidersOf(shard).at(-1) ?? [];
+  }
+
+  /** Whether somebody has ever asked for a move of the shard. */
+  wasMoved(shard: number): boolean {
+    return this.#moved.has(shard);
+  }
+
   /** From now on these, too, may come to decide. Not with a set that stands there already. */
   mayMoveTo(shard: number, nodes: readonly string[]): void {
+    this.#moved.add(shard);
     this.#deciders[shard] = [...this.decidersOf(shard), nodes];
   }
 
@@ -141,7 +153,9 @@ export class Topology {
       const own = shards.filter(({ shard }) =>
         topology.decidersOf(shard).some((nodes) => nodes.includes(id)),
       );
-      return own.every((shard) => isWhole(shard));
+      // A machine does not know that the node has closed its shard.
+      const said = shards.filter(({ state }) => state === "serving").length;
+      return said === serving && own.every((shard) => isWhole(shard));
     });
   }
 

@@ -96,7 +96,15 @@ export class DynamoCopies {
   }
 
   replicasOf(key: string): readonly string[] {
-    return this.#keyspace.placements[this.#keyspace.shardOf(key)] ?? [];
+    return this.#keyspace.newestOf(this.#keyspace.shardOf(key));
+  }
+
+  decidersOf(key: string): readonly (readonly string[])[] {
+    return this.#keyspace.decidersOf(this.#keyspace.shardOf(key));
+  }
+
+  wasMoved(key: string): boolean {
+    return this.#keyspace.wasMoved(this.#keyspace.shardOf(key));
   }
 
   #contextOf(key: string, version: string) {

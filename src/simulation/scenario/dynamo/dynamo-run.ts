@@ -10,6 +10,7 @@ import type { Ending } from "../client-calls.ts";
 import type { Draw } from "../draw.ts";
 import { countReaping } from "../leaderless/reaping.ts";
 import { isSessionKey } from "../leaderless/session-keys.ts";
+import { ShardMoves } from "../leaderless/shard-moves.ts";
 import { SideRequests } from "../leaderless/side-requests.ts";
 import type {
   CheckReport,
@@ -48,6 +49,7 @@ export class DynamoRun implements KeyspaceRun {
   readonly #finals = new Map<string, GetResult<unknown> | undefined>();
   readonly #violations: Violation[] = [];
   readonly #side: SideRequests;
+  readonly #moves: ShardMoves;
   /** Whether clients delete keys. */
   readonly #deletes: boolean;
   #reaping: Readonly<Record<string, number>> = {};
@@ -56,6 +58,7 @@ export class DynamoRun implements KeyspaceRun {
 
   constructor(scene: KeyspaceScene) {
     this.#scene = scene;
+    this.#moves = new ShardMoves(scene);
     this.#copies = new DynamoCopies(scene.world, scene.keyspace);
     const { resolver } = scene.plan.configuration as { readonly resolver?: string };
     this.#workload = makeWorkload(resolver ?? "siblings");
@@ -71,6 +74,7 @@ export class DynamoRun implements KeyspaceRun {
     node: SimNode,
     another: () => SimNode | undefined,
   ): Promise<Ending> {
+    this.#moves.begin();
     if (this.#side.takes()) return this.#side.operate(client, node, another);
     const { plan } = this.#scene;
     const key = `${KEY_PREFIX}${draw.whole(1, plan.keysPerGroup)}`;
@@ -86,10 +90,19 @@ export class DynamoRun implements KeyspaceRun {
     return this.#write(client, draw, node, level, call);
   }
 
+  calm(): void {
+    this.#moves.stop();
+  }
+
+  settle(): Promise<void> {
+    return this.#moves.settle();
+  }
+
   async readAtTheEnd(): Promise<void> {
     const node = this.#scene.world.nodes[0] as SimNode;
     for (const key of this.#keys()) this.#finals.set(key, await this.#readAll(node, key));
     for (const key of this.#keys()) await this.#untilEqual(key);
+    await this.#moves.demandLeft();
     await this.#side.readAtTheEnd();
     this.#reaping = countReaping(this.#scene.world, this.#scene.plan.name);
   }
@@ -132,6 +145,7 @@ export class DynamoRun implements KeyspaceRun {
       violations: [
         ...outcomes,
         ...this.#violations,
+        ...this.#moves.violations,
         ...this.#commits.violations(),
         ...this.#side.judge(),
         ...this.#lostWrites(),
@@ -146,6 +160,7 @@ export class DynamoRun implements KeyspaceRun {
     const deleted = [...this.#finals.values()].filter((final) => final?.found === false);
     return {
       ...this.#side.sometimes(),
+      ...this.#moves.sometimes(),
       ...this.#reaping,
       "siblings were read": this.#seen.siblings,
       "a stand-in took a write": this.#seen.standIns,
@@ -220,15 +235,18 @@ export class DynamoRun implements KeyspaceRun {
   /** As many replicas hold it as the level asks for, as far as that can be seen. */
   #checkConsistent(key: string, version: string, asked: Level): void {
     const { world, topology } = this.#scene;
-    const replicas = this.#copies.replicasOf(key);
+    const sets = this.#copies.decidersOf(key);
     // One that is not up, or was not all along, may have held it when it said so.
     const isSeen = (id: string) => topology.isServing(world.node(id));
-    if (topology.losses.length > 0 || !replicas.every(isSeen)) return;
-    const holders = this.#copies.holdersOf(key, version).filter((id) => replicas.includes(id));
-    const needed = requiredReplicas(asked, replicas.length) ?? 1;
+    if (topology.losses.length > 0 || !sets.flat().every(isSeen)) return;
+    const held = this.#copies.holdersOf(key, version);
+    // Whoever holds it for a moved shard hands it over before it goes.
+    const isCounted = (id: string) => this.#copies.wasMoved(key) || sets.flat().includes(id);
+    const holders = held.filter(isCounted);
+    const needed = Math.min(...sets.map((set) => requiredReplicas(asked, set.length) ?? 1));
     if (holders.length >= needed) return;
-    const held = holders.join(", ");
-    this.#violate("consistent", `${key}: said to be held as ${asked} asks for, by ${held} alone`);
+    const by = holders.join(", ");
+    this.#violate("consistent", `${key}: said to be held as ${asked} asks for, by ${by} alone`);
   }
 
   #storeIdOf(id: string): string {

@@ -1,5 +1,6 @@
 import { drawDigests, drawHedge } from "../draw-reads.ts";
 import { drawReaping, REAPING_SOMETIMES } from "../leaderless/reaping.ts";
+import { isWholeCopy, MOVES_SOMETIMES } from "../leaderless/shard-moves.ts";
 import { SIDE_SOMETIMES } from "../leaderless/side-requests.ts";
 import type { KeyspacePlan, StrategyScenario } from "../strategy-scenario.ts";
 import { DynamoRun } from "./dynamo-run.ts";
@@ -23,6 +24,7 @@ export const dynamoScenario: StrategyScenario = Object.freeze<StrategyScenario>(
     "a deletion was final",
     ...SIDE_SOMETIMES,
     ...REAPING_SOMETIMES,
+    ...MOVES_SOMETIMES,
   ],
   configure: (knobs, { seed, storage }, draw): KeyspacePlan["configuration"] => {
     const resolver = draw.pick(RESOLVERS);
@@ -38,6 +40,7 @@ export const dynamoScenario: StrategyScenario = Object.freeze<StrategyScenario>(
       ...(storage === "disk" && { durability: knobs.durability }),
     };
   },
+  isWhole: isWholeCopy,
   createRun: (scene) => new DynamoRun(scene),
 });
 

@@ -6,18 +6,20 @@ import type { SimNode } from "../../sim-node.ts";
 import type { SimWorld } from "../../sim-world.ts";
 import type { KeyspaceTopology } from "../topology.ts";
 
-/** Running nodes that hold the version of a tunable keyspace's key, or a newer one. */
+/**
+ * Running nodes that hold the version of a tunable keyspace's key, or a newer one: also those that
+ * are being given the shard, and those that have not handed over yet what they held of it.
+ */
 export function holdersOf(
   world: SimWorld,
   keyspace: KeyspaceTopology,
   { key, version }: { readonly key: string; readonly version: string },
 ): readonly string[] {
   const wanted = stampOfVersionToken(version);
-  const placed = keyspace.placements[keyspace.shardOf(key)] ?? [];
   return world
     .running()
     .filter((node) => {
-      if (wanted === undefined || !placed.includes(node.id)) return false;
+      if (wanted === undefined) return false;
       const held = stampAt(node, keyspace, key);
       return held !== undefined && compareStamps(held, wanted) >= 0;
     })

@@ -14,6 +14,7 @@ import type { SimNode } from "../../sim-node.ts";
 import type { Ending } from "../client-calls.ts";
 import { Draw } from "../draw.ts";
 import { countReaping, reapAfterMsOf } from "../leaderless/reaping.ts";
+import { ShardMoves } from "../leaderless/shard-moves.ts";
 import { SideRequests } from "../leaderless/side-requests.ts";
 import type {
   CheckReport,
@@ -66,6 +67,7 @@ export class TunableRun implements KeyspaceRun {
   readonly #goneInTheEnd = new Set<string>();
   readonly #violations: Violation[] = [];
   readonly #side: SideRequests;
+  readonly #moves: ShardMoves;
   #reaping: Readonly<Record<string, number>> = {};
 
   constructor(scene: KeyspaceScene) {
@@ -75,6 +77,7 @@ export class TunableRun implements KeyspaceRun {
       covers: (_key, found, seen) => stampOrder(found, seen) >= 0,
       isFloor: (_key, version) => isFloorVersion(version),
     });
+    this.#moves = new ShardMoves(scene);
     this.#hasPatience = new Draw(scene.world.random("patience")).chance(PATIENT_SEEDS);
     this.#recorder = new HistoryRecorder({ now: () => time.nowMs });
   }
@@ -85,6 +88,7 @@ export class TunableRun implements KeyspaceRun {
     node: SimNode,
     another: () => SimNode | undefined,
   ): Promise<Ending> {
+    this.#moves.begin();
     if (this.#side.takes()) return this.#side.operate(client, node, another);
     const { plan } = this.#scene;
     const group = drawGroup(draw, plan.focus);
@@ -100,6 +104,14 @@ export class TunableRun implements KeyspaceRun {
     return ending;
   }
 
+  calm(): void {
+    this.#moves.stop();
+  }
+
+  settle(): Promise<void> {
+    return this.#moves.settle();
+  }
+
   async readAtTheEnd(): Promise<void> {
     await this.#side.readAtTheEnd();
     const { driver, nodes } = this.#scene.world;
@@ -110,6 +122,7 @@ export class TunableRun implements KeyspaceRun {
     }
     await driver.run(REPAIR_MS);
     await this.#untilEqual();
+    await this.#moves.demandLeft();
     this.#reaping = countReaping(this.#scene.world, this.#scene.plan.name);
   }
 
@@ -143,6 +156,7 @@ export class TunableRun implements KeyspaceRun {
       ...report,
       violations: [
         ...this.#violations,
+        ...this.#moves.violations,
         ...(copyHasCounted ? [] : this.#side.judge()),
         ...report.violations,
       ],
@@ -156,6 +170,7 @@ export class TunableRun implements KeyspaceRun {
     return {
       "an unknown write was seen later": seen.length,
       ...this.#side.sometimes(),
+      ...this.#moves.sometimes(),
       ...this.#reaping,
     };
   }
@@ -301,7 +316,7 @@ export class TunableRun implements KeyspaceRun {
   #distinctAt(key: string): ReadonlyMap<string, readonly string[]> {
     const { world, keyspace } = this.#scene;
     const held = new Map<string, readonly string[]>();
-    for (const id of keyspace.placements[keyspace.shardOf(key)] ?? []) {
+    for (const id of keyspace.newestOf(keyspace.shardOf(key))) {
       const stamp = stampAt(world.node(id), keyspace, key);
       const what = stamp === undefined ? "nothing" : JSON.stringify(stamp);
       held.set(what, [...(held.get(what) ?? []), id]);

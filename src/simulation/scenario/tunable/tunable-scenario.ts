@@ -1,5 +1,6 @@
 import { drawDigests, drawHedge } from "../draw-reads.ts";
 import { drawReaping, REAPING_SOMETIMES } from "../leaderless/reaping.ts";
+import { isWholeCopy, MOVES_SOMETIMES } from "../leaderless/shard-moves.ts";
 import { SIDE_SOMETIMES } from "../leaderless/side-requests.ts";
 import type { KeyspacePlan, StrategyScenario } from "../strategy-scenario.ts";
 import { TunableRun } from "./tunable-run.ts";
@@ -18,7 +19,12 @@ const DEFAULT_DEADLINES_MS = Object.freeze({
 /** Groups of keys that are written at one level and read at another, each with its promise. */
 export const tunableScenario: StrategyScenario = Object.freeze<StrategyScenario>({
   strategy: "tunable",
-  sometimes: ["an unknown write was seen later", ...SIDE_SOMETIMES, ...REAPING_SOMETIMES],
+  sometimes: [
+    "an unknown write was seen later",
+    ...SIDE_SOMETIMES,
+    ...REAPING_SOMETIMES,
+    ...MOVES_SOMETIMES,
+  ],
   configure: (knobs, { seed, storage }): KeyspacePlan["configuration"] => ({
     replicas: knobs.replicas,
     shards: knobs.shards,
@@ -29,6 +35,7 @@ export const tunableScenario: StrategyScenario = Object.freeze<StrategyScenario>
     ...drawReaping(seed),
     ...(storage === "disk" && { durability: knobs.durability }),
   }),
+  isWhole: isWholeCopy,
   createRun: (scene) => new TunableRun(scene),
 });
 
