@@ -225,7 +225,9 @@ export class ConsensusCore {
    */
   keepSuperseded(term: number): boolean {
     // Who has nothing yet is nobody, in whatever group.
-    const superseded = this.log.lastIndex > 0 || this.configuration.voters.length > 0;
+    const superseded =
+      (this.log.lastIndex > 0 || this.configuration.voters.length > 0) &&
+      this.planted.supersededCounts !== true;
     this.#hard = { ...this.#hard, superseded: superseded || this.superseded };
     this.keepVote(term, undefined);
     return this.superseded;

@@ -8,7 +8,7 @@ import {
 import { NO_CONFIGURATION } from "./configuration-history.ts";
 import type { ConsensusCore } from "./consensus-core.ts";
 import type { Opening } from "./consensus-types.ts";
-import { decodeHardState, HARD_STATE } from "./hard-state.ts";
+import { decodeHardState, HARD_STATE, type HardState } from "./hard-state.ts";
 
 /** Under which a store that took part in its shard's birth keeps the first configuration. */
 const BIRTH = "raft-birth";
@@ -27,7 +27,7 @@ const BIRTH = "raft-birth";
 export function openConsensus(core: ConsensusCore, opening: Opening): boolean {
   const { origin, applied } = opening;
   const kept = core.effects.kept(HARD_STATE);
-  if (kept !== undefined) core.restore(decodeHardState(kept));
+  if (kept !== undefined) core.restore(takenUp(core, decodeHardState(kept)));
   const { replicas } = core.options.placement();
   const isPlaced = replicas.includes(core.self);
   const isAlone = replicas.length === 1 && replicas[0] === core.self;
@@ -41,6 +41,10 @@ export function openConsensus(core: ConsensusCore, opening: Opening): boolean {
     applied?.configuration ?? birthConfiguration(core),
   );
   return kept !== undefined || origin === "empty";
+}
+
+function takenUp({ planted }: ConsensusCore, hard: HardState): HardState {
+  return planted.supersededForgotten === true ? { ...hard, superseded: false } : hard;
 }
 
 function bear(core: ConsensusCore): void {

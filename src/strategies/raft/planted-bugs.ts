@@ -1,8 +1,18 @@
+/** Of how a shard is recovered whose majority is lost for good. */
+export interface PlantedRecoveryBugs {
+  /** A recovered shard goes on in the next term of the group that it was. */
+  readonly recoveredInOldGroup?: boolean;
+  /** Who hears of a later group goes on in it with what it has. */
+  readonly supersededCounts?: boolean;
+  /** A restart forgets that what is here is another group's. */
+  readonly supersededForgotten?: boolean;
+}
+
 /**
  * Bugs of the consensus that tests switch on to show that they would be found. Nothing but a test
  * makes one; each changes one condition.
  */
-export interface PlantedConsensusBugs {
+export interface PlantedConsensusBugs extends PlantedRecoveryBugs {
   /** Term and vote are kept in memory alone. */
   readonly voteNotKept?: boolean;
   /** The no-op and what else an earlier term left is committed by counting replicas (Figure 8). */

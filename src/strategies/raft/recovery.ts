@@ -13,7 +13,8 @@ export function beginAnotherGroup(core: ConsensusCore, follow: (term: number) =>
   const { self, original, options, log } = core;
   const rank = nodesOf(core.configuration).indexOf(self);
   const lost = core.configuration.voters.filter(({ node }) => node !== self);
-  follow(firstTermBehind(core.term, Math.max(0, rank), options.randomUint32()));
+  const first = firstTermBehind(core.term, Math.max(0, rank), options.randomUint32());
+  follow(core.planted.recoveredInOldGroup === true ? core.term + 1 : first);
   core.keepJoined();
   core.emit("raft-recovered", { lost: lost.map(({ node }) => node), lastIndex: log.lastIndex });
   core.emit("writes-may-be-lost", {});

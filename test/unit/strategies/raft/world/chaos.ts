@@ -214,7 +214,7 @@ function change(world: World): void {
   });
 }
 
-function work(world: World, action: number, isPause: boolean): void {
+export function work(world: World, action: number, isPause: boolean): void {
   const node = world.nodes[world.pick(world.nodes.length)] as WorldNode;
   const leaders = world.nodes.filter((other) => other.consensus?.standing.role === "leader");
   for (const leader of leaders) {
@@ -322,7 +322,7 @@ function hasQuorum(world: World): boolean {
   });
 }
 
-function isAgreed(world: World, before: number): boolean {
+export function isAgreed(world: World, before: number): boolean {
   const leader = world.leader?.consensus;
   if (leader === undefined || leader.commitIndex <= before) return false;
   const { outgoing, goal, voters, learners } = leader.configuration;
@@ -334,7 +334,7 @@ function isAgreed(world: World, before: number): boolean {
   });
 }
 
-function describe(world: World): string {
+export function describe(world: World): string {
   return world.nodes
     .map((node) => `${node.id} ${JSON.stringify(node.consensus?.describe())}`)
     .join("\n");

@@ -88,12 +88,11 @@ export class WorldChecks {
   }
 
   /** Of which group what the node has is. */
-  #groupOf({ consensus, disk }: WorldNode): number {
+  #groupOf({ consensus, disk, applied }: WorldNode): number {
     if (this.#histories.size === 1 && groupOf(consensus?.standing.term ?? 0) === 0) return 0;
     if (consensus?.describe().state !== "superseded") return groupOf(consensus?.standing.term ?? 0);
-    const { image, state } = disk;
-    const record = image.record(image.last);
-    return groupOf(record === undefined ? (state.point?.term ?? 0) : termOfEntry(record));
+    const record = disk.image.record(disk.image.last);
+    return groupOf(record === undefined ? (applied.at(-1)?.term ?? 0) : termOfEntry(record));
   }
 
   #history(group: number): History {
@@ -274,8 +273,16 @@ export class WorldChecks {
     }
   }
 
-  /** At the end: nothing that was acknowledged is missing anywhere. */
+  /** At the end: nothing that was acknowledged is missing, and every state is what was committed. */
   finish(): void {
+    for (const node of this.#world.nodes) {
+      if (!node.isUp || this.#groupOf(node) !== this.#group) continue;
+      for (const { index, term, text } of node.applied) {
+        const known = this.#history(this.#group).committed[index - 1];
+        if (known?.term === term && known.text === text) continue;
+        this.#fail("State Machine Safety (at the end)", node, index, `${term} ${text}`);
+      }
+    }
     const { acked, committed } = this.#history(this.#group);
     for (const [index, text] of acked) {
       if (committed[index - 1]?.text !== text) {
