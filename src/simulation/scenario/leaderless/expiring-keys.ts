@@ -31,6 +31,8 @@ interface Read {
   readonly place: string;
   readonly calledAtMs: number;
   readonly returnedAtMs: number;
+  /** How far the node's own clock was ahead of the world's when it answered. */
+  readonly aheadMs: number;
   readonly values: readonly string[];
   /** Where nothing was found. */
   readonly goneVersion: string | undefined;
@@ -39,7 +41,8 @@ interface Read {
 /**
  * Clients that write values with a time to live, and look when they go: none is seen when every
  * clock is past its end, none goes while no clock has come to it, and a node that has shown it as
- * gone does not show it again.
+ * gone does not show it again: of dynamo, whose tombstones do not say when they were made, only where
+ * its own clock has come to that.
  */
 export class ExpiringKeys {
   readonly #scene: KeyspaceScene;
@@ -125,10 +128,18 @@ export class ExpiringKeys {
       if (read.returnedAtMs < earliestMs) {
         violate("expired-early", read, `found nothing, before ${earliestMs.toFixed(1)} ms`);
       }
+      if (!this.#isShownByItself(read, put)) continue;
       const place = `${read.place} ${read.key} ${read.goneVersion}`;
       goneAt.set(place, Math.min(read.returnedAtMs, goneAt.get(place) ?? read.returnedAtMs));
     }
     return violations;
+  }
+
+  /** Whether the node that found nothing goes on to do so, whoever answers it. */
+  #isShownByItself({ returnedAtMs, aheadMs }: Read, put: Put): boolean {
+    if (this.#scene.plan.strategy !== "dynamo") return true;
+    const latestEndMs = put.returnedAtMs + this.#clocks.mostAheadMs + put.ttlMs;
+    return returnedAtMs + aheadMs >= latestEndMs + ROUNDING_MS;
   }
 
   async #write(
@@ -166,7 +177,8 @@ export class ExpiringKeys {
       const result = await calls.alive(node, asking);
       const values = valuesOf(result);
       const goneVersion = result.found ? undefined : result.version;
-      const times = { calledAtMs, returnedAtMs: world.time.nowMs };
+      const { aheadMs } = node.clock;
+      const times = { calledAtMs, returnedAtMs: world.time.nowMs, aheadMs };
       this.#reads.push({ key, place, ...times, values, goneVersion });
       calls.noteOk(client, key, `${values.join()} ${goneVersion}`);
       return "ok";

@@ -18,6 +18,11 @@ export class ClockSpread {
     }
   }
 
+  /** That any clock was ahead of the world's. */
+  get mostAheadMs(): number {
+    return this.#mostMs;
+  }
+
   get spreadMs(): number {
     return Math.max(0, this.#mostMs - this.#leastMs);
   }
