@@ -145,3 +145,28 @@ describe("a strong read of what is settled", () => {
     expect(Math.max(...others)).toBeLessThan(first);
   });
 });
+
+describe.each(["tunable", "dynamo"])("of a %s shard that was moved", (strategy) => {
+  test("nothing is settled that a node which left it has not handed over", async () => {
+    const keyspaces = { default: { strategy, replicas: 3, shards: 1, repair: REPAIR } };
+    const cluster = await open({ nodes: 7, persistent: true, keyspaces });
+    const shard = { keyspace: "default", shard: 0 };
+    const { replicas } = await cluster.until(cluster.node("n1").store.admin.members(shard));
+    const [first, second, leaver] = replicas as [string, string, string];
+    const joining = cluster.ids.find((id) => !replicas.includes(id)) as string;
+    cluster.isolate(leaver);
+    const alone = cluster.keyspace(leaver).put("alone", 1, { consistency: "one" });
+    await cluster.until(alone);
+    const { admin } = cluster.node(first).store;
+    await cluster.until(admin.changeReplicas({ ...shard, replicas: [first, second, joining] }));
+    await cluster.until(cluster.keyspace(first).put("gone", 1));
+    await cluster.until(cluster.keyspace(first).delete("gone"));
+    await cluster.advance(20_000);
+    const lead = [first, second, joining].sort()[0] as string;
+    expect(settlingOf(cluster, lead)).toMatchObject({ rounds: 0, blockedBy: [leaver] });
+    await healAll(cluster);
+    await cluster.waitFor(() => settlingOf(cluster, lead).rounds > 0);
+    expect(await foundAt(cluster, first, "alone")).toBe(true);
+    expect(await foundAt(cluster, joining, "alone")).toBe(true);
+  });
+});

@@ -150,6 +150,8 @@ export interface ShardMap {
 export interface ShardPlacement extends ShardMap {
   /** The next nodes in placement order. */
   readonly standIns: readonly NodeId[];
+  /** Of a shard that was moved: all other nodes. Each of them may have held it, and know that alone. */
+  readonly others?: readonly NodeId[] | undefined;
 }
 
 export type MachineRole = "replica" | "coordinator";

@@ -110,7 +110,9 @@ export class KeyspaceMachines {
     if (map.epoch <= known.epoch) return;
     const members = [...map.replicas, ...(map.pending ?? []), ...(map.leaving ?? [])];
     const standIns = standInsBeside(members, this.#placementRequest(shardIndex));
-    const placement = Object.freeze({ ...map, standIns });
+    const { nodes } = this.#options.host.configuration.cluster;
+    const others = nodes.map(({ id }) => id).filter((node) => !members.includes(node));
+    const placement = Object.freeze({ ...map, standIns, others });
     this.#placements[shardIndex] = placement;
     this.#options.runner.enqueue(this.coordinator, { type: "map", shardIndex, placement });
   }

@@ -373,14 +373,16 @@ export class Settling {
     return place.map.replicas.filter((node) => node !== context.self.node);
   }
 
-  /** By the map that this copy knows, and with those who stand in, if anybody does. */
+  /**
+   * By the map that this copy knows, and with those who stand in, if anybody does; of a shard that was
+   * moved with everybody else, too: whoever has left it may have something to hand over still.
+   */
   #placedContext(): ReplicaContext {
     const { context, place, hasStandIns } = this.#parts;
     const placement = (shardIndex: number): ShardPlacement => {
-      const { standIns } = context.placement(shardIndex);
+      const { standIns, others = hasStandIns ? standIns : [] } = context.placement(shardIndex);
       const { replicas } = place.map;
-      const beside = standIns.filter((node) => !replicas.includes(node));
-      return { ...place.map, standIns: hasStandIns ? beside : [] };
+      return { ...place.map, standIns: others.filter((node) => !replicas.includes(node)) };
     };
     return { ...context, placement };
   }
