@@ -95,6 +95,8 @@ export class PersistentMemoryState implements StateStore {
   #whenSynced: (() => void) | undefined;
   /** Each waits until that many batches are durable. */
   #hastened: { readonly batches: number; readonly done: () => void }[] = [];
+  /** Of the batches from `synced` on: asked for at the end of every turn. */
+  #pendingBytes = 0;
 
   constructor(disk: StateDisk, environment: Environment, options: PersistentMemoryStateOptions) {
     this.#options = options;
@@ -153,6 +155,7 @@ export class PersistentMemoryState implements StateStore {
     this.#index.commit(batch);
     this.#disk.heal(batch);
     this.#disk.batches.push(batch);
+    this.#pendingBytes += bytesOf(batch);
     this.#sync();
   }
 
@@ -173,13 +176,7 @@ export class PersistentMemoryState implements StateStore {
   }
 
   get pendingBytes(): number {
-    let bytes = 0;
-    for (let at = this.#disk.synced; at < this.#disk.batches.length; at += 1) {
-      for (const each of this.#disk.batches[at]?.mutations ?? []) {
-        if (each.type === "put") bytes += each.key.length + each.value.length;
-      }
-    }
-    return bytes;
+    return this.#pendingBytes;
   }
 
   close(): Promise<void> {
@@ -196,7 +193,7 @@ export class PersistentMemoryState implements StateStore {
   async #close(): Promise<void> {
     if (this.#retry !== undefined) this.#environment.clearTimer(this.#retry);
     if (this.#failed === undefined && this.#dead === undefined) {
-      this.#disk.synced = this.#coveredCommits();
+      this.#noteSynced(this.#coveredCommits());
     }
     if (this.#isSyncing && this.#dead === undefined) {
       await new Promise<void>((resolve) => {
@@ -229,7 +226,7 @@ export class PersistentMemoryState implements StateStore {
     }
     const end = this.#coveredCommits();
     if (end > this.#disk.synced) {
-      this.#disk.synced = end;
+      this.#noteSynced(end);
       this.#sync();
       const due = this.#hastened.filter(({ batches }) => batches <= end);
       this.#hastened = this.#hastened.filter(({ batches }) => batches > end);
@@ -238,6 +235,14 @@ export class PersistentMemoryState implements StateStore {
       if (this.#retry !== undefined) this.#environment.clearTimer(this.#retry);
       this.#retry = this.#environment.setTimer(RETRY_MS, () => this.#sync());
     }
+  }
+
+  #noteSynced(end: number): void {
+    const { batches, synced } = this.#disk;
+    for (let at = synced; at < end; at += 1) {
+      this.#pendingBytes -= bytesOf(batches[at] as StateBatch);
+    }
+    this.#disk.synced = end;
   }
 
   #coveredCommits(): number {
@@ -285,6 +290,14 @@ function restore(
   index.commit(whole);
   void beside.close();
   return [whole];
+}
+
+function bytesOf({ mutations }: StateBatch): number {
+  let bytes = 0;
+  for (const each of mutations) {
+    if (each.type === "put") bytes += each.key.length + each.value.length;
+  }
+  return bytes;
 }
 
 function makeKnown(store: MemoryStateStore, shard: ShardId, generation?: Generation): void {

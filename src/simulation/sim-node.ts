@@ -16,6 +16,9 @@ export interface NodeLife {
   /** Set once it is open. */
   store: Store | undefined;
   readonly events: StoreEvent[];
+  /** Whether the store was seen ready, and whether it has said since it was opened that it failed. */
+  wasReady: boolean;
+  hasFailed: boolean;
   /** Rejects with a `NodeDownError` when the process is gone. */
   readonly died: Promise<never>;
   readonly end: () => void;
@@ -27,7 +30,15 @@ export function newLife(id: string, environment: SimEnvironment): NodeLife {
     end = () => reject(new NodeDownError(`the process of node ${id} is gone`));
   });
   died.catch(() => undefined);
-  return { environment, store: undefined, events: [], died, end };
+  return {
+    environment,
+    store: undefined,
+    events: [],
+    wasReady: false,
+    hasFailed: false,
+    died,
+    end,
+  };
 }
 
 /** A machine with its clocks and its disk, and the process that runs on it, if one does. */

@@ -206,6 +206,7 @@ export class SimWorld {
     });
     store.events$.subscribe((event) => {
       life.events.push(event);
+      if (event.type === "failed") life.hasFailed = true;
       this.eventCounts.set(event.type, (this.eventCounts.get(event.type) ?? 0) + 1);
       this.onEvent?.(id, event);
     });

@@ -81,15 +81,20 @@ export class HistoryRecorder<Input, Output> {
         this.#lives.set(call.client, life + 1);
       }
       // Another object: whoever was given the operation as it was keeps that.
-      const answered: Writable<HistoryOperation<Input, Output>> = { ...operation, outcome };
+      const answered: Writable<HistoryOperation<Input, Output>> = {
+        client,
+        input,
+        outcome,
+        calledAt,
+        returnedAt: known ? this.#events++ : OPEN_ENDED,
+      };
+      if (node !== undefined) answered.node = node;
       const reached = level ?? notes.level;
       if (reached !== undefined) answered.level = reached;
+      if (operation.calledAtMs !== undefined) answered.calledAtMs = operation.calledAtMs;
       if (notes.achieved !== undefined) answered.achieved = notes.achieved;
       if (output !== undefined) answered.output = output;
-      if (known) {
-        answered.returnedAt = this.#events++;
-        if (this.#now !== undefined) answered.returnedAtMs = this.#now();
-      }
+      if (known && this.#now !== undefined) answered.returnedAtMs = this.#now();
       this.#operations[place] = answered;
     };
     return {

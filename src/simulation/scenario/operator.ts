@@ -1,5 +1,5 @@
 import { isCapstanError } from "../../core/model/errors.ts";
-import { NodeDownError, type SimNode } from "../sim-node.ts";
+import { NodeDownError, type NodeLife, type SimNode } from "../sim-node.ts";
 import type { CrashOptions, SimWorld } from "../sim-world.ts";
 
 /** How long a process supervisor waits before it starts what has failed. */
@@ -26,7 +26,7 @@ export class Operator {
     if (this.#isStopped) return;
     for (const node of this.#world.nodes) {
       const { life } = node;
-      if (life?.store !== undefined && life.store.describe().state === "failed") {
+      if (life !== undefined && hasFailed(life)) {
         this.#world.crash(node.id);
       } else if (life === undefined && !this.isHeld(node.id)) {
         this.#start(node);
@@ -77,6 +77,15 @@ export class Operator {
       if (node.life !== undefined && node.life.store === undefined) this.#world.crash(node.id);
     });
   }
+}
+
+/** `describe` looks at every shard, and is asked only until the store is known to be ready. */
+function hasFailed(life: NodeLife): boolean {
+  if (life.store === undefined) return false;
+  if (life.wasReady) return life.hasFailed;
+  const { state } = life.store.describe();
+  life.wasReady = state === "ready";
+  return state === "failed";
 }
 
 /** A disk that is full or fails, and data of which the peers know a later start. */

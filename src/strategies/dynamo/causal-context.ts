@@ -145,7 +145,8 @@ export class CausalContext {
     }
     const entries: TimedDot[] = [];
     for (let i = 0; i < count; i++) {
-      const entry = { ...readDot(reader), time: readTime(reader) };
+      const { actor, counter } = readDot(reader);
+      const entry = { actor, counter, time: readTime(reader) };
       const previous = entries[i - 1];
       if (previous !== undefined && compareActors(previous.actor, entry.actor) >= 0) {
         throw new MalformedBytesError("the actors of a context are not in their order");

@@ -8,11 +8,15 @@ import type { KeyspaceTopology } from "../topology.ts";
 
 type Named = ReturnType<typeof decodeDottedRecord>["siblings"][number];
 
+type CausalContext = ReturnType<typeof contextOfRecord>;
+
 /** What nodes hold of a dynamo keyspace, and what its versions say. */
 export class DynamoCopies {
   readonly #world: SimWorld;
   readonly #keyspace: KeyspaceTopology;
   readonly #tokens: ContextTokens;
+  /** By key and version: in the end each is compared with many others. */
+  readonly #contexts = new Map<string, CausalContext>();
   /** By key and value: the versions that were committed anywhere; every value is written once. */
   readonly #named = new Map<string, Named>();
 
@@ -107,8 +111,13 @@ export class DynamoCopies {
     return this.#keyspace.wasMoved(this.#keyspace.shardOf(key));
   }
 
-  #contextOf(key: string, version: string) {
-    return this.#tokens.parse(Buffer.from(key, "utf8"), version).context;
+  #contextOf(key: string, version: string): CausalContext {
+    const name = `${key}\n${version}`;
+    const known = this.#contexts.get(name);
+    if (known !== undefined) return known;
+    const { context } = this.#tokens.parse(Buffer.from(key, "utf8"), version);
+    this.#contexts.set(name, context);
+    return context;
   }
 }
 

@@ -57,7 +57,9 @@ export class ReplicaTerms {
     const { shards } = store.keyspace(plan.name).describe() as {
       readonly shards: readonly ShardDescription[];
     };
-    for (const described of shards) this.#compare(node, { ...described, start });
+    for (const { shard, term, commitIndex, appliedIndex } of shards) {
+      this.#compare(node, { shard, term, commitIndex, appliedIndex, start });
+    }
   }
 
   #compare({ id }: SimNode, said: Said): void {
