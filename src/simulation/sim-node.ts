@@ -22,6 +22,8 @@ export interface NodeLife {
   /** Rejects with a `NodeDownError` when the process is gone. */
   readonly died: Promise<never>;
   readonly end: () => void;
+  /** Answers as the process does, or rejects like `died`. */
+  readonly ask: <T>(asked: Promise<T>) => Promise<T>;
 }
 
 export function newLife(id: string, environment: SimEnvironment): NodeLife {
@@ -29,7 +31,25 @@ export function newLife(id: string, environment: SimEnvironment): NodeLife {
   const died = new Promise<never>((_resolve, reject) => {
     end = () => reject(new NodeDownError(`the process of node ${id} is gone`));
   });
-  died.catch(() => undefined);
+  const waiting = new Set<(error: NodeDownError) => void>();
+  died.catch((error: NodeDownError) => {
+    for (const reject of waiting) reject(error);
+  });
+  // A race with `died` would keep every answer until the process ends.
+  const ask = <T>(asked: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      waiting.add(reject);
+      asked.then(
+        (answer) => {
+          waiting.delete(reject);
+          resolve(answer);
+        },
+        (error: unknown) => {
+          waiting.delete(reject);
+          reject(error);
+        },
+      );
+    });
   return {
     environment,
     store: undefined,
@@ -38,6 +58,7 @@ export function newLife(id: string, environment: SimEnvironment): NodeLife {
     hasFailed: false,
     died,
     end,
+    ask,
   };
 }
 

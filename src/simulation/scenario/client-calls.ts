@@ -59,7 +59,7 @@ export class ClientCalls {
   alive<T>(node: SimNode, asked: Promise<T>): Promise<T> {
     const { life } = node;
     if (life === undefined) return Promise.reject(new NodeDownError(`node ${node.id} is down`));
-    return Promise.race([life.died, asked]);
+    return life.ask(asked);
   }
 
   noteOk(client: string, key: string, found: string): void {
