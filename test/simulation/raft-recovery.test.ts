@@ -182,6 +182,39 @@ describe("a node that was told that the shard is others'", () => {
   });
 });
 
+describe("a node that was removed from the shard", () => {
+  test("recovers it with the copy that it still has, where all who held it are gone", async () => {
+    const keyspaces = { default: { strategy: "raft", replicas: 3, shards: 1 } };
+    const cluster = await open({ nodes: 4, persistent: true, keyspaces });
+    await cluster.until(cluster.keyspace("n1").put("a", 1));
+    const { replicas, leader = "" } = await cluster.until(
+      cluster.node("n1").store.admin.members(SHARD),
+    );
+    const removed = replicas.find((id) => id !== leader) as string;
+    const holders = cluster.ids.filter((id) => id !== removed);
+    const { admin } = cluster.node(leader).store;
+    await cluster.until(admin.changeReplicas({ ...SHARD, replicas: holders }));
+    await cluster.until(cluster.keyspace(leader).put("b", 2));
+    await cluster.advance(1_000);
+    const early = await faultOf(cluster, recover(cluster, removed));
+    expect(early).toMatchObject({ code: "QUORUM_PRESENT" });
+    for (const id of holders) cluster.kill(id);
+    await cluster.advance(2_000);
+    const members = await cluster.until(recover(cluster, removed));
+    expect(members).toMatchObject({ replicas: [removed], leader: removed });
+    expect(await valueAt(cluster, removed, "a")).toBe(1);
+    expect(await valueAt(cluster, removed, "b")).toBeUndefined();
+    await cluster.until(cluster.keyspace(removed).put("c", 3));
+    expect(await valueAt(cluster, removed, "c")).toBe(3);
+    // Those who held it take it from there.
+    for (const id of holders) await cluster.restart(id);
+    const all = { ...SHARD, replicas: cluster.ids };
+    await cluster.until(cluster.node(removed).store.admin.changeReplicas(all));
+    await cluster.waitFor(() => cluster.ids.every((id) => shardOf(cluster, id).serving === true));
+    for (const id of cluster.ids) expect(await valueAt(cluster, id, "c")).toBe(3);
+  });
+});
+
 describe("a recovery", () => {
   test("is refused while a majority can be reached, and without the word", async () => {
     const cluster = await open({ keyspaces: { default: { strategy: "raft", shards: 1 } } });

@@ -130,9 +130,13 @@ export interface RefusedMessage {
   readonly reason: ReplicaRefusal;
   /** Who leads, as far as the replica knows. */
   readonly leader: NodeId | undefined;
-  /** Who votes, as far as it knows, and since which index: it may not hold the shard any more. */
+  /**
+   * Who votes, as far as it knows, and since which index of which group's log (see `group.ts`): it may
+   * not hold the shard any more.
+   */
   readonly voters: readonly NodeId[];
   readonly configurationIndex: number;
+  readonly configurationGroup: number;
 }
 
 export type ClientMessage =

@@ -129,6 +129,7 @@ function writeRefusal(writer: ByteWriter, message: RefusedMessage): void {
   writer.string(message.leader ?? "");
   writeNodes(writer, message.voters);
   writer.u64(message.configurationIndex);
+  writer.u32(message.configurationGroup);
 }
 
 function begin(writer: ByteWriter, { type, requestId }: ClientMessage): void {
@@ -191,6 +192,7 @@ function decodeClientMessage(type: number, requestId: number, reader: ByteReader
         leader: leader === "" ? undefined : (leader as NodeId),
         voters: readNodes(reader),
         configurationIndex: reader.u64(),
+        configurationGroup: reader.u32(),
       };
     }
     case TYPES.members:

@@ -185,6 +185,16 @@ export class ConsensusCore {
     return Math.max(this.history.index, this.#dismissal?.index ?? 0);
   }
 
+  /** What is here of a group that is over is no newer for hearing of a later one. */
+  get configurationGroup(): number {
+    return groupOf(this.superseded ? this.log.lastTerm : this.term);
+  }
+
+  /** Something of the shard was here once, and not only word of who holds it. */
+  get hasCopy(): boolean {
+    return this.history.current.voters.length > 0;
+  }
+
   get isVoter(): boolean {
     return !this.superseded && isVoter(this.configuration, this.#identity);
   }

@@ -235,6 +235,10 @@ export interface ShardConsensus {
 
   /** Of the entry that put `configuration` in force. */
   readonly configurationIndex: number;
+  /** The group in whose log that stands. */
+  readonly configurationGroup: number;
+  /** Whether there is anything here that the shard could be recovered from. */
+  readonly hasCopy: boolean;
   /** Nobody can lead any more: see `Election.isQuorumLost`. */
   readonly quorumLost: boolean;
 

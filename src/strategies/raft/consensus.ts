@@ -101,6 +101,14 @@ export class Consensus implements ShardConsensus {
     return this.#core.configurationIndex;
   }
 
+  get configurationGroup(): number {
+    return this.#core.configurationGroup;
+  }
+
+  get hasCopy(): boolean {
+    return this.#core.hasCopy;
+  }
+
   get quorumLost(): boolean {
     return this.#election.isQuorumLost;
   }
@@ -268,7 +276,7 @@ export class Consensus implements ShardConsensus {
   recover(at: Moment, effects: ConsensusEffects): RecoveryRefusal | undefined {
     this.#enter(at, effects);
     const core = this.#core;
-    if (!core.isOpen || core.configuration.voters.length === 0) return "not-open";
+    if (!core.isOpen || !core.hasCopy) return "not-open";
     if (this.#election.mayBeQuorate) return "quorum-present";
     beginAnotherGroup(core, (term) => this.#follow(term, undefined));
     this.#election.takeOver();

@@ -60,6 +60,7 @@ export class Errand {
 }
 
 interface Told {
+  readonly group: number;
   readonly index: number;
   readonly voters: readonly NodeId[];
 }
@@ -159,11 +160,13 @@ export class Errands {
     return replica instanceof RaftReplica && replica.isVoter ? replica : undefined;
   }
 
-  /** Whether this node has a copy that a vote may once have rested upon, whatever it counts now. */
+  /**
+   * Whether this node has a copy of the shard, whatever that counts now: a node that was removed, or
+   * has not been taken in yet, may be all that is left.
+   */
   holdsCopy(shardIndex: number): boolean {
     const replica = this.#context.localReplica(shardIndex);
-    if (!(replica instanceof RaftReplica)) return false;
-    return replica.holders.includes(this.#context.self.node);
+    return replica instanceof RaftReplica && replica.hasCopy;
   }
 
   /** Whether this node is to have a replica of the shard that has not been taken in yet. */
@@ -200,11 +203,17 @@ export class Errands {
     return reached >= majorityOf(nodes.length);
   }
 
-  /** What a replica says that may hold the shard no longer. */
-  #learn(shardIndex: number, { configurationIndex, voters }: RefusedMessage): void {
-    if (voters.length === 0 || configurationIndex < (this.#told.get(shardIndex)?.index ?? 0))
+  /**
+   * What a replica says that may hold the shard no longer. A later group's log is another one: what
+   * stands in it is newer, at whichever index.
+   */
+  #learn(shardIndex: number, message: RefusedMessage): void {
+    const { voters, configurationGroup: group, configurationIndex: index } = message;
+    const told = this.#told.get(shardIndex);
+    if (voters.length === 0) return;
+    if (told !== undefined && (group < told.group || (group === told.group && index < told.index)))
       return;
-    this.#told.set(shardIndex, { index: configurationIndex, voters });
+    this.#told.set(shardIndex, { group, index, voters });
   }
 
   #onRefused(

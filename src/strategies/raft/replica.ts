@@ -127,6 +127,11 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     return votingNodes(this.#consensus.configuration);
   }
 
+  /** Whether the shard can be recovered from what is here. */
+  get hasCopy(): boolean {
+    return this.#consensus.hasCopy;
+  }
+
   /** Whether it has a vote, as far as it knows. */
   get isVoter(): boolean {
     return this.#consensus.isVoter;

@@ -13,6 +13,7 @@ export interface Answering {
   readonly configuration: () => {
     readonly configuration: Configuration;
     readonly configurationIndex: number;
+    readonly configurationGroup: number;
   };
   readonly leader: () => NodeId | undefined;
 }
@@ -38,11 +39,11 @@ export class Replies {
   }
 
   refuse(node: NodeId, requestId: number, reason: ReplicaRefusal, effects: Fx): void {
-    const { configuration, configurationIndex } = this.#of.configuration();
+    const { configuration, configurationIndex, configurationGroup } = this.#of.configuration();
     const voters = votingNodes(configuration);
     const leader = this.#of.leader();
     const refusal = { type: "refused", requestId, reason, leader, voters } as const;
-    this.say(node, { ...refusal, configurationIndex }, effects);
+    this.say(node, { ...refusal, configurationIndex, configurationGroup }, effects);
   }
 
   say(node: NodeId, message: ClientMessage, effects: Fx): void {

@@ -98,6 +98,7 @@ const message: fc.Arbitrary<ClientMessage> = fc.oneof(
     leader: fc.constantFrom(undefined, "n1" as NodeId),
     voters: nodes,
     configurationIndex: whole,
+    configurationGroup: u32,
   }),
   fc.record({ type: fc.constant("members" as const), requestId: u32, goal: nodes }),
   fc.record({

@@ -49,7 +49,7 @@ function ask(leaderBy: (node: NodeId) => string | undefined, isDone: (node: Node
     if (node !== undefined) {
       answered++;
       const leader = leaderBy(node) as NodeId | undefined;
-      const named = { leader, voters: [], configurationIndex: 0 };
+      const named = { leader, voters: [], configurationIndex: 0, configurationGroup: 0 };
       const refusal = { type: "refused", reason: "not-leader", requestId: errand.id } as const;
       errands.onMessage(senderOf(node), SHARD, { ...refusal, ...named }, round * 20, effects);
     }
@@ -86,8 +86,27 @@ test("one that is named, and does not answer, is not the only one that is asked"
   const { errands, asked, effects } = openErrands();
   const errand = errands.start(TASK, 0, effects);
   const refusal = { type: "refused", reason: "not-leader", requestId: errand.id } as const;
-  const named = { leader: "b" as NodeId, voters: [], configurationIndex: 0 };
+  const leader = "b" as NodeId;
+  const named = { leader, voters: [], configurationIndex: 0, configurationGroup: 0 };
   errands.onMessage(senderOf("a" as NodeId), SHARD, { ...refusal, ...named }, 1, effects);
   for (let nowMs = 20; nowMs < 30 * RESEND_MS; nowMs += 20) errands.sweep(nowMs, effects);
   expect(new Set(asked)).toEqual(new Set(REPLICAS));
+});
+
+test("who votes is believed of the later group, at whichever index of its log", () => {
+  const { errands, effects } = openErrands();
+  const tell = (configurationGroup: number, configurationIndex: number, ...voters: string[]) => {
+    const told = { voters: voters as NodeId[], configurationIndex, configurationGroup };
+    const refusal = { type: "refused", reason: "not-leader", requestId: 9 } as const;
+    const message = { ...refusal, ...told, leader: undefined };
+    errands.onMessage(senderOf("a" as NodeId), SHARD, message, 1, effects);
+    return errands.replicasOf(SHARD);
+  };
+  expect(tell(0, 40, "d", "e")).toEqual(["d", "e"]);
+  expect(tell(0, 39, "d")).toEqual(["d", "e"]);
+  // Recovered from a shorter log.
+  expect(tell(1_024, 21, "f")).toEqual(["f"]);
+  expect(tell(0, 60, "d", "e")).toEqual(["f"]);
+  expect(tell(1_024, 22, "f", "g")).toEqual(["f", "g"]);
+  expect(errands.reachableReplicas(SHARD)).toEqual(["f", "g", ...REPLICAS]);
 });
