@@ -32,6 +32,8 @@ interface RingNode {
   readonly kept: Map<string, Uint8Array>;
   readonly timers: Map<string, number>;
   readonly notices: MachineNotice[];
+  /** What its machine counted, by name and labels, over all of its starts. */
+  readonly counts: Map<string, number>;
   machine: RingMachine;
   sender: Sender;
 }
@@ -64,7 +66,8 @@ export class ReplicaRing {
     for (const id of ids) {
       const rows = { data: new Map(), side: new Map(), kept: new Map(), timers: new Map() };
       const sender = { node: id, storeId: id as string as StoreId, incarnation: 1 as Incarnation };
-      const node = { id, ...rows, notices: [], sender } as unknown as RingNode;
+      const lists = { notices: [], counts: new Map<string, number>() };
+      const node = { id, ...rows, ...lists, sender } as unknown as RingNode;
       this.nodes.set(id, node);
     }
     for (const id of ids) this.#open(this.node(id), "newborn");
@@ -153,6 +156,10 @@ export class ReplicaRing {
         placement: () => ({ epoch: 1 as Epoch, replicas: ids, standIns: [] }),
         isReachable: (id) => id === node.id || !(this.#cut.has(id) || this.#cut.has(node.id)),
         randomUint32: () => ++this.#drawn,
+        count: (name, by, labels) => {
+          const text = [name, ...Object.values(labels ?? {})].join(" ");
+          node.counts.set(text, (node.counts.get(text) ?? 0) + by);
+        },
         health: { diskState: () => "ok", syncAgeMs: () => 0, eventLoopLagMs: () => 0 },
         shardIndex: 0,
       },

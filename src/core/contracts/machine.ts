@@ -347,7 +347,7 @@ export interface MachineContext {
   /** Where a node is, by the name of its datacenter. Left out: all are in one. */
   datacenterOf?(node: NodeId): string;
   /** Counts for the node's observer, at once, whatever becomes of the step. */
-  count?(name: string, by: number): void;
+  count?(name: string, by: number, labels?: Readonly<Record<string, string>>): void;
   /** The shard's placement now; a `map` event follows every change. */
   placement(shardIndex: number): ShardPlacement;
   /** Whether the node-level detector holds the peer reachable; true for this node itself. */

@@ -302,7 +302,8 @@ export class KeyspaceMachines {
       clusterKey: cluster.key,
       maxRecordBytes: host.storage.log.capabilities.maxRecordBytes,
       clock,
-      count: (name, by) => host.observer.count(`capstan_${name}`, by, { keyspace: keyspace.name }),
+      count: (name, by, labels) =>
+        host.observer.count(`capstan_${name}`, by, { keyspace: keyspace.name, ...labels }),
       datacenterOf: (node) => datacenters.get(node) ?? "",
       placement: (shardIndex) => this.#placements[shardIndex] as ShardPlacement,
       isReachable,

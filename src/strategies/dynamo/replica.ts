@@ -272,6 +272,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
       return;
     }
     const keyed = keyRecord(key, record);
+    this.#countGone(minted.record.context.entries.length - kept.context.entries.length);
     this.#keep(message, keyed, wallMs, effects);
     this.#hand(from, message, keyed, undefined, effects);
   }
@@ -293,15 +294,20 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
       this.#answer(from, message, "refused", operated.message, effects);
       return;
     }
-    const { context, byteLength, keyed, encoded, delta } = operated;
+    const { context, namesGone, byteLength, keyed, encoded, delta } = operated;
     const refusal = refusalOf(context, byteLength, this.#maxRecordBytes);
     if (refusal !== undefined) {
       this.#answer(from, message, refusal.verdict, refusal.reason, effects);
       return;
     }
+    this.#countGone(namesGone);
     this.#keep(message, keyed, wallMs, effects);
     this.#states?.keep(keyed, encoded);
     this.#hand(from, message, keyed, delta, effects);
+  }
+
+  #countGone(names: number): void {
+    if (names > 0) this.#context.count?.("actors_retired", names);
   }
 
   #keep({ operation, key }: MintMessage, keyed: KeyedRecord, wallMs: number, effects: Fx): void {

@@ -22,6 +22,8 @@ export interface HeldCopy {
 export interface Operated {
   readonly type: "operated";
   readonly context: CausalContext;
+  /** Names that a floor has made needless in it. */
+  readonly namesGone: number;
   /** Of the record. */
   readonly byteLength: number;
   /** The record, and its state for the next operation; once, and only if it will be kept. */
@@ -77,10 +79,11 @@ export class States {
       const kept = this.#retired(after, context.base);
       const made = keyStateRecord(key, { context, newestTime }, planState(kept, hot));
       const part = this.#resolver.delta?.(state, checked, named);
-      return { ...made, context, part };
+      const namesGone = known.entries.length - context.entries.length;
+      return { ...made, context, namesGone, part };
     });
     if (operated.type === "refused") return operated;
-    const { keyed, encoded, context, part } = operated.made;
+    const { keyed, encoded, context, namesGone, part } = operated.made;
     const byteLength = keyed.record.length;
     let delta: StateDelta | undefined;
     if (part !== undefined) {
@@ -88,7 +91,7 @@ export class States {
       delta = { key, base: record.context, dot, settledTo: settled, state: encodeValue(part) };
       if (deltaBytes(delta) >= byteLength) delta = undefined;
     }
-    return { type: "operated", context, byteLength, keyed, encoded, delta };
+    return { type: "operated", context, namesGone, byteLength, keyed, encoded, delta };
   }
 
   join(held: HeldCopy, delta: StateDelta): DeltaVerdict {

@@ -244,7 +244,11 @@ export class Settling {
   /** False: the timer is another's. */
   onTimer(timer: string, nowMs: number, wallMs: number, effects: LeaderlessEffects): boolean {
     if (this.#reaper.owns(timer)) {
-      if (this.#reaper.onTimer(effects) !== "strip") return true;
+      const before = this.#reaper.reaped;
+      const ended = this.#reaper.onTimer(effects);
+      const reaped = this.#reaper.reaped - before;
+      if (reaped > 0) this.#parts.context.count?.("tombstones_reaped", reaped);
+      if (ended !== "strip") return true;
       this.#isStripping = false;
       this.#parts.onStripped(nowMs, effects);
       return true;
@@ -288,7 +292,8 @@ export class Settling {
   /** All replicas have the floor. */
   #onFloor(upTo: HybridTime, effects: LeaderlessEffects): void {
     this.#rounds++;
-    const shard = this.#parts.context.shardIndex;
+    const { shardIndex: shard, count } = this.#parts.context;
+    count?.("floors_found", 1);
     if (this.#hindrance?.isSaid === true) effects.emit({ type: "reaping-resumed", shard });
     this.#hindrance = undefined;
     this.#reaper.begin("reap", upTo, effects);
@@ -320,6 +325,8 @@ export class Settling {
   }
 
   #noteHindrance(hindrance: Hindrance): void {
+    const { reason } = hindrance;
+    this.#parts.context.count?.("floor_rounds_unfinished", 1, { reason });
     const { sinceMs, isSaid } = this.#hindrance ?? { sinceMs: Number.NaN, isSaid: false };
     this.#hindrance = { ...hindrance, sinceMs, isSaid };
   }

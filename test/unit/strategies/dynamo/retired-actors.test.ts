@@ -161,6 +161,35 @@ describe("a floor", () => {
   });
 });
 
+describe("counters of reaping", () => {
+  test("say how many tombstones and actors went, and how many floors were found", () => {
+    const ring = open();
+    write(ring, "n1", { value: "old" });
+    write(ring, "n1", { seen: contextAt(ring, "n1") });
+    ring.run(SETTLED_MS);
+    const totals = ALL.map((id) => ring.node(id).counts);
+    expect(totals.map((counts) => counts.get("tombstones_reaped"))).toEqual([1, 1, 1]);
+    expect(totals[0]?.get("floors_found")).toBeGreaterThan(0);
+    expect(totals[1]?.get("floors_found")).toBeUndefined();
+    write(ring, "n1", { value: "again" });
+    ring.run(EQUAL_MS);
+    ring.restart("n2");
+    ring.run(SETTLED_MS);
+    write(ring, "n2", { value: "last", seen: contextAt(ring, "n2") });
+    expect(totals[1]?.get("actors_retired")).toBe(1);
+  });
+
+  test("say how many rounds were not finished, and why", () => {
+    const ring = open();
+    ring.cut("n3");
+    write(ring, "n1", { value: "unsettled" });
+    ring.run(SETTLED_MS);
+    const { counts } = ring.node("n1");
+    expect(counts.get("floor_rounds_unfinished cannot be reached")).toBeGreaterThan(1);
+    expect(counts.get("floors_found")).toBeUndefined();
+  });
+});
+
 describe("a context that a client has held for long", () => {
   test("replaces exactly what it has seen, after its actors have gone from the key", () => {
     const ring = open();
