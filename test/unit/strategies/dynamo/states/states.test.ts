@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { CrdtResolver } from "../../../../../src/core/contracts/resolver.ts";
+import { actorName } from "../../../../../src/core/model/actor-name.ts";
 import { hybridTimeOf, wallMsOf } from "../../../../../src/core/model/stamp.ts";
 import { decodeValue, encodeValue } from "../../../../../src/core/model/values.ts";
 import { gCounter, pnCounter } from "../../../../../src/resolvers/crdt/counters.ts";
@@ -9,7 +10,10 @@ import { lwwRegister } from "../../../../../src/resolvers/crdt/lww-register.ts";
 import { mvRegister } from "../../../../../src/resolvers/crdt/mv-register.ts";
 import { orMap } from "../../../../../src/resolvers/crdt/or-map.ts";
 import { orSet } from "../../../../../src/resolvers/crdt/or-set.ts";
-import type { TimedDot } from "../../../../../src/strategies/dynamo/causal-context.ts";
+import {
+  CausalContext,
+  type TimedDot,
+} from "../../../../../src/strategies/dynamo/causal-context.ts";
 import {
   type DottedRecord,
   decodeRecord,
@@ -334,4 +338,35 @@ test("a resolver that throws while it joins asks for the whole record", () => {
   expect(context.covers(delta.dot, START)).toBe(true);
   const verdict = to.join({ key: KEY, bytes: undefined, record: NOTHING }, delta);
   expect(verdict).toEqual({ type: "gap" });
+});
+
+describe("a record that only says that there was nothing up to a time", () => {
+  const END_MS = Date.UTC(2026, 0, 1) + 2_000;
+  const base = hybridTimeOf(END_MS);
+  const counted: DottedRecord = {
+    ...NOTHING,
+    context: CausalContext.of([{ actor: { high: 1, low: 1 }, counter: 1, time: base + 1 }]),
+    newestTime: base + 1,
+    states: [encodeValue([[actorName("a", END_MS), 1, 5]])],
+  };
+  const nothing = { ...NOTHING, context: CausalContext.upTo(base), newestTime: base };
+
+  test("gives its base to the state that it is merged with, whichever comes first", () => {
+    const settlement = settlementOf(pnCounter() as CrdtResolver);
+    for (const merged of [
+      mergeRecords(settlement, counted, nothing),
+      mergeRecords(settlement, nothing, counted),
+    ]) {
+      expect(merged.context.base).toBe(base);
+      expect(merged.states).toEqual([encodeValue([["", base, 5]])]);
+    }
+  });
+
+  test("leaves the state as it is where its resolver throws", () => {
+    const retireActors = () => {
+      throw new Error("no");
+    };
+    const settlement = settlementOf({ ...pnCounter(), retireActors } as CrdtResolver);
+    expect(mergeRecords(settlement, counted, nothing).states).toEqual(counted.states);
+  });
 });
