@@ -129,7 +129,10 @@ export interface StrategyScenario {
   /**
    * Whether a replica that serves again counts for good, from what `describe()` says of its shard:
    * only then may another one be lost. Default: it does.
+   *
+   * @param isAllOpen as many replicas of the node are open and serve as call themselves serving: one
+   * does not know that the node has closed its shard.
    */
-  isWhole?(shard: Readonly<Record<string, unknown>>): boolean;
+  isWhole?(shard: Readonly<Record<string, unknown>>, isAllOpen: boolean): boolean;
   createRun(scene: KeyspaceScene): KeyspaceRun;
 }

@@ -32,7 +32,8 @@ interface ShardDescription {
  * Whether the copy of a node that holds the shard, or may be about to, counts for good: one that is
  * being given the shard does once it has been streamed.
  */
-export function isWholeCopy({ state, place }: ShardDescription): boolean {
+export function isWholeCopy({ state, place }: ShardDescription, isAllOpen: boolean): boolean {
+  if (!isAllOpen) return false;
   return state === "serving" || (state === "joining" && place?.ready === true);
 }
 
