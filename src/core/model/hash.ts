@@ -14,6 +14,11 @@ export function hash32(bytes: Uint8Array, seed = 0): number {
   return hashRange(bytes, 0, bytes.length, seed);
 }
 
+/** `hash32` of the bytes from `from` on. */
+export function hash32From(bytes: Uint8Array, from: number): number {
+  return hashRange(bytes, from, bytes.length, 0);
+}
+
 /** `hash32` of the UTF-8 form. */
 export function hashText(text: string, seed = 0): number {
   return hash32(UTF8.encode(text), seed);

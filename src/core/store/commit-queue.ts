@@ -124,7 +124,7 @@ export class CommitQueue {
   /** The log is durable up to `position`. What that lets go is one commit, and then its words. */
   release(position: LogPosition): void {
     this.#upTo = position;
-    if (this.#isReleasing) return;
+    if (this.#isReleasing || this.length === 0) return;
     this.#isReleasing = true;
     try {
       for (let due = this.#takeDue(); due.length > 0; due = this.#takeDue()) {

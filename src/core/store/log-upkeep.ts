@@ -1,11 +1,9 @@
 import type { Storage } from "../contracts/storage.ts";
 import { type LogPosition, type LogSequence, NO_POSITION } from "../model/ids.ts";
-import type { MachineCell } from "./machine-cell.ts";
+import type { MachineCell, UnheardAppend } from "./machine-cell.ts";
 
-interface Append {
-  readonly position: LogPosition;
-  readonly sequence: LogSequence;
-}
+/** So few are popped, so that the list keeps its memory for the next. */
+const FEW = 64;
 
 /**
  * What follows an append, later: machines that asked for it hear how far their records are
@@ -17,8 +15,8 @@ export class LogUpkeep {
   #touched: MachineCell[] = [];
   /** Up to here all touched cells have been looked at: each of them waits for more. */
   #lookedUpTo = NO_POSITION;
-  /** Of the cells that listen: appends of which they have not heard, the oldest first. */
-  readonly #unheard = new Map<MachineCell, Append[]>();
+  /** Cells that listen and have appends of which they have not heard (`cell.unheard`). */
+  readonly #listening: MachineCell[] = [];
 
   constructor(storage: Storage) {
     this.#storage = storage;
@@ -36,9 +34,7 @@ export class LogUpkeep {
     this.touch(cell);
     if (cell.replica?.wantsDurable !== true) return;
     const { lastPosition: position, lastSequence: sequence } = cell;
-    const unheard = this.#unheard.get(cell);
-    if (unheard === undefined) this.#unheard.set(cell, [{ position, sequence }]);
-    else unheard.push({ position, sequence });
+    if (cell.unheard.push({ position, sequence }) === 1) this.#listening.push(cell);
   }
 
   /**
@@ -49,28 +45,29 @@ export class LogUpkeep {
     const { lastSequence } = cell;
     if (cell.durableSequence > lastSequence) cell.durableSequence = lastSequence;
     if (cell.releaseSequence > lastSequence) cell.releaseSequence = lastSequence;
-    const unheard = this.#unheard.get(cell);
-    const at = unheard?.findIndex(({ sequence }) => sequence > lastSequence) ?? -1;
-    if (unheard === undefined || at < 0) return;
-    const { position } = unheard[at] as Append;
+    const { unheard } = cell;
+    const at = unheard.findIndex(({ sequence }) => sequence > lastSequence);
+    if (at < 0) return;
+    const { position } = unheard[at] as UnheardAppend;
     const told = unheard[at - 1]?.sequence ?? cell.durableSequence;
     unheard.length = at;
     // Its first records have stayed: they are durable where the last of them would have been.
     if (told < lastSequence) unheard.push({ position, sequence: lastSequence });
-    else if (at === 0) this.#unheard.delete(cell);
+    else if (at === 0) this.#listening.splice(this.#listening.indexOf(cell), 1);
   }
 
   /** Tells each listening cell its greatest sequence at or before `position`, if that has risen. */
   durable(position: LogPosition, tell: (cell: MachineCell, sequence: LogSequence) => void): void {
-    for (const [cell, unheard] of this.#unheard) {
-      const beyond = unheard.findIndex((append) => append.position > position);
-      const count = beyond < 0 ? unheard.length : beyond;
-      if (count === 0) continue;
-      const { sequence } = unheard.splice(0, count).at(-1) as Append;
-      if (unheard.length === 0) this.#unheard.delete(cell);
+    const listening = this.#listening;
+    let left = 0;
+    for (const cell of listening) {
+      const sequence = takeHeard(cell.unheard, position);
+      if (cell.unheard.length > 0) listening[left++] = cell;
+      if (sequence === undefined) continue;
       cell.durableSequence = sequence;
       tell(cell, sequence);
     }
+    while (listening.length > left) listening.pop();
   }
 
   /**
@@ -113,4 +110,16 @@ export class LogUpkeep {
   #beyondAll(): LogPosition {
     return (this.#storage.log.lastPosition + 1) as LogPosition;
   }
+}
+
+/** Takes out what stands at or before `position`; answers the newest sequence among it, if any. */
+function takeHeard(unheard: UnheardAppend[], position: LogPosition): LogSequence | undefined {
+  let count = unheard.length;
+  while (count > 0 && (unheard[count - 1] as UnheardAppend).position > position) count--;
+  if (count === 0) return undefined;
+  const { sequence } = unheard[count - 1] as UnheardAppend;
+  if (count < unheard.length) unheard.splice(0, count);
+  else if (count <= FEW) while (unheard.length > 0) unheard.pop();
+  else unheard.length = 0;
+  return sequence;
 }

@@ -7,6 +7,12 @@ import { NO_POSITION, NO_SEQUENCE } from "../model/ids.ts";
 import type { EventBody } from "./event-inbox.ts";
 import type { ShardState } from "./shard-state.ts";
 
+/** An append of which a machine that listens has not heard that it is durable. */
+export interface UnheardAppend {
+  readonly position: LogPosition;
+  readonly sequence: LogSequence;
+}
+
 /** A machine in its place: what the host keeps about it between steps. */
 export class MachineCell {
   readonly role: MachineRole;
@@ -24,6 +30,10 @@ export class MachineCell {
   appliedTo: LogSequence | undefined;
   /** How far a machine that listens has heard that its log is durable. */
   durableSequence: LogSequence = NO_SEQUENCE;
+  /** Of a machine that listens; the oldest first. See `LogUpkeep`. */
+  readonly unheard: UnheardAppend[] = [];
+  /** It is about to be told that more of its log is durable. */
+  hearsDurable = false;
   /** While the machine is fed its log at opening: the newest record that it was given. */
   replayedTo: LogSequence | undefined;
   /** Where this shard's newest record stands in the node's log: words wait for it. */

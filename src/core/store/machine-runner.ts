@@ -73,11 +73,23 @@ export class MachineRunner {
   #turnScheduled = false;
   /** Cells that asked to be told when this turn ends. */
   #turnEnders: MachineCell[] = [];
+  /** Cells whose log has become durable within a step: they are told before this turn ends. */
+  #durableCells: MachineCell[] = [];
   #nowMs = 0;
   #wallMs = 0;
   #stopped = false;
   #peers: PeerNetwork | undefined;
   readonly #runStep = (cell: MachineCell, event: EventBody): void => this.#step(cell, event);
+  /**
+   * One notice at a time: its step learns how far the log is durable by then. Of a log in memory,
+   * which is durable within the step that appends, once a turn is often enough.
+   */
+  readonly #hearDurable = (cell: MachineCell, sequence: LogSequence): void => {
+    if (cell.hearsDurable) return;
+    cell.hearsDurable = true;
+    if (this.#running) this.#durableCells.push(cell);
+    else this.enqueue(cell, { type: "durable", sequence });
+  };
   readonly #endScheduledTurn = (): void => {
     this.#turnScheduled = false;
     this.endTurn();
@@ -148,7 +160,10 @@ export class MachineRunner {
   /** Writes what the turn appended and hands over what it said. */
   endTurn(): void {
     if (this.#stopped) return;
+    if (this.#durableCells.length > 0) this.#tellDurable();
     if (this.#turnEnders.length > 0) this.#tellTurnEnders();
+    // What these steps have led to waits for the next turn.
+    if (this.#turnEnders.length > 0 || this.#durableCells.length > 0) this.#scheduleTurnEnd();
     try {
       this.#host.turnEnded();
       this.#storage.log.flush();
@@ -160,6 +175,13 @@ export class MachineRunner {
     this.#peers?.flush();
   }
 
+  #tellDurable(): void {
+    const due = this.#durableCells;
+    this.#durableCells = [];
+    for (const cell of due) this.enqueue(cell, { type: "durable", sequence: cell.durableSequence });
+    if (!this.#running) this.#stepAll();
+  }
+
   /** Their steps are the last of this turn; whoever asks anew meanwhile waits for the next. */
   #tellTurnEnders(): void {
     const due = this.#turnEnders;
@@ -169,7 +191,6 @@ export class MachineRunner {
       this.enqueue(cell, { type: "turn-end" });
     }
     if (!this.#running) this.#stepAll();
-    if (this.#turnEnders.length > 0) this.#scheduleTurnEnd();
   }
 
   /** Appends a record that no step has made; `mutations` are committed once it is durable. */
@@ -224,9 +245,7 @@ export class MachineRunner {
       this.#host.releaseFailed(error);
       return;
     }
-    this.#hand.durable(position, (cell, sequence) => {
-      this.enqueue(cell, { type: "durable", sequence });
-    });
+    this.#hand.durable(position, this.#hearDurable);
     this.drain();
   }
 
@@ -251,6 +270,7 @@ export class MachineRunner {
     const event = body as EventBody & { nowMs: number; wallMs: number };
     event.nowMs = this.#nowMs;
     event.wallMs = this.#wallMs;
+    if (event.type === "durable") cell.hearsDurable = false;
     if (cell.held !== undefined) {
       if (cell.held.length < MAX_HELD || event.type !== "message") cell.held.push(event);
       return;

@@ -137,10 +137,14 @@ export class NodeRecords {
 
   /** What waits for a record hears of it before any word that waits for the same position leaves. */
   #durable(position: LogPosition): void {
+    if (this.#waiting.length > 0) this.#tellKeepers(position);
+    this.#listener?.onDurable(position);
+  }
+
+  #tellKeepers(position: LogPosition): void {
     const heard = this.#waiting.findIndex((each) => each.position > position);
     const due = this.#waiting.splice(0, heard < 0 ? this.#waiting.length : heard);
     for (const { done } of due) done();
-    this.#listener?.onDurable(position);
   }
 
   #failed(error: Error): void {

@@ -90,7 +90,7 @@ export class MemoryLogStore implements LogStore {
 
   reset(shard: ShardId, next: LogSequence): LogPosition {
     this.#checkOpen();
-    this.#shards.set(shard, new ShardLog(next));
+    this.#shards.set(shard, new ShardLog(shard, next));
     return this.#nextPosition();
   }
 
@@ -143,7 +143,7 @@ export class MemoryLogStore implements LogStore {
   #shardLog(shard: ShardId): ShardLog {
     let log = this.#shards.get(shard);
     if (log === undefined) {
-      log = new ShardLog(1);
+      log = new ShardLog(shard, 1);
       this.#shards.set(shard, log);
     }
     return log;

@@ -1,26 +1,28 @@
 import type { LogReadResult, LogRecord } from "../../core/contracts/storage.ts";
-import type { LogSequence } from "../../core/model/ids.ts";
+import type { LogSequence, ShardId } from "../../core/model/ids.ts";
 
 /** Below this many released slots, moving the rest down is not worth a look. */
 const MIN_RELEASED_TO_COMPACT = 64;
 
 /**
- * One shard's records in memory.
+ * One shard's records in memory: their payloads, which is all that is not known without them.
  *
- * Invariant: the record of sequence s, for first ≤ s ≤ last, is `#slots[#offset + s - first]`.
+ * Invariant: the payload of sequence s, for first ≤ s ≤ last, is `#slots[#offset + s - first]`.
  * Slots below `#offset` are released and empty; they are given back in bulk, so that a release
  * costs O(1) per record, amortised.
  */
 export class ShardLog {
-  readonly #slots: (LogRecord | undefined)[] = [];
+  readonly #slots: (Uint8Array | undefined)[] = [];
+  readonly #shard: ShardId;
   #offset = 0;
   #first: number;
 
   /** `next` is the sequence of the first record to come. */
-  constructor(next: number) {
+  constructor(shard: ShardId, next: number) {
     if (!Number.isSafeInteger(next) || next < 1) {
       throw new RangeError(`a log cannot go on with sequence ${next}; sequences count from 1`);
     }
+    this.#shard = shard;
     this.#first = next;
   }
 
@@ -35,7 +37,7 @@ export class ShardLog {
         `sequence ${record.sequence} of shard ${record.shard} is out of order; next is ${next}`,
       );
     }
-    this.#slots.push(record);
+    this.#slots.push(record.payload);
   }
 
   truncateSuffix(sequence: number): void {
@@ -73,10 +75,11 @@ export class ShardLog {
     let bytes = 0;
     let at = this.#offset + start - this.#first;
     for (; at < this.#slots.length; at += 1) {
-      const record = this.#slots[at] as LogRecord;
-      bytes += record.payload.length;
+      const payload = this.#slots[at] as Uint8Array;
+      bytes += payload.length;
       if (records.length > 0 && bytes > maxBytes) break;
-      records.push(record);
+      const sequence = (this.#first + at - this.#offset) as LogSequence;
+      records.push({ shard: this.#shard, sequence, payload });
     }
     return { type: "records", records, end: at >= this.#slots.length };
   }

@@ -1,5 +1,5 @@
 import type { StateReader } from "../../core/contracts/machine.ts";
-import { hash32 } from "../../core/model/hash.ts";
+import { hash32From } from "../../core/model/hash.ts";
 import type { Outcome } from "../../core/model/outcome.ts";
 import { readBooks } from "./applied-point.ts";
 import { type Books, emptyBooks, encodeBooks } from "./books.ts";
@@ -12,7 +12,7 @@ import {
   type WriteAction,
 } from "./commands.ts";
 import type { AppliedPoint } from "./consensus-types.ts";
-import { payloadOfEntry } from "./entry.ts";
+import { ENTRY_HEADER_BYTES } from "./entry.ts";
 import { groupOf } from "./group.ts";
 import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "./planted-bugs.ts";
 import { expiresAtMsOf, isLive, makeRecord, revisionOf } from "./record.ts";
@@ -100,6 +100,11 @@ export class ShardMachine {
     return lifeMarkOf(this.#books.salt, this.#shardIndex);
   }
 
+  /** Whether entries since the last `finish` have changed the books. */
+  get isDirty(): boolean {
+    return this.#isDirty;
+  }
+
   /** Takes up what the state says of itself. Throws `MalformedBytesError` if that is damaged. */
   open(state: Pick<StateReader, "get">): void {
     this.#books = readBooks(state);
@@ -122,14 +127,15 @@ export class ShardMachine {
   /** `record` is the entry's log record. Throws if no leader has made it, or out of order. */
   apply(index: number, term: number, record: Uint8Array, state: StateWriter): Applied {
     this.#advance(index, term);
-    const command = decodeCommand(payloadOfEntry(record));
+    const command = decodeCommand(record, ENTRY_HEADER_BYTES);
     const { clockMs, salt } = command.header;
     const books = this.#books;
     if (clockMs > books.clockMs) books.clockMs = clockMs;
     // In every group another one, though the same replica may have drawn both.
     if (books.salt === 0) books.salt = (salt ^ groupOf(term)) >>> 0 || 1;
     this.#ordinal = 0;
-    const hash = command.body.type === "write" ? hash32(command.body.content) : hash32(record);
+    const { body } = command;
+    const hash = hash32From(record, body.type === "write" ? body.contentFrom : 0);
     const applied = this.#run(index, command, hash, state);
     books.chain = mix(mix(mix(books.chain, index), hash), OUTCOME_CODES[applied.type]);
     return applied;
@@ -256,7 +262,7 @@ export class ShardMachine {
       this.#books.expiringRows++;
       if (expiresAtMs < this.#nearestExpiryMs) this.#nearestExpiryMs = expiresAtMs;
     }
-    this.#tell("put", index, key, action.value);
+    this.#tell("put", index, made.key, action.value);
   }
 
   /** What lies under the key is about to be overwritten. */

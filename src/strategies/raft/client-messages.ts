@@ -21,8 +21,11 @@ export interface SeenBefore {
 export interface ProposeMessage {
   readonly type: "propose";
   readonly requestId: number;
-  /** Of the command, see `CommandBody`. */
-  readonly body: Uint8Array;
+  /**
+   * A `CommandBody` behind the room that the leader's headers take (`proposedRecord`). Whoever takes
+   * the message owns it, and may make it an entry of the log as it is.
+   */
+  readonly record: Uint8Array;
 }
 
 export interface ReadMessage {

@@ -14,7 +14,7 @@ import type {
   SeenBefore,
   Standpoint,
 } from "./client-messages.ts";
-import { decodeBody } from "./commands.ts";
+import { bodyOfRecord, decodeBody, proposedRecord } from "./commands.ts";
 import { readConfiguration, writeConfiguration } from "./configuration.ts";
 import { decodePairMessage, encodePairMessage, FIRST_PAIR_MESSAGE } from "./pair-messages.ts";
 import { decodePeerMessage, encodePeerMessage, FIRST_OTHER_MESSAGE } from "./peer-codec.ts";
@@ -58,7 +58,7 @@ function encode(message: RaftMessage, writer: ByteWriter): void {
   switch (message.type) {
     case "propose":
       begin(writer, message);
-      writer.raw(message.body);
+      writer.raw(bodyOfRecord(message.record));
       return;
     case "read":
       begin(writer, message);
@@ -149,10 +149,11 @@ function decode(reader: ByteReader): RaftMessage {
 function decodeClientMessage(type: number, requestId: number, reader: ByteReader): ClientMessage {
   switch (type) {
     case TYPES.propose: {
-      const body = own(reader.raw(reader.remaining));
+      const record = proposedRecord(reader.raw(reader.remaining));
+      const { type: command } = decodeBody(bodyOfRecord(record));
       // What cannot be applied must never be proposed: it would stop every replica.
-      if (decodeBody(body).type === "sweep") throw new MalformedBytesError("a client's sweep");
-      return { type: "propose", requestId, body };
+      if (command === "sweep") throw new MalformedBytesError("a client's sweep");
+      return { type: "propose", requestId, record };
     }
     case TYPES.read: {
       const way = oneOf(WAYS, reader.u8(), "way to read");

@@ -53,8 +53,8 @@ export type CommandBody =
       readonly type: "write";
       readonly identity: Identity | undefined;
       readonly actions: readonly WriteAction[];
-      /** The bytes behind the identity: equal for equal writes. */
-      readonly content: Uint8Array;
+      /** Where in the source the bytes behind the identity begin: equal for equal writes. */
+      readonly contentFrom: number;
     }
   /** Settles an earlier write for good: what was not applied by now never will be. */
   | { readonly type: "resolve"; readonly session: Stamp; readonly sequence: number }
@@ -79,6 +79,8 @@ export interface Command {
 const OWN_ROWS = 0xff;
 const FORMAT = 1;
 const HEADER_BYTES = 17;
+/** In front of a body: the headers of the entry and of the command. */
+export const RECORD_HEAD_BYTES = ENTRY_HEADER_BYTES + HEADER_BYTES;
 const BODY_TYPES = Object.freeze({ write: 1, resolve: 2, sweep: 3 });
 const IDENTITY_TYPES = Object.freeze({ none: 0, session: 1, "own-key": 2 });
 const PUT = 1;
@@ -97,36 +99,57 @@ const MAX_BODY_BYTES = 16 * 1024 * 1024 - 4_096;
  * to be refused before it is proposed: met in a step it stops the node, and the next leader after it.
  */
 export function mostBodyBytes(maxRecordBytes = Number.POSITIVE_INFINITY): number {
-  return Math.min(MAX_BODY_BYTES, maxRecordBytes - ENTRY_HEADER_BYTES - HEADER_BYTES);
+  return Math.min(MAX_BODY_BYTES, maxRecordBytes - RECORD_HEAD_BYTES);
 }
 
-/** A log record of this command, with room in front for the header of the entry. */
-export function makeCommandRecord(header: CommandHeader, body: Uint8Array): Uint8Array {
+/**
+ * A body with room in front for what the leader adds, which is nothing yet: it becomes the log's
+ * record without another copy.
+ */
+export function proposedRecord(body: Uint8Array): Uint8Array {
+  const record = Buffer.allocUnsafe(RECORD_HEAD_BYTES + body.length);
+  record.fill(0, 0, RECORD_HEAD_BYTES);
+  record.set(body, RECORD_HEAD_BYTES);
+  return record;
+}
+
+/** A view of what the coordinator has made of a record. */
+export function bodyOfRecord(record: Uint8Array): Uint8Array {
+  return record.subarray(RECORD_HEAD_BYTES);
+}
+
+/** Fills in the command's header; the room in front of it stays for the header of the entry. */
+export function headCommand(record: Uint8Array, header: CommandHeader): void {
   const at = ENTRY_HEADER_BYTES;
-  const record = Buffer.allocUnsafe(at + HEADER_BYTES + body.length);
   record[at] = FORMAT;
   writeU64(record, header.clockMs, at + 1);
   writeU32(record, header.salt, at + 9);
   writeU32(record, header.sessionLifetimeMs, at + 13);
-  record.set(body, at + HEADER_BYTES);
+}
+
+/** A log record of this command, with room in front for the header of the entry. */
+export function makeCommandRecord(header: CommandHeader, body: Uint8Array): Uint8Array {
+  const record = proposedRecord(body);
+  headCommand(record, header);
   return record;
 }
 
-/** Throws `MalformedBytesError`. Keys and values are views of the payload. */
-export function decodeCommand(payload: Uint8Array): Command {
-  const reader = new ByteReader(payload);
+/** Throws `MalformedBytesError`. Keys and values are views of the payload, which begins at `from`. */
+export function decodeCommand(source: Uint8Array, from = 0): Command {
+  const reader = new ByteReader();
+  reader.reset(source, from);
   const format = reader.u8();
   if (format !== FORMAT) throw new MalformedBytesError(`command format ${format}`);
   const clockMs = reader.u64();
   const salt = reader.u32();
   const sessionLifetimeMs = reader.u32();
   const header = { clockMs, salt, sessionLifetimeMs };
-  return { header, body: readBody(reader, payload) };
+  return { header, body: readBody(reader) };
 }
 
 /** Throws `MalformedBytesError` if these bytes are no body. */
 export function decodeBody(body: Uint8Array): CommandBody {
-  return readBody(new ByteReader(body), body);
+  return readBody(new ByteReader(body));
 }
 
 export function writeBody(writer: ByteWriter, body: CommandBody): void {
@@ -210,16 +233,16 @@ function writeSweep(writer: ByteWriter, body: Extract<CommandBody, { type: "swee
   for (const key of body.ownKeys) writer.string(key);
 }
 
-function readBody(reader: ByteReader, source: Uint8Array): CommandBody {
+function readBody(reader: ByteReader): CommandBody {
   const type = reader.u8();
   switch (type) {
     case BODY_TYPES.write: {
       const identity = readIdentity(reader);
-      const content = source.subarray(reader.offset);
+      const contentFrom = reader.offset;
       const actions = readList(reader, readAction);
       if (actions.length === 0) throw new MalformedBytesError("a write without actions");
       reader.end();
-      return { type: "write", identity, actions, content };
+      return { type: "write", identity, actions, contentFrom };
     }
     case BODY_TYPES.resolve: {
       const session = readStamp(reader);
@@ -311,6 +334,7 @@ function readList<Item>(reader: ByteReader, read: (reader: ByteReader) => Item):
       `${count} items in a command; at most ${MAX_ACTIONS} are allowed`,
     );
   }
+  if (count === 1) return [read(reader)];
   const items: Item[] = [];
   for (let index = 0; index < count; index++) items.push(read(reader));
   return items;

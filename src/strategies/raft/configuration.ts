@@ -77,11 +77,15 @@ export function isSameSet(a: readonly Member[], b: readonly Member[]): boolean {
   );
 }
 
+/** Asked for with every proposal: a loop makes no garbage. */
+export function isAmong(members: readonly Member[], identity: Identity): boolean {
+  for (const member of members) if (isMember(member, identity)) return true;
+  return false;
+}
+
 export function isVoter(configuration: Configuration, identity: Identity): boolean {
-  return (
-    configuration.voters.some((member) => isMember(member, identity)) ||
-    configuration.outgoing.some((member) => isMember(member, identity))
-  );
+  const { voters, outgoing } = configuration;
+  return isAmong(voters, identity) || isAmong(outgoing, identity);
 }
 
 /** Every node that has to do with the configuration, each once, in a fixed order. */
@@ -135,9 +139,20 @@ function reachedByMajority(
   members: readonly Member[],
   reached: (member: Member) => number,
 ): number {
+  const [first, second, third] = members;
+  // With every record that is durable, and every answer: the usual numbers without a list.
+  if (members.length === 1) return reached(first as Member);
+  if (members.length === 3) {
+    return medianOf(reached(first as Member), reached(second as Member), reached(third as Member));
+  }
   const values = members.map(reached);
   values.sort((a, b) => b - a);
   return values[majorityOf(members.length) - 1] as number;
+}
+
+function medianOf(a: number, b: number, c: number): number {
+  if (a < b) return b < c ? b : Math.max(a, c);
+  return a < c ? a : Math.max(b, c);
 }
 
 export function writeConfiguration(writer: ByteWriter, configuration: Configuration): void {

@@ -1,14 +1,7 @@
 import type { Sender } from "../../core/contracts/machine.ts";
 import type { Lane } from "../../core/contracts/transport.ts";
 import type { LogSequence, NodeId } from "../../core/model/ids.ts";
-import {
-  type Configuration,
-  type Identity,
-  isMember,
-  isVoter,
-  type Member,
-  nodesOf,
-} from "./configuration.ts";
+import { type Configuration, type Identity, isAmong, isVoter, nodesOf } from "./configuration.ts";
 import { ConfigurationHistory } from "./configuration-history.ts";
 import type { ConsensusEffects, ConsensusOptions, Moment, Role } from "./consensus-types.ts";
 import { groupOf } from "./group.ts";
@@ -165,8 +158,8 @@ export class ConsensusCore {
   /** Whether the configuration in force names this replica, under its store's name. */
   get isNamed(): boolean {
     const { voters, outgoing, learners } = this.configuration;
-    const isSelf = (member: Member): boolean => isMember(member, this.#identity);
-    return voters.some(isSelf) || outgoing.some(isSelf) || learners.some(isSelf);
+    const identity = this.#identity;
+    return isAmong(voters, identity) || isAmong(outgoing, identity) || isAmong(learners, identity);
   }
 
   /**

@@ -18,7 +18,7 @@ import {
   type RaftMessage,
   type RecoverMessage,
 } from "./client-messages.ts";
-import { makeCommandRecord, mostBodyBytes } from "./commands.ts";
+import { headCommand, mostBodyBytes, proposedRecord, RECORD_HEAD_BYTES } from "./commands.ts";
 import { nodesOf, votingNodes } from "./configuration.ts";
 import { consensusOptions } from "./consensus-options.ts";
 import type {
@@ -78,6 +78,9 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   /** Of the configuration that is written down in the state; that of birth, too, has to be. */
   #configurationIndex = NOT_WRITTEN;
   #begunInTerm = 0;
+  /** The name of the changes' order, and of which life it is. */
+  #order: string | undefined;
+  #orderMark = 0;
 
   constructor(
     context: ReplicaContext,
@@ -198,13 +201,19 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   /** For watchers, in the order that all replicas share: the log's, in this life of the shard. */
   #tell({ type, key, value, index, ordinal }: ShardChange): void {
     const { lifeMark } = this.#machine;
-    this.#fx.change({
-      type,
-      key,
-      ...(value !== undefined && { value }),
-      version: encodeRevision(this.#context.keyspaceHash, lifeMark, index),
-      position: { order: orderOf(lifeMark), sequence: index, offset: ordinal },
-    });
+    const version = encodeRevision(this.#context.keyspaceHash, lifeMark, index);
+    const position = { order: this.#orderOf(lifeMark), sequence: index, offset: ordinal };
+    const change = { type, key, version, position };
+    this.#fx.change(value === undefined ? change : { type, key, value, version, position });
+  }
+
+  /** Every write has one, and they are all alike. */
+  #orderOf(lifeMark: number): string {
+    if (this.#order === undefined || this.#orderMark !== lifeMark) {
+      this.#order = orderOf(lifeMark);
+      this.#orderMark = lifeMark;
+    }
+    return this.#order;
   }
 
   get #fx(): Fx {
@@ -313,17 +322,18 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     }
   }
 
-  #propose(node: NodeId, { requestId, body }: ProposeMessage, at: Moment, effects: Fx): void {
+  #propose(node: NodeId, { requestId, record }: ProposeMessage, at: Moment, effects: Fx): void {
     if (!this.serving) {
       this.#replies.refuse(node, requestId, "not-serving", effects);
       return;
     }
     // The asker's log may take larger records than this one.
-    if (body.length > mostBodyBytes(this.#context.maxRecordBytes)) {
+    if (record.length - RECORD_HEAD_BYTES > mostBodyBytes(this.#context.maxRecordBytes)) {
       this.#replies.refuse(node, requestId, "backlog", effects);
       return;
     }
-    const result = this.#consensus.propose(this.#recordOf(body, at), at, effects);
+    this.#head(record, at);
+    const result = this.#consensus.propose(record, at, effects);
     if (result.refused === undefined) {
       this.#proposals.add({ index: result.index, term: result.term, node, requestId });
     } else {
@@ -351,9 +361,15 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   }
 
   #recordOf(body: Uint8Array, at: Moment): Uint8Array {
+    const record = proposedRecord(body);
+    this.#head(record, at);
+    return record;
+  }
+
+  #head(record: Uint8Array, at: Moment): void {
     const { sessionLifetimeMs } = this.#settings;
     const clockMs = Math.max(0, Math.floor(at.wallMs));
-    return makeCommandRecord({ clockMs, salt: this.#salt, sessionLifetimeMs }, body);
+    headCommand(record, { clockMs, salt: this.#salt, sessionLifetimeMs });
   }
 
   #sweep(at: Moment, effects: Fx): void {
@@ -405,6 +421,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     const before = this.#machine.books.appliedIndex;
     const hasMore = this.#consensus.takeCommitted(APPLY_BYTES, this.#applyEntry, effects);
     if (hasMore) effects.setTimer(APPLY_TIMER, 0);
+    if (!this.#machine.isDirty) return false;
     const point = this.#consensus.point();
     if (!this.#machine.finish(effects, point)) return false;
     if (point.configurationIndex !== this.#configurationIndex) {

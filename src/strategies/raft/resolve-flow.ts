@@ -3,7 +3,7 @@ import { ByteWriter } from "../../core/model/bytes.ts";
 import { decodeSessionOperationId } from "../../core/model/operation-id.ts";
 import type { Outcome } from "../../core/model/outcome.ts";
 import type { ClientMessage, RaftMessage } from "./client-messages.ts";
-import { writeBody } from "./commands.ts";
+import { proposedRecord, writeBody } from "./commands.ts";
 import type { Errand, Errands, ErrandTask, ReplicaReply } from "./errands.ts";
 
 type Fx = Effects<RaftMessage>;
@@ -36,7 +36,7 @@ class ResolveTask implements ErrandTask {
   }
 
   message(requestId: number): ClientMessage {
-    return { type: "propose", requestId, body: this.#body };
+    return { type: "propose", requestId, record: proposedRecord(this.#body) };
   }
 
   answered(_errand: Errand, reply: ReplicaReply, _nowMs: number, effects: Fx): void {

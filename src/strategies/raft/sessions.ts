@@ -233,7 +233,7 @@ function encodeMemory(
   head: number,
   { outcome, revision, fingerprint }: MemoryOfOperation,
 ): Uint8Array {
-  const bytes = new Uint8Array(MEMORY_BYTES);
+  const bytes = Buffer.allocUnsafe(MEMORY_BYTES);
   writeU64(bytes, head, 0);
   bytes[8] = REMEMBERED[outcome];
   writeU64(bytes, revision, 9);

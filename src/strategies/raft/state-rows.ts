@@ -121,7 +121,8 @@ function timedRange(kind: number, clockMs?: number): { from: Uint8Array; to: Uin
 }
 
 function row(kind: number, restBytes: number): Uint8Array {
-  const key = new Uint8Array(HEAD_BYTES + restBytes);
+  // Small ones share a slab. Whoever asks for a row fills in the rest.
+  const key = Buffer.allocUnsafe(HEAD_BYTES + restBytes);
   key[0] = 0xff;
   key[1] = kind;
   return key;

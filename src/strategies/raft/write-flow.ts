@@ -1,5 +1,4 @@
 import type { CoordinatorContext, Effects, Request } from "../../core/contracts/machine.ts";
-import { ByteWriter } from "../../core/model/bytes.ts";
 import { CapstanError, overloaded } from "../../core/model/errors.ts";
 import type { Applied } from "./apply.ts";
 import type {
@@ -8,7 +7,14 @@ import type {
   RaftMessage,
   ReplicaRefusal,
 } from "./client-messages.ts";
-import { type Identity, MAX_ACTIONS, mostBodyBytes, writeWriteBody } from "./commands.ts";
+import {
+  bodyOfRecord,
+  type Identity,
+  MAX_ACTIONS,
+  mostBodyBytes,
+  proposedRecord,
+  writeWriteBody,
+} from "./commands.ts";
 import type { Errand, Errands, ErrandTask, ReplicaReply } from "./errands.ts";
 import {
   expired,
@@ -25,6 +31,7 @@ import { actionsOf, identityOf } from "./given-writes.ts";
 import type { OperationSessions } from "./operation-sessions.ts";
 import { readResultOf, sessionMarkOf } from "./read-results.ts";
 import { writeReceipt } from "./receipts.ts";
+import { RecordSlab } from "./record-slab.ts";
 import { encodeRevision } from "./version.ts";
 
 type Fx = Effects<RaftMessage>;
@@ -38,7 +45,7 @@ export class PendingWrite implements ErrandTask {
   /** Whether the identity came with the operation: an earlier call may have sent it already. */
   readonly isGiven: boolean;
   readonly #flow: WriteFlow;
-  readonly #body: Uint8Array;
+  readonly #record: Uint8Array;
   errand: Errand | undefined = undefined;
 
   constructor(
@@ -46,14 +53,14 @@ export class PendingWrite implements ErrandTask {
     request: Request,
     identity: Identity,
     isGiven: boolean,
-    body: Uint8Array,
+    record: Uint8Array,
   ) {
     this.#flow = flow;
     this.request = request;
     this.shardIndex = request.operation.shardIndex;
     this.identity = identity;
     this.isGiven = isGiven;
-    this.#body = body;
+    this.#record = record;
   }
 
   /** No replica may still act upon a copy that this call has sent. */
@@ -62,7 +69,10 @@ export class PendingWrite implements ErrandTask {
   }
 
   message(requestId: number): ClientMessage {
-    return { type: "propose", requestId, body: this.#body };
+    // What was sent before may be an entry of this node's log by now.
+    const isFirst = this.errand === undefined;
+    const record = isFirst ? this.#record : proposedRecord(bodyOfRecord(this.#record));
+    return { type: "propose", requestId, record };
   }
 
   answered(errand: Errand, reply: ReplicaReply, nowMs: number, effects: Fx): void {
@@ -86,7 +96,7 @@ export class WriteFlow {
   readonly #context: CoordinatorContext;
   readonly #errands: Errands;
   readonly #sessions: OperationSessions;
-  readonly #writer = new ByteWriter();
+  readonly #slab = new RecordSlab();
 
   constructor(context: CoordinatorContext, errands: Errands, sessions: OperationSessions) {
     this.#context = context;
@@ -108,13 +118,14 @@ export class WriteFlow {
       const actions = actionsOf(operation, this.#context);
       if (actions.length > MAX_ACTIONS) throw tooMany(actions.length, MAX_ACTIONS);
       const identity = given ?? this.#sessions.next(shardIndex, nowMs, wallMs);
-      this.#writer.reset();
-      writeWriteBody(this.#writer, identity, actions);
+      const { key, value } = operation;
+      const slab = this.#slab;
+      writeWriteBody(slab.begin(key.length + (value?.length ?? 0)), identity, actions);
       const most = mostBodyBytes(this.#context.maxRecordBytes);
-      if (this.#writer.length > most) throw tooLarge(actions.length, this.#writer.length, most);
+      if (slab.bodyBytes > most) throw tooLarge(actions.length, slab.bodyBytes, most);
       const isGiven = given !== undefined;
-      const body = this.#writer.copy();
-      this.#send(new PendingWrite(this, request, identity, isGiven, body), nowMs, effects);
+      const record = slab.take();
+      this.#send(new PendingWrite(this, request, identity, isGiven, record), nowMs, effects);
     } catch (error) {
       if (!(error instanceof CapstanError)) throw error;
       effects.refuse(request, error);

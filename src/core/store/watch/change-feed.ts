@@ -109,7 +109,8 @@ export class ChangeFeed {
     }
     if (compare(place, this.#last) <= 0) return;
     const { value, siblings, version } = change;
-    this.#keep({ type, key, value, siblings, version, ...place });
+    const { sequence, offset } = place;
+    this.#keep({ type, key, value, siblings, version, sequence, offset });
   }
 
   /** Behind `from`, or from now on; undefined while no order has begun. */

@@ -23,6 +23,7 @@ class Bench {
       shardId: shard as ShardId,
       replica: { wantsDurable },
       touched: false,
+      unheard: [],
       lastPosition: 0,
       lastSequence: 0,
       releasePosition: 0,

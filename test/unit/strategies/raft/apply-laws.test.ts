@@ -83,7 +83,7 @@ function bodyOf(drawn: Drawn, index: number, lifeMark: number): CommandBody {
       : { type: "put", key, value: Buffer.from(`${index}`), ttlMs: action.ttlMs, condition };
   });
   const identity = { type: "session", session: session(of), sequence } as const;
-  return { type: "write", identity, actions, content: new Uint8Array(0) };
+  return { type: "write", identity, actions, contentFrom: 0 };
 }
 
 function recordsOf(entries: readonly Drawn[]): Uint8Array[] {

@@ -21,7 +21,6 @@ import { MapState } from "./map-state.ts";
 
 const START_MS = 1_900_000_000_000;
 const LIFETIME_MS = 600_000;
-const NONE = new Uint8Array(0);
 
 let state: MapState;
 let changes: ShardChange[];
@@ -61,7 +60,7 @@ function remove(key: string, condition?: Condition): WriteAction {
 }
 
 function write(actions: readonly WriteAction[], identity?: Identity): Applied {
-  return apply({ type: "write", identity, actions, content: NONE });
+  return apply({ type: "write", identity, actions, contentFrom: 0 });
 }
 
 function sweep(given: Partial<Extract<CommandBody, { type: "sweep" }>> = {}): Applied {

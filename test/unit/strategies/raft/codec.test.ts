@@ -9,7 +9,11 @@ import type {
   RaftMessage,
 } from "../../../../src/strategies/raft/client-messages.ts";
 import { raftCodec } from "../../../../src/strategies/raft/codec.ts";
-import { writeBody, writeWriteBody } from "../../../../src/strategies/raft/commands.ts";
+import {
+  proposedRecord,
+  writeBody,
+  writeWriteBody,
+} from "../../../../src/strategies/raft/commands.ts";
 import { makeRecord } from "../../../../src/strategies/raft/record.ts";
 
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
@@ -21,11 +25,11 @@ const record = fc
 const optional = <T>(of: fc.Arbitrary<T>) => fc.oneof(fc.constant(undefined), of);
 const way = fc.constantFrom("strong" as const, "lease" as const, "local" as const);
 const standpoint = { lifeMark: u32, appliedIndex: whole, voters: fc.nat(255) };
-const body = fc.tuple(whole, u32).map(([sequence, actor]) => {
+const proposed = fc.tuple(whole, u32).map(([sequence, actor]) => {
   const writer = new ByteWriter();
   const session = { time: 1, actorHigh: actor, actorLow: 2 };
   writeBody(writer, { type: "resolve", session, sequence });
-  return writer.copy();
+  return proposedRecord(writer.copy());
 });
 const node = fc.constantFrom("n1" as NodeId, "n2" as NodeId, "n3" as NodeId);
 const nodes = fc.array(node, { maxLength: 4 });
@@ -53,7 +57,7 @@ const applied: fc.Arbitrary<Applied> = fc.oneof(
 );
 const message: fc.Arbitrary<ClientMessage> = fc.oneof(
   fc.record({ type: fc.constant("recover" as const), requestId: u32, isBegun: fc.boolean() }),
-  fc.record({ type: fc.constant("propose" as const), requestId: u32, body }),
+  fc.record({ type: fc.constant("propose" as const), requestId: u32, record: proposed }),
   fc.record({
     type: fc.constant("read" as const),
     requestId: u32,
@@ -173,11 +177,15 @@ describe("the codec of raft messages", () => {
   });
 
   test("takes no proposal that could not be applied, and no sweep from a client", () => {
-    const frame = encoded({ type: "propose", requestId: 1, body: Uint8Array.of(9, 9) });
+    const frame = encoded({
+      type: "propose",
+      requestId: 1,
+      record: proposedRecord(Uint8Array.of(9, 9)),
+    });
     expect(() => decoded(frame)).toThrow("command type 9");
     const writer = new ByteWriter();
     writeBody(writer, { type: "sweep", keys: [], sessions: [], slots: [], ownKeys: [] });
-    const sweep = encoded({ type: "propose", requestId: 1, body: writer.copy() });
+    const sweep = encoded({ type: "propose", requestId: 1, record: proposedRecord(writer.copy()) });
     expect(() => decoded(sweep)).toThrow("a client's sweep");
   });
 });
@@ -188,7 +196,7 @@ test("a peer's write of a row that no client can name is refused", () => {
     const key = Uint8Array.of(first, 0x62);
     const action = { type: "delete", key, condition: undefined } as const;
     writeWriteBody(writer, undefined, [action]);
-    return { type: "propose", requestId: 1, body: writer.copy() };
+    return { type: "propose", requestId: 1, record: proposedRecord(writer.copy()) };
   };
   const pass = (message: RaftMessage) => {
     const writer = new ByteWriter();
