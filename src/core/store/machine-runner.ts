@@ -157,22 +157,22 @@ export class MachineRunner {
     }
   }
 
-  /** Writes what the turn appended and hands over what it said. */
+  /** Hands over what the turn said and writes what it appended. */
   endTurn(): void {
     if (this.#stopped) return;
     if (this.#durableCells.length > 0) this.#tellDurable();
     if (this.#turnEnders.length > 0) this.#tellTurnEnders();
     // What these steps have led to waits for the next turn.
     if (this.#turnEnders.length > 0 || this.#durableCells.length > 0) this.#scheduleTurnEnd();
+    // First, so that the peers write while this node does: what has been said did not wait for it.
+    this.#peers?.flush();
     try {
       this.#host.turnEnded();
       this.#storage.log.flush();
       this.#hand.release();
     } catch (error) {
       this.#host.releaseFailed(error);
-      return;
     }
-    this.#peers?.flush();
   }
 
   #tellDurable(): void {
@@ -246,7 +246,10 @@ export class MachineRunner {
       return;
     }
     this.#hand.durable(position, this.#hearDurable);
+    if (this.#running) return;
     this.drain();
+    // Somebody waits for what has waited for a sync: it does not wait for the turn's end, too.
+    this.#peers?.flush();
   }
 
   #readClocks(): void {
