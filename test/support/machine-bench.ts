@@ -64,6 +64,9 @@ export class MachineBench {
   readonly events: BenchEvent[] = [];
   /** Texts that have left for another node. */
   readonly said: string[] = [];
+  /** What happened outside the machine, in order, as far as a test notes it; and what has left. */
+  readonly order: string[] = [];
+  #unsent: string[] = [];
   readonly notices: MachineNotice[] = [];
   fatal: CapstanError | undefined;
   readonly environment: VirtualEnvironment;
@@ -232,9 +235,10 @@ export class MachineBench {
         message: unknown,
       ) => {
         this.said.push(message as string);
+        this.#unsent.push(message as string);
         return "queued";
       },
-      flush: () => undefined,
+      flush: () => this.order.push(...this.#unsent.splice(0).map((text) => `left: ${text}`)),
       isReachable: () => false,
     } as unknown as PeerNetwork;
   }
