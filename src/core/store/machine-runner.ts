@@ -164,10 +164,15 @@ export class MachineRunner {
     if (this.#turnEnders.length > 0) this.#tellTurnEnders();
     // What these steps have led to waits for the next turn.
     if (this.#turnEnders.length > 0 || this.#durableCells.length > 0) this.#scheduleTurnEnd();
+    try {
+      this.#host.turnEnded();
+    } catch (error) {
+      this.#host.releaseFailed(error);
+      return;
+    }
     // First, so that the peers write while this node does: what has been said did not wait for it.
     this.#peers?.flush();
     try {
-      this.#host.turnEnded();
       this.#storage.log.flush();
       this.#hand.release();
     } catch (error) {
@@ -246,7 +251,7 @@ export class MachineRunner {
       return;
     }
     this.#hand.durable(position, this.#hearDurable);
-    if (this.#running) return;
+    if (this.#running || this.#stopped) return;
     this.drain();
     // Somebody waits for what has waited for a sync: it does not wait for the turn's end, too.
     this.#peers?.flush();
