@@ -4,7 +4,6 @@ import { RECORD_HEAD_BYTES } from "./commands.ts";
 const SLAB_BYTES = 64 * 1024;
 /** Beside keys and values: identity, flags, lengths. */
 const SPARE_BYTES = 512;
-const NO_HEAD = new Uint8Array(RECORD_HEAD_BYTES);
 
 /**
  * Where a coordinator writes the records that it proposes, one behind another: memory of its own
@@ -12,6 +11,7 @@ const NO_HEAD = new Uint8Array(RECORD_HEAD_BYTES);
  * they were made, so that a slab is let go with the last of its neighbours.
  */
 export class RecordSlab {
+  readonly #noHead = new Uint8Array(RECORD_HEAD_BYTES);
   #writer = new ByteWriter(SLAB_BYTES);
   /** Where the record under way begins; before it stand those that were taken. */
   #start = 0;
@@ -26,7 +26,7 @@ export class RecordSlab {
     this.#writer.rewind(this.#start);
     const needed = RECORD_HEAD_BYTES + bytes + SPARE_BYTES;
     if (this.#start + needed > SLAB_BYTES) this.#beginSlab(needed);
-    this.#writer.raw(NO_HEAD);
+    this.#writer.raw(this.#noHead);
     return this.#writer;
   }
 
