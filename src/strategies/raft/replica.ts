@@ -78,9 +78,6 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   /** Of the configuration that is written down in the state; that of birth, too, has to be. */
   #configurationIndex = NOT_WRITTEN;
   #begunInTerm = 0;
-  /** The name of the changes' order, and of which life it is. */
-  #order: string | undefined;
-  #orderMark = 0;
 
   constructor(
     context: ReplicaContext,
@@ -202,18 +199,9 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   #tell({ type, key, value, index, ordinal }: ShardChange): void {
     const { lifeMark } = this.#machine;
     const version = encodeRevision(this.#context.keyspaceHash, lifeMark, index);
-    const position = { order: this.#orderOf(lifeMark), sequence: index, offset: ordinal };
+    const position = { order: orderOf(lifeMark), sequence: index, offset: ordinal };
     const change = { type, key, version, position };
     this.#fx.change(value === undefined ? change : { type, key, value, version, position });
-  }
-
-  /** Every write has one, and they are all alike. */
-  #orderOf(lifeMark: number): string {
-    if (this.#order === undefined || this.#orderMark !== lifeMark) {
-      this.#order = orderOf(lifeMark);
-      this.#orderMark = lifeMark;
-    }
-    return this.#order;
   }
 
   get #fx(): Fx {
