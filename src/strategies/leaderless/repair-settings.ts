@@ -14,7 +14,7 @@ export interface RepairSettings {
   readonly hintMaxAgeMs: number;
   /**
    * How old a deletion is before its tombstone may go, once every replica is known to have it; what
-   * a client's late write may be old, too. Infinity, the default: tombstones stay.
+   * a client's late write may be old, too. Infinity: tombstones stay.
    */
   readonly reapAfterMs: number;
 }
@@ -24,7 +24,7 @@ export const DEFAULT_REPAIR: RepairSettings = Object.freeze({
   bytesPerSecond: 1024 * 1024,
   maxHints: 10_000,
   hintMaxAgeMs: 3 * 3_600_000,
-  reapAfterMs: Number.POSITIVE_INFINITY,
+  reapAfterMs: 10 * 60_000,
 });
 
 const OPTIONS = Object.freeze([

@@ -30,7 +30,7 @@ describe("parseTunableSettings", () => {
         bytesPerSecond: 1_048_576,
         maxHints: 10_000,
         hintMaxAgeMs: 10_800_000,
-        reapAfterMs: Number.POSITIVE_INFINITY,
+        reapAfterMs: 600_000,
       },
       hedge: "auto",
       digestAbove: 4_096,
@@ -44,7 +44,7 @@ describe("parseTunableSettings", () => {
       bytesPerSecond: 65_536,
       maxHints: 0,
       hintMaxAgeMs: 60_000,
-      reapAfterMs: Number.POSITIVE_INFINITY,
+      reapAfterMs: 600_000,
     });
     const off = parseTunableSettings({ repair: { interval: "off" } }, PATH, 3);
     expect(off.repair.intervalMs).toBe(Number.POSITIVE_INFINITY);
