@@ -60,7 +60,7 @@ describe.skipIf(program === undefined)("processes over NATS, on two sides of a c
   });
 
   test("both add to a cart, and after the heal every node shows all of it", async () => {
-    await node("n1").call("update", "carts", "alice", { add: "bread" });
+    await node("n1").call("update", "carts", "alice", { add: "bread" }, "all");
     await cut();
     await node("n2").call("update", "carts", "alice", { add: "milk" });
     await node("n3").call("update", "carts", "alice", { add: "honey" });

@@ -55,8 +55,8 @@ const CALLS = {
       .describe()
       .nodes.filter(({ status }) => status === "active")
       .map((each) => each.node),
-  async update(keyspace, key, operation) {
-    await store.keyspace(keyspace).update(key, operation);
+  async update(keyspace, key, operation, consistency) {
+    await store.keyspace(keyspace).update(key, operation, { consistency });
   },
   async value(keyspace, key) {
     const read = await store.keyspace(keyspace).get(key, { consistency: "one" });
