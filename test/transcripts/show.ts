@@ -12,6 +12,8 @@ export function showMessage(message: LeaderlessMessage): string {
       return `map ${round} ${showMap(message.map)}`;
     case "place-wanted":
       return `map of ${message.epoch} wanted`;
+    case "place-overdue":
+      return `overdue ${showMap(message.map)} to ${message.goal.join("+")}`;
     case "place-prepare":
       return `prepare ${round} ${message.ballot.round} after ${showMap(message.base)}`;
     case "place-accept":

@@ -273,6 +273,7 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
         break;
       default:
         this.#places.onMessage(from, shardIndex, message, nowMs, effects);
+        this.#keepSweeping(effects);
         break;
     }
   }

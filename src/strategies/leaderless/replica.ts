@@ -308,7 +308,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
       case "place-wanted":
       case "place-prepare":
       case "place-accept":
-        this.#place.known.onMessage(from, message, () => this.serving, effects);
+        this.#place.onMessage(from, message, () => this.serving, effects);
         break;
       default:
         break;

@@ -307,6 +307,7 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
         break;
       default:
         this.#places.onMessage(from, shardIndex, message, nowMs, effects);
+        this.#keepSweeping(effects);
         break;
     }
   }

@@ -17,6 +17,7 @@ import type { PlantedReplicaBugs } from "../planted-bugs.ts";
 import type { RepairSettings } from "../repair-settings.ts";
 import { CatchUp } from "./catch-up.ts";
 import { Leaving } from "./leaving.ts";
+import { Overdue } from "./overdue.ts";
 import type { PlaceMessage } from "./place-messages.ts";
 import { ReplicaPlace } from "./replica-place.ts";
 import { FIRST_EPOCH, membersOf, stageOf } from "./shard-map.ts";
@@ -28,6 +29,7 @@ export class CopyPlace {
   readonly known: ReplicaPlace;
   readonly catchUp: CatchUp;
   readonly leaving: Leaving;
+  readonly #overdue: Overdue;
   readonly #context: ReplicaContext;
 
   constructor(options: {
@@ -45,6 +47,7 @@ export class CopyPlace {
     this.catchUp = new CatchUp(context, settings, this.known);
     const replicas = (): readonly NodeId[] => this.known.map.replicas;
     this.leaving = new Leaving({ context, settings, replicas, onLeft });
+    this.#overdue = new Overdue(context, this.known);
   }
 
   /** For what works among those who hold the shard. */
@@ -65,6 +68,7 @@ export class CopyPlace {
   /** Streams what a pending change asks of this copy, or hands over what is held here no longer. */
   review(nowMs: number, effects: Fx): void {
     this.catchUp.review(nowMs, effects);
+    this.#overdue.review(effects);
     const { map, isMember } = this.known;
     const isBeside = map.epoch > FIRST_EPOCH && stageOf(map) === "settled" && !isMember;
     if (isBeside) this.leaving.start(effects);
@@ -90,15 +94,26 @@ export class CopyPlace {
       return this.#admits(from, carried, epoch, effects) ? carried : undefined;
     }
     // Before the stream that it came with can end: a copy votes only when it serves.
-    if (carried.type === "range-reply" && isLearning) this.known.learnVote(vote, effects);
+    if (carried.type === "range-reply" && isLearning) {
+      this.known.learnVote(vote, effects);
+      this.#overdue.review(effects);
+    }
     return carried;
   }
 
   /** False: the timer is another's. */
   onTimer(timer: string, nowMs: number, effects: Fx): boolean {
     return (
-      this.catchUp.onTimer(timer, nowMs, effects) || this.leaving.onTimer(timer, nowMs, effects)
+      this.catchUp.onTimer(timer, nowMs, effects) ||
+      this.leaving.onTimer(timer, nowMs, effects) ||
+      this.#overdue.onTimer(timer, effects)
     );
+  }
+
+  /** `serving`: this copy's vote counts. */
+  onMessage(from: Sender, message: PlaceMessage, serving: () => boolean, effects: Fx): void {
+    this.known.onMessage(from, message, serving, effects);
+    this.#overdue.review(effects);
   }
 
   onIdentity(peer: Sender, effects: Fx): void {

@@ -41,7 +41,8 @@ export function changeUnknown(
   return new CapstanError(
     "OUTCOME_UNKNOWN",
     `the change of shard ${shardIndex} to ${goal.join(", ")} may be under way: ${cause.message}; ` +
-      "asking for it again goes on with it, asking for the replicas of before takes it back",
+      "it is finished without the caller, too; asking for it again tells of its end, asking for the " +
+      "replicas of before takes it back",
     { cause, details: { ...cause.details, goal } },
   );
 }

@@ -6,14 +6,14 @@ import type {
   ShardMap,
 } from "../../../core/contracts/machine.ts";
 import { CapstanError } from "../../../core/model/errors.ts";
-import type { NodeId } from "../../../core/model/ids.ts";
+import type { Epoch, NodeId } from "../../../core/model/ids.ts";
 import type { LeaderlessMessage } from "../messages.ts";
 import { neededFor } from "../receipts.ts";
 import { changeUnknown, levelBeyond, otherChange, unfinished } from "./faults.ts";
 import { PlaceChange, type PlantedChangeBugs } from "./place-change.ts";
-import type { PlaceMessage, PlaceState } from "./place-messages.ts";
+import type { PlaceMessage, PlaceOverdue, PlaceState } from "./place-messages.ts";
 import { PlaceQuery } from "./place-query.ts";
-import { membersOf, type PromisedLevels } from "./shard-map.ts";
+import { isSameSet, membersOf, type PromisedLevels, stageOf } from "./shard-map.ts";
 
 const RESEND_MS = 100;
 /** A try that has not come to a decision by then makes room for others, for a while of its own. */
@@ -21,9 +21,14 @@ const TRY_MS = 400;
 
 type Fx = Effects<LeaderlessMessage>;
 
+/** A change that was taken on is let go of, unless somebody says again that it is overdue. */
+const TAKEN_ON_MS = 8_000;
+
 /** A request's memo while a shard's replicas are asked for, or changed. */
 class PendingPlace {
-  readonly request: Request;
+  /** Undefined: a change that this node has taken on, and that nobody waits for. */
+  readonly request: Request | undefined;
+  readonly shardIndex: number;
   readonly requestId: number;
   readonly task: PlaceChange | PlaceQuery;
   /** Everybody who has been part of it: all of them hear of its end. */
@@ -32,11 +37,28 @@ class PendingPlace {
   said = "";
   sentAtMs = Number.NEGATIVE_INFINITY;
   tryEndsAtMs = 0;
+  /** One that was taken on. */
+  endsAtMs = Number.POSITIVE_INFINITY;
+  readonly #firstEpoch: Epoch;
 
-  constructor(request: Request, requestId: number, task: PlaceChange | PlaceQuery) {
-    this.request = request;
+  constructor(asked: Request | number, requestId: number, task: PlaceChange | PlaceQuery) {
+    this.request = typeof asked === "number" ? undefined : asked;
+    this.shardIndex = typeof asked === "number" ? asked : asked.operation.shardIndex;
     this.requestId = requestId;
     this.task = task;
+    this.#firstEpoch = task.map.epoch;
+  }
+
+  /** The change that was under way has ended elsewhere than where this one was to bring it. */
+  get isOver(): boolean {
+    const { map, outcome } = this.task;
+    if (outcome !== undefined) return true;
+    return stageOf(map) === "settled" && map.epoch > this.#firstEpoch && !this.#isThere;
+  }
+
+  get #isThere(): boolean {
+    const { task } = this;
+    return task instanceof PlaceChange && isSameSet(task.map.replicas, task.goal);
   }
 
   get mayHaveActed(): boolean {
@@ -80,14 +102,7 @@ export class PlaceFlow {
       effects.refuse(request, beyond);
       return;
     }
-    const task =
-      goal === undefined
-        ? new PlaceQuery(map)
-        : new PlaceChange({
-            ...{ map, goal, levels: this.#levels, planted: this.#planted },
-            self: this.#context.self.node,
-            nonce: () => this.#context.randomUint32(),
-          });
+    const task = goal === undefined ? new PlaceQuery(map) : this.#changeOf(map, goal);
     const place = new PendingPlace(request, this.#nextRequestId(), task);
     request.memo = place;
     this.#pending.set(place.requestId, place);
@@ -109,6 +124,9 @@ export class PlaceFlow {
       case "place-wanted":
         this.#sendMap(from.node, shardIndex, effects);
         return true;
+      case "place-overdue":
+        this.#takeOn(from, shardIndex, message, nowMs, effects);
+        return true;
       case "place-state":
         this.#onState(from, message, nowMs, effects);
         return true;
@@ -123,6 +141,10 @@ export class PlaceFlow {
 
   sweep(nowMs: number, effects: Fx): void {
     for (const place of [...this.#pending.values()]) {
+      if (nowMs >= place.endsAtMs) {
+        this.#pending.delete(place.requestId);
+        continue;
+      }
       if (place.task instanceof PlaceChange && nowMs >= place.tryEndsAtMs) {
         place.task.tryAgain();
         place.tryEndsAtMs = this.#tryEnd(nowMs);
@@ -135,8 +157,8 @@ export class PlaceFlow {
   onDeadline(request: Request, effects: Fx): boolean {
     const place = request.memo;
     if (!(place instanceof PendingPlace)) return false;
-    const { shardIndex } = request.operation;
-    this.#fail(place, unfinished(shardIndex, place.task.map, this.#reachableOf(place)), effects);
+    const { shardIndex, task } = place;
+    this.#fail(place, unfinished(shardIndex, task.map, this.#reachableOf(place)), effects);
     return true;
   }
 
@@ -145,6 +167,40 @@ export class PlaceFlow {
     if (!(place instanceof PendingPlace)) return false;
     this.#fail(place, new CapstanError("ABORTED", "the call was aborted"), effects);
     return true;
+  }
+
+  /** Unless it is being seen to its end from here already. */
+  #takeOn(
+    from: Sender,
+    shardIndex: number,
+    { map, goal }: PlaceOverdue,
+    nowMs: number,
+    effects: Fx,
+  ): void {
+    const endsAtMs = nowMs + TAKEN_ON_MS;
+    for (const place of this.#pending.values()) {
+      if (place.shardIndex !== shardIndex || !(place.task instanceof PlaceChange)) continue;
+      if (!isSameSet(place.task.goal, goal)) continue;
+      if (place.request === undefined) place.endsAtMs = endsAtMs;
+      return;
+    }
+    if (this.#context.placement(shardIndex).epoch > map.epoch) {
+      this.#sendMap(from.node, shardIndex, effects);
+      return;
+    }
+    const place = new PendingPlace(shardIndex, this.#nextRequestId(), this.#changeOf(map, goal));
+    place.endsAtMs = endsAtMs;
+    this.#pending.set(place.requestId, place);
+    effects.emit({ type: "move-taken-on", shard: shardIndex, epoch: map.epoch, goal });
+    this.#go(place, nowMs, effects);
+  }
+
+  #changeOf(map: ShardMap, goal: readonly NodeId[]): PlaceChange {
+    return new PlaceChange({
+      ...{ map, goal, levels: this.#levels, planted: this.#planted },
+      self: this.#context.self.node,
+      nonce: () => this.#context.randomUint32(),
+    });
   }
 
   #onState(from: Sender, state: PlaceState, nowMs: number, effects: Fx): void {
@@ -156,13 +212,12 @@ export class PlaceFlow {
 
   /** Says what is new at once, and what is not answered again after a while. */
   #go(place: PendingPlace, nowMs: number, effects: Fx): void {
-    const { task, request, requestId } = place;
+    const { task, request, requestId, shardIndex } = place;
     for (const node of membersOf(task.map)) place.heard.add(node);
-    if (task.outcome === "done") {
+    if (task.outcome === "done" || (request === undefined && place.isOver)) {
       this.#finish(place, effects);
       return;
     }
-    const { shardIndex } = request.operation;
     if (task.outcome === "other-change") {
       this.#fail(place, otherChange(shardIndex, task.map), effects);
       return;
@@ -180,10 +235,9 @@ export class PlaceFlow {
   }
 
   #finish(place: PendingPlace, effects: Fx): void {
-    const { request, requestId, task } = place;
+    const { request, requestId, task, shardIndex } = place;
     this.#pending.delete(requestId);
     const { map } = task;
-    const { shardIndex } = request.operation;
     for (const node of place.heard) {
       effects.send(
         node,
@@ -193,6 +247,7 @@ export class PlaceFlow {
         "control",
       );
     }
+    if (request === undefined) return;
     const { replicas, pending, leaving } = map;
     effects.reply(request, {
       voters: replicas,
@@ -204,10 +259,11 @@ export class PlaceFlow {
 
   #fail(place: PendingPlace, fault: CapstanError, effects: Fx): void {
     this.#pending.delete(place.requestId);
-    const { request, task } = place;
-    const { shardIndex, options } = request.operation;
+    const { request, task, shardIndex } = place;
+    if (request === undefined) return;
     const isOpen = place.mayHaveActed && task.outcome === undefined;
-    const truth = isOpen ? changeUnknown(shardIndex, options?.replicas ?? [], fault) : fault;
+    const goal = request.operation.options?.replicas ?? [];
+    const truth = isOpen ? changeUnknown(shardIndex, goal, fault) : fault;
     effects.refuse(request, truth);
   }
 

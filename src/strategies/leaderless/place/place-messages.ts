@@ -1,8 +1,8 @@
 import type { MessageCodec, ShardMap, ShardPlacement } from "../../../core/contracts/machine.ts";
 import type { ByteReader, ByteWriter } from "../../../core/model/bytes.ts";
-import type { Epoch } from "../../../core/model/ids.ts";
+import type { Epoch, NodeId } from "../../../core/model/ids.ts";
 import { MalformedBytesError } from "../../../core/model/malformed-bytes-error.ts";
-import { FIRST_EPOCH, readMap, writeMap } from "./shard-map.ts";
+import { FIRST_EPOCH, readMap, readNodes, writeMap, writeNodes } from "./shard-map.ts";
 import { type Ballot, readBallot, readVote, type Vote, writeBallot, writeVote } from "./vote.ts";
 
 /** A decided map: for whoever knows an older one. With a request id a `place-state` is due. */
@@ -48,7 +48,20 @@ export interface PlaceState {
   readonly readyFor: number;
 }
 
-export type PlaceMessage = PlaceMapMessage | PlaceWanted | PlacePrepare | PlaceAccept | PlaceState;
+/** To a coordinator: the change of `map` to `goal` has stood still for too long, and is to be taken on. */
+export interface PlaceOverdue {
+  readonly type: "place-overdue";
+  readonly map: ShardMap;
+  readonly goal: readonly NodeId[];
+}
+
+export type PlaceMessage =
+  | PlaceMapMessage
+  | PlaceWanted
+  | PlacePrepare
+  | PlaceAccept
+  | PlaceState
+  | PlaceOverdue;
 
 /**
  * Says for which epoch of its shard's map a message was made. One without is of the first: shards
@@ -79,6 +92,7 @@ const TAGS = Object.freeze({
   "place-prepare": 0xf3,
   "place-accept": 0xf4,
   "place-state": 0xf5,
+  "place-overdue": 0xf6,
 });
 
 /** The codec of `inner` with the messages of this file beside it. */
@@ -132,6 +146,10 @@ function encodePlace(message: PlaceMessage, writer: ByteWriter): void {
       writer.u8(message.serving ? 1 : 0);
       writer.u32(message.readyFor);
       break;
+    case "place-overdue":
+      writeMap(message.map, writer);
+      writeNodes(message.goal, writer);
+      break;
   }
 }
 
@@ -170,6 +188,10 @@ function decodeKnown(reader: ByteReader): PlaceMessage {
       const serving = readFlag(reader);
       const readyFor = reader.u32();
       return { type: "place-state", requestId, map, vote, serving, readyFor };
+    }
+    case TAGS["place-overdue"]: {
+      const map = readMap(reader);
+      return { type: "place-overdue", map, goal: readNodes(reader) };
     }
     default:
       throw new MalformedBytesError(`message type ${tag}`);

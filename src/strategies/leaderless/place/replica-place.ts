@@ -155,6 +155,7 @@ export class ReplicaPlace {
         if (serving()) this.#decide(message, effects);
         break;
       case "place-state":
+      case "place-overdue":
         return;
     }
     const state: PlaceState = {

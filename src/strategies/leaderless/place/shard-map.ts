@@ -135,12 +135,13 @@ export function readMap(reader: ByteReader): ShardMap {
   throw new MalformedBytesError(`a map of stage ${stage}`);
 }
 
-function writeNodes(nodes: readonly NodeId[], writer: ByteWriter): void {
+export function writeNodes(nodes: readonly NodeId[], writer: ByteWriter): void {
   writer.u8(nodes.length);
   for (const node of nodes) writer.string(node);
 }
 
-function readNodes(reader: ByteReader): readonly NodeId[] {
+/** Throws `MalformedBytesError`. */
+export function readNodes(reader: ByteReader): readonly NodeId[] {
   const count = reader.u8();
   if (count === 0 || count > MAX_NODES) throw new MalformedBytesError(`${count} replicas`);
   const nodes: NodeId[] = [];
