@@ -228,6 +228,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     this.#settling.onMap(before, effects);
     this.#wholeness.onMap(before, this.#nowMs, effects);
     this.#antiEntropy.review(this.#nowMs, effects);
+    this.#handoff.review(effects);
     this.#place.review(this.#nowMs, effects);
   }
 

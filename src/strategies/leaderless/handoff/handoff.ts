@@ -57,7 +57,12 @@ export class Handoff {
 
   /** Before any write of the step. */
   open(effects: LeaderlessEffects): void {
-    this.#table.load(this.#targets(), effects);
+    this.#table.load(effects);
+    this.#arm(FIRST_MS, effects);
+  }
+
+  /** Other nodes hold the shard now. */
+  review(effects: LeaderlessEffects): void {
     this.#arm(FIRST_MS, effects);
   }
 
@@ -97,6 +102,7 @@ export class Handoff {
   onTimer(timer: string, nowMs: number, wallMs: number, effects: LeaderlessEffects): boolean {
     if (timer !== TIMER) return false;
     this.#isArmed = false;
+    if (this.#forgetWhoLeft(effects)) return true;
     for (const [target, batch] of this.#batches) {
       if (nowMs - batch.sentAtMs >= ACK_TIMEOUT_MS) this.#batches.delete(target);
     }
@@ -154,6 +160,23 @@ export class Handoff {
     if (isWanted) return;
     effects.delete(key);
     this.#onLeft(key);
+  }
+
+  /**
+   * Hints for a node that holds the shard no more: it is to get nothing, and what a stand-in has is
+   * handed to the new replicas by the walk of those that hold it no longer. False: there are none.
+   */
+  #forgetWhoLeft(effects: LeaderlessEffects): boolean {
+    const targets = this.#targets();
+    const left = this.#table.targets.find((target) => !targets.includes(target));
+    if (left === undefined) return false;
+    this.#batches.delete(left);
+    for (const hint of this.#table.first(left, ROWS_BYTES, effects)) {
+      this.#table.remove(left, hint, effects);
+      this.#dropped++;
+    }
+    this.#arm(STEP_PAUSE_MS, effects);
+    return true;
   }
 
   /** What is in bytes on its way then. */

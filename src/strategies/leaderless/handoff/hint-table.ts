@@ -3,6 +3,8 @@ import type { NodeId } from "../../../core/model/ids.ts";
 
 /** A target's name has at most 255 bytes, and a key 1,024: together they fit a key of the state. */
 const PREFIX = "hint";
+/** Of all rows: what comes after the prefix's last letter. */
+const END = Buffer.from("hinu");
 const TIME_BYTES = 8;
 const COUNT_BYTES = 256 * 1024;
 
@@ -27,20 +29,24 @@ export class HintTable {
   readonly #counts = new Map<NodeId, number>();
 
   /** At opening, before any write of the step. */
-  load(targets: readonly NodeId[], state: Pick<StateReader, "rangeSide">): void {
-    for (const target of targets) {
-      const { from, to } = spanOf(target);
-      let count = 0;
-      let at = from;
-      for (;;) {
-        const rows = state.rangeSide(at, to, COUNT_BYTES);
-        count += rows.length;
-        const last = rows.at(-1)?.key;
-        if (last === undefined) break;
-        at = Buffer.concat([last, Buffer.of(0)]);
+  load(state: Pick<StateReader, "rangeSide">): void {
+    this.#counts.clear();
+    let at: Uint8Array = Buffer.from(PREFIX);
+    for (;;) {
+      const rows = state.rangeSide(at, END, COUNT_BYTES);
+      for (const { key } of rows) {
+        const target = targetOf(key);
+        this.#counts.set(target, this.count(target) + 1);
       }
-      this.#counts.set(target, count);
+      const last = rows.at(-1)?.key;
+      if (last === undefined) return;
+      at = Buffer.concat([last, Buffer.of(0)]);
     }
+  }
+
+  /** Whom there are hints for. */
+  get targets(): readonly NodeId[] {
+    return [...this.#counts.keys()].filter((target) => this.count(target) > 0);
   }
 
   count(target: NodeId): number {
@@ -91,6 +97,12 @@ export class HintTable {
 
 function rowOf(target: NodeId, key: Uint8Array): Uint8Array {
   return Buffer.concat([spanOf(target).from, key]);
+}
+
+function targetOf(row: Uint8Array): NodeId {
+  const begin = PREFIX.length + 1;
+  const name = row.subarray(begin, begin + (row[PREFIX.length] as number));
+  return Buffer.from(name).toString("utf8") as NodeId;
 }
 
 /** All rows of a target: its prefix, up to the prefix of one that is as long and comes next. */

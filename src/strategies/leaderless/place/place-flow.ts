@@ -155,18 +155,24 @@ export class PlaceFlow {
 
   /** False: the request is another's. */
   onDeadline(request: Request, effects: Fx): boolean {
-    const place = request.memo;
-    if (!(place instanceof PendingPlace)) return false;
+    const place = this.#pendingOf(request);
+    if (place === undefined) return false;
     const { shardIndex, task } = place;
     this.#fail(place, unfinished(shardIndex, task.map, this.#reachableOf(place)), effects);
     return true;
   }
 
   onAborted(request: Request, effects: Fx): boolean {
-    const place = request.memo;
-    if (!(place instanceof PendingPlace)) return false;
+    const place = this.#pendingOf(request);
+    if (place === undefined) return false;
     this.#fail(place, new CapstanError("ABORTED", "the call was aborted"), effects);
     return true;
+  }
+
+  /** One that has its answer has it, though the words may still wait for what they rest on to be durable. */
+  #pendingOf({ memo }: Request): PendingPlace | undefined {
+    const isPending = memo instanceof PendingPlace && this.#pending.has(memo.requestId);
+    return isPending ? memo : undefined;
   }
 
   /** Unless it is being seen to its end from here already. */

@@ -63,7 +63,7 @@ describe("the table of hints", () => {
     const before = new HintTable();
     for (let i = 0; i < 300; i++) before.add(N2, key(`key-${i}`), i, side);
     const table = new HintTable();
-    table.load([N2, N20], side);
+    table.load(side);
     expect([table.count(N2), table.count(N20), table.size]).toEqual([300, 0, 300]);
     const [first] = table.first(N2, 1, side);
     if (first === undefined) throw new Error("no row");
@@ -71,5 +71,17 @@ describe("the table of hints", () => {
     table.remove(N2, first, side);
     expect(table.count(N2)).toBe(299);
     expect(table.has(N2, first.key, side)).toBe(false);
+  });
+
+  it("knows whom it has rows for, though they are nobody's targets any more", () => {
+    const side = new SideRows();
+    const before = new HintTable();
+    before.add(N2, key("a"), 5, side);
+    before.add(N20, key("b"), 6, side);
+    const table = new HintTable();
+    table.load(side);
+    expect(table.targets).toEqual([N2, N20]);
+    for (const hint of table.first(N2, 1_000, side)) table.remove(N2, hint, side);
+    expect(table.targets).toEqual([N20]);
   });
 });

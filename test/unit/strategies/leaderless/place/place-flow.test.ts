@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { ShardMap } from "../../../../../src/core/contracts/machine.ts";
+import type { Request, ShardMap } from "../../../../../src/core/contracts/machine.ts";
 import type { Epoch, NodeId } from "../../../../../src/core/model/ids.ts";
 import { PlaceFlow } from "../../../../../src/strategies/leaderless/place/place-flow.ts";
 import type {
@@ -103,4 +103,17 @@ test("whoever calls a change overdue that is over is given the map", () => {
   expect(take("d", OVERDUE, 0)).toEqual(["place-map to d"]);
   expect(effects.sent[0]?.message).toMatchObject({ map: { epoch: 4, replicas: GOAL } });
   expect(flow.size).toBe(0);
+});
+
+test("a change that is done is not refused when its deadline comes before its words may leave", () => {
+  const { flow, effects, answer } = flowAt(SWITCHING);
+  const operation = { shardIndex: 0, options: { replicas: GOAL } };
+  const request = { operation, memo: undefined } as unknown as Request;
+  flow.start(request, 0, effects);
+  for (const node of GOAL) answer(node, SETTLED, 10);
+  expect(flow.size).toBe(0);
+  effects.lines.length = 0;
+  expect(flow.onDeadline(request, effects)).toBe(false);
+  expect(flow.onAborted(request, effects)).toBe(false);
+  expect(effects.lines).toEqual([]);
 });
