@@ -170,3 +170,25 @@ describe.each(["tunable", "dynamo"])("of a %s shard that was moved", (strategy) 
     expect(await foundAt(cluster, joining, "alone")).toBe(true);
   });
 });
+
+describe.each(["tunable", "dynamo"])(
+  "a %s shard whose leader of rounds has a clock that is wrong",
+  (strategy) => {
+    test("takes writes once the clock is set right", async () => {
+      const cluster = await openThree(strategy);
+      await cluster.until(cluster.keyspace("n2").put("k0", 0, { consistency: "all" }));
+      const { environment } = cluster.node("n1");
+      environment.wallOffsetMs = 3_600_000;
+      await cluster.advance(10_000);
+      environment.wallOffsetMs = 0;
+      for (const consistency of ["all", "quorum", "one"] as const) {
+        for (const id of cluster.ids) {
+          const writing = cluster.keyspace(id).put("k0", id, { consistency });
+          expect((await cluster.until(writing)).receipt.consistent).toBe(true);
+        }
+      }
+      const before = settlingOf(cluster, "n1").rounds;
+      await cluster.waitFor(() => settlingOf(cluster, "n1").rounds > before);
+    });
+  },
+);

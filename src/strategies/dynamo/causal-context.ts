@@ -106,6 +106,20 @@ export class CausalContext {
     return base <= this.base ? this : new CausalContext(base, entriesAbove(this.entries, base));
   }
 
+  /**
+   * What is known here but for these events: of their actors nothing, since a counter stands for all
+   * before it, and nothing of what is settled, if one of them is.
+   */
+  without(events: readonly TimedDot[]): CausalContext {
+    const base = events.some(({ time }) => time <= this.base) ? 0 : this.base;
+    const isNamed = ({ actor }: EventDot) =>
+      events.some((each) => compareActors(each.actor, actor) === 0);
+    return new CausalContext(
+      base,
+      this.entries.filter((entry) => !isNamed(entry)),
+    );
+  }
+
   /** The events of both; one of the two itself where it includes the other. */
   merge(other: CausalContext): CausalContext {
     const relation = this.relationTo(other);

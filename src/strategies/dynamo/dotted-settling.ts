@@ -1,7 +1,14 @@
 import { ByteWriter } from "../../core/model/bytes.ts";
 import type { HybridTime } from "../../core/model/stamp.ts";
 import type { SettlingRules } from "../leaderless/settling/settling-rules.ts";
-import { CausalContext, compareDots, type EventDot, writeDot } from "./causal-context.ts";
+import {
+  CausalContext,
+  compareActors,
+  compareDots,
+  type EventDot,
+  type TimedDot,
+  writeDot,
+} from "./causal-context.ts";
 import {
   type DottedRecord,
   decodeRecord,
@@ -36,6 +43,21 @@ export const dottedSettling: SettlingRules = Object.freeze({
       ? incoming
       : encodeRecord({ ...record, siblings });
   },
+  stripped(bytes, upTo) {
+    if (newestTimeOf(bytes) <= upTo) return undefined;
+    const record = decodeRecord(bytes);
+    const gone = record.siblings.filter(({ time }) => time <= upTo).map(eventOf);
+    if (gone.length === 0) return bytes;
+    let context = record.context.without(gone);
+    // A later version of one of their actors cannot be kept: to know it is to know all before it.
+    const siblings = record.siblings.filter(
+      ({ dot, time }) =>
+        time > upTo && !gone.some(({ actor }) => compareActors(actor, dot.actor) === 0),
+    );
+    // The base may have been all that spoke of them.
+    for (const sibling of siblings) context = context.with(eventOf(sibling));
+    return encodeRecord({ ...record, context, siblings });
+  },
   absentAt: (floor) =>
     encodeRecord({ ...NOTHING, context: CausalContext.upTo(floor), newestTime: floor }),
   buried: (record) => encodeRecord({ ...decodeRecord(record), siblings: [], states: [] }),
@@ -55,6 +77,10 @@ export const dottedSettling: SettlingRules = Object.freeze({
 export function settledUpTo(record: DottedRecord, floor: HybridTime): DottedRecord {
   const context = record.context.settledUpTo(floor);
   return context === record.context ? record : { ...record, context };
+}
+
+function eventOf({ dot, time }: Sibling): TimedDot {
+  return { ...dot, time };
 }
 
 function bytesOf(known: readonly EventDot[], alive: readonly EventDot[]): Uint8Array {

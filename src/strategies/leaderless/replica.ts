@@ -111,7 +111,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     });
     this.#gate = new Gate({
       ...{ settling: this.#settling, rules, planted, reapAfterMs: repair.reapAfterMs },
-      isLearning: () => this.#wholeness.isRebuilding,
+      isLearning: () => this.#wholeness.isRebuilding || this.#place.known.isJoining,
     });
     this.#verdicts = new WriteVerdicts({ rules, planted, clock: context.clock, gate: this.#gate });
   }

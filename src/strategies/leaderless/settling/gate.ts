@@ -14,7 +14,7 @@ export interface GateParts {
   readonly rules: RecordRules;
   readonly planted: PlantedReplicaBugs;
   readonly reapAfterMs: number;
-  /** While a replica learns, it does not know what is settled: only its sources do. */
+  /** While a copy learns the shard, it does not know what is settled: only its sources do. */
   readonly isLearning: () => boolean;
 }
 

@@ -108,7 +108,6 @@ export class Leader {
       this.#parts.onHindered({ nodes: absent, reason: "cannot be reached" });
       return false;
     }
-    floors.set({ fence: time }, effects);
     this.#round = {
       upTo: time,
       replicas,
@@ -126,8 +125,10 @@ export class Leader {
       movedAtMs: nowMs,
       closedTo: new Uint8Array(0),
     };
-    if (this.#parts.planted.settlesWithoutProof === true) this.#adopt(this.#round, nowMs, effects);
-    else this.#askAll(this.#round, effects);
+    if (this.#parts.planted.settlesWithoutProof === true) {
+      this.#promise(this.#round, effects);
+      this.#adopt(this.#round, nowMs, effects);
+    } else this.#askAll(this.#round, effects);
     if (this.#round?.waiting.size === 0) this.#advance(this.#round, nowMs, effects);
     return true;
   }
@@ -219,6 +220,9 @@ export class Leader {
   /** All have answered. */
   #advance(round: Round, nowMs: number, effects: LeaderlessEffects): number {
     if (round.phase === "promise") {
+      // Its own promise is the last one: by then every other clock has come to that time, so that a
+      // clock which is far ahead does not keep this replica from taking writes once it is set right.
+      this.#promise(round, effects);
       // Alone there is nobody to be compared with.
       if (round.replicas.length === 0) this.#adopt(round, nowMs, effects);
       else this.#sendSpan(round, effects);
@@ -252,6 +256,11 @@ export class Leader {
     round.from = round.to;
     this.#sendSpan(round, effects);
     return RESEND_MS;
+  }
+
+  #promise({ upTo }: Round, effects: LeaderlessEffects): void {
+    const { floors } = this.#parts;
+    floors.set({ fence: Math.max(floors.values.fence, upTo) }, effects);
   }
 
   #sendSpan(round: Round, effects: LeaderlessEffects): void {

@@ -102,7 +102,7 @@ export class Reaper {
   }
 
   #strip(walk: Walk, key: Uint8Array, record: Uint8Array, effects: LeaderlessEffects): void {
-    const left = this.#rules.settling.admitted(undefined, record, walk.upTo);
+    const left = this.#rules.settling.stripped(record, walk.upTo);
     if (left === record) return;
     if (left === undefined) effects.delete(key);
     else effects.put(key, left);

@@ -19,6 +19,11 @@ export interface SettlingRules {
     floor: HybridTime,
   ): Uint8Array | undefined;
   /**
+   * What is left of the record where nobody knows what has become of its events up to that time:
+   * nothing alive of them, and no word that says that they are over. Undefined: nothing at all.
+   */
+  stripped(record: Uint8Array, upTo: HybridTime): Uint8Array | undefined;
+  /**
    * What holding nothing says at a replica with that floor: of all events up to it none is alive. So
    * a reader tells what was deleted and reaped from what this replica has never heard of.
    */

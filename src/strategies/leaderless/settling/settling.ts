@@ -164,8 +164,8 @@ export class Settling {
     this.#leader.giveUp([this.#parts.context.self.node], "is being rebuilt");
     this.#floors.set({ floor: 0, reapable: 0 }, effects);
     const { stripTo } = this.#floors.values;
+    this.#isStripping = stripTo > 0;
     if (stripTo === 0) return;
-    this.#isStripping = true;
     this.#reaper.begin("strip", stripTo, effects);
   }
 
@@ -187,7 +187,9 @@ export class Settling {
 
   admit(key: Uint8Array, held: Uint8Array | undefined, record: Uint8Array): Admission {
     const { settling } = this.#parts.rules;
-    const { floor } = this.#floors.values;
+    // A copy that counts for nothing (yet) may have kept a floor of an earlier time here, and nothing
+    // of what that speaks of: to it everything is news.
+    const { floor } = this;
     const left = floor === 0 ? record : settling.admitted(held, record, floor);
     if (left === undefined) return "settled";
     const closed = Math.max(this.#participant.closedUpTo(key), this.#leader.closedUpTo(key));

@@ -16,6 +16,7 @@ export const stampedSettling: SettlingRules = Object.freeze({
     // Where something is held, the greater stamp tells what is stale.
     return held !== undefined || stampOf(incoming).time > floor ? incoming : undefined;
   },
+  stripped: (record, upTo) => (stampOf(record).time > upTo ? record : undefined),
   absentAt: floorRecordOf,
   /** The tombstone of the same stamp: of equal stamps the greater bytes win, and these are. */
   buried(record) {
