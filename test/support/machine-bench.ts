@@ -25,6 +25,7 @@ import {
   type StoreId,
   shardIdOf,
 } from "../../src/core/model/ids.ts";
+import type { Operation } from "../../src/core/model/operations.ts";
 import { createMachineHost } from "../../src/core/store/machine-host.ts";
 import { NodeRecords } from "../../src/core/store/node-records.ts";
 import type { MachineHost, PeerNetwork } from "../../src/core/store/seams.ts";
@@ -181,6 +182,31 @@ export class MachineBench {
   /** A peer has met more of this store than it holds. */
   disown(): void {
     this.#host.events.onDisowned(new CapstanError("DATA_DISOWNED", "an older copy"));
+  }
+
+  /** A call that the coordinator never answers; settles with the code of what refuses it. */
+  ask(): Promise<string> {
+    const operation: Operation = {
+      type: "get",
+      key: Buffer.from("k"),
+      shardIndex: 0,
+      value: undefined,
+      level: "one",
+      operationId: undefined,
+      options: undefined,
+      deadlineMs: this.#time.nowMs + 60_000,
+    };
+    return new Promise((refused, answered) => {
+      const succeed = () => answered(new Error("nobody could answer that"));
+      this.#host
+        .engine(KEYSPACE)
+        .execute(operation, { succeed, fail: ({ code }) => refused(code) });
+    });
+  }
+
+  /** Begins to close in order: what is under way may end until `timeoutMs` have passed. */
+  drain(timeoutMs: number): Promise<void> {
+    return this.#host.close({ drain: true, timeoutMs });
   }
 
   close(): Promise<void> {

@@ -69,6 +69,10 @@ class SilentMachineHost implements MachineHost {
   #peers: PeerNetwork | undefined;
   #refusal: CapstanError | undefined;
   #closed = false;
+  /** No step runs any more: halted, or closed to the end. */
+  #isOver = false;
+  /** Settles once it is written down that the data is given up. */
+  #disowned: Promise<void> | undefined;
 
   constructor(options: MachineHostOptions) {
     this.#options = options;
@@ -166,8 +170,10 @@ class SilentMachineHost implements MachineHost {
     this.#refusal ??= new CapstanError("STORE_CLOSED", "the store is closing");
     await Promise.all([...this.#keyspaces.values()].map((machines) => machines.drain(options)));
     this.#runner.endTurn();
+    this.#isOver = true;
     this.#runner.stop();
     for (const machines of this.#keyspaces.values()) machines.stop();
+    await this.#disowned;
   }
 
   #isReachable(node: NodeId): boolean {
@@ -308,7 +314,7 @@ class SilentMachineHost implements MachineHost {
   #disown(error: CapstanError): void {
     if (!this.#halt(error)) return;
     const { storage, onFatal } = this.#options;
-    storage.disown(error.message).then(
+    this.#disowned = storage.disown(error.message).then(
       () => onFatal(error),
       (cause: unknown) => {
         const why = cause instanceof Error ? cause.message : String(cause);
@@ -322,9 +328,13 @@ class SilentMachineHost implements MachineHost {
     if (this.#halt(error)) this.#options.onFatal(error);
   }
 
-  /** Nothing more happens here, and everything pending is answered. False if that was so before. */
+  /**
+   * Nothing more happens here, and everything pending is answered. False if that was so before. Not
+   * of a host that is closing: its machines step until what is under way has ended.
+   */
   #halt(error: CapstanError): boolean {
-    if (this.#refusal !== undefined) return false;
+    if (this.#isOver) return false;
+    this.#isOver = true;
     this.#refusal = new CapstanError("STORE_FAILED", `the node has stopped: ${error.message}`, {
       cause: error,
     });

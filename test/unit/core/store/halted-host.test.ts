@@ -1,21 +1,31 @@
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { SILENT_OBSERVER } from "../../../../src/core/contracts/observer.ts";
+import { brokenLog } from "../../../support/broken-storage.ts";
 import { BENCH_SHARD, MachineBench, say } from "../../../support/machine-bench.ts";
 import { PersistentMemoryDisk } from "../../../support/persistent-memory-storage.ts";
+import { runBeside } from "../../../support/run-beside.ts";
 import { VirtualEnvironment, VirtualTime } from "../../../support/virtual-environment.ts";
 
 let time: VirtualTime;
 let disk: PersistentMemoryDisk;
+let hasLogFailed: boolean;
 
 beforeEach(() => {
   time = new VirtualTime();
   disk = new PersistentMemoryDisk();
+  hasLogFailed = false;
 });
 
 async function open(origin: "newborn" | "kept"): Promise<MachineBench> {
   const environment = new VirtualEnvironment({ time });
   const context = { node: "n1", cluster: "test", environment, observer: SILENT_OBSERVER };
-  const storage = await disk.factory({}, context);
+  const failing = brokenLog((log) => ({
+    append: (record, durability) => {
+      if (hasLogFailed) throw new Error("EIO: i/o error");
+      return log.append(record, durability);
+    },
+  }));
+  const storage = failing(await disk.factory({}, context));
   return MachineBench.open({ time, storage, origin });
 }
 
@@ -68,4 +78,49 @@ test("one that is closed in order says nothing either, and its state has what it
   const again = await open("kept");
   expect(valueOnDisk(again)).toBe("v");
   expect(again.replayed()).toEqual([]);
+});
+
+describe("a node that is closing, and waits for a call under way,", () => {
+  let bench: MachineBench;
+  let refusal: Promise<string>;
+  let closed: Promise<void>;
+
+  beforeEach(async () => {
+    bench = await open("newborn");
+    refusal = bench.ask();
+    closed = bench.drain(5_000);
+  });
+
+  // The machine takes for appended what the log has refused: a peer that asks again would be told so.
+  test("says nothing any more once its log has failed", async () => {
+    hasLogFailed = true;
+    bench.step((effects) => {
+      effects.append(Buffer.from("record"));
+      say(effects, "I have it");
+    });
+    bench.step((effects) => say(effects, "I have it, as I said"));
+    await bench.settle();
+    expect(bench.said).toEqual([]);
+    expect(bench.fatal?.code).toBe("STORE_FAILED");
+  });
+
+  test("answers what is under way when its log fails, and has closed then", async () => {
+    hasLogFailed = true;
+    const began = time.nowMs;
+    bench.step((effects) => {
+      effects.append(Buffer.from("record"));
+    });
+    expect(await runBeside(time, refusal)).toBe("STORE_FAILED");
+    await runBeside(time, closed);
+    expect(time.nowMs - began).toBeLessThan(5_000);
+  });
+
+  test("disowns its data when a peer has met more of it", async () => {
+    bench.disown();
+    await runBeside(time, closed);
+    expect(bench.fatal?.code).toBe("DATA_DISOWNED");
+    await runBeside(time, bench.storage.close());
+    const again = await open("kept");
+    expect(again.storage.problems.map(({ what }) => what)).toEqual(["everything"]);
+  });
 });
