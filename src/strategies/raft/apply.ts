@@ -18,7 +18,7 @@ import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "./planted-bugs
 import { expiresAtMsOf, isLive, makeRecord, revisionOf } from "./record.ts";
 import { type MemoryOfOperation, type Remembered, Sessions, type StateWriter } from "./sessions.ts";
 import { booksKey, expiryKey } from "./state-rows.ts";
-import { lifeMarkOf } from "./version.ts";
+import { isOfNoLife, lifeMarkOf } from "./version.ts";
 
 export type RejectionReason = "version-mismatch" | "exists" | "absent";
 
@@ -98,6 +98,12 @@ export class ShardMachine {
 
   get lifeMark(): number {
     return lifeMarkOf(this.#books.salt, this.#shardIndex);
+  }
+
+  /** What was seen there says nothing of this state. */
+  isOfAnotherLife(lifeMark: number): boolean {
+    if (this.#books.salt === 0 || isOfNoLife(lifeMark, this.#shardIndex)) return false;
+    return lifeMark !== this.lifeMark;
   }
 
   /** Whether entries since the last `finish` have changed the books. */

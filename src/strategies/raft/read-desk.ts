@@ -110,8 +110,8 @@ export class ReadDesk {
     const asked = read.message.type === "read" ? read.message.seen : undefined;
     const seen = this.#planted.sessionNotAwaited === true ? undefined : asked;
     const { machine } = this.#ports;
-    const { salt, appliedIndex } = machine.books;
-    if (seen !== undefined && salt !== 0 && seen.lifeMark !== machine.lifeMark) {
+    const { appliedIndex } = machine.books;
+    if (seen !== undefined && machine.isOfAnotherLife(seen.lifeMark)) {
       this.#ports.replies.refuse(read.node, read.message.requestId, "other-life", effects);
     } else if (seen !== undefined && seen.index > appliedIndex) {
       this.#reads.waitFor(seen.index, read);

@@ -10,6 +10,7 @@ import { achievedBy, readResultOf, seenIn, sessionMarkOf, wayOf } from "./read-r
 import { liveRecordOf } from "./read-state.ts";
 import { readReceipt } from "./receipts.ts";
 import type { RaftReplica } from "./replica.ts";
+import { isOfNoLife } from "./version.ts";
 
 type Fx = Effects<RaftMessage>;
 
@@ -30,7 +31,9 @@ export class PendingRead implements ErrandTask {
 
   message(requestId: number): ClientMessage {
     const { key, level, options } = this.request.operation;
-    const seen = seenIn(options?.session, this.#flow.lifeMarkHere(this.shardIndex));
+    const { shardIndex } = this;
+    const lifeMark = this.#flow.lifeMarkHere(shardIndex);
+    const seen = seenIn(options?.session, { lifeMark, shardIndex });
     return { type: "read", requestId, way: wayOf(level), seen, key };
   }
 
@@ -88,7 +91,7 @@ export class ReadFlow {
     if (replica === undefined) return undefined;
     if (way === "lease" && replica.standing.role !== "leader") return undefined;
     const state = this.#context.servingState(shardIndex);
-    if (state === undefined || !hasSeen(replica, options?.session)) return undefined;
+    if (state === undefined || !hasSeen(replica, shardIndex, options?.session)) return undefined;
     const { books, lifeMark } = replica.machine;
     const record = liveRecordOf(state, key, books.clockMs);
     if (way === "lease") {
@@ -169,8 +172,14 @@ export class ReadFlow {
 }
 
 /** Whether the replica's state shows all that the session has seen. */
-function hasSeen(replica: RaftReplica, mark: Parameters<typeof seenIn>[0]): boolean {
+function hasSeen(
+  replica: RaftReplica,
+  shardIndex: number,
+  mark: Parameters<typeof seenIn>[0],
+): boolean {
   const { books, lifeMark } = replica.machine;
-  const seen = seenIn(mark, lifeMark);
-  return seen === undefined || (seen.lifeMark === lifeMark && seen.index <= books.appliedIndex);
+  const seen = seenIn(mark, { lifeMark, shardIndex });
+  if (seen === undefined) return true;
+  const isKnown = seen.lifeMark === lifeMark || isOfNoLife(seen.lifeMark, shardIndex);
+  return isKnown && seen.index <= books.appliedIndex;
 }

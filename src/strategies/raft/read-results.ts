@@ -5,7 +5,7 @@ import type { SessionMark } from "../../core/model/session-token.ts";
 import type { ReadWay, SeenBefore, Standpoint } from "./client-messages.ts";
 import { revisionOf, valueIn } from "./record.ts";
 import type { RaftLevel } from "./settings.ts";
-import { encodeRevision } from "./version.ts";
+import { encodeRevision, isOfNoLife } from "./version.ts";
 
 const LIFE_DIGITS = 8;
 
@@ -49,18 +49,29 @@ export function sessionMarkOf({
   lifeMark,
   appliedIndex,
 }: Pick<Standpoint, "lifeMark" | "appliedIndex">): SessionMark {
-  return new Map([[lifeMark.toString(16).padStart(LIFE_DIGITS, "0"), appliedIndex]]);
+  return new Map([[nameOf(lifeMark), appliedIndex]]);
 }
 
 /**
  * What a session has seen of the shard in its present life; of another life where it has seen
  * nothing of this one; undefined if it has seen nothing.
+ *
+ * A replica that has applied no command yet knows of no life. What a session has seen there counts
+ * only where it has seen nothing else: at another replica that lags behind as much it would say that
+ * all has been seen.
  */
-export function seenIn(mark: SessionMark | undefined, lifeMark: number): SeenBefore | undefined {
-  if (mark === undefined || mark.size === 0) return undefined;
-  const name = lifeMark.toString(16).padStart(LIFE_DIGITS, "0");
-  const here = mark.get(name);
-  if (here !== undefined) return { lifeMark, index: here };
-  for (const [other, index] of mark) return { lifeMark: Number.parseInt(other, 16), index };
-  return undefined;
+export function seenIn(
+  mark: SessionMark | undefined,
+  { lifeMark, shardIndex }: { readonly lifeMark: number; readonly shardIndex: number },
+): SeenBefore | undefined {
+  const lives = [...(mark ?? [])].map(([name, index]) => ({
+    lifeMark: Number.parseInt(name, 16),
+    index,
+  }));
+  const named = lives.filter((seen) => !isOfNoLife(seen.lifeMark, shardIndex));
+  return named.find((seen) => seen.lifeMark === lifeMark) ?? named[0] ?? lives[0];
+}
+
+function nameOf(lifeMark: number): string {
+  return lifeMark.toString(16).padStart(LIFE_DIGITS, "0");
 }

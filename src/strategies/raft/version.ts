@@ -7,6 +7,8 @@ const TOKEN_BYTES = 16;
 const TWO_POW_32 = 4_294_967_296;
 /** Spreads shard indices over 32 bits: 2^32 divided by the golden ratio. */
 const SPREAD = 0x9e37_79b1;
+/** No life has it: leaders draw others. */
+const NO_SALT = 0;
 
 /**
  * What an opaque version token of a raft keyspace names: the log index of the write, in one life of
@@ -23,6 +25,11 @@ export interface RevisionToken {
 /** Differs between the shards of a keyspace, and between the lives of a shard. */
 export function lifeMarkOf(salt: number, shardIndex: number): number {
   return (salt ^ Math.imul(shardIndex + 1, SPREAD)) >>> 0;
+}
+
+/** Of a state that no command was applied to: its life is not known yet. */
+export function isOfNoLife(lifeMark: number, shardIndex: number): boolean {
+  return lifeMark === lifeMarkOf(NO_SALT, shardIndex);
 }
 
 /** Names the order of changes that all replicas of a shard share in one of its lives. */
