@@ -28,6 +28,7 @@ function add(app: FastifyInstance, type: string, parse: (bytes: Uint8Array) => u
       let body: unknown;
       try {
         body = parse(bytes);
+        refuseNull(body);
       } catch (error) {
         done(error as Error);
         return;
@@ -35,6 +36,15 @@ function add(app: FastifyInstance, type: string, parse: (bytes: Uint8Array) => u
       done(null, body);
     },
   );
+}
+
+/**
+ * No route takes null for its body. Fastify hands it on as if nothing had been sent, so that it
+ * would be taken for a body that was left out.
+ */
+function refuseNull(body: unknown): void {
+  if (body !== null) return;
+  throw new CapstanError("INVALID_ARGUMENT", "the body is null, which no route takes");
 }
 
 function parseCanonical(bytes: Uint8Array): unknown {

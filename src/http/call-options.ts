@@ -21,6 +21,13 @@ interface WriteFields {
   readonly ttl_ms?: number | undefined;
 }
 
+/** Headers that a write knows; a read that passed over them would not be what was asked for. */
+const OF_WRITES_ALONE: Readonly<Record<string, string>> = Object.freeze({
+  "if-match": "a read takes If-None-Match",
+  "x-causal-context": "X-Session-Token is what makes a read show what was seen",
+  "idempotency-key": "a read may be repeated without one",
+});
+
 /** What a header or field of the request says; the rest is left out, for the store's defaults. */
 export function readOptionsOf(
   store: Store,
@@ -29,6 +36,10 @@ export function readOptionsOf(
   query: ReadFields,
   signal?: AbortSignal,
 ): ReadOptions {
+  for (const [name, instead] of Object.entries(OF_WRITES_ALONE)) {
+    if (headerOf(request, name) === undefined) continue;
+    throw new CapstanError("INVALID_ARGUMENT", `the header ${name} belongs to a write: ${instead}`);
+  }
   return present({
     consistency: levelOf(store, keyspace, request, "readLevels"),
     session: headerOf(request, SESSION_HEADER),

@@ -17,7 +17,8 @@ export const inputValidator: FastifySchemaCompiler<z.ZodType> = ({ schema, httpP
     if (typeof unknown === "string")
       return { error: unknownFieldFault(part, unknown, fields ?? []) };
     const result = schema.safeParse(data ?? undefined, { reportInput: true });
-    return result.success ? { value: result.data } : { error: faultOf(part, result.error) };
+    if (result.success) return { value: result.data };
+    return { error: data === null ? missing(part, fields) : faultOf(part, result.error) };
   };
 };
 
@@ -33,6 +34,12 @@ function unknownFieldFault(part: string, name: string, fields: readonly string[]
     `the ${part} has an unknown field ${JSON.stringify(name.slice(0, 60))}; ${allowed}`,
     { allowed: fields },
   );
+}
+
+/** Fastify says null of what was not sent; a body that is null has been refused before. */
+function missing(part: string, fields: readonly string[] | undefined): CapstanError {
+  const needed = fields === undefined ? "" : `; it has to be an object with ${fields.join(", ")}`;
+  return new CapstanError("INVALID_ARGUMENT", `the ${part} is missing${needed}`);
 }
 
 function faultOf(part: string, error: z.ZodError): CapstanError {

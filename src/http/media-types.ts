@@ -67,6 +67,12 @@ export function checkContentType(contentType: string | undefined, encoding: stri
   throw unsupported(`a body of type ${JSON.stringify(contentType.slice(0, 100))}`, known);
 }
 
+/** @throws CapstanError `UNSUPPORTED_MEDIA_TYPE` for a body that is one value of bytes. */
+export function refuseBytes(contentType: string | undefined): void {
+  if (contentType?.toLowerCase().split(";")[0]?.trim() !== BYTES_TYPE) return;
+  throw unsupported(`an operation as ${BYTES_TYPE}`, [JSON_TYPE, CAPSTAN_TYPE]);
+}
+
 export function missingContentType(): CapstanError {
   return unsupported("a body without a Content-Type", [JSON_TYPE, BYTES_TYPE, CAPSTAN_TYPE]);
 }

@@ -85,7 +85,10 @@ export const updateBody = z.strictObject({
 });
 
 /** `POST …/data/{key}/operations`: the operation is the whole body. */
-export const operationBody = z.unknown().describe("An operation of the keyspace's resolver");
+export const operationBody = z
+  .unknown()
+  .refine((body) => body !== undefined)
+  .describe("An operation of the keyspace's resolver");
 
 export const noBody = z.strictObject({}).optional();
 

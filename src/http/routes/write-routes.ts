@@ -11,7 +11,7 @@ import {
 } from "../answers.ts";
 import { writeOptionsOf } from "../call-options.ts";
 import { entityTagOf } from "../entity-tag.ts";
-import { CAPSTAN_TYPE, JSON_TYPE, negotiate } from "../media-types.ts";
+import { CAPSTAN_TYPE, JSON_TYPE, negotiate, refuseBytes } from "../media-types.ts";
 import { OUTCOME_HEADER } from "../problem.ts";
 import { keyOf, keyOfOperations, keyspaceOf, OPERATIONS_OF_KEY } from "../resource-path.ts";
 import {
@@ -84,6 +84,7 @@ export function addWriteRoutes(app: FastifyInstance, store: Store, data: string)
       },
     },
     async (request, reply) => {
+      refuseBytes(request.headers["content-type"]);
       const key = keyOfOperations(request.originalUrl);
       const target = { ...formatAndKeyspaceOf(request), key };
       const options = writeOptionsOf(store, target.keyspace, request, request.query, {});

@@ -129,8 +129,8 @@ describe("keyspaces and routes", () => {
 describe("bodies", () => {
   test.each([
     ["{}", /has no value/],
-    ["", /body/],
-    ["null", /body/],
+    ["", /the body is missing; it has to be an object with value, context, if_version/],
+    ["null", /the body is null/],
     ["[]", /body/],
     ['"x"', /body/],
     ["{", /not JSON/],
@@ -153,6 +153,36 @@ describe("bodies", () => {
   ])("%s", async (body, message) => {
     const reply = await putJson(`${data}/k`, body);
     expectRefusedWrite(reply, 400, "INVALID_ARGUMENT", message);
+  });
+
+  test("an operation that is null, missing or bytes is named as that", async () => {
+    const url = `${data}/k/operations`;
+    const posted = (body: string, type = "application/json") =>
+      request(url, { method: "POST", body, headers: { "content-type": type } });
+    expectRefusedWrite(await posted("null"), 400, "INVALID_ARGUMENT", /the body is null/);
+    expectRefusedWrite(await posted(""), 400, "INVALID_ARGUMENT", /the body is missing/);
+    const bytes = await posted("milk", "application/octet-stream");
+    expectRefusedWrite(bytes, 415, "UNSUPPORTED_MEDIA_TYPE", /octet-stream.*application\/json/);
+    const canonical = Buffer.from(encodeValue(null)).toString("latin1");
+    const none = await raw(
+      server.port,
+      head(
+        "POST /api/v1/data/k/operations HTTP/1.1",
+        "Content-Type: application/vnd.capstan.value",
+        `Content-Length: ${canonical.length}`,
+      ),
+      canonical,
+    );
+    expectRefusedWrite(none, 400, "INVALID_ARGUMENT", /the body is null/);
+  });
+
+  test("null is no absent body where a body may be left out", async () => {
+    const deleted = await request(`${data}/k`, {
+      method: "DELETE",
+      body: "null",
+      headers: { "content-type": "application/json" },
+    });
+    expectRefusedWrite(deleted, 400, "INVALID_ARGUMENT", /the body is null/);
   });
 
   test("too deep for the server, and for the store", async () => {
@@ -276,6 +306,18 @@ describe("headers", () => {
   ])("one thing said two ways: %j", async (headers, body) => {
     const reply = await putJson(`${data}/k`, body, headers as Record<string, string>);
     expectRefusedWrite(reply, 400, "INVALID_ARGUMENT", /contradict|one condition/);
+  });
+
+  test.each([
+    ["if-match", /If-None-Match/],
+    ["x-causal-context", /X-Session-Token/],
+    ["idempotency-key", /repeated without one/],
+  ])("%s of a read or a scan", async (name, message) => {
+    for (const url of [`${data}/k`, data]) {
+      const reply = await request(url, { headers: { [name]: '"t1"' } });
+      expectRefusal(reply, 400, "INVALID_ARGUMENT", message);
+      expect(reply.json.detail).toContain(`the header ${name} belongs to a write`);
+    }
   });
 
   test("larger than 16 KiB together", async () => {
