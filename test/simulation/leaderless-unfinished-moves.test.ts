@@ -3,9 +3,11 @@ import type { Cluster } from "../support/cluster.ts";
 import { open } from "../support/cluster-calls.ts";
 
 const SHARD = Object.freeze({ keyspace: "default", shard: 0 });
-/** Of the kills of one run: so far apart that every phase of a change meets one. */
-const STEP_MS = 15;
-const KILLS = 12;
+/**
+ * Of the kills of one run: so far apart that every phase of a change meets one. The one in which
+ * somebody has voted for a map, and nobody knows it yet, lasts for one message.
+ */
+const KILLS_AT_MS = [0, 6, 12, 15, 18, 21, 24, 27, 45, 90, 135, 165, 170, 175, 180, 185, 190, 300];
 /** Longer than a change may stand still, and what it takes to finish it then. */
 const FINISHED_MS = 15_000;
 
@@ -37,14 +39,14 @@ async function openSix(strategy: string, seed: number) {
 describe.each(["tunable", "dynamo"])("a change of %s replicas whose caller dies", (strategy) => {
   test("in whatever phase is finished by the others, or was never begun", async () => {
     const met = new Map<string, string>();
-    for (let n = 0; n < KILLS; n++) {
+    for (const [n, killAtMs] of KILLS_AT_MS.entries()) {
       const { cluster, caller, wanted, replicas } = await openSix(strategy, n + 1);
       for (let k = 0; k < 5; k++) await cluster.until(cluster.keyspace("n1").put(`k${k}`, k));
       cluster.network.faults = { delayMs: [4, 8] };
       const others = cluster.ids.filter((id) => id !== caller);
       const { admin } = cluster.node(caller).store;
       admin.changeReplicas({ ...SHARD, replicas: wanted }).catch(() => undefined);
-      await cluster.advance(n * STEP_MS);
+      await cluster.advance(killAtMs);
       const stage = stageOf(cluster, others);
       cluster.kill(caller);
       cluster.network.faults = {};
