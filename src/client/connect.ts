@@ -172,6 +172,10 @@ class HttpClient implements Client {
 function checkUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const isHttp = url?.protocol === "http:" || url?.protocol === "https:";
+  if (url !== undefined && (url.username !== "" || url.password !== "")) {
+    // The words are not shown: they hold a password.
+    throw invalid(`the url of ${url.host} has a user or password, and servers take none`);
+  }
   if (url !== undefined && isHttp && url.search === "" && url.hash === "") {
     return url.href.replace(/\/+$/, "");
   }

@@ -279,6 +279,12 @@ test.each<unknown>([
   );
 });
 
+test("a url with a password is refused before any call, and the password is not shown", () => {
+  const made = () => connect({ url: "http://ada:secret@127.0.0.1:1" });
+  expect(made).toThrow(/127\.0\.0\.1:1 has a user or password/);
+  expect(made).not.toThrow(/secret/);
+});
+
 test("a closed client refuses, and lets end what is under way", async () => {
   let open: () => void = () => undefined;
   store.interrupt = () =>
