@@ -117,7 +117,10 @@ class Scenario {
     world.onCommit = (node, state, batch) => {
       for (const run of this.#runs) run.onCommit?.(node, state, batch);
     };
-    world.onEvent = (node, event) => this.#onEvent(node, event);
+    world.onEvent = (node, event) => {
+      this.#onEvent(node, event);
+      for (const run of this.#runs) run.onEvent?.(node, event);
+    };
     if (plan.faults.includes("old-copy")) this.#copies.listen();
     options.prepare?.(world);
   }

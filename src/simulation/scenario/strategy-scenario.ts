@@ -1,5 +1,6 @@
 import type { StateBatch, StateStore } from "../../core/contracts/storage.ts";
 import type { Durability } from "../../core/model/durability.ts";
+import type { StoreEvent } from "../../core/store/api.ts";
 import type { SimNode } from "../sim-node.ts";
 import type { SimWorld } from "../sim-world.ts";
 import type { ClientCalls, Ending } from "./client-calls.ts";
@@ -101,6 +102,8 @@ export interface KeyspaceRun {
   readAtTheEnd(): Promise<void>;
   /** Before a commit of some node's state takes effect, with the state as it is. */
   onCommit?(node: string, state: StateStore, batch: StateBatch): void;
+  /** Of any node, as its store says it. */
+  onEvent?(node: string, event: StoreEvent): void;
   /** Called once, at the end. */
   judge(circumstances: Circumstances): CheckReport;
   /** How often rare states were reached, by the names of `StrategyScenario.sometimes`. */

@@ -48,7 +48,9 @@ export const TUNABLE_GUARANTEES: readonly Guarantee[] = Object.freeze([
     condition: "Clocks differ by less than clock.maxSkew; fewer than a majority loses its memory.",
     notPromised:
       "Two reads during an unfinished write may see it and then not; of two writes at about the " +
-      "same time the one with the smaller stamp is lost, and says SUPERSEDED if a replica noticed.",
+      "same time the one with the smaller stamp is lost, and says SUPERSEDED if a replica noticed. " +
+      "When a shard is moved: that a read at a level below the keyspace's own, through a node that " +
+      "was cut off from the switch, sees what is written after it.",
     shownBy: SHOWN_BY,
     checked: [
       { checks: ["regular", "read-your-writes", "monotonic-writes"], between: "meeting-counts" },

@@ -1,4 +1,5 @@
 import { type ShardId, shardIdOf } from "../../../core/model/ids.ts";
+import type { StoreEvent } from "../../../core/store/api.ts";
 import type { SimNode } from "../../sim-node.ts";
 import { Draw } from "../draw.ts";
 import { ShardMover } from "../shard-mover.ts";
@@ -48,6 +49,8 @@ export class ShardMoves {
   readonly #nodes: readonly string[];
   readonly #mover: ShardMover;
   readonly #counts = new Map<string, number>();
+  /** By shard: epochs at which some replica has learned of a switch. */
+  readonly #switches = new Map<number, Set<number>>();
   readonly #isOn: boolean;
   #isBegun = false;
   #isStopped = false;
@@ -76,6 +79,18 @@ export class ShardMoves {
     const moves = this.#draw.whole(1, MOST_MOVES);
     const atMs = Array.from({ length: moves }, () => this.#draw.between(0, WITHIN_MS));
     void this.#run(atMs.sort((a, b) => a - b));
+  }
+
+  onEvent({ type, keyspace, shard, stage, epoch }: StoreEvent): void {
+    if (type !== "shard-placed" || keyspace !== this.#scene.plan.name) return;
+    if (stage !== "switching") return;
+    const epochs = this.#switches.get(shard as number) ?? new Set();
+    this.#switches.set(shard as number, epochs.add(epoch as number));
+  }
+
+  /** Epochs of the switches that the shard has seen. */
+  switchesOf(shard: number): readonly number[] {
+    return [...(this.#switches.get(shard) ?? [])];
   }
 
   /** None is begun any more; one that is under way goes on. */

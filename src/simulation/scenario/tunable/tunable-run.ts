@@ -2,7 +2,7 @@ import { stampOfRecord } from "../../../built-ins.ts";
 import type { StateBatch, StateStore } from "../../../core/contracts/storage.ts";
 import { keyspaceHashOf } from "../../../core/model/ids.ts";
 import { compareStamps } from "../../../core/model/stamp.ts";
-import type { Written } from "../../../core/store/api.ts";
+import type { StoreEvent, Written } from "../../../core/store/api.ts";
 import {
   HistoryRecorder,
   type KeyValueInput,
@@ -59,6 +59,8 @@ export class TunableRun implements KeyspaceRun {
   readonly #unknown = new Set<string>();
   /** Places, among all operations, of writes that took their stamp themselves, and lost to a newer one. */
   readonly #superseded: number[] = [];
+  /** By places among all operations: the epoch of the map by which one was answered. */
+  readonly #epochs = new Map<number, number>();
   readonly #hasPatience: boolean;
   #called = 0;
   /** What a read of all replicas found in the end, per key. */
@@ -141,12 +143,18 @@ export class TunableRun implements KeyspaceRun {
     }
   }
 
+  onEvent(_node: string, event: StoreEvent): void {
+    this.#moves.onEvent(event);
+  }
+
   judge({ copyHasCounted }: Circumstances): CheckReport {
     const report = checkEvidence({
       history: this.#recorder.operations(),
       acknowledged: this.#acknowledged,
       refused: this.#refused,
       superseded: this.#superseded,
+      epochs: this.#epochs,
+      switchesOf: (key) => this.#moves.switchesOf(this.#scene.keyspace.shardOf(key)),
       finals: this.#finals,
       losses: this.#scene.topology.losses,
       reapAfterMs: reapAfterMsOf(this.#scene.plan.configuration),
@@ -179,6 +187,7 @@ export class TunableRun implements KeyspaceRun {
     const { calls, plan } = this.#scene;
     const input: KeyValueInput = { type: "get", key };
     const call = this.#recorder.call({ client, node: node.id, level: group.read, input });
+    const place = this.#called;
     this.#called += 1;
     try {
       const options = { consistency: group.read };
@@ -188,6 +197,7 @@ export class TunableRun implements KeyspaceRun {
       calls.noteOk(client, key, `${value} ${version}`);
       const output = { value, ...(version !== undefined && { version }) };
       call.applied(output, { achieved: result.receipt.achieved });
+      this.#epochs.set(place, result.receipt.epoch);
       return "ok";
     } catch (error) {
       const { code } = calls.noteFault(client, key, error);
@@ -233,6 +243,7 @@ export class TunableRun implements KeyspaceRun {
         calls.noteOk(client, key, `${value} ${written.version}`);
         this.#acknowledge(key, written);
         call.applied({ version: written.version }, { achieved: written.receipt.achieved });
+        this.#epochs.set(place, written.receipt.epoch);
         return "ok";
       } catch (error) {
         const fault = calls.noteFault(client, key, error);
