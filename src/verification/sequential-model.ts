@@ -16,11 +16,11 @@ export interface SequentialModel<State, Input, Output> {
   /** True only if it leaves every state as it is. Such an operation is placed as soon as it fits. */
   isRead(input: Input): boolean;
   /**
-   * Whether the output of the read may be due to the write. A write can be left out of a
-   * counterexample only when every read of this kind is.
+   * Whether the output of an operation, a read or a conditional write, may be due to the write. A
+   * write can be left out of a counterexample only when every operation of this kind is.
    */
   mayHaveSeen(
-    read: HistoryOperation<Input, Output>,
+    answered: HistoryOperation<Input, Output>,
     write: HistoryOperation<Input, Output>,
   ): boolean;
   /**

@@ -4,8 +4,9 @@ import type { SequentialModel } from "./sequential-model.ts";
 /** A part of the history that is illegal by itself. */
 export interface Counterexample<Input, Output> {
   /**
-   * In the order of their calls. No one of them can be left out, if `minimal`, save writes that
-   * were called after the violation: they only tell where the violating answer may come from.
+   * In the order of their calls. If `minimal`, no one of them can be left out with what may be due
+   * to it, save writes that were called after the violation: they only tell where the violating
+   * answer may come from.
    */
   readonly operations: readonly HistoryOperation<Input, Output>[];
   /** The one with whose answer it became illegal: without it, the rest has an order. */
@@ -26,9 +27,9 @@ export interface ShrinkOptions<State, Input, Output> {
 
 /**
  * Fewer operations of an illegal history that are illegal still. Only what takes no cause away is
- * left out: a read, or a write together with every read that may have found what it wrote. So if
- * the whole history had a legal order, what is left would have one too, and the counterexample is
- * one of the whole history.
+ * left out: a read, or a write together with every operation whose answer may be due to it, and
+ * so on for the conditional writes among those. So if the whole history had a legal order, what is
+ * left would have one too, and the counterexample is one of the whole history.
  *
  * First the shortest beginning that is illegal (a beginning of a legal history is legal), then
  * halves, quarters and so on down to single operations (Zeller and Hildebrandt, "Simplifying and
@@ -105,21 +106,36 @@ class Shrinking<State, Input, Output> {
     for (let from = 0; from < this.#left.length && !this.#spent; ) {
       const without = this.#without(new Set(this.#left.slice(from, from + size)));
       const shorter = without.length < this.#left.length;
-      if (shorter && this.#isIllegal(without, this.#end)) this.#left = without;
+      if (shorter && this.#isIllegal(without, this.#end)) this.#keep(without);
       else from += size;
     }
     return this.#left.length < before;
   }
 
-  /** Without the group, and without the reads that may have found what its writes wrote. */
+  /**
+   * The beginning gets shorter once nothing that is left returns at its end, as may be where a
+   * bound ended the judgement of a shorter one: what is open at the last return does not matter.
+   */
+  #keep(operations: readonly HistoryOperation<Input, Output>[]): void {
+    const ends = operations.map(({ returnedAt }) => returnedAt).filter((at) => at <= this.#end);
+    this.#end = ends.reduce((last, at) => Math.max(last, at), Number.NEGATIVE_INFINITY);
+    this.#left = operations.filter((operation) => this.#matters(operation, this.#end));
+  }
+
+  /** Without the group, and without whatever may have its answer from what its writes wrote. */
   #without(group: ReadonlySet<HistoryOperation<Input, Output>>) {
     const { model } = this.#options;
-    const writes = [...group].filter(({ input }) => !model.isRead(input));
-    return this.#left.filter(
-      (each) =>
-        !group.has(each) &&
-        !(model.isRead(each.input) && writes.some((write) => model.mayHaveSeen(each, write))),
-    );
+    let left = this.#left.filter((each) => !group.has(each));
+    let gone = [...group];
+    while (gone.length > 0) {
+      const writes = gone.filter(({ input }) => !model.isRead(input));
+      const follows = (each: HistoryOperation<Input, Output>) =>
+        writes.some((write) => model.mayHaveSeen(each, write));
+      gone = left.filter(follows);
+      const following = new Set(gone);
+      left = left.filter((each) => !following.has(each));
+    }
+    return left;
   }
 
   #isIllegal(operations: readonly HistoryOperation<Input, Output>[], end: number): boolean {

@@ -9,6 +9,7 @@ import {
   OPEN_ENDED,
   registerModel,
 } from "../../../src/verification/index.ts";
+import { shrink } from "../../../src/verification/shrink.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 import { batch, legalHistory, read, withOneReadChanged, write } from "./histories.ts";
 
@@ -35,6 +36,22 @@ describe("a counterexample", () => {
     ];
     expect(counterexampleOf([old, ...noise, missed, stale])).toEqual({
       operations: [old, missed, stale].toSpliced(1, 1, expect.anything()),
+      violated: stale,
+      minimal: true,
+    });
+  });
+
+  test("ends with the violation, though a bound ended the judgement of that beginning", () => {
+    const [old, missed, stale] = [write("a", 0, 1), write("b", 2, 3), read("a", 6, 7)];
+    const last = write("c", 8, 9);
+    const isIllegal = (operations: readonly KeyValueOperation[]) => {
+      const isGivenUp = operations.length === 4 && !operations.includes(last);
+      const { verdict } = checkLinearizable(registerModel, operations, { shrink: false });
+      return { illegal: !isGivenUp && verdict === "illegal", steps: 1 };
+    };
+    const history = [old, missed, read("b", 4, 5), stale, last];
+    expect(shrink(history, { model: registerModel, isIllegal, maxSteps: 1_000 })).toEqual({
+      operations: [old, missed, stale],
       violated: stale,
       minimal: true,
     });

@@ -81,14 +81,22 @@ export function registersWith(expiries: Expiries): SequentialModel<State, Judged
       input.type === "get" ? [input.key] : input.writes.map(({ key }) => key),
     isRead: ({ type, mayExpire }: JudgedInput) => type === "get" && !mayExpire,
     mayHaveSeen: (
-      { input: read, output }: HistoryOperation<JudgedInput, RaftOutput>,
+      { input: answered, output }: HistoryOperation<JudgedInput, RaftOutput>,
       { input: write }: HistoryOperation<JudgedInput, RaftOutput>,
     ) => {
-      if (read.type !== "get" || write.type === "get") return false;
+      if (output === undefined || write.type === "get") return false;
+      const mayBeFound = (fits: (value: string | undefined) => boolean, on: string) =>
+        write.writes.some(({ key, value }) => key === on && fits(value));
       // Nothing is found behind a delete, and where a value has expired.
-      return write.writes.some(
-        ({ key, value }) => key === read.key && (value === output?.value || mayBeGone(value, read)),
-      );
+      const shows = (found: string | undefined) => (value: string | undefined) =>
+        value === found || mayBeGone(value, answered);
+      if (answered.type === "get") return mayBeFound(shows(output.value), answered.key);
+      const { condition, writes } = answered;
+      if (condition === undefined) return false;
+      const { key } = writes[0] as RaftWrite;
+      if (output.isDone ?? true) return mayBeFound(shows(condition.value), key);
+      // It failed for any other value, or because its own had expired.
+      return mayBeFound((value) => value !== condition.value || mayBeGone(value, answered), key);
     },
   });
 }

@@ -103,6 +103,35 @@ describe("the judge of a raft keyspace's history", () => {
     expect(isLegal(history(write, [5, putIf("a", "x", "y"), { isDone: true }]))).toBe(true);
   });
 
+  test("tells of a stale read behind conditional writes with what these were due to", () => {
+    const operations = history(
+      [0, put("a", "x"), {}],
+      [5, putIf("a", "x", "y"), { isDone: true }],
+      [10, putIf("a", undefined, "z"), { isDone: false }],
+      [15, put("a", "w"), {}],
+      [20, putIf("a", "y", "v"), { isDone: false }],
+      [25, get("a"), { value: "y" }],
+    );
+    expect(judgeLinearizability(operations, 0).violations[0]?.message).toBe(
+      "a: [0–1] c write a=x applied; [2–3] c write a=y if x true applied; " +
+        "[6–7] c write a=w applied; [10–11] c get strong a=y applied",
+    );
+  });
+
+  test("tells of a conditional write that was refused with all that may have refused it", () => {
+    const operations = history(
+      [0, put("a", "w"), {}],
+      [5, put("a", "x"), {}],
+      [10, putIf("a", "x", "y"), { isDone: false }],
+      [15, get("a"), { value: "x" }],
+    );
+    // It may have met `w`: without `w` its refusal may be another's fault.
+    expect(judgeLinearizability(operations, 0).violations[0]?.message).toBe(
+      "a: [0–1] c write a=w applied; [2–3] c write a=x applied; " +
+        "[4–5] c write a=y if x false applied",
+    );
+  });
+
   test("leaves reads out that promise no one history", () => {
     const [write, read] = history([0, put("a", "x"), {}], [5, get("a"), {}]);
     const stale = { ...(read as RaftOperation), level: "stale" };
