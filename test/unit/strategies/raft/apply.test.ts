@@ -312,3 +312,13 @@ describe("resolve", () => {
     expect(resolve(1, session)).toEqual({ type: "resolved", outcome: "unknown" });
   });
 });
+
+test("what was seen before the first command is of no other life, what was seen in another one is", () => {
+  const before = machine.lifeMark;
+  expect(machine.isOfAnotherLife(12_345)).toBe(false);
+  write([put("a", "1")]);
+  expect(machine.lifeMark).not.toBe(before);
+  expect(machine.isOfAnotherLife(before)).toBe(false);
+  expect(machine.isOfAnotherLife(machine.lifeMark)).toBe(false);
+  expect(machine.isOfAnotherLife(12_345)).toBe(true);
+});
