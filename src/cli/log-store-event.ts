@@ -16,6 +16,8 @@ const ENTRIES: Readonly<Record<string, Entry>> = Object.freeze({
   // There are tables of them; the log has them when it is asked for more.
   replicated: { level: "debug" },
   conflict: { level: "debug" },
+  // One of each per shard at every election: the way to act would be lost among them.
+  "raft-standing": { level: "debug" },
   // One of each per shard and peer.
   "replicas-equal": { level: "debug" },
   "hints-delivered": { level: "debug" },

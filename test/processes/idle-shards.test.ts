@@ -70,9 +70,21 @@ test.runIf(process.platform === "linux")(
     };
     writeFileSync(join(folder.path, "capstan.config.json"), JSON.stringify(configuration));
     const running = NODES.map((id) =>
-      startCapstan(["start", "--config", "capstan.config.json", "--node", id, "--json-logs"], {
-        directory: folder.path,
-      }),
+      startCapstan(
+        [
+          "start",
+          "--config",
+          "capstan.config.json",
+          "--node",
+          id,
+          "--json-logs",
+          "--log-level",
+          "debug",
+        ],
+        {
+          directory: folder.path,
+        },
+      ),
     );
     try {
       await Promise.all(running.map((each) => each.says(/serves at the levels of its keyspaces/)));

@@ -110,7 +110,16 @@ export class RaftProcesses {
   }
 
   #start(id: string): void {
-    const words = ["start", "--config", CONFIGURATION, "--node", id, "--json-logs"];
+    const words = [
+      "start",
+      "--config",
+      CONFIGURATION,
+      "--node",
+      id,
+      "--json-logs",
+      "--log-level",
+      "debug",
+    ];
     const running = startCapstan(words, { directory: this.#folder.path });
     this.#running.set(id, running);
     this.#all.push(running);

@@ -27,5 +27,6 @@ test("what goes well is information; what comes for every shard is for who asks 
   expect(logged("cluster-joined", { origin: "newborn" }, "info")).toContain("origin=newborn");
   expect(logged("ready", {}, "info")).toBe("info  serves at the levels of its keyspaces");
   expect(logged("rebuild-finished", { shard: 1 }, "info")).toBe("");
+  expect(logged("raft-standing", { shard: 1, role: "leader" }, "info")).toBe("");
   expect(logged("rebuild-finished", { shard: 1 }, "debug")).toBe("debug rebuild-finished shard=1");
 });
