@@ -30,6 +30,7 @@ import type {
   ShardConsensus,
   Standing,
 } from "./consensus-types.ts";
+import { EntryChanges, LAST_OF_ENTRY } from "./entry-changes.ts";
 import { verdictOn } from "./member-changes.ts";
 import { Pairs } from "./pairs.ts";
 import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "./planted-bugs.ts";
@@ -63,6 +64,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   readonly #settings: RaftSettings;
   readonly #consensus: ShardConsensus;
   readonly #machine: ShardMachine;
+  readonly #changes = new EntryChanges((change, offset) => this.#tell(change, offset));
   readonly #proposals = new Proposals();
   readonly #replies: Replies;
   readonly #desk: ReadDesk;
@@ -90,7 +92,11 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     // One that was here before this one, and threw, has nothing to say any more.
     this.#pairs?.leave(context.shardIndex);
     this.#salt = context.randomUint32() || 1;
-    this.#machine = new ShardMachine(context.shardIndex, (change) => this.#tell(change), planted);
+    this.#machine = new ShardMachine(
+      context.shardIndex,
+      (change) => this.#changes.add(change),
+      planted,
+    );
     this.#installer = new SnapshotInstaller(() => this.#fx);
     this.#replies = new Replies({
       shardIndex: context.shardIndex,
@@ -191,15 +197,16 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   #tellGap(effects: Fx): void {
     const { books, lifeMark } = this.#machine;
     if (books.salt === 0) return;
-    const position = { order: orderOf(lifeMark), sequence: books.appliedIndex };
+    const order = orderOf(lifeMark);
+    const position = { order, sequence: books.appliedIndex, offset: LAST_OF_ENTRY };
     effects.change({ type: "gap", reason: "the replica has taken up its state here", position });
   }
 
   /** For watchers, in the order that all replicas share: the log's, in this life of the shard. */
-  #tell({ type, key, value, index, ordinal }: ShardChange): void {
+  #tell({ type, key, value, index }: ShardChange, offset: number): void {
     const { lifeMark } = this.#machine;
     const version = encodeRevision(this.#context.keyspaceHash, lifeMark, index);
-    const position = { order: orderOf(lifeMark), sequence: index, offset: ordinal };
+    const position = { order: orderOf(lifeMark), sequence: index, offset };
     const change = { type, key, version, position };
     this.#fx.change(value === undefined ? change : { type, key, value, version, position });
   }
@@ -446,6 +453,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     const isCommand = kind === "command";
     const hadLife = this.#machine.books.salt !== 0;
     const applied = isCommand ? this.#machine.apply(index, term, record, effects) : undefined;
+    this.#changes.end();
     if (!isCommand) this.#machine.skip(index, term);
     else if (!hadLife) this.#tellGap(effects);
     const waiter = this.#proposals.take(index);

@@ -56,6 +56,16 @@ describe("a feed of a shared order", () => {
     expect(feed.read(at(16), undefined, PAGE)).toMatchObject({ events: [], caughtUp: true });
   });
 
+  // Seed 200384: a watch that had been told the first of a batch's two changes never heard of the other.
+  it("tells of a gap in the entry that its replica was opened at, unless all of that was told", () => {
+    const feed = new ChangeFeed(LIMITS, () => "own@1.1");
+    const whole = { order: "log", sequence: 10, offset: 99 };
+    feed.append({ type: "gap", position: whole, reason: "opened" });
+    feed.append(put("a", 11));
+    expect(feed.read(at(10), undefined, PAGE)?.gap).toBe("opened");
+    expect(keysOf(feed.read(at(10, 99), undefined, PAGE))).toEqual(["a"]);
+  });
+
   it("is caught up with a position ahead of its last change once its replica has come so far", () => {
     let reached = { order: "log", sequence: 13 };
     const feed = new ChangeFeed(
