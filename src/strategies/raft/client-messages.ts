@@ -51,6 +51,17 @@ export interface MembersMessage {
   readonly type: "members";
   readonly requestId: number;
   readonly goal: readonly NodeId[];
+  /**
+   * The configuration that a change may begin from, and no other: a question that comes late, when
+   * its change has ended, would undo what was changed since. Undefined: none is begun.
+   */
+  readonly base: ConfigurationPoint | undefined;
+}
+
+/** Since when a configuration is in force: an index of the log of a group (see `group.ts`). */
+export interface ConfigurationPoint {
+  readonly group: number;
+  readonly index: number;
 }
 
 /** To go on with what the replica here has, whatever the others had. */
@@ -110,6 +121,7 @@ export interface RangeReply extends Standpoint {
  * - `quorum-lost`: so many voters have lost their stores that nobody can be elected any more.
  * - `changing`: the change of replicas that was asked for is under way.
  * - `other-change`: so is another one.
+ * - `other-base`: another configuration is in force than the one to begin from: the one told here.
  * - `not-yet`: the leader cannot begin a change now: a node that is to join has not answered it.
  * - `quorum-present`: a recovery was asked for, and a majority of the voters can be reached.
  * - `other-life`: the session has seen a state of this shard that is gone with all its replicas.
@@ -123,6 +135,7 @@ export type ReplicaRefusal =
   | "quorum-lost"
   | "changing"
   | "other-change"
+  | "other-base"
   | "not-yet"
   | "quorum-present"
   | "other-life";

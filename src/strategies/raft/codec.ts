@@ -6,6 +6,7 @@ import type { Outcome } from "../../core/model/outcome.ts";
 import type { Applied, RejectionReason } from "./apply.ts";
 import type {
   ClientMessage,
+  ConfigurationPoint,
   RaftMessage,
   RangeReply,
   ReadWay,
@@ -45,6 +46,7 @@ const REFUSALS: readonly ReplicaRefusal[] = Object.freeze([
   "other-change",
   "not-yet",
   "quorum-present",
+  "other-base",
 ]);
 const REASONS: readonly RejectionReason[] = Object.freeze(["version-mismatch", "exists", "absent"]);
 const OUTCOMES: readonly Outcome[] = Object.freeze(["applied", "not-applied", "unknown"]);
@@ -103,6 +105,7 @@ function encode(message: RaftMessage, writer: ByteWriter): void {
     case "members":
       begin(writer, message);
       writeNodes(writer, message.goal);
+      writeBase(writer, message.base);
       return;
     case "recover":
       begin(writer, message);
@@ -197,7 +200,7 @@ function decodeClientMessage(type: number, requestId: number, reader: ByteReader
       };
     }
     case TYPES.members:
-      return { type: "members", requestId, goal: readNodes(reader) };
+      return { type: "members", requestId, goal: readNodes(reader), base: readBase(reader) };
     case TYPES.recover:
       return { type: "recover", requestId, isBegun: readFlag(reader) };
     case TYPES["members-reply"]:
@@ -230,6 +233,17 @@ function writeNodes(writer: ByteWriter, nodes: readonly NodeId[]): void {
 
 function readNodes(reader: ByteReader): readonly NodeId[] {
   return Array.from({ length: reader.u8() }, () => reader.string() as NodeId);
+}
+
+function writeBase(writer: ByteWriter, base: ConfigurationPoint | undefined): void {
+  writer.u8(base === undefined ? 0 : 1);
+  if (base === undefined) return;
+  writer.u32(base.group);
+  writer.u64(base.index);
+}
+
+function readBase(reader: ByteReader): ConfigurationPoint | undefined {
+  return readFlag(reader) ? { group: reader.u32(), index: reader.u64() } : undefined;
 }
 
 function writeStandpoint(writer: ByteWriter, standpoint: Standpoint): void {

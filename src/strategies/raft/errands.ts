@@ -35,6 +35,7 @@ export interface ErrandTask {
     reason: ReplicaRefusal,
     nowMs: number,
     effects: Effects<RaftMessage>,
+    message: RefusedMessage,
   ): boolean;
 }
 
@@ -74,7 +75,7 @@ const MAX_FOLLOWED = 2;
 /**
  * Carries questions to replicas and answers back: finds the leader, follows hints, asks again.
  * Asking again is harmless: reads change nothing, and a write has an identity under which it is
- * applied at most once.
+ * applied at most once; so has a change of replicas, by what it begins from.
  */
 export class Errands {
   readonly #context: CoordinatorContext;
@@ -231,7 +232,7 @@ export class Errands {
     if (errand === undefined || errand.task.shardIndex !== shardIndex) return;
     // What was appended before leadership was lost may be committed by the next leader.
     if (reason !== "undecided") errand.open--;
-    if (!errand.task.refused(errand, reason, nowMs, effects)) return;
+    if (!errand.task.refused(errand, reason, nowMs, effects, message)) return;
     if (errand.target !== from) return;
     const next = this.#choose(errand);
     if (next !== undefined && next !== from && errand.sent <= 1) {

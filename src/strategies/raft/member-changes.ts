@@ -1,5 +1,10 @@
 import type { NodeId } from "../../core/model/ids.ts";
-import type { MembersMessage, RecoverMessage, ReplicaRefusal } from "./client-messages.ts";
+import type {
+  ConfigurationPoint,
+  MembersMessage,
+  RecoverMessage,
+  ReplicaRefusal,
+} from "./client-messages.ts";
 import { isJoint, type Member } from "./configuration.ts";
 import type { ConsensusEffects, Moment, ShardConsensus } from "./consensus-types.ts";
 
@@ -12,7 +17,7 @@ export function verdictOn(
   effects: ConsensusEffects,
 ): ReplicaRefusal | "done" {
   if (message.type === "recover") return recoverShard(consensus, message.isBegun, at, effects);
-  return serving ? changeMembers(consensus, message.goal, at, effects) : "not-serving";
+  return serving ? changeMembers(consensus, message, at, effects) : "not-serving";
 }
 
 /**
@@ -20,11 +25,14 @@ export function verdictOn(
  * until it hears `done`: the goal stands in the log, so that whoever leads then knows of it, and a
  * change that was lost with a leader's uncommitted entry is begun anew.
  *
+ * It begins only from the configuration that the coordinator has heard is in force: its question is
+ * asked more than once, and one that comes when the change has ended begins nothing.
+ *
  * Without nodes it is the question who holds the shard.
  */
 function changeMembers(
   consensus: ShardConsensus,
-  goal: readonly NodeId[],
+  { goal, base }: MembersMessage,
   at: Moment,
   effects: ConsensusEffects,
 ): ReplicaRefusal | "done" {
@@ -38,6 +46,8 @@ function changeMembers(
     // Before it decides anything a change can be taken back, by asking for what is in force.
     if (isJoint(configuration) || !isOf(voters, goal)) return "other-change";
   }
+  // Asked for again and late, it may have been done, and another change after it.
+  if (!isInForce(consensus, base)) return "other-base";
   const { refused } = consensus.proposeConfiguration({ voters: goal, learners: [] }, at, effects);
   switch (refused) {
     case undefined:
@@ -70,6 +80,13 @@ function recoverShard(
     case "not-open":
       return "not-serving";
   }
+}
+
+function isInForce(
+  { configurationGroup, configurationIndex }: ShardConsensus,
+  base: ConfigurationPoint | undefined,
+): boolean {
+  return base?.group === configurationGroup && base.index === configurationIndex;
 }
 
 function isOf(members: readonly Member[], nodes: readonly NodeId[]): boolean {

@@ -1,7 +1,13 @@
 import type { CoordinatorContext, Effects, Request } from "../../core/contracts/machine.ts";
 import { CapstanError } from "../../core/model/errors.ts";
 import type { NodeId } from "../../core/model/ids.ts";
-import type { ClientMessage, RaftMessage, ReplicaRefusal } from "./client-messages.ts";
+import type {
+  ClientMessage,
+  ConfigurationPoint,
+  RaftMessage,
+  RefusedMessage,
+  ReplicaRefusal,
+} from "./client-messages.ts";
 import type { Configuration, Member } from "./configuration.ts";
 import type { Errand, Errands, ErrandTask, ReplicaReply, Route } from "./errands.ts";
 import {
@@ -29,6 +35,8 @@ export class PendingMembers implements ErrandTask {
   isBegun = false;
   /** What a leader last said that could not begin it. */
   isHeldUp = false;
+  /** What a leader has said is in force: a change may begin from that alone. */
+  base: ConfigurationPoint | undefined = undefined;
 
   constructor(flow: MembersFlow, request: Request) {
     this.#flow = flow;
@@ -46,12 +54,13 @@ export class PendingMembers implements ErrandTask {
   get mayHaveActed(): boolean {
     if (this.recovers) return this.isBegun;
     if (this.goal.length === 0) return false;
-    return this.isBegun || (this.errand !== undefined && this.errand.open > 0);
+    if (this.isBegun) return true;
+    return this.base !== undefined && this.errand !== undefined && this.errand.open > 0;
   }
 
   message(requestId: number): ClientMessage {
     if (this.recovers) return { type: "recover", requestId, isBegun: this.isBegun };
-    return { type: "members", requestId, goal: this.goal };
+    return { type: "members", requestId, goal: this.goal, base: this.base };
   }
 
   answered(_errand: Errand, reply: ReplicaReply, _nowMs: number, effects: Fx): void {
@@ -59,7 +68,14 @@ export class PendingMembers implements ErrandTask {
     this.#flow.onReply(this, reply.configuration, effects);
   }
 
-  refused(_errand: Errand, reason: ReplicaRefusal, _nowMs: number, effects: Fx): boolean {
+  refused(
+    _errand: Errand,
+    reason: ReplicaRefusal,
+    _nowMs: number,
+    effects: Fx,
+    { configurationGroup: group, configurationIndex: index }: RefusedMessage,
+  ): boolean {
+    if (reason === "other-base") this.base = { group, index };
     return this.#flow.onRefused(this, reason, effects);
   }
 }

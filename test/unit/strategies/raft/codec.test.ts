@@ -104,7 +104,12 @@ const message: fc.Arbitrary<ClientMessage> = fc.oneof(
     configurationIndex: whole,
     configurationGroup: u32,
   }),
-  fc.record({ type: fc.constant("members" as const), requestId: u32, goal: nodes }),
+  fc.record({
+    type: fc.constant("members" as const),
+    requestId: u32,
+    goal: nodes,
+    base: optional(fc.record({ group: u32, index: whole })),
+  }),
   fc.record({
     type: fc.constant("members-reply" as const),
     requestId: u32,

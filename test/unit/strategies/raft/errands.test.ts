@@ -29,7 +29,7 @@ function openErrands() {
 const TASK: ErrandTask = {
   shardIndex: SHARD,
   route: "leader",
-  message: (requestId) => ({ type: "members", requestId, goal: [] }),
+  message: (requestId) => ({ type: "members", requestId, goal: [], base: undefined }),
   answered: () => {},
   refused: () => true,
 };
