@@ -24,12 +24,21 @@ interface Heard {
   logPosition: number;
 }
 
+/** The session of a running process. */
+interface Spoken {
+  readonly by: NodeLife | undefined;
+  readonly tag: number;
+}
+
 /**
  * Sees whether a node that goes on from an old copy of its data counts anywhere: nobody is sent a
  * message, or answered with one, but by a node that it has accepted.
  *
  * Peers that were told of a later state refuse the copy. Those that were not, being cut off or down
  * all that time, accept it, and go on with it until they meet somebody who knows.
+ *
+ * Nor was a peer told by a hello that does not name its session: whoever said that had not heard it,
+ * and it may be a copy's, for which no healthy store is to be disowned (decision 0016).
  */
 export class CopyWatch {
   readonly #world: SimWorld;
@@ -39,6 +48,8 @@ export class CopyWatch {
   readonly #everPlaced = new Set<string>();
   /** By who has heard it and of whom. */
   readonly #heard = new Map<string, Heard>();
+  /** By who has said hello. */
+  readonly #spoken = new Map<string, Spoken>();
   readonly #reader = new ByteReader();
   readonly #header = newFrameHeader();
   /** A copy has counted with what it lacks, for a peer that could not know. */
@@ -52,6 +63,7 @@ export class CopyWatch {
 
   /** Listens to what nodes say of themselves, as `everybodyKnows` needs it. */
   listen(): void {
+    this.#world.network.onSend = (from, to, frame) => this.#onSend(from, to, frame);
     this.#world.network.onArrival = (from, to, frame) => this.#onArrival(from, to, frame);
   }
 
@@ -67,7 +79,6 @@ export class CopyWatch {
     if (storeId === undefined) return;
     this.#copies.set(node, { storeId, logPosition });
     this.#everPlaced.add(`${node} ${storeId}`);
-    this.#world.network.onSend = (from, to, frame) => this.#onSend(from, to, frame);
   }
 
   /** Whether an old copy was put in the place of this store of the node at any time. */
@@ -83,6 +94,10 @@ export class CopyWatch {
   }
 
   #onSend(from: string, to: string, frame: Uint8Array): void {
+    const kind = this.#kindOf(frame);
+    if (kind === "hello") {
+      this.#spoken.set(from, { by: this.#world.node(from).life, tag: this.#header.senderTag });
+    }
     const copy = this.#copies.get(from);
     if (copy === undefined || this.hasCounted) return;
     // Set aside, or wiped: it has another name.
@@ -90,7 +105,7 @@ export class CopyWatch {
       this.#copies.delete(from);
       return;
     }
-    if (this.#kindOf(frame) !== "messages") return;
+    if (kind !== "messages") return;
     if (!this.#knows(to, from, copy)) this.hasCounted = true;
     else if (this.violations.length === 0) {
       const message = `${from} went on from an old copy, and counted with ${to}, which knew that`;
@@ -101,6 +116,8 @@ export class CopyWatch {
   #onArrival(from: string, to: string, frame: Uint8Array): void {
     const { life } = this.#world.node(to);
     if (life === undefined || this.#kindOf(frame) !== "hello") return;
+    const spoken = this.#spoken.get(to);
+    if (spoken?.by !== life || spoken.tag !== this.#header.receiverTag) return;
     const { storeId, logPosition } = readHello(this.#reader);
     const key = `${to}<${from}`;
     const heard = this.#heard.get(key);

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { ByteReader } from "../../../../../src/core/model/bytes.ts";
+import { newFrameHeader, readFrameHeader } from "../../../../../src/core/model/frames.ts";
 import { SeededRandom } from "../../../../support/seeded-random.ts";
 import { BusTransport } from "./bus.ts";
 import { HEARTBEAT_MS, lossy, nodeId, SUSPECT_AFTER_MS, type TestNode, World } from "./world.ts";
@@ -21,6 +23,13 @@ function quiet(world: World, node: string): void {
 /** What this life of `b` has sent to `to`, in its order. */
 function framesTo(life: TestNode, to: string): readonly Uint8Array[] {
   return life.transport.sent.filter(({ peer }) => peer === nodeId(to)).map(({ frame }) => frame);
+}
+
+/** The session that a frame names as its receiver; 0 if none was heard. */
+function namedBy(frame: Uint8Array): number {
+  const header = newFrameHeader();
+  readFrameHeader(new ByteReader(frame), header);
+  return header.receiverTag;
 }
 
 function deliver(to: TestNode, frames: readonly Uint8Array[]): void {
@@ -191,6 +200,48 @@ describe("a node that was started again", () => {
     world.advance(HEARTBEAT_MS);
     expect(reachability).toHaveLength(changes);
     expectUnharmed(second, again);
+  });
+
+  it("leaves nothing with a peer that its hellos did not name: a copy of it is met", async () => {
+    const { world, a, ears } = await halfDeaf();
+    const data = (incarnation: number, logPosition: number) => ({
+      ...STORED,
+      ...{ storeId: "disk", incarnation, logPosition },
+    });
+    const first = await world.start("b", data(1, 106));
+    world.advance(HEARTBEAT_MS);
+    world.kill(first);
+    // The peer hangs: it is said nothing that answers it, and finds all of it when it goes on.
+    ears.hears = false;
+    const second = await world.start("b", data(2, 149));
+    world.advance(1);
+    const unnamed = framesTo(second, "a").slice(0, 1);
+    expect(unnamed.map(namedBy)).toEqual([0]);
+    world.kill(second);
+    ears.hears = true;
+    deliver(a, unnamed);
+    expect([a.noticesOf("old-copy"), a.identities]).toEqual([[], [first.self]]);
+
+    const copy = await world.start("b", data(2, 108));
+    world.advance(2 * SUSPECT_AFTER_MS);
+    expectUnharmed(copy);
+    expect(a.identities.map(({ incarnation }) => incarnation)).toEqual([1, 2]);
+    expect(a.reaches("b") && copy.reaches("a")).toBe(true);
+  });
+
+  it("is known for a copy of itself if a hello of its later life had named the peer", async () => {
+    const { world, a } = await halfDeaf();
+    const data = (logPosition: number) => ({
+      ...STORED,
+      ...{ storeId: "disk", incarnation: 2, logPosition },
+    });
+    const later = await world.start("b", data(149));
+    world.advance(HEARTBEAT_MS);
+    world.kill(later);
+    const copy = await world.start("b", data(108));
+    world.advance(5 * SUSPECT_AFTER_MS);
+    expect(a.identities).toEqual([later.self]);
+    expect(copy.disowned.map(({ code }) => code)).toEqual(["DATA_DISOWNED"]);
   });
 
   it("is met although its clock went back", async () => {
