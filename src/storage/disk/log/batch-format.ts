@@ -53,8 +53,17 @@ export function batchSpan(header: { recordsBytes: number; shardCount: number }):
   return align(BATCH_HEADER_BYTES + header.recordsBytes + table) + BATCH_HEADER_BYTES;
 }
 
-/** Bytes of a mark; there is always room for one behind the last batch of a segment. */
+/** What a disk loses at once, or not at all. */
+const SECTOR_BYTES = 512;
 export const MARK_BYTES = batchSpan({ recordsBytes: 0, shardCount: 0 });
+
+/** There is always so much room for a mark behind the last batch of a segment. */
+export const MARK_ROOM_BYTES = MARK_BYTES + SECTOR_BYTES - ALIGNMENT;
+
+/** Where the mark of a batch that ends at `end` stands: no sector holds both. */
+export function markOffset(end: number): number {
+  return Math.ceil(end / SECTOR_BYTES) * SECTOR_BYTES;
+}
 
 /** A mark is no batch: it says that the batch of its sequence was put on stable storage. */
 export function isMark(header: BatchHeader): boolean {

@@ -1,7 +1,7 @@
 import type { Environment, TimerHandle } from "../../../core/contracts/environment.ts";
 import { CapstanError } from "../../../core/model/errors.ts";
 import type { Batch, BatchEpoch } from "./batch.ts";
-import { frameBatch, MARK_BYTES } from "./batch-format.ts";
+import { frameBatch, MARK_BYTES, MARK_ROOM_BYTES, markOffset } from "./batch-format.ts";
 import type { BatchQueue } from "./batch-queue.ts";
 import type { ResolvedLogOptions } from "./log-options.ts";
 import type { PlantedLogBugs } from "./planted-bugs.ts";
@@ -258,8 +258,9 @@ export class LogWriter {
   }
 
   /**
-   * The newest batch's header once more, which the next batch overwrites: without it nothing would
+   * The newest batch's header once more, where later batches overwrite it: without it nothing would
    * tell that the newest batch was synced, and damage to that one would be taken for a torn tail.
+   * In a sector of its own, so that one that is lost does not take both.
    */
   #writeMark(): void {
     const segment = this.#active as Segment;
@@ -280,7 +281,7 @@ export class LogWriter {
     };
     frameBatch(this.#mark, 0, header, []);
     try {
-      segment.file.writeNow(this.#mark, segment.end);
+      segment.file.writeNow(this.#mark, markOffset(segment.end));
       this.#toldSequence = this.#syncedSequence;
     } catch (error) {
       this.#fail("write", segment, error as Error);
@@ -368,7 +369,7 @@ export class LogWriter {
 
 /** For batches, with the room for a mark behind them left free. */
 function roomIn(segment: Segment): number {
-  return segment.bytes - segment.end - MARK_BYTES;
+  return segment.bytes - segment.end - MARK_ROOM_BYTES;
 }
 
 interface Piece {

@@ -11,7 +11,7 @@ import type { Durability } from "../../../core/model/durability.ts";
 import { CapstanError } from "../../../core/model/errors.ts";
 import type { LogPosition, LogSequence, ShardId } from "../../../core/model/ids.ts";
 import type { Disk } from "../disk.ts";
-import { BATCH_HEADER_BYTES, MARK_BYTES } from "./batch-format.ts";
+import { BATCH_HEADER_BYTES, MARK_ROOM_BYTES } from "./batch-format.ts";
 import { BatchQueue } from "./batch-queue.ts";
 import { isShard, LogCleaner } from "./log-cleaner.ts";
 import type { ResolvedLogOptions } from "./log-options.ts";
@@ -59,7 +59,7 @@ export class SegmentedLogStore implements LogStore {
     const { environment, options, recovered } = parts;
     this.#parts = parts;
     this.#table = recovered.table;
-    this.#segmentRoom = options.segmentBytes - SEGMENT_HEADER_BYTES - MARK_BYTES;
+    this.#segmentRoom = options.segmentBytes - SEGMENT_HEADER_BYTES - MARK_ROOM_BYTES;
     const maxRecordBytes = this.#segmentRoom - ONE_RECORD_BYTES;
     this.capabilities = Object.freeze({ persistent: true, maxRecordBytes });
     const maxBatchBytes = Math.min(options.maxBatchBytes, this.#segmentRoom);

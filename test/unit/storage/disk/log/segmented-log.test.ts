@@ -79,10 +79,20 @@ const syncs = (): number => disk.counts.get("sync") ?? 0;
 const close = (): Promise<void> => runVirtually(time, log.close());
 
 function flip(shard: ShardId, sequence: number, shiftBytes = 0): void {
+  const { content, at } = whereIs(shard, sequence);
+  content.flip((at + shiftBytes) * 8);
+}
+
+function zeroSectorOf(shard: ShardId, sequence: number): void {
+  const { content, at } = whereIs(shard, sequence);
+  content.zeroSector(at);
+}
+
+function whereIs(shard: ShardId, sequence: number) {
   for (const path of disk.files()) {
     const content = disk.content(path);
     const at = findRecord(content.bytes(), shard, sequence as LogSequence);
-    if (at !== undefined) return content.flip((at + shiftBytes) * 8);
+    if (at !== undefined) return { content, at };
   }
   throw new Error(`record ${sequence} of shard ${shard} is in no file`);
 }
@@ -177,6 +187,24 @@ describe("damage and torn tails", () => {
     expect(read(A).type).toBe("damaged");
     expect(texts(B)).toEqual(["b1", "b2", "b3"]);
   });
+
+  // Among these are batches that would lie in one sector with a mark right behind them.
+  test.each([1, 2, 3, 4, 5, 6])(
+    "the sector of the newest of %i synced batches is damage when it is lost",
+    async (batches) => {
+      for (let at = 1; at <= batches; at += 1) {
+        append(A, `a${at}`);
+        log.flush();
+        time.advance(5);
+      }
+      time.advance(5);
+      disk.kill();
+      zeroSectorOf(A, batches);
+      await open();
+      expect(warnings).toContain("part of the log is missing");
+      expect(read(A).type).toBe("damaged");
+    },
+  );
 
   test("what was not synced and is torn is cut, without damage", async () => {
     fill();
@@ -344,12 +372,12 @@ describe("a disk that fails", () => {
       log.flush();
       time.advance(20);
     };
-    for (let at = 0; at < 12; at += 1) write();
+    for (let at = 0; at < 10; at += 1) write();
     expect(failures).toEqual([]);
     expect(warnings).toContain("the next segment of the log could not be made");
     for (let at = 0; at < 4 && failures.length === 0; at += 1) write();
     expect(failures[0]?.message).toMatch(/cannot make the next segment of the log: ENOSPC/);
-    expect(texts(A).length).toBeGreaterThanOrEqual(12);
+    expect(texts(A).length).toBeGreaterThanOrEqual(10);
   });
 
   test("space that came free in time keeps the log going", () => {
@@ -463,7 +491,9 @@ describe("segments", () => {
   });
 
   test("a record larger than a segment holds is refused, and names the bound", () => {
-    expect(() => append(A, "x".repeat(8_000))).toThrow(/8000 bytes does not fit .* holds 7\d\d\d/);
+    expect(() => append(A, "x".repeat(8_000))).toThrow(
+      /8000 bytes does not fit .* holds [67]\d\d\d/,
+    );
     expect(log.lastPosition).toBe(0);
   });
 });
