@@ -39,6 +39,13 @@ describe("a seed of chaos, then calm", () => {
     expect(faults.wipe).toBeGreaterThan(0);
   });
 
+  // Its row came with a snapshot, between two times of leading.
+  test("seed 200786: a raft leader removes the row that expired", async () => {
+    const { violations, sometimes } = await runScenario(200_786);
+    expect(violations).toEqual([]);
+    expect(sometimes["a watch was told of an expiry"]).toBeGreaterThan(0);
+  });
+
   test("an old copy that all peers know for one is recognised, and counts nowhere", async () => {
     let recognised = 0;
     for (const seed of seedsWithCopies(4)) {

@@ -1,4 +1,4 @@
-import type { StateReader } from "../../core/contracts/machine.ts";
+import type { Effects, StateReader } from "../../core/contracts/machine.ts";
 import { ByteReader, ByteWriter } from "../../core/model/bytes.ts";
 import { type Books, decodeBooks, emptyBooks } from "./books.ts";
 import { type Configuration, readConfiguration, writeConfiguration } from "./configuration.ts";
@@ -20,11 +20,34 @@ export function readBooks(state: Pick<StateReader, "get">): Books {
   return row === undefined ? emptyBooks() : decodeBooks(row);
 }
 
+const NOT_WRITTEN = -1;
+
+/** The row of the configuration, written whenever another one has come into force where the state stands. */
+export class ConfigurationRow {
+  /** Of the configuration that is written down in the state; that of birth, too, has to be. */
+  #writtenIndex = NOT_WRITTEN;
+
+  /** Another state has been taken up; `applied` is where it stands. */
+  takeUp(applied: AppliedPoint | undefined): void {
+    const isWritten = applied?.configuration !== undefined;
+    this.#writtenIndex = isWritten ? applied.configurationIndex : NOT_WRITTEN;
+  }
+
+  /** The state stands at `point` now. */
+  maybeWrite(point: AppliedPoint, state: Pick<Effects<unknown>, "put">): void {
+    if (point.configurationIndex === this.#writtenIndex) return;
+    const row = encodeConfigurationRow(point);
+    if (row === undefined) return;
+    this.#writtenIndex = point.configurationIndex;
+    state.put(configurationKey(), row);
+  }
+}
+
 /**
  * What lies under `configurationKey`. Undefined while the replica knows of none: one that came later
  * is given the log from its start, and meets its first configuration somewhere on the way.
  */
-export function encodeConfigurationRow(point: AppliedPoint): Uint8Array | undefined {
+function encodeConfigurationRow(point: AppliedPoint): Uint8Array | undefined {
   if (point.configuration === undefined || point.configuration.voters.length === 0)
     return undefined;
   const writer = new ByteWriter();

@@ -9,8 +9,9 @@ import type {
 import type { ChangesReached } from "../../core/contracts/machine-change.ts";
 import type { LogSequence, NodeId } from "../../core/model/ids.ts";
 import { AnswerFirst } from "./answer-first.ts";
-import { encodeConfigurationRow, readPoint } from "./applied-point.ts";
-import { type ShardChange, ShardMachine } from "./apply.ts";
+import { ConfigurationRow, readPoint } from "./applied-point.ts";
+import { ShardMachine } from "./apply.ts";
+import { ChangeTeller } from "./change-teller.ts";
 import {
   isForCoordinator,
   type MembersMessage,
@@ -18,7 +19,8 @@ import {
   type RaftMessage,
   type RecoverMessage,
 } from "./client-messages.ts";
-import { headCommand, mostBodyBytes, proposedRecord, RECORD_HEAD_BYTES } from "./commands.ts";
+import { CommandHead } from "./command-head.ts";
+import { mostBodyBytes, RECORD_HEAD_BYTES } from "./commands.ts";
 import { nodesOf, votingNodes } from "./configuration.ts";
 import { consensusOptions } from "./consensus-options.ts";
 import type {
@@ -30,7 +32,6 @@ import type {
   ShardConsensus,
   Standing,
 } from "./consensus-types.ts";
-import { EntryChanges, LAST_OF_ENTRY } from "./entry-changes.ts";
 import { verdictOn } from "./member-changes.ts";
 import { Pairs } from "./pairs.ts";
 import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "./planted-bugs.ts";
@@ -39,14 +40,11 @@ import { ReadDesk } from "./read-desk.ts";
 import { Replies } from "./replies.ts";
 import type { RaftSettings } from "./settings.ts";
 import { SnapshotInstaller } from "./snapshot-installer.ts";
-import { configurationKey } from "./state-rows.ts";
-import { Sweeper } from "./sweeper.ts";
-import { encodeRevision, orderOf } from "./version.ts";
+import { Upkeep } from "./upkeep.ts";
 
 const APPLY_TIMER = "apply";
 /** Of entries that one step applies. */
 const APPLY_BYTES = 1024 * 1024;
-const NOT_WRITTEN = -1;
 
 type Fx = Effects<RaftMessage>;
 type Event = MachineEvent<RaftMessage>;
@@ -61,25 +59,22 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   readonly wantsDurable = true;
   readonly appliesLater = true;
   readonly #context: ReplicaContext;
-  readonly #settings: RaftSettings;
   readonly #consensus: ShardConsensus;
   readonly #machine: ShardMachine;
-  readonly #changes = new EntryChanges((change, offset) => this.#tell(change, offset));
+  readonly #changes: ChangeTeller;
   readonly #proposals = new Proposals();
   readonly #replies: Replies;
   readonly #desk: ReadDesk;
-  readonly #sweeper: Sweeper;
+  readonly #upkeep: Upkeep;
   readonly #installer: SnapshotInstaller;
   readonly #answerFirst = new AnswerFirst();
   readonly #pairs: Pairs | undefined;
-  readonly #salt: number;
+  readonly #head: CommandHead;
+  readonly #configurationRow = new ConfigurationRow();
   #effects: Fx | undefined;
   #isOpen = false;
   #standing: Standing = { role: "follower", term: 0, leader: undefined };
   #hasLostLead = false;
-  /** Of the configuration that is written down in the state; that of birth, too, has to be. */
-  #configurationIndex = NOT_WRITTEN;
-  #begunInTerm = 0;
 
   constructor(
     context: ReplicaContext,
@@ -87,16 +82,17 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     planted: PlantedReplicaBugs = NO_PLANTED_REPLICA_BUGS,
   ) {
     this.#context = context;
-    this.#settings = context.settings as unknown as RaftSettings;
+    const { sessionLifetimeMs } = context.settings as unknown as RaftSettings;
     this.#pairs = context.shared instanceof Pairs ? context.shared : undefined;
     // One that was here before this one, and threw, has nothing to say any more.
     this.#pairs?.leave(context.shardIndex);
-    this.#salt = context.randomUint32() || 1;
+    this.#head = new CommandHead(context.randomUint32() || 1, sessionLifetimeMs);
     this.#machine = new ShardMachine(
       context.shardIndex,
       (change) => this.#changes.add(change),
       planted,
     );
+    this.#changes = new ChangeTeller(context.keyspaceHash, this.#machine, () => this.#fx);
     this.#installer = new SnapshotInstaller(() => this.#fx);
     this.#replies = new Replies({
       shardIndex: context.shardIndex,
@@ -106,7 +102,14 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     });
     const firstToken = (context.randomUint32() % 0xffff_0000) + 1;
     this.#desk = new ReadDesk(this.#deskPorts(), firstToken, planted);
-    this.#sweeper = new Sweeper(this.#settings.sessionLifetimeMs);
+    this.#upkeep = new Upkeep({
+      machine: this.#machine,
+      sessionLifetimeMs,
+      serving: () => this.serving,
+      propose: (body, at, effects) => {
+        this.#consensus.propose(this.#head.recordOf(body, at), at, effects);
+      },
+    });
     this.#consensus = makeConsensus(
       consensusOptions(context, this.#pairs, this.#outputsOfConsensus(), this.#installer),
     );
@@ -157,10 +160,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   }
 
   get changesReached(): ChangesReached | undefined {
-    const { books, lifeMark } = this.#machine;
-    return books.salt === 0
-      ? undefined
-      : { order: orderOf(lifeMark), sequence: books.appliedIndex };
+    return this.#changes.reached;
   }
 
   step(event: Event, effects: Fx): void {
@@ -191,24 +191,6 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
       expiringRows,
       rememberedRows,
     };
-  }
-
-  /** Whoever watches from here on misses nothing; what was before cannot be told. */
-  #tellGap(effects: Fx): void {
-    const { books, lifeMark } = this.#machine;
-    if (books.salt === 0) return;
-    const order = orderOf(lifeMark);
-    const position = { order, sequence: books.appliedIndex, offset: LAST_OF_ENTRY };
-    effects.change({ type: "gap", reason: "the replica has taken up its state here", position });
-  }
-
-  /** For watchers, in the order that all replicas share: the log's, in this life of the shard. */
-  #tell({ type, key, value, index }: ShardChange, offset: number): void {
-    const { lifeMark } = this.#machine;
-    const version = encodeRevision(this.#context.keyspaceHash, lifeMark, index);
-    const position = { order: orderOf(lifeMark), sequence: index, offset };
-    const change = { type, key, version, position };
-    this.#fx.change(value === undefined ? change : { type, key, value, version, position });
   }
 
   get #fx(): Fx {
@@ -269,9 +251,8 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   #takeUp(effects: Fx): AppliedPoint | undefined {
     this.#machine.open(effects);
     const applied = readPoint(effects);
-    const isWritten = applied?.configuration !== undefined;
-    this.#configurationIndex = isWritten ? applied.configurationIndex : NOT_WRITTEN;
-    this.#tellGap(effects);
+    this.#configurationRow.takeUp(applied);
+    this.#changes.gap();
     return applied;
   }
 
@@ -304,8 +285,8 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
 
   #onTimer(timer: string, at: Moment, effects: Fx): void {
     switch (timer) {
-      case Sweeper.TIMER:
-        this.#sweep(at, effects);
+      case Upkeep.TIMER:
+        this.#upkeep.onTimer(at, effects);
         return;
       case ReadDesk.TIMER:
         this.#desk.onTimer(at, effects);
@@ -327,7 +308,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
       this.#replies.refuse(node, requestId, "backlog", effects);
       return;
     }
-    this.#head(record, at);
+    this.#head.write(record, at);
     const result = this.#consensus.propose(record, at, effects);
     if (result.refused === undefined) {
       this.#proposals.add({ index: result.index, term: result.term, node, requestId });
@@ -355,28 +336,6 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     }
   }
 
-  #recordOf(body: Uint8Array, at: Moment): Uint8Array {
-    const record = proposedRecord(body);
-    this.#head(record, at);
-    return record;
-  }
-
-  #head(record: Uint8Array, at: Moment): void {
-    const { sessionLifetimeMs } = this.#settings;
-    const clockMs = Math.max(0, Math.floor(at.wallMs));
-    headCommand(record, { clockMs, salt: this.#salt, sessionLifetimeMs });
-  }
-
-  #sweep(at: Moment, effects: Fx): void {
-    this.#sweeper.woke();
-    if (this.#standing.role !== "leader" || !this.serving) return;
-    const { books } = this.#machine;
-    const body = this.#sweeper.find(effects, at.wallMs, books);
-    if (body !== undefined) this.#consensus.propose(this.#recordOf(body, at), at, effects);
-    this.#sweeper.sleep(effects, at.wallMs, books, effects);
-    effects.atTurnEnd();
-  }
-
   #flush(at: Moment, effects: Fx): void {
     if (!this.#isOpen) return;
     const token = this.#desk.ask();
@@ -389,26 +348,12 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     if (!this.#isOpen) return;
     if (this.#hasLostLead) this.#dropProposals(effects);
     if (this.#installer.hasSwitched) return;
-    this.#maybeBegin(at, effects);
+    this.#upkeep.maybeBegin(at, effects);
     this.#desk.answerReady(false, effects);
     const hasWritten = this.#apply(effects);
     if (!hasWritten) return;
     this.#desk.answerReady(true, effects);
-    if (this.#standing.role !== "leader") return;
-    const nearestMs = this.#machine.takeNearestExpiryMs();
-    this.#sweeper.watch(nearestMs, at.wallMs, this.#machine.books, effects);
-  }
-
-  /**
-   * A shard that has applied no command has no life yet: no order of changes, no version tokens. Its
-   * first leader begins one before it takes writes, with a command that changes nothing else.
-   */
-  #maybeBegin(at: Moment, effects: Fx): void {
-    const { role, term } = this.#standing;
-    if (role !== "leader" || this.#machine.books.salt !== 0 || this.#begunInTerm === term) return;
-    this.#begunInTerm = term;
-    this.#consensus.propose(this.#recordOf(Sweeper.nothing(), at), at, effects);
-    effects.atTurnEnd();
+    this.#upkeep.onApplied(at, effects);
   }
 
   /** True if the state has changed. */
@@ -419,13 +364,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     if (!this.#machine.isDirty) return false;
     const point = this.#consensus.point();
     if (!this.#machine.finish(effects, point)) return false;
-    if (point.configurationIndex !== this.#configurationIndex) {
-      const row = encodeConfigurationRow(point);
-      if (row !== undefined) {
-        this.#configurationIndex = point.configurationIndex;
-        effects.put(configurationKey(), row);
-      }
-    }
+    this.#configurationRow.maybeWrite(point, effects);
     effects.applied(point.index as LogSequence);
     if (this.#standing.role === "leader") this.#recordBatch(before, effects);
     return true;
@@ -453,9 +392,9 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     const isCommand = kind === "command";
     const hadLife = this.#machine.books.salt !== 0;
     const applied = isCommand ? this.#machine.apply(index, term, record, effects) : undefined;
-    this.#changes.end();
+    this.#changes.endEntry();
     if (!isCommand) this.#machine.skip(index, term);
-    else if (!hadLife) this.#tellGap(effects);
+    else if (!hadLife) this.#changes.gap();
     const waiter = this.#proposals.take(index);
     if (waiter === undefined) return;
     const { node, requestId } = waiter;
@@ -496,5 +435,6 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   #onStanding(standing: Standing): void {
     if (this.#standing.role === "leader" && standing.role !== "leader") this.#hasLostLead = true;
     this.#standing = standing;
+    this.#upkeep.onStanding(standing);
   }
 }

@@ -53,7 +53,8 @@ export class Sweeper {
     return writer.copy();
   }
 
-  woke(): void {
+  /** It has fired, or was set for a state of which nothing is known any more. */
+  forgetTimer(): void {
     this.#wakesAtMs = Number.POSITIVE_INFINITY;
   }
 

@@ -1,0 +1,75 @@
+import type { Effects } from "../../core/contracts/machine.ts";
+import type { ShardMachine } from "./apply.ts";
+import type { RaftMessage } from "./client-messages.ts";
+import type { Moment, Standing } from "./consensus-types.ts";
+import { Sweeper } from "./sweeper.ts";
+
+type Fx = Effects<RaftMessage>;
+
+/** What the upkeep asks of the replica that it belongs to. */
+export interface UpkeepPorts {
+  readonly machine: Pick<ShardMachine, "books" | "takeNearestExpiryMs">;
+  /** How long a session is remembered. */
+  readonly sessionLifetimeMs: number;
+  serving(): boolean;
+  /** Proposes a command with this body. Whether it is taken nobody here has to know. */
+  propose(body: Uint8Array, at: Moment, effects: Fx): void;
+}
+
+/**
+ * What a leader proposes though nobody has asked for it: the command that begins a shard's life,
+ * and what removes rows whose time has come.
+ *
+ * Invariant: where a leader's state has rows whose time will come, the timer is set; what set it in
+ * an earlier leadership knew nothing of the rows that a snapshot has brought since.
+ */
+export class Upkeep {
+  static readonly TIMER = Sweeper.TIMER;
+  readonly #ports: UpkeepPorts;
+  readonly #sweeper: Sweeper;
+  /** Of the leadership that this is; undefined: another node leads, or nobody does. */
+  #leadsInTerm: number | undefined;
+  #begunInTerm = 0;
+
+  constructor(ports: UpkeepPorts) {
+    this.#ports = ports;
+    this.#sweeper = new Sweeper(ports.sessionLifetimeMs);
+  }
+
+  onStanding({ role, term }: Standing): void {
+    const leadsInTerm = role === "leader" ? term : undefined;
+    // Its first entry, when it is applied, has the timer set anew by what the state holds.
+    if (leadsInTerm !== undefined && leadsInTerm !== this.#leadsInTerm) this.#sweeper.forgetTimer();
+    this.#leadsInTerm = leadsInTerm;
+  }
+
+  /**
+   * A shard that has applied no command has no life yet: no order of changes, no version tokens. Its
+   * first leader begins one before it takes writes, with a command that changes nothing else.
+   */
+  maybeBegin(at: Moment, effects: Fx): void {
+    const term = this.#leadsInTerm;
+    if (term === undefined || this.#begunInTerm === term) return;
+    if (this.#ports.machine.books.salt !== 0) return;
+    this.#begunInTerm = term;
+    this.#ports.propose(Sweeper.nothing(), at, effects);
+    effects.atTurnEnd();
+  }
+
+  /** Entries were applied: something may be due earlier than the timer says. */
+  onApplied(at: Moment, effects: Fx): void {
+    if (this.#leadsInTerm === undefined) return;
+    const { machine } = this.#ports;
+    this.#sweeper.watch(machine.takeNearestExpiryMs(), at.wallMs, machine.books, effects);
+  }
+
+  onTimer(at: Moment, effects: Fx): void {
+    this.#sweeper.forgetTimer();
+    if (this.#leadsInTerm === undefined || !this.#ports.serving()) return;
+    const { books } = this.#ports.machine;
+    const body = this.#sweeper.find(effects, at.wallMs, books);
+    if (body !== undefined) this.#ports.propose(body, at, effects);
+    this.#sweeper.sleep(effects, at.wallMs, books, effects);
+    effects.atTurnEnd();
+  }
+}
