@@ -137,6 +137,18 @@ const CASES: readonly StorageCase[] = [
     },
   },
   {
+    name: "what is being disowned while it closes is disowned once it has closed",
+    needs: isPersistent,
+    run: async (storage, harness) => {
+      const { storeId } = storage.identity;
+      const disowned = storage.disown("it is a copy");
+      await reopened(harness, storage, (again) => {
+        check(again.identity.storeId !== storeId, "the store id has stayed");
+      });
+      await disowned;
+    },
+  },
+  {
     name: "what is open cannot be opened again",
     needs: isPersistent,
     run: async (storage, harness) => {

@@ -57,6 +57,10 @@ const DEFECTS: Readonly<Record<string, readonly [Breakage, string]>> = {
     { defect: (storage) => withMembers(storage, { disown: () => Promise.resolve() }) },
     "what is disowned is set aside at the next opening, which is fresh",
   ],
+  "forgets what it is disowning when it closes": [
+    { defect: (storage) => withMembers(storage, { disown: () => Promise.resolve() }) },
+    "what is being disowned while it closes is disowned once it has closed",
+  ],
   "has no lock": [
     { open: (open) => (previous, options) => open(previous, options).catch(() => open()) },
     "what is open cannot be opened again",

@@ -331,7 +331,7 @@ export interface Storage {
    * is on stable storage; calls to the stores go on as before. Without effect in memory.
    */
   disown(reason: string): Promise<void>;
-  /** Closes both, log first. Idempotent. */
+  /** Closes both, log first. A `disown` that was called before is done, too. Idempotent. */
   close(): Promise<void>;
 }
 

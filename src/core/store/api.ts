@@ -276,7 +276,10 @@ export interface ReadyOptions extends CallOptions {
 export interface CloseOptions {
   /** Wait for operations under way. Default true. */
   readonly drain?: boolean;
-  /** For everything together. Default 5,000. */
+  /**
+   * For calls under way, and for what peers are still sent. Default 5,000. What is on its way to the
+   * disk is waited for, however long that takes.
+   */
   readonly timeoutMs?: number;
 }
 

@@ -15,6 +15,7 @@ import { MessageRouter } from "./message-router.ts";
 import type { NodeRecords } from "./node-records.ts";
 import type { PlantedHostBugs } from "./planted-bugs.ts";
 import type { MachineHost, PeerNetwork, PeerNetworkEvents } from "./seams.ts";
+import { settlesWithin } from "./settles-within.ts";
 import { ShardKeeper } from "./shard-keeper.ts";
 import { ShardTrust } from "./shard-trust.ts";
 import { StoragePressure } from "./storage-pressure.ts";
@@ -167,13 +168,19 @@ class SilentMachineHost implements MachineHost {
   async close(options: { readonly drain: boolean; readonly timeoutMs: number }): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    const { environment, observer } = this.#options;
+    const endMs = environment.monotonicMs() + options.timeoutMs;
     this.#refusal ??= new CapstanError("STORE_CLOSED", "the store is closing");
     await Promise.all([...this.#keyspaces.values()].map((machines) => machines.drain(options)));
     this.#runner.endTurn();
     this.#isOver = true;
     this.#runner.stop();
     for (const machines of this.#keyspaces.values()) machines.stop();
-    await this.#disowned;
+    if (this.#disowned === undefined) return;
+    const leftMs = endMs - environment.monotonicMs();
+    if (await settlesWithin(this.#disowned, leftMs, environment)) return;
+    // The storage, which is closed later, writes it down before it has closed.
+    observer.log("warn", "it is not written down yet that the data is given up; closing goes on");
   }
 
   #isReachable(node: NodeId): boolean {

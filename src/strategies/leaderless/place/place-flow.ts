@@ -6,10 +6,11 @@ import type {
   ShardMap,
 } from "../../../core/contracts/machine.ts";
 import { CapstanError } from "../../../core/model/errors.ts";
-import type { Epoch, NodeId } from "../../../core/model/ids.ts";
+import type { NodeId } from "../../../core/model/ids.ts";
 import type { LeaderlessMessage } from "../messages.ts";
 import { neededFor } from "../receipts.ts";
 import { changeUnknown, levelBeyond, otherChange, unfinished } from "./faults.ts";
+import { PendingPlace } from "./pending-place.ts";
 import { PlaceChange, type PlantedChangeBugs } from "./place-change.ts";
 import type { PlaceMessage, PlaceOverdue, PlaceState } from "./place-messages.ts";
 import { PlaceQuery } from "./place-query.ts";
@@ -23,48 +24,6 @@ type Fx = Effects<LeaderlessMessage>;
 
 /** A change that was taken on is let go of, unless somebody says again that it is overdue. */
 const TAKEN_ON_MS = 8_000;
-
-/** A request's memo while a shard's replicas are asked for, or changed. */
-class PendingPlace {
-  /** Undefined: a change that this node has taken on, and that nobody waits for. */
-  readonly request: Request | undefined;
-  readonly shardIndex: number;
-  readonly requestId: number;
-  readonly task: PlaceChange | PlaceQuery;
-  /** Everybody who has been part of it: all of them hear of its end. */
-  readonly heard = new Set<NodeId>();
-  /** What was said last, so that what is new is said at once. */
-  said = "";
-  sentAtMs = Number.NEGATIVE_INFINITY;
-  tryEndsAtMs = 0;
-  /** One that was taken on. */
-  endsAtMs = Number.POSITIVE_INFINITY;
-  readonly #firstEpoch: Epoch;
-
-  constructor(asked: Request | number, requestId: number, task: PlaceChange | PlaceQuery) {
-    this.request = typeof asked === "number" ? undefined : asked;
-    this.shardIndex = typeof asked === "number" ? asked : asked.operation.shardIndex;
-    this.requestId = requestId;
-    this.task = task;
-    this.#firstEpoch = task.map.epoch;
-  }
-
-  /** The change that was under way has ended elsewhere than where this one was to bring it. */
-  get isOver(): boolean {
-    const { map, outcome } = this.task;
-    if (outcome !== undefined) return true;
-    return stageOf(map) === "settled" && map.epoch > this.#firstEpoch && !this.#isThere;
-  }
-
-  get #isThere(): boolean {
-    const { task } = this;
-    return task instanceof PlaceChange && isSameSet(task.map.replicas, task.goal);
-  }
-
-  get mayHaveActed(): boolean {
-    return this.task instanceof PlaceChange && this.task.hasTried;
-  }
-}
 
 /**
  * Questions and changes of who holds a shard, from one node. Takes maps that replicas send to
@@ -175,7 +134,10 @@ export class PlaceFlow {
     return isPending ? memo : undefined;
   }
 
-  /** Unless it is being seen to its end from here already. */
+  /**
+   * Unless it is being seen to its end from here already. One change of a shard is taken on at a time:
+   * all of them come to the same decision, whose end is the next map's business.
+   */
   #takeOn(
     from: Sender,
     shardIndex: number,
@@ -193,6 +155,13 @@ export class PlaceFlow {
     if (this.#context.placement(shardIndex).epoch > map.epoch) {
       this.#sendMap(from.node, shardIndex, effects);
       return;
+    }
+    const other = [...this.#pending.values()].find(
+      (place) => place.request === undefined && place.shardIndex === shardIndex,
+    );
+    if (other !== undefined) {
+      if (!goesBefore(map, goal, other.task.map)) return;
+      this.#pending.delete(other.requestId);
     }
     const place = new PendingPlace(shardIndex, this.#nextRequestId(), this.#changeOf(map, goal));
     place.endsAtMs = endsAtMs;
@@ -296,6 +265,16 @@ export class PlaceFlow {
   #tryEnd(nowMs: number): number {
     return nowMs + TRY_MS * (1 + this.#context.randomUint32() / 2 ** 32);
   }
+}
+
+/**
+ * Whether a change is taken on in the place of one whose newest map is `known`. Of changes that would
+ * decide the same epoch any does: it has to go on with what a majority may have accepted of another.
+ * But a pending change may wait for a node that never comes, and what takes it back waits for none.
+ */
+function goesBefore(map: ShardMap, goal: readonly NodeId[], known: ShardMap): boolean {
+  if (map.epoch !== known.epoch) return map.epoch > known.epoch;
+  return stageOf(map) === "pending" && isSameSet(map.replicas, goal);
 }
 
 function saidOf({ epoch }: ShardMap, message: PlaceMessage | undefined): string {

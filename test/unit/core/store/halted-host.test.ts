@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { SILENT_OBSERVER } from "../../../../src/core/contracts/observer.ts";
-import { brokenLog } from "../../../support/broken-storage.ts";
+import type { Storage } from "../../../../src/core/contracts/storage.ts";
+import { brokenLog, withMembers } from "../../../support/broken-storage.ts";
 import { BENCH_SHARD, MachineBench, say } from "../../../support/machine-bench.ts";
 import { PersistentMemoryDisk } from "../../../support/persistent-memory-storage.ts";
 import { runBeside } from "../../../support/run-beside.ts";
@@ -17,16 +18,19 @@ beforeEach(() => {
 });
 
 async function open(origin: "newborn" | "kept"): Promise<MachineBench> {
-  const environment = new VirtualEnvironment({ time });
-  const context = { node: "n1", cluster: "test", environment, observer: SILENT_OBSERVER };
   const failing = brokenLog((log) => ({
     append: (record, durability) => {
       if (hasLogFailed) throw new Error("EIO: i/o error");
       return log.append(record, durability);
     },
   }));
-  const storage = failing(await disk.factory({}, context));
+  const storage = failing(await storageOn(disk, time));
   return MachineBench.open({ time, storage, origin });
+}
+
+function storageOn(of: PersistentMemoryDisk, at: VirtualTime): Promise<Storage> {
+  const environment = new VirtualEnvironment({ time: at });
+  return of.factory({}, { node: "n1", cluster: "test", environment, observer: SILENT_OBSERVER });
 }
 
 /** With a word on its way that waits for its record. */
@@ -55,6 +59,37 @@ test("a node that disowns its data says nothing any more of what becomes durable
   time.advance(50);
   await bench.settle();
   expect(bench.said).toEqual([]);
+  expect(bench.fatal?.code).toBe("DATA_DISOWNED");
+});
+
+// A disk that hangs: the store has to close all the same.
+test("a node that cannot write down in time that its data is given up closes without it", async () => {
+  const storage = await storageOn(disk, time);
+  const hanging = withMembers(storage, { disown: () => new Promise<void>(() => undefined) });
+  const bench = await MachineBench.open({ time, storage: hanging, origin: "newborn" });
+  bench.disown();
+  const began = time.nowMs;
+  await runBeside(time, bench.drain(300));
+  expect(time.nowMs - began).toBeGreaterThanOrEqual(300);
+  expect(time.nowMs - began).toBeLessThan(2_000);
+});
+
+test("one that writes it down in time has done so when it has closed", async () => {
+  const storage = await storageOn(disk, time);
+  const written: string[] = [];
+  const slow = withMembers(storage, {
+    disown: (reason) =>
+      new Promise<void>((done) => {
+        new VirtualEnvironment({ time }).setTimer(200, () => {
+          written.push(reason);
+          done();
+        });
+      }),
+  });
+  const bench = await MachineBench.open({ time, storage: slow, origin: "newborn" });
+  bench.disown();
+  await runBeside(time, bench.drain(300));
+  expect(written).toEqual(["an older copy"]);
   expect(bench.fatal?.code).toBe("DATA_DISOWNED");
 });
 

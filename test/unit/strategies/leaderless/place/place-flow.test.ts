@@ -70,6 +70,40 @@ test("it hears of it from others, too, and goes on as it did", () => {
   expect(flow.size).toBe(1);
 });
 
+test("of changes that would decide the same epoch it takes on one, however many it hears of", () => {
+  const { flow, take, effects } = flowAt();
+  const goals = [
+    ["b", "c", "d"],
+    ["c", "d", "e"],
+    ["a", "d", "e"],
+  ] as NodeId[][];
+  for (const goal of goals) take("b", { type: "place-overdue", map: FIRST, goal }, 0);
+  expect(flow.size).toBe(1);
+  expect(effects.lines.filter((line) => line.includes("move-taken-on"))).toEqual([]);
+});
+
+test("one that is known to be later takes the place of the one before", () => {
+  const { flow, take } = flowAt();
+  const other = ["c", "d", "e"] as NodeId[];
+  take("b", { type: "place-overdue", map: FIRST, goal: other }, 0);
+  expect(take("d", OVERDUE, 10)).toContain("place-map to d");
+  expect(flow.size).toBe(1);
+  expect(take("b", { type: "place-overdue", map: FIRST, goal: other }, 20)).toEqual([]);
+  expect(flow.size).toBe(1);
+});
+
+// The change may wait for a new node that is gone for good.
+test("what takes a pending change back takes its place, and is not put aside for it again", () => {
+  const { flow, take, answer } = flowAt();
+  take("d", OVERDUE, 0);
+  take("b", { type: "place-overdue", map: PENDING, goal: OLD }, 10);
+  expect(flow.size).toBe(1);
+  expect(take("d", OVERDUE, 20)).toEqual([]);
+  answer("b", PENDING, 30);
+  expect(answer("c", PENDING, 40)).toEqual([]);
+  expect(flow.size).toBe(1);
+});
+
 test("it lets go of it when nobody calls it overdue any more", () => {
   const { flow, take, sweep } = flowAt();
   take("d", OVERDUE, 0);
