@@ -224,6 +224,43 @@ describe("a strategy that breaks its promises", () => {
   });
 });
 
+describe("a merge function that breaks its laws", () => {
+  function configureMerge(): string {
+    const resolvers = new URL("../../src/resolvers/index.ts", import.meta.url).href;
+    modules += 1;
+    const file = `merging-${modules}.mjs`;
+    write(
+      file,
+      `import { merge } from ${JSON.stringify(resolvers)};
+      export default { cluster: { nodes: ["n1", "n2", "n3"] }, transport: { type: "nats" },
+        keyspaces: { notes: { strategy: "dynamo", resolver: merge((all) => all.join("+")) } } };`,
+    );
+    return file;
+  }
+
+  test("is a violation, with code 1 and the example, and never no violation found", async () => {
+    const words = ["--config", configureMerge(), "--seeds", "1", "--report", "laws.html"];
+    const ran = await verify(...words);
+    expect(ran.exitCode).toBe(1);
+    expect(flat(ran.stdout)).toContain("notes - resolver-laws VIOLATED: 1 of 6 laws");
+    expect(ran.stdout).toContain("→ in two steps it is:");
+    expect(ran.stdout).toMatch(/operations checked, 1 resolver breaks its laws\.$/m);
+    const page = readFileSync(join(directory, "laws.html"), "utf8");
+    expect(page).toContain("1 resolver breaks its laws.</p>");
+    expect(page).not.toMatch(/checked, no violation found/);
+  });
+
+  test("is in the JSON object, with the verdict", async () => {
+    const ran = await verify("--config", configureMerge(), "--seeds", "1", "--json");
+    expect(ran.exitCode).toBe(1);
+    const { verdict, resolvers } = JSON.parse(ran.stdout);
+    expect(verdict).toBe("violated");
+    expect(resolvers).toMatchObject([
+      { keyspace: "notes", ok: false, broken: [{ law: "resolve is associative" }] },
+    ]);
+  });
+});
+
 describe("what is wrong is said before anything runs", () => {
   test("a keyspace that is not there", async () => {
     const ran = await verify("--config", configure({}), "--keyspace", "carts");
@@ -238,9 +275,9 @@ describe("what is wrong is said before anything runs", () => {
   });
 
   test("a report that cannot be written", async () => {
-    const words = ["--config", configure({}), "--seeds", "1", "--report", "no/such/folder.html"];
-    const ran = await verify(...words);
-    expect(ran.exitCode).toBe(2);
+    const words = ["--config", configure({}), "--seeds", "1000000"];
+    const ran = await verify(...words, "--report", "no/such/folder.html");
+    expect(ran).toMatchObject({ exitCode: 2, stdout: "" });
     expect(ran.stderr).toContain("no/such/folder.html cannot be written");
   });
 });

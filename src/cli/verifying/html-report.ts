@@ -5,6 +5,7 @@ import { CHECK_SENTENCES, describeLevel, describeResult, isOfKeyspace } from "./
 import { escapeHtml } from "./escape-html.ts";
 import { describeFault, lanesPicture } from "./lanes-picture.ts";
 import { REPORT_STYLE } from "./report-style.ts";
+import { countBroken } from "./resolver-laws.ts";
 import { isViolated, type Verification } from "./run-verification.ts";
 import { describeTotals } from "./verify-progress.ts";
 
@@ -19,7 +20,7 @@ export function htmlReport(verification: Verification): string {
   const ordered = [...shown.filter(isPromised), ...shown.filter((row) => !isPromised(row))];
   const body = [
     `<h1>${escapeHtml(title)}</h1>`,
-    `<p class="${verdict}">${wasInterrupted ? "Interrupted: " : ""}${escapeHtml(describeTotals(totals))}.</p>`,
+    `<p class="${verdict}">${wasInterrupted ? "Interrupted: " : ""}${escapeHtml(describeTotals(totals, undefined, countBroken(laws)))}.</p>`,
     "<h2>What is promised</h2>",
     tableOf(verification, rows.filter(isPromised)),
     "<p class=note>* the levels of calls that name none. What was not tried may be broken all the same.</p>",

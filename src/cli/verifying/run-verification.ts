@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { open, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { isCapstanError } from "../../core/model/errors.ts";
 import { type Caution, cautionsOf } from "../../simulation/verify/cautions.ts";
@@ -37,6 +37,7 @@ export async function runVerification(
 ): Promise<number> {
   const { directory, stdout, env, interruption } = surroundings;
   const subjects = await loadSubjects(options, directory);
+  if (options.report !== undefined) await mustBeWritable(options.report, directory);
   const tally = await runAll(subjects, options, surroundings);
   const laws = subjects.flatMap((subject) => tryLaws(subject) ?? []);
   const verification: Verification = {
@@ -111,6 +112,20 @@ async function runAll(
   }
 }
 
+/** Found out before the histories, which may take hours, and not after them. */
+async function mustBeWritable(file: string, directory: string): Promise<void> {
+  try {
+    const handle = await open(resolve(directory, file), "a");
+    await handle.close();
+  } catch (error) {
+    throw unwritable(file, error);
+  }
+}
+
+function unwritable(file: string, error: unknown): UsageError {
+  return new UsageError(`${file} cannot be written: ${(error as Error).message}.`);
+}
+
 async function writeReport(
   verification: Verification,
   file: string,
@@ -119,7 +134,7 @@ async function writeReport(
   try {
     await writeFile(resolve(directory, file), htmlReport(verification));
   } catch (error) {
-    throw new UsageError(`${file} cannot be written: ${(error as Error).message}.`);
+    throw unwritable(file, error);
   }
 }
 

@@ -5,6 +5,7 @@ import { renderTimeline } from "../../verification/index.ts";
 import { type Paint, paintFor } from "../paint.ts";
 import type { Output, Surroundings } from "../surroundings.ts";
 import { describeLevel, describeResult, isDefault, isOfKeyspace } from "./describe-rows.ts";
+import { countBroken, describeLaws } from "./resolver-laws.ts";
 import type { Verification } from "./run-verification.ts";
 import { describeTotals } from "./verify-progress.ts";
 
@@ -43,7 +44,7 @@ function promisesTable(
   rows: readonly TallyRow[],
   paint: Paint,
 ): string {
-  const { subjects } = verification;
+  const { subjects, laws } = verification;
   const table = new Table({
     head: ["keyspace", "level", "guarantee", "result"],
     style: { head: [], border: [], compact: true },
@@ -63,6 +64,10 @@ function promisesTable(
       const result = paint(row.broken > 0 ? "red" : "green", describeResult(row));
       const listed = wrapped(checks.join(", "), GUARANTEE_WIDTH, "");
       table.push([row.keyspace, level || "-", listed, result]);
+    }
+    for (const each of laws.filter((one) => one.keyspace === keyspace.name)) {
+      const result = paint(each.report.ok ? "green" : "red", describeLaws(each));
+      table.push([each.keyspace, "-", "resolver-laws", result]);
     }
   }
   return `${table.toString()}\n* the levels of calls that name none${answeredLine(verification)}`;
@@ -139,7 +144,7 @@ function instance({ repeat, subjects }: Verification, row: TallyRow, paint: Pain
 }
 
 function summary(verification: Verification, paint: Paint): string {
-  const { tally, wasInterrupted, options, subjects } = verification;
+  const { tally, wasInterrupted, options, subjects, laws } = verification;
   const totals = tally.totals();
   const asked = options.seeds * subjects.length;
   const lead = wasInterrupted ? `${paint("yellow", "interrupted")}: ` : "";
@@ -151,7 +156,8 @@ function summary(verification: Verification, paint: Paint): string {
   const names = broken.map(({ keyspace }) => keyspace.name).join(", ");
   const rest =
     broken.length === 0 ? "" : `\nWhat is not promised was broken at the own levels of: ${names}.`;
-  return `${lead}${describeTotals(totals, wasInterrupted ? asked : undefined)}.${rest}`;
+  const of = wasInterrupted ? asked : undefined;
+  return `${lead}${describeTotals(totals, of, countBroken(laws))}.${rest}`;
 }
 
 function isOwnAnomaly(row: TallyRow, subject: Subject): boolean {

@@ -50,17 +50,25 @@ export class VerifyProgress {
   }
 }
 
-/** `12 of 50 histories, 730 s simulated, 401 faults, 15,230 operations checked, …`. */
-export function describeTotals(totals: TallyTotals, total?: number): string {
+/**
+ * `12 of 50 histories, 730 s simulated, 401 faults, 15,230 operations checked, …`.
+ *
+ * @param total histories that there are to be, where that says more.
+ * @param lawless resolvers that break their laws.
+ */
+export function describeTotals(totals: TallyTotals, total?: number, lawless = 0): string {
   const { histories, simulatedMs, faults, checked, violated } = totals;
   const of = total === undefined || total === histories ? "" : ` of ${grouped(total)}`;
   const noun = (total ?? histories) === 1 ? "history" : "histories";
-  const found =
-    violated === 0
-      ? "no violation found"
-      : `${violated} ${violated === 1 ? "promise" : "promises"} violated`;
+  const found = [
+    ...(violated === 0 ? [] : [`${violated} ${violated === 1 ? "promise" : "promises"} violated`]),
+    ...(lawless === 0
+      ? []
+      : [lawless === 1 ? "1 resolver breaks its laws" : `${lawless} resolvers break their laws`]),
+  ];
   return (
     `${grouped(histories)}${of} ${noun}, ${grouped(Math.round(simulatedMs / 1_000))} s simulated, ` +
-    `${grouped(faults)} faults, ${grouped(checked)} operations checked, ${found}`
+    `${grouped(faults)} faults, ${grouped(checked)} operations checked, ` +
+    (found.length === 0 ? "no violation found" : found.join(", "))
   );
 }

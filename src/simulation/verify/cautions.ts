@@ -16,6 +16,7 @@ export interface Caution {
     | "lower-levels"
     | "merge-breaks-laws"
     | "laws-not-tried"
+    | "laws-tried-on-text"
     | "values"
     | "not-used"
     | "simulated";

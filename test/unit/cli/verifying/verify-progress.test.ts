@@ -20,6 +20,13 @@ test("what was done so far is said in numbers", () => {
   );
 });
 
+test("a resolver that breaks its laws is told beside the promises, never as no violation", () => {
+  expect(describeTotals(TOTALS, 12, 1)).toMatch(/checked, 1 resolver breaks its laws$/);
+  expect(describeTotals({ ...TOTALS, violated: 1 }, 12, 2)).toMatch(
+    /checked, 1 promise violated, 2 resolvers break their laws$/,
+  );
+});
+
 function timed() {
   const surroundings = fakeSurroundings();
   const clock = { nowMs: 0 };
