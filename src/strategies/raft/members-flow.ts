@@ -33,10 +33,12 @@ export class PendingMembers implements ErrandTask {
   readonly recovers: boolean;
   /** A leader has said that the change is under way. */
   isBegun = false;
-  /** What a leader last said that could not begin it. */
-  isHeldUp = false;
+  /** What a replica has said last. */
+  lastWord: ReplicaRefusal | undefined = undefined;
   /** What a leader has said is in force: a change may begin from that alone. */
   base: ConfigurationPoint | undefined = undefined;
+  /** How many different ones leaders have named. */
+  basesTold = 0;
 
   constructor(flow: MembersFlow, request: Request) {
     this.#flow = flow;
@@ -75,7 +77,12 @@ export class PendingMembers implements ErrandTask {
     effects: Fx,
     { configurationGroup: group, configurationIndex: index }: RefusedMessage,
   ): boolean {
-    if (reason === "other-base") this.base = { group, index };
+    this.lastWord = reason;
+    if (reason === "other-base") {
+      // A second copy of one question brings the same.
+      if (this.base?.group !== group || this.base.index !== index) this.basesTold++;
+      this.base = { group, index };
+    }
     return this.#flow.onRefused(this, reason, effects);
   }
 }
@@ -119,7 +126,6 @@ export class MembersFlow {
   onRefused(pending: PendingMembers, reason: ReplicaRefusal, effects: Fx): boolean {
     const { shardIndex } = pending;
     if (reason === "changing") pending.isBegun = true;
-    pending.isHeldUp = reason === "not-yet";
     if (reason === "quorum-present") return this.#end(pending, quorumPresent(shardIndex), effects);
     if (reason === "quorum-lost") return this.#end(pending, quorumLost(shardIndex), effects);
     if (reason === "other-change") return this.#end(pending, otherChange(shardIndex), effects);
@@ -127,15 +133,13 @@ export class MembersFlow {
   }
 
   onDeadline(pending: PendingMembers, effects: Fx): void {
-    const { shardIndex, goal, isHeldUp, recovers } = pending;
+    const { shardIndex, recovers } = pending;
     if (recovers) {
       const late = `shard ${shardIndex} did not come to lead itself in time`;
       this.#end(pending, unavailable(late, [this.#context.self.node], []), effects);
       return;
     }
-    const what = isHeldUp
-      ? `the leader of shard ${shardIndex} has not heard of all of ${goal.join(", ")} in time`
-      : `no leader of shard ${shardIndex} was found in time`;
+    const what = whyLate(pending);
     const replicas = this.#errands.replicasOf(shardIndex);
     const reachable = this.#errands.reachableReplicas(shardIndex);
     this.#end(pending, unavailable(what, replicas, reachable), effects);
@@ -151,6 +155,23 @@ export class MembersFlow {
     if (errand !== undefined) this.#errands.end(errand);
     effects.refuse(request, pending.mayHaveActed ? changeUnknown(shardIndex, goal, fault) : fault);
     return false;
+  }
+}
+
+/** What was missing when the time of a change, or of the question who holds a shard, was over. */
+function whyLate(pending: PendingMembers): string {
+  const { shardIndex, goal, lastWord, isBegun, basesTold } = pending;
+  if (isBegun) return `the change has begun, and was not heard to have ended in time`;
+  switch (lastWord) {
+    case "not-yet":
+      return `the leader of shard ${shardIndex} has not heard of all of ${goal.join(", ")} in time`;
+    case "other-base":
+      if (pending.mayHaveActed) return `the leader of shard ${shardIndex} has not answered in time`;
+      return basesTold > 1
+        ? `other changes of the replicas of shard ${shardIndex} came before this one all the time`
+        : `the leader of shard ${shardIndex} was found too late to be asked for the change`;
+    default:
+      return `no leader of shard ${shardIndex} was found in time`;
   }
 }
 
