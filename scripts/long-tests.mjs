@@ -19,6 +19,14 @@ const LONG = {
     files: ["test/processes/nats-partition.test.ts"],
     env: { CAPSTAN_REPAIR_KEYS: "100000", CAPSTAN_REQUIRE_NATS: "1" },
   },
+  load: {
+    files: [
+      "test/processes/cli-load.test.ts",
+      "test/processes/cluster-disk.test.ts",
+      "test/processes/nats-disk.test.ts",
+    ],
+    env: { CAPSTAN_LOAD_LINES: "100000", CAPSTAN_REQUIRE_NATS: "1" },
+  },
   restarts: {
     files: [
       "test/unit/strategies/dynamo/retired-actors.test.ts",

@@ -7,7 +7,7 @@ import { ensureBuilt, eventually } from "../support/processes.ts";
 import { RunningCluster } from "../support/processes-cluster.ts";
 
 // `capstan load` against a cluster of real processes. The full size is for a machine that has
-// nothing else to do: CAPSTAN_LOAD_LINES=100000 npx vitest run test/processes/cli-load.test.ts
+// nothing else to do: `npm run test:load`
 
 const LINES = Number(process.env.CAPSTAN_LOAD_LINES ?? 5_000);
 const PATIENCE_MS = 60_000 + LINES * 20;

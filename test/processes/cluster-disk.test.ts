@@ -7,7 +7,7 @@ import { ensureBuilt, eventually, Running } from "../support/processes.ts";
 import { RunningCluster } from "../support/processes-cluster.ts";
 
 // What a cluster on disk, the default of `capstan cluster`, keeps over the death of its processes.
-// The full size: CAPSTAN_LOAD_LINES=100000 npx vitest run test/processes/cluster-disk.test.ts
+// The full size, 100,000 lines: `npm run test:load`
 
 const LINES = Number(process.env.CAPSTAN_LOAD_LINES ?? 2_000);
 const PATIENCE_MS = 60_000 + LINES * 20;

@@ -13,7 +13,7 @@ import {
 } from "../support/processes.ts";
 
 // What a cluster on disk that talks over NATS keeps over the death of its server, and of all its
-// nodes. The full size: CAPSTAN_LOAD_LINES=100000 npx vitest run test/processes/nats-disk.test.ts
+// nodes. The full size, 100,000 lines: `npm run test:load`
 
 const program = await natsProgram();
 const LINES = Number(process.env.CAPSTAN_LOAD_LINES ?? 1_000);

@@ -373,6 +373,12 @@ const checks = {
     await openStore({ keyspaces: { k: { strategy: "tunable", lanes: 3 } } });
     // @ts-expect-error: not a deadline of a level that there is
     await openStore({ keyspaces: { k: { deadlines: { lease: 5 } } } });
+    // @ts-expect-error: misspelt within repair
+    await openStore({ keyspaces: { k: { repair: { interval: "1s", intervall: "1h" } } } });
+    // @ts-expect-error: no duration
+    await openStore({ keyspaces: { k: { strategy: "dynamo", repair: { reapAfter: true } } } });
+    // @ts-expect-error: raft replicas need no repair
+    await openStore({ keyspaces: { k: { strategy: "raft", repair: { interval: "1s" } } } });
     // @ts-expect-error: not a durability
     await openStore({ keyspaces: { k: { durability: "disk" } } });
     // @ts-expect-error: not a schema
@@ -382,7 +388,10 @@ const checks = {
     // @ts-expect-error: misspelt option
     await openStore({}, { nodes: "a" });
     await openStore({
-      keyspaces: { k: { deadlines: { strong: "2s" }, partitionPolicy: "prefer_availability" } },
+      keyspaces: {
+        k: { deadlines: { strong: "2s" }, partitionPolicy: "prefer_availability" },
+        l: { strategy: "dynamo", repair: { interval: "off", reapAfter: "1h", maxHints: 10 } },
+      },
     });
 
     // A configuration that is no literal, from a file: run time checks it.

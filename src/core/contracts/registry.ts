@@ -99,6 +99,11 @@ export interface Strategies {
         readonly maxHints?: number;
         /** For how long. Default 3 h. */
         readonly hintMaxAge?: Duration;
+        /**
+         * How old a deletion has to be before its tombstone goes, once every replica has it, or
+         * `"off"`. 1 s to 365 days, default 10 minutes.
+         */
+        readonly reapAfter?: Duration | "off";
       };
     };
   };
@@ -168,6 +173,11 @@ export interface Strategies {
         readonly maxHints?: number;
         /** For how long. Default 3 h. */
         readonly hintMaxAge?: Duration;
+        /**
+         * How old a deletion has to be before its tombstone goes, once every replica has it, or
+         * `"off"`. 1 s to 365 days, default 10 minutes.
+         */
+        readonly reapAfter?: Duration | "off";
       };
     };
   };

@@ -180,6 +180,11 @@ interface StrategyBase {
   readonly name: string;
   readonly capabilities: StrategyCapabilities;
   /**
+   * Options, by dotted path (`repair.interval`), that concern nothing but what this node does itself
+   * and may differ from node to node. All others have to be equal for nodes to talk. Default: none.
+   */
+  readonly nodeOptions?: readonly string[];
+  /**
    * Checks the keyspace's own options (those the core does not know) and fills in defaults. Of
    * what it answers, `read` and `write` are the levels of calls that name none (where absent:
    * `quorum` if offered, else the first); scans use `read` too. A strategy that keeps siblings

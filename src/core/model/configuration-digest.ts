@@ -1,5 +1,5 @@
 import { fingerprintOf } from "./cluster-key.ts";
-import type { ResolvedKeyspace, ResolvedNode } from "./configuration-types.ts";
+import type { ResolvedConfiguration, ResolvedKeyspace } from "./configuration-types.ts";
 import { hashText } from "./hash.ts";
 import { isPlainObject } from "./plain-object.ts";
 
@@ -7,38 +7,61 @@ import { isPlainObject } from "./plain-object.ts";
 const SEEDS: readonly number[] = Object.freeze([0x63617073, 0x74616e31]);
 const MAX_DEPTH = 20;
 
+/** Paths of options that are each node's own affair, by keyspace. */
+export type NodeOptionsOf = (keyspace: ResolvedKeyspace) => readonly string[];
+
 /**
  * 64 bits in hex of what has to be equal on all nodes: the cluster's name, its nodes with their
- * datacenters, its key, the keyspaces. Not of what may differ: addresses, paths, limits, the transport.
+ * datacenters, its key, the keyspaces. Not of what may differ: addresses, paths, limits, the transport,
+ * and of a keyspace's options those that `nodeOptionsOf` names.
  * Tells slips apart, not forgeries.
  */
 export function configurationDigest(
-  clusterName: string,
-  nodes: readonly ResolvedNode[],
+  { name, nodes, key }: ResolvedConfiguration["cluster"],
   keyspaces: readonly ResolvedKeyspace[],
-  key?: Uint8Array,
+  nodeOptionsOf: NodeOptionsOf = () => [],
 ): string {
   const text = canonicalText(
     {
-      cluster: clusterName,
+      cluster: name,
       ...(key === undefined ? {} : { key: fingerprintOf(key) }),
       nodes: nodes.map(({ id, datacenter }) => [id, datacenter]),
-      keyspaces: keyspaces.map(
-        ({ name, strategy, replicas, shards, groupBy, durability, resolver, strategyOptions }) => ({
-          name,
-          strategy,
-          replicas,
-          shards,
-          groupBy,
-          durability,
+      keyspaces: keyspaces.map((keyspace) => {
+        const { resolver } = keyspace;
+        return {
+          name: keyspace.name,
+          strategy: keyspace.strategy,
+          replicas: keyspace.replicas,
+          shards: keyspace.shards,
+          groupBy: keyspace.groupBy,
+          durability: keyspace.durability,
           resolver: resolver === undefined ? null : nameOf(resolver),
-          strategyOptions,
-        }),
-      ),
+          strategyOptions: without(keyspace.strategyOptions, nodeOptionsOf(keyspace)),
+        };
+      }),
     },
     0,
   );
   return SEEDS.map((seed) => hashText(text, seed).toString(16).padStart(8, "0")).join("");
+}
+
+/** The options but for those at `paths`, dotted; one that has nothing left is as good as not written. */
+function without(
+  options: Readonly<Record<string, unknown>>,
+  paths: readonly string[],
+): Readonly<Record<string, unknown>> {
+  const kept: Record<string, unknown> = { ...options };
+  for (const path of paths) {
+    const [name = "", ...rest] = path.split(".");
+    const inner = kept[name];
+    if (rest.length === 0) delete kept[name];
+    else if (isPlainObject(inner)) {
+      const left = without(inner, [rest.join(".")]);
+      if (Object.keys(left).length > 0) kept[name] = left;
+      else delete kept[name];
+    }
+  }
+  return kept;
 }
 
 /** JSON with sorted names; what JSON cannot hold is stood for by its name or its type. */

@@ -127,6 +127,9 @@ export interface ResolvedConfiguration {
     readonly scanPage: number;
   };
   readonly insecure: boolean;
-  /** Equal on all nodes that agree on what must be equal (cluster name, nodes, keyspaces). */
+  /**
+   * Equal on all nodes that agree on what must be equal (cluster name, nodes, keyspaces). A store
+   * leaves out of it what a strategy says is each node's own (`nodeOptions`).
+   */
   readonly digest: string;
 }

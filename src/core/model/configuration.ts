@@ -52,8 +52,9 @@ export function resolveConfiguration(input: unknown): ResolvedConfiguration {
   const transport = resolveTransport(given.transport, nodes, problems);
   const storage = resolvePlugIn(given.storage, "storage", DEFAULTS.storage.type, problems);
   const keyspaces = resolveKeyspaces(given.keyspaces, storage.type, problems);
+  const whole = Object.freeze({ name, nodes, key });
   const configuration = {
-    cluster: Object.freeze({ name, nodes, key }),
+    cluster: whole,
     transport,
     storage,
     keyspaces,
@@ -61,7 +62,7 @@ export function resolveConfiguration(input: unknown): ResolvedConfiguration {
     detector: resolveDetector(given.detector, problems),
     limits: resolveLimits(given.limits, keyspaces, problems),
     insecure,
-    digest: configurationDigest(name, nodes, keyspaces, key),
+    digest: configurationDigest(whole, keyspaces),
   };
   problems.throwIfAny();
   return Object.freeze(configuration);

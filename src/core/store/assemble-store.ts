@@ -4,6 +4,7 @@ import type { Sender } from "../contracts/machine.ts";
 import type { Observer } from "../contracts/observer.ts";
 import type { Storage, StorageProblem } from "../contracts/storage.ts";
 import type { Engine, SilentStrategy } from "../contracts/strategy.ts";
+import { configurationDigest } from "../model/configuration-digest.ts";
 import { describeValue, invalidConfiguration } from "../model/configuration-problems.ts";
 import type {
   ResolvedConfiguration,
@@ -71,7 +72,7 @@ export async function assembleStore(parts: AssemblyParts): Promise<NodeStore> {
 }
 
 class Assembly {
-  readonly #parts: AssemblyParts;
+  #parts: AssemblyParts;
   readonly #opened: ClosingStack;
   readonly #lifecycle = new Lifecycle();
   readonly #events: StoreEvents;
@@ -101,10 +102,12 @@ class Assembly {
   }
 
   async open(): Promise<NodeStore> {
-    const { configuration, container, handedOver, environment, observer } = this.#parts;
-    const node = nodeOf(configuration, this.#parts.node);
+    const { container, handedOver, environment, observer } = this.#parts;
+    const node = nodeOf(this.#parts.configuration, this.#parts.node);
     // Whatever can be refused is refused before anything opens.
-    const selected = selectPlugIns(configuration, handedOver, container);
+    const selected = selectPlugIns(this.#parts.configuration, handedOver, container);
+    const configuration = withSharedDigest(this.#parts.configuration, selected);
+    this.#parts = { ...this.#parts, configuration };
     const schemas = schemasOf(configuration);
     this.#goOn();
     const storage = await this.#openStorage(selected, node).catch(failStorage);
@@ -345,6 +348,17 @@ function withinLog(
     maxValueBytes,
   });
   return { ...keyspace, maxValueBytes };
+}
+
+/** Only what all nodes have to agree on counts: which that is the strategies say. */
+function withSharedDigest(
+  configuration: ResolvedConfiguration,
+  { strategies }: SelectedPlugIns,
+): ResolvedConfiguration {
+  const { cluster, keyspaces } = configuration;
+  const nodeOptionsOf = ({ name }: ResolvedKeyspace) =>
+    strategies.get(name)?.strategy.nodeOptions ?? [];
+  return { ...configuration, digest: configurationDigest(cluster, keyspaces, nodeOptionsOf) };
 }
 
 function nodeOf(configuration: ResolvedConfiguration, asked: string | undefined): ResolvedNode {

@@ -9,6 +9,7 @@ import { keyspaceHashOfOperationId, MAX_OWN_KEY_BYTES } from "../model/operation
 import type { Operation, OperationOptions, OperationType } from "../model/operations.ts";
 import { isWellFormed } from "../model/utf8.ts";
 import { encodeValue, type ValueLimits } from "../model/values.ts";
+import { acrossShards } from "./across-shards.ts";
 import { type CallSettings, NO_SETTINGS } from "./call-options.ts";
 
 /** The levels of calls that name none. */
@@ -98,10 +99,7 @@ export class OperationMaker {
   batch(members: readonly Operation[], settings: Readonly<CallSettings>): Operation {
     const first = members[0] as Operation;
     if (members.some((member) => member.shardIndex !== first.shardIndex)) {
-      throw new CapstanError(
-        "INVALID_ARGUMENT",
-        "the keys of a batch lie in more than one shard; groupBy puts keys together",
-      );
+      throw acrossShards(members);
     }
     const { sessionToken } = settings;
     const options = {

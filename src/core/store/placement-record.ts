@@ -24,8 +24,8 @@ const FIELDS: readonly (keyof KeyspacePlacement)[] = Object.freeze([
 ]);
 
 /**
- * Refuses a configuration that looks for the node's data elsewhere than where it was written, until
- * members and shards can be moved. A keyspace that is new is welcome, and one that is left out
+ * Refuses a configuration that looks for the node's data elsewhere than where it was written, which
+ * nothing would move there. A keyspace that is new is welcome, and one that is left out
  * keeps its data.
  *
  * @throws CapstanError `INVALID_CONFIGURATION`.

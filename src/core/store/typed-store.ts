@@ -85,7 +85,7 @@ type StrategyField<X, S> = {
 /** Field by field, so that the compiler names the one that is wrong. */
 type CheckedFields<X, Allowed> = {
   readonly [F in keyof X]: F extends keyof Allowed
-    ? F extends "deadlines"
+    ? F extends "deadlines" | "repair"
       ? CheckedFields<X[F], NonNullable<Allowed[F]>>
       : Allowed[F]
     : never;

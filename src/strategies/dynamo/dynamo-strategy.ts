@@ -1,5 +1,5 @@
 import type { SilentStrategy, StrategyCapabilities } from "../../core/contracts/strategy.ts";
-import { deadlineOfLevel } from "../leaderless/level-settings.ts";
+import { deadlineOfLevel, LEADERLESS_NODE_OPTIONS } from "../leaderless/level-settings.ts";
 import { DynamoCoordinator } from "./coordinator.ts";
 import { DYNAMO_GUARANTEES } from "./guarantees.ts";
 import { type DynamoMessage, dynamoCodec } from "./messages.ts";
@@ -33,6 +33,7 @@ export function makeDynamoStrategy(
     kind: "silent",
     name: "dynamo",
     capabilities: CAPABILITIES,
+    nodeOptions: LEADERLESS_NODE_OPTIONS,
     hostsEverywhere: true,
     hasStandIns: true,
     codec: dynamoCodec,

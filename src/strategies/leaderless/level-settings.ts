@@ -5,6 +5,20 @@ import { type Level, type LevelName, parseLevelName } from "../../core/model/lev
 import { majorityOf } from "../../core/model/quorum.ts";
 import { neededFor } from "./receipts.ts";
 
+/**
+ * Options of leaderless keyspaces that each node may have its own of. Not the deadlines: how long a
+ * replica waits for writes of other coordinators follows from them; nor how old a tombstone becomes,
+ * which all replicas have to agree on.
+ */
+export const LEADERLESS_NODE_OPTIONS = Object.freeze([
+  "hedge",
+  "digestAbove",
+  "repair.interval",
+  "repair.bytesPerSecond",
+  "repair.maxHints",
+  "repair.hintMaxAge",
+]);
+
 const LONGEST_DEADLINE_MS = 60_000;
 const POLICIES: readonly PartitionPolicy[] = Object.freeze([
   "prefer-consistency",

@@ -50,6 +50,8 @@ export function makeRaftStrategy(
     kind: "silent",
     name: "raft",
     capabilities: CAPABILITIES,
+    // Not the election timeout: leases rest upon everybody's.
+    nodeOptions: ["deadlines", "retainedLog"],
     codec: raftCodec,
     sharesOrder: true,
     hostsEverywhere: true,

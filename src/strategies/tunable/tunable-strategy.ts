@@ -1,5 +1,5 @@
 import type { SilentStrategy, StrategyCapabilities } from "../../core/contracts/strategy.ts";
-import { deadlineOfLevel } from "../leaderless/level-settings.ts";
+import { deadlineOfLevel, LEADERLESS_NODE_OPTIONS } from "../leaderless/level-settings.ts";
 import { type LeaderlessMessage, leaderlessCodec } from "../leaderless/messages.ts";
 import { LeaderlessReplica } from "../leaderless/replica.ts";
 import { TunableCoordinator } from "./coordinator.ts";
@@ -37,6 +37,7 @@ export function makeTunableStrategy(
     kind: "silent",
     name: "tunable",
     capabilities: CAPABILITIES,
+    nodeOptions: LEADERLESS_NODE_OPTIONS,
     hostsEverywhere: true,
     codec: leaderlessCodec,
     parseSettings: (options, path, ...of) =>

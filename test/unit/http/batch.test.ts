@@ -82,7 +82,12 @@ describe("where the writes take effect together", () => {
     const good = { put: "b/1", value: 1 };
     const tooLong = { put: `b/${"x".repeat(1_023)}`, value: 1 };
     const refusals: [unknown[], number, string, RegExp][] = [
-      [[good, { put: "c/1", value: 1 }], 400, "INVALID_ARGUMENT", /more than one shard/],
+      [
+        [good, { put: "c/1", value: 1 }],
+        400,
+        "INVALID_ARGUMENT",
+        /more than one shard \(shard \d+: "[bc]\/1"; shard \d+: "[bc]\/1"\)/,
+      ],
       [[good, { put: "", value: 1 }], 400, "INVALID_KEY", /writes\[1\]: .*empty/],
       [[good, tooLong], 400, "INVALID_KEY", /1,?024/],
       [

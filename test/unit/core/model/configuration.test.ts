@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { resolveConfiguration } from "../../../../src/core/model/configuration.ts";
+import { configurationDigest } from "../../../../src/core/model/configuration-digest.ts";
 import { DEFAULTS } from "../../../../src/core/model/defaults.ts";
 import { type CapstanError, isCapstanError } from "../../../../src/core/model/errors.ts";
 
@@ -187,6 +188,29 @@ describe("the digest", () => {
     ["durability", { ...base, storage: { type: "disk" } }],
   ])("differs with %s", (_, other) => {
     expect(digestOf(other)).not.toBe(digestOf(base));
+  });
+
+  const digestWithout = (a: object, paths: readonly string[]) => {
+    const { cluster, keyspaces } = resolveConfiguration(keyspacesWith(a));
+    return configurationDigest(cluster, keyspaces, ({ name }) => (name === "a" ? paths : []));
+  };
+  const paths = ["hedge", "repair.interval"];
+
+  test.each<[string, object]>([
+    ["an option that is a node's own", { hedge: "off" }],
+    ["one within another", { repair: { interval: "1s" } }],
+    ["its absence", { repair: {} }],
+  ])("is the same with %s", (_, options) => {
+    expect(digestWithout(options, paths)).toBe(digestWithout({}, paths));
+  });
+
+  test("differs with what stands beside an option that is a node's own", () => {
+    const repair = { interval: "1s", reapAfter: "1h" };
+    expect(digestWithout({ repair }, paths)).not.toBe(digestWithout({}, paths));
+    expect(digestWithout({ repair }, paths)).toBe(
+      digestWithout({ repair: { ...repair, interval: "2s" } }, paths),
+    );
+    expect(digestWithout({ hedge: "off" }, [])).not.toBe(digestWithout({}, []));
   });
 });
 

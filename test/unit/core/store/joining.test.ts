@@ -14,7 +14,7 @@ interface Opened {
 function setUp(nodes: readonly string[] = ["n1", "n2", "n3"]) {
   const time = new VirtualTime();
   const hub = createMemoryHub();
-  const open = async (node: string, shards = 1): Promise<Opened> => {
+  const open = async (node: string, shards = 1, options: object = {}): Promise<Opened> => {
     const environment = new VirtualEnvironment({ time, seed: nodes.indexOf(node) + 1 });
     const warnings: string[] = [];
     const log = (level: LogLevel, message: string): void => {
@@ -24,7 +24,7 @@ function setUp(nodes: readonly string[] = ["n1", "n2", "n3"]) {
     const configuration = {
       cluster: { name: "test", nodes },
       transport: { type: "memory", hub },
-      keyspaces: { default: { strategy: "tunable", replicas: nodes.length, shards } },
+      keyspaces: { default: { strategy: "tunable", replicas: nodes.length, shards, ...options } },
     } as const;
     const opening = openStore(configuration, { node, environment, observer });
     const store: Store = await runVirtually(time, opening);
@@ -60,6 +60,19 @@ describe("a node that has not joined", () => {
       message: expect.stringContaining("yet: default; n2 is not connected, n3 is refused"),
       details: { keyspaces: ["default"], peers: ["n2", "n3"] },
     });
+  });
+
+  it("joins with options of its own, but not with another age of tombstones", async () => {
+    const { time, open } = setUp();
+    const n1 = await open("n1", 1, { hedge: "off", repair: { interval: "1s", maxHints: 5 } });
+    const n2 = await open("n2", 1, { digestAbove: "8KiB", repair: { hintMaxAge: "1h" } });
+    const n3 = await open("n3", 1, { repair: { reapAfter: "2h" } });
+    time.advance(1_000);
+    const statusesOf = ({ store }: Opened) => store.describe().nodes.map(({ status }) => status);
+    expect(statusesOf(n1)).toEqual(["active", "joining", "unknown"]);
+    expect(statusesOf(n2)).toEqual(["joining", "active", "unknown"]);
+    const waiting = n3.store.ready({ timeoutMs: 1_000 });
+    await expect(runVirtually(time, waiting)).rejects.toThrow(/another configuration/);
   });
 
   it("is called so by those that it has met, and they by it", async () => {
