@@ -79,6 +79,9 @@ const NAMES: readonly string[] = Object.freeze(["things", "others"]);
 /** Of the seeds that could have a keyspace of another strategy beside the first, this share has. */
 const BESIDE_SHARE = 0.3;
 
+/** Of the keyspaces, this share meets partitions as its strategy does by default. */
+const DEFAULT_POLICY_SHARE = 0.8;
+
 /** What a seed is at least. */
 const CHAOS_MS = 60_000;
 
@@ -105,7 +108,7 @@ export function drawPlan(seed: number, strategies?: readonly string[]): Scenario
   const clients = knobs.whole(2, 12);
   const shards = knobs.whole(1, 6);
   const durability = storage === "memory" ? "memory" : drawDurability(knobs);
-  const partitionPolicy = drawPolicy(knobs);
+  const hasDefaultPolicy = drawPolicy(knobs);
   const machines = {
     seed,
     nodes,
@@ -121,7 +124,7 @@ export function drawPlan(seed: number, strategies?: readonly string[]): Scenario
   const keysPerGroup = knobs.whole(1, 4);
   const meanThinkMs = (clients * 1_000) / knobs.between(MIN_RATE, MAX_RATE);
   const writeShare = knobs.between(0.3, 0.8);
-  const first = { replicas, shards, durability, partitionPolicy };
+  const first = { replicas, shards, durability, hasDefaultPolicy };
   return {
     ...machines,
     meanThinkMs,
@@ -169,7 +172,7 @@ function drawKnobs(draw: Draw, { nodes, storage }: MachinesPlan): KeyspaceKnobs 
     replicas: drawReplicas(draw, nodes),
     shards: draw.whole(1, 6),
     durability: storage === "memory" ? "memory" : drawDurability(draw),
-    partitionPolicy: drawPolicy(draw),
+    hasDefaultPolicy: drawPolicy(draw),
     patience: drawPatience(draw),
     keysPerGroup: draw.whole(1, 4),
     writeShare: draw.between(0.3, 0.8),
@@ -197,8 +200,8 @@ function drawReplicas(draw: Draw, nodes: number): number {
   return draw.whole(Math.min(nodes, 3), Math.min(nodes, 5));
 }
 
-function drawPolicy(draw: Draw): KeyspaceKnobs["partitionPolicy"] {
-  return draw.chance(0.8) ? "prefer-consistency" : "prefer-availability";
+function drawPolicy(draw: Draw): boolean {
+  return draw.chance(DEFAULT_POLICY_SHARE);
 }
 
 function drawPatience(draw: Draw): number {

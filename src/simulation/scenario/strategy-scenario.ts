@@ -12,7 +12,8 @@ export interface KeyspaceKnobs {
   readonly replicas: number;
   readonly shards: number;
   readonly durability: Durability;
-  readonly partitionPolicy: "prefer-consistency" | "prefer-availability";
+  /** Whether a partition is met as the strategy meets it by default, or in the other way. */
+  readonly hasDefaultPolicy: boolean;
   /** Deadlines, as a multiple of the defaults. */
   readonly patience: number;
   /** Where keys come in groups with a promise each: keys of each group. Few: they are to be hot. */

@@ -31,7 +31,7 @@ export const dynamoScenario: StrategyScenario = Object.freeze<StrategyScenario>(
     return {
       replicas: knobs.replicas,
       shards: knobs.shards,
-      partitionPolicy: knobs.partitionPolicy,
+      partitionPolicy: knobs.hasDefaultPolicy ? "prefer-availability" : "prefer-consistency",
       deadlines: deadlines(knobs.patience),
       hedge: drawHedge(seed),
       ...drawDigests(seed),

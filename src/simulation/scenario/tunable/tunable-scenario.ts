@@ -28,7 +28,7 @@ export const tunableScenario: StrategyScenario = Object.freeze<StrategyScenario>
   configure: (knobs, { seed, storage }): KeyspacePlan["configuration"] => ({
     replicas: knobs.replicas,
     shards: knobs.shards,
-    partitionPolicy: knobs.partitionPolicy,
+    partitionPolicy: knobs.hasDefaultPolicy ? "prefer-consistency" : "prefer-availability",
     deadlines: deadlines(knobs.patience),
     hedge: drawHedge(seed),
     ...drawDigests(seed),

@@ -47,6 +47,19 @@ describe("the plan of a seed", () => {
     },
   );
 
+  test.each([
+    ["tunable", "prefer-consistency"],
+    ["dynamo", "prefer-availability"],
+  ])("meets most partitions as %s does by default: %s", (strategy, policy) => {
+    const policies = SEEDS.map((seed) => {
+      const [keyspace] = drawPlan(seed, [strategy]).keyspaces;
+      return keyspace?.configuration.partitionPolicy;
+    });
+    const usual = policies.filter((each) => each === policy).length;
+    expect(usual / SEEDS.length).toBeGreaterThan(0.7);
+    expect(new Set(policies).size).toBe(2);
+  });
+
   test("puts a substitute in the place of a strategy", () => {
     const substitute = () => undefined;
     const plan = drawPlan(1, ["tunable"]);
