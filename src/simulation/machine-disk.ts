@@ -65,6 +65,8 @@ export class MachineDisk {
   readonly #random: RandomSource;
   /** Mean of what a commit waits, in milliseconds, before it is written. */
   stateLagMs: number;
+  /** How far the log was when the latest start opened it, before anything was written. */
+  openedPosition = 0;
   /** What the state may hold for the disk; of the next start. */
   maxPendingBytes = Number.POSITIVE_INFINITY;
   #files: SimulatedDisk;
@@ -150,6 +152,7 @@ export class MachineDisk {
         ...(this.#options.planted && { planted: this.#options.planted }),
         options: { ...this.#options.log, floorPosition: state.committedPosition },
       });
+      this.openedPosition = opened.log.syncedPosition;
       this.#open = new MachineStorage(this, identity, problems, opened.log, state);
       return this.#open;
     };

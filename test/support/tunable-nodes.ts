@@ -93,6 +93,7 @@ async function openNode(
     },
     storedClusterId: host.storedClusterId,
     logPosition: () => host.logPosition(),
+    openedPosition: host.openedPosition,
     saveClusterId: (id, origin, done) => host.saveClusterId(id, origin, done),
     isUnused: true,
     met: host.met,

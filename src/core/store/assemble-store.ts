@@ -260,6 +260,7 @@ class Assembly {
       filter: frameFilter,
       storedClusterId: host.storedClusterId,
       logPosition: () => host.logPosition(),
+      openedPosition: host.openedPosition,
       saveClusterId: (id, origin, done) => host.saveClusterId(id, origin, done),
       isUnused,
       met: host.met,

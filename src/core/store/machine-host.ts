@@ -58,6 +58,7 @@ export function createMachineHost(options: MachineHostOptions): MachineHost {
 class SilentMachineHost implements MachineHost {
   readonly events: PeerNetworkEvents;
   readonly met: MachineHost["met"];
+  readonly openedPosition: number;
   readonly #options: MachineHostOptions;
   readonly #clock: ClockKeeper;
   readonly #runner: MachineRunner;
@@ -78,6 +79,7 @@ class SilentMachineHost implements MachineHost {
   constructor(options: MachineHostOptions) {
     this.#options = options;
     const { environment, storage, records, configuration } = options;
+    this.openedPosition = storage.log.syncedPosition;
     const { maxSkewMs } = configuration.clock;
     const isPersistent = storage.log.capabilities.persistent;
     this.#clock = new ClockKeeper(records, isPersistent, environment, maxSkewMs);

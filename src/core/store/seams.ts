@@ -117,6 +117,8 @@ export interface MachineHost {
   };
   /** How far this node's log would survive a power cut, for hellos. */
   logPosition(): number;
+  /** The same when this start opened it, before it wrote anything. */
+  readonly openedPosition: number;
   attach(peers: PeerNetwork): void;
   engine(keyspace: string): Engine;
   describe(): Readonly<Record<string, unknown>>;

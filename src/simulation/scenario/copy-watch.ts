@@ -1,27 +1,38 @@
 import { ByteReader } from "../../core/model/bytes.ts";
 import { newFrameHeader, readFrameHeader } from "../../core/model/frames.ts";
-import { readHello } from "../../core/store/peers/hello.ts";
+import { type Hello, readHello } from "../../core/store/peers/hello.ts";
 import type { NodeLife } from "../sim-node.ts";
 import type { SimWorld } from "../sim-world.ts";
 import type { Violation } from "./strategy-scenario.ts";
 
 /**
- * How much further than the copy a node's log has to have been heard of. A copy writes a few records
- * of its own before it says how far it has come.
+ * How much further than the copy a node's log has to have been heard of, for all peers to know. The
+ * files of the copy may hold a batch that the log had not reported as synced yet.
  */
 const MARGIN = 32;
 
 /** A copy, by the store that it is of. */
 interface PlacedCopy {
   readonly storeId: string;
-  readonly logPosition: number;
+  /** Of the sessions that went on from it. */
+  readonly tags: Set<number>;
 }
 
-/** What a running process has been told of another node. */
-interface Heard {
-  readonly by: NodeLife;
+/** What one session has said of its store to one listener. */
+interface Word {
   readonly storeId: string;
   logPosition: number;
+}
+
+/** What a running process has been told by another node. */
+interface Ear {
+  readonly by: NodeLife;
+  /** By session: what it has said by hellos that name the listener's. */
+  readonly words: Map<number, Word>;
+  /** Sessions that the listener has accepted. */
+  readonly accepted: Set<number>;
+  /** The one that it has accepted last; 0 if none. */
+  current: number;
 }
 
 /** The session of a running process. */
@@ -34,11 +45,18 @@ interface Spoken {
  * Sees whether a node that goes on from an old copy of its data counts anywhere: nobody is sent a
  * message, or answered with one, but by a node that it has accepted.
  *
- * Peers that were told of a later state refuse the copy. Those that were not, being cut off or down
- * all that time, accept it, and go on with it until they meet somebody who knows.
+ * Let L be a life of a peer, X a store, and C a start of X from an old copy, whose log was at o when
+ * it was opened. L *knows* p of X if a session that L had accepted said p by a hello that names L's
+ * session, before L accepted another one; and that session did not itself go on from the copy.
  *
- * Nor was a peer told by a hello that does not name its session: whoever said that had not heard it,
- * and it may be a copy's, for which no healthy store is to be disowned (decision 0016).
+ *     L knows p of X, and p > o  ⟹  L sends and takes no message of C.
+ *
+ * That is what decision 0016 promises, and no more. Peers that know of nothing later, being cut off
+ * or down all that time, accept the copy, and go on with it until they meet somebody who knows. What
+ * a session said that was never accepted may be a copy's own, for which no healthy store is to be
+ * disowned; and a hello that comes when the next session has been accepted is as late as one that
+ * was lost. What the copy itself has written since, and said, is nothing that it lacks: a peer that
+ * has heard that alone, while it held the copy off, knows nothing.
  */
 export class CopyWatch {
   readonly #world: SimWorld;
@@ -47,7 +65,7 @@ export class CopyWatch {
   /** The same, for good. */
   readonly #everPlaced = new Set<string>();
   /** By who has heard it and of whom. */
-  readonly #heard = new Map<string, Heard>();
+  readonly #ears = new Map<string, Ear>();
   /** By who has said hello. */
   readonly #spoken = new Map<string, Spoken>();
   readonly #reader = new ByteReader();
@@ -70,14 +88,16 @@ export class CopyWatch {
   /** Whether every other node runs, and has heard of a log that has come further than the copy's. */
   everybodyKnows(node: string, storeId: string | undefined, logPosition: number): boolean {
     if (storeId === undefined) return false;
-    const copy = { storeId, logPosition };
-    return this.#world.nodes.every(({ id }) => id === node || this.#knows(id, node, copy));
+    const copy = { storeId, tags: new Set<number>() };
+    return this.#world.nodes.every(
+      ({ id }) => id === node || this.#known(id, node, copy) >= logPosition + MARGIN,
+    );
   }
 
   /** Called while the node is down. */
-  placed(node: string, storeId: string | undefined, logPosition: number): void {
+  placed(node: string, storeId: string | undefined): void {
     if (storeId === undefined) return;
-    this.#copies.set(node, { storeId, logPosition });
+    this.#copies.set(node, { storeId, tags: new Set() });
     this.#everPlaced.add(`${node} ${storeId}`);
   }
 
@@ -86,46 +106,67 @@ export class CopyWatch {
     return this.#everPlaced.has(`${node} ${storeId}`);
   }
 
-  #knows(id: string, node: string, { storeId, logPosition }: PlacedCopy): boolean {
-    const { life } = this.#world.node(id);
-    const heard = this.#heard.get(`${id}<${node}`);
-    if (heard === undefined || heard.by !== life || heard.storeId !== storeId) return false;
-    return heard.logPosition >= logPosition + MARGIN;
+  /** How far the life of `id` that runs knows the store to have come, but for the copy; or -1. */
+  #known(id: string, node: string, { storeId, tags }: PlacedCopy): number {
+    const ear = this.#earOf(id, node);
+    let known = -1;
+    for (const tag of ear?.accepted ?? []) {
+      const word = ear?.words.get(tag);
+      if (word?.storeId !== storeId || tags.has(tag)) continue;
+      known = Math.max(known, word.logPosition);
+    }
+    return known;
   }
 
   #onSend(from: string, to: string, frame: Uint8Array): void {
     const kind = this.#kindOf(frame);
+    const copy = this.#copyOf(from);
     if (kind === "hello") {
-      this.#spoken.set(from, { by: this.#world.node(from).life, tag: this.#header.senderTag });
-    }
-    const copy = this.#copies.get(from);
-    if (copy === undefined || this.hasCounted) return;
-    // Set aside, or wiped: it has another name.
-    if (this.#world.node(from).disk.storeId !== copy.storeId) {
-      this.#copies.delete(from);
+      const { senderTag, receiverTag } = this.#header;
+      this.#spoken.set(from, { by: this.#world.node(from).life, tag: senderTag });
+      copy?.tags.add(senderTag);
+      if (readHello(this.#reader).verdict === "accepted") this.#accepts(from, to, receiverTag);
       return;
     }
-    if (kind !== "messages") return;
-    if (!this.#knows(to, from, copy)) this.hasCounted = true;
+    if (copy === undefined || this.hasCounted) return;
+    const { openedPosition } = this.#world.node(from).disk;
+    if (this.#known(to, from, copy) <= openedPosition) this.hasCounted = true;
     else if (this.violations.length === 0) {
       const message = `${from} went on from an old copy, and counted with ${to}, which knew that`;
       this.violations.push({ check: "old-copy", message });
     }
   }
 
+  /** Undefined also once it was set aside, or wiped: the data has another name then. */
+  #copyOf(node: string): PlacedCopy | undefined {
+    const copy = this.#copies.get(node);
+    if (copy === undefined || this.#world.node(node).disk.storeId === copy.storeId) return copy;
+    this.#copies.delete(node);
+    return undefined;
+  }
+
+  /** The life of `id` that runs has accepted this session of `node`. */
+  #accepts(id: string, node: string, tag: number): void {
+    const ear = this.#earOf(id, node);
+    if (ear === undefined) return;
+    ear.accepted.add(tag);
+    ear.current = tag;
+  }
+
   #onArrival(from: string, to: string, frame: Uint8Array): void {
     const { life } = this.#world.node(to);
     if (life === undefined || this.#kindOf(frame) !== "hello") return;
+    const { senderTag, receiverTag } = this.#header;
     const spoken = this.#spoken.get(to);
-    if (spoken?.by !== life || spoken.tag !== this.#header.receiverTag) return;
-    const { storeId, logPosition } = readHello(this.#reader);
-    const key = `${to}<${from}`;
-    const heard = this.#heard.get(key);
-    if (heard?.by === life && heard.storeId === storeId) {
-      heard.logPosition = Math.max(heard.logPosition, logPosition);
-    } else {
-      this.#heard.set(key, { by: life, storeId, logPosition });
-    }
+    if (spoken?.by !== life || spoken.tag !== receiverTag) return;
+    const ear = this.#earOf(to, from) ?? newEar(life);
+    this.#ears.set(`${to}<${from}`, ear);
+    hear(ear, senderTag, readHello(this.#reader));
+  }
+
+  #earOf(id: string, node: string): Ear | undefined {
+    const ear = this.#ears.get(`${id}<${node}`);
+    return ear?.by === this.#world.node(id).life ? ear : undefined;
   }
 
   /** Leaves the reader behind the header. */
@@ -134,4 +175,15 @@ export class CopyWatch {
     readFrameHeader(this.#reader, this.#header);
     return this.#header.kind;
   }
+}
+
+function newEar(by: NodeLife): Ear {
+  return { by, words: new Map(), accepted: new Set(), current: 0 };
+}
+
+function hear(ear: Ear, tag: number, { storeId, logPosition }: Hello): void {
+  const before = ear.words.get(tag);
+  // Before a session is accepted nothing that it says is kept: the hello counts with which it is.
+  if (before === undefined || !ear.accepted.has(tag)) ear.words.set(tag, { storeId, logPosition });
+  else if (ear.current === tag) before.logPosition = Math.max(before.logPosition, logPosition);
 }

@@ -70,7 +70,7 @@ export const FAULTS: Readonly<Record<FaultKind, FaultStart>> = Object.freeze({
         scene.operator.holdDown(node.id, { silently: draw.chance(0.5) });
         node.disk.restore(copy);
         scene.topology.noteLoss(node, "old-copy");
-        scene.copies.placed(node.id, node.disk.storeId, logPosition);
+        scene.copies.placed(node.id, node.disk.storeId);
         scene.operator.letGo(node.id);
       },
     };

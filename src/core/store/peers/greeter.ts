@@ -125,6 +125,7 @@ export class Greeter {
     session.ledger.advance(hello.storeId, hello.logPosition, nowMs);
     if (header.receiverTag === this.#options.sessionTag) {
       session.acceptedUs = hello.verdict === "accepted";
+      if (session.acceptedUs) session.hasAcceptedUs = true;
       session.answeredSequence = Math.max(session.answeredSequence, header.sequence);
     }
     host.heard(session);
@@ -262,7 +263,9 @@ export class Greeter {
       sequence: session.sentSequence,
       clusterId: birth.clusterId,
       verdict: session.verdict,
-      logPosition: network.logPosition(),
+      // What nobody knew of cannot have been forgotten: an older copy that is held off, or cut off,
+      // while it writes on would come to look like more than what the peer has met.
+      logPosition: session.hasAcceptedUs ? network.logPosition() : network.openedPosition,
       wallMs: environment.wallMs(),
       founders: session.clusterId === undefined ? birth.founders : undefined,
     };

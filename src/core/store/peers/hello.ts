@@ -38,7 +38,13 @@ export interface Hello {
   readonly sequence: number;
   readonly clusterId: ClusterId | undefined;
   readonly verdict: Verdict;
-  /** How far the sender's log would survive a power cut. */
+  /**
+   * How far the sender's log would survive a power cut; to a node that has not accepted this start
+   * of it yet: how far it was when this start opened it.
+   *
+   * Of one store and one listener what is said never falls: what was said by start i ≤ what start
+   * i + 1 opened with. A copy breaks that, however much it has written of its own since.
+   */
   readonly logPosition: number;
   readonly wallMs: number;
   /**

@@ -23,6 +23,8 @@ export interface PeerNetworkOptions {
   readonly storedClusterId: ClusterId | undefined;
   /** How far this node's log would survive a power cut, for the hello. */
   readonly logPosition: () => number;
+  /** The same when this start opened it, before it wrote anything. */
+  readonly openedPosition: number;
   /**
    * Called once, before `onBorn`, with an id that was minted or adopted. `done` is called when it is
    * durable, perhaps at once; the id is told to nobody before. `origin` is what shards will open with.

@@ -221,6 +221,7 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
     // Nobody sends messages but to a session that it accepted, and in its own cluster: the hello
     // that would have said so was lost.
     session.acceptedUs = true;
+    session.hasAcceptedUs = true;
     session.clusterId = this.#birth.clusterId;
     this.refresh(session);
   }

@@ -48,6 +48,8 @@ export class PeerSession {
   accepted = false;
   /** The other side takes our frames. */
   acceptedUs = false;
+  /** This node, in whatever session, has accepted this start of ours: what we write counts there. */
+  hasAcceptedUs = false;
   clusterId: ClusterId | undefined;
   /** Of its newest hello. */
   sequence = 0;

@@ -229,6 +229,53 @@ describe("refusals", () => {
       expect(copy.reachability).toEqual([]);
     });
 
+    it("that was held off, and has written more meanwhile than the store had", async () => {
+      const { world, a } = await metAndGone();
+      // The data was lost, and another store met in its place; then an old copy is put back.
+      const other = await world.start("b", { ...B, storeId: "other", incarnation: 1 });
+      world.advance(HEARTBEAT_MS);
+      expect(a.network.identityOf(nodeId("b"))).toEqual(other.self);
+      const copy = await world.start("b", { ...B, incarnation: 4, logPosition: 400 });
+      world.advance(HEARTBEAT_MS);
+      expect([a.noticesOf("identity-conflict").length, copy.disowned]).toEqual([1, []]);
+      copy.logPosition = 900;
+      world.kill(other);
+      world.advance(2 * SUSPECT_AFTER_MS);
+      expect(a.identities).toHaveLength(2);
+      expect(copy.disowned.map(({ code }) => code)).toEqual(["DATA_DISOWNED"]);
+    });
+
+    it("that was cut off while it wrote more than the store had", async () => {
+      const { world, a } = await metAndGone();
+      let isCut = true;
+      const filter = { outgoing: () => (isCut ? [] : undefined) };
+      const copy = await world.start("b", { ...B, incarnation: 4, logPosition: 499, filter });
+      world.advance(HEARTBEAT_MS);
+      copy.logPosition = 900;
+      isCut = false;
+      world.advance(HEARTBEAT_MS);
+      expect([a.identities.length, refusalOf(a, "b")]).toEqual([1, "old-copy"]);
+      expect(copy.disowned).toHaveLength(1);
+    });
+
+    it("is not what a node gets that was accepted, and has written since", async () => {
+      const { world, a } = await metAndGone();
+      const later = await world.start("b", { ...B, incarnation: 4 });
+      world.advance(HEARTBEAT_MS);
+      later.logPosition = 900;
+      world.advance(HEARTBEAT_MS);
+      // What it wrote after it was accepted counts: its data as it was before is a copy now.
+      world.kill(later);
+      world.advance(1);
+      const copy = await world.start("b", { ...B, incarnation: 5, logPosition: 899 });
+      world.advance(HEARTBEAT_MS);
+      expect([refusalOf(a, "b"), copy.disowned.length]).toEqual(["old-copy", 1]);
+      const whole = await world.start("b", { ...B, incarnation: 5, logPosition: 900 });
+      world.kill(copy);
+      world.advance(HEARTBEAT_MS);
+      expect([a.reaches("b"), whole.disowned]).toEqual([true, []]);
+    });
+
     it("whose start is not later than one that was met", async () => {
       for (const incarnation of [2, 3]) {
         const { world, a } = await metAndGone();
@@ -273,6 +320,22 @@ describe("refusals", () => {
       const a = await world.start("a", { storedClusterId: "cluster" });
       const b = await world.start("b", B);
       world.advance(HEARTBEAT_MS);
+      world.kill(a);
+      world.advance(1);
+      const again = await world.start("a", { storedClusterId: "cluster", met: a.met });
+      world.advance(HEARTBEAT_MS);
+      expect([again.reaches("b"), b.disowned]).toEqual([true, []]);
+    });
+
+    // What it says to the new start of the peer is what the earlier one has recorded, or more.
+    it("nor if it has written since it was met first", async () => {
+      const world = new World("a", "b");
+      const a = await world.start("a", { storedClusterId: "cluster" });
+      const b = await world.start("b", B);
+      world.advance(HEARTBEAT_MS);
+      b.logPosition = 900;
+      world.advance(HEARTBEAT_MS);
+      await a.network.close({ timeoutMs: 0 });
       world.kill(a);
       world.advance(1);
       const again = await world.start("a", { storedClusterId: "cluster", met: a.met });

@@ -91,6 +91,7 @@ export class TestNode {
       filter: options.filter,
       storedClusterId: options.storedClusterId as ClusterId | undefined,
       logPosition: () => this.logPosition,
+      openedPosition: this.logPosition,
       saveClusterId: (id, _origin, done) => {
         this.savedClusterIds.push(id);
         if (options.saveMs === undefined) done();
