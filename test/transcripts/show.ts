@@ -14,6 +14,8 @@ export function showMessage(message: LeaderlessMessage): string {
       return `map of ${message.epoch} wanted`;
     case "place-overdue":
       return `overdue ${showMap(message.map)} to ${message.goal.join("+")}`;
+    case "place-recover":
+      return `recover ${round}`;
     case "place-prepare":
       return `prepare ${round} ${message.ballot.round} after ${showMap(message.base)}`;
     case "place-accept":

@@ -58,8 +58,8 @@ function addRecover(members: Command, runner: CommandRunner): void {
   const command = members
     .command("recover")
     .description(
-      "go on with what the node at --url has of the shard, where a majority of its replicas is gone " +
-        "for good; what only the others had is lost",
+      "go on with what the node at --url has of the shard, where others that held it are gone for " +
+        "good; what only those had is lost",
     )
     .requiredOption("--keyspace <name>", "the keyspace")
     .option("--shard <number>", "which of its shards (default 0)", countOption(0, MAX_SHARD), 0)
@@ -67,8 +67,10 @@ function addRecover(members: Command, runner: CommandRunner): void {
   addServerOptions(command)
     .addHelpText(
       "after",
-      "\nThe node alone holds the shard then: `capstan members add` gives it replicas again. A replica" +
-        "\nof before that comes back loses what it has.\n" +
+      "\nRaft, where a majority is gone: the node alone holds the shard then, and `capstan members add`" +
+        "\ngives it replicas again. A replica of before that comes back loses what it has." +
+        "\nOther strategies, where a replica is rebuilt for ever: it no longer waits for those that cannot" +
+        "\nbe reached.\n" +
         "\nExample:\n  $ capstan members recover --keyspace accounts --shard 0 --accept-loss",
     )
     .action((options: RecoverOptions) =>

@@ -430,10 +430,16 @@ export interface StoreAdmin {
    */
   changeReplicas(change: ReplicaChange, options?: CallOptions): Promise<ShardMembers>;
   /**
-   * Goes on with what this node has of a raft shard, where a majority of its replicas is gone for
-   * good: this node alone holds it then, as a new group, and others are taken in by
-   * `changeReplicas`. What only the others had is lost, acknowledged or not; a replica of the old
-   * group that comes back loses what it has. `QUORUM_PRESENT` while a majority can be reached.
+   * Goes on with what this node has of a shard, where others that held it are gone for good. What
+   * only those had is lost, acknowledged or not. `timeoutMs`: 30,000 by default.
+   * - raft: this node alone holds the shard then, as a new group, and others are taken in by
+   *   `changeReplicas`; a replica of the old group that comes back loses what it has.
+   *   `QUORUM_PRESENT` while a majority can be reached.
+   * - leaderless: this node's replica, if it is being rebuilt, waits no longer for replicas that
+   *   cannot be reached; settles when it serves. Those who hold the shard stay the same. At the
+   *   deadline `OUTCOME_UNKNOWN`: it serves as soon as it has what can be had.
+   *
+   * `INVALID_ARGUMENT`, naming those that do, where this node holds no replica.
    */
   recoverShard(recovery: ShardRecovery, options?: CallOptions): Promise<ShardMembers>;
 }

@@ -35,9 +35,12 @@ export class MembersDesk {
 
   async changeReplicas(change: ReplicaChange, options?: CallOptions): Promise<ShardMembers> {
     checkFields(change, ["keyspace", "shard", "replicas"]);
-    const { timeoutMs: most } = this.#options.configuration.limits;
-    const timeoutMs = Math.min(DEFAULT_CHANGE_TIMEOUT_MS, most);
-    return this.#ask(change, { replicas: this.#nodesOf(change.replicas) }, timeoutMs, options);
+    const replicas = this.#nodesOf(change.replicas);
+    return this.#ask(change, { replicas }, this.#changeTimeoutMs, options);
+  }
+
+  get #changeTimeoutMs(): number {
+    return Math.min(DEFAULT_CHANGE_TIMEOUT_MS, this.#options.configuration.limits.timeoutMs);
   }
 
   async recover(recovery: ShardRecovery, options?: CallOptions): Promise<ShardMembers> {
@@ -52,11 +55,11 @@ export class MembersDesk {
     if (this.#keyspaceOf(recovery.keyspace).engine.capabilities.shardRecovery !== true) {
       throw new CapstanError(
         "NOT_SUPPORTED",
-        `no shard of the keyspace "${recovery.keyspace}" has to be recovered: its strategy needs no ` +
-          "majority to go on",
+        `no shard of the keyspace "${recovery.keyspace}" can be recovered: its strategy has no word ` +
+          "for going on without the others",
       );
     }
-    return this.#ask(recovery, { acceptLoss: true }, undefined, options);
+    return this.#ask(recovery, { acceptLoss: true }, this.#changeTimeoutMs, options);
   }
 
   #ask(

@@ -23,6 +23,7 @@ const CAPABILITIES: StrategyCapabilities = Object.freeze({
   operationIds: true,
   contexts: true,
   replicaChanges: true,
+  shardRecovery: true,
 });
 
 /** Always writable, concurrent versions kept or resolved. With a planted bug only in tests. */

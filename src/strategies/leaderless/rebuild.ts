@@ -18,8 +18,11 @@ const CHUNK_TIMEOUT_MS = 2_000;
 const EXTRA_ROUNDS = 3;
 const ROUND_PAUSE_MS = 1_000;
 
-/** Why a rebuild may end: `enough` serving sources, or `all-others`, whatever their state. */
-export type RebuildOutcome = "enough" | "all-others";
+/**
+ * Why a rebuild may end: `enough` serving sources; `all-others`, whatever their state; or
+ * `loss-accepted`, all that could be reached, and somebody has said that this has to do.
+ */
+export type RebuildOutcome = "enough" | "all-others" | "loss-accepted";
 
 interface Source {
   readonly node: NodeId;
@@ -63,6 +66,7 @@ export class Rebuild {
   #nextRequestId = 1;
   /** Nothing is asked for before this: what has come has used up the time until then. */
   #pausedUntilMs = Number.NEGATIVE_INFINITY;
+  #isWaitedFor: (node: NodeId) => boolean = () => true;
   entries = 0;
   /** Of records that have come. */
   bytes = 0;
@@ -154,6 +158,11 @@ export class Rebuild {
     return Math.max(RETRY_MS, this.#startAtMs - nowMs);
   }
 
+  /** From here on, whoever cannot be reached is not waited for. */
+  acceptLoss(isReachable: (node: NodeId) => boolean): void {
+    this.#isWaitedFor = isReachable;
+  }
+
   /**
    * Whether the rebuild ends, and why. Where all have been streamed and too few of them served, the
    * others get another round before their silence is taken for a loss.
@@ -163,14 +172,18 @@ export class Rebuild {
     const whole = this.#sources.filter((source) => source.done && source.serving);
     const near = whole.filter(({ node }) => this.#near.includes(node));
     if (whole.length >= this.#needed && near.length >= this.#nearNeeded) return "enough";
-    if (!this.#sources.every((source) => source.done)) return undefined;
-    const again = this.#sources.filter((source) => !source.serving && source.roundsLeft > 0);
+    const heard = this.#sources.filter(({ done, node }) => done || this.#isWaitedFor(node));
+    if (!heard.every((source) => source.done)) return undefined;
+    const again = heard.filter(
+      ({ serving, roundsLeft, node }) => !serving && roundsLeft > 0 && this.#isWaitedFor(node),
+    );
     for (const source of again) {
       Object.assign(source, untouched());
       source.roundsLeft--;
       source.notBeforeMs = nowMs + ROUND_PAUSE_MS;
     }
-    return again.length === 0 ? "all-others" : undefined;
+    if (again.length > 0) return undefined;
+    return heard.length === this.#sources.length ? "all-others" : "loss-accepted";
   }
 
   /** What is settled, as the best of the sources knows it that were streamed as a whole. */

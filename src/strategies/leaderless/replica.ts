@@ -311,6 +311,12 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
       case "place-accept":
         this.#place.onMessage(from, message, () => this.serving, effects);
         break;
+      case "place-recover":
+        // Whoever operates this node decides that, and nobody else.
+        if (from.node !== this.#context.self.node) break;
+        this.#wholeness.acceptLoss(nowMs, effects);
+        this.#place.onMessage(from, message, () => this.serving, effects);
+        break;
       default:
         break;
     }

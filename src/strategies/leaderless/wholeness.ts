@@ -84,6 +84,12 @@ export class Wholeness {
     this.#begin(nowMs, effects);
   }
 
+  /** Somebody has said that what the unreachable had may be lost: they are not waited for. */
+  acceptLoss(nowMs: number, effects: Fx): void {
+    this.#rebuild?.acceptLoss((node) => this.#context.isReachable(node));
+    this.advance(nowMs, effects);
+  }
+
   /** Another map has taken the place of `before`. */
   onMap(before: ShardMap, nowMs: number, effects: Fx): void {
     const self = this.#context.self.node;
@@ -131,7 +137,7 @@ export class Wholeness {
       this.#settling.adoptFrom(rebuild.floors, effects);
       this.#become(nowMs, effects);
       effects.emit({ type: "rebuild-finished", shard, entries: rebuild.entries });
-      if (end === "all-others") this.#sayLoss(effects);
+      if (end !== "enough") this.#sayLoss(effects);
       return;
     }
     for (const request of rebuild.requests(nowMs, (node) => this.#context.isReachable(node))) {

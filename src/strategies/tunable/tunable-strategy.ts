@@ -27,6 +27,7 @@ const CAPABILITIES: StrategyCapabilities = Object.freeze({
   operationIds: true,
   contexts: true,
   replicaChanges: true,
+  shardRecovery: true,
 });
 
 /** Level per request, last writer wins. With a planted bug only in tests. */

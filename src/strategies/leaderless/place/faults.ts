@@ -47,6 +47,38 @@ export function changeUnknown(
   );
 }
 
+/** A copy can go on without the others only where there is one. */
+export function noReplicaHere(
+  node: NodeId,
+  shardIndex: number,
+  replicas: readonly NodeId[],
+): CapstanError {
+  const allowed = replicas.filter((replica) => replica !== node);
+  return new CapstanError(
+    "INVALID_ARGUMENT",
+    `node ${node} holds no replica of shard ${shardIndex}; ask one that does: ${allowed.join(", ")}`,
+    { allowed },
+  );
+}
+
+/** The copy was told to wait for nobody who cannot be reached, and does not serve yet. */
+export function recoveryUnknown(
+  shardIndex: number,
+  node: NodeId,
+  reachable: readonly NodeId[],
+  cause: CapstanError,
+): CapstanError {
+  const sources = reachable.filter((each) => each !== node);
+  const have = sources.length === 0 ? "nobody else" : sources.join(", ");
+  return new CapstanError(
+    "OUTCOME_UNKNOWN",
+    `the replica of shard ${shardIndex} at ${node} waits for nobody any more who cannot be reached, ` +
+      `but does not serve yet; it learns what can be had from ${have}, and serves then without a ` +
+      "further word; asking again tells of it",
+    { cause, details: { shard: shardIndex, reachable: sources } },
+  );
+}
+
 /** The keyspace's own level could not be met any more. */
 export function levelBeyond(level: Level, goal: readonly NodeId[]): CapstanError {
   return new CapstanError(

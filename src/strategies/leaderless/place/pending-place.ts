@@ -2,7 +2,10 @@ import type { Request } from "../../../core/contracts/machine.ts";
 import type { Epoch, NodeId } from "../../../core/model/ids.ts";
 import { PlaceChange } from "./place-change.ts";
 import type { PlaceQuery } from "./place-query.ts";
+import { PlaceRecovery } from "./place-recovery.ts";
 import { isSameSet, stageOf } from "./shard-map.ts";
+
+export type PlaceTask = PlaceChange | PlaceQuery | PlaceRecovery;
 
 /** A request's memo while a shard's replicas are asked for, or changed. */
 export class PendingPlace {
@@ -10,7 +13,7 @@ export class PendingPlace {
   readonly request: Request | undefined;
   readonly shardIndex: number;
   readonly requestId: number;
-  readonly task: PlaceChange | PlaceQuery;
+  readonly task: PlaceTask;
   /** Everybody who has been part of it: all of them hear of its end. */
   readonly heard = new Set<NodeId>();
   /** What was said last, so that what is new is said at once. */
@@ -21,7 +24,7 @@ export class PendingPlace {
   endsAtMs = Number.POSITIVE_INFINITY;
   readonly #firstEpoch: Epoch;
 
-  constructor(asked: Request | number, requestId: number, task: PlaceChange | PlaceQuery) {
+  constructor(asked: Request | number, requestId: number, task: PlaceTask) {
     this.request = typeof asked === "number" ? undefined : asked;
     this.shardIndex = typeof asked === "number" ? asked : asked.operation.shardIndex;
     this.requestId = requestId;
@@ -42,6 +45,9 @@ export class PendingPlace {
   }
 
   get mayHaveActed(): boolean {
-    return this.task instanceof PlaceChange && this.task.hasTried;
+    const { task } = this;
+    return task instanceof PlaceRecovery
+      ? task.hasAsked
+      : task instanceof PlaceChange && task.hasTried;
   }
 }

@@ -7,14 +7,23 @@ import type {
 } from "../../../core/contracts/machine.ts";
 import { CapstanError } from "../../../core/model/errors.ts";
 import type { NodeId } from "../../../core/model/ids.ts";
+import type { OperationOptions } from "../../../core/model/operations.ts";
 import type { LeaderlessMessage } from "../messages.ts";
 import { neededFor } from "../receipts.ts";
-import { changeUnknown, levelBeyond, otherChange, unfinished } from "./faults.ts";
-import { PendingPlace } from "./pending-place.ts";
+import {
+  changeUnknown,
+  levelBeyond,
+  noReplicaHere,
+  otherChange,
+  recoveryUnknown,
+  unfinished,
+} from "./faults.ts";
+import { PendingPlace, type PlaceTask } from "./pending-place.ts";
 import { PlaceChange, type PlantedChangeBugs } from "./place-change.ts";
 import type { PlaceMessage, PlaceOverdue, PlaceState } from "./place-messages.ts";
 import { PlaceQuery } from "./place-query.ts";
-import { isSameSet, membersOf, type PromisedLevels, stageOf } from "./shard-map.ts";
+import { PlaceRecovery } from "./place-recovery.ts";
+import { isHolder, isSameSet, membersOf, type PromisedLevels, stageOf } from "./shard-map.ts";
 
 const RESEND_MS = 100;
 /** A try that has not come to a decision by then makes room for others, for a while of its own. */
@@ -61,11 +70,25 @@ export class PlaceFlow {
       effects.refuse(request, beyond);
       return;
     }
-    const task = goal === undefined ? new PlaceQuery(map) : this.#changeOf(map, goal);
+    const task = this.#taskOf(map, options);
+    if (task === undefined) {
+      effects.refuse(request, noReplicaHere(this.#context.self.node, shardIndex, map.replicas));
+      return;
+    }
     const place = new PendingPlace(request, this.#nextRequestId(), task);
     request.memo = place;
     this.#pending.set(place.requestId, place);
     this.#go(place, nowMs, effects);
+  }
+
+  /** Undefined: this node has no copy that could go on without the others. */
+  #taskOf(map: ShardMap, options: OperationOptions | undefined): PlaceTask | undefined {
+    const self = this.#context.self.node;
+    if (options?.acceptLoss === true) {
+      return isHolder(map, self) ? new PlaceRecovery(map, self) : undefined;
+    }
+    const goal = options?.replicas;
+    return goal === undefined ? new PlaceQuery(map) : this.#changeOf(map, goal);
   }
 
   /** False: the message is about something else. */
@@ -234,12 +257,18 @@ export class PlaceFlow {
 
   #fail(place: PendingPlace, fault: CapstanError, effects: Fx): void {
     this.#pending.delete(place.requestId);
-    const { request, task, shardIndex } = place;
+    const { request, task } = place;
     if (request === undefined) return;
     const isOpen = place.mayHaveActed && task.outcome === undefined;
-    const goal = request.operation.options?.replicas ?? [];
-    const truth = isOpen ? changeUnknown(shardIndex, goal, fault) : fault;
-    effects.refuse(request, truth);
+    effects.refuse(request, isOpen ? this.#unknownOf(place, request, fault) : fault);
+  }
+
+  #unknownOf(place: PendingPlace, { operation }: Request, fault: CapstanError): CapstanError {
+    const { shardIndex, task } = place;
+    if (task instanceof PlaceRecovery) {
+      return recoveryUnknown(shardIndex, this.#context.self.node, this.#reachableOf(place), fault);
+    }
+    return changeUnknown(shardIndex, operation.options?.replicas ?? [], fault);
   }
 
   #sendMap(to: NodeId, shardIndex: number, effects: Fx): void {

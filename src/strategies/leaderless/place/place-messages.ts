@@ -55,13 +55,23 @@ export interface PlaceOverdue {
   readonly goal: readonly NodeId[];
 }
 
+/**
+ * To the replica of the coordinator's own node, and from nobody else: replicas that cannot be reached
+ * are given up. A `place-state` is due.
+ */
+export interface PlaceRecover {
+  readonly type: "place-recover";
+  readonly requestId: number;
+}
+
 export type PlaceMessage =
   | PlaceMapMessage
   | PlaceWanted
   | PlacePrepare
   | PlaceAccept
   | PlaceState
-  | PlaceOverdue;
+  | PlaceOverdue
+  | PlaceRecover;
 
 /**
  * Says for which epoch of its shard's map a message was made. One without is of the first: shards
@@ -93,6 +103,7 @@ const TAGS = Object.freeze({
   "place-accept": 0xf4,
   "place-state": 0xf5,
   "place-overdue": 0xf6,
+  "place-recover": 0xf7,
 });
 
 /** The codec of `inner` with the messages of this file beside it. */
@@ -150,6 +161,9 @@ function encodePlace(message: PlaceMessage, writer: ByteWriter): void {
       writeMap(message.map, writer);
       writeNodes(message.goal, writer);
       break;
+    case "place-recover":
+      writer.u32(message.requestId);
+      break;
   }
 }
 
@@ -193,6 +207,8 @@ function decodeKnown(reader: ByteReader): PlaceMessage {
       const map = readMap(reader);
       return { type: "place-overdue", map, goal: readNodes(reader) };
     }
+    case TAGS["place-recover"]:
+      return { type: "place-recover", requestId: reader.u32() };
     default:
       throw new MalformedBytesError(`message type ${tag}`);
   }

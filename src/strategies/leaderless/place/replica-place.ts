@@ -154,6 +154,8 @@ export class ReplicaPlace {
         this.#install(message.base, effects);
         if (serving()) this.#decide(message, effects);
         break;
+      case "place-recover":
+        break;
       case "place-state":
       case "place-overdue":
         return;

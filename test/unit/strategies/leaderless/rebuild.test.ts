@@ -70,6 +70,33 @@ describe("a rebuild", () => {
     expect(rebuild.settle(0)).toBe("enough");
   });
 
+  test("waits for nobody who cannot be reached once loss is accepted", () => {
+    const rebuild = rebuildOf(3);
+    const lost = "p1";
+    const isReachable = (node: NodeId) => node !== lost;
+    const [request] = rebuild.requests(0, isReachable);
+    rebuild.acceptLoss(isReachable);
+    expect(rebuild.settle(0)).toBeUndefined();
+    rebuild.onReply(senderOf("p0"), chunk(request?.message.requestId as number));
+    expect(rebuild.settle(0)).toBe("loss-accepted");
+  });
+
+  test("waits on, with loss accepted, for one that is back", () => {
+    const rebuild = rebuildOf(3);
+    const reachable = new Set(["p0"]);
+    const isReachable = (node: NodeId) => reachable.has(node);
+    rebuild.acceptLoss(isReachable);
+    for (const { node, message } of rebuild.requests(0, isReachable)) {
+      reachable.add("p1");
+      rebuild.onReply(senderOf(node), chunk(message.requestId));
+    }
+    expect(rebuild.settle(0)).toBeUndefined();
+    for (const { node, message } of rebuild.requests(0, isReachable)) {
+      rebuild.onReply(senderOf(node), chunk(message.requestId));
+    }
+    expect(rebuild.settle(0)).toBe("enough");
+  });
+
   test("of five gives two sources that are not whole three more rounds, then ends with all others", () => {
     const rebuild = rebuildOf(5);
     for (const [index, { node, message }] of rebuild.requests(0, everybody).entries()) {
