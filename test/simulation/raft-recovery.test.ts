@@ -238,9 +238,4 @@ describe("a recovery", () => {
     expect(fault).toMatchObject({ code: "INVALID_ARGUMENT", outcome: "not-applied" });
     expect(fault.message).toContain(`node ${other} has no replica of shard 0`);
   });
-
-  test("is not offered by keyspaces of other strategies", async () => {
-    const cluster = await open();
-    expect(await faultOf(cluster, recover(cluster, "n1"))).toMatchObject({ code: "NOT_SUPPORTED" });
-  });
 });

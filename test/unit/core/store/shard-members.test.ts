@@ -71,6 +71,13 @@ describe("what is asked about who holds a shard", () => {
     expect(engines.flatMap(({ executed }) => executed)).toEqual([]);
   });
 
+  it("does not offer to go on alone where the strategy does not", async () => {
+    const { desk, engines } = openDesk();
+    const recovery = { keyspace: "things", shard: 0, acceptLoss: true } as const;
+    expect(await faultOf(desk.recover(recovery))).toMatchObject({ code: "NOT_SUPPORTED" });
+    expect(engines.flatMap(({ executed }) => executed)).toEqual([]);
+  });
+
   it("takes no word but true for the acceptance of a loss", async () => {
     const { desk } = openDesk();
     const recovery = anything({ keyspace: "things", shard: 0, acceptLoss: 1n });
