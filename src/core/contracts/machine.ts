@@ -412,6 +412,11 @@ export interface ReplicaMachine<Message> extends Machine<Message> {
   readonly changesReached?: ChangesReached | undefined;
   /** Who holds the shard as far as it knows, where that need not be whom the map names. */
   readonly holders?: readonly NodeId[];
+  /**
+   * After `draining`: somebody else is about to take over what this replica does for the shard, and
+   * the node stays until that is done, or its time is up. Default: false.
+   */
+  readonly isHandingOver?: boolean;
 }
 
 /** The clocks of the node, to be read at the moment that matters. */

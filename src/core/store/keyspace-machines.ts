@@ -181,7 +181,7 @@ export class KeyspaceMachines {
       for (const cell of this.cells()) runner.enqueue(cell, { type: "draining" });
       runner.drain();
       const endMs = environment.monotonicMs() + options.timeoutMs;
-      while (this.#requests.size > 0 && environment.monotonicMs() < endMs) {
+      while (this.#isBusy() && environment.monotonicMs() < endMs) {
         await new Promise<void>((resolve) => environment.setTimer(DRAIN_CHECK_MS, resolve));
       }
     }
@@ -215,6 +215,11 @@ export class KeyspaceMachines {
         ...cell.machine.describe(),
       })),
     };
+  }
+
+  #isBusy(): boolean {
+    if (this.#requests.size > 0) return true;
+    return this.replicas().some((cell) => cell.open && cell.replica?.isHandingOver === true);
   }
 
   #answerAll(reason: CapstanError): void {

@@ -241,6 +241,8 @@ export interface ShardConsensus {
   readonly hasCopy: boolean;
   /** Nobody can lead any more: see `Election.isQuorumLost`. */
   readonly quorumLost: boolean;
+  /** It leads, and a transfer of its leadership is under way. */
+  readonly isHandingOver: boolean;
 
   open(opening: Opening, at: Moment, effects: ConsensusEffects): void;
   replay(records: readonly LogRecord[], at: Moment, effects: ConsensusEffects): void;

@@ -93,6 +93,10 @@ export class Consensus implements ShardConsensus {
     return this.#core.isWhole && this.#core.isNamed;
   }
 
+  get isHandingOver(): boolean {
+    return this.#leadership?.transfer.isUnderWay === true;
+  }
+
   get isVoter(): boolean {
     return this.#core.isVoter;
   }

@@ -136,6 +136,10 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     return votingNodes(this.#consensus.configuration);
   }
 
+  get isHandingOver(): boolean {
+    return this.#consensus.isHandingOver;
+  }
+
   /** Whether the shard can be recovered from what is here. */
   get hasCopy(): boolean {
     return this.#consensus.hasCopy;
