@@ -4,6 +4,7 @@ import type {
   MachineEvent,
   Request,
   Sender,
+  ShardMap,
   ShardPlacement,
 } from "../../src/core/contracts/machine.ts";
 import { HybridClock } from "../../src/core/model/hybrid-clock.ts";
@@ -56,6 +57,11 @@ export class TranscriptRunner {
   readonly #stores = new Map(NODES.map((node) => [node, 1]));
   readonly #requests = new Map<number, TestRequest>();
   #serving = true;
+  #placement: ShardPlacement = {
+    epoch: 1 as Epoch,
+    replicas: NODES as NodeId[],
+    standIns: [],
+  };
 
   run(line: string): readonly string[] {
     this.#effects.lines.length = 0;
@@ -101,18 +107,13 @@ export class TranscriptRunner {
       },
       "keyspaces.k",
     );
-    const placement: ShardPlacement = {
-      epoch: 1 as Epoch,
-      replicas: NODES as NodeId[],
-      standIns: [],
-    };
     const context: CoordinatorContext = {
       self: this.#sender("n1"),
       keyspace: "k",
       keyspaceHash: 7,
       settings,
       clock: new HybridClock({ actor: { high: 0, low: 1 }, maxSkewMs: MAX_SKEW_MS }),
-      placement: () => placement,
+      placement: () => this.#placement,
       isReachable: (node) => this.#reachable.has(node),
       randomUint32: () => 0,
       health: { diskState: () => "ok", syncAgeMs: () => 0, eventLoopLagMs: () => 0 },
@@ -169,6 +170,9 @@ export class TranscriptRunner {
       case "identity":
         this.#stores.set(first, (this.#stores.get(first) ?? 0) + 1);
         return { type: "identity", peer: this.#sender(first) };
+      case "map":
+        this.#placement = { ...mapOf(words), standIns: [] };
+        return { type: "map", shardIndex: 0, placement: this.#placement };
       case "deadline":
         return { type: "deadline", request: this.#request(first) };
       case "aborted":
@@ -226,6 +230,16 @@ export class TranscriptRunner {
   }
 }
 
+/** `2 n1+n2+n3`, or `2 n1+n2+n3 to n1+n2` while it is pending. */
+function mapOf([epoch, replicas = "", , pending]: readonly string[]): ShardMap {
+  const nodesOf = (text: string): NodeId[] => text.split("+") as NodeId[];
+  return {
+    epoch: Number(epoch) as Epoch,
+    replicas: nodesOf(replicas),
+    ...(pending !== undefined && { pending: nodesOf(pending) }),
+  };
+}
+
 /** The words of a message as `showMessage` shows them, more or less. */
 function messageOf(what: string, words: readonly string[]): LeaderlessMessage {
   const [round = "", first = "", second] = words;
@@ -244,6 +258,8 @@ function messageOf(what: string, words: readonly string[]): LeaderlessMessage {
       const stamp = second?.startsWith("@") ? readStampText(second) : undefined;
       return { type: "write-ack", requestId, verdict: first as WriteVerdict, serving, stamp };
     }
+    case "map":
+      return { type: "place-map", requestId, map: mapOf(words.slice(1)) };
     case "read":
       return { type: "read", requestId, stampOnly: second === "stamp", key: Buffer.from(first) };
     case "record": {

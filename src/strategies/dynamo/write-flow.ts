@@ -193,7 +193,7 @@ export class WriteFlow {
     const answers = new ReplicaAnswers(placement);
     const demand = this.#demands.of(level, shardIndex, "write");
     if (demand === undefined) {
-      throw levelTooHigh(level, shardIndex, this.#demands, DYNAMO_LEVELS);
+      throw levelTooHigh(level, shardIndex, this.#demands, DYNAMO_LEVELS, "write");
     }
     const intent = this.#intents.of(request, wallMs);
     const reachable = answers.reachable(this.#context.isReachable);

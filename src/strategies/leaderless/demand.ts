@@ -171,8 +171,11 @@ export class Demands {
     return made;
   }
 
-  replicasOf(shardIndex: number): number {
-    return this.#context.placement(shardIndex).replicas.length;
+  /** While the shard is moved: those of the smaller one of the sets that have to meet a level. */
+  replicasOf(shardIndex: number, side: DemandSide = "read"): number {
+    const { replicas, readSets, writeSets }: JointPlacement = this.#context.placement(shardIndex);
+    const sets = (side === "read" ? readSets : writeSets) ?? [replicas];
+    return Math.min(...sets.map(({ length }) => length));
   }
 
   #make(level: Level, placement: JointPlacement, side: DemandSide): Demand | undefined {

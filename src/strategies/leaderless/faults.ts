@@ -1,7 +1,7 @@
 import { CapstanError } from "../../core/model/errors.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import type { Level } from "../../core/model/levels.ts";
-import { type Demand, type Demands, describeDemand } from "./demand.ts";
+import { type Demand, type DemandSide, type Demands, describeDemand } from "./demand.ts";
 import { countOf, type ReplicaAnswers } from "./replica-answers.ts";
 
 /** A level that the shard's replicas can never meet. `offered`: the levels of the strategy. */
@@ -10,12 +10,13 @@ export function levelTooHigh(
   shardIndex: number,
   demands: Demands,
   offered: readonly Level[],
+  side: DemandSide = "read",
 ): CapstanError {
-  const allowed = offered.filter((word) => demands.of(word, shardIndex) !== undefined);
+  const allowed = offered.filter((word) => demands.of(word, shardIndex, side) !== undefined);
   const why =
     level === "local-quorum"
       ? "needs a replica in this node's datacenter, and the key has none there"
-      : `needs more replicas than the ${demands.replicasOf(shardIndex)} that the keyspace has`;
+      : `needs more replicas than the ${demands.replicasOf(shardIndex, side)} that the keyspace has`;
   return new CapstanError(
     "INVALID_LEVEL",
     `level ${level} ${why}; allowed: ${allowed.join(", ")}`,

@@ -306,6 +306,9 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
         this.#scans.onReply(from, shardIndex, message, nowMs, effects);
         break;
       default:
+        if (message.type === "place-map") {
+          this.#writes.onOutdated(from, message.requestId, nowMs, effects);
+        }
         this.#places.onMessage(from, shardIndex, message, nowMs, effects);
         this.#keepSweeping(effects);
         break;

@@ -38,6 +38,8 @@ export class PendingWrite {
   newer: ReplicaMask = 0;
   skewed: ReplicaMask = 0;
   reused: ReplicaMask = 0;
+  /** Replicas that have not looked at it: they know a newer map of the shard. */
+  outdated: ReplicaMask = 0;
   /** A copy was taken somewhere, perhaps by a replica that has since lost it. */
   stored = false;
   /**
@@ -64,8 +66,18 @@ export function isMet({ held, newer, answers, demand }: PendingWrite): boolean {
 
 /** Nobody stored it, and whoever was sent a copy has refused it. */
 export function isRefusedByAll(pending: PendingWrite): boolean {
-  const { stored, newer, skewed, reused, sentTo } = pending;
-  return !stored && (newer | skewed | reused) === sentTo;
+  const { stored, newer, skewed, reused, outdated, sentTo } = pending;
+  return !stored && (newer | skewed | reused | outdated) === sentTo;
+}
+
+/** Whoever was sent a copy has refused it unseen, under a newer map. */
+export function isOnlyOutdated({ stored, outdated, sentTo }: PendingWrite): boolean {
+  return !stored && outdated === sentTo && sentTo !== 0;
+}
+
+/** No earlier try, of its operation id or of an earlier round, may have been stored. */
+export function isFirstTry({ fixedStamp, sentAgain }: PendingWrite): boolean {
+  return fixedStamp === undefined && !sentAgain;
 }
 
 /** A write that met only refusals is stamped again at most this often. */

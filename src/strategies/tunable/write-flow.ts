@@ -13,7 +13,14 @@ import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica
 import { reusedId, superseded } from "./faults.ts";
 import { givenIn } from "./given-stamps.ts";
 import { missedWrite } from "./missed-write.ts";
-import { isMet, isRefusedByAll, mayStampAgain, PendingWrite } from "./pending-write.ts";
+import {
+  isFirstTry,
+  isMet,
+  isOnlyOutdated,
+  isRefusedByAll,
+  mayStampAgain,
+  PendingWrite,
+} from "./pending-write.ts";
 import type { PlantedBugs } from "./planted-bugs.ts";
 import { TUNABLE_LEVELS, type TunableSettings } from "./settings.ts";
 import { recordLoss, recordWrite } from "./write-facts.ts";
@@ -66,7 +73,10 @@ export class WriteFlow {
     const placement = this.#context.placement(shardIndex);
     const demand = this.#demands.of(level, shardIndex, "write");
     if (demand === undefined) {
-      effects.refuse(request, levelTooHigh(level, shardIndex, this.#demands, TUNABLE_LEVELS));
+      effects.refuse(
+        request,
+        levelTooHigh(level, shardIndex, this.#demands, TUNABLE_LEVELS, "write"),
+      );
       return;
     }
     const given = givenIn(operation, this.#context, wallMs);
@@ -205,18 +215,54 @@ export class WriteFlow {
   onMap(shardIndex: number, nowMs: number, effects: Fx): void {
     for (const pending of [...this.#rounds.pending()]) {
       const { level, shardIndex: own } = pending.request.operation;
+      if (own !== shardIndex || pending.paced) continue;
       const demand = this.#demands.of(level, shardIndex, "write");
-      if (own !== shardIndex || pending.paced || demand === undefined) continue;
+      if (demand === undefined) {
+        this.#concludeBeyond(pending, nowMs, effects);
+        continue;
+      }
       pending.demand = this.#planted.oneAcknowledgementLess === true ? oneLess(demand) : demand;
       pending.answers = new ReplicaAnswers(this.#context.placement(shardIndex));
+      const wasUnseen = isOnlyOutdated(pending);
       pending.sentTo = 0;
       const reachable = pending.answers.reachable(this.#context.isReachable);
       if (pending.phase === "learn") this.#rounds.learn(pending, reachable, nowMs, effects);
       else {
-        pending.sentAgain = true;
+        // What everybody refused unseen is no earlier try.
+        if (!wasUnseen) pending.sentAgain = true;
         this.#rounds.send(pending, reachable, nowMs, effects);
       }
     }
+  }
+
+  /** A replica has refused this round, and nothing else of the write, for it knows a newer map. */
+  onOutdated(from: Sender, roundId: number, nowMs: number, effects: Fx): void {
+    const pending = this.#rounds.of(roundId);
+    if (pending === undefined || pending.phase !== "write") return;
+    pending.outdated |= pending.answers.take(from.node, false);
+    this.#concludeBeyond(pending, nowMs, effects);
+  }
+
+  /**
+   * Those who hold the shard now can never meet the level. What was sent to those before may meet it
+   * yet, under their map; once no answer is awaited there is nobody to send it to again.
+   */
+  #concludeBeyond(pending: PendingWrite, nowMs: number, effects: Fx): void {
+    const { phase, answers, paced, request } = pending;
+    const { level, shardIndex } = request.operation;
+    if (paced || this.#demands.of(level, shardIndex, "write") !== undefined) return;
+    if (phase === "write") {
+      if (!answers.complete) return;
+      if (!isOnlyOutdated(pending) || !isFirstTry(pending)) {
+        this.#conclude(pending, nowMs, effects);
+        return;
+      }
+    }
+    this.#end(pending, nowMs, effects);
+    effects.refuse(
+      request,
+      levelTooHigh(level, shardIndex, this.#demands, TUNABLE_LEVELS, "write"),
+    );
   }
 
   /** Whether every write that counts has been seen: what a read of that level has to have heard. */
@@ -327,6 +373,11 @@ export class WriteFlow {
       }
     }
     if (!answers.complete) return;
+    if (pending.outdated !== 0) {
+      // The map is on its way: then it is sent to those who hold the shard now.
+      this.#concludeBeyond(pending, nowMs, effects);
+      return;
+    }
     if (mayStampAgain(pending)) {
       const reachable = answers.reachable(this.#context.isReachable);
       if (isMetBy(pending.demand, reachable)) {

@@ -4,7 +4,7 @@ import { unansweredWrite } from "../leaderless/faults.ts";
 import { receiptOf } from "../leaderless/receipts.ts";
 import { countOf } from "../leaderless/replica-answers.ts";
 import { skewed, superseded } from "./faults.ts";
-import type { PendingWrite } from "./pending-write.ts";
+import { isFirstTry, type PendingWrite } from "./pending-write.ts";
 import { markOf } from "./session-stamps.ts";
 /** What the client is told of a write that has ended well; `met`: at the level that it asked for. */
 export function writeResultOf(
@@ -38,11 +38,22 @@ export function writeResultOf(
  * earlier try, as it may have been by an earlier round.
  */
 export function refusalByAll(pending: PendingWrite, id: () => string): CapstanError {
-  const isFirst = pending.fixedStamp === undefined && !pending.sentAgain;
-  const operationId = isFirst ? undefined : id();
+  const operationId = isFirstTry(pending) ? undefined : id();
   if (pending.skewed !== 0) return skewed(operationId);
+  if (pending.newer === 0) {
+    return operationId === undefined ? moved() : unconfirmed(pending, operationId);
+  }
   const outcome = operationId === undefined ? "not-applied" : "unknown";
   return superseded(pending.newest, outcome, operationId);
+}
+
+/** Nobody has looked at it, and those who hold the shard now were not reached in time. */
+function moved(): CapstanError {
+  return new CapstanError(
+    "UNAVAILABLE",
+    "the shard was moved: those who held it refused the write under a newer map, and those who hold " +
+      "it now were not reached; it was stored nowhere",
+  );
 }
 
 /** It was sent, and too few have confirmed it. */

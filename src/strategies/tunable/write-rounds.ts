@@ -90,6 +90,7 @@ export class WriteRounds {
       pending.newer = 0;
       pending.skewed = 0;
       pending.reused = 0;
+      pending.outdated = 0;
     }
     pending.roundId = this.#nextRoundId();
     pending.roundAtMs = nowMs;

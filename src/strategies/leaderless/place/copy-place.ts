@@ -134,7 +134,10 @@ export class CopyPlace {
   /** A stream has to come from a copy that has the map: what it has acknowledged before is in it. */
   #admits(from: Sender, message: CopyMessage, epoch: number, effects: Fx): boolean {
     const isStream = message.type === "range" && message.purpose !== "scan";
-    return this.known.admits(from, isStream ? "replica" : "coordinator", epoch, !isStream, effects);
+    const role = isStream ? "replica" : "coordinator";
+    const isNews = message.type === "write" && message.kind === "first-hand";
+    const refused = isNews ? message.requestId : 0;
+    return this.known.admits(from, role, epoch, !isStream, effects, refused);
   }
 
   #among(nodesOf: (map: ShardMap) => readonly NodeId[]): ReplicaContext {

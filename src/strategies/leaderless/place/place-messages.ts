@@ -5,10 +5,13 @@ import { MalformedBytesError } from "../../../core/model/malformed-bytes-error.t
 import { FIRST_EPOCH, readMap, readNodes, writeMap, writeNodes } from "./shard-map.ts";
 import { type Ballot, readBallot, readVote, type Vote, writeBallot, writeVote } from "./vote.ts";
 
-/** A decided map: for whoever knows an older one. With a request id a `place-state` is due. */
+/**
+ * A decided map: for whoever knows an older one. To a replica, with a request id, a `place-state` is
+ * due; to a coordinator the id names a round of a write that the sender has refused under this map.
+ */
 export interface PlaceMapMessage {
   readonly type: "place-map";
-  /** 0: no answer is due. */
+  /** 0: no answer is due, or no round was refused. */
   readonly requestId: number;
   readonly map: ShardMap;
 }

@@ -109,7 +109,8 @@ export class ReplicaPlace {
 
   /**
    * Whether what was made for `epoch` may be done here. An older one is answered with the map; of a
-   * newer one the map is asked for, and `mayBeAhead` decides.
+   * newer one the map is asked for, and `mayBeAhead` decides. `refused` names the coordinator's round
+   * that is not done; 0: nobody needs to be told of it.
    */
   admits(
     from: Sender,
@@ -117,12 +118,13 @@ export class ReplicaPlace {
     epoch: number,
     mayBeAhead: boolean,
     effects: Fx,
+    refused = 0,
   ): boolean {
     if (epoch === this.#map.epoch) return true;
     const { shardIndex } = this.#context;
     if (epoch < this.#map.epoch) {
       if (this.#planted.olderEpochAccepted === true) return true;
-      const message = { type: "place-map", requestId: 0, map: this.#map } as const;
+      const message = { type: "place-map", requestId: refused, map: this.#map } as const;
       effects.send(from.node, role, shardIndex, message, "control");
       return false;
     }
