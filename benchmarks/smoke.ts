@@ -1,9 +1,8 @@
 /**
- * `npm run bench:smoke [-- --only GROUP] [--json FILE] [--seconds N]`: small benchmarks beside the
+ * `npm run bench:smoke [-- --only GROUP,…] [--json FILE] [--seconds N]`: small benchmarks beside the
  * floor of this machine, in the same run. Ratios travel between machines; absolute figures do not.
  */
 import { writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { diskGroup } from "./groups/disk.ts";
 import { durableGroup } from "./groups/durable.ts";
 import { dynamoGroup } from "./groups/dynamo.ts";
@@ -13,6 +12,7 @@ import { repairGroup } from "./groups/repair.ts";
 import { transportGroup } from "./groups/transport.ts";
 import { tunableGroup } from "./groups/tunable.ts";
 import { formatTable, type Measurement } from "./support/measurement.ts";
+import { scriptOptions } from "./support/script-options.ts";
 
 const GROUPS = Object.freeze({
   floor: floorGroup,
@@ -26,33 +26,17 @@ const GROUPS = Object.freeze({
 });
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const names = Object.keys(GROUPS) as (keyof typeof GROUPS)[];
+  const values = scriptOptions({
+    name: "npm run bench:smoke",
     options: {
-      only: { type: "string" },
-      json: { type: "string" },
-      seconds: { type: "string", default: "2" },
-      help: { type: "boolean", default: false },
+      only: { type: "names", allowed: names },
+      seconds: { type: "number", least: 0.1, most: 30, default: 2 },
+      json: { type: "file" },
     },
   });
-  const names = Object.keys(GROUPS) as (keyof typeof GROUPS)[];
-  if (values.help) {
-    process.stdout.write(
-      `npm run bench:smoke [-- --only GROUP] [--json FILE] [--seconds N]\ngroups: ${names.join(", ")}\n`,
-    );
-    return;
-  }
-  const chosen = values.only === undefined ? names : names.filter((name) => name === values.only);
-  if (chosen.length === 0) {
-    process.stderr.write(`no group ${values.only}; groups: ${names.join(", ")}\n`);
-    process.exitCode = 2;
-    return;
-  }
-  const seconds = Number(values.seconds);
-  if (!(seconds > 0 && seconds <= 30)) {
-    process.stderr.write(`--seconds ${values.seconds}: a number above 0, up to 30\n`);
-    process.exitCode = 2;
-    return;
-  }
+  const { seconds } = values;
+  const chosen = names.filter((name) => values.only.includes(name));
   const measured: Measurement[] = [];
   for (const name of chosen) {
     process.stdout.write(`${name} …\n`);

@@ -7,11 +7,11 @@
 import type { ChildProcess } from "node:child_process";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import Table from "cli-table3";
 import { withFolder } from "./support/bench-folder.ts";
 import { startChild, stopChild } from "./support/child-process.ts";
 import { freePorts } from "./support/free-ports.ts";
+import { scriptOptions } from "./support/script-options.ts";
 
 const NODES: readonly string[] = Object.freeze(["n1", "n2", "n3"]);
 const SAMPLE_MS = 5_000;
@@ -46,26 +46,20 @@ interface Verdict {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const { minutes, json } = scriptOptions({
+    name: "npm run soak",
     options: {
-      minutes: { type: "string", default: "10" },
-      json: { type: "string" },
-      help: { type: "boolean", default: false },
+      minutes: { type: "number", least: 0.5, most: 24 * 60, default: 10 },
+      json: { type: "file" },
     },
   });
-  const minutes = Number(values.minutes);
-  if (values.help || !(minutes >= 0.5 && minutes <= 24 * 60)) {
-    process.stdout.write("npm run soak [-- --minutes 0.5…1440] [--json FILE]\n");
-    process.exitCode = values.help ? 0 : 2;
-    return;
-  }
   const verdicts = await withFolder((folder) => soak(folder, minutes * 60_000));
   process.stdout.write(`${formatVerdicts(verdicts)}\n`);
   for (const { node, problems } of verdicts) {
     for (const problem of problems) process.stdout.write(`✗ ${node}: ${problem}\n`);
     if (problems.length > 0) process.exitCode = 1;
   }
-  if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(verdicts, undefined, 2));
+  if (json !== undefined) writeFileSync(json, JSON.stringify(verdicts, undefined, 2));
 }
 
 async function soak(folder: string, durationMs: number): Promise<readonly Verdict[]> {

@@ -40,9 +40,16 @@ const LONG = {
   },
 };
 
-const chosen = LONG[process.argv[2] ?? ""];
-if (chosen === undefined) {
-  console.error(`name one of: ${Object.keys(LONG).join(", ")}`);
+const USAGE = `node scripts/long-tests.mjs NAME, a name of: ${Object.keys(LONG).join(", ")}`;
+const [name, ...others] = process.argv.slice(2);
+if (name === "--help" || name === "-h") {
+  console.log(USAGE);
+  process.exit(0);
+}
+const chosen = Object.hasOwn(LONG, name ?? "") ? LONG[name] : undefined;
+if (chosen === undefined || others.length > 0) {
+  const wrong = chosen === undefined ? name : others[0];
+  console.error(`${wrong === undefined ? "no name" : JSON.stringify(wrong)} is not one; ${USAGE}`);
   process.exit(2);
 }
 const root = fileURLToPath(new URL("..", import.meta.url));

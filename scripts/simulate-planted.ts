@@ -2,13 +2,18 @@
 // arguments all of them, otherwise those that are named.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { scriptOptions } from "../benchmarks/support/script-options.ts";
 import { type Finder, findPlanted, PLANTED } from "../test/support/planted-bugs.ts";
 import { PLANTED_SCENES } from "../test/support/planted-scenes.ts";
 
 const MAX_SEEDS = 500;
 const file = fileURLToPath(new URL("../test/simulation/planted/finders.json", import.meta.url));
 
-const asked = process.argv.slice(2);
+const { names: asked } = scriptOptions({
+  name: "npm run simulate:planted",
+  options: {},
+  names: PLANTED,
+});
 const finders: Record<string, Finder> = existsSync(file)
   ? JSON.parse(readFileSync(file, "utf8"))
   : {};

@@ -2,7 +2,7 @@
 // Three nodes on disks, 100 operations of clients per simulated second, two minutes of chaos with the
 // faults that each seed draws, then calm, checks included; one process, after a warm-up.
 import { performance } from "node:perf_hooks";
-import { parseArgs } from "node:util";
+import { scriptOptions } from "../benchmarks/support/script-options.ts";
 import type { ScenarioPlan } from "../src/simulation/scenario/plan.ts";
 import { runScenario, type ScenarioReport } from "../src/simulation/scenario/run-scenario.ts";
 
@@ -61,16 +61,16 @@ function line(name: string, runs: readonly Measured[]): string {
   );
 }
 
-const { values } = parseArgs({
+const { seed: first, seeds } = scriptOptions({
+  name: "npm run simulate:speed",
   options: {
-    seeds: { type: "string", default: "10" },
-    seed: { type: "string", default: "1" },
+    seeds: { type: "whole", default: 10 },
+    seed: { type: "whole", default: 1 },
   },
 });
-const first = Number(values.seed);
 const runs: Measured[] = [];
 await measure(first);
-for (let seed = first; seed < first + Number(values.seeds); seed += 1) {
+for (let seed = first; seed < first + seeds; seed += 1) {
   const run = await measure(seed);
   runs.push(run);
   console.log(line(`seed ${seed}`, [run]));

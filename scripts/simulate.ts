@@ -7,9 +7,9 @@ import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { performance } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { scriptOptions } from "../benchmarks/support/script-options.ts";
 import { runScenario } from "../src/simulation/scenario/run-scenario.ts";
-import { STRATEGY_SCENARIOS, strategyScenario } from "../src/simulation/scenario/strategies.ts";
+import { STRATEGY_SCENARIOS } from "../src/simulation/scenario/strategies.ts";
 import { type SeedOutcome, SeedTally } from "./seed-tally.ts";
 
 /** Worlds make much that is gone at once. */
@@ -31,19 +31,18 @@ async function work({ seed, strategies }: Order): Promise<void> {
 }
 
 async function lead(): Promise<void> {
-  const { values } = parseArgs({
+  const values = scriptOptions({
+    name: "npm run simulate",
     options: {
-      seeds: { type: "string" },
-      seed: { type: "string", default: "1" },
-      strategies: { type: "string" },
-      jobs: { type: "string", default: String(availableParallelism()) },
-      json: { type: "string" },
-      "repeat-every": { type: "string", default: "100" },
+      seeds: { type: "whole", default: 1 },
+      seed: { type: "whole", default: 1 },
+      strategies: { type: "names", allowed: STRATEGY_SCENARIOS.map(({ strategy }) => strategy) },
+      jobs: { type: "whole", default: availableParallelism() },
+      json: { type: "file" },
+      "repeat-every": { type: "whole", default: 100 },
     },
   });
-  const first = whole("seed", values.seed);
-  const count = whole("seeds", values.seeds ?? "1");
-  const strategies = strategiesOf(values.strategies);
+  const { seed: first, seeds: count, strategies, jobs } = values;
   const tally = new SeedTally(count, strategies, console.log);
   const startMs = performance.now();
   const progress = setInterval(
@@ -51,8 +50,7 @@ async function lead(): Promise<void> {
     PROGRESS_MS,
   );
   const seeds = Array.from({ length: count }, (_, at) => first + at);
-  const every = whole("repeat-every", values["repeat-every"]);
-  const jobs = whole("jobs", values.jobs);
+  const every = values["repeat-every"];
   await runAll(seeds, strategies, jobs, (outcome) => tally.add(outcome));
   // In processes that have run none of them before.
   const again = seeds.filter((seed) => seed % every === 0);
@@ -61,18 +59,6 @@ async function lead(): Promise<void> {
   console.log(tally.describe(performance.now() - startMs));
   if (values.json !== undefined) writeFileSync(values.json, `${tally.json()}\n`);
   if (tally.hasFailed) process.exitCode = 1;
-}
-
-/** @throws RangeError for a strategy without a scenario. */
-function strategiesOf(text: string | undefined): readonly string[] {
-  if (text === undefined) return STRATEGY_SCENARIOS.map(({ strategy }) => strategy);
-  return text.split(",").map((name) => strategyScenario(name).strategy);
-}
-
-function whole(name: string, text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new Error(`--${name} is ${JSON.stringify(text)}; allowed is a whole number from 1`);
 }
 
 async function runAll(

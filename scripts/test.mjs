@@ -7,6 +7,15 @@ import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { prepareNats } from "./nats-server.mjs";
 
+const USAGE = "npm test takes no options: it runs everything; for a part of it: npx vitest run …";
+const [word] = process.argv.slice(2);
+if (word !== undefined) {
+  const isHelp = word === "--help" || word === "-h";
+  if (isHelp) console.log(USAGE);
+  else console.error(`${JSON.stringify(word)} is not known here: ${USAGE}`);
+  process.exit(isHelp ? 0 : 2);
+}
+
 const root = fileURLToPath(new URL("..", import.meta.url));
 const tool = (path) => `${root}node_modules/${path}`;
 

@@ -1,0 +1,52 @@
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const TYPESCRIPT = ["--import", "tsx"];
+
+/** Every script that a person starts with words of their own. */
+const SCRIPTS: readonly (readonly [string, readonly string[]])[] = [
+  ["npm run simulate", [...TYPESCRIPT, "scripts/simulate.ts"]],
+  ["npm run simulate:speed", [...TYPESCRIPT, "scripts/simulate-speed.ts"]],
+  ["npm run simulate:planted", [...TYPESCRIPT, "scripts/simulate-planted.ts"]],
+  ["npm run bench:smoke", [...TYPESCRIPT, "benchmarks/smoke.ts"]],
+  ["npm run soak", [...TYPESCRIPT, "benchmarks/soak.ts"]],
+  ["long-tests.mjs", ["scripts/long-tests.mjs"]],
+  ["npm test", ["scripts/test.mjs"]],
+];
+
+function run(words: readonly string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...words], {
+    cwd: ROOT,
+    encoding: "utf8",
+  });
+  return { status, stdout, stderr };
+}
+
+test.each(SCRIPTS)(
+  "%s refuses an option that it does not have, in one line, with code 2",
+  (_name, words) => {
+    const ran = run([...words, "--no-such-option"]);
+    expect(ran).toMatchObject({ status: 2, stdout: "" });
+    expect(ran.stderr).toMatch(/^[^\n]*--no-such-option[^\n]*\n$/);
+  },
+);
+
+// The others have it from the same module.
+test.each(SCRIPTS.filter(([name]) => /simulate$|long-tests|test$/.test(name)))(
+  "%s says with --help how it is started",
+  (name, words) => {
+    const ran = run([...words, "--help"]);
+    expect(ran).toMatchObject({ status: 0, stderr: "" });
+    expect(ran.stdout).toContain(name);
+  },
+);
+
+test("a bad number is refused by its name, and nothing has run", () => {
+  const ran = run([...TYPESCRIPT, "scripts/simulate.ts", "--seeds", "x"]);
+  expect(ran).toEqual({
+    ...{ status: 2, stdout: "" },
+    stderr: '--seeds is "x"; allowed: a whole number from 1\n',
+  });
+});
