@@ -146,18 +146,24 @@ describe("copies of a node that stands in", () => {
     expect(fault.code).toBe("NO_COPY_REACHABLE");
   });
 
-  test("are bounded: the write beyond is refused, and nothing of it is anywhere", async () => {
-    const { cluster, standIn } = await openFive({ ...REPAIR, maxHints: 2 });
-    cluster.isolate(standIn);
-    await cluster.waitUntilReachable(standIn, []);
-    const notes = cluster.keyspace(standIn, "notes");
-    await cluster.until(notes.put("a", 1));
-    await cluster.until(notes.put("b", 1));
-    const fault = await faultOf(cluster, notes.put("c", 1));
-    expect([fault.code, fault.outcome]).toEqual(["OVERLOADED", "not-applied"]);
-    await healAll(cluster);
-    await cluster.waitFor(() => hintsOf(cluster, standIn, "notes")?.held === 0);
-    expect(await cluster.until(notes.get("c"))).toMatchObject({ found: false });
-    await cluster.until(notes.put("c", 1));
-  });
+  test.each([
+    ["number", { maxHints: 2 }],
+    ["bytes", { maxHintBytes: "1KiB" }],
+  ])(
+    "are bounded in %s: the write beyond is refused, and nothing of it is anywhere",
+    async (_, bound) => {
+      const { cluster, standIn } = await openFive({ ...REPAIR, ...bound });
+      cluster.isolate(standIn);
+      await cluster.waitUntilReachable(standIn, []);
+      const notes = cluster.keyspace(standIn, "notes");
+      await cluster.until(notes.put("a", "x".repeat(600)));
+      await cluster.until(notes.put("b", "x".repeat(600)));
+      const fault = await faultOf(cluster, notes.put("c", 1));
+      expect([fault.code, fault.outcome]).toEqual(["OVERLOADED", "not-applied"]);
+      await healAll(cluster);
+      await cluster.waitFor(() => hintsOf(cluster, standIn, "notes")?.held === 0);
+      expect(await cluster.until(notes.get("c"))).toMatchObject({ found: false });
+      await cluster.until(notes.put("c", 1));
+    },
+  );
 });

@@ -42,7 +42,7 @@ export function notMinted(verdict: MintVerdict, keyText: string, reason: string)
     case "no-room":
       return overloaded(
         `the write of the key ${keyText}: no replica of it can be reached, and the node that ` +
-          "stands in keeps as many copies for others as it may (repair.maxHints)",
+          "stands in keeps as many copies for others as it may (repair.maxHints, repair.maxHintBytes)",
       );
     default:
       return new CapstanError("NOT_SUPPORTED", `the write of the key ${keyText}: ${reason}`);

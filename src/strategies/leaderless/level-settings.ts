@@ -16,6 +16,7 @@ export const LEADERLESS_NODE_OPTIONS = Object.freeze([
   "repair.interval",
   "repair.bytesPerSecond",
   "repair.maxHints",
+  "repair.maxHintBytes",
   "repair.hintMaxAge",
 ]);
 

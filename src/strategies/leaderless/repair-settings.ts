@@ -10,6 +10,8 @@ export interface RepairSettings {
   readonly bytesPerSecond: number;
   /** Hints that one replica keeps at most; 0: none. A node that stands in keeps so many copies. */
   readonly maxHints: number;
+  /** Of the copies that a node that stands in keeps for a shard; beyond, it takes no new ones. */
+  readonly maxHintBytes: number;
   /** Older hints are dropped. */
   readonly hintMaxAgeMs: number;
   /**
@@ -23,6 +25,7 @@ export const DEFAULT_REPAIR: RepairSettings = Object.freeze({
   intervalMs: 10_000,
   bytesPerSecond: 1024 * 1024,
   maxHints: 10_000,
+  maxHintBytes: 16 * 1024 * 1024,
   hintMaxAgeMs: 3 * 3_600_000,
   reapAfterMs: 10 * 60_000,
 });
@@ -31,12 +34,14 @@ const OPTIONS = Object.freeze([
   "interval",
   "bytesPerSecond",
   "maxHints",
+  "maxHintBytes",
   "hintMaxAge",
   "reapAfter",
 ]);
 const MAX_HINTS = 1_000_000;
 const INTERVAL_MS = Object.freeze({ min: 100, max: 86_400_000 });
 const REAP_AFTER_MS = Object.freeze({ min: 1_000, max: 365 * 86_400_000 });
+const HINT_BYTES = Object.freeze({ min: 1024, max: 16 * 1024 * 1024 * 1024 });
 const BYTES_PER_SECOND = Object.freeze({ min: 1024, max: 1024 * 1024 * 1024 });
 
 /**
@@ -53,7 +58,7 @@ export function parseRepairSettings(value: unknown, path: string): RepairSetting
   for (const [name, option] of Object.entries(given)) {
     if (!OPTIONS.includes(name)) refuse(`${path}.${name}`, option, "no such option");
   }
-  const { interval, bytesPerSecond, maxHints, hintMaxAge, reapAfter } = given;
+  const { interval, bytesPerSecond, maxHints, maxHintBytes, hintMaxAge, reapAfter } = given;
   return Object.freeze({
     intervalMs: parseInterval(interval, `${path}.interval`),
     bytesPerSecond:
@@ -61,6 +66,10 @@ export function parseRepairSettings(value: unknown, path: string): RepairSetting
         ? DEFAULT_REPAIR.bytesPerSecond
         : parseSizeBytes(bytesPerSecond, `${path}.bytesPerSecond`, BYTES_PER_SECOND),
     maxHints: parseMaxHints(maxHints, `${path}.maxHints`),
+    maxHintBytes:
+      maxHintBytes === undefined
+        ? DEFAULT_REPAIR.maxHintBytes
+        : parseSizeBytes(maxHintBytes, `${path}.maxHintBytes`, HINT_BYTES),
     hintMaxAgeMs:
       hintMaxAge === undefined
         ? DEFAULT_REPAIR.hintMaxAgeMs

@@ -457,7 +457,9 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     effects.append(keyed.payload);
     this.#antiEntropy.touch(keyed.key);
     if (this.#isReplica) this.#settling.noteStored(keyed.record, stamp.time, effects);
-    if (!this.#place.known.isMember) this.#handoff.noteCopy(keyed.key, wallMs, effects);
+    if (!this.#place.known.isMember) {
+      this.#handoff.noteCopy(keyed.key, keyed.record.length, wallMs, effects);
+    }
     if (this.#planted.tombstoneForgotten === true && this.#rules.isTombstone(keyed.record)) {
       effects.delete(keyed.key);
     } else effects.put(keyed.key, keyed.record);
@@ -481,6 +483,6 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     this.#settling.noteReplayed(merged, effects);
     if (this.#place.known.isMember) this.#expiries.note(key, merged, wallMs, effects);
     this.#antiEntropy.touch(key);
-    if (!this.#place.known.isMember) this.#handoff.noteCopy(key, wallMs, effects);
+    if (!this.#place.known.isMember) this.#handoff.noteCopy(key, merged.length, wallMs, effects);
   }
 }

@@ -17,6 +17,12 @@ const STEP_BYTES = 256 * 1024;
 const STEP_SENT_BYTES = 64 * 1024;
 /** Between two steps, so that what clients wait for goes first. */
 const STEP_PAUSE_MS = 2;
+/**
+ * Where this node's timers are late by more than this, it has better things to do than to compare:
+ * the pause is as much longer, up to a bound within which replicas still become equal.
+ */
+const FREE_LAG_MS = 5;
+const LONGEST_YIELD_MS = 50;
 /** After a peer was met or met again: what it says of itself, and its own rebuilding, come first. */
 const FIRST_ROUND_MS = 20;
 /** After a round that found a difference; doubled from round to round, up to the interval. */
@@ -257,7 +263,11 @@ export class AntiEntropy {
   #armWork(afterMs: number, effects: LeaderlessEffects): void {
     if (this.#isWorking || this.#reconciler.isIdle) return;
     this.#isWorking = true;
-    effects.setTimer(WORK_TIMER, Math.max(STEP_PAUSE_MS, afterMs));
+    effects.setTimer(WORK_TIMER, Math.max(STEP_PAUSE_MS, afterMs, this.#yieldMs()));
+  }
+
+  #yieldMs(): number {
+    return Math.min(LONGEST_YIELD_MS, this.#context.health.eventLoopLagMs() - FREE_LAG_MS);
   }
 
   #armRounds(nowMs: number, effects: LeaderlessEffects): void {

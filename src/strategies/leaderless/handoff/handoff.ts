@@ -28,7 +28,8 @@ interface Batch {
  *
  * On a replica the hints are bounded in number and age, and losing them costs time alone: what they
  * would have brought, anti-entropy brings later. On a node that stands in, they are what its copies
- * are there for: a copy goes when every replica of the shard has acknowledged it, and not before.
+ * are there for: a copy goes when every replica of the shard has acknowledged it, and not before; new
+ * ones are not taken beyond a number, and beyond their bytes.
  */
 export class Handoff {
   readonly #context: ReplicaContext;
@@ -76,15 +77,15 @@ export class Handoff {
     if (effects.get(key) === undefined) return;
     for (const target of targets) {
       if (target === this.#context.self.node || !this.#targets().includes(target)) continue;
-      if (this.#table.size >= this.#settings.maxHints) this.#dropped++;
+      if (this.#table.size >= this.#settings.maxHints) this.#drop("full");
       else this.#table.add(target, key, wallMs, effects);
     }
     this.#arm(FIRST_MS, effects);
   }
 
-  /** A stand-in has stored a copy: every replica is to have it. */
-  noteCopy(key: Uint8Array, wallMs: number, effects: LeaderlessEffects): void {
-    for (const target of this.#targets()) this.#table.add(target, key, wallMs, effects);
+  /** A stand-in has stored a copy of so many bytes: every replica is to have it. */
+  noteCopy(key: Uint8Array, bytes: number, wallMs: number, effects: LeaderlessEffects): void {
+    for (const target of this.#targets()) this.#table.add(target, key, wallMs, effects, bytes);
     this.#arm(FIRST_MS, effects);
   }
 
@@ -93,9 +94,12 @@ export class Handoff {
     return this.#table.size;
   }
 
-  /** Whether a stand-in has as many copies as it may have. */
+  /** Whether a stand-in has as many copies as it may have, or as many bytes of them. */
   get isFull(): boolean {
-    return this.#table.size >= this.#settings.maxHints * this.#targets().length;
+    const { maxHints, maxHintBytes } = this.#settings;
+    const targets = this.#targets().length;
+    const { size, copyBytes } = this.#table;
+    return size >= maxHints * targets || copyBytes >= maxHintBytes * targets;
   }
 
   /** False: the timer is another's. */
@@ -136,6 +140,7 @@ export class Handoff {
       if (held !== undefined && Buffer.compare(held, record) !== 0) continue;
       this.#table.remove(from.node, hint, effects);
       this.#delivered++;
+      this.#context.count?.("hints_delivered", 1);
       if (!this.#isReplica && held !== undefined) this.#giveUpCopy(hint.key, effects);
     }
     if (this.#table.count(from.node) === 0) {
@@ -148,10 +153,21 @@ export class Handoff {
   describe(): Readonly<Record<string, unknown>> {
     return {
       held: this.#table.size,
+      ...(this.#isReplica ? {} : { copyBytes: this.#table.copyBytes }),
       delivered: this.#delivered,
       expired: this.#expired,
       dropped: this.#dropped,
     };
+  }
+
+  #drop(reason: "full" | "target-left"): void {
+    this.#dropped++;
+    this.#context.count?.("hints_dropped", 1, { reason });
+  }
+
+  #expire(): void {
+    this.#expired++;
+    this.#context.count?.("hints_expired", 1);
   }
 
   /** Every replica has acknowledged what is held now. */
@@ -173,7 +189,7 @@ export class Handoff {
     this.#batches.delete(left);
     for (const hint of this.#table.first(left, ROWS_BYTES, effects)) {
       this.#table.remove(left, hint, effects);
-      this.#dropped++;
+      this.#drop("target-left");
     }
     this.#arm(STEP_PAUSE_MS, effects);
     return true;
@@ -190,7 +206,7 @@ export class Handoff {
       const isOld = this.#isReplica && wallMs - hint.sinceMs > this.#settings.hintMaxAgeMs;
       if (record === undefined || isOld) {
         this.#table.remove(target, hint, effects);
-        if (isOld) this.#expired++;
+        if (isOld) this.#expire();
         continue;
       }
       if (bytes > 0 && bytes + record.length > BATCH_BYTES) break;

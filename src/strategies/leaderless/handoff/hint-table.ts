@@ -6,6 +6,7 @@ const PREFIX = "hint";
 /** Of all rows: what comes after the prefix's last letter. */
 const END = Buffer.from("hinu");
 const TIME_BYTES = 8;
+const VALUE_BYTES = TIME_BYTES + 4;
 const COUNT_BYTES = 256 * 1024;
 
 /** One row: the target may lack what is held here under the key. */
@@ -19,24 +20,27 @@ type RowWriter = Pick<Effects<never>, "getSide" | "putSide" | "deleteSide">;
 
 /**
  * Which other replicas may lack what is held here, as rows of the shard's own records: `"hint",
- * length of the target's name, name, key` → since when, by the wall clock. They hold no values:
- * what is handed off is what is held when it is sent.
+ * length of the target's name, name, key` → since when, by the wall clock, and the bytes of the copy
+ * that is here for it alone. They hold no values: what is handed off is what is held when it is sent.
  *
  * A power cut may take the latest rows. Nothing depends on them: anti-entropy finds the same, and a
  * stand-in finds its copies' rows again as it reads its log back.
  */
 export class HintTable {
   readonly #counts = new Map<NodeId, number>();
+  #copyBytes = 0;
 
   /** At opening, before any write of the step. */
   load(state: Pick<StateReader, "rangeSide">): void {
     this.#counts.clear();
+    this.#copyBytes = 0;
     let at: Uint8Array = Buffer.from(PREFIX);
     for (;;) {
       const rows = state.rangeSide(at, END, COUNT_BYTES);
-      for (const { key } of rows) {
+      for (const { key, value } of rows) {
         const target = targetOf(key);
         this.#counts.set(target, this.count(target) + 1);
+        this.#copyBytes += copyBytesOf(value);
       }
       const last = rows.at(-1)?.key;
       if (last === undefined) return;
@@ -59,23 +63,33 @@ export class HintTable {
     return size;
   }
 
+  /** Of the copies that are here for others, once for each target that has not acknowledged. */
+  get copyBytes(): number {
+    return this.#copyBytes;
+  }
+
   has(target: NodeId, key: Uint8Array, effects: RowWriter): boolean {
     return effects.getSide(rowOf(target, key)) !== undefined;
   }
 
-  /** False if it was there. */
-  add(target: NodeId, key: Uint8Array, wallMs: number, effects: RowWriter): boolean {
+  /** False if it was there. `copyBytes`: of the copy, where nobody but the hint has a use for it. */
+  add(target: NodeId, key: Uint8Array, wallMs: number, effects: RowWriter, copyBytes = 0): boolean {
     const row = rowOf(target, key);
-    if (effects.getSide(row) !== undefined) return false;
-    const value = Buffer.alloc(TIME_BYTES);
-    value.writeDoubleBE(wallMs);
-    effects.putSide(row, value);
+    const before = effects.getSide(row);
+    const bytesBefore = before === undefined ? 0 : copyBytesOf(before);
+    if (before !== undefined && bytesBefore === copyBytes) return false;
+    this.#copyBytes += copyBytes - bytesBefore;
+    const sinceMs = before === undefined ? wallMs : sinceMsOf(before);
+    effects.putSide(row, valueOfRow(sinceMs, copyBytes));
+    if (before !== undefined) return false;
     this.#counts.set(target, this.count(target) + 1);
     return true;
   }
 
   remove(target: NodeId, { row }: Hint, effects: RowWriter): void {
-    if (effects.getSide(row) === undefined) return;
+    const value = effects.getSide(row);
+    if (value === undefined) return;
+    this.#copyBytes -= copyBytesOf(value);
     effects.deleteSide(row);
     this.#counts.set(target, this.count(target) - 1);
   }
@@ -90,9 +104,29 @@ export class HintTable {
     return state.rangeSide(from, to, limitBytes).map(({ key: row, value }) => ({
       row,
       key: row.subarray(from.length),
-      sinceMs: Buffer.from(value.buffer, value.byteOffset, value.length).readDoubleBE(),
+      sinceMs: sinceMsOf(value),
     }));
   }
+}
+
+function valueOfRow(sinceMs: number, copyBytes: number): Uint8Array {
+  const value = Buffer.alloc(VALUE_BYTES);
+  value.writeDoubleBE(sinceMs);
+  value.writeUInt32BE(copyBytes, TIME_BYTES);
+  return value;
+}
+
+function sinceMsOf(value: Uint8Array): number {
+  return viewOf(value).readDoubleBE();
+}
+
+/** Rows of before copies were measured end with the time. */
+function copyBytesOf(value: Uint8Array): number {
+  return value.length < VALUE_BYTES ? 0 : viewOf(value).readUInt32BE(TIME_BYTES);
+}
+
+function viewOf(value: Uint8Array): Buffer {
+  return Buffer.from(value.buffer, value.byteOffset, value.length);
 }
 
 function rowOf(target: NodeId, key: Uint8Array): Uint8Array {

@@ -29,6 +29,7 @@ describe("parseTunableSettings", () => {
         intervalMs: 10_000,
         bytesPerSecond: 1_048_576,
         maxHints: 10_000,
+        maxHintBytes: 16_777_216,
         hintMaxAgeMs: 10_800_000,
         reapAfterMs: 600_000,
       },
@@ -38,11 +39,15 @@ describe("parseTunableSettings", () => {
   });
 
   test("takes how often replicas are compared, and how much repairing may send", () => {
-    const repair = { interval: "2s", bytesPerSecond: "64KiB", maxHints: 0, hintMaxAge: "1m" };
+    const repair = {
+      ...{ interval: "2s", bytesPerSecond: "64KiB" },
+      ...{ maxHints: 0, maxHintBytes: "1MiB", hintMaxAge: "1m" },
+    };
     expect(parseTunableSettings({ repair }, PATH, 3).repair).toEqual({
       intervalMs: 2_000,
       bytesPerSecond: 65_536,
       maxHints: 0,
+      maxHintBytes: 1_048_576,
       hintMaxAgeMs: 60_000,
       reapAfterMs: 600_000,
     });
@@ -54,6 +59,7 @@ describe("parseTunableSettings", () => {
     [{ repair: "off" }, `${PATH}.repair`, "interval, bytesPerSecond"],
     [{ repair: { every: 5 } }, `${PATH}.repair.every`, "interval, bytesPerSecond"],
     [{ repair: { maxHints: -1 } }, `${PATH}.repair.maxHints`, "0 to 1000000"],
+    [{ repair: { maxHintBytes: "10" } }, `${PATH}.repair.maxHintBytes`, "1KiB"],
     [{ repair: { interval: 0 } }, `${PATH}.repair.interval`, "0"],
     [{ digestAbove: "much" }, `${PATH}.digestAbove`, "much"],
     [{ hedge: "now and then" }, `${PATH}.hedge`, "auto, off, always"],

@@ -35,13 +35,14 @@ class Replica {
     emit: () => undefined,
   } as unknown as Effects<LeaderlessMessage>;
 
-  constructor() {
+  constructor(lagMs = 0) {
     const context = {
       shardIndex: 0,
       self: { node: "a" },
       placement: () => ({ replicas: ["a", "b"] }),
       isReachable: () => true,
       randomUint32: () => 2 ** 31,
+      health: { eventLoopLagMs: () => lagMs },
     } as unknown as ReplicaContext;
     this.#antiEntropy = new AntiEntropy(context, DEFAULT_REPAIR);
     this.#antiEntropy.start(0, this.#effects);
@@ -74,6 +75,16 @@ test("a round that nobody answers is followed by another one a second later", ()
   const replica = new Replica();
   replica.runTo(1_500);
   expect(replica.roundsBegunAtMs).toEqual([22, 1_024]);
+});
+
+test.each([
+  [4, 22],
+  [25, 40],
+  [900, 70],
+])("where timers are %i ms late, the first comparison comes after %i ms", (lagMs, atMs) => {
+  const replica = new Replica(lagMs);
+  replica.runTo(500);
+  expect(replica.roundsBegunAtMs).toEqual([atMs]);
 });
 
 test("no round begins as long as messages of the last one come", () => {

@@ -49,6 +49,37 @@ describe("the table of hints", () => {
     expect(of(N20)).toEqual([["b", 6]]);
   });
 
+  it("counts the bytes of copies, as they are now, over a start and until they are gone", () => {
+    const side = new SideRows();
+    const table = new HintTable();
+    table.add(N2, key("a"), 5, side, 100);
+    table.add(N20, key("a"), 5, side, 100);
+    table.add(N2, key("b"), 6, side);
+    expect(table.copyBytes).toBe(200);
+    expect(table.add(N2, key("a"), 9, side, 30)).toBe(false);
+    expect(table.copyBytes).toBe(130);
+    const next = new HintTable();
+    next.load(side);
+    expect([next.copyBytes, next.size]).toEqual([130, 3]);
+    expect(next.first(N2, 1_000, side)).toMatchObject([{ sinceMs: 5 }, { sinceMs: 6 }]);
+    for (const hint of next.first(N2, 1_000, side)) next.remove(N2, hint, side);
+    expect(next.copyBytes).toBe(100);
+  });
+
+  it("reads rows of before copies were measured", () => {
+    const side = new SideRows();
+    const table = new HintTable();
+    table.add(N2, key("a"), 5, side);
+    const [{ row } = { row: key("") }] = table.first(N2, 1_000, side);
+    side.putSide(row, (side.getSide(row) as Uint8Array).subarray(0, 8));
+    const next = new HintTable();
+    next.load(side);
+    expect(next.copyBytes).toBe(0);
+    next.add(N2, key("a"), 9, side, 70);
+    expect([next.copyBytes, next.size]).toEqual([70, 1]);
+    expect(next.first(N2, 1_000, side)).toMatchObject([{ sinceMs: 5 }]);
+  });
+
   it("notes a key once, since the first time", () => {
     const side = new SideRows();
     const table = new HintTable();
