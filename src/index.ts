@@ -25,6 +25,7 @@ export {
   type ErrorDefinition,
   isCapstanError,
 } from "./core/model/errors.ts";
+export { STORE_EVENTS, type StoreEventType } from "./core/model/event-registry.ts";
 export { LEVELS, type Level } from "./core/model/levels.ts";
 export type { Outcome, RetryAdvice } from "./core/model/outcome.ts";
 export type { Receipt, ReceiptReplicas } from "./core/model/receipt.ts";

@@ -3,7 +3,8 @@ export type LogLevel = "trace" | "debug" | "info" | "warn" | "error";
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /**
- * Where logs, metrics and traces go. Silent by default.
+ * Where logs and counters go: docs/events.md has the counters. Silent by default. The built-in parts
+ * call `log` and `count` alone; the others are there for strategies, transports and storages of yours.
  *
  * Obligations
  * - Concurrency: called synchronously from the protocol path: return at once, never call back.

@@ -5,6 +5,7 @@
 import type { Observable } from "rxjs";
 import type { StorageProblem } from "../contracts/storage.ts";
 import type { Guarantee } from "../contracts/strategy.ts";
+import type { StoreEventType } from "../model/event-registry.ts";
 import type { Level } from "../model/levels.ts";
 import type { ChangeType } from "../model/operations.ts";
 import type { Outcome } from "../model/outcome.ts";
@@ -261,8 +262,10 @@ export interface EmbeddedKeyspace<V = unknown> extends Keyspace<V> {
   guarantees(): readonly Guarantee[];
 }
 
+/** `type`: one of `STORE_EVENTS`, with the fields of docs/events.md, or what another strategy emits. */
 export interface StoreEvent {
-  readonly type: string;
+  readonly type: StoreEventType | (string & Record<never, never>);
+  /** By the node's wall clock. */
   readonly atMs: number;
   readonly [field: string]: unknown;
 }
