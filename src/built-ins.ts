@@ -18,6 +18,8 @@ export {
 } from "./strategies/dynamo/dotted-record.ts";
 export { stampOf as stampOfRecord } from "./strategies/leaderless/record.ts";
 export { raftBooksOf } from "./strategies/raft/books.ts";
+export { termOfEntry as raftTermOf } from "./strategies/raft/entry.ts";
+export { groupOf as raftGroupOf } from "./strategies/raft/group.ts";
 export { decodeRevision as raftRevisionOf } from "./strategies/raft/version.ts";
 export { createMemoryHub, type MemoryHub } from "./transports/memory/memory-hub.ts";
 export { natsPermissions } from "./transports/nats/subjects.ts";

@@ -21,6 +21,7 @@ import { SimulatedDisk, type TracedMachine } from "./simulated-disk.ts";
 import type { CutEffect } from "./simulated-file.ts";
 import { TRACE } from "./trace.ts";
 import type { VirtualTime } from "./virtual-time.ts";
+import { type LogNews, WatchedLog } from "./watched-log.ts";
 
 const LOG_FOLDER = "/log";
 const STORE_ID_BYTES = 16;
@@ -45,6 +46,8 @@ export interface MachineDiskOptions {
   readonly traced?: TracedMachine;
   /** Hears of every commit, before it takes effect. Not of those in memory. */
   readonly onCommit?: (state: StateStore, batch: StateBatch) => void;
+  /** Hears of everything that happens to the node's log, on the disk or in memory. */
+  readonly onLog?: (news: LogNews) => void;
 }
 
 /** What is written beside the log and the state. */
@@ -153,7 +156,8 @@ export class MachineDisk {
         options: { ...this.#options.log, floorPosition: state.committedPosition },
       });
       this.openedPosition = opened.log.syncedPosition;
-      this.#open = new MachineStorage(this, identity, problems, opened.log, state);
+      const log = this.#watched(opened.log, identity);
+      this.#open = new MachineStorage(this, identity, problems, log, state);
       return this.#open;
     };
   }
@@ -211,9 +215,15 @@ export class MachineDisk {
 
   #inMemory(): StorageFactory {
     return async (_options, context) => {
-      this.#memory = await memoryStorage({}, context);
+      const storage = await memoryStorage({}, context);
+      this.#memory = { ...storage, log: this.#watched(storage.log, storage.identity) };
       return this.#memory;
     };
+  }
+
+  #watched(log: LogStore, { storeId }: StorageIdentity): LogStore {
+    const { onLog } = this.#options;
+    return onLog === undefined ? log : new WatchedLog(log, storeId, onLog);
   }
 
   #onCommit(state: StateStore, batch: StateBatch): void {

@@ -21,6 +21,7 @@ import { listeningObserver, type NodeLife, newLife, type SimNode } from "./sim-n
 import type { CutEffect } from "./simulated-file.ts";
 import { TRACE, Trace } from "./trace.ts";
 import { VirtualTime } from "./virtual-time.ts";
+import type { LogNews } from "./watched-log.ts";
 
 export interface SimWorldOptions {
   readonly seed: number;
@@ -79,6 +80,8 @@ export class SimWorld {
   doubledDropped = 0;
   /** Called before a commit of a node's state takes effect, with the state as it is. */
   onCommit: ((node: string, state: StateStore, batch: StateBatch) => void) | undefined;
+  /** Called with everything that happens to a node's log. */
+  onLog: ((node: string, news: LogNews) => void) | undefined;
   /** Called with each event of each store. */
   onEvent: ((node: string, event: StoreEvent) => void) | undefined;
   readonly #options: SimWorldOptions;
@@ -106,6 +109,7 @@ export class SimWorld {
         persists: options.storage !== "memory",
         ...(log && { log }),
         onCommit: (state, batch) => this.onCommit?.(id, state, batch),
+        onLog: (news) => this.onLog?.(id, news),
       }),
       life: undefined,
       starts: 0,

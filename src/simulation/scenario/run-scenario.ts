@@ -117,6 +117,9 @@ class Scenario {
     world.onCommit = (node, state, batch) => {
       for (const run of this.#runs) run.onCommit?.(node, state, batch);
     };
+    world.onLog = (node, news) => {
+      for (const run of this.#runs) run.onLog?.(node, news);
+    };
     world.onEvent = (node, event) => {
       this.#onEvent(node, event);
       for (const run of this.#runs) run.onEvent?.(node, event);

@@ -3,6 +3,7 @@ import type { Durability } from "../../core/model/durability.ts";
 import type { StoreEvent } from "../../core/store/api.ts";
 import type { SimNode } from "../sim-node.ts";
 import type { SimWorld } from "../sim-world.ts";
+import type { LogNews } from "../watched-log.ts";
 import type { ClientCalls, Ending } from "./client-calls.ts";
 import type { Draw } from "./draw.ts";
 import type { KeyspaceTopology, Topology } from "./topology.ts";
@@ -103,6 +104,8 @@ export interface KeyspaceRun {
   readAtTheEnd(): Promise<void>;
   /** Before a commit of some node's state takes effect, with the state as it is. */
   onCommit?(node: string, state: StateStore, batch: StateBatch): void;
+  /** Of any node: what happens to its log, with all shards in it. */
+  onLog?(node: string, news: LogNews): void;
   /** Of any node, as its store says it. */
   onEvent?(node: string, event: StoreEvent): void;
   /** Called once, at the end. */

@@ -28,7 +28,7 @@ export interface Books {
 }
 
 /** What `raftBooksOf` tells of a state. */
-export type BooksSummary = Pick<Books, "appliedIndex" | "salt" | "chain">;
+export type BooksSummary = Pick<Books, "appliedIndex" | "appliedTerm" | "salt" | "chain">;
 
 const FORMAT = 1;
 const BOOKS_BYTES = 57;

@@ -1,5 +1,7 @@
 import type { StateBatch, StateStore } from "../../../core/contracts/storage.ts";
+import type { StoreEvent } from "../../../core/store/api.ts";
 import type { SimNode } from "../../sim-node.ts";
+import type { LogNews } from "../../watched-log.ts";
 import type { Ending } from "../client-calls.ts";
 import { Draw } from "../draw.ts";
 import type {
@@ -19,6 +21,7 @@ import { RaftWrites } from "./raft-writes.ts";
 import { ReplicaMoves } from "./replica-moves.ts";
 import { ReplicaStates } from "./replica-states.ts";
 import { ReplicaTerms } from "./replica-terms.ts";
+import { SafetyWatch } from "./safety-watch.ts";
 import { WatchJudge } from "./watch-judge.ts";
 
 const FINAL_TRIES = 30;
@@ -51,6 +54,7 @@ export class RaftRun implements KeyspaceRun {
   readonly #watches: RaftWatches;
   readonly #moves: ReplicaMoves;
   readonly #states: ReplicaStates;
+  readonly #safety: SafetyWatch;
   readonly #terms: ReplicaTerms;
   readonly #clocks: ClockSpread;
 
@@ -67,7 +71,8 @@ export class RaftRun implements KeyspaceRun {
     this.#watches = new RaftWatches(scene, this.#records);
     this.#moves = new ReplicaMoves(scene, this.#records, stream("moves"));
     this.#states = new ReplicaStates(keyspace.keyspace.hash);
-    this.#terms = new ReplicaTerms(scene);
+    this.#safety = new SafetyWatch(scene);
+    this.#terms = new ReplicaTerms(scene, (...said) => this.#safety.onCommitIndex(...said));
     this.#clocks = new ClockSpread(world.nodes.map(({ clock }) => clock));
   }
 
@@ -111,6 +116,7 @@ export class RaftRun implements KeyspaceRun {
     if (this.#watches.isOn) await this.#writeForWatches();
     this.#watches.end();
     this.#terms.stop();
+    await this.#safety.readLogs();
   }
 
   /** What is written now they are told, whatever has happened to the shard before. */
@@ -144,6 +150,15 @@ export class RaftRun implements KeyspaceRun {
   onCommit(node: string, state: StateStore, batch: StateBatch): void {
     this.#clocks.look();
     this.#states.onCommit(node, state, batch);
+    this.#safety.onCommit(node, batch);
+  }
+
+  onLog(node: string, news: LogNews): void {
+    this.#safety.onLog(node, news);
+  }
+
+  onEvent(node: string, event: StoreEvent): void {
+    this.#safety.onEvent(node, event);
   }
 
   judge({ copyHasCounted }: Circumstances): CheckReport {
@@ -155,7 +170,7 @@ export class RaftRun implements KeyspaceRun {
       ...records.refusedAndSeen(),
     ];
     if (copyHasCounted) return { violations, checked: 0, unknown: 0 };
-    violations.push(...this.#writes.quorum.violations);
+    violations.push(...this.#writes.quorum.violations, ...this.#safety.violations);
     const { history } = records;
     const { spreadMs } = this.#clocks;
     violations.push(...this.#sessions.judge(history, spreadMs));

@@ -24,12 +24,18 @@ interface Said extends ShardDescription {
 export class ReplicaTerms {
   readonly violations: Violation[] = [];
   readonly #scene: KeyspaceScene;
+  readonly #onCommitIndex: (node: string, shard: number, index: number) => void;
   readonly #said = new Map<string, Said>();
   #isBegun = false;
   #isStopped = false;
 
-  constructor(scene: KeyspaceScene) {
+  /** @param onCommitIndex told what each replica says of its commit index, whenever it is looked at. */
+  constructor(
+    scene: KeyspaceScene,
+    onCommitIndex: (node: string, shard: number, index: number) => void,
+  ) {
     this.#scene = scene;
+    this.#onCommitIndex = onCommitIndex;
   }
 
   begin(): void {
@@ -58,6 +64,7 @@ export class ReplicaTerms {
       readonly shards: readonly ShardDescription[];
     };
     for (const { shard, term, commitIndex, appliedIndex } of shards) {
+      this.#onCommitIndex(id, shard, commitIndex);
       this.#compare(node, { shard, term, commitIndex, appliedIndex, start });
     }
   }

@@ -1,0 +1,103 @@
+import type {
+  LogHandlers,
+  LogReadResult,
+  LogRecord,
+  LogStore,
+  LogStoreHealth,
+} from "../core/contracts/storage.ts";
+import type { Durability } from "../core/model/durability.ts";
+import type { LogPosition, LogSequence, ShardId, StoreId } from "../core/model/ids.ts";
+
+/** What happens to a node's log, in the order of its positions. */
+export type LogNews =
+  /** With a start of the node: of this store what had positions above `last` is gone. */
+  | { readonly type: "opened"; readonly storeId: StoreId; readonly last: LogPosition }
+  | { readonly type: "appended"; readonly record: LogRecord; readonly position: LogPosition }
+  /** Records above `last` are dropped; at `reset` those below it, too. */
+  | {
+      readonly type: "truncated" | "reset";
+      readonly shard: ShardId;
+      readonly last: LogSequence;
+      readonly position: LogPosition;
+    };
+
+/** A log that somebody looks at from outside. */
+export class WatchedLog implements LogStore {
+  readonly capabilities: LogStore["capabilities"];
+  readonly #log: LogStore;
+  readonly #onNews: (news: LogNews) => void;
+
+  constructor(log: LogStore, storeId: StoreId, onNews: (news: LogNews) => void) {
+    this.#log = log;
+    this.#onNews = onNews;
+    this.capabilities = log.capabilities;
+    onNews({ type: "opened", storeId, last: log.lastPosition });
+  }
+
+  get lastPosition(): LogPosition {
+    return this.#log.lastPosition;
+  }
+
+  get durablePosition(): LogPosition {
+    return this.#log.durablePosition;
+  }
+
+  get syncedPosition(): LogPosition {
+    return this.#log.syncedPosition;
+  }
+
+  get queuedBytes(): number {
+    return this.#log.queuedBytes;
+  }
+
+  start(handlers: LogHandlers): void {
+    this.#log.start(handlers);
+  }
+
+  append(record: LogRecord, durability: Durability): LogPosition {
+    const position = this.#log.append(record, durability);
+    this.#onNews({ type: "appended", record, position });
+    return position;
+  }
+
+  flush(): void {
+    this.#log.flush();
+  }
+
+  lastSequence(shard: ShardId): LogSequence {
+    return this.#log.lastSequence(shard);
+  }
+
+  read(
+    shard: ShardId,
+    from: LogSequence,
+    maxBytes: number,
+    done: (result: LogReadResult) => void,
+  ): void {
+    this.#log.read(shard, from, maxBytes, done);
+  }
+
+  truncateSuffix(shard: ShardId, sequence: LogSequence): LogPosition {
+    const position = this.#log.truncateSuffix(shard, sequence);
+    this.#onNews({ type: "truncated", shard, last: sequence, position });
+    return position;
+  }
+
+  reset(shard: ShardId, next: LogSequence): LogPosition {
+    const position = this.#log.reset(shard, next);
+    this.#onNews({ type: "reset", shard, last: (next - 1) as LogSequence, position });
+    return position;
+  }
+
+  release(shard: ShardId, sequence: LogSequence): void {
+    this.#log.release(shard, sequence);
+  }
+
+  health(): LogStoreHealth {
+    return this.#log.health();
+  }
+
+  close(): Promise<void> {
+    return this.#log.close();
+  }
+}
