@@ -42,8 +42,12 @@ export class LoneConsensus {
   readonly log: string[] = [];
   readonly applied: string[] = [];
   readonly kept = new Map<string, Uint8Array>();
+  readonly emitted: string[] = [];
   sent: Sent[] = [];
   nowMs = 0;
+  /** How its node fares. */
+  isDiskSick = false;
+  loopLagMs = 0;
 
   constructor(nodes = 3) {
     const replicas = Array.from({ length: nodes }, (_, i) => `n${i + 1}` as NodeId);
@@ -151,7 +155,9 @@ export class LoneConsensus {
       sendBeforeDurable: send(false),
       setTimer: () => {},
       cancelTimer: () => {},
-      emit: () => {},
+      emit: ({ type }) => {
+        this.emitted.push(type);
+      },
     };
   }
 
@@ -172,7 +178,7 @@ export class LoneConsensus {
       },
       randomUint32: () => 0,
       isReachable: () => true,
-      health: { isDiskSick: () => false, loopLagMs: () => 0 },
+      health: { isDiskSick: () => this.isDiskSick, loopLagMs: () => this.loopLagMs },
       outputs: { standingChanged: () => {}, readConfirmed: () => {}, readFailed: () => {} },
       state: {
         openPicture: () => undefined,
