@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Cluster } from "../support/cluster.ts";
-import { open, waitUntilServing } from "../support/cluster-calls.ts";
-import type { PersistentMemoryDisk } from "../support/persistent-memory-storage.ts";
+import { faultOf, open, waitUntilServing } from "../support/cluster-calls.ts";
+import { PersistentMemoryDisk } from "../support/persistent-memory-storage.ts";
 
 function diskOf(cluster: Cluster, id: string): PersistentMemoryDisk {
   return cluster.disks.get(id) as PersistentMemoryDisk;
@@ -146,5 +146,83 @@ describe("what is no copy", () => {
     await cluster.ready();
     expect(cluster.ids.map((id) => cluster.node(id).store.describe().storeId)).toEqual(storeIds);
     await expectAll(cluster, 120);
+  });
+});
+
+describe("a store that another one of its node has followed", () => {
+  async function putAll(cluster: Cluster, keyspace: string, from: number, to: number) {
+    const puts = Array.from({ length: to - from }, (_, at) =>
+      cluster.keyspace("n1", keyspace).put(`key-${from + at}`, from + at),
+    );
+    await cluster.until(Promise.all(puts));
+  }
+
+  /** The node is started on an empty disk; what it had is given back. */
+  async function emptied(cluster: Cluster, id: string): Promise<PersistentMemoryDisk> {
+    await cluster.advance(1_500);
+    await cluster.stop(id);
+    const before = diskOf(cluster, id);
+    cluster.disks.set(id, new PersistentMemoryDisk());
+    await cluster.restart(id);
+    return before;
+  }
+
+  async function restarted(cluster: Cluster, id: string, disk: PersistentMemoryDisk) {
+    await cluster.stop(id);
+    cluster.disks.set(id, disk);
+    await cluster.restart(id);
+  }
+
+  test("counts with nobody before it has learned what that one has acknowledged", async () => {
+    const cluster = await open({ persistent: true });
+    await putAll(cluster, "default", 0, 20);
+    const before = await emptied(cluster, "n3");
+    await waitUntilServing(cluster, "n3");
+    cluster.isolate("n2");
+    await cluster.waitUntilReachable("n1", ["n3"]);
+    await putAll(cluster, "default", 20, 40);
+    await cluster.advance(300);
+    // The one that has them is cut off; the other has met both stores, and has none of them.
+    cluster.network.heal();
+    cluster.isolate("n1");
+    await restarted(cluster, "n3", before);
+    await cluster.waitUntilReachable("n2", ["n3"]);
+    await cluster.advance(5_000);
+    const { events } = cluster.node("n3");
+    const incomplete = events.find(({ type }) => type === "shards-incomplete");
+    expect(incomplete?.reason).toBe("another store has stood in the place of this one");
+    const reading = cluster.keyspace("n2").get("key-30", { consistency: "quorum" });
+    expect(await faultOf(cluster, reading)).toMatchObject({ code: "QUORUM_NOT_MET" });
+
+    cluster.network.heal();
+    await waitUntilServing(cluster, "n3");
+    for (let n = 0; n < 40; n += 7) {
+      const read = cluster.keyspace("n3").get(`key-${n}`, { consistency: "one" });
+      expect(await cluster.until(read)).toMatchObject({ value: n });
+    }
+    expect(events.some(({ type }) => type === "writes-may-be-lost" || type === "failed")).toBe(
+      false,
+    );
+  });
+
+  test("is still a voter of raft if the other one never was", async () => {
+    const keyspaces = { default: { strategy: "raft", shards: 1 } };
+    const cluster = await open({ persistent: true, keyspaces });
+    await putAll(cluster, "default", 0, 20);
+    // Two of three are started on the wrong disks, so that nobody can be made a voter.
+    cluster.isolate("n1");
+    const disks = [await emptied(cluster, "n2"), await emptied(cluster, "n3")];
+    cluster.network.heal();
+    await cluster.waitUntilReachable("n1", ["n2", "n3"]);
+    const reading = cluster.keyspace("n1").get("key-3", { timeoutMs: 500 });
+    await faultOf(cluster, reading);
+    for (const [at, id] of ["n2", "n3"].entries()) {
+      await restarted(cluster, id, disks[at] as PersistentMemoryDisk);
+    }
+    await cluster.ready();
+    for (let n = 0; n < 20; n += 7) {
+      const read = cluster.keyspace("n2").get(`key-${n}`, { consistency: "strong" });
+      expect(await cluster.until(read)).toMatchObject({ value: n });
+    }
   });
 });

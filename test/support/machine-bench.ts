@@ -48,6 +48,10 @@ export interface BenchOptions {
   readonly origin: OpenedState["origin"];
   /** Default: it does. */
   readonly appliesLater?: boolean;
+  /** Default: it does not. */
+  readonly countsStores?: boolean;
+  /** Default: it does. */
+  readonly serving?: boolean;
   readonly durability?: Durability;
   /** Default: three, of which this is the first; nobody else is there. */
   readonly nodes?: number;
@@ -184,6 +188,11 @@ export class MachineBench {
     this.#host.events.onDisowned(new CapstanError("DATA_DISOWNED", "an older copy"));
   }
 
+  /** A peer has met another store of this node after this one. */
+  follow(done: () => void): void {
+    this.#host.events.onFollowed(done);
+  }
+
   /** A call that the coordinator never answers; settles with the code of what refuses it. */
   ask(): Promise<string> {
     const operation: Operation = {
@@ -239,7 +248,8 @@ export class MachineBench {
     return {
       wantsDurable: true,
       appliesLater: this.#options.appliesLater ?? true,
-      serving: true,
+      countsStores: this.#options.countsStores ?? false,
+      serving: this.#options.serving ?? true,
       step: (event, effects) => {
         if (event.type === "message") (event.message as BenchStep)(effects);
         else {

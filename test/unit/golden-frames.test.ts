@@ -130,6 +130,7 @@ const HELLO: Hello = {
   sequence: 4,
   clusterId: "ffeeddccbbaa99887766554433221100" as ClusterId,
   verdict: "accepted",
+  relearns: false,
   logPosition: 123_456_789,
   wallMs: 1_795_000_000_000,
   founders: ["0011223344556677", "8899aabbccddeeff"],
@@ -186,11 +187,14 @@ test("a frame of messages", () => {
   expect(bytes[0]).toBe(FRAME_VERSION);
 });
 
-test("a hello", () => {
+test.each([
+  ["hello", HELLO],
+  ["hello of a store that was followed", { ...HELLO, verdict: "followed", relearns: true }],
+] satisfies [string, Hello][])("a %s", (name, hello) => {
   const writer = new ByteWriter();
-  writeHello(writer, HELLO);
-  const bytes = kept("hello", writer.copy());
-  expect(readHello(reader(bytes))).toEqual(HELLO);
+  writeHello(writer, hello);
+  const bytes = kept(name, writer.copy());
+  expect(readHello(reader(bytes))).toEqual(hello);
   expect(Buffer.compare(writer.copy(), bytes)).toBe(0);
 });
 
@@ -218,6 +222,7 @@ test("a version and an operation id", () => {
 
 test("nothing else is kept", () => {
   const names = [...Object.keys(MESSAGES), ...Object.keys(PREAMBLES).map((n) => `preamble, ${n}`)];
-  const more = ["frame of messages", "hello", "value", "version", "operation id"];
+  const hellos = ["hello", "hello of a store that was followed"];
+  const more = ["frame of messages", ...hellos, "value", "version", "operation id"];
   expect(Object.keys(golden).sort()).toEqual([...names, ...more].sort());
 });

@@ -403,6 +403,12 @@ export interface ReplicaMachine<Message> extends Machine<Message> {
    * Default: false, and the state includes with every step all that was appended.
    */
   readonly appliesLater?: boolean;
+  /**
+   * True if it counts stores, not nodes, so that a store which comes back when another one has stood
+   * in its place is a stranger, until its peers take it in. Default: false, and such a store opens the
+   * replica as `empty`, upon what it has.
+   */
+  readonly countsStores?: boolean;
   /** False while it is being rebuilt: it answers, and counts nowhere. */
   readonly serving: boolean;
   /**

@@ -251,6 +251,9 @@ class SilentMachineHost implements MachineHost {
       onBorn: (_id, origin) => this.#open(origin),
       onFatal: (error) => this.#fail(error),
       onDisowned: (error) => this.#disown(error),
+      onFollowed: (done) => {
+        if (!this.#isOver) this.#shards.relearn(this.#origin !== undefined, done);
+      },
       onNotice: (notice) => this.#options.onNotice(notice),
     };
   }

@@ -63,6 +63,12 @@ export interface PeerNetworkEvents {
   onFatal(error: CapstanError): void;
   /** A peer has met more of this store than it holds: its data must not be gone on with. */
   onDisowned(error: CapstanError): void;
+  /**
+   * A peer has met another store of this node after this one: what that one has acknowledged is to be
+   * learned. `done` once no replica that may lack it can count any more, also after a crash; perhaps
+   * inside the call. Once in the life of a process.
+   */
+  onFollowed(done: () => void): void;
   onNotice(notice: { readonly type: string; readonly [field: string]: unknown }): void;
 }
 

@@ -83,6 +83,43 @@ export class ShardKeeper {
     this.#guard(cell, () => openReplica({ cell, origin: given, storage, runner, logDamaged }));
   }
 
+  /**
+   * Another store of this node has acknowledged, after this one, what is not here. What is here is a
+   * base to learn upon; until that has happened the shards count nowhere. Not those whose machines
+   * count stores: to them this one is a stranger until its peers take it in, and it may have to be
+   * the store that it was, if what stood in its place never became one of them.
+   */
+  relearn(areOpen: boolean, done: () => void): void {
+    const { trust, keyspaces } = this.#options;
+    const reopened: MachineCell[] = [];
+    const marked: MachineCell[] = [];
+    for (const machines of keyspaces.values()) {
+      const cells = machines.replicas().filter(({ replica }) => replica?.countsStores !== true);
+      marked.push(...cells);
+      this.#noticeIncomplete(machines, cells, "another store has stood in the place of this one");
+      if (!areOpen) continue;
+      // One that is fenced is opened as `empty` by whoever has fenced it.
+      for (const cell of cells.filter(({ fenced }) => !fenced)) {
+        cell.fenced = true;
+        machines.renew(cell, undefined);
+        reopened.push(cell);
+      }
+    }
+    let left = marked.length;
+    if (left === 0) return done();
+    const markIsDurable = (): void => {
+      left -= 1;
+      if (left > 0) return;
+      for (const cell of reopened) this.open(cell, "empty");
+      done();
+    };
+    try {
+      for (const cell of marked) trust.mark(cell.shardId, markIsDurable);
+    } catch (error) {
+      this.#options.runner.failed(error);
+    }
+  }
+
   /** Shards that serve again need no mark. Called at the end of a turn. */
   review(): void {
     const { trust, keyspaces } = this.#options;
@@ -170,18 +207,18 @@ export class ShardKeeper {
   }
 
   #markAll(machines: KeyspaceMachines): void {
-    const { trust, onNotice } = this.#options;
     const cells = machines.replicas();
+    for (const cell of cells) this.#options.trust.mark(cell.shardId);
+    const reason =
+      `the last start did not end in order: of a keyspace with durability ` +
+      `"${machines.durability}" the newest records may be missing`;
+    this.#noticeIncomplete(machines, cells, reason);
+  }
+
+  #noticeIncomplete({ name }: KeyspaceMachines, cells: readonly MachineCell[], reason: string) {
     if (cells.length === 0) return;
-    for (const cell of cells) trust.mark(cell.shardId);
-    onNotice({
-      type: "shards-incomplete",
-      keyspace: machines.name,
-      shards: cells.map(({ shardIndex }) => shardIndex),
-      reason:
-        `the last start did not end in order: of a keyspace with durability ` +
-        `"${machines.durability}" the newest records may be missing`,
-    });
+    const shards = cells.map(({ shardIndex }) => shardIndex);
+    this.#options.onNotice({ type: "shards-incomplete", keyspace: name, shards, reason });
   }
 
   #hasPeers(cell: MachineCell): boolean {

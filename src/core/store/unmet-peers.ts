@@ -63,6 +63,8 @@ function inWords(peer: PeerDescription, digest: string): string {
       return `${node} is refused (two processes run under this node id)`;
     case "old-copy":
       return `${node} is refused (it runs on an older copy of its data)`;
+    case "followed":
+      return `${node} is refused (another store of its was met since, and it has to learn of that)`;
     default:
       return `${node} is refused (${peer.refusal})`;
   }

@@ -29,7 +29,7 @@ interface Ear {
   readonly by: NodeLife;
   /** By session: what it has said by hellos that name the listener's. */
   readonly words: Map<number, Word>;
-  /** Sessions that the listener has accepted. */
+  /** Sessions that the listener has accepted, in that order. */
   readonly accepted: Set<number>;
   /** The one that it has accepted last; 0 if none. */
   current: number;
@@ -57,6 +57,11 @@ interface Spoken {
  * disowned; and a hello that comes when the next session has been accepted is as late as one that
  * was lost. What the copy itself has written since, and said, is nothing that it lacks: a peer that
  * has heard that alone, while it held the copy off, knows nothing.
+ *
+ * And whatever a store that comes back has, what was acknowledged by one that stood in its place it
+ * lacks: if L has accepted sessions of X and then of Y ≠ X,
+ *
+ *     L accepts a session of X  ⟹  that session has said that it learns anew.
  */
 export class CopyWatch {
   readonly #world: SimWorld;
@@ -66,6 +71,8 @@ export class CopyWatch {
   readonly #everPlaced = new Set<string>();
   /** By who has heard it and of whom. */
   readonly #ears = new Map<string, Ear>();
+  /** Sessions that have said that they learn anew. */
+  readonly #relearning = new Set<number>();
   /** By who has said hello. */
   readonly #spoken = new Map<string, Spoken>();
   readonly #reader = new ByteReader();
@@ -85,12 +92,20 @@ export class CopyWatch {
     this.#world.network.onArrival = (from, to, frame) => this.#onArrival(from, to, frame);
   }
 
-  /** Whether every other node runs, and has heard of a log that has come further than the copy's. */
-  everybodyKnows(node: string, storeId: string | undefined, logPosition: number): boolean {
+  /**
+   * Whether every other node runs, and has heard of a log of this store, which the node has now, that
+   * has come further than the copy's; or of this store at all, if the copy is of an earlier one.
+   */
+  everybodyKnows(
+    node: string,
+    storeId: string | undefined,
+    copy: { readonly storeId: string | undefined; readonly logPosition: number },
+  ): boolean {
     if (storeId === undefined) return false;
-    const copy = { storeId, tags: new Set<number>() };
+    const present = { storeId, tags: new Set<number>() };
+    const least = copy.storeId === storeId ? copy.logPosition + MARGIN : 0;
     return this.#world.nodes.every(
-      ({ id }) => id === node || this.#known(id, node, copy) >= logPosition + MARGIN,
+      ({ id }) => id === node || this.#known(id, node, present) >= least,
     );
   }
 
@@ -125,16 +140,15 @@ export class CopyWatch {
       const { senderTag, receiverTag } = this.#header;
       this.#spoken.set(from, { by: this.#world.node(from).life, tag: senderTag });
       copy?.tags.add(senderTag);
-      if (readHello(this.#reader).verdict === "accepted") this.#accepts(from, to, receiverTag);
+      const { verdict, relearns } = readHello(this.#reader);
+      if (relearns) this.#relearning.add(senderTag);
+      if (verdict === "accepted") this.#accepts(from, to, receiverTag);
       return;
     }
     if (copy === undefined || this.hasCounted) return;
     const { openedPosition } = this.#world.node(from).disk;
     if (this.#known(to, from, copy) <= openedPosition) this.hasCounted = true;
-    else if (this.violations.length === 0) {
-      const message = `${from} went on from an old copy, and counted with ${to}, which knew that`;
-      this.violations.push({ check: "old-copy", message });
-    }
+    else this.#violate(`${from} went on from an old copy, and counted with ${to}, which knew that`);
   }
 
   /** Undefined also once it was set aside, or wiped: the data has another name then. */
@@ -148,9 +162,16 @@ export class CopyWatch {
   /** The life of `id` that runs has accepted this session of `node`. */
   #accepts(id: string, node: string, tag: number): void {
     const ear = this.#earOf(id, node);
-    if (ear === undefined) return;
+    if (ear === undefined || ear.current === tag) return;
+    if (isFollowed(ear, tag) && !this.#relearning.has(tag)) {
+      this.#violate(`${node} went back to a store that was followed, and ${id} took it as it was`);
+    }
     ear.accepted.add(tag);
     ear.current = tag;
+  }
+
+  #violate(message: string): void {
+    if (this.violations.length === 0) this.violations.push({ check: "old-copy", message });
   }
 
   #onArrival(from: string, to: string, frame: Uint8Array): void {
@@ -179,6 +200,13 @@ export class CopyWatch {
 
 function newEar(by: NodeLife): Ear {
   return { by, words: new Map(), accepted: new Set(), current: 0 };
+}
+
+/** Whether the listener has accepted this session's store before, and another one after that. */
+function isFollowed({ words, accepted, current }: Ear, tag: number): boolean {
+  const storeId = words.get(tag)?.storeId;
+  const isBack = [...accepted].some((each) => words.get(each)?.storeId === storeId);
+  return isBack && words.get(current)?.storeId !== storeId;
 }
 
 function hear(ear: Ear, tag: number, { storeId, logPosition }: Hello): void {

@@ -66,7 +66,8 @@ export const FAULTS: Readonly<Record<FaultKind, FaultStart>> = Object.freeze({
         const isThere = node.life !== undefined && scene.topology.mayLose(node.id);
         if (!isThere) return;
         const { storeId } = node.disk;
-        if (!isBold && !scene.copies.everybodyKnows(node.id, storeId, logPosition)) return;
+        const of = { storeId: copy.storeId, logPosition };
+        if (!isBold && !scene.copies.everybodyKnows(node.id, storeId, of)) return;
         scene.operator.holdDown(node.id, { silently: draw.chance(0.5) });
         node.disk.restore(copy);
         scene.topology.noteLoss(node, "old-copy");

@@ -58,6 +58,7 @@ export type MakeConsensus = (options: ConsensusOptions) => ShardConsensus;
 export class RaftReplica implements ReplicaMachine<RaftMessage> {
   readonly wantsDurable = true;
   readonly appliesLater = true;
+  readonly countsStores = true;
   readonly #context: ReplicaContext;
   readonly #consensus: ShardConsensus;
   readonly #machine: ShardMachine;

@@ -73,6 +73,11 @@ function admitIdentity(
       return refuse(held ?? "old-copy");
     case "later-start":
       return isReplaced ? BEGIN : refuse(held);
+    case "followed":
+      // It may be whole, and hold what nobody else does. But no coordinator may count it for what
+      // the store in between has acknowledged.
+      if (held !== undefined) return refuse(held);
+      return hello.relearns ? BEGIN : refuse("followed");
     case "old-copy":
       return refuse(isReplaced ? "old-copy" : held);
     case "new":

@@ -22,6 +22,7 @@ const REFUSALS_OF_IDENTITY: readonly Verdict[] = Object.freeze([
   "identity-taken",
   "identity-conflict",
   "old-copy",
+  "followed",
 ]);
 
 /** What the greeter asks of the peer network. */
@@ -35,6 +36,8 @@ export interface GreeterHost {
   fail(error: CapstanError): void;
   /** This node's data is an older copy. */
   disown(error: CapstanError): void;
+  /** Another store has stood in the place of this one. `done`: what that cost can count nowhere. */
+  relearn(done: () => void): void;
 }
 
 export interface GreeterOptions {
@@ -53,6 +56,8 @@ export interface GreeterOptions {
 export class Greeter {
   readonly #options: GreeterOptions;
   readonly #writer = new ByteWriter();
+  /** Whether a peer has told this start that its store was followed, and what came of it. */
+  #relearning: "not-asked" | "asked" | "done" = "not-asked";
 
   constructor(options: GreeterOptions) {
     this.#options = options;
@@ -173,7 +178,8 @@ export class Greeter {
         return notices.sayOnce("cluster-mismatch", peer, `${hello.clusterId}`, said);
       }
       case "identity-taken":
-        // Every restart would be one to somebody.
+      case "followed":
+        // Every restart would be one to somebody; of what was followed its own node tells.
         return;
       case "identity-conflict":
         return notices.sayOnce("identity-conflict", peer, header.senderTag, {
@@ -201,17 +207,36 @@ export class Greeter {
     const refusedMs = this.#noteRefusalOfUs(session, verdict);
     // Perhaps it is our own earlier life that it takes for alive: that passes.
     if (verdict === "identity-taken") return;
+    // Only on the word of a session that is itself accepted here, which its hello, naming ours,
+    // proves to be alive, is anything done to the data.
+    const isAccepted = session.accepted && header.senderTag === session.tag;
+    if (verdict === "followed") {
+      // Each of two may have met a store that followed the other's: one has to begin.
+      if (isAccepted || session.verdict === "followed") this.#relearn();
+      return;
+    }
     notices.sayOnce(verdict, self.node, session.heardTag, { reportedBy: session.node });
     if (verdict === "old-copy") {
-      // At once, before more is written on what is to be set aside; but only on the word of a
-      // session that is itself accepted here, which its hello, naming ours, proves to be alive.
-      const isAccepted = session.accepted && header.senderTag === session.tag;
+      // At once, before more is written on what is to be set aside.
       if (isAccepted) host.disown(oldCopyError(self.node, session.node));
       return;
     }
     const { suspectAfterMs } = network.configuration.detector;
     if (refusedMs < CONFLICT_PATIENCE * suspectAfterMs) return;
     host.fail(conflictError(self.node, session.node));
+  }
+
+  /**
+   * What a store in between has acknowledged it did before this process began: learned again once,
+   * it is here whoever else says so.
+   */
+  #relearn(): void {
+    if (this.#relearning !== "not-asked") return;
+    this.#relearning = "asked";
+    this.#options.host.relearn(() => {
+      this.#relearning = "done";
+      for (const session of this.#options.sessions.values()) this.sayAgain(session);
+    });
   }
 
   /** Answers for how long this peer has refused us in this way. */
@@ -263,6 +288,7 @@ export class Greeter {
       sequence: session.sentSequence,
       clusterId: birth.clusterId,
       verdict: session.verdict,
+      relearns: this.#relearning === "done",
       // What nobody knew of cannot have been forgotten: an older copy that is held off, or cut off,
       // while it writes on would come to look like more than what the peer has met.
       logPosition: session.hasAcceptedUs ? network.logPosition() : network.openedPosition,

@@ -14,6 +14,8 @@ import { MalformedBytesError } from "../../model/malformed-bytes-error.ts";
  * - `old-copy`: a later start of this very store was met before, or one with more in its log.
  * - `identity-taken`: another session was accepted under this node id, and was not found dead yet. It
  *   may be the earlier life of this very node.
+ * - `followed`: another store of its node was met after this one: what that one has acknowledged it
+ *   lacks, though it may have all of its own.
  */
 export type Verdict = (typeof VERDICTS)[number];
 
@@ -25,7 +27,11 @@ const VERDICTS = Object.freeze([
   "identity-conflict",
   "old-copy",
   "identity-taken",
+  "followed",
 ] as const);
+
+/** Beside the verdict, in its byte. */
+const RELEARNS = 0x80;
 
 /** A node's introduction of itself to one peer; its heartbeat as well. */
 export interface Hello {
@@ -38,6 +44,11 @@ export interface Hello {
   readonly sequence: number;
   readonly clusterId: ClusterId | undefined;
   readonly verdict: Verdict;
+  /**
+   * The sender was told that its store was followed, and counts with no shard that may lack what the
+   * store in between has acknowledged before it has learned that shard anew.
+   */
+  readonly relearns: boolean;
   /**
    * How far the sender's log would survive a power cut; to a node that has not accepted this start
    * of it yet: how far it was when this start opened it.
@@ -72,7 +83,7 @@ export function writeHello(writer: ByteWriter, hello: Hello): void {
   writer.u64(hello.incarnation);
   writer.u32(hello.sequence);
   writer.string(hello.clusterId ?? "");
-  writer.u8(VERDICTS.indexOf(hello.verdict));
+  writer.u8(VERDICTS.indexOf(hello.verdict) + (hello.relearns ? RELEARNS : 0));
   writer.u64(hello.logPosition);
   writer.u64(Math.max(0, Math.floor(hello.wallMs)));
   writer.u16(hello.founders?.length ?? 0);
@@ -88,7 +99,8 @@ export function readHello(reader: ByteReader): Hello {
   const incarnation = reader.u64() as Incarnation;
   const sequence = reader.u32();
   const clusterId = reader.string(MAX_NAME_BYTES) as ClusterId;
-  const verdict = readVerdict(reader);
+  const judged = reader.u8();
+  const verdict = verdictOf(judged % RELEARNS);
   const logPosition = reader.u64();
   const wallMs = reader.u64();
   const founders = readFounders(reader);
@@ -102,14 +114,14 @@ export function readHello(reader: ByteReader): Hello {
     sequence,
     clusterId: clusterId === "" ? undefined : clusterId,
     verdict,
+    relearns: judged >= RELEARNS,
     logPosition,
     wallMs,
     founders,
   };
 }
 
-function readVerdict(reader: ByteReader): Verdict {
-  const code = reader.u8();
+function verdictOf(code: number): Verdict {
   const verdict = VERDICTS[code];
   if (verdict === undefined) throw new MalformedBytesError(`verdict ${code} of a hello`);
   return verdict;

@@ -21,8 +21,9 @@ interface Remembered {
  * - `later-start`: it has started again since, and has what it had.
  * - `earlier-start`: a later start of the same store was met.
  * - `old-copy`: it has less in its log than was met before.
+ * - `followed`: it has what it had, but another store was met under its node id after it.
  */
-export type Recognition = "new" | "later-start" | "earlier-start" | "old-copy";
+export type Recognition = "new" | "later-start" | "earlier-start" | "old-copy" | "followed";
 
 /**
  * Which stores have answered under one node id, and how far they had come: per store id the
@@ -33,7 +34,10 @@ export type Recognition = "new" | "later-start" | "earlier-start" | "old-copy";
  * that after a restart of all nodes a copy that lacks little may go unnoticed.
  */
 export class IdentityLedger {
+  /** In the order of the last meeting. */
   readonly #stores = new Map<StoreId, Remembered>();
+  /** The one that was met last. */
+  #last: StoreId | undefined;
   readonly #save: (bytes: Uint8Array) => void;
   readonly #saveAfterRecords: number;
   /** A planted bug: every start of a known store is taken for a later one. */
@@ -53,7 +57,10 @@ export class IdentityLedger {
     // A record of one node's position moves the log of the node that writes it, by one for each of
     // its peers: twice as much has to have happened, or idle nodes would go on for ever.
     this.#saveAfterRecords = Math.max(SAVE_AFTER_RECORDS, 2 * nodes);
-    for (const [storeId, known] of decode(stored)) this.#stores.set(storeId, known);
+    for (const [storeId, known] of decode(stored)) {
+      this.#stores.set(storeId, known);
+      this.#last = storeId;
+    }
   }
 
   /** What to make of a session that is not the one that was remembered last. */
@@ -65,14 +72,15 @@ export class IdentityLedger {
       ? incarnation < known.incarnation
       : incarnation <= known.incarnation;
     if (isEarlier) return "earlier-start";
-    return logPosition < known.logPosition ? "old-copy" : "later-start";
+    if (logPosition < known.logPosition) return "old-copy";
+    return storeId === this.#last ? "later-start" : "followed";
   }
 
   remember(storeId: StoreId, incarnation: Incarnation, logPosition: number, nowMs: number): void {
     const known = this.#stores.get(storeId);
     const highest = Math.max(logPosition, known?.logPosition ?? 0);
-    // Set anew, so that the map's order is that of the last meeting.
     this.#stores.delete(storeId);
+    this.#last = storeId;
     this.#stores.set(storeId, { incarnation, logPosition: highest, isFromRecord: false });
     if (this.#stores.size > MAX_REMEMBERED) {
       const [oldest] = this.#stores.keys();

@@ -247,6 +247,10 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
     this.#options.events.onDisowned(error);
   }
 
+  relearn(done: () => void): void {
+    if (!this.#failed && !this.isClosed) this.#options.events.onFollowed(done);
+  }
+
   #markDirty(outbox: Outbox): void {
     outbox.dirty = true;
     this.#dirty[this.#dirtyCount] = outbox;

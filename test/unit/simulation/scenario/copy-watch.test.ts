@@ -17,6 +17,9 @@ interface Said {
   readonly at: number;
   /** The session that it names; default the listener's. */
   readonly names?: number;
+  /** Default: the one that old copies are put in the place of. */
+  readonly storeId?: string;
+  readonly relearns?: boolean;
 }
 
 /** A watch over `a`, which runs, and `b`, of which lives come and go; all frames are made up. */
@@ -48,8 +51,8 @@ class Scene {
   }
 
   /** A life of `b` says how far it is: of that the listener hears later, or not. */
-  says({ by, at, names = A }: Said): Uint8Array {
-    const frame = hello({ from: by, to: names, logPosition: at });
+  says({ by, at, names = A, ...more }: Said): Uint8Array {
+    const frame = hello({ from: by, to: names, logPosition: at, ...more });
     this.#network.onSend?.("b", "a", frame);
     return frame;
   }
@@ -86,15 +89,18 @@ interface HelloOf {
   readonly to: number;
   readonly verdict?: Verdict;
   readonly logPosition?: number;
+  readonly storeId?: string;
+  readonly relearns?: boolean;
 }
 
-function hello({ from, to, verdict = "accepted", logPosition = 0 }: HelloOf): Uint8Array {
+function hello({ from, to, verdict = "accepted", ...more }: HelloOf): Uint8Array {
+  const { logPosition = 0, storeId = STORE, relearns = false } = more;
   const writer = new ByteWriter();
   writeFrameHeader(writer, "hello", 0, from, to);
   writeHello(writer, {
-    ...{ clusterName: "test", digest: "", node: "b" as NodeId, storeId: STORE as StoreId },
+    ...{ clusterName: "test", digest: "", node: "b" as NodeId, storeId: storeId as StoreId },
     ...{ incarnation: 1 as Incarnation, sequence: 1, clusterId: undefined, verdict, logPosition },
-    ...{ wallMs: 0, founders: undefined },
+    ...{ relearns, wallMs: 0, founders: undefined },
   });
   return writer.copy();
 }
@@ -212,11 +218,35 @@ describe("the watch over old copies", () => {
   it("says whether every other node knows, and is sure of it", () => {
     const scene = new Scene();
     scene.tells({ by: FIRST, at: 500 });
-    expect(scene.watch.everybodyKnows("b", STORE, 100)).toBe(false);
+    const knows = (present: string | undefined, storeId: string, logPosition: number) =>
+      scene.watch.everybodyKnows("b", present, { storeId, logPosition });
+    expect(knows(STORE, STORE, 100)).toBe(false);
     scene.judges("accepted", FIRST);
-    expect(scene.watch.everybodyKnows("b", STORE, 100)).toBe(true);
-    expect(scene.watch.everybodyKnows("b", STORE, 499)).toBe(false);
-    expect(scene.watch.everybodyKnows("b", "another", 100)).toBe(false);
-    expect(scene.watch.everybodyKnows("b", undefined, 0)).toBe(false);
+    expect(knows(STORE, STORE, 100)).toBe(true);
+    expect(knows(STORE, STORE, 499)).toBe(false);
+    expect(knows(STORE, "earlier", 9_999)).toBe(true);
+    expect(knows("another", "another", 100)).toBe(false);
+    expect(knows("another", STORE, 100)).toBe(false);
+    expect(knows(undefined, STORE, 0)).toBe(false);
+  });
+
+  it("blames who takes a store as it was after another one of the same node", () => {
+    for (const relearns of [false, true]) {
+      const scene = new Scene();
+      scene.tells({ by: FIRST, at: 100 });
+      scene.judges("accepted", FIRST);
+      scene.tells({ by: SECOND, at: 3, storeId: "another" });
+      scene.judges("accepted", SECOND);
+      scene.tells({ by: 14, at: 100 });
+      scene.judges("followed", 14);
+      expect(scene.watch.violations).toEqual([]);
+      scene.tells({ by: 14, at: 100, relearns });
+      scene.judges("accepted", 14);
+      expect(scene.watch.violations).toHaveLength(relearns ? 0 : 1);
+      // Nor does the next start of what was taken in have to learn again.
+      scene.tells({ by: 15, at: 200 });
+      scene.judges("accepted", 15);
+      expect(scene.watch.violations).toHaveLength(relearns ? 0 : 1);
+    }
   });
 });

@@ -45,12 +45,28 @@ describe("the ledger of identities", () => {
     expect(recognise("unknown", 1, 0)).toBe("new");
   });
 
+  test("tells a store that comes back from the one that was met last", () => {
+    const first = ledgerOf();
+    first.remember("s", 3, 100);
+    first.remember("t", 1, 5);
+    for (const { recognise } of [first, ledgerOf(first.saved.at(-1))]) {
+      expect(recognise("s", 4, 100)).toBe("followed");
+      expect(recognise("s", 4, 99)).toBe("old-copy");
+      expect(recognise("s", 2, 100)).toBe("earlier-start");
+      expect(recognise("t", 2, 5)).toBe("later-start");
+    }
+    first.remember("s", 4, 100);
+    expect(first.recognise("s", 5, 100)).toBe("later-start");
+    expect(first.recognise("t", 2, 5)).toBe("followed");
+  });
+
   test("remembers sixteen stores, those that were met last", () => {
     const first = ledgerOf();
     for (let n = 0; n < 20; n++) first.remember(`s${n}`, 1, 1);
     const { recognise } = ledgerOf(first.saved.at(-1));
     expect(recognise("s3", 1, 1)).toBe("new");
-    expect(recognise("s4", 2, 1)).toBe("later-start");
+    expect(recognise("s4", 2, 1)).toBe("followed");
+    expect(recognise("s19", 2, 1)).toBe("later-start");
   });
 
   test("starts with nothing from bytes that it does not understand", () => {

@@ -64,6 +64,8 @@ export class TestNode {
   readonly savedClusterIds: ClusterId[] = [];
   readonly fatal: CapstanError[] = [];
   readonly disowned: CapstanError[] = [];
+  /** What to call once it has fenced what it lacks, each time that it was told that it was followed. */
+  readonly relearning: (() => void)[] = [];
   readonly met = new Map<NodeId, Uint8Array>();
   readonly saves: NodeId[] = [];
   readonly notices: { readonly type: string; readonly [field: string]: unknown }[] = [];
@@ -148,6 +150,7 @@ export class TestNode {
       onBorn: (_id, origin) => this.born.push(origin),
       onFatal: (error) => this.fatal.push(error),
       onDisowned: (error) => this.disowned.push(error),
+      onFollowed: (done) => this.relearning.push(done),
       onNotice: (notice) => this.notices.push(notice),
     };
   }
