@@ -3,19 +3,7 @@ import { ByteReader, ByteWriter } from "../../../../src/core/model/bytes.ts";
 import type { RaftMessage } from "../../../../src/strategies/raft/client-messages.ts";
 import { raftCodec } from "../../../../src/strategies/raft/codec.ts";
 import { MAX_LISTED, type PairMessage } from "../../../../src/strategies/raft/pair-messages.ts";
-
-const SHARDS = [
-  { shardIndex: 0, term: 1 },
-  { shardIndex: 0xffff_ffff, term: Number.MAX_SAFE_INTEGER },
-];
-const MESSAGES: readonly PairMessage[] = [
-  { type: "pair-heartbeat", round: 2 ** 50, count: 1_000, high: 0xffff_ffff, low: 0 },
-  { type: "pair-reply", round: 3 },
-  { type: "pair-question", round: 3, from: 0, to: 0xffff_ffff, shards: SHARDS },
-  { type: "pair-question", round: 3, from: 0, to: 0xffff_ffff, shards: [] },
-  { type: "pair-answer", disowned: SHARDS },
-  { type: "pairs-begin" },
-];
+import { PAIR_MESSAGES } from "../../../support/messages/pair-messages.ts";
 
 function encoded(message: PairMessage): Uint8Array {
   const writer = new ByteWriter();
@@ -27,11 +15,11 @@ function decoded(bytes: Uint8Array): RaftMessage {
   return raftCodec.decode(new ByteReader(bytes)) as RaftMessage;
 }
 
-test.each(MESSAGES)("$type comes back as it was", (message) => {
+test.each(PAIR_MESSAGES)("$type comes back as it was", (message) => {
   expect(decoded(encoded(message))).toEqual(message);
 });
 
-test.each(MESSAGES)("$type that is cut short or too long is refused", (message) => {
+test.each(PAIR_MESSAGES)("$type that is cut short or too long is refused", (message) => {
   const bytes = encoded(message);
   for (let length = 1; length < bytes.length; length++) {
     expect(() => decoded(bytes.subarray(0, length)), `${length} bytes`).toThrow();
