@@ -1,5 +1,6 @@
 import type { Environment } from "../core/contracts/environment.ts";
 import type {
+  Denial,
   Lane,
   PeerAddress,
   SendResult,
@@ -21,6 +22,12 @@ export interface TransportTestbed {
   create(node: NodeId, cluster: string): Transport;
   addressOf(node: NodeId): string | undefined;
   /**
+   * As `create`, for a second process beside the first one, under the same id: where transports have
+   * addresses, at one of its own, which peers do not know. Only where
+   * `TransportConformanceOptions.doublable` is set.
+   */
+  createBeside?(node: NodeId, cluster: string): Transport;
+  /**
    * Ends what carries the frames, under running transports, and settles when it is there again.
    * Only where `TransportConformanceOptions.interruptible` is set.
    */
@@ -35,6 +42,8 @@ export interface TransportConformanceOptions {
   readonly capabilities: TransportCapabilities;
   /** The testbed can `interrupt`; adds the cases about it. Default false. */
   readonly interruptible?: boolean;
+  /** The testbed can `createBeside`; adds the cases about two processes under one id. Default false. */
+  readonly doublable?: boolean;
   readonly create: () => Promise<TransportTestbed>;
 }
 
@@ -60,6 +69,12 @@ export class TestNode {
   readonly peerEvents: PeerEvent[] = [];
   readonly writable: Lane[] = [];
   readonly failures: Error[] = [];
+  /** The names of those that were not let in as this peer. */
+  readonly claims: { readonly peer: NodeId; readonly claimant: string }[] = [];
+  /** What `onClaim` answers. */
+  denial: Denial = "identity-taken";
+  /** In the order in which they came. */
+  readonly denials: { readonly peer: NodeId; readonly denial: Denial | undefined }[] = [];
   /** What the frames are for is the case's affair. */
   onFrame: (from: NodeId, frame: Uint8Array, lane: Lane) => void = () => undefined;
   onWritable: (peer: NodeId, lane: Lane) => void = () => undefined;
@@ -92,6 +107,11 @@ export class TestNode {
           this.onWritable(peer, lane);
         }),
       onFailed: (error) => this.#handle(() => this.failures.push(error)),
+      onClaim: (peer, claimant) => {
+        this.#handle(() => this.claims.push({ peer, claimant }));
+        return this.denial;
+      },
+      onDenied: (peer, denial) => this.#handle(() => this.denials.push({ peer, denial })),
     };
     return this.#call(() => this.transport.start(handlers));
   }
@@ -168,6 +188,18 @@ export class TestNetwork {
   /** Made, with peers named, not started. */
   node(id: NodeId, peers: readonly NodeId[], cluster = CLUSTER): TestNode {
     const node = new TestNode(id, this.#testbed.create(id, cluster), this.environment);
+    this.#nodes.push(node);
+    node.setPeers(this.addresses(peers));
+    return node;
+  }
+
+  /** A second process under this id, likewise. */
+  nodeBeside(id: NodeId, peers: readonly NodeId[], cluster = CLUSTER): TestNode {
+    const transport = this.#testbed.createBeside?.(id, cluster);
+    if (transport === undefined) {
+      throw new ConformanceFailure("doublable is set, and the testbed has no createBeside");
+    }
+    const node = new TestNode(id, transport, this.environment);
     this.#nodes.push(node);
     node.setPeers(this.addresses(peers));
     return node;

@@ -1,6 +1,7 @@
 import { type ConformanceCase, type ConformanceSuite, checkEqual } from "./suite.ts";
 import { BOUND_CASES } from "./transport-bounds.ts";
 import { FRAME_CASES, ORDER_CASES } from "./transport-frames.ts";
+import { IDENTITY_CASES } from "./transport-identities.ts";
 import { INTERRUPTION_CASES } from "./transport-interruptions.ts";
 import { ADDRESS_CASES, LIFECYCLE_CASES } from "./transport-lifecycle.ts";
 import { PEER_CASES } from "./transport-peers.ts";
@@ -30,6 +31,7 @@ export function transportConformance(options: TransportConformanceOptions): Conf
     ...PEER_CASES,
     ...LIFECYCLE_CASES,
     ...(options.capabilities.addressed ? ADDRESS_CASES : []),
+    ...(options.doublable === true ? IDENTITY_CASES : []),
     ...(options.interruptible === true ? INTERRUPTION_CASES : []),
   ];
   return {

@@ -26,6 +26,7 @@ import {
   OneQueueTransport,
   RecursiveTransport,
   RememberingTransport,
+  RenamingTransport,
   SwappingTransport,
   TalkativeTransport,
   WaitingTransport,
@@ -384,7 +385,43 @@ const LIFECYCLE_DEFECTS: readonly Defect[] = [
   },
 ];
 
-const ALL = [...FRAME_DEFECTS, ...CALL_DEFECTS, ...PEER_DEFECTS, ...LIFECYCLE_DEFECTS];
+const IDENTITY_DEFECTS: readonly Defect[] = [
+  {
+    name: "does not say that another process is connected",
+    make: receiving(() => ({ onDenied: () => undefined })),
+    caughtBy: ["of two processes under one id", "likewise of two under the greater id"],
+  },
+  {
+    name: "makes up what the peer answers",
+    make: receiving(({ onDenied }) => ({
+      onDenied: (peer, denial) => onDenied?.(peer, denial && "identity-taken"),
+    })),
+    caughtBy: ["of two processes under one id"],
+  },
+  {
+    name: "names each attempt of a process anew",
+    make: (inner) => new RenamingTransport(inner),
+    caughtBy: ["of two processes under one id"],
+  },
+  {
+    name: "denies whoever is connected, once",
+    make: receiving(({ onPeer, onDenied }) => ({
+      onPeer: (peer, state) => {
+        if (state === "connected") onDenied?.(peer, "identity-taken");
+        onPeer(peer, state);
+      },
+    })),
+    caughtBy: ["a process that takes the place"],
+  },
+];
+
+const ALL = [
+  ...FRAME_DEFECTS,
+  ...CALL_DEFECTS,
+  ...PEER_DEFECTS,
+  ...LIFECYCLE_DEFECTS,
+  ...IDENTITY_DEFECTS,
+];
 
 describe("a transport that", () => {
   for (const defect of ALL) {
@@ -421,6 +458,8 @@ function broken({ base = MEMORY, make }: Defect): TransportConformanceOptions {
         ...testbed,
         environment: new HastyEnvironment(),
         create: (node, cluster) => make(testbed.create(node, cluster), node),
+        createBeside: (node, cluster) =>
+          make((testbed.createBeside ?? testbed.create)(node, cluster), node),
       };
     },
   };

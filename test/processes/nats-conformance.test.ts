@@ -23,6 +23,7 @@ describe.skipIf(program === undefined)("over a real server", () => {
     name: "nats",
     capabilities: { addressed: false, ordered: true, remote: true },
     interruptible: true,
+    doublable: true,
     create: async () => {
       // All cases share the server: the names of their clusters keep them apart.
       network += 1;
@@ -30,6 +31,8 @@ describe.skipIf(program === undefined)("over a real server", () => {
       return {
         environment,
         create: (node, cluster) =>
+          natsTransport({ servers: server.url }, contextOf(node, `${prefix} ${cluster}`)),
+        createBeside: (node, cluster) =>
           natsTransport({ servers: server.url }, contextOf(node, `${prefix} ${cluster}`)),
         addressOf: () => undefined,
         interrupt: async () => {

@@ -146,7 +146,17 @@ const PREAMBLES: Readonly<Record<string, Preamble>> = {
     from: "n1",
     to: "n2",
   },
+  knock: {
+    kind: "knock",
+    lane: "control",
+    nonce: "0102030405060708",
+    attempt: 0,
+    cluster: "orders",
+    from: "n2",
+    to: "n1",
+  },
   refusal: { kind: "refusal", reason: "not a peer" },
+  denial: { kind: "denial", denial: "identity-forked", reason: "another process" },
 };
 
 function reader(bytes: Uint8Array): ByteReader {

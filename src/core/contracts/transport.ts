@@ -32,6 +32,21 @@ export interface TransportCapabilities {
   readonly remote: boolean;
 }
 
+/**
+ * Why a peer is not connected with this process: with another one, under this node's id.
+ *
+ * - `identity-taken`: it may be an earlier life of this node that looks alive.
+ * - `identity-conflict`: it was found alive while this one had begun.
+ * - `identity-forked`: likewise, and the peer has taken messages of it for this node's.
+ */
+export type Denial = (typeof DENIALS)[number];
+
+export const DENIALS = Object.freeze([
+  "identity-taken",
+  "identity-conflict",
+  "identity-forked",
+] as const);
+
 export interface TransportHandlers {
   /**
    * A whole frame, from the peer that it says. `frame` is a view that is valid until the handler
@@ -47,6 +62,17 @@ export interface TransportHandlers {
   onWritable(peer: NodeId, lane: Lane): void;
   /** The transport cannot go on (its listening socket died); the node stops. */
   onFailed(error: Error): void;
+  /**
+   * A process that says to be this peer was not let in, since frames still come from the one that is
+   * connected. `claimant` names it, the same at each of its attempts and never that of another one.
+   * The answer is told to it; `identity-taken` where this handler is left out.
+   */
+  onClaim?(peer: NodeId, claimant: string): Denial;
+  /**
+   * This peer said so of this process; repeated each time that it does. Undefined once it is not known
+   * to say so any more (it is silent, or away); `connected` ends it as well.
+   */
+  onDenied?(peer: NodeId, denial: Denial | undefined): void;
 }
 
 export interface TransportContext {
@@ -72,6 +98,9 @@ export interface TransportContext {
  * - Errors: `send` throws only a RangeError for a frame of 0 bytes or above `maxFrameBytes`, and a
  *   TypeError for a peer that `setPeers` has not named. After `close` it answers `disconnected`.
  * - Bounds: what waits for a peer is bounded per lane; beyond it `send` answers `saturated`.
+ * - Identity: of two processes under one id a peer is connected with one at a time; as long as frames
+ *   come from it, the other is not let in, and is told so (`onDenied`), whichever of the two dials. A
+ *   transport within one process may put the newer in the older one's place, which is then told.
  * - Reconnecting, with backoff and jitter, is the transport's own affair and never ends.
  */
 export interface Transport {

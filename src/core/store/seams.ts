@@ -86,6 +86,8 @@ export interface PeerDescription {
   readonly refusal?: string | undefined;
   /** Of the configuration in that hello, if it is what was refused. */
   readonly refusedDigest?: string | undefined;
+  /** It is connected with another process of this node's id. */
+  readonly isTaken?: boolean;
 }
 
 export interface PeerNetworkDescription {

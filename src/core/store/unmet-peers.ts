@@ -7,7 +7,7 @@ const DIGEST_PREFIX = 8;
 export interface UnmetPeers {
   /** In the order of the configuration's nodes. */
   readonly peers: readonly string[];
-  /** One for each of `peers`: `not-connected`, `unheard`, `joining`, `silent`, or its refusal. */
+  /** One for each of `peers`: `not-connected`, `unheard`, `taken`, `joining`, `silent`, or its refusal. */
   readonly causes: readonly string[];
   /** The same in words; empty if it is not the peers that are waited for. */
   readonly text: string;
@@ -31,7 +31,8 @@ export function unmetPeers(network: PeerNetwork, digest: string): UnmetPeers {
 }
 
 function causeOf(peer: PeerDescription): string {
-  const { connected, joining, refusal, identity, silentMs } = peer;
+  const { connected, joining, refusal, identity, silentMs, isTaken } = peer;
+  if (isTaken === true) return "taken";
   if (!connected) return "not-connected";
   if (joining) return "joining";
   if (refusal !== undefined) return refusal;
@@ -44,6 +45,8 @@ function inWords(peer: PeerDescription, digest: string): string {
   switch (causeOf(peer)) {
     case "not-connected":
       return `${node} is not connected${lastHeard(silentMs)}`;
+    case "taken":
+      return `${node} is connected with another process that runs under this node's id`;
     case "unheard":
       return `${node} was not heard yet`;
     case "joining":

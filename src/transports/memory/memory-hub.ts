@@ -1,3 +1,4 @@
+import type { Denial } from "../../core/contracts/transport.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 
 /**
@@ -19,12 +20,18 @@ export interface HubMember {
   isConnectedWith(member: HubMember): boolean;
   connect(member: HubMember): void;
   disconnect(member: HubMember): void;
+  /** Another member has taken its place. */
+  replaced(): void;
+  /** What `claimant`, which says to be this member's peer and is not connected, is told. */
+  answerClaim(node: NodeId, claimant: string): Denial;
+  denied(peer: NodeId, denial: Denial): void;
 }
 
 /** Decides who is connected with whom; frames do not pass through it. */
 export class Hub implements MemoryHub {
   readonly #members = new Map<string, HubMember>();
   readonly #detached = new Set<string>();
+  #named = 0;
 
   detach(node: string): void {
     this.#detached.add(node);
@@ -36,12 +43,35 @@ export class Hub implements MemoryHub {
     this.#reviewAll(node);
   }
 
+  /** Tells one process from another that has its id. */
+  nextName(): string {
+    this.#named += 1;
+    return `member ${this.#named}`;
+  }
+
   /** A member under the same cluster and id is replaced, as a restart replaces a process. */
   attach(member: HubMember): void {
     const replaced = this.#members.get(keyOf(member));
     if (replaced !== undefined) this.remove(replaced);
     this.#members.set(keyOf(member), member);
     this.review(member);
+    replaced?.replaced();
+  }
+
+  /** A member that was replaced, and still lives, comes back, or is told why it cannot. */
+  claim(member: HubMember, claimant: string): void {
+    if (!this.#members.has(keyOf(member))) {
+      this.attach(member);
+      return;
+    }
+    for (const other of [...this.#members.values()]) {
+      if (other.self === member.self || !this.#mayConnect(member, other)) continue;
+      member.denied(other.self, other.answerClaim(member.self, claimant));
+    }
+  }
+
+  has(member: HubMember): boolean {
+    return this.#members.get(keyOf(member)) === member;
   }
 
   remove(member: HubMember): void {

@@ -1,5 +1,6 @@
 import type { TimerHandle } from "../../core/contracts/environment.ts";
 import {
+  type Denial,
   LANES,
   type Lane,
   type PeerAddress,
@@ -16,6 +17,8 @@ import { Hub, type HubMember, type MemoryHub } from "./memory-hub.ts";
 
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 const DEFAULT_CLOSE_TIMEOUT_MS = 2_000;
+/** Whoever was replaced asks so often whether that has ended. */
+const CLAIM_EVERY_MS = 50;
 
 const CAPABILITIES: TransportCapabilities = Object.freeze({
   addressed: false,
@@ -79,6 +82,8 @@ class MemoryTransport implements Transport, HubMember, ChannelReceiver {
   #handlers: TransportHandlers | undefined;
   #deliveryIsDue = false;
   #closing: Promise<void> | undefined;
+  readonly #name: string;
+  #claimTimer: TimerHandle | undefined;
   /** While closing: called when nothing that was accepted waits any more. */
   #onDrained: (() => void) | undefined;
 
@@ -87,6 +92,7 @@ class MemoryTransport implements Transport, HubMember, ChannelReceiver {
     this.#context = context;
     this.self = context.self;
     this.cluster = context.cluster;
+    this.#name = hub.nextName();
   }
 
   start(handlers: TransportHandlers): Promise<void> {
@@ -124,6 +130,8 @@ class MemoryTransport implements Transport, HubMember, ChannelReceiver {
   }
 
   close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    if (this.#claimTimer !== undefined) this.#context.environment.clearTimer(this.#claimTimer);
+    this.#claimTimer = undefined;
     this.#closing ??= this.#drain(options.timeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS).then(() => {
       this.#hub.remove(this);
     });
@@ -159,6 +167,23 @@ class MemoryTransport implements Transport, HubMember, ChannelReceiver {
 
   onFrame(from: NodeId, frame: Uint8Array, lane: Lane): void {
     if (this.#closing === undefined) this.#handlers?.onFrame(from, frame, lane);
+  }
+
+  replaced(): void {
+    if (this.#closing !== undefined) return;
+    this.#claimTimer = this.#context.environment.setTimer(CLAIM_EVERY_MS, () => {
+      this.#claimTimer = undefined;
+      this.#hub.claim(this, this.#name);
+      if (!this.#hub.has(this)) this.replaced();
+    });
+  }
+
+  answerClaim(node: NodeId, claimant: string): Denial {
+    return this.#handlers?.onClaim?.(node, claimant) ?? "identity-taken";
+  }
+
+  denied(peer: NodeId, denial: Denial): void {
+    if (this.#closing === undefined) this.#handlers?.onDenied?.(peer, denial);
   }
 
   #notify(notice: Notice): void {

@@ -1,4 +1,4 @@
-import { LANES, type Lane, type SendResult } from "../../core/contracts/transport.ts";
+import { type Denial, LANES, type Lane, type SendResult } from "../../core/contracts/transport.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import { IncomingStream } from "./incoming-stream.ts";
 import type { NatsNode } from "./nats-node.ts";
@@ -6,6 +6,7 @@ import { OutgoingStream, type StreamEnds, type StreamLimits } from "./outgoing-s
 import { frameSubject } from "./subjects.ts";
 import {
   acknowledgement,
+  denialOf,
   greeting,
   isEarlierLink,
   isSameLink,
@@ -37,7 +38,8 @@ interface LaneStreams {
  * the loss of a server), the next life has another one, and its streams begin at 0. Messages name
  * both ids, so that what comes late from another life is known for it.
  *
- * Two processes with one name would take turns for ever: the second waits until the first is silent.
+ * Two processes with one name would take turns for ever: the second waits until the first is silent,
+ * and is told so at each of its hellos.
  */
 export class PeerLink {
   readonly peer: NodeId;
@@ -52,6 +54,12 @@ export class PeerLink {
   #heardAtMs = 0;
   #streams: readonly LaneStreams[] = [];
   #isDestroyed = false;
+  /** When the peer last said that it is connected with another process of our name; if it still may. */
+  #deniedAtMs: number | undefined;
+  /** The start of the process that was not let in last, as another one was connected. */
+  #refused: number | undefined;
+  /** The start of the process whose link ended last, without a goodbye, and when. */
+  #lost: { readonly start: number; readonly atMs: number } | undefined;
   /** Something was appended since the last flush. Kept by the transport. */
   dirty = false;
 
@@ -78,14 +86,18 @@ export class PeerLink {
 
   /** The servers are there. */
   begin(): void {
+    // Without a server nobody was heard.
+    if (this.#lost !== undefined) this.#lost = this.#lostNow(this.#lost.start);
     this.#renew();
     this.#say("hello");
   }
 
   /** The servers are gone, and with them all that was under way. */
   end(): void {
+    if (this.#isOpen && this.#theirs !== undefined) this.#lost = this.#lostNow(this.#theirs.start);
     this.#shut();
     this.#theirs = undefined;
+    this.#admitted();
   }
 
   /** For good. Without a word to the handlers. */
@@ -123,6 +135,9 @@ export class PeerLink {
       this.end();
       if (this.#isDestroyed) return;
     }
+    const deniedMs = nowMs - (this.#deniedAtMs ?? nowMs);
+    if (deniedMs >= this.#node.settings.presenceTimeoutMs) this.#admitted();
+    if (this.#isDestroyed) return;
     this.#say("hello");
     if (!this.#isOpen) return;
     for (const { outgoing } of this.#streams) outgoing.maybeAsk(this.#ends);
@@ -145,6 +160,9 @@ export class PeerLink {
         return undefined;
       case "bye":
         this.#onBye(header.sender);
+        return undefined;
+      case "denial":
+        this.#onDenial(header.receiver, header.denial);
         return undefined;
       default:
     }
@@ -170,8 +188,15 @@ export class PeerLink {
     if (isEarlierLink(sender, this.#theirs) || isEarlierLink(sender, this.#ended)) return;
     if (isSameLink(sender, this.#ended)) return;
     const isNew = !isSameLink(sender, this.#theirs);
+    if (isNew && this.#isToWait(sender)) {
+      this.#deny(sender, "identity-taken");
+      return;
+    }
     if (isNew && this.#isOther(sender)) {
+      this.#refused = sender.start;
       this.#reportTwin("another process says that it is this peer, which is connected");
+      const claimant = `${sender.start}`;
+      this.#deny(sender, this.#node.handlers?.onClaim?.(this.peer, claimant) ?? "identity-taken");
       return;
     }
     if (isNew) {
@@ -198,6 +223,37 @@ export class PeerLink {
     return silentMs < settings.presenceTimeoutMs * SILENCE_SHARE;
   }
 
+  /** It was refused while another one was connected, which may come back. */
+  #isToWait(sender: LinkId): boolean {
+    if (this.#isOpen || this.#lost === undefined || sender.start !== this.#refused) return false;
+    const { environment, settings } = this.#node;
+    const lostMs = environment.monotonicMs() - this.#lost.atMs;
+    return sender.start !== this.#lost.start && lostMs < settings.presenceTimeoutMs * SILENCE_SHARE;
+  }
+
+  #lostNow(start: number): { readonly start: number; readonly atMs: number } {
+    return { start, atMs: this.#node.environment.monotonicMs() };
+  }
+
+  #deny(sender: LinkId, denial: Denial): void {
+    if (this.#isDestroyed) return;
+    const message = denialOf(this.#own, sender, denial);
+    this.#node.publish("control", this.#subjects.get("control") as string, message);
+  }
+
+  /** Both processes of our name hear it: it is for the one that it names. */
+  #onDenial(receiver: LinkId, denial: Denial): void {
+    if (receiver.start !== this.#own.start || this.#isOpen || this.#isDestroyed) return;
+    this.#deniedAtMs = this.#node.environment.monotonicMs();
+    this.#node.handlers?.onDenied?.(this.peer, denial);
+  }
+
+  #admitted(): void {
+    if (this.#deniedAtMs === undefined) return;
+    this.#deniedAtMs = undefined;
+    this.#node.handlers?.onDenied?.(this.peer, undefined);
+  }
+
   #reportTwin(what: string): void {
     const { faults } = this.#node;
     faults.note("warn", "twin", "two processes have the id of one node", `${this.peer}: ${what}`);
@@ -207,6 +263,7 @@ export class PeerLink {
     if (!isSameLink(sender, this.#theirs)) return;
     this.#ended = sender;
     this.end();
+    this.#lost = undefined;
   }
 
   #onAcknowledgement(lane: Lane, position: number): void {
@@ -240,6 +297,7 @@ export class PeerLink {
     if (this.#isOpen || this.#isDestroyed || this.#streams.length === 0) return;
     this.#isOpen = true;
     this.#heardAtMs = this.#node.environment.monotonicMs();
+    this.#deniedAtMs = undefined;
     this.#node.handlers?.onPeer(this.peer, "connected");
   }
 

@@ -4,6 +4,8 @@
  *     version u8 | kind u8 | sender's link u32 u32 | receiver's link u32 u32 | body
  *
  * - `hello`, `bye`: no body. A receiver's link of 0 0 says that it is not known.
+ * - `denial`: denial u8; to a process whose hello was not taken, as another one is connected under its
+ *   name.
  * - `acknowledgement`: lane u8 | position u48.
  * - `stream`, `stream-asking` (wants an acknowledgement): position u48 | first frame at u32 | bytes.
  *
@@ -11,9 +13,15 @@
  * A message carries a piece of the stream, says where in the stream it belongs, and where in it
  * the first frame begins: there a receiver goes on that has missed the piece before.
  */
-import { LANES, type Lane } from "../../core/contracts/transport.ts";
+import { DENIALS, type Denial, LANES, type Lane } from "../../core/contracts/transport.ts";
 
-export type MessageKind = "hello" | "bye" | "acknowledgement" | "stream" | "stream-asking";
+export type MessageKind =
+  | "hello"
+  | "bye"
+  | "acknowledgement"
+  | "stream"
+  | "stream-asking"
+  | "denial";
 
 /** Names one attempt of one process to reach one peer; later ones of a process are greater. */
 export interface LinkId {
@@ -28,6 +36,7 @@ export interface MessageHeader {
   kind: MessageKind;
   sender: LinkId;
   receiver: LinkId;
+  denial: Denial;
   lane: Lane;
   position: number;
   /** Within the bytes of the stream; `NO_FRAME` if none begins here. */
@@ -37,6 +46,7 @@ export interface MessageHeader {
 const VERSION = 1;
 const HEADER_BYTES = 18;
 const ACKNOWLEDGEMENT_BYTES = HEADER_BYTES + 7;
+const DENIAL_BYTES = HEADER_BYTES + 1;
 export const STREAM_HEADER_BYTES = HEADER_BYTES + 10;
 /** Of a frame's length, before the frame. */
 export const PREFIX_BYTES = 4;
@@ -50,6 +60,7 @@ const KINDS: readonly (MessageKind | undefined)[] = Object.freeze([
   "acknowledgement",
   "stream",
   "stream-asking",
+  "denial",
 ]);
 const KIND_STREAM = 4;
 const KIND_STREAM_ASKING = 5;
@@ -67,7 +78,8 @@ export function isEarlierLink(a: LinkId, b: LinkId | undefined): boolean {
 export function newMessageHeader(): MessageHeader {
   const [lane] = LANES;
   const nothing = { kind: "hello", sender: NO_LINK, receiver: NO_LINK } as const;
-  return { ...nothing, lane: lane as Lane, position: 0, firstFrameAt: NO_FRAME };
+  const denial = "identity-taken";
+  return { ...nothing, denial, lane: lane as Lane, position: 0, firstFrameAt: NO_FRAME };
 }
 
 /** What is wrong with the message; undefined if nothing is, and `into` is filled. */
@@ -81,14 +93,34 @@ export function readMessage(message: Uint8Array, into: MessageHeader): string | 
   into.receiver = readLink(message, 10);
   if (into.sender.generation === 0) return "a message without its sender's link";
   if (kind === "stream" || kind === "stream-asking") return readStreamHeader(message, into);
-  const expected = kind === "acknowledgement" ? ACKNOWLEDGEMENT_BYTES : HEADER_BYTES;
+  const expected = bytesOf(kind);
   if (message.length !== expected) return `${kind} of ${message.length} bytes, not ${expected}`;
+  if (kind === "denial") return readDenial(message, into);
   if (kind !== "acknowledgement") return undefined;
   const lane = LANES[message[HEADER_BYTES] as number];
   if (lane === undefined) return `lane ${message[HEADER_BYTES]} is unknown`;
   into.lane = lane;
   into.position = readPosition(message, HEADER_BYTES + 1);
   return undefined;
+}
+
+function bytesOf(kind: "hello" | "bye" | "acknowledgement" | "denial"): number {
+  if (kind === "acknowledgement") return ACKNOWLEDGEMENT_BYTES;
+  return kind === "denial" ? DENIAL_BYTES : HEADER_BYTES;
+}
+
+function readDenial(message: Uint8Array, into: MessageHeader): string | undefined {
+  const denial = DENIALS[message[HEADER_BYTES] as number];
+  if (denial === undefined) return `denial ${message[HEADER_BYTES]} is unknown`;
+  into.denial = denial;
+  return undefined;
+}
+
+export function denialOf(sender: LinkId, receiver: LinkId, denial: Denial): Uint8Array {
+  const message = new Uint8Array(DENIAL_BYTES);
+  writeHeader(message, 0, KINDS.indexOf("denial"), sender, receiver);
+  message[HEADER_BYTES] = DENIALS.indexOf(denial);
+  return message;
 }
 
 export function greeting(kind: "hello" | "bye", sender: LinkId, receiver: LinkId): Uint8Array {

@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from "node:net";
+import type { Denial } from "../../core/contracts/transport.ts";
 import { CapstanError } from "../../core/model/errors.ts";
 import type { PeerLink } from "./peer-link.ts";
 import { KEEP_ALIVE_DELAY_MS, PeerSocket } from "./peer-socket.ts";
@@ -10,6 +11,9 @@ import type { TcpNode } from "./tcp-node.ts";
 
 /** Connections that have not introduced themselves; of more, the oldest are closed. */
 const MAX_STRANGERS = 512;
+
+/** The fault of a knock that nothing else speaks against: it is neither counted nor logged. */
+const KNOCK = "knock";
 
 /**
  * Listens, and hears each caller's introduction before anything else is read from it. Who is not
@@ -83,15 +87,22 @@ export class Acceptor {
   }
 
   #answer(socket: PeerSocket, preamble: Preamble, rest: Uint8Array): void {
-    if (preamble.kind !== "call") {
+    if (preamble.kind !== "call" && preamble.kind !== "knock") {
       this.#refusals.note("malformed", `a ${preamble.kind} instead of a call`);
       socket.destroy();
       return;
     }
-    const objection = this.#objectionTo(preamble) ?? this.#linkOf(preamble.from)?.accept(preamble);
+    const objection =
+      this.#objectionTo(preamble) ??
+      (preamble.kind === "knock"
+        ? this.#answerKnock(preamble)
+        : this.#linkOf(preamble.from)?.accept(preamble));
     if (objection !== undefined) {
-      this.#refusals.note(objection.fault, objection.reason, socket.socket.remoteAddress);
-      socket.destroyAfter(refusal(objection.reason));
+      const { fault, reason, denial } = objection;
+      if (fault !== KNOCK) this.#refusals.note(fault, reason, socket.socket.remoteAddress);
+      socket.destroyAfter(
+        denial === undefined ? refusal(reason) : encodePreamble({ kind: "denial", denial, reason }),
+      );
       return;
     }
     socket.socket.write(
@@ -108,7 +119,13 @@ export class Acceptor {
     this.#linkOf(preamble.from)?.join(preamble, socket, rest);
   }
 
-  #objectionTo(call: Introduction): Objection | undefined {
+  /** Whoever knocks is never let in, but told whether another process was. */
+  #answerKnock(knock: Introduction): Objection {
+    const nobody = `no other process is connected as ${knock.from}`;
+    return this.#linkOf(knock.from)?.objectionTo(knock) ?? { fault: KNOCK, reason: nobody };
+  }
+
+  #objectionTo(call: Preamble & Introduction): Objection | undefined {
     const { self, cluster } = this.#node;
     if (call.cluster !== cluster) {
       return {
@@ -121,8 +138,9 @@ export class Acceptor {
     if (this.#linkOf(call.from) === undefined) {
       return { fault: "sender", reason: `${self} knows no node ${call.from}` };
     }
-    if (call.from > self) {
-      return { fault: "direction", reason: `${self} dials ${call.from}, not the other way round` };
+    const [lower, higher] = self < call.from ? [self, call.from] : [call.from, self];
+    if (call.from > self !== (call.kind === "knock")) {
+      return { fault: "direction", reason: `${lower} dials ${higher}, not the other way round` };
     }
     return undefined;
   }
@@ -145,6 +163,8 @@ export class Acceptor {
 export interface Objection {
   readonly fault: string;
   readonly reason: string;
+  /** Another process is connected under the caller's id. */
+  readonly denial?: Denial;
 }
 
 function refusal(reason: string): Uint8Array {

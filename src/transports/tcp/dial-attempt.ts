@@ -1,11 +1,14 @@
 import { connect } from "node:net";
-import { LANES, type Lane } from "../../core/contracts/transport.ts";
+import { type Denial, LANES, type Lane } from "../../core/contracts/transport.ts";
 import type { PeerSession } from "./peer-session.ts";
 import { KEEP_ALIVE_DELAY_MS, PeerSocket } from "./peer-socket.ts";
 import { encodePreamble, type Introduction, type Preamble } from "./preamble.ts";
 import { PreambleExchange } from "./preamble-exchange.ts";
 import type { SocketAddress } from "./socket-address.ts";
 import type { TcpNode } from "./tcp-node.ts";
+
+/** `denial`: the peer is connected with another process of this node's id. */
+type OnFailed = (reason: string, denial: Denial | undefined) => void;
 
 /**
  * One attempt to reach a peer: a connection per lane, each introduced and welcomed by one and the
@@ -15,15 +18,9 @@ export class DialAttempt {
   readonly #node: TcpNode;
   readonly #session: PeerSession;
   readonly #calls = new Map<PeerSocket, PreambleExchange>();
-  readonly #onFailed: (reason: string) => void;
-  #welcomedBy: string | undefined;
+  readonly #onFailed: OnFailed;
 
-  constructor(
-    node: TcpNode,
-    address: SocketAddress,
-    session: PeerSession,
-    onFailed: (reason: string) => void,
-  ) {
+  constructor(node: TcpNode, address: SocketAddress, session: PeerSession, onFailed: OnFailed) {
     this.#node = node;
     this.#session = session;
     this.#onFailed = onFailed;
@@ -58,7 +55,7 @@ export class DialAttempt {
           this.#session.add(lane, socket, rest);
         } else {
           socket.destroy();
-          this.#fail(objection);
+          this.#fail(objection, preamble.kind === "denial" ? preamble.denial : undefined);
         }
       },
       onFault: (_fault, reason) => this.#fail(reason),
@@ -76,19 +73,21 @@ export class DialAttempt {
   /** The acceptor must be the node that was dialed, and the same process on every lane. */
   #objectionTo(preamble: Preamble, lane: Lane): string | undefined {
     const { self, cluster } = this.#node;
-    if (preamble.kind === "refusal") return `refused: ${preamble.reason}`;
-    if (preamble.kind === "call") return "the other end dialed, too: it is no listener";
+    if (preamble.kind === "refusal" || preamble.kind === "denial") {
+      return `refused: ${preamble.reason}`;
+    }
+    if (preamble.kind !== "welcome") return "the other end dialed, too: it is no listener";
     if (preamble.cluster !== cluster) return `it belongs to the cluster "${preamble.cluster}"`;
     if (preamble.from !== this.#session.peer) return `it is ${preamble.from}`;
     const isAnswer =
       preamble.to === self && preamble.lane === lane && preamble.attempt === this.#session.attempt;
     if (!isAnswer) return "it answered another call";
-    this.#welcomedBy ??= preamble.nonce;
-    return this.#welcomedBy === preamble.nonce ? undefined : "it restarted meanwhile";
+    this.#session.process ??= preamble.nonce;
+    return this.#session.process === preamble.nonce ? undefined : "it restarted meanwhile";
   }
 
-  #fail(reason: string): void {
+  #fail(reason: string, denial?: Denial): void {
     this.cancel();
-    this.#onFailed(reason);
+    this.#onFailed(reason, denial);
   }
 }

@@ -7,7 +7,7 @@ import type { PeerSocket } from "./peer-socket.ts";
 import type { TcpNode } from "./tcp-node.ts";
 
 /** A session without a frame for this share of the stall timeout may be dead: 2.5 s by default. */
-const SILENCE_SHARE = 0.25;
+export const SILENCE_SHARE = 0.25;
 
 /** What a session tells its link; nothing after `destroy`. */
 export interface SessionListener {
@@ -26,6 +26,8 @@ export class PeerSession implements LaneListener, Flushable {
   /** Of the process that dialed. */
   readonly nonce: string;
   readonly attempt: number;
+  /** The nonce of the process at the other end; undefined until one has welcomed us. */
+  process: string | undefined;
   /** A frame came since somebody last asked for it. */
   #heard = true;
   #silentSinceMs = 0;

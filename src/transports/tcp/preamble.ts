@@ -1,4 +1,4 @@
-import { LANES, type Lane } from "../../core/contracts/transport.ts";
+import { DENIALS, type Denial, LANES, type Lane } from "../../core/contracts/transport.ts";
 import { ByteReader, ByteWriter } from "../../core/model/bytes.ts";
 import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
 
@@ -8,12 +8,15 @@ import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
  *     magic "CPST" | version u8 | kind u8 | body length u16 | body
  *
  * The dialer sends a `call`; the acceptor answers with a `welcome` of the same shape, or with a
- * `refusal` and closes. A kind of its own for each direction keeps a socket that TCP connected to
+ * `refusal` and closes; with a `denial` where another process is connected under the caller's id.
+ * Whoever is to be dialed, and is not, asks by a `knock` of the same shape whether that is why, and
+ * is answered by a `denial` or a `refusal`. A kind of its own for each direction keeps a socket that TCP connected to
  * itself (possible on loopback while nobody listens) from welcoming itself.
  */
 export type Preamble =
-  | ({ readonly kind: "call" | "welcome" } & Introduction)
-  | { readonly kind: "refusal"; readonly reason: string };
+  | ({ readonly kind: "call" | "welcome" | "knock" } & Introduction)
+  | { readonly kind: "refusal"; readonly reason: string }
+  | { readonly kind: "denial"; readonly denial: Denial; readonly reason: string };
 
 export interface Introduction {
   readonly lane: Lane;
@@ -35,7 +38,7 @@ export const MAX_NAME_BYTES = 255;
 const MAX_REASON_BYTES = 300;
 
 const MAGIC = Object.freeze([0x43, 0x50, 0x53, 0x54]);
-const KINDS = Object.freeze(["call", "welcome", "refusal"] as const);
+const KINDS = Object.freeze(["call", "welcome", "refusal", "denial", "knock"] as const);
 
 /** Why a peer's preamble was not taken; `fault` is the label that is counted. */
 export class PreambleError extends Error {
@@ -54,8 +57,17 @@ export function encodePreamble(preamble: Preamble): Uint8Array {
   writer.u8(PROTOCOL_VERSION);
   writer.u8(KINDS.indexOf(preamble.kind));
   writer.u16(0);
-  if (preamble.kind === "refusal") writer.string(preamble.reason.slice(0, MAX_REASON_BYTES / 3));
-  else writeIntroduction(writer, preamble);
+  switch (preamble.kind) {
+    case "refusal":
+      writeReason(writer, preamble.reason);
+      break;
+    case "denial":
+      writer.u8(DENIALS.indexOf(preamble.denial));
+      writeReason(writer, preamble.reason);
+      break;
+    default:
+      writeIntroduction(writer, preamble);
+  }
   const encoded = writer.copy();
   new DataView(encoded.buffer).setUint16(
     PREAMBLE_HEADER_BYTES - 2,
@@ -94,16 +106,39 @@ export function decodePreamble(bytes: Uint8Array): Preamble {
     const reader = new ByteReader();
     reader.reset(bytes, PREAMBLE_HEADER_BYTES);
     if (kind === undefined) throw new MalformedBytesError(`kind ${bytes[MAGIC.length + 1]}`);
-    const preamble: Preamble =
-      kind === "refusal"
-        ? { kind, reason: printable(reader.string(MAX_REASON_BYTES)) }
-        : { kind, ...readIntroduction(reader) };
+    const preamble = readBody(kind, reader);
     reader.end();
     return preamble;
   } catch (error) {
     if (!(error instanceof MalformedBytesError)) throw error;
     throw new PreambleError("malformed", `a malformed preamble: ${error.message}`);
   }
+}
+
+function readBody(kind: Preamble["kind"], reader: ByteReader): Preamble {
+  switch (kind) {
+    case "refusal":
+      return { kind, reason: readReason(reader) };
+    case "denial":
+      return { kind, denial: readDenial(reader), reason: readReason(reader) };
+    default:
+      return { kind, ...readIntroduction(reader) };
+  }
+}
+
+function writeReason(writer: ByteWriter, reason: string): void {
+  writer.string(reason.slice(0, MAX_REASON_BYTES / 3));
+}
+
+function readReason(reader: ByteReader): string {
+  return printable(reader.string(MAX_REASON_BYTES));
+}
+
+function readDenial(reader: ByteReader): Denial {
+  const code = reader.u8();
+  const denial = DENIALS[code];
+  if (denial === undefined) throw new MalformedBytesError(`denial ${code}`);
+  return denial;
 }
 
 function writeIntroduction(writer: ByteWriter, introduction: Introduction): void {

@@ -205,3 +205,18 @@ export class TalkativeTransport extends PassingTransport {
     setTimeout(() => this.handlers?.onPeer("node-b" as NodeId, "disconnected"), 20);
   }
 }
+
+/** Names a process that it does not let in by the number of its attempt. */
+export class RenamingTransport extends PassingTransport {
+  #claims = 0;
+
+  override wrap(handlers: TransportHandlers): TransportHandlers {
+    return {
+      ...handlers,
+      onClaim: (peer) => {
+        this.#claims += 1;
+        return handlers.onClaim?.(peer, `attempt ${this.#claims}`) ?? "identity-taken";
+      },
+    };
+  }
+}

@@ -17,11 +17,13 @@ export function contextOf(self: string, cluster: string, address?: string): Tran
 export const MEMORY: TransportConformanceOptions = {
   name: "memory",
   capabilities: { addressed: false, ordered: true, remote: false },
+  doublable: true,
   create: async () => {
     const hub = createMemoryHub();
     return {
       environment,
       create: (node, cluster) => memoryTransport({ hub }, contextOf(node, cluster)),
+      createBeside: (node, cluster) => memoryTransport({ hub }, contextOf(node, cluster)),
       addressOf: () => undefined,
       dispose: async () => undefined,
     };
@@ -32,15 +34,18 @@ export function tcpOptions(host = "127.0.0.1"): TransportConformanceOptions {
   return {
     name: "tcp",
     capabilities: { addressed: true, ordered: true, remote: true },
+    doublable: true,
     create: async () => {
       const addresses = new Map<string, string>();
       const shown = host.includes(":") ? `[${host}]` : host;
       for (const node of ["node-a", "node-b", "node-c"]) {
         addresses.set(node, `${shown}:${await freePort(host)}`);
       }
+      const beside = `${shown}:${await freePort(host)}`;
       return {
         environment,
         create: (node, cluster) => tcpTransport({}, contextOf(node, cluster, addresses.get(node))),
+        createBeside: (node, cluster) => tcpTransport({}, contextOf(node, cluster, beside)),
         addressOf: (node) => addresses.get(node),
         dispose: async () => undefined,
       };

@@ -9,13 +9,8 @@ import type { FilteredTransport } from "./filtered-transport.ts";
 import { type Hello, readHello, type Verdict, writeHello } from "./hello.ts";
 import type { Notices } from "./notices.ts";
 import type { PeerNetworkOptions } from "./peer-network-options.ts";
+import { conflictError, conflictPatienceMs, noteRival } from "./rivals.ts";
 import type { PeerSession } from "./session.ts";
-
-/** A conflict that outlives this many times the detector's patience does not pass by itself. */
-const CONFLICT_PATIENCE = 3;
-
-/** More than a node's lives and copies that are heard of at one time. */
-const MAX_RIVALS = 8;
 
 /** With these a peer says that another store or process is to be who we are. */
 const REFUSALS_OF_IDENTITY: readonly Verdict[] = Object.freeze([
@@ -33,7 +28,8 @@ export interface GreeterHost {
   heard(session: PeerSession): void;
   /** Its state changed: say what follows from it. */
   refresh(session: PeerSession): void;
-  fail(error: CapstanError): void;
+  /** Another live process has this node's id: if this one has counted, its data is not gone on with. */
+  giveWay(error: CapstanError): void;
   /** This node's data is an older copy. */
   disown(error: CapstanError): void;
   /** Another store has stood in the place of this one. `done`: what that cost can count nowhere. */
@@ -96,7 +92,7 @@ export class Greeter {
       digest: configuration.digest,
       clusterId: birth.clusterId,
       nowMs: environment.monotonicMs(),
-      patienceMs: CONFLICT_PATIENCE * configuration.detector.suspectAfterMs,
+      patienceMs: conflictPatienceMs(configuration),
     });
     if (admission.action === "drop") return false;
     const isSameAsBefore = session.heardTag === header.senderTag;
@@ -146,21 +142,12 @@ export class Greeter {
     session.refusal = verdict;
     session.refusedDigest = hello.digest;
     if (verdict === "identity-taken" || verdict === "identity-conflict") {
-      this.#noteRival(session, header.senderTag);
+      noteRival(session, header.senderTag, this.#options.network.environment.monotonicMs());
     }
     this.#noticeRefusal(session, header, hello);
     if (header.senderTag !== session.tag) return;
     session.accepted = false;
     this.#options.host.refresh(session);
-  }
-
-  #noteRival(session: PeerSession, tag: number): void {
-    const { rivals, sentSequence } = session;
-    if (rivals.has(tag)) return;
-    const sinceMs = this.#options.network.environment.monotonicMs();
-    rivals.set(tag, { sinceSequence: sentSequence, sinceMs });
-    const [oldest] = rivals.keys();
-    if (rivals.size > MAX_RIVALS && oldest !== undefined) rivals.delete(oldest);
   }
 
   #noticeRefusal(session: PeerSession, header: FrameHeader, hello: Hello): void {
@@ -221,9 +208,8 @@ export class Greeter {
       if (isAccepted) host.disown(oldCopyError(self.node, session.node));
       return;
     }
-    const { suspectAfterMs } = network.configuration.detector;
-    if (refusedMs < CONFLICT_PATIENCE * suspectAfterMs) return;
-    host.fail(conflictError(self.node, session.node));
+    if (refusedMs < conflictPatienceMs(network.configuration)) return;
+    host.giveWay(conflictError(self.node, session.node));
   }
 
   /**
@@ -296,14 +282,6 @@ export class Greeter {
       founders: session.clusterId === undefined ? birth.founders : undefined,
     };
   }
-}
-
-function conflictError(self: NodeId, peer: NodeId): CapstanError {
-  return new CapstanError(
-    "IDENTITY_CONFLICT",
-    `another live process answers as node "${self}": ${peer} goes on with that one`,
-    { details: { node: self, peer } },
-  );
 }
 
 function oldCopyError(self: NodeId, peer: NodeId): CapstanError {

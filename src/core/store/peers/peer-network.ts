@@ -7,6 +7,7 @@ import { hashText } from "../../model/hash.ts";
 import type { ClusterId, NodeId } from "../../model/ids.ts";
 import type { MessageAddress, PeerNetwork, PeerNetworkDescription, QueueResult } from "../seams.ts";
 import { Birth } from "./birth.ts";
+import { Doorkeeper } from "./doorkeeper.ts";
 import { FailureDetector } from "./failure-detector.ts";
 import { FilteredTransport } from "./filtered-transport.ts";
 import { type DropReason, FrameReceiver, type ReceiverHost } from "./frame-receiver.ts";
@@ -36,6 +37,7 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
   readonly #detector: FailureDetector;
   readonly #reachability: Reachability;
   readonly #greeter: Greeter;
+  readonly #doorkeeper: Doorkeeper;
   readonly #receiver: FrameReceiver;
   /** Outboxes with something new; the first `#dirtyCount` count. Never shrinks. */
   readonly #dirty: Outbox[] = [];
@@ -91,6 +93,7 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
       birth: this.#birth,
       notices: this.#notices,
     });
+    this.#doorkeeper = new Doorkeeper({ network: options, notices: this.#notices, host: this });
     this.#receiver = new FrameReceiver({
       ...{ ...shared, greeter: this.#greeter, events },
       planted: options.planted,
@@ -116,6 +119,8 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
       onPeer: (peer, state) => this.#onPeer(peer, state),
       onWritable: (peer, lane) => this.#sessions.get(peer)?.outbox.onWritable(lane),
       onFailed: (error) => this.fail(transportFailure(error)),
+      onClaim: (peer, claimant) => this.#doorkeeper.answer(this.#sessions.get(peer), claimant),
+      onDenied: (peer, denial) => this.#doorkeeper.hear(this.#sessions.get(peer), denial),
     });
     if (this.isClosed) return;
     this.#state = "running";
@@ -186,6 +191,7 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
   begin(session: PeerSession, tag: number, hello: Hello): void {
     session.accepted = false;
     session.acceptedUs = false;
+    session.hasCounted = false;
     session.refusedUsSinceMs = undefined;
     this.refresh(session);
     const { node, storeId, incarnation } = hello;
@@ -217,6 +223,7 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
 
   heardMessages(session: PeerSession): void {
     this.heard(session);
+    session.hasCounted = true;
     if (session.acceptedUs && session.clusterId === this.#birth.clusterId) return;
     // Nobody sends messages but to a session that it accepted, and in its own cluster: the hello
     // that would have said so was lost.
@@ -239,6 +246,20 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
     if (this.#failed || this.isClosed) return;
     this.#failed = true;
     this.#options.events.onFatal(error);
+  }
+
+  get hasCounted(): boolean {
+    return this.#reachability.hasCounted;
+  }
+
+  freeze(): void {
+    this.#reachability.freeze();
+  }
+
+  giveWay(error: CapstanError): void {
+    // Whoever has counted beside another lacks what was acknowledged with that one.
+    if (this.hasCounted) this.disown(error);
+    else this.fail(error);
   }
 
   disown(error: CapstanError): void {
@@ -264,6 +285,7 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
     const session = this.#sessions.get(peer);
     if (session === undefined || this.isClosed) return;
     session.connected = state === "connected";
+    if (session.connected) this.#doorkeeper.hear(session, undefined);
     if (state === "disconnected") {
       session.gone = true;
       session.acceptedUs = false;
@@ -301,6 +323,7 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
       this.#greeter.say(session);
     }
     this.#birth.review(this.#sessions);
+    this.#doorkeeper.review();
     this.#armTicker();
   }
 }

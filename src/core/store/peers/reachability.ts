@@ -25,20 +25,33 @@ export class Reachability {
   /** Some peer says that another store is to be who we are: until it is settled, we count nowhere. */
   #isRefused = false;
   #closed = false;
+  #hasCounted = false;
+  #isFrozen = false;
 
   constructor(options: ReachabilityOptions) {
     this.#options = options;
     this.#side = sideOf(0, options.sessions.size + 1);
   }
 
+  /** Some peer was to be sent messages of this process, as its node's. */
+  get hasCounted(): boolean {
+    return this.#hasCounted;
+  }
+
   get side(): Side {
     return this.#side;
+  }
+
+  /** This process counts nowhere any more, whatever it is told. */
+  freeze(): void {
+    this.#isFrozen = true;
+    for (const session of this.#options.sessions.values()) this.refresh(session);
   }
 
   refresh(session: PeerSession): void {
     if (this.#closed) return;
     const sessions = [...this.#options.sessions.values()];
-    const isRefused = sessions.some(({ refusesUs }) => refusesUs);
+    const isRefused = this.#isFrozen || sessions.some(({ refusesUs }) => refusesUs);
     if (isRefused === this.#isRefused) {
       this.#apply(session);
       return;
@@ -58,6 +71,7 @@ export class Reachability {
       session.clusterId === birth.clusterId;
     if (open !== session.open) {
       session.open = open;
+      this.#hasCounted ||= open;
       if (!open) session.outbox.drop();
       else session.outbox.begin({ cluster: clusterTag, sender: sessionTag, receiver: session.tag });
     }

@@ -53,6 +53,6 @@ export function describeSession(
   const refusedDigest = refusal === "configuration-mismatch" ? session.refusedDigest : undefined;
   return {
     ...{ node, connected, reachable, joining, identity, silentMs, bufferedBytes },
-    ...{ refusal, refusedDigest },
+    ...{ refusal, refusedDigest, isTaken: session.deniedAs !== undefined },
   };
 }

@@ -1,4 +1,5 @@
 import type { Sender } from "../../contracts/machine.ts";
+import type { Denial } from "../../contracts/transport.ts";
 import type { ClusterId, NodeId } from "../../model/ids.ts";
 import type { Watched } from "./failure-detector.ts";
 import type { Verdict } from "./hello.ts";
@@ -57,8 +58,8 @@ export class PeerSession {
   acceptedAtSequence = 0;
   /** Our newest hello that it has answered. */
   answeredSequence = 0;
-  /** By tag, and of the newest few only. */
-  readonly rivals = new Map<number, Rival>();
+  /** By tag, or by what the transport calls it; of the newest few only. */
+  readonly rivals = new Map<number | string, Rival>();
   lastFrameMs: number | undefined;
 
   /** The session that was heard last, accepted or not, and what is to be told to it. */
@@ -82,10 +83,15 @@ export class PeerSession {
   refusedUsSinceMs: number | undefined;
   refusedUsAs: Verdict = "unheard";
   refusedUsAtMs = 0;
+  /** The transport of this peer says that it is connected with another process of our id; since when. */
+  deniedAs: Denial | undefined;
+  deniedSinceMs = 0;
   skewed = false;
 
   /** Messages may be queued: connected, and each accepted the other into the same cluster. */
   open = false;
+  /** Messages of the accepted session were taken. */
+  hasCounted = false;
   /** `open`, and not suspected. */
   reachable = false;
 
@@ -101,6 +107,7 @@ export class PeerSession {
 
   /** It is here, and says that another store is to be who we are. */
   get refusesUs(): boolean {
+    if (this.deniedAs !== undefined) return true;
     return this.refusedUsSinceMs !== undefined && this.accepted && this.alive;
   }
 

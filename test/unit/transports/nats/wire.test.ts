@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   acknowledgement,
+  denialOf,
   greeting,
   isEarlierLink,
   NO_FRAME,
@@ -37,6 +38,8 @@ describe("a message on the wire", () => {
     const acknowledged = acknowledgement(OWN, THEIRS, "bulk", 0x123456789abc);
     expect(hex(acknowledged)).toBe(`0103${LINKS_HEX}02123456789abc`);
     const piece = streamMessage(0x123456789abc, 1, [7, 8]);
+    const denial = denialOf(OWN, THEIRS, "identity-forked");
+    expect(hex(denial)).toBe(`0106${LINKS_HEX}02`);
     expect(hex(piece)).toBe(`0105${LINKS_HEX}123456789abc000000010708`);
   });
 
@@ -46,6 +49,8 @@ describe("a message on the wire", () => {
     expect(header).toMatchObject({ kind: "bye", sender: OWN, receiver: THEIRS });
     expect(readMessage(acknowledgement(OWN, THEIRS, "log", 2 ** 47), header)).toBeUndefined();
     expect(header).toMatchObject({ kind: "acknowledgement", lane: "log", position: 2 ** 47 });
+    expect(readMessage(denialOf(OWN, THEIRS, "identity-conflict"), header)).toBeUndefined();
+    expect(header).toMatchObject({ kind: "denial", denial: "identity-conflict", receiver: THEIRS });
     expect(readMessage(streamMessage(9, NO_FRAME, []), header)).toBeUndefined();
     expect(header).toMatchObject({ kind: "stream-asking", position: 9, firstFrameAt: NO_FRAME });
   });
@@ -55,7 +60,13 @@ describe("a message on the wire", () => {
     ["one that is cut off", [...greeting("hello", OWN, THEIRS)].slice(0, 17), "17 bytes"],
     ["one that is too long", [...greeting("hello", OWN, THEIRS), 0], "hello of 19 bytes, not 18"],
     ["another version", [2, ...greeting("hello", OWN, THEIRS).subarray(1)], "version 2"],
-    ["an unknown kind", [1, 6, ...greeting("hello", OWN, THEIRS).subarray(2)], "kind 6"],
+    ["an unknown kind", [1, 7, ...greeting("hello", OWN, THEIRS).subarray(2)], "kind 7"],
+    [
+      "an unknown denial",
+      [...denialOf(OWN, THEIRS, "identity-taken").subarray(0, 18), 3],
+      "denial 3",
+    ],
+    ["a denial of nothing", [1, 6, ...greeting("hello", OWN, THEIRS).subarray(2)], "denial of 18"],
     ["kind 0", [1, 0, ...greeting("hello", OWN, THEIRS).subarray(2)], "kind 0"],
     ["no sender", [1, 1, ...new Array(16).fill(0)], "without its sender's link"],
     [

@@ -292,7 +292,7 @@ describe("a peer in the protocol", () => {
       first.control.send(frameOf(Buffer.from(word)));
       await vi.waitFor(() => expect(eventsOfA().at(-1)).toBe(`node-a control: ${word}`), PATIENCE);
       expect(await callAgain()).toEqual({
-        kind: "refusal",
+        ...{ kind: "denial", denial: "identity-taken" },
         reason: "another process is connected as node-a, and is still heard",
       });
     }

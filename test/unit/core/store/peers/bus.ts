@@ -14,6 +14,7 @@ import type { VirtualTime } from "../../../../support/virtual-environment.ts";
  */
 export class Bus {
   readonly time: VirtualTime;
+  made = 0;
   readonly #members = new Map<NodeId, BusTransport[]>();
 
   constructor(time: VirtualTime) {
@@ -40,10 +41,14 @@ export class Bus {
     }
   }
 
-  deliver(from: NodeId, to: NodeId, frame: Uint8Array, lane: Lane): void {
+  reaches(_from: BusTransport, to: NodeId): boolean {
+    return this.membersOf(to).length > 0;
+  }
+
+  deliver(from: BusTransport, to: NodeId, frame: Uint8Array, lane: Lane): void {
     const copy = Uint8Array.from(frame);
     this.time.soon(() => {
-      for (const member of this.membersOf(to)) member.handlers?.onFrame(from, copy, lane);
+      for (const member of this.membersOf(to)) member.handlers?.onFrame(from.node, copy, lane);
     });
   }
 
@@ -71,11 +76,15 @@ export class BusTransport implements Transport {
   result: SendResult = "accepted";
   handlers: TransportHandlers | undefined;
   closed = false;
+  /** Tells it from others of its node. */
+  readonly number: number;
   readonly #bus: Bus;
 
   constructor(bus: Bus, node: NodeId) {
     this.#bus = bus;
     this.node = node;
+    bus.made += 1;
+    this.number = bus.made;
   }
 
   start(handlers: TransportHandlers): Promise<void> {
@@ -88,10 +97,10 @@ export class BusTransport implements Transport {
 
   send(peer: NodeId, frame: Uint8Array, lane: Lane): SendResult {
     if (frame.length > this.maxFrameBytes) throw new RangeError("frame too long");
-    if (this.#bus.membersOf(peer).length === 0) return "disconnected";
+    if (!this.#bus.reaches(this, peer)) return "disconnected";
     if (this.result !== "accepted") return this.result;
     this.sent.push({ peer, frame: Uint8Array.from(frame), lane });
-    this.#bus.deliver(this.node, peer, frame, lane);
+    this.#bus.deliver(this, peer, frame, lane);
     return "accepted";
   }
 

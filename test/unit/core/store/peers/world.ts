@@ -159,7 +159,7 @@ export class TestNode {
 /** A cluster of peer networks over one bus, under virtual time. */
 export class World {
   readonly time = new VirtualTime();
-  readonly bus = new Bus(this.time);
+  readonly bus: Bus = this.makeBus();
   readonly names: readonly string[];
   #started = 0;
 
@@ -167,9 +167,18 @@ export class World {
     this.names = names;
   }
 
-  async start(name: string, options: NodeOptions = {}): Promise<TestNode> {
+  makeBus(): Bus {
+    return new Bus(this.time);
+  }
+
+  /** Not started yet. */
+  make(name: string, options: NodeOptions = {}): TestNode {
     this.#started += 1;
-    const node = new TestNode(this, name, options, this.#started);
+    return new TestNode(this, name, options, this.#started);
+  }
+
+  async start(name: string, options: NodeOptions = {}): Promise<TestNode> {
+    const node = this.make(name, options);
     await node.network.start();
     return node;
   }
