@@ -80,7 +80,9 @@ export class Doorkeeper {
     }
     // One that ends as this one begins passes by itself.
     if (this.#frozen !== undefined) return;
-    if (nowMs - session.deniedSinceMs < conflictPatienceMs(configuration)) return;
+    const patienceMs = conflictPatienceMs(configuration);
+    // Of two of which one alone has counted, the other is the first to lose patience.
+    if (nowMs - session.deniedSinceMs < (host.hasCounted ? 2 * patienceMs : patienceMs)) return;
     host.fail(conflictError(self.node, session.node));
   }
 
