@@ -190,7 +190,7 @@ export const ERRORS = Object.freeze({
     "not-applied",
     "never",
     503,
-    "Another live node has this node's id, or the data belongs to another cluster.",
+    "Another live process has this node's id (a copied data directory or configuration: end one of the two), or the data belongs to another cluster.",
   ),
   DATA_DISOWNED: row(
     "not-applied",

@@ -1,9 +1,12 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { BusTransport } from "./bus.ts";
 import { DoorWorld } from "./doors.ts";
 import { HEARTBEAT_MS, nodeId, SUSPECT_AFTER_MS, type TestNode } from "./world.ts";
 
 // Two processes under one id, over a transport that lets in one of them.
+
+// Milliseconds, but not on a busy machine.
+vi.setConfig({ testTimeout: 30_000 });
 
 const STORED = { storedClusterId: "cluster" };
 /** Of the greeter, and of two that have counted. */
