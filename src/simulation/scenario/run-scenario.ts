@@ -6,6 +6,7 @@ import { CopyWatch } from "./copy-watch.ts";
 import { Draw } from "./draw.ts";
 import { isExplained } from "./explained-errors.ts";
 import { breakTheRest, demandLiveness, drawCore, type LivenessScene } from "./liveness.ts";
+import { withRoomForShards } from "./many-shards.ts";
 import { Nemesis } from "./nemesis.ts";
 import { Operator } from "./operator.ts";
 import { calmNetworkOf, configurationOf, drawPlan, type ScenarioPlan } from "./plan.ts";
@@ -70,7 +71,7 @@ export async function runScenario(
   seed: number,
   options: ScenarioOptions = {},
 ): Promise<ScenarioReport> {
-  const drawn = drawPlan(seed, options.strategies);
+  const drawn = withRoomForShards(drawPlan(seed, options.strategies));
   return new Scenario(options.adjust?.(drawn) ?? drawn, options).run();
 }
 

@@ -11,6 +11,7 @@ import type {
   KeyspaceScene,
 } from "../strategy-scenario.ts";
 import { ClockSpread } from "./clock-spread.ts";
+import { demandEveryShard } from "./every-shard.ts";
 import { judgeLinearizability } from "./raft-judge.ts";
 import { RaftKeys } from "./raft-keys.ts";
 import { RAFT_READ_LEVELS, RaftReads, SESSION_READ_LEVELS } from "./raft-reads.ts";
@@ -38,6 +39,7 @@ export const RAFT_SOMETIMES: readonly string[] = Object.freeze([
   "a batch of several keys was written",
   "a value with a time to live was written",
   "a raft shard was moved",
+  "many raft shards were all led in the end",
   "a watch was told of a gap",
   "a watch was told of an expiry",
 ]);
@@ -112,6 +114,7 @@ export class RaftRun implements KeyspaceRun {
         this.#reads.read("last", node, key, "strong"),
       );
     }
+    await demandEveryShard(this.#scene, this.#records);
     this.#demandGone();
     if (this.#watches.isOn) await this.#writeForWatches();
     this.#watches.end();

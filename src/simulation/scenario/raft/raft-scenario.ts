@@ -1,4 +1,7 @@
-import type { KeyspacePlan, StrategyScenario } from "../strategy-scenario.ts";
+import { SeededRandom } from "../../seeded-random.ts";
+import { Draw } from "../draw.ts";
+import { MANY_SHARDS } from "../many-shards.ts";
+import type { KeyspacePlan, MachinesPlan, StrategyScenario } from "../strategy-scenario.ts";
 import { RAFT_GROUP_BY } from "./raft-keys.ts";
 import { RAFT_SOMETIMES, RaftRun } from "./raft-run.ts";
 
@@ -9,12 +12,23 @@ const ELECTION_TIMEOUTS_MS = Object.freeze([100, 200, 500, 1_000]);
 /** Small ones, so that replicas that were away need snapshots, and read their logs back. */
 const RETAINED_LOGS = Object.freeze(["1KiB", "4KiB", "16KiB", "32MiB"]);
 
+/**
+ * Of the seeds with three nodes or more, so many have far more shards than keys: most of them rest,
+ * and wake at faults alone.
+ */
+const SEEDS_WITH_MANY_SHARDS = 0.1;
+const MOST_SHARDS = 256;
+/** What a shard that is awake costs, it costs in every beat, and for each replica. */
+const ELECTION_TIMEOUTS_OF_MANY_MS = Object.freeze([1_000, 2_000]);
+const REPLICAS_OF_MANY = 3;
+
 /** Keys that are read, written and written conditionally at every level there is. */
 export const raftScenario: StrategyScenario = Object.freeze<StrategyScenario>({
   strategy: "raft",
   sometimes: RAFT_SOMETIMES,
-  configure: (knobs, { storage }, draw): KeyspacePlan["configuration"] => {
+  configure: (knobs, machines, draw): KeyspacePlan["configuration"] => {
     const electionTimeout = ELECTION_TIMEOUTS_MS[draw.whole(0, ELECTION_TIMEOUTS_MS.length - 1)];
+    const many = drawManyShards(machines);
     const deadlineMs = Math.max(50, Math.round(DEADLINE_MS * knobs.patience));
     return {
       // With an even number one replica less may be lost than the nemesis takes for granted.
@@ -24,7 +38,8 @@ export const raftScenario: StrategyScenario = Object.freeze<StrategyScenario>({
       electionTimeout,
       retainedLog: RETAINED_LOGS[draw.whole(0, RETAINED_LOGS.length - 1)],
       deadlines: { strong: deadlineMs, lease: deadlineMs, follower: deadlineMs },
-      ...(storage === "disk" && { durability: knobs.durability }),
+      ...(machines.storage === "disk" && { durability: knobs.durability }),
+      ...many,
     };
   },
   // A vote that a joint or undecided configuration gives may still be taken back, and the store
@@ -33,3 +48,13 @@ export const raftScenario: StrategyScenario = Object.freeze<StrategyScenario>({
     serving === true && isVoter === true && isSettled === true,
   createRun: (scene) => new RaftRun(scene),
 });
+
+/** From a stream of its own: what else a seed draws does not hang on it. Undefined: few, as ever. */
+function drawManyShards(machines: MachinesPlan): Readonly<Record<string, number>> | undefined {
+  const draw = new Draw(new SeededRandom(machines.seed, "plan/many-raft-shards"));
+  if (machines.nodes < 3 || !draw.chance(SEEDS_WITH_MANY_SHARDS)) return undefined;
+  const most = (): number => draw.magnitude(MANY_SHARDS, MOST_SHARDS);
+  const shards = Math.round(Math.min(most(), most()));
+  const electionTimeout = draw.pick(ELECTION_TIMEOUTS_OF_MANY_MS);
+  return { shards, replicas: REPLICAS_OF_MANY, electionTimeout };
+}

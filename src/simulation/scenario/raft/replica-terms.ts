@@ -2,6 +2,8 @@ import type { SimNode } from "../../sim-node.ts";
 import type { KeyspaceScene, Violation } from "../strategy-scenario.ts";
 
 const EVERY_MS = 250;
+/** Where there are more of them, it looks the less often. */
+const SHARDS_AT_A_TIME = 16;
 const NAMES = Object.freeze(["term", "commitIndex", "appliedIndex"] as const);
 
 interface ShardDescription {
@@ -50,9 +52,10 @@ export class ReplicaTerms {
 
   #watch(): void {
     if (this.#isStopped) return;
-    const { nodes, time } = this.#scene.world;
-    for (const node of nodes) this.#look(node);
-    time.setTimer(EVERY_MS, () => this.#watch());
+    const { world, keyspace } = this.#scene;
+    for (const node of world.nodes) this.#look(node);
+    const times = Math.ceil(keyspace.keyspace.shards / SHARDS_AT_A_TIME);
+    world.time.setTimer(times * EVERY_MS, () => this.#watch());
   }
 
   #look(node: SimNode): void {
