@@ -9,6 +9,8 @@ import { memoryTransport } from "./transports/memory/memory-transport.ts";
 import { natsTransport } from "./transports/nats/nats-transport.ts";
 import { tcpTransport } from "./transports/tcp/tcp-transport.ts";
 
+export { merge as mergeOf } from "./resolvers/merge.ts";
+export { resolversByName } from "./resolvers/resolvers-by-name.ts";
 /** For simulations, which look into what replicas hold. */
 export { ContextTokens } from "./strategies/dynamo/context-token.ts";
 export {

@@ -44,7 +44,7 @@ export interface MachineDiskOptions {
   readonly persists?: boolean;
   /** Is told of every write to the disk and of every commit. */
   readonly traced?: TracedMachine;
-  /** Hears of every commit, before it takes effect. Not of those in memory. */
+  /** Hears of every commit, before it takes effect. */
   readonly onCommit?: (state: StateStore, batch: StateBatch) => void;
   /** Hears of everything that happens to the node's log, on the disk or in memory. */
   readonly onLog?: (news: LogNews) => void;
@@ -216,6 +216,7 @@ export class MachineDisk {
   #inMemory(): StorageFactory {
     return async (_options, context) => {
       const storage = await memoryStorage({}, context);
+      this.#hear(storage.state);
       this.#memory = { ...storage, log: this.#watched(storage.log, storage.identity) };
       return this.#memory;
     };
@@ -224,6 +225,15 @@ export class MachineDisk {
   #watched(log: LogStore, { storeId }: StorageIdentity): LogStore {
     const { onLog } = this.#options;
     return onLog === undefined ? log : new WatchedLog(log, storeId, onLog);
+  }
+
+  #hear(state: StateStore): void {
+    const { onCommit } = this.#options;
+    const commit = state.commit.bind(state);
+    state.commit = (batch) => {
+      onCommit?.(state, batch);
+      return commit(batch);
+    };
   }
 
   #onCommit(state: StateStore, batch: StateBatch): void {

@@ -12,7 +12,7 @@ import { Operator } from "./operator.ts";
 import { calmNetworkOf, configurationOf, drawPlan, type ScenarioPlan } from "./plan.ts";
 import { countSometimes, type Sometimes } from "./sometimes.ts";
 import { strategyScenario } from "./strategies.ts";
-import type { KeyspaceRun, Violation } from "./strategy-scenario.ts";
+import type { Instruments, KeyspaceRun, Violation } from "./strategy-scenario.ts";
 import { Topology } from "./topology.ts";
 import { Workload } from "./workload.ts";
 
@@ -90,7 +90,10 @@ class Scenario {
 
   constructor(plan: ScenarioPlan, options: ScenarioOptions) {
     this.#plan = plan;
-    const configuration = configurationOf(plan, options.substitutes);
+    const instruments = plan.keyspaces.map((each) =>
+      strategyScenario(each.strategy).instrument?.(each),
+    );
+    const configuration = configurationOf(instrumented(plan, instruments), options.substitutes);
     const world = new SimWorld({
       seed: plan.seed,
       nodes: Array.from({ length: plan.nodes }, (_, index) => `n${index + 1}`),
@@ -104,10 +107,11 @@ class Scenario {
     this.#copies = new CopyWatch(world);
     this.#operator = new Operator(world);
     this.#calls = new ClientCalls(world);
-    this.#runs = plan.keyspaces.map((keyspacePlan) =>
+    this.#runs = plan.keyspaces.map((keyspacePlan, place) =>
       strategyScenario(keyspacePlan.strategy).createRun({
         ...{ world, plan: keyspacePlan, calls: this.#calls, topology: this.#topology },
         keyspace: this.#topology.of(keyspacePlan.name),
+        instruments: instruments[place],
       }),
     );
     this.#workload = new Workload(world, plan, this.#calls, this.#runs);
@@ -293,6 +297,17 @@ class Scenario {
   #violate(check: string, message: string): void {
     this.#violations.push({ check, message });
   }
+}
+
+function instrumented(
+  plan: ScenarioPlan,
+  instruments: readonly (Instruments | undefined)[],
+): ScenarioPlan {
+  const keyspaces = plan.keyspaces.map((each, place) => ({
+    ...each,
+    configuration: { ...each.configuration, ...instruments[place]?.configuration },
+  }));
+  return { ...plan, keyspaces };
 }
 
 function sumOf<Name extends string>(

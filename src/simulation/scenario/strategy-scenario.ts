@@ -6,6 +6,7 @@ import type { SimWorld } from "../sim-world.ts";
 import type { LogNews } from "../watched-log.ts";
 import type { ClientCalls, Ending } from "./client-calls.ts";
 import type { Draw } from "./draw.ts";
+import type { WatchedCrdt } from "./dynamo/watched-crdt.ts";
 import type { KeyspaceTopology, Topology } from "./topology.ts";
 
 /** What a seed draws for a keyspace, whatever its strategy is. */
@@ -62,8 +63,16 @@ export interface CheckReport {
   readonly unknown: number;
 }
 
+/** What a run puts into the place of parts of its keyspace's configuration, to learn more. */
+export interface Instruments {
+  readonly configuration: Readonly<Record<string, unknown>>;
+  /** Where the keyspace's resolver is a CRDT that is watched. */
+  readonly watched?: WatchedCrdt | undefined;
+}
+
 /** What a run of one keyspace is made with. */
 export interface KeyspaceScene {
+  readonly instruments?: Instruments | undefined;
   readonly world: SimWorld;
   readonly plan: KeyspacePlan;
   readonly calls: ClientCalls;
@@ -141,5 +150,7 @@ export interface StrategyScenario {
    * does not know that the node has closed its shard.
    */
   isWhole?(shard: Readonly<Record<string, unknown>>, isAllOpen: boolean): boolean;
+  /** Default: none. */
+  instrument?(plan: KeyspacePlan): Instruments;
   createRun(scene: KeyspaceScene): KeyspaceRun;
 }

@@ -8,7 +8,7 @@ import type { KeyspaceTopology } from "../topology.ts";
 
 type Named = ReturnType<typeof decodeDottedRecord>["siblings"][number];
 
-type CausalContext = ReturnType<typeof contextOfRecord>;
+export type CausalContext = ReturnType<typeof contextOfRecord>;
 
 /** What nodes hold of a dynamo keyspace, and what its versions say. */
 export class DynamoCopies {
@@ -29,19 +29,19 @@ export class DynamoCopies {
 
   /** Whether all events that `written` knows are known to `found` too. */
   covers(key: string, found: string, written: string): boolean {
-    return this.#contextOf(key, found).includes(this.#contextOf(key, written));
+    return this.contextOf(key, found).includes(this.contextOf(key, written));
   }
 
   /** Whether `found` knows the newest event of `written` by its name, and not by a floor alone. */
   names(key: string, found: string, written: string): boolean {
-    const [newest] = this.#contextOf(key, written).entries.toSorted((a, b) => b.time - a.time);
+    const [newest] = this.contextOf(key, written).entries.toSorted((a, b) => b.time - a.time);
     if (newest === undefined) return false;
-    return this.#contextOf(key, found).counterOf(newest.actor) >= newest.counter;
+    return this.contextOf(key, found).counterOf(newest.actor) >= newest.counter;
   }
 
   /** Whether the version names no event: replicas that hold nothing answer with their floor. */
   isFloor(key: string, version: string): boolean {
-    return this.#contextOf(key, version).entries.length === 0;
+    return this.contextOf(key, version).entries.length === 0;
   }
 
   /** A copy is about to hold this. */
@@ -58,8 +58,8 @@ export class DynamoCopies {
    * bases reach says nothing by itself: each replica has its own floor.
    */
   isLess(key: string, found: ShownVersion | undefined, seen: ShownVersion): boolean {
-    const known = found && this.#contextOf(key, found.version);
-    const had = this.#contextOf(key, seen.version);
+    const known = found && this.contextOf(key, found.version);
+    const had = this.contextOf(key, seen.version);
     const isKnown = (dot: Named["dot"], time: number) => known?.covers(dot, time) === true;
     if (had.entries.some((entry) => !isKnown(entry, entry.time))) return true;
     const shown = found?.values ?? [];
@@ -79,7 +79,7 @@ export class DynamoCopies {
 
   /** Running nodes, those that stand in among them, whose copy knows all that the version knows. */
   holdersOf(key: string, version: string): readonly string[] {
-    const wanted = this.#contextOf(key, version);
+    const wanted = this.contextOf(key, version);
     return this.#world
       .running()
       .filter((node) => {
@@ -111,7 +111,8 @@ export class DynamoCopies {
     return this.#keyspace.wasMoved(this.#keyspace.shardOf(key));
   }
 
-  #contextOf(key: string, version: string): CausalContext {
+  /** What the version says that is known. */
+  contextOf(key: string, version: string): CausalContext {
     const name = `${key}\n${version}`;
     const known = this.#contexts.get(name);
     if (known !== undefined) return known;

@@ -61,11 +61,14 @@ export class DynamoRun implements KeyspaceRun {
     this.#moves = new ShardMoves(scene);
     this.#copies = new DynamoCopies(scene.world, scene.keyspace);
     const { resolver } = scene.plan.configuration as { readonly resolver?: string };
-    this.#workload = makeWorkload(resolver ?? "siblings");
+    this.#workload = makeWorkload(resolver ?? "siblings", scene.instruments?.watched, {
+      contextOf: (key, version) => this.#copies.contextOf(key, version),
+      losses: () => scene.topology.losses,
+    });
     this.#commits = new CommitCheck(this.#workload);
-    const takesPuts = resolver === undefined || resolver === "lww";
-    this.#side = new SideRequests(scene, this.#copies, takesPuts);
-    this.#deletes = takesPuts;
+    const isPlain = resolver === undefined || resolver === "lww";
+    this.#side = new SideRequests(scene, this.#copies, isPlain);
+    this.#deletes = scene.instruments?.watched === undefined;
   }
 
   async operate(
@@ -110,15 +113,23 @@ export class DynamoRun implements KeyspaceRun {
   onCommit(node: string, state: StateStore, { mutations }: StateBatch): void {
     this.#side.look();
     const { hash } = this.#scene.keyspace.keyspace;
+    /** Several steps may be in one batch. */
+    const latest = new Map<string, Uint8Array | undefined>();
     for (const mutation of mutations) {
-      if (mutation.type !== "put" || mutation.space !== "data") continue;
-      const { shard, key, value, generation } = mutation;
-      if (generation !== undefined || keyspaceHashOf(shard) !== hash) continue;
-      const keyText = Buffer.from(key).toString("utf8");
+      if (mutation.type !== "put" && mutation.type !== "delete") continue;
+      if (mutation.space !== "data" || keyspaceHashOf(mutation.shard) !== hash) continue;
+      if (mutation.type === "delete") latest.set(textOfKey(mutation.key), undefined);
+      if (mutation.type === "delete" || mutation.generation !== undefined) continue;
+      const { shard, key, value } = mutation;
+      const keyText = textOfKey(key);
       if (isSessionKey(keyText)) this.#copies.noteNames(keyText, value);
       // What becomes of the others is judged by what their clients are told.
       if (!keyText.startsWith(KEY_PREFIX)) continue;
-      this.#commits.onPut(node, keyText, state.get(shard, "data", key), value);
+      const held = latest.has(keyText) ? latest.get(keyText) : state.get(shard, "data", key);
+      latest.set(keyText, value);
+      this.#commits.onPut(node, keyText, held, value);
+      const atMs = this.#scene.world.time.nowMs;
+      this.#workload.noteCommit?.({ node, atMs, key: keyText, held, record: value });
     }
   }
 
@@ -134,7 +145,6 @@ export class DynamoRun implements KeyspaceRun {
     const finals = [...this.#finals].map(([key, result]) => ({
       key,
       result,
-      isWhole: losses.length === 0,
       covers: (version: string) =>
         result?.version !== undefined &&
         this.#copies.covers(key, result.version, version) &&
@@ -357,4 +367,8 @@ export class DynamoRun implements KeyspaceRun {
   #violate(check: string, message: string): void {
     this.#violations.push({ check, message });
   }
+}
+
+function textOfKey(key: Uint8Array): string {
+  return Buffer.from(key).toString("utf8");
 }

@@ -7,6 +7,29 @@ import type { Final, Workload, WriteCall } from "./workloads.ts";
 /** Of the writes that know what is there, this share deletes it. */
 const DELETE_SHARE = 0.15;
 
+/** How the name of a write stands in its value, and the names of several in what a resolver makes of them. */
+interface Form {
+  valueWith(id: string): unknown;
+  idsIn(value: unknown): readonly string[];
+}
+
+const PLAIN: Form = Object.freeze<Form>({
+  valueWith: (id) => id,
+  idsIn: (value) => [String(value)],
+});
+
+const JOINED_BY = "+";
+
+const FORMS: Readonly<Record<string, Form>> = Object.freeze({
+  union: { valueWith: (id) => [id], idsIn: (value) => (value as readonly string[]).map(String) },
+  merge: { valueWith: (id) => id, idsIn: (value) => String(value).split(JOINED_BY) },
+});
+
+/** An application's own merge: all of them, in one order. */
+export function mergeIds(values: readonly unknown[]): string {
+  return values.map(String).sort().join(JOINED_BY);
+}
+
 interface VersionCall extends WriteCall {
   readonly isDeletion: boolean;
 }
@@ -21,15 +44,19 @@ export class VersionWorkload implements Workload {
   readonly #acknowledged: { readonly call: VersionCall; readonly version: string }[] = [];
   readonly #violations: Violation[] = [];
 
-  constructor(keepsSiblings: boolean) {
-    this.#keepsSiblings = keepsSiblings;
-    this.ghosts = keepsSiblings ? new GhostWrites() : undefined;
+  readonly #form: Form;
+
+  /** @param resolver of those that take puts. */
+  constructor(resolver: string) {
+    this.#form = FORMS[resolver] ?? PLAIN;
+    this.#keepsSiblings = resolver !== "lww";
+    this.ghosts = this.#keepsSiblings ? new GhostWrites() : undefined;
   }
 
   draw(draw: Draw, key: string, read: GetResult<unknown> | undefined, id: string): VersionCall {
     const context = read?.version;
     const isDeletion = read?.found === true && draw.chance(DELETE_SHARE);
-    const seen = read === undefined ? [] : valuesOf(read);
+    const seen = read === undefined ? [] : this.#idsIn(read);
     this.ghosts?.add(id, seen);
     return {
       id,
@@ -37,7 +64,9 @@ export class VersionWorkload implements Workload {
       isDeletion,
       send: (keyspace, options) => {
         const all = context === undefined ? options : { ...options, context };
-        return isDeletion ? keyspace.delete(key, all) : keyspace.put(key, id, all);
+        return isDeletion
+          ? keyspace.delete(key, all)
+          : keyspace.put(key, this.#form.valueWith(id), all);
       },
     };
   }
@@ -55,7 +84,7 @@ export class VersionWorkload implements Workload {
   }
 
   noteRead(key: string, result: GetResult<unknown>): void {
-    for (const id of valuesOf(result)) {
+    for (const id of this.#idsIn(result)) {
       if (!this.#refused.has(id)) continue;
       const message = `${key}: a read found ${id}, whose write was said not to be applied`;
       this.#violations.push({ check: "outcome", message });
@@ -69,7 +98,7 @@ export class VersionWorkload implements Workload {
   judgeFinal({ key, result, covers }: Final): readonly Violation[] {
     const { ghosts } = this;
     if (result === undefined || ghosts === undefined || !this.#keepsSiblings) return [];
-    const alive = valuesOf(result);
+    const alive = this.#idsIn(result);
     const violations: Violation[] = [];
     for (const { call, version } of this.#acknowledged) {
       // What is not known in the end at all is another check's finding.
@@ -86,9 +115,10 @@ export class VersionWorkload implements Workload {
     }
     return violations;
   }
-}
 
-function valuesOf(result: GetResult<unknown>): readonly string[] {
-  if (!result.found) return [];
-  return result.conflict ? result.siblings.map(String) : [String(result.value)];
+  #idsIn(result: GetResult<unknown>): readonly string[] {
+    if (!result.found) return [];
+    const values = result.conflict ? result.siblings : [result.value];
+    return values.flatMap((each) => this.#form.idsIn(each));
+  }
 }

@@ -1,10 +1,10 @@
 import type { EmbeddedKeyspace, GetResult, Written } from "../../../core/store/api.ts";
 import type { Draw } from "../draw.ts";
 import type { Violation } from "../strategy-scenario.ts";
-import { CounterWorkload } from "./counter-workload.ts";
+import { type CrdtScene, CrdtWorkload } from "./crdt-workload.ts";
 import type { GhostWrites } from "./ghost-writes.ts";
-import { SetWorkload } from "./set-workload.ts";
 import { VersionWorkload } from "./version-workload.ts";
+import type { WatchedCrdt } from "./watched-crdt.ts";
 
 type WriteOptions = Parameters<EmbeddedKeyspace["put"]>[2];
 
@@ -19,13 +19,20 @@ export interface WriteCall {
 export interface Final {
   readonly key: string;
   readonly result: GetResult<unknown> | undefined;
-  /** No node has lost anything. */
-  readonly isWhole: boolean;
   /**
    * Whether the event that a write's answer named is known in the end. By a floor alone it may be
    * although all who held it have lost it: that says nothing of what became of it.
    */
   covers(version: string): boolean;
+}
+
+/** A node's copy of a key is about to become this record. */
+export interface Commit {
+  readonly node: string;
+  readonly atMs: number;
+  readonly key: string;
+  readonly held: Uint8Array | undefined;
+  readonly record: Uint8Array;
 }
 
 /** What clients do with keys of one resolver, and what that has to come to. */
@@ -39,19 +46,19 @@ export interface Workload {
   begun(call: WriteCall): void;
   acknowledged(call: WriteCall, version: string): void;
   failed(call: WriteCall, isUnknown: boolean): void;
+  noteCommit?(commit: Commit): void;
   noteRead(key: string, result: GetResult<unknown>): void;
   /** Whether what clients were told of failed writes was true. */
   judgeOutcomes(): readonly Violation[];
   judgeFinal(final: Final): readonly Violation[];
 }
 
-export function makeWorkload(resolver: string): Workload {
-  switch (resolver) {
-    case "pn-counter":
-      return new CounterWorkload();
-    case "or-set":
-      return new SetWorkload();
-    default:
-      return new VersionWorkload(resolver === "siblings");
-  }
+/** @param watched of a resolver that is a CRDT. */
+export function makeWorkload(
+  resolver: string,
+  watched: WatchedCrdt | undefined,
+  scene: CrdtScene,
+): Workload {
+  if (watched !== undefined) return new CrdtWorkload(watched, scene);
+  return new VersionWorkload(resolver);
 }

@@ -1,0 +1,79 @@
+import { contextOfRecord } from "../../../built-ins.ts";
+import { actorId } from "../../../core/model/actor-name.ts";
+import { isPromised } from "../../../verification/lost-writes.ts";
+import type { LossOfNode } from "../topology.ts";
+import type { CausalContext } from "./copies.ts";
+import { nameOfDot, type Performed, type WatchedCrdt } from "./watched-crdt.ts";
+
+/** Hexadecimal digits of half an actor. */
+const DIGITS = 8;
+
+interface Held {
+  readonly node: string;
+  readonly at: number;
+}
+
+/** Operations that a copy knows, by what its context says. */
+export interface Known {
+  readonly sure: readonly Performed[];
+  /**
+   * Settled, which a floor says of whatever is older than itself: also of what was lost with all who
+   * held it before anybody else heard of it.
+   */
+  readonly unsure: readonly Performed[];
+}
+
+/** Which operations copies know, and who has held them. */
+export class CrdtEvents {
+  readonly #watched: WatchedCrdt;
+  /** By `nameOfDot`. */
+  readonly #holders = new Map<string, Held[]>();
+
+  constructor(watched: WatchedCrdt) {
+    this.#watched = watched;
+  }
+
+  /** Before a copy becomes this record. */
+  note(held: Uint8Array | undefined, record: Uint8Array, by: Held): void {
+    const before = held && contextOfRecord(held);
+    for (const { actor, counter } of contextOfRecord(record).entries) {
+      // Of several steps that change a key only the last may be seen.
+      for (let each = (before?.counterOf(actor) ?? 0) + 1; each <= counter; each += 1) {
+        const name = nameOfDot(textOf(actor), each);
+        const holders = this.#holders.get(name) ?? [];
+        this.#holders.set(name, holders);
+        holders.push(by);
+      }
+    }
+  }
+
+  knownBy(key: string, context: CausalContext, losses: readonly LossOfNode[]): Known {
+    const named = new Map(context.entries.map(({ actor, counter }) => [textOf(actor), counter]));
+    const sure: Performed[] = [];
+    const unsure: Performed[] = [];
+    for (const each of this.#watched.performedOn(key)) {
+      const { dot, name } = each;
+      if ((named.get(actorId(dot.actor)) ?? 0) >= dot.counter) sure.push(each);
+      else if (dot.time > context.base) continue;
+      else if (this.#isStillHeld(name, losses)) sure.push(each);
+      else unsure.push(each);
+    }
+    return { sure, unsure };
+  }
+
+  #isStillHeld(name: string, losses: readonly LossOfNode[]): boolean {
+    const holders = this.#holders.get(name) ?? [];
+    return holders.some(({ node, at }) =>
+      isPromised({ key: "", version: name, acknowledgedAt: at, holders: [node] }, losses),
+    );
+  }
+}
+
+/** As resolvers know the actor. */
+function textOf({ high, low }: CausalContext["entries"][number]["actor"]): string {
+  return hex(high) + hex(low);
+}
+
+function hex(half: number): string {
+  return half.toString(16).padStart(DIGITS, "0");
+}
