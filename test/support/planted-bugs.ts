@@ -75,6 +75,7 @@ const HOST: readonly (keyof PlantedHostBugs)[] = [
   "wordsBeforeDurability",
   "incompleteShardTrusted",
   "oldCopyAccepted",
+  "followedStoreTrusted",
   "doubledFrameTaken",
   "commitForgotten",
 ];

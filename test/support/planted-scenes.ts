@@ -10,6 +10,8 @@ import { moveMajority, Stage } from "./planted-stage.ts";
 
 /** Longer than any test runs: the state of such a disk is always behind its log. */
 const NEVER_MS = 1e9;
+/** An emptied replica serves again by then. */
+const REBUILT_MS = 5_000;
 const SHARDS = 6;
 const LARGE = "-".repeat(3_000);
 const QUORUM = Object.freeze({ consistency: "quorum" } as const);
@@ -32,6 +34,23 @@ const incompleteShardTrusted: Scene = async (isPlanted) => {
     log: { lazySyncMs: 10_000 },
   });
   await moveMajority(stage, { power: "lose" });
+  return stage.staleReads();
+};
+
+/** The disk of n2 is put back after it has run on another one, which has acknowledged a write. */
+const followedStoreTrusted: Scene = async (isPlanted) => {
+  const stage = await Stage.open({
+    keyspace: { strategy: "tunable" },
+    host: { followedStoreTrusted: isPlanted },
+  });
+  const { disk } = stage.node("n2");
+  stage.world.crash("n2");
+  const first = disk.copy();
+  disk.wipe();
+  await stage.restart("n2");
+  await stage.run(REBUILT_MS);
+  ok(stage.describe("n2").serving === 1, "the replica on the other disk serves");
+  await moveMajority(stage, { harm: () => disk.restore(first) });
   return stage.staleReads();
 };
 
@@ -184,6 +203,7 @@ const dynamoRebuildOverwritesNewer: Scene = async (isPlanted) => {
 export const PLANTED_SCENES: Readonly<Record<string, Scene>> = Object.freeze({
   replayForgotten,
   incompleteShardTrusted,
+  followedStoreTrusted,
   damageCutAsTail,
   tornTailAccepted,
   oldSelfCounts,

@@ -9,6 +9,8 @@ export interface PlantedHostBugs {
   readonly incompleteShardTrusted?: boolean;
   /** A peer that runs on an older copy of its data is met like any other. */
   readonly oldCopyAccepted?: boolean;
+  /** A store that comes back after another one of its node is taken as it was. */
+  readonly followedStoreTrusted?: boolean;
   /** A doubled frame is taken twice. */
   readonly doubledFrameTaken?: boolean;
   /** What is waiting for the log is not committed when it is durable, and answered all the same. */

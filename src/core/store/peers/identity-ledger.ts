@@ -1,6 +1,7 @@
 import { ByteReader, ByteWriter } from "../../model/bytes.ts";
 import type { Incarnation, StoreId } from "../../model/ids.ts";
 import { MalformedBytesError } from "../../model/malformed-bytes-error.ts";
+import { NO_PLANTED_HOST_BUGS, type PlantedHostBugs } from "../planted-bugs.ts";
 
 /** Stores remembered per node: more come only from a node that is emptied over and over. */
 const MAX_REMEMBERED = 16;
@@ -40,8 +41,7 @@ export class IdentityLedger {
   #last: StoreId | undefined;
   readonly #save: (bytes: Uint8Array) => void;
   readonly #saveAfterRecords: number;
-  /** A planted bug: every start of a known store is taken for a later one. */
-  readonly #trusts: boolean;
+  readonly #planted: PlantedHostBugs;
   #savedAtMs = Number.NEGATIVE_INFINITY;
   #unsavedRecords = 0;
 
@@ -50,9 +50,9 @@ export class IdentityLedger {
     stored: Uint8Array | undefined,
     save: (bytes: Uint8Array) => void,
     nodes: number,
-    trusts = false,
+    planted: PlantedHostBugs = NO_PLANTED_HOST_BUGS,
   ) {
-    this.#trusts = trusts;
+    this.#planted = planted;
     this.#save = save;
     // A record of one node's position moves the log of the node that writes it, by one for each of
     // its peers: twice as much has to have happened, or idle nodes would go on for ever.
@@ -67,13 +67,14 @@ export class IdentityLedger {
   recognise(storeId: StoreId, incarnation: Incarnation, logPosition: number): Recognition {
     const known = this.#stores.get(storeId);
     if (known === undefined) return "new";
-    if (this.#trusts) return "later-start";
+    if (this.#planted.oldCopyAccepted === true) return "later-start";
     const isEarlier = known.isFromRecord
       ? incarnation < known.incarnation
       : incarnation <= known.incarnation;
     if (isEarlier) return "earlier-start";
     if (logPosition < known.logPosition) return "old-copy";
-    return storeId === this.#last ? "later-start" : "followed";
+    const isLast = storeId === this.#last || this.#planted.followedStoreTrusted === true;
+    return isLast ? "later-start" : "followed";
   }
 
   remember(storeId: StoreId, incarnation: Incarnation, logPosition: number, nowMs: number): void {

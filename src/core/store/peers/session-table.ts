@@ -31,8 +31,7 @@ export function makeSessions(
     const outbox = new Outbox(wire, id, limits, configuration.limits.queuedBytes);
     const { nodes } = configuration.cluster;
     const save = (bytes: Uint8Array): void => met.save(id, bytes);
-    const trusts = planted?.oldCopyAccepted === true;
-    const ledger = new IdentityLedger(met.load(id), save, nodes.length, trusts);
+    const ledger = new IdentityLedger(met.load(id), save, nodes.length, planted);
     sessions.set(id, new PeerSession(id, outbox, ledger));
   }
   return sessions;
