@@ -172,16 +172,20 @@ export class RequestTable {
     this.#timer = undefined;
     this.#armedBucket = Number.POSITIVE_INFINITY;
     const nowMs = this.#environment.monotonicMs();
-    const due = [...this.#buckets.keys()].filter((bucket) => bucket * GRAIN_MS <= nowMs);
-    due.sort((a, b) => a - b);
-    for (const bucket of due) {
+    const buckets = [...this.#buckets.keys()].sort((a, b) => a - b);
+    for (const bucket of buckets) {
       const ids = this.#buckets.get(bucket) ?? [];
-      this.#buckets.delete(bucket);
-      for (const id of ids) this.#expire(id, nowMs);
+      if (bucket * GRAIN_MS <= nowMs) {
+        this.#buckets.delete(bucket);
+        for (const id of ids) this.#expire(id, nowMs);
+      } else if (ids.some((id) => this.#pending.has(id))) {
+        if (bucket < this.#armedBucket) this.#arm(bucket);
+        return;
+      } else {
+        // All answered, as nearly all are long before their deadlines.
+        this.#buckets.delete(bucket);
+      }
     }
-    let next = Number.POSITIVE_INFINITY;
-    for (const bucket of this.#buckets.keys()) next = Math.min(next, bucket);
-    if (next < this.#armedBucket) this.#arm(next);
   }
 
   #expire(id: number, nowMs: number): void {

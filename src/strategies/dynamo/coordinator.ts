@@ -22,6 +22,7 @@ import { PlaceFlow } from "../leaderless/place/place-flow.ts";
 import type { RecordRules } from "../leaderless/record-rules.ts";
 import { ReplicaAnswers } from "../leaderless/replica-answers.ts";
 import { ScanFlow } from "../leaderless/scan-flow.ts";
+import { SweepTimer } from "../leaderless/sweep-timer.ts";
 import { ContextTokens } from "./context-token.ts";
 import { makeDottedRules } from "./dotted-rules.ts";
 import type { DynamoMessage, MintedMessage } from "./messages.ts";
@@ -34,8 +35,6 @@ import { settlementOf } from "./settlement.ts";
 import { WriteFlow } from "./write-flow.ts";
 import { WriteIntents } from "./write-intent.ts";
 
-const SWEEP_TIMER = "sweep";
-const SWEEP_MS = 10;
 const MAX_ROUND_ID = 0xffff_fffe;
 
 type Fx = Effects<DynamoMessage>;
@@ -54,8 +53,8 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
   readonly #recalls = new Map<number, Request>();
   readonly #demands: Demands;
   readonly #places: PlaceFlow;
+  readonly #sweeps: SweepTimer;
   #roundId: number;
-  #sweeping = false;
 
   constructor(given: CoordinatorContext, planted: PlantedDynamoBugs = NO_PLANTED_DYNAMO_BUGS) {
     const context = withJointPlacements(given, planted.countedOnNewOnly);
@@ -91,6 +90,7 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
       expiries: this.#expiries,
     };
     this.#scans = new ScanFlow(context, scans, nextRoundId, this.#demands);
+    this.#sweeps = new SweepTimer([this.#writes, this.#reads, this.#scans, this.#places]);
   }
 
   step(event: MachineEvent<DynamoMessage>, effects: Fx): void {
@@ -102,13 +102,13 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
         break;
       case "message":
         this.#onMessage(event.from, event.shardIndex, event.message, nowMs, effects);
-        return;
+        break;
       case "scan":
         this.#scans.start(event.task, nowMs, this.#deadlineOf(event.task, nowMs), effects);
         break;
       case "deadline":
         this.#onDeadline(event.request, nowMs, effects);
-        return;
+        break;
       case "aborted":
         this.#onAborted(event.request, effects);
         return;
@@ -127,7 +127,7 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
           this.#reads.hedge(nowMs, effects);
           return;
         }
-        this.#sweeping = false;
+        this.#sweeps.fired();
         this.#writes.sweep(nowMs, effects);
         this.#reads.sweep(nowMs, effects);
         this.#scans.sweep(nowMs, effects);
@@ -136,7 +136,7 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
       default:
         return;
     }
-    this.#keepSweeping(effects);
+    this.#sweeps.arm(nowMs, effects);
   }
 
   readNow(operation: Operation, clocks: Clocks): OperationResult | undefined {
@@ -273,7 +273,6 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
         break;
       default:
         this.#places.onMessage(from, shardIndex, message, nowMs, effects);
-        this.#keepSweeping(effects);
         break;
     }
   }
@@ -307,17 +306,6 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
   #deadlineOf(task: ScanTask, nowMs: number): number {
     const { level, deadlineMs } = task.request;
     return deadlineMs ?? nowMs + deadlineOfLevel(level, this.#settings.deadlinesMs);
-  }
-
-  #keepSweeping(effects: Fx): void {
-    if (this.#sweeping || this.#isIdle) return;
-    this.#sweeping = true;
-    effects.setTimer(SWEEP_TIMER, SWEEP_MS);
-  }
-
-  get #isIdle(): boolean {
-    const { size } = this.#writes;
-    return size + this.#reads.size + this.#scans.size + this.#places.size === 0;
   }
 
   #nextRoundId(): number {

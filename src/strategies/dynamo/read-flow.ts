@@ -75,6 +75,7 @@ export class ReadFlow {
   readonly #digests: Digests;
   readonly #pending = new IdTable<PendingRead>();
   readonly #unanswered = new IdTable<PendingRead>();
+  #sweepAtMs = Number.POSITIVE_INFINITY;
 
   constructor(parts: {
     readonly context: CoordinatorContext;
@@ -100,6 +101,11 @@ export class ReadFlow {
 
   get size(): number {
     return this.#pending.size;
+  }
+
+  /** See `Swept`. */
+  get sweepAtMs(): number {
+    return this.#sweepAtMs;
   }
 
   start(request: Request, nowMs: number, effects: Fx): void {
@@ -139,6 +145,7 @@ export class ReadFlow {
     };
     this.#pending.set(pending.roundId, pending);
     this.#unanswered.set(request.id, pending);
+    this.#sweepAt(pending.widenAtMs);
     this.#askFirst(pending, this.#hedges.first(pending, able, nowMs), effects);
     this.#hedges.watch(pending, able, endAtMs, effects);
     if (!isMetBy(demand, able)) this.#widen(pending, effects);
@@ -195,12 +202,16 @@ export class ReadFlow {
   }
 
   sweep(nowMs: number, effects: Fx): void {
+    this.#sweepAtMs = Number.POSITIVE_INFINITY;
     for (const pending of [...this.#pending.values()]) {
       if (pending.answered) {
         if (nowMs >= pending.endAtMs) this.#forget(pending);
+        else this.#sweepAt(pending.endAtMs);
       } else if (nowMs >= pending.widenAtMs) {
         this.#widen(pending, effects);
-      }
+        // Whom it has not asked by then could not be reached, and may be before it ends.
+        if (!this.#isEverybodyAsked(pending)) this.#sweepAt(nowMs);
+      } else this.#sweepAt(pending.widenAtMs);
     }
   }
 
@@ -353,6 +364,7 @@ export class ReadFlow {
     );
     this.#repair(pending, stale, effects);
     if (answers.complete && standIns.complete) this.#forget(pending);
+    else this.#sweepAt(pending.endAtMs);
   }
 
   /** An answer that came after the client's: mends whichever side is behind. */
@@ -407,6 +419,15 @@ export class ReadFlow {
   #forget(pending: PendingRead): void {
     this.#pending.delete(pending.roundId);
     this.#unanswered.delete(pending.request.id);
+  }
+
+  #isEverybodyAsked({ answers, standIns }: PendingRead): boolean {
+    if (!answers.isEverybodyAsked) return false;
+    return !this.#prefersAvailability || standIns.isEverybodyAsked;
+  }
+
+  #sweepAt(dueMs: number): void {
+    if (dueMs < this.#sweepAtMs) this.#sweepAtMs = dueMs;
   }
 
   #mayLower(level: Level): boolean {

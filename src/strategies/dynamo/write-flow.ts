@@ -59,6 +59,7 @@ export class WriteFlow {
   readonly #demands: Demands;
   readonly #planted: PlantedDynamoBugs;
   readonly #pending = new IdTable<PendingWrite>();
+  #sweepAtMs = Number.POSITIVE_INFINITY;
 
   constructor(parts: {
     readonly context: CoordinatorContext;
@@ -80,6 +81,11 @@ export class WriteFlow {
 
   get size(): number {
     return this.#pending.size;
+  }
+
+  /** See `Swept`. */
+  get sweepAtMs(): number {
+    return this.#sweepAtMs;
   }
 
   start(request: Request, nowMs: number, wallMs: number, effects: Fx): void {
@@ -158,8 +164,12 @@ export class WriteFlow {
 
   /** Sends again what is not answered: the same operation to the same minter, the same record. */
   sweep(nowMs: number, effects: Fx): void {
+    this.#sweepAtMs = Number.POSITIVE_INFINITY;
     for (const pending of [...this.#pending.values()]) {
-      if (nowMs < pending.resendAtMs) continue;
+      if (nowMs < pending.resendAtMs) {
+        this.#sweepAtMs = Math.min(this.#sweepAtMs, pending.resendAtMs);
+        continue;
+      }
       this.#beginRound(pending, nowMs);
       if (pending.keyed === undefined) this.#askMinter(pending, effects);
       if (pending.minted !== undefined) this.#spread(pending, effects);
@@ -347,6 +357,7 @@ export class WriteFlow {
     const restMs = Math.min(deadlineMs - nowMs, this.#settings.rebuildDelayMs);
     pending.resendAtMs = nowMs + Math.max(LEAST_RESEND_MS, restMs * RESEND_AFTER_PART);
     this.#pending.set(pending.roundId, pending);
+    this.#sweepAtMs = Math.min(this.#sweepAtMs, pending.resendAtMs);
   }
 
   #evaluate(pending: PendingWrite, nowMs: number, effects: Fx): void {

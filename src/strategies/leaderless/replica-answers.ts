@@ -35,6 +35,10 @@ export class ReplicaAnswers {
     return this.answered === this.asked;
   }
 
+  get isEverybodyAsked(): boolean {
+    return countOf(this.asked) === this.total;
+  }
+
   bitOf(node: NodeId): ReplicaMask {
     const index = this.placement.replicas.indexOf(node);
     return index < 0 ? 0 : 1 << index;

@@ -69,6 +69,7 @@ export class ScanFlow {
   readonly #demands: Demands;
   readonly #pending = new Map<number, PendingScan>();
   readonly #byTask = new Map<ScanTask, PendingScan>();
+  #sweepAtMs = Number.POSITIVE_INFINITY;
 
   constructor(
     context: CoordinatorContext,
@@ -84,6 +85,11 @@ export class ScanFlow {
 
   get size(): number {
     return this.#pending.size;
+  }
+
+  /** See `Swept`. */
+  get sweepAtMs(): number {
+    return this.#sweepAtMs;
   }
 
   start(task: ScanTask, nowMs: number, deadlineMs: number, effects: Fx): void {
@@ -107,6 +113,7 @@ export class ScanFlow {
     };
     this.#pending.set(pending.roundId, pending);
     this.#byTask.set(task, pending);
+    this.#sweepAtMs = Math.min(this.#sweepAtMs, pending.widenAtMs);
     for (const [shardIndex, shard] of shards.entries()) {
       this.#ask(pending, shardIndex, this.#firstAsked(shard, shardIndex), effects);
     }
@@ -156,8 +163,13 @@ export class ScanFlow {
   }
 
   sweep(nowMs: number, effects: Fx): void {
+    this.#sweepAtMs = Number.POSITIVE_INFINITY;
     for (const pending of [...this.#pending.values()]) {
-      if (pending.widened || nowMs < pending.widenAtMs) continue;
+      if (pending.widened) continue;
+      if (nowMs < pending.widenAtMs) {
+        this.#sweepAtMs = Math.min(this.#sweepAtMs, pending.widenAtMs);
+        continue;
+      }
       pending.widened = true;
       for (const [shardIndex, shard] of pending.shards.entries()) {
         if (!isMetBy(shard.demand, shard.answers.counted)) {

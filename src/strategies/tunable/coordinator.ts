@@ -37,6 +37,7 @@ import { type KeyedRecord, liveValueOf, stampOf } from "../leaderless/record.ts"
 import { ReplicaAnswers } from "../leaderless/replica-answers.ts";
 import { ScanFlow } from "../leaderless/scan-flow.ts";
 import { stampedRules } from "../leaderless/stamped-rules.ts";
+import { SweepTimer } from "../leaderless/sweep-timer.ts";
 import { readResultOf } from "./pending-read.ts";
 import { NO_PLANTED_BUGS, type PlantedBugs } from "./planted-bugs.ts";
 import { ReadFlow } from "./read-flow.ts";
@@ -45,8 +46,6 @@ import { TUNABLE_LEVELS, type TunableSettings } from "./settings.ts";
 import { UsedIds } from "./used-ids.ts";
 import { WriteFlow } from "./write-flow.ts";
 
-const SWEEP_TIMER = "sweep";
-const SWEEP_MS = 10;
 const MAX_ROUND_ID = 0xffff_fffe;
 
 type Fx = Effects<LeaderlessMessage>;
@@ -63,8 +62,8 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
   readonly #demands: Demands;
   readonly #places: PlaceFlow;
   readonly #expiries: ExpiryView;
+  readonly #sweeps: SweepTimer;
   #roundId: number;
-  #sweeping = false;
 
   constructor(given: CoordinatorContext, planted: PlantedBugs = NO_PLANTED_BUGS) {
     const context = withJointPlacements(given, planted.countedOnNewOnly);
@@ -98,6 +97,7 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
       next,
       this.#demands,
     );
+    this.#sweeps = new SweepTimer([this.#writes, this.#reads, this.#scans, this.#places]);
   }
 
   step(event: MachineEvent<LeaderlessMessage>, effects: Fx): void {
@@ -109,16 +109,16 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
         break;
       case "message":
         this.#onMessage(event.from, event.shardIndex, event.message, nowMs, wallMs, effects);
-        return;
+        break;
       case "scan":
         this.#scans.start(event.task, nowMs, this.#deadlineOf(event.task, nowMs), effects);
         break;
       case "deadline":
         this.#onDeadline(event.request, nowMs, effects);
-        return;
+        break;
       case "aborted":
         this.#onAborted(event.request, nowMs, effects);
-        return;
+        break;
       case "identity":
         this.#writes.onIdentity(event.peer.node);
         this.#reads.onIdentity(event.peer.node);
@@ -134,7 +134,7 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
           this.#reads.hedge(nowMs, effects);
           return;
         }
-        this.#sweeping = false;
+        this.#sweeps.fired();
         this.#writes.sweep(nowMs, effects);
         this.#reads.sweep(nowMs, effects);
         this.#scans.sweep(nowMs, effects);
@@ -143,7 +143,7 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
       default:
         return;
     }
-    this.#keepSweeping(effects);
+    this.#sweeps.arm(nowMs, effects);
   }
 
   readNow(operation: Operation, clocks: Clocks): OperationResult | undefined {
@@ -310,7 +310,6 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
           this.#writes.onOutdated(from, message.requestId, nowMs, effects);
         }
         this.#places.onMessage(from, shardIndex, message, nowMs, effects);
-        this.#keepSweeping(effects);
         break;
     }
   }
@@ -337,17 +336,6 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
 
   #deadlineForLevel(level: Level): number {
     return deadlineOfLevel(level, this.#settings.deadlinesMs);
-  }
-
-  #keepSweeping(effects: Fx): void {
-    if (this.#sweeping || this.#isIdle) return;
-    this.#sweeping = true;
-    effects.setTimer(SWEEP_TIMER, SWEEP_MS);
-  }
-
-  get #isIdle(): boolean {
-    const { size } = this.#writes;
-    return size + this.#reads.size + this.#scans.size + this.#places.size === 0;
   }
 
   #nextRoundId(): number {

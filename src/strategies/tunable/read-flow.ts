@@ -59,6 +59,7 @@ export class ReadFlow {
   readonly #writeBacks = new IdTable<PendingRead>();
   /** Those that are not answered, by the request's id. */
   readonly #unanswered = new IdTable<PendingRead>();
+  #sweepAtMs = Number.POSITIVE_INFINITY;
 
   constructor(
     context: CoordinatorContext,
@@ -80,6 +81,11 @@ export class ReadFlow {
 
   get size(): number {
     return this.#pending.size;
+  }
+
+  /** See `Swept`. */
+  get sweepAtMs(): number {
+    return this.#sweepAtMs;
   }
 
   start(
@@ -128,6 +134,7 @@ export class ReadFlow {
     };
     this.#pending.set(pending.roundId, pending);
     this.#unanswered.set(request.id, pending);
+    this.#sweepAt(pending.widenAtMs);
     this.#askFirst(pending, this.#hedges.first(pending, able, timing.nowMs), effects);
     this.#hedges.watch(pending, able, timing.deadlineMs, effects);
   }
@@ -194,12 +201,16 @@ export class ReadFlow {
 
   /** Asks further replicas for reads that wait, and forgets those whose late answers are overdue. */
   sweep(nowMs: number, effects: Fx): void {
+    this.#sweepAtMs = Number.POSITIVE_INFINITY;
     for (const pending of this.#pending.values()) {
       if (pending.answered) {
         if (nowMs >= pending.endAtMs) this.#forget(pending);
+        else this.#sweepAt(pending.endAtMs);
       } else if (nowMs >= pending.widenAtMs) {
         this.#widen(pending, effects);
-      }
+        // Whom it has not asked by then could not be reached, and may be before it ends.
+        if (!pending.answers.isEverybodyAsked) this.#sweepAt(nowMs);
+      } else this.#sweepAt(pending.widenAtMs);
     }
   }
 
@@ -371,6 +382,7 @@ export class ReadFlow {
       this.#sendNewest(pending, stale, "repair", 0, effects);
     }
     if (answers.complete) this.#forget(pending);
+    else this.#sweepAt(pending.endAtMs);
   }
 
   /** An answer that came after the client's: mends whichever side is behind. */
@@ -434,6 +446,10 @@ export class ReadFlow {
     this.#pending.delete(pending.roundId);
     this.#unanswered.delete(pending.request.id);
     if (pending.writeBack !== undefined) this.#writeBacks.delete(pending.writeBack.roundId);
+  }
+
+  #sweepAt(dueMs: number): void {
+    if (dueMs < this.#sweepAtMs) this.#sweepAtMs = dueMs;
   }
 
   #mayLower(level: Level): boolean {

@@ -23,6 +23,7 @@ import {
 } from "./pending-write.ts";
 import type { PlantedBugs } from "./planted-bugs.ts";
 import { TUNABLE_LEVELS, type TunableSettings } from "./settings.ts";
+import { SlowWrites } from "./slow-writes.ts";
 import { recordLoss, recordWrite } from "./write-facts.ts";
 import { WritePace } from "./write-pace.ts";
 import { abortedWrite, refusalByAll, unconfirmed, writeResultOf } from "./write-result.ts";
@@ -46,8 +47,7 @@ export class WriteFlow {
   readonly #demands: Demands;
   readonly #rounds: WriteRounds;
   readonly #pace = new WritePace();
-  /** Writes that may take longer than an acknowledgement stays good: see `sweep`. */
-  readonly #slow = new Set<PendingWrite>();
+  readonly #slow: SlowWrites;
 
   constructor(
     context: CoordinatorContext,
@@ -61,10 +61,16 @@ export class WriteFlow {
     this.#planted = planted;
     this.#settings = settings;
     this.#rounds = new WriteRounds(nextRoundId);
+    this.#slow = new SlowWrites(settings.rebuildDelayMs);
   }
 
   get size(): number {
     return this.#rounds.size + this.#pace.size;
+  }
+
+  /** See `Swept`. */
+  get sweepAtMs(): number {
+    return Math.min(this.#slow.dueAtMs, this.#pace.overdueAtMs);
   }
 
   start(request: Request, nowMs: number, wallMs: number, effects: Fx): void {
@@ -101,8 +107,7 @@ export class WriteFlow {
       forgets ? { ...given, fixedStamp: undefined } : given,
     );
     request.memo = pending;
-    const deadlineMs = operation.deadlineMs ?? nowMs;
-    if (deadlineMs - nowMs > this.#settings.rebuildDelayMs) this.#slow.add(pending);
+    this.#slow.maybeAdd(pending, operation.deadlineMs ?? nowMs, nowMs);
     if (this.#mustLearn(pending, wallMs)) this.#rounds.learn(pending, reachable, nowMs, effects);
     else this.#write(pending, reachable, nowMs, wallMs, effects);
   }
@@ -189,14 +194,9 @@ export class WriteFlow {
     }
   }
 
-  /**
-   * Gives up on copies whose acknowledgement is overdue; repair will find them. Writes that have
-   * more time than that are sent again, and counted anew: a replica that comes back empty rebuilds
-   * once every acknowledgement of its old self is out of use, `rebuildDelayMs` after its start.
-   */
+  /** Sends slow writes again, and gives up on overdue acknowledgements; repair finds their copies. */
   sweep(nowMs: number, effects: Fx): void {
-    for (const pending of this.#slow) {
-      if (pending.paced || nowMs - pending.roundAtMs < this.#settings.rebuildDelayMs) continue;
+    for (const pending of this.#slow.takeDue(nowMs)) {
       const reachable = pending.answers.reachable(this.#context.isReachable);
       if (pending.phase === "learn") this.#rounds.learn(pending, reachable, nowMs, effects);
       else {
@@ -438,7 +438,7 @@ export class WriteFlow {
   #end(pending: PendingWrite, nowMs: number, effects: Fx): void {
     pending.ended = true;
     this.#rounds.end(pending);
-    if (this.#slow.size > 0) this.#slow.delete(pending);
+    this.#slow.end(pending);
     if (pending.phase === "learn") return;
     if (pending.answers.complete) recordWrite(pending, effects);
     else this.#pace.lag(pending, nowMs);
@@ -464,8 +464,11 @@ export class WriteFlow {
   #releaseHeld(nowMs: number, effects: Fx): void {
     for (let next = this.#pace.next(); next !== undefined; next = this.#pace.next()) {
       if (isMet(next)) this.#succeed(next, nowMs, true, effects);
-      // A replica that had acknowledged it came back empty meanwhile.
-      else next.paced = false;
+      else {
+        // A replica that had acknowledged it came back empty meanwhile.
+        next.paced = false;
+        this.#slow.goOn(next);
+      }
     }
   }
 

@@ -24,6 +24,7 @@ export class WritePace {
   /** Answered writes of which copies are not acknowledged. */
   readonly #lagging = new IdTable<Lagging>();
   readonly #held: PendingWrite[] = [];
+  #overdueAtMs = Number.POSITIVE_INFINITY;
 
   get size(): number {
     return this.#lagging.size;
@@ -31,6 +32,11 @@ export class WritePace {
 
   get mayAnswer(): boolean {
     return this.#lagging.size < MAX_LAGGING;
+  }
+
+  /** Before it `giveUp` finds nothing. */
+  get overdueAtMs(): number {
+    return this.#overdueAtMs;
   }
 
   hold(pending: PendingWrite): void {
@@ -41,6 +47,7 @@ export class WritePace {
   lag(pending: PendingWrite, nowMs: number): void {
     const { roundId, answers } = pending;
     this.#lagging.set(roundId, { pending, answers, sinceMs: nowMs });
+    this.#overdueAtMs = Math.min(this.#overdueAtMs, nowMs + LAG_TIMEOUT_MS);
   }
 
   /** The write of the round, if that lags; with the last answer it does no more. */
@@ -56,9 +63,14 @@ export class WritePace {
 
   /** Answers the writes of which it does. */
   giveUp(nowMs: number): readonly PendingWrite[] {
+    if (nowMs < this.#overdueAtMs) return [];
     const overdue: PendingWrite[] = [];
+    this.#overdueAtMs = Number.POSITIVE_INFINITY;
     for (const [roundId, { pending, sinceMs }] of this.#lagging.entries()) {
-      if (nowMs - sinceMs < LAG_TIMEOUT_MS) continue;
+      if (nowMs < sinceMs + LAG_TIMEOUT_MS) {
+        this.#overdueAtMs = Math.min(this.#overdueAtMs, sinceMs + LAG_TIMEOUT_MS);
+        continue;
+      }
       this.#lagging.delete(roundId);
       overdue.push(pending);
     }

@@ -60,6 +60,11 @@ export class PlaceFlow {
     return this.#pending.size;
   }
 
+  /** See `Swept`: changes are rare, and what they wait for is many things. */
+  get sweepAtMs(): number {
+    return this.#pending.size === 0 ? Number.POSITIVE_INFINITY : 0;
+  }
+
   start(request: Request, nowMs: number, effects: Fx): void {
     const { shardIndex, options } = request.operation;
     const goal = options?.replicas;

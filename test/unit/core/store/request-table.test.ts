@@ -84,6 +84,27 @@ describe("deadlines", () => {
     expect(expired).toHaveLength(1);
   });
 
+  test("what is answered leaves one timer at most, which finds nothing and sets no other", () => {
+    const { environment, table, expired, add } = open();
+    for (let n = 0; n < 100; n++) table.finish(add(1_000 + 50 * n));
+    environment.advance(1_000);
+    expect(environment.time.events).toBe(1);
+    expect(environment.time.pendingTimers).toBe(0);
+    expect(expired).toEqual([]);
+  });
+
+  test("what is open expires in its time, whatever was answered before and behind it", () => {
+    const { environment, table, expired, add } = open();
+    for (let n = 0; n < 20; n++) {
+      const pending = add(100 + 50 * n);
+      if (n % 7 !== 3) table.finish(pending);
+    }
+    environment.advance(2_000);
+    expect(expired).toEqual(["4@250", "11@600", "18@950"]);
+    // Of what was answered only the very first had a timer.
+    expect(environment.time.events).toBe(4);
+  });
+
   test("a thousand of them need one timer, and a closed table none", () => {
     const { environment, table, expired, add } = open();
     for (let n = 0; n < 1_000; n++) add(20 + (n % 300));
