@@ -11,6 +11,7 @@ import { addPutCommand } from "./commands/put.ts";
 import { addScanCommand } from "./commands/scan.ts";
 import { addStartCommand } from "./commands/start.ts";
 import { addStatusCommand } from "./commands/status.ts";
+import { addUpdateCommand } from "./commands/update.ts";
 import { addVerifyCommand } from "./commands/verify.ts";
 import { addWatchCommand } from "./commands/watch.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -23,6 +24,7 @@ const COMMANDS: readonly CommandAdder[] = [
   addStartCommand,
   addGetCommand,
   addPutCommand,
+  addUpdateCommand,
   addDeleteCommand,
   addScanCommand,
   addWatchCommand,

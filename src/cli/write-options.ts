@@ -6,9 +6,10 @@ import { EXIT } from "./exit-codes.ts";
 import { plainMismatch, plainWritten, valueText } from "./plain-json.ts";
 import { printLine, type Surroundings } from "./surroundings.ts";
 
-/** What `put` and `delete` share. */
+/** What `put` and `delete` share; `update` takes the operation id of them. */
 export interface WriteFlags {
   readonly ifVersion?: string;
+  readonly context?: string;
   readonly operationId?: string;
 }
 
@@ -18,18 +19,23 @@ export function addWriteOptions(command: Command): Command {
       "--if-version <version>",
       "only if the key is still in this version (keyspaces with consensus)",
     )
+    .option(
+      "--context <version>",
+      "what a read showed, its version: the write takes the place of all of it (keyspaces with siblings)",
+    )
     .option("--operation-id <id>", "repeat a write whose outcome was unknown: the very same write");
 }
 
 export function writeOptions(flags: WriteFlags): WriteFlags {
   return {
     ...(flags.ifVersion === undefined ? {} : { ifVersion: flags.ifVersion }),
+    ...(flags.context === undefined ? {} : { context: flags.context }),
     ...(flags.operationId === undefined ? {} : { operationId: flags.operationId }),
   };
 }
 
 export function reportWrite(
-  done: "written" | "deleted",
+  done: "written" | "deleted" | "updated",
   key: string,
   result: Written | ConditionalWritten<unknown>,
   options: ServerOptions,

@@ -59,6 +59,7 @@ function print(
   } else if (result.conflict) {
     printLine(stderr, `conflict: ${result.siblings.length} versions, written side by side`);
     for (const sibling of result.siblings) printLine(stdout, valueText(sibling));
+    printLine(stderr, `a write with --context ${result.version} takes the place of all of them`);
   } else if (options.text && typeof result.value === "string") {
     stdout.write(result.value);
   } else {

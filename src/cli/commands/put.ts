@@ -6,11 +6,9 @@ import {
   withKeyspace,
 } from "../client-session.ts";
 import type { CommandRunner } from "../command-runner.ts";
-import { parseJson } from "../parse-json.ts";
+import { jsonOf, textArgument } from "../json-argument.ts";
 import { lifeOption } from "../parse-options.ts";
-import { readText } from "../read-stream.ts";
 import type { Surroundings } from "../surroundings.ts";
-import { UsageError } from "../usage-error.ts";
 import { addWriteOptions, reportWrite, type WriteFlags, writeOptions } from "../write-options.ts";
 
 interface PutOptions extends KeyspaceOptions, WriteFlags {
@@ -26,6 +24,7 @@ Examples:
   $ capstan put config - < config.json
   $ capstan put user:123 '{"name":"John"}' --consistency all --timeout 2s
   $ capstan put lock '"mine"' --keyspace accounts --if-absent --ttl 30s
+  $ capstan put todo '["both"]' --keyspace notes --context VERSION   # of \`capstan get --json\`
 
 Exit code 4: the key was there, or in another version; what is there instead is printed.`;
 
@@ -65,15 +64,9 @@ async function put(
 
 async function valueFrom(
   argument: string,
-  options: PutOptions,
-  { stdin, interruption }: Surroundings,
+  { text: isText }: PutOptions,
+  surroundings: Surroundings,
 ): Promise<unknown> {
-  const text = argument === "-" ? await readText(stdin, interruption.signal) : argument;
-  if (options.text) return text;
-  const parsed = parseJson(text);
-  if (parsed.ok) return parsed.value;
-  const advice = parsed.isJson
-    ? "It would not be stored as it is written; a string would."
-    : `Quote JSON for the shell, as in '{"a": 1}', or give --text to store the words as a string.`;
-  throw new UsageError(`VALUE is refused: ${parsed.problem}. ${advice}`);
+  const text = await textArgument(argument, surroundings);
+  return isText ? text : jsonOf(text, "VALUE", ", or give --text to store the words as a string");
 }
