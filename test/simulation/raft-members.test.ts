@@ -32,6 +32,12 @@ function shardAt(cluster: Cluster, id: string): Readonly<Record<string, unknown>
   return (shards as readonly Readonly<Record<string, unknown>>[])[0] ?? {};
 }
 
+/** It has a replica that knows that the shard is others'. */
+function isDismissed(cluster: Cluster, id: string): boolean {
+  const { state, isVoter, term } = shardAt(cluster, id);
+  return state !== "closed" && isVoter === false && (term as number) > 0;
+}
+
 async function readAt(cluster: Cluster, id: string, key: string): Promise<unknown> {
   const read = await cluster.until(cluster.keyspace(id).get(key));
   return read.found && !read.conflict ? read.value : undefined;
@@ -92,7 +98,7 @@ describe("the replicas of a raft shard", () => {
     await cluster.until(cluster.keyspace(leader).put("a", 1));
     await cluster.restart(removed);
     // It asks for votes, and is answered by those that are left.
-    await cluster.waitFor(() => shardAt(cluster, removed).isVoter === false);
+    await cluster.waitFor(() => isDismissed(cluster, removed));
     expect(shardAt(cluster, removed)).toMatchObject({ serving: false, isVoter: false });
     const stale = cluster.keyspace(removed).get("a", { consistency: "stale" });
     expect(await cluster.until(stale)).toMatchObject({ found: true, value: 1 });
@@ -134,6 +140,61 @@ describe("the replicas of a raft shard", () => {
     const left = idle[0] as string;
     await cluster.until(cluster.keyspace(left).put("after", 1));
     expect(await readAt(cluster, left, "count")).toBe(written);
+  });
+});
+
+/** Three that held the shard, and three that hold it since; one of the former was away meanwhile. */
+async function moveAltogether() {
+  const cluster = await openFive({ nodes: 6 });
+  const { replicas, leader, idle } = await standing(cluster);
+  const away = replicas.find((id) => id !== leader) as string;
+  const left = replicas.filter((id) => id !== away);
+  await cluster.until(cluster.keyspace(leader).put("a", 1));
+  cluster.kill(away);
+  await cluster.until(change(cluster, leader, idle));
+  await cluster.until(cluster.keyspace(leader).put("a", 2));
+  await cluster.waitFor(() => left.every((id) => isDismissed(cluster, id)));
+  return { cluster, away, left, holders: idle };
+}
+
+describe("a node that no replica of a moved shard knows any more", () => {
+  test("hears of the move from those that have left the shard with it, and finds the others", async () => {
+    const { cluster, away, left } = await moveAltogether();
+    await cluster.restart(away);
+    await cluster.waitFor(() => isDismissed(cluster, away));
+    await cluster.ready(away);
+    expect(shardAt(cluster, away)).toMatchObject({ serving: false });
+    for (const id of [away, ...left]) expect(await readAt(cluster, id, "a")).toBe(2);
+    const stale = cluster.keyspace(away).get("a", { consistency: "stale" });
+    expect(await cluster.until(stale)).toMatchObject({ found: true, value: 2 });
+  });
+
+  test("does not forget it at a restart, though nobody is left who could tell it again", async () => {
+    const { cluster, away, left, holders } = await moveAltogether();
+    await cluster.restart(away);
+    await cluster.waitFor(() => isDismissed(cluster, away));
+    await cluster.stop(away);
+    for (const id of left) await cluster.stop(id);
+    await cluster.restart(away);
+    await cluster.ready(away);
+    expect(shardAt(cluster, away)).toMatchObject({ serving: false, isVoter: false });
+    expect(await readAt(cluster, away, "a")).toBe(2);
+    await cluster.until(cluster.keyspace(away).put("a", 3));
+    expect([...(await membersOf(cluster, away)).replicas].sort()).toEqual([...holders].sort());
+  });
+
+  test("serves as before when the shard has come back to it", async () => {
+    const { cluster, away, left, holders } = await moveAltogether();
+    await cluster.restart(away);
+    await cluster.waitFor(() => isDismissed(cluster, away));
+    await cluster.until(change(cluster, holders[0] as string, [away, ...left]));
+    await cluster.waitFor(() => shardAt(cluster, away).serving === true);
+    await cluster.stop(away);
+    await cluster.restart(away);
+    await cluster.waitFor(() => shardAt(cluster, away).serving === true);
+    for (const id of holders) await cluster.stop(id);
+    await cluster.until(cluster.keyspace(away).put("a", 4));
+    expect(await readAt(cluster, left[0] as string, "a")).toBe(4);
   });
 });
 

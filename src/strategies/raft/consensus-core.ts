@@ -10,6 +10,7 @@ import { violated } from "./invariant.ts";
 import type { Dismissal, PeerMessage } from "./peer-messages.ts";
 import type { PlantedConsensusBugs } from "./planted-bugs.ts";
 import { RaftLog } from "./raft-log.ts";
+import { ToldDismissal } from "./told-dismissal.ts";
 
 /**
  * What all parts of a shard's consensus share: Figure 2's state, and the step that is running.
@@ -38,7 +39,7 @@ export class ConsensusCore {
     ...{ recovering: false, superseded: false },
   };
   #identity: Identity;
-  #dismissal: Dismissal | undefined;
+  readonly #dismissal = new ToldDismissal();
   #effects: ConsensusEffects | undefined;
   #at: Moment = { nowMs: 0, wallMs: 0 };
 
@@ -117,10 +118,8 @@ export class ConsensusCore {
    * it was told: its log may never come to it.
    */
   get configuration(): Configuration {
-    const dismissal = this.#dismissal;
-    if (dismissal !== undefined && dismissal.index > this.history.index) {
-      return dismissal.configuration;
-    }
+    const { index, configuration } = this.#dismissal;
+    if (configuration !== undefined && index > this.history.index) return configuration;
     if (this.planted.configurationAtCommit !== true) return this.history.current;
     return this.history.at(this.#commitIndex).configuration;
   }
@@ -175,7 +174,7 @@ export class ConsensusCore {
 
   /** Where the configuration stands in the log of the shard. */
   get configurationIndex(): number {
-    return Math.max(this.history.index, this.#dismissal?.index ?? 0);
+    return Math.max(this.history.index, this.#dismissal.index);
   }
 
   /** What is here of a group that is over is no newer for hearing of a later one. */
@@ -192,9 +191,12 @@ export class ConsensusCore {
     return !this.superseded && isVoter(this.configuration, this.#identity);
   }
 
-  /** What is committed elsewhere does not name this node. In memory: it is told again. */
+  /** What is committed elsewhere does not name this node. */
   dismiss(dismissal: Dismissal): void {
-    if (dismissal.index > this.configurationIndex) this.#dismissal = dismissal;
+    const { index } = dismissal;
+    // One that lies in the log of this replica is news as well: that it is committed.
+    if (index < this.history.index || index <= this.#dismissal.index) return;
+    this.#dismissal.take(dismissal, this.effects);
   }
 
   /**
@@ -202,23 +204,32 @@ export class ConsensusCore {
    * undefined if one does, or nothing is known.
    */
   dismissalOf(node: NodeId): Dismissal | undefined {
+    // One that was dismissed itself has heard no more of the shard than that.
+    if (this.#dismissal.index > 0 && this.#dismissal.index >= this.history.index) {
+      return this.#dismissal.passOn(node, this.term);
+    }
     const { index, configuration } = this.history.at(this.#commitIndex);
     if (index === 0 || configuration.voters.length === 0) return undefined;
     const isNamed = this.history
       .since(this.#commitIndex)
       .some((each) => nodesOf(each).includes(node));
-    if (isNamed || this.configurationIndex > this.history.index) return undefined;
+    if (isNamed) return undefined;
     return { type: "dismissal", term: this.term, index, configuration };
   }
 
   /** Takes over what was kept, without keeping it again. */
   restore(hard: HardState): void {
+    this.#dismissal.restore(this.effects);
+    this.#takeOver(hard);
+  }
+
+  #takeOver(hard: HardState): void {
     this.#hard = hard;
     this.#identity = { ...this.#identity, original: hard.original };
   }
 
   keepStanding(original: boolean, recovering: boolean): void {
-    this.restore({ ...this.#hard, original, recovering });
+    this.#takeOver({ ...this.#hard, original, recovering });
     this.effects.keep(HARD_STATE, encodeHardState(this.#hard));
   }
 
@@ -249,8 +260,7 @@ export class ConsensusCore {
     if (term === this.term && before !== undefined && before !== votedFor) {
       violated("at most one vote per term", term, before, votedFor ?? "nobody");
     }
-    // Another group's log is another one: what was told of places in the log before says nothing of it.
-    if (groupOf(term) !== groupOf(this.term)) this.#dismissal = undefined;
+    if (groupOf(term) !== groupOf(this.term)) this.#dismissal.forget(this.effects);
     this.#hard = { ...this.#hard, term, votedFor };
     if (this.planted.voteNotKept === true) return;
     this.effects.keep(HARD_STATE, encodeHardState(this.#hard));

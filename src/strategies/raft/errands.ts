@@ -4,6 +4,7 @@ import type { NodeId } from "../../core/model/ids.ts";
 import { majorityOf } from "../../core/model/quorum.ts";
 import type {
   ClientMessage,
+  ConfigurationPoint,
   MembersReply,
   ProposeReply,
   RaftMessage,
@@ -60,9 +61,7 @@ export class Errand {
   }
 }
 
-interface Told {
-  readonly group: number;
-  readonly index: number;
+interface Told extends ConfigurationPoint {
   readonly voters: readonly NodeId[];
 }
 
@@ -177,11 +176,19 @@ export class Errands {
     return this.#context.placement(shardIndex).replicas.includes(this.#context.self.node);
   }
 
-  /** Who holds the shard, as far as is known here: else those whom the map names. */
+  /**
+   * Who holds the shard, by the latest that this node's replica knows, though it may hold it no more,
+   * or that others have told: else those whom the map names.
+   */
   replicasOf(shardIndex: number): readonly NodeId[] {
-    const known =
-      this.localReplica(shardIndex)?.holders ?? this.#told.get(shardIndex)?.voters ?? [];
-    return known.length > 0 ? known : this.#context.placement(shardIndex).replicas;
+    const told = this.#told.get(shardIndex);
+    const replica = this.#context.localReplica(shardIndex);
+    if (replica instanceof RaftReplica) {
+      const isNews = told !== undefined && isLater(told, replica.heldSince);
+      const holders = isNews ? [] : replica.holders;
+      if (holders.length > 0) return holders;
+    }
+    return told?.voters ?? this.#context.placement(shardIndex).replicas;
   }
 
   /** Those who may hold it, or know who does. */
@@ -204,17 +211,14 @@ export class Errands {
     return reached >= majorityOf(nodes.length);
   }
 
-  /**
-   * What a replica says that may hold the shard no longer. A later group's log is another one: what
-   * stands in it is newer, at whichever index.
-   */
+  /** What a replica says that may hold the shard no longer. */
   #learn(shardIndex: number, message: RefusedMessage): void {
     const { voters, configurationGroup: group, configurationIndex: index } = message;
     const told = this.#told.get(shardIndex);
     if (voters.length === 0) return;
-    if (told !== undefined && (group < told.group || (group === told.group && index < told.index)))
-      return;
-    this.#told.set(shardIndex, { group, index, voters });
+    const since = { group, index };
+    if (told !== undefined && isLater(told, since)) return;
+    this.#told.set(shardIndex, { ...since, voters });
   }
 
   #onRefused(
@@ -273,4 +277,9 @@ export class Errands {
     const among = others.length > 0 ? others : reachable;
     return among[errand.round % Math.max(1, among.length)];
   }
+}
+
+/** A later group's log is another one: what stands in it is newer, at whichever index. */
+function isLater(a: ConfigurationPoint, b: ConfigurationPoint): boolean {
+  return a.group > b.group || (a.group === b.group && a.index > b.index);
 }

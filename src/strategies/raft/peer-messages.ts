@@ -26,7 +26,8 @@ export type PeerMessage =
 
 /**
  * To one that asks for votes and has been removed meanwhile: the committed configuration, at
- * `index` of the log, which does not name its node.
+ * `index` of the log, which does not name its node. From one that holds the shard, or that was told so
+ * itself: a node whose own log ends before the change knows only those who have left with it.
  */
 export interface Dismissal {
   readonly type: "dismissal";

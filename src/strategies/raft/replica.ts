@@ -13,6 +13,7 @@ import { ConfigurationRow, readPoint } from "./applied-point.ts";
 import { ShardMachine } from "./apply.ts";
 import { ChangeTeller } from "./change-teller.ts";
 import {
+  type ConfigurationPoint,
   isForCoordinator,
   type MembersMessage,
   type ProposeMessage,
@@ -133,8 +134,15 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     return this.#consensus.configuration.voters.length;
   }
 
+  /** Who votes, as far as is known here: others than this node, once it is dismissed. */
   get holders(): readonly NodeId[] {
     return votingNodes(this.#consensus.configuration);
+  }
+
+  /** Since when they do. */
+  get heldSince(): ConfigurationPoint {
+    const { configurationGroup: group, configurationIndex: index } = this.#consensus;
+    return { group, index };
   }
 
   get isHandingOver(): boolean {

@@ -7,17 +7,18 @@ import type {
 import type { Incarnation, NodeId, StoreId } from "../../../../src/core/model/ids.ts";
 import type { RaftMessage } from "../../../../src/strategies/raft/client-messages.ts";
 import { Errands, type ErrandTask } from "../../../../src/strategies/raft/errands.ts";
+import { RaftReplica } from "../../../../src/strategies/raft/replica.ts";
 
 const SHARD = 0;
 const RESEND_MS = 100;
 const REPLICAS = ["a", "b", "c"] as NodeId[];
 
-/** Errands of a node without a replica, and whom they have asked so far. */
-function openErrands() {
+/** Errands of a node without a replica, or with this one, and whom they have asked so far. */
+function openErrands(replica?: RaftReplica) {
   const asked: NodeId[] = [];
   const context = {
     self: { node: "x" },
-    localReplica: () => undefined,
+    localReplica: () => replica,
     placement: () => ({ replicas: REPLICAS }),
     isReachable: () => true,
     randomUint32: () => 1,
@@ -91,6 +92,34 @@ test("one that is named, and does not answer, is not the only one that is asked"
   errands.onMessage(senderOf("a" as NodeId), SHARD, { ...refusal, ...named }, 1, effects);
   for (let nowMs = 20; nowMs < 30 * RESEND_MS; nowMs += 20) errands.sweep(nowMs, effects);
   expect(new Set(asked)).toEqual(new Set(REPLICAS));
+});
+
+/** A node's own replica, which knows of these voters since then. */
+function replicaOf(index: number, ...voters: string[]): RaftReplica {
+  return Object.create(RaftReplica.prototype, {
+    holders: { value: voters },
+    heldSince: { value: { group: 0, index } },
+    isVoter: { value: voters.includes("x") },
+  });
+}
+
+test("who holds the shard is what the own replica knows, until others know of a later change", () => {
+  const { errands, effects } = openErrands(replicaOf(20, "x", "d"));
+  const tell = (configurationIndex: number, ...voters: string[]) => {
+    const told = { voters: voters as NodeId[], configurationIndex, configurationGroup: 0 };
+    const refusal = { type: "refused", reason: "not-leader", requestId: 9 } as const;
+    const message = { ...refusal, ...told, leader: undefined };
+    errands.onMessage(senderOf("a" as NodeId), SHARD, message, 1, effects);
+    return errands.replicasOf(SHARD);
+  };
+  expect(errands.replicasOf(SHARD)).toEqual(["x", "d"]);
+  expect(tell(19, "f")).toEqual(["x", "d"]);
+  expect(tell(21, "e", "f")).toEqual(["e", "f"]);
+});
+
+test("a replica that was dismissed knows who holds the shard; one that has nothing does not", () => {
+  expect(openErrands(replicaOf(20, "d", "e")).errands.replicasOf(SHARD)).toEqual(["d", "e"]);
+  expect(openErrands(replicaOf(0)).errands.replicasOf(SHARD)).toEqual(REPLICAS);
 });
 
 test("who votes is believed of the later group, at whichever index of its log", () => {

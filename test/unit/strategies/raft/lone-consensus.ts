@@ -41,7 +41,7 @@ export class LoneConsensus {
   /** Term and text of every entry of its log, from index 1 on. */
   readonly log: string[] = [];
   readonly applied: string[] = [];
-  readonly kept = new Map<string, Uint8Array>();
+  readonly kept: Map<string, Uint8Array>;
   readonly emitted: string[] = [];
   sent: Sent[] = [];
   nowMs = 0;
@@ -49,12 +49,15 @@ export class LoneConsensus {
   isDiskSick = false;
   loopLagMs = 0;
 
-  constructor(nodes = 3) {
+  /** @param earlier whose disk it goes on with; there must have been nothing in that one's log. */
+  constructor(nodes = 3, earlier?: LoneConsensus) {
+    this.kept = new Map(earlier?.kept);
     const replicas = Array.from({ length: nodes }, (_, i) => `n${i + 1}` as NodeId);
     this.consensus = new Consensus(this.#options(replicas));
     this.do((at, effects) => {
       const opening = {
-        ...{ origin: "newborn" as const, lastSequence: 0 as LogSequence, applied: undefined },
+        ...{ origin: earlier === undefined ? ("newborn" as const) : ("kept" as const) },
+        ...{ lastSequence: 0 as LogSequence, applied: undefined },
         ...{ appliedSequence: 0 as LogSequence, durableSequence: 0 as LogSequence },
       };
       this.consensus.open(opening, at, effects);
@@ -148,7 +151,8 @@ export class LoneConsensus {
       releaseLog: () => {},
       readLog: () => {},
       keep: (name, value) => {
-        if (value !== undefined) this.kept.set(name, value);
+        if (value === undefined) this.kept.delete(name);
+        else this.kept.set(name, value);
       },
       kept: (name) => this.kept.get(name),
       send: send(true),
