@@ -48,6 +48,8 @@ export interface BenchOptions {
   readonly origin: OpenedState["origin"];
   /** Default: it does. */
   readonly appliesLater?: boolean;
+  /** What happens before the node knows its cluster, and opens its shards. */
+  readonly beforeBorn?: (bench: MachineBench) => void;
   /** Default: it does not. */
   readonly countsStores?: boolean;
   /** Default: it does. */
@@ -127,6 +129,7 @@ export class MachineBench {
     const id = "c".repeat(32) as ClusterId;
     if (bench.#host.storedClusterId === undefined)
       bench.#host.saveClusterId(id, "newborn", () => undefined);
+    options.beforeBorn?.(bench);
     bench.#host.events.onBorn(id, options.origin);
     await bench.settle();
     return bench;

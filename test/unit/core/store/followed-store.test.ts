@@ -110,6 +110,12 @@ describe("a replica of a store that another one has followed", () => {
     expect([told.done, origins(bench)]).toEqual([true, ["newborn", "empty"]]);
   });
 
+  test("is opened upon what it has if that was said before the node had joined", async () => {
+    const told: { done: boolean }[] = [];
+    const bench = await open("kept", { beforeBorn: (early) => told.push(followed(early)) });
+    expect([told, origins(bench)]).toEqual([[{ done: true }], ["empty"]]);
+  });
+
   test("hears of it no more when the node has stopped", async () => {
     const bench = await open("newborn");
     bench.disown();
