@@ -200,6 +200,24 @@ describe("writes of a raft keyspace", () => {
     watching.unsubscribe();
   });
 
+  test("expire after their time, though all clocks were an hour ahead before", async () => {
+    const hourMs = 3_600_000;
+    const cluster = await openRaft({ persistent: true, skewsMs: [hourMs, hourMs, hourMs] });
+    await cluster.until(cluster.keyspace("n1").put("before", 1));
+    for (const id of NODES) {
+      await cluster.stop(id);
+      cluster.wallOffsetMs.set(id, 0);
+      await cluster.restart(id);
+      await cluster.ready();
+    }
+    await cluster.until(cluster.keyspace("n1").put("a", 1, { ttlMs: 300 }));
+    await cluster.advance(200);
+    expect(await cluster.until(cluster.keyspace("n1").get("a"))).toMatchObject({ found: true });
+    await cluster.advance(400);
+    expect(await cluster.until(cluster.keyspace("n1").get("a"))).toMatchObject({ found: false });
+    for (const id of NODES) expect(shardOf(cluster, id).expiringRows).toBe(0);
+  });
+
   test("under one id are one write, at whatever node they are tried again", async () => {
     const cluster = await openRaft();
     for (const operationId of [cluster.node("n1").store.operationId("default"), "order-17"]) {

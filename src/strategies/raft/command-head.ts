@@ -1,21 +1,24 @@
 import { headCommand, proposedRecord } from "./commands.ts";
 import type { Moment } from "./consensus-types.ts";
+import type { LogClock } from "./log-clock.ts";
 
 /** What this replica, as the leader, puts in front of what is proposed: see `CommandHeader`. */
 export class CommandHead {
+  readonly #clock: LogClock;
   readonly #salt: number;
   readonly #sessionLifetimeMs: number;
 
   /** @param salt drawn once in the life of a replica; not 0. */
-  constructor(salt: number, sessionLifetimeMs: number) {
+  constructor(clock: LogClock, salt: number, sessionLifetimeMs: number) {
+    this.#clock = clock;
     this.#salt = salt;
     this.#sessionLifetimeMs = sessionLifetimeMs;
   }
 
   /** Into a record that a coordinator has made with room for it. */
-  write(record: Uint8Array, { wallMs }: Moment): void {
+  write(record: Uint8Array, at: Moment): void {
     headCommand(record, {
-      clockMs: Math.max(0, Math.floor(wallMs)),
+      clockMs: Math.floor(this.#clock.read(at)),
       salt: this.#salt,
       sessionLifetimeMs: this.#sessionLifetimeMs,
     });

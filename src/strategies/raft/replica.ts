@@ -33,6 +33,7 @@ import type {
   ShardConsensus,
   Standing,
 } from "./consensus-types.ts";
+import { LogClock } from "./log-clock.ts";
 import { verdictOn } from "./member-changes.ts";
 import { Pairs } from "./pairs.ts";
 import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "./planted-bugs.ts";
@@ -71,6 +72,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   readonly #installer: SnapshotInstaller;
   readonly #answerFirst = new AnswerFirst();
   readonly #pairs: Pairs | undefined;
+  readonly #clock = new LogClock();
   readonly #head: CommandHead;
   readonly #configurationRow = new ConfigurationRow();
   #effects: Fx | undefined;
@@ -88,7 +90,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     this.#pairs = context.shared instanceof Pairs ? context.shared : undefined;
     // One that was here before this one, and threw, has nothing to say any more.
     this.#pairs?.leave(context.shardIndex);
-    this.#head = new CommandHead(context.randomUint32() || 1, sessionLifetimeMs);
+    this.#head = new CommandHead(this.#clock, context.randomUint32() || 1, sessionLifetimeMs);
     this.#machine = new ShardMachine(
       context.shardIndex,
       (change) => this.#changes.add(change),
@@ -106,6 +108,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     this.#desk = new ReadDesk(this.#deskPorts(), firstToken, planted);
     this.#upkeep = new Upkeep({
       machine: this.#machine,
+      clock: this.#clock,
       sessionLifetimeMs,
       serving: () => this.serving,
       propose: (body, at, effects) => {
@@ -186,6 +189,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     if (this.#pairs?.wantsKeeper === true) {
       effects.sendBeforeDurable(this.#context.self.node, "coordinator", 0, { type: "pairs-begin" });
     }
+    this.#clock.note(this.#machine.books.clockMs, event);
     this.#installer.endStep();
     this.#effects = undefined;
   }
@@ -361,7 +365,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     if (!this.#isOpen) return;
     if (this.#hasLostLead) this.#dropProposals(effects);
     if (this.#installer.hasSwitched) return;
-    this.#upkeep.maybeBegin(at, effects);
+    this.#upkeep.look(at, effects);
     this.#desk.answerReady(false, effects);
     const hasWritten = this.#apply(effects);
     if (!hasWritten) return;

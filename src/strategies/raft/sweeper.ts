@@ -25,21 +25,23 @@ const MAX_SESSIONS = 64;
 const MAX_BYTES = 64 * 1024;
 /** How often a leader looks through the sessions, as a part of their lifetime. */
 const LOOKS_PER_LIFETIME = 8;
-/** A sleep that needs no reason: whatever expires meanwhile wakes it. */
-const LONGEST_SLEEP_MS = 3_600_000;
+/** Whatever expires meanwhile wakes it; but a clock may be set forward where nothing happens. */
+const LONGEST_SLEEP_MS = 60_000;
 /** The least time between two sweeps: what is due comes in crowds. */
 const PAUSE_MS = 20;
 
 /**
  * Finds what is due in the state of a leader: keys, keys of the users' own, sessions and what is
  * left of them. Only proposes: what happens is decided where the entry is applied.
+ *
+ * All times are those of the log's clock, as the leader reads it: `clockMs`.
  */
 export class Sweeper {
   static readonly TIMER = "sweep";
   readonly #lifetimeMs: number;
   readonly #writer = new ByteWriter();
   #nextLookMs = 0;
-  /** By the wall clock, when the timer is set for; infinity: it is not. */
+  /** When the timer is set for; infinity: it is not. */
   #wakesAtMs = Number.POSITIVE_INFINITY;
 
   constructor(lifetimeMs: number) {
@@ -58,24 +60,30 @@ export class Sweeper {
     this.#wakesAtMs = Number.POSITIVE_INFINITY;
   }
 
-  /** The body of a command that removes what is due by the wall clock; undefined if nothing is. */
+  /** Its time has come, though the timer may not have fired: clocks are set. */
+  isDue(clockMs: number): boolean {
+    return clockMs >= this.#wakesAtMs;
+  }
+
+  /** The body of a command that removes what is due by the clock; undefined if nothing is. */
   find(
     state: Pick<StateReader, "range">,
-    wallMs: number,
+    readMs: number,
     books: Readonly<Books>,
   ): Uint8Array | undefined {
-    const clockMs = Math.max(wallMs, books.clockMs);
+    // What this step has applied may have moved the log's clock.
+    const clockMs = Math.max(readMs, books.clockMs);
     const keys =
       books.expiringRows === 0
         ? []
         : entriesIn(state, expiryRange(clockMs), MAX_KEYS).map(({ key }) => dueOfRow(key));
-    if (books.rememberedRows === 0 || wallMs < this.#nextLookMs) {
+    if (books.rememberedRows === 0 || clockMs < this.#nextLookMs) {
       return keys.length === 0 ? undefined : this.#encode({ keys });
     }
     const ownKeys = entriesIn(state, ownKeyExpiryRange(clockMs), MAX_KEYS).map(({ key }) =>
       ownKeyOfRow(key),
     );
-    const { sessions, slots } = this.#overSessions(state, wallMs, clockMs);
+    const { sessions, slots } = this.#overSessions(state, clockMs);
     if (keys.length + ownKeys.length + sessions.length + slots.length === 0) return undefined;
     return this.#encode({ keys, ownKeys, sessions, slots });
   }
@@ -83,7 +91,7 @@ export class Sweeper {
   /** Sets the timer for when something may be due, unless nothing is held that could be. */
   sleep(
     state: Pick<StateReader, "range">,
-    wallMs: number,
+    clockMs: number,
     books: Readonly<Books>,
     timers: Pick<Effects<unknown>, "setTimer">,
   ): void {
@@ -91,24 +99,24 @@ export class Sweeper {
     let atMs = books.rememberedRows === 0 ? Number.POSITIVE_INFINITY : this.#nextLookMs;
     const nextKey = books.expiringRows > 0 ? entriesIn(state, expiryRange(), 1)[0] : undefined;
     if (nextKey !== undefined) atMs = Math.min(atMs, dueOfRow(nextKey.key).expiresAtMs);
-    this.#set(Math.min(wallMs + LONGEST_SLEEP_MS, atMs), wallMs, timers);
+    this.#set(atMs, clockMs, timers);
   }
 
   /** The state has changed: something may be due earlier than the timer says. */
   watch(
     nearestExpiryMs: number,
-    wallMs: number,
+    clockMs: number,
     books: Readonly<Books>,
     timers: Pick<Effects<unknown>, "setTimer">,
   ): void {
-    if (nearestExpiryMs < this.#wakesAtMs) this.#set(nearestExpiryMs, wallMs, timers);
+    if (nearestExpiryMs < this.#wakesAtMs) this.#set(nearestExpiryMs, clockMs, timers);
     const isSet = this.#wakesAtMs !== Number.POSITIVE_INFINITY;
-    if (!isSet && books.expiringRows + books.rememberedRows > 0) this.#set(0, wallMs, timers);
+    if (!isSet && books.expiringRows + books.rememberedRows > 0) this.#set(0, clockMs, timers);
   }
 
-  #set(atMs: number, wallMs: number, timers: Pick<Effects<unknown>, "setTimer">): void {
-    const delayMs = Math.max(PAUSE_MS, atMs - wallMs);
-    this.#wakesAtMs = wallMs + delayMs;
+  #set(atMs: number, clockMs: number, timers: Pick<Effects<unknown>, "setTimer">): void {
+    const delayMs = Math.min(LONGEST_SLEEP_MS, Math.max(PAUSE_MS, atMs - clockMs));
+    this.#wakesAtMs = clockMs + delayMs;
     timers.setTimer(Sweeper.TIMER, delayMs);
   }
 
@@ -122,7 +130,6 @@ export class Sweeper {
   /** Sessions that are over are closed; of the closed the slots go, and then their own rows. */
   #overSessions(
     state: Pick<StateReader, "range">,
-    wallMs: number,
     clockMs: number,
   ): { sessions: Stamp[]; slots: { session: Stamp; slot: number }[] } {
     const sessions: Stamp[] = [];
@@ -138,7 +145,7 @@ export class Sweeper {
       if (left.length === 0) sessions.push(session);
       else for (const row of left) slots.push({ session, slot: slotOfRow(row.key) });
     }
-    if (isDone) this.#nextLookMs = wallMs + this.#lifetimeMs / LOOKS_PER_LIFETIME;
+    if (isDone) this.#nextLookMs = clockMs + this.#lifetimeMs / LOOKS_PER_LIFETIME;
     return { sessions, slots };
   }
 }

@@ -2,6 +2,7 @@ import type { Effects } from "../../core/contracts/machine.ts";
 import type { ShardMachine } from "./apply.ts";
 import type { RaftMessage } from "./client-messages.ts";
 import type { Moment, Standing } from "./consensus-types.ts";
+import type { LogClock } from "./log-clock.ts";
 import { Sweeper } from "./sweeper.ts";
 
 type Fx = Effects<RaftMessage>;
@@ -9,6 +10,7 @@ type Fx = Effects<RaftMessage>;
 /** What the upkeep asks of the replica that it belongs to. */
 export interface UpkeepPorts {
   readonly machine: Pick<ShardMachine, "books" | "takeNearestExpiryMs">;
+  readonly clock: LogClock;
   /** How long a session is remembered. */
   readonly sessionLifetimeMs: number;
   serving(): boolean;
@@ -44,10 +46,20 @@ export class Upkeep {
   }
 
   /**
+   * At every event. A clock that was set forward has made rows due before their timer; so has a node
+   * that was put to sleep, whose monotonic clock has stood still.
+   */
+  look(at: Moment, effects: Fx): void {
+    if (this.#leadsInTerm === undefined) return;
+    this.#maybeBegin(at, effects);
+    if (this.#sweeper.isDue(this.#ports.clock.read(at))) this.onTimer(at, effects);
+  }
+
+  /**
    * A shard that has applied no command has no life yet: no order of changes, no version tokens. Its
    * first leader begins one before it takes writes, with a command that changes nothing else.
    */
-  maybeBegin(at: Moment, effects: Fx): void {
+  #maybeBegin(at: Moment, effects: Fx): void {
     const term = this.#leadsInTerm;
     if (term === undefined || this.#begunInTerm === term) return;
     if (this.#ports.machine.books.salt !== 0) return;
@@ -59,17 +71,18 @@ export class Upkeep {
   /** Entries were applied: something may be due earlier than the timer says. */
   onApplied(at: Moment, effects: Fx): void {
     if (this.#leadsInTerm === undefined) return;
-    const { machine } = this.#ports;
-    this.#sweeper.watch(machine.takeNearestExpiryMs(), at.wallMs, machine.books, effects);
+    const { machine, clock } = this.#ports;
+    this.#sweeper.watch(machine.takeNearestExpiryMs(), clock.read(at), machine.books, effects);
   }
 
   onTimer(at: Moment, effects: Fx): void {
     this.#sweeper.forgetTimer();
-    if (this.#leadsInTerm === undefined || !this.#ports.serving()) return;
+    if (this.#leadsInTerm === undefined) return;
     const { books } = this.#ports.machine;
-    const body = this.#sweeper.find(effects, at.wallMs, books);
+    const clockMs = this.#ports.clock.read(at);
+    const body = this.#ports.serving() ? this.#sweeper.find(effects, clockMs, books) : undefined;
     if (body !== undefined) this.#ports.propose(body, at, effects);
-    this.#sweeper.sleep(effects, at.wallMs, books, effects);
+    this.#sweeper.sleep(effects, clockMs, books, effects);
     effects.atTurnEnd();
   }
 }

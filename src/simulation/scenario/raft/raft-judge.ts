@@ -1,5 +1,6 @@
 import { checkLinearizable, type HistoryOperation } from "../../../verification/index.ts";
 import type { CheckReport, Violation } from "../strategy-scenario.ts";
+import { earliestExpiryMs } from "./clock-spread.ts";
 import {
   type Expiries,
   type JudgedInput,
@@ -11,14 +12,11 @@ import {
 
 /** Reads at these are one history with all writes. */
 const LINEARIZABLE: readonly string[] = Object.freeze(["strong", "lease", "follower"]);
-/** Times are read off a clock of the nodes in whole milliseconds, at both ends. */
-const ROUNDING_MS = 2;
 
 /**
  * Whether all writes, and the reads at the levels that promise it, are the history of one copy.
  *
- * @param clockSpreadMs how far any two clocks were apart: a leader whose clock is behind gives an
- * expiry, and one whose clock is ahead finds it due.
+ * @param clockSpreadMs how far any two clocks were apart.
  */
 export function judgeLinearizability(
   history: readonly RaftOperation[],
@@ -43,12 +41,12 @@ export function judgeLinearizability(
   return { violations, checked: judged.length, unknown };
 }
 
-/** By the value: `expiry ≥ call + time to live − clock spread`. */
+/** By the value. */
 function earliestExpiries(history: readonly RaftOperation[], clockSpreadMs: number): Expiries {
   const expiries = new Map<string, number>();
   for (const { input, calledAtMs } of history) {
     if (input.type !== "write" || input.ttlMs === undefined) continue;
-    const earliestMs = (calledAtMs ?? 0) + input.ttlMs - clockSpreadMs - ROUNDING_MS;
+    const earliestMs = earliestExpiryMs(calledAtMs ?? 0, input.ttlMs, clockSpreadMs);
     for (const { value } of input.writes) {
       if (value !== undefined) expiries.set(value, earliestMs);
     }

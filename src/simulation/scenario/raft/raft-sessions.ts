@@ -1,6 +1,7 @@
 import { raftRevisionOf } from "../../../built-ins.ts";
 import type { Draw } from "../draw.ts";
 import type { Violation } from "../strategy-scenario.ts";
+import { earliestExpiryMs } from "./clock-spread.ts";
 import type { RaftOperation } from "./raft-model.ts";
 
 /** Of the seeds, so many have sessions; of their clients, so many. */
@@ -115,7 +116,8 @@ function removalsBy(operation: RaftOperation, clockSpreadMs: number): readonly R
   return input.writes.flatMap(({ key, value }): readonly Removal[] => {
     if (value === undefined) return [{ key, revision, fromMs: calledAtMs }];
     if (input.ttlMs === undefined) return [];
-    return [{ key, revision, fromMs: calledAtMs + input.ttlMs - clockSpreadMs - 2 }];
+    const fromMs = earliestExpiryMs(calledAtMs, input.ttlMs, clockSpreadMs);
+    return [{ key, revision, fromMs }];
   });
 }
 

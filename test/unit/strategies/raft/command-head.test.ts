@@ -2,10 +2,12 @@ import { expect, test } from "vitest";
 import { CommandHead } from "../../../../src/strategies/raft/command-head.ts";
 import { decodeCommand } from "../../../../src/strategies/raft/commands.ts";
 import { ENTRY_HEADER_BYTES } from "../../../../src/strategies/raft/entry.ts";
+import { LogClock } from "../../../../src/strategies/raft/log-clock.ts";
 import { Sweeper } from "../../../../src/strategies/raft/sweeper.ts";
 
 function headerAt(wallMs: number) {
-  const record = new CommandHead(9, 60_000).recordOf(Sweeper.nothing(), { nowMs: 1, wallMs });
+  const head = new CommandHead(new LogClock(), 9, 60_000);
+  const record = head.recordOf(Sweeper.nothing(), { nowMs: 1, wallMs });
   return decodeCommand(record, ENTRY_HEADER_BYTES).header;
 }
 

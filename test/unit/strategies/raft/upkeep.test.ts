@@ -11,6 +11,7 @@ import {
   writeBody,
 } from "../../../../src/strategies/raft/commands.ts";
 import { ENTRY_HEADER_BYTES } from "../../../../src/strategies/raft/entry.ts";
+import { LogClock } from "../../../../src/strategies/raft/log-clock.ts";
 import { Upkeep } from "../../../../src/strategies/raft/upkeep.ts";
 import { MapState } from "./map-state.ts";
 
@@ -39,10 +40,12 @@ class Replica {
   state = new MapState();
   /** When the upkeep's timer fires. */
   timerAtMs: number | undefined;
-  readonly #head = new CommandHead(SALT, LIFETIME_MS);
+  readonly #clock = new LogClock();
+  readonly #head = new CommandHead(this.#clock, SALT, LIFETIME_MS);
   #term = 1;
   readonly #upkeep = new Upkeep({
     machine: this.machine,
+    clock: this.#clock,
     sessionLifetimeMs: LIFETIME_MS,
     serving: () => this.serving,
     propose: (body, at) => {
@@ -66,7 +69,7 @@ class Replica {
   lead(): void {
     this.#term++;
     this.#upkeep.onStanding({ role: "leader", term: this.#term, leader: undefined });
-    this.#upkeep.maybeBegin(this.at, this.#effects());
+    this.look();
     // The entry with which every leader begins.
     this.machine.skip(this.machine.books.appliedIndex + 1, this.#term);
     this.settle();
@@ -76,8 +79,10 @@ class Replica {
     this.#upkeep.onStanding({ role: "follower", term: this.#term, leader: undefined });
   }
 
-  begin(): void {
-    this.#upkeep.maybeBegin(this.at, this.#effects());
+  /** Any event. */
+  look(): void {
+    this.#upkeep.look(this.at, this.#effects());
+    this.settle();
   }
 
   put(key: string, ttlMs: number): void {
@@ -99,6 +104,7 @@ class Replica {
   takeUp(other: Replica): void {
     this.state = other.state.copy();
     this.machine.open(this.state);
+    this.settle();
   }
 
   run(durationMs: number): void {
@@ -113,8 +119,8 @@ class Replica {
   }
 
   settle(): void {
-    if (!this.machine.finish(this.state)) return;
-    this.#upkeep.onApplied(this.at, this.#effects());
+    if (this.machine.finish(this.state)) this.#upkeep.onApplied(this.at, this.#effects());
+    this.#clock.note(this.machine.books.clockMs, this.at);
   }
 
   #command(body: CommandBody): void {
@@ -148,10 +154,10 @@ function leader(): Replica {
 test("the first leader of a shard begins its life, once in a term", () => {
   const replica = new Replica();
   replica.takes = false;
-  replica.begin();
+  replica.look();
   expect(replica.proposed).toEqual([]);
   replica.lead();
-  replica.begin();
+  replica.look();
   expect(replica.proposed).toEqual(["sweep"]);
   expect(replica.machine.books.salt).toBe(0);
   replica.takes = true;
@@ -198,6 +204,9 @@ test("a follower removes nothing of itself, nor does a leader that does not serv
   replica.lead();
   replica.run(5_000);
   expect(replica.proposed).toHaveLength(length);
+  replica.serving = true;
+  replica.run(MOMENT_MS);
+  expect(replica.keys).toEqual([]);
 });
 
 test("a leader that was refused proposes its sweep again", () => {
@@ -236,6 +245,54 @@ test("a leader removes rows of a snapshot that it took between two times of lead
   replica.takeUp(other);
   replica.lead();
   replica.run(1_000 + MOMENT_MS);
+  expect(replica.keys).toEqual([]);
+});
+
+test("a row lives as long as it was to, though the clock of an earlier leader was an hour ahead", () => {
+  const wrong = new Replica();
+  wrong.wallAheadMs += HOUR_MS;
+  wrong.lead();
+  wrong.put("any", 0);
+  const replica = new Replica();
+  replica.takeUp(wrong);
+  replica.run(5_000);
+  replica.lead();
+  replica.put("a", 10_000);
+  replica.run(9_900);
+  expect(replica.keys).toEqual(["a", "any"]);
+  replica.run(100 + MOMENT_MS);
+  expect(replica.keys).toEqual(["any"]);
+});
+
+test("a row lives as long as it was to, though its leader's clock is set back", () => {
+  const replica = leader();
+  replica.put("a", 10_000);
+  replica.run(5_000);
+  replica.wallAheadMs -= HOUR_MS;
+  replica.put("b", 10_000);
+  replica.run(4_900);
+  expect(replica.keys).toEqual(["a", "b"]);
+  replica.run(100 + MOMENT_MS);
+  expect(replica.keys).toEqual(["b"]);
+  replica.run(5_000);
+  expect(replica.keys).toEqual([]);
+});
+
+test("what is due since the clock was set forward is removed at the next event", () => {
+  const replica = leader();
+  replica.put("a", HOUR_MS);
+  replica.run(1_000);
+  replica.wallAheadMs += HOUR_MS;
+  replica.look();
+  expect(replica.keys).toEqual([]);
+});
+
+test("and where nothing happens, after a minute", () => {
+  const replica = leader();
+  replica.put("a", HOUR_MS);
+  replica.run(1_000);
+  replica.wallAheadMs += HOUR_MS;
+  replica.run(60_000);
   expect(replica.keys).toEqual([]);
 });
 
