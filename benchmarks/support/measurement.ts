@@ -162,7 +162,7 @@ export const FLOOR_NAME = "floor replicated, tcp";
 
 export function formatTable(rows: readonly Measurement[]): string {
   const table = new Table({
-    head: ["name", "in flight", "ops/s", "p50 µs", "p99 µs", "of floor", "p50 × floor"],
+    head: ["name", "in flight", "ops/s", "p50", "p99", "of floor", "p50 × floor"],
     colAligns: ["left", "right", "right", "right", "right", "right", "right"],
     style: { head: [], border: [] },
   });
@@ -171,13 +171,20 @@ export function formatTable(rows: readonly Measurement[]): string {
       row.name,
       row.inFlight,
       row.opsPerSecond.toLocaleString("en"),
-      row.p50Us,
-      row.p99Us,
+      describeMicroseconds(row.p50Us),
+      describeMicroseconds(row.p99Us),
       row.floorRatio ?? "",
       row.p50FloorRatio ?? "",
     ]);
   }
   return table.toString();
+}
+
+/** `2.4 µs`, `386 µs`, `1.4 ms`: one decimal below 10 µs and in milliseconds, from 1,000 µs on. */
+export function describeMicroseconds(us: number): string {
+  // By what is shown: 999.6 would be 1000 µs.
+  if (Math.round(us) >= 1_000) return `${(us / 1_000).toFixed(1)} ms`;
+  return us < 9.95 ? `${us.toFixed(1)} µs` : `${Math.round(us)} µs`;
 }
 
 function round(value: number): number {
