@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { writeSync } from "node:fs";
 import { SystemEnvironment } from "../core/store/system-environment.ts";
 import { EXIT } from "./exit-codes.ts";
 import { Interruption } from "./interruption.ts";
@@ -11,7 +12,7 @@ async function main(): Promise<void> {
   const interruption = new Interruption(() => environment.monotonicMs());
   const surroundings: Surroundings = {
     env: process.env,
-    directory: process.cwd(),
+    directory: workingFolder(),
     script: process.argv[1] ?? "capstan",
     stdin: process.stdin,
     stdout: process.stdout,
@@ -43,10 +44,29 @@ function listenToSignals(interruption: Interruption, environment: SystemEnvironm
 function noticeGoneReaders(interruption: Interruption): void {
   for (const output of [process.stdout, process.stderr]) {
     output.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
-      interruption.request("EPIPE");
+      if (error.code === "EPIPE") interruption.request("EPIPE");
+      // Whatever the command did is done: nobody can be told of it any more.
+      else end(`the output cannot be written: ${error.message}.`, EXIT.unknown);
     });
   }
+}
+
+/** A shell may stand in a folder that is gone. */
+function workingFolder(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return end("the folder that this was started in does not exist any more.", EXIT.usage);
+  }
+}
+
+function end(why: string, exitCode: number): never {
+  try {
+    writeSync(process.stderr.fd, `error: ${why}\n`);
+  } catch {
+    // The exit code says it alone.
+  }
+  process.exit(exitCode);
 }
 
 function flushed(output: Output): Promise<void> {

@@ -58,7 +58,7 @@ export async function runCommandLine(
   const asJson = words.includes("--json");
   const program = createProgram(surroundings, asJson);
   for (const add of COMMANDS) add(program, runner);
-  for (const command of program.commands) shareSettings(program, command, asJson);
+  shareSettings(program, "capstan", asJson);
   try {
     await program.parseAsync(words, { from: "user" });
     return runner.exitCode;
@@ -93,11 +93,12 @@ function createProgram(surroundings: Surroundings, asJson: boolean): Command {
 }
 
 /** Commander copies settings only to commands that are made after they are set, and not this one. */
-function shareSettings(program: Command, command: Command, asJson: boolean): void {
-  command
-    .copyInheritedSettings(program)
-    .helpOption("-h, --help", "show help")
-    .showHelpAfterError(asJson ? false : `(capstan ${command.name()} --help says more)`);
+function shareSettings(parent: Command, path: string, asJson: boolean): void {
+  parent.showHelpAfterError(asJson ? false : `(${path} --help says more)`);
+  for (const command of parent.commands) {
+    command.copyInheritedSettings(parent).helpOption("-h, --help", "show help");
+    shareSettings(command, `${path} ${command.name()}`, asJson);
+  }
 }
 
 function usageJson(error: CommanderError): string {

@@ -101,7 +101,7 @@ export class RemoteWatch implements AsyncIterator<WatchEvent<unknown>, undefined
     try {
       for (let tries = 0; ; tries++) {
         const path = this.#path + queryOf(query);
-        const attempt = await this.#connection.openStream(path, {}, this.#ending.signal);
+        const attempt = await this.#tryToOpen(path, patience.signal);
         if (attempt.type === "opened") {
           this.#hasBegun = true;
           return attempt.body.getReader();
@@ -113,6 +113,22 @@ export class RemoteWatch implements AsyncIterator<WatchEvent<unknown>, undefined
       }
     } finally {
       patience.dispose();
+    }
+  }
+
+  /** A server that takes the request and says nothing leaves time for the others. */
+  async #tryToOpen(path: string, patience: AbortSignal): Promise<StreamAttempt> {
+    const { patienceMs, serverCount, abortListeners } = this.#connection;
+    const limitMs = patienceMs / serverCount;
+    const limit = new CallDeadline(limitMs, patience, abortListeners);
+    try {
+      const signal = AbortSignal.any([this.#ending.signal, limit.signal]);
+      const attempt = await this.#connection.openStream(path, {}, signal);
+      if (attempt.type !== "failed" || limit.cause === undefined) return attempt;
+      return { ...attempt, cause: new Error(`no answer came within ${Math.ceil(limitMs)} ms`) };
+    } finally {
+      // The stream goes on under the other signal.
+      limit.dispose();
     }
   }
 

@@ -1,3 +1,5 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -29,6 +31,28 @@ const { path: directory } = folder;
 
 beforeAll(() => ensureBuilt());
 afterAll(() => folder.remove());
+
+describe("where something around it is wrong", () => {
+  const shell = (script: string) =>
+    spawnSync("/bin/sh", ["-c", script, "sh", process.execPath, MAIN], {
+      cwd: directory,
+      encoding: "utf8",
+    });
+
+  test("a folder that is gone is said in a line", () => {
+    const ran = shell('mkdir gone && cd gone && rmdir ../gone && exec "$1" "$2" status');
+    expect(ran).toMatchObject({
+      ...{ status: 2, stdout: "" },
+      stderr: "error: the folder that this was started in does not exist any more.\n",
+    });
+  });
+
+  test.runIf(existsSync("/dev/full"))("a full disk below the output is said in a line", () => {
+    const ran = shell('exec "$1" "$2" --help > /dev/full');
+    expect(ran.status).toBe(5);
+    expect(ran.stderr).toMatch(/^error: the output cannot be written: ENOSPC[^\n]*\n$/);
+  });
+});
 
 describe("without a server", () => {
   test("knows its version, and helps with every command", async () => {

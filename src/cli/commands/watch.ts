@@ -8,7 +8,7 @@ import {
 } from "../client-session.ts";
 import type { CommandRunner } from "../command-runner.ts";
 import { drained } from "../drained.ts";
-import { EXIT } from "../exit-codes.ts";
+import { EXIT, isWrongInput } from "../exit-codes.ts";
 import { keyText } from "../key-text.ts";
 import { countOption } from "../parse-options.ts";
 import { plainValue, valueText } from "../plain-json.ts";
@@ -46,7 +46,7 @@ export function addWatchCommand(program: Command, runner: CommandRunner): void {
 
 async function watch(options: CommandOptions, surroundings: Surroundings): Promise<number> {
   const { stdout, stderr, interruption } = surroundings;
-  const place = { cursor: options.from };
+  const place: { cursor: string | undefined } = { cursor: options.from };
   try {
     await withKeyspace(options, surroundings, async (keyspace) => {
       const { prefix, from, limit = Number.POSITIVE_INFINITY } = options;
@@ -64,6 +64,7 @@ async function watch(options: CommandOptions, surroundings: Surroundings): Promi
       }
     });
   } catch (error) {
+    if (isWrongInput(error)) place.cursor = undefined;
     if (!interruption.requested || interruption.cause === "EPIPE") throw error;
     return EXIT.interrupted;
   } finally {

@@ -1,7 +1,8 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Environment } from "../../core/contracts/environment.ts";
 import type { StoreConfigurationInput } from "../../core/model/configuration-types.ts";
+import { makeFolder } from "../make-folder.ts";
 import { readHealth } from "../read-health.ts";
 import { UsageError } from "../usage-error.ts";
 
@@ -26,7 +27,7 @@ export async function writeConfiguration(
     );
   }
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await writeFile(`${file}.new`, text);
     await rename(`${file}.new`, file);
   } catch (error) {

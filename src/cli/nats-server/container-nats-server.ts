@@ -1,8 +1,9 @@
-import { chmod, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, rename, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import type { Environment } from "../../core/contracts/environment.ts";
+import { makeFolder } from "../make-folder.ts";
 import { isReadable } from "./cache-folder.ts";
 import type { NatsServerProgram, NatsServerSearch } from "./find-nats-server.ts";
 
@@ -40,7 +41,7 @@ export async function containerNatsServer(
     const program = fileInTar(
       await contentsOf(await container.copyArchiveFromContainer(PATH_IN_IMAGE)),
     );
-    await mkdir(cacheFolder, { recursive: true });
+    await makeFolder(cacheFolder);
     const fresh = `${path}.${process.pid}`;
     await writeFile(fresh, program);
     await chmod(fresh, 0o755);

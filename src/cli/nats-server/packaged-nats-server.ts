@@ -1,5 +1,6 @@
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolder } from "../make-folder.ts";
 import { pause } from "../surroundings.ts";
 import { isReadable } from "./cache-folder.ts";
 import type { NatsServerProgram, NatsServerSearch } from "./find-nats-server.ts";
@@ -26,7 +27,7 @@ export async function packagedNatsServer(
   if (await isReadable(path)) return found;
   if (process.platform !== "linux" || !(await hasApt(search))) return undefined;
   const lock = join(cacheFolder, LOCK);
-  await mkdir(cacheFolder, { recursive: true });
+  await makeFolder(cacheFolder);
   while (!(await take(lock, environment.wallMs()))) {
     await pause(environment, POLL_MS);
     if (await isReadable(path)) return found;

@@ -101,6 +101,9 @@ describe("watch", () => {
     const refused = await watch(["--from", "x", "--json"], refusing);
     expect(refused.exitCode).toBe(2);
     expect(JSON.parse(refused.stdout)).toMatchObject({ error: { code: "INVALID_CURSOR" } });
+    const told = await watch(["--from", "x"], refusing);
+    expect(told.stderr).toContain("INVALID_CURSOR");
+    expect(told.stderr).not.toContain("Go on");
     const wrong = await watch(["--limit", "none"]);
     expect(wrong).toMatchObject({ exitCode: 2, stdout: "" });
     const nobody = await run(["watch", "--url", "http://127.0.0.1:1"]);

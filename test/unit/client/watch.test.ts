@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Client, type ConnectOptions, connect } from "../../../src/client/index.ts";
 import { CapstanError } from "../../../src/core/model/errors.ts";
@@ -154,6 +155,28 @@ describe("a client's watch", () => {
     const lost = iterator.next();
     await server.close();
     await expect(lost).rejects.toMatchObject({ code: "UNREACHABLE_SERVER" });
+  });
+
+  test("fails when the server takes the request and says nothing, and goes on at one that does", async () => {
+    const sockets: Socket[] = [];
+    const silent = createServer((socket) => sockets.push(socket));
+    const url = await new Promise<string>((resolve) =>
+      silent.listen(0, "127.0.0.1", () => {
+        resolve(`http://127.0.0.1:${(silent.address() as AddressInfo).port}`);
+      }),
+    );
+    try {
+      await expect(watch(open({ url, timeoutMs: 100 })).next()).rejects.toMatchObject({
+        code: "UNREACHABLE_SERVER",
+        message: expect.stringContaining("no answer came within 100 ms"),
+      });
+      const first = watch(open({ url: [url, server.url], timeoutMs: 400 })).next();
+      (await opened()).push(put(1));
+      expect((await first).value).toMatchObject({ key: "k1" });
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      silent.close();
+    }
   });
 
   test("refuses options that it does not know", async () => {
