@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { posix } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buffersInExportedTypes } from "./architecture/module-rules.ts";
-import { parseFile, repositoryRoot, type SourceFile } from "./architecture/project.ts";
+import { listFiles, parseFile, repositoryRoot, type SourceFile } from "./architecture/project.ts";
 import {
   Consumer,
   expectSuccess,
@@ -10,6 +10,7 @@ import {
   type PackageManifest,
   runTool,
 } from "./package/consumer.ts";
+import { docSamples, programOf, SURROUNDINGS } from "./package/doc-samples.ts";
 import { runnableBlocks } from "./package/readme-blocks.ts";
 
 // The package as its users get it: packed, installed into an empty project, imported, type-checked
@@ -125,6 +126,53 @@ describe("README.md", () => {
       expect(consumer.typeErrors(resolution, [file])).toEqual([]);
     },
   );
+});
+
+test.each(resolutions)(
+  "every sample of the README and of docs/ compiles under %s",
+  (resolution) => {
+    const pages = ["README.md", ...listFiles("docs").filter((path) => path.endsWith(".md"))];
+    const files = pages
+      .flatMap((page) => docSamples(page, read(page)))
+      .map(({ page, line, code }) => {
+        const file = `${page.replaceAll(/\W+/g, "-")}-line-${line}.ts`;
+        consumer.write(file, programOf(code, "./surroundings.js"));
+        return file;
+      });
+    consumer.write("surroundings.ts", SURROUNDINGS);
+    expect(files.length).toBeGreaterThan(10);
+    expect(consumer.typeErrors(resolution, files)).toEqual([]);
+  },
+);
+
+describe("samples of pages", () => {
+  test("are all blocks of TypeScript, by their page and their line", () => {
+    const page = [
+      "# Page",
+      "```ts",
+      "a();",
+      "```",
+      "```sh",
+      "ls",
+      "```",
+      "```ts runnable",
+      "b();",
+      "```",
+    ];
+    expect(docSamples("p.md", page.join("\n"))).toEqual([
+      { page: "p.md", line: 3, code: "a();\n" },
+      { page: "p.md", line: 9, code: "b();\n" },
+    ]);
+  });
+
+  test("are given what they name and do not make, and a part of a configuration its whole", () => {
+    const sample = 'const notes = store.keyspace("carts");\n';
+    expect(programOf(sample, "./s.js")).toMatch(/^import { store } from ".\/s.js";\n/);
+    expect(programOf("const a = 1;\n", "./s.js")).not.toContain("./s.js");
+    expect(programOf('storage: { type: "memory" } // here\n', "./s.js")).toContain(
+      'defineConfig({\nstorage: { type: "memory" } // here\n})',
+    );
+  });
 });
 
 describe("runnable blocks", () => {

@@ -1,5 +1,10 @@
 import type { Outcome } from "../core/model/outcome.ts";
-import { type HistoryOperation, OPEN_ENDED } from "./operation.ts";
+import {
+  type HistoryOperation,
+  type KeyValueInput,
+  type KeyValueOutput,
+  OPEN_ENDED,
+} from "./operation.ts";
 
 /** What is known of an operation when it is called. */
 export interface Call<Input> {
@@ -39,9 +44,10 @@ export interface HistoryRecorderOptions {
 /**
  * Writes down what clients called and were answered, in the order in which it happened. What was
  * called and not answered counts as unknown. A client whose operation ended unknown goes on as
- * another one (`c1`, `c1~2`, `c1~3`): its late effect may overlap whatever it does next.
+ * another one (`c1`, `c1~2`, `c1~3`): its late effect may overlap whatever it does next. Of a keyspace,
+ * unless it is told otherwise.
  */
-export class HistoryRecorder<Input, Output> {
+export class HistoryRecorder<Input = KeyValueInput, Output = KeyValueOutput> {
   /** In the order of the calls. */
   readonly #operations: HistoryOperation<Input, Output>[] = [];
   readonly #lives = new Map<string, number>();
