@@ -3,7 +3,10 @@ import { runScenario, type ScenarioReport } from "../../src/simulation/scenario/
 import type { PlantedLogBugs } from "../../src/storage/disk/log/planted-bugs.ts";
 import { makeDynamoStrategy } from "../../src/strategies/dynamo/dynamo-strategy.ts";
 import type { PlantedDynamoBugs } from "../../src/strategies/dynamo/planted-bugs.ts";
-import type { PlantedReplicaBugs } from "../../src/strategies/raft/planted-bugs.ts";
+import type {
+  PlantedConsensusBugs,
+  PlantedReplicaBugs,
+} from "../../src/strategies/raft/planted-bugs.ts";
 import { makeRaftStrategy } from "../../src/strategies/raft/raft-strategy.ts";
 import type { PlantedBugs } from "../../src/strategies/tunable/planted-bugs.ts";
 import { makeTunableStrategy } from "../../src/strategies/tunable/tunable-strategy.ts";
@@ -33,6 +36,9 @@ const STRATEGY: readonly (keyof PlantedBugs)[] = [
   "sessionIgnored",
   "sessionForgetsReads",
   "repairIsNotTold",
+  "tiesBrokenDifferently",
+  "hintsOverwriteNewer",
+  "treeNotKeptInStep",
 ];
 /** With `dynamo/` before them: some are of both leaderless strategies. */
 const DYNAMO: readonly (keyof PlantedDynamoBugs)[] = [
@@ -60,15 +66,26 @@ const DYNAMO: readonly (keyof PlantedDynamoBugs)[] = [
   "sessionIgnored",
   "sessionForgetsReads",
   "repairIsNotTold",
+  "hintsOverwriteNewer",
+  "hintsNeverDeleted",
+  "treeNotKeptInStep",
+  "removedElementReturns",
 ];
 const DYNAMO_PREFIX = "dynamo/";
-/** With `raft/` before them. Those of the consensus have a world of their own, in the unit tests. */
+/** With `raft/` before them, like those of the consensus. */
 const RAFT: readonly (keyof PlantedReplicaBugs)[] = [
   "retryAppliedTwice",
   "sessionNotAwaited",
   "batchInParts",
   "sweptThoughRewritten",
   "changesOfBatchDropped",
+];
+/** All of them are found in a world of its own, in the unit tests; these in whole stores, too. */
+const CONSENSUS: readonly (keyof PlantedConsensusBugs)[] = [
+  "voteNotKept",
+  "readBeforeOwnCommit",
+  "readUnconfirmed",
+  "leaseByRole",
 ];
 const RAFT_PREFIX = "raft/";
 const HOST: readonly (keyof PlantedHostBugs)[] = [
@@ -78,6 +95,9 @@ const HOST: readonly (keyof PlantedHostBugs)[] = [
   "followedStoreTrusted",
   "doubledFrameTaken",
   "commitForgotten",
+  "clockBackAfterRestart",
+  "clockGuardIgnored",
+  "stateBeyondLog",
 ];
 const LOG: readonly (keyof PlantedLogBugs)[] = [
   "syncNotAwaited",
@@ -86,7 +106,7 @@ const LOG: readonly (keyof PlantedLogBugs)[] = [
 ];
 
 const DYNAMO_NAMES: readonly string[] = DYNAMO.map((name) => DYNAMO_PREFIX + name);
-const RAFT_NAMES: readonly string[] = RAFT.map((name) => RAFT_PREFIX + name);
+const RAFT_NAMES: readonly string[] = [...RAFT, ...CONSENSUS].map((name) => RAFT_PREFIX + name);
 
 export const PLANTED: readonly string[] = [
   ...STRATEGY,
@@ -109,7 +129,11 @@ export function runPlanted(name: string, seed: number): Promise<ScenarioReport> 
     return runScenario(seed, { ...DYNAMO_ALONE, substitutes: { dynamo } });
   }
   if (RAFT_NAMES.includes(name)) {
-    const raft = makeRaftStrategy({}, { [name.slice(RAFT_PREFIX.length)]: true });
+    const own = name.slice(RAFT_PREFIX.length);
+    const isOfConsensus = (CONSENSUS as readonly string[]).includes(own);
+    const raft = isOfConsensus
+      ? makeRaftStrategy({ [own]: true })
+      : makeRaftStrategy({}, { [own]: true });
     return runScenario(seed, { ...RAFT_ALONE, substitutes: { raft } });
   }
   if ((STRATEGY as readonly string[]).includes(name)) {

@@ -1,7 +1,12 @@
 import { ok } from "node:assert/strict";
 import { isCapstanError } from "../../src/core/model/errors.ts";
 import { makeDynamoStrategy } from "../../src/strategies/dynamo/dynamo-strategy.ts";
-import { expiredIsForgotten, repairIsNotTold, shownIn } from "./planted-leaderless-scenes.ts";
+import {
+  expiredIsForgotten,
+  repairIsNotTold,
+  shownIn,
+  treeNotKeptInStep,
+} from "./planted-leaderless-scenes.ts";
 import type { Scene } from "./planted-scenes.ts";
 import { Stage } from "./planted-stage.ts";
 
@@ -37,4 +42,5 @@ export const PLANTED_DYNAMO_SCENES: Readonly<Record<string, Scene>> = Object.fre
   "dynamo/sessionForgetsReads": sessionForgetsReads,
   "dynamo/expiredIsForgotten": expiredIsForgotten(makeDynamoStrategy),
   "dynamo/repairIsNotTold": repairIsNotTold(makeDynamoStrategy),
+  "dynamo/treeNotKeptInStep": treeNotKeptInStep(makeDynamoStrategy),
 });

@@ -1,4 +1,6 @@
 import { ok } from "node:assert/strict";
+import { wallMsOf } from "../../src/core/model/stamp.ts";
+import { stampOfVersionToken } from "../../src/core/model/version-token.ts";
 import type { GetResult } from "../../src/core/store/api.ts";
 import type { PlantedReplicaBugs } from "../../src/strategies/leaderless/planted-bugs.ts";
 import { makeTunableStrategy } from "../../src/strategies/tunable/tunable-strategy.ts";
@@ -12,6 +14,7 @@ const REPAIR = Object.freeze({ interval: "1s" } as const);
 /** Until nodes have found out who hears whom, and nothing is under way any more. */
 const DISCOVERED_MS = 3_000;
 const REPAIRED_MS = 5_000;
+const FAR_AHEAD_MS = 3_600_000;
 
 /** Of either strategy. */
 type Make = (planted: PlantedReplicaBugs) => unknown;
@@ -70,8 +73,47 @@ export function expiredIsForgotten(make: Make): Scene {
   };
 }
 
+/** n3 misses a write after all have been found equal, and nothing but comparing can bring it. */
+export function treeNotKeptInStep(make: Make): Scene {
+  return async (isPlanted) => {
+    const strategy = make({ treeNotKeptInStep: isPlanted });
+    const repair = { ...REPAIR, maxHints: 0 };
+    const stage = await Stage.open({ keyspace: { strategy, repair } });
+    const { version } = await stage.until(stage.at("n1").put("k", "old", ALL));
+    await stage.run(REPAIRED_MS);
+    stage.isolate("n3");
+    await stage.until(stage.at("n1").put("k", "new", { ...QUORUM, context: version }));
+    await stage.run(DISCOVERED_MS);
+    stage.world.network.heal();
+    await stage.run(REPAIRED_MS);
+    const shown = shownIn(await stage.until(stage.at("n3").get("k", ONE)));
+    return shown === "new" ? [] : [`n3 has ${JSON.stringify(shown)}, and is taken for equal`];
+  };
+}
+
+/** The clock of n1 is an hour ahead, and somebody writes there. */
+const clockGuardIgnored: Scene = async (isPlanted) => {
+  const stage = await Stage.open({
+    keyspace: { strategy: "tunable" },
+    host: { clockGuardIgnored: isPlanted },
+  });
+  const wallMs = () => stage.node("n2").life?.environment.wallMs() ?? 0;
+  stage.node("n1").clock.setAhead(FAR_AHEAD_MS);
+  await stage.until(
+    stage
+      .at("n1")
+      .put("k", "from ahead", QUORUM)
+      .catch(() => undefined),
+  );
+  const { version } = await stage.until(stage.at("n2").put("other", "from now", QUORUM));
+  const aheadMs = wallMsOf(stampOfVersionToken(version)?.time ?? 0) - wallMs();
+  return aheadMs < FAR_AHEAD_MS / 2 ? [] : [`n2 writes at ${aheadMs} ms from now`];
+};
+
 /** Bugs of tunable's that random faults hardly ever show. */
 export const PLANTED_TUNABLE_SCENES: Readonly<Record<string, Scene>> = Object.freeze({
   repairIsNotTold: repairIsNotTold(makeTunableStrategy),
   expiredIsForgotten: expiredIsForgotten(makeTunableStrategy),
+  treeNotKeptInStep: treeNotKeptInStep(makeTunableStrategy),
+  clockGuardIgnored,
 });

@@ -12,6 +12,10 @@ export function appliedBytes(sequence: LogSequence): Uint8Array {
 
 export function appliedSequenceOf(storage: Storage, shard: ShardId): LogSequence {
   const value = storage.state.get(shard, "meta", APPLIED_KEY);
-  if (value === undefined) return NO_SEQUENCE;
+  return value === undefined ? NO_SEQUENCE : appliedSequenceIn(value);
+}
+
+/** What `appliedBytes` has made of a sequence. */
+export function appliedSequenceIn(value: Uint8Array): LogSequence {
   return new DataView(value.buffer, value.byteOffset, 8).getFloat64(0) as LogSequence;
 }

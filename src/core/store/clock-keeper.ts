@@ -3,6 +3,7 @@ import { HybridClock } from "../model/hybrid-clock.ts";
 import { type LogPosition, NO_POSITION } from "../model/ids.ts";
 import { HYBRID_COUNTER_SPAN, type HybridTime } from "../model/stamp.ts";
 import type { NodeRecords } from "./node-records.ts";
+import { NO_PLANTED_HOST_BUGS, type PlantedHostBugs } from "./planted-bugs.ts";
 
 /** How far ahead of what was minted the mark reaches, so that it is written seldom. */
 const RESERVE_MS = 2_000;
@@ -37,6 +38,7 @@ export class ClockKeeper {
     isPersistent: boolean,
     environment: Environment,
     maxSkewMs: number,
+    planted: PlantedHostBugs = NO_PLANTED_HOST_BUGS,
   ) {
     const random = environment.random("actor");
     this.#records = records;
@@ -47,8 +49,8 @@ export class ClockKeeper {
     this.#free = isPersistent ? 0 : Number.POSITIVE_INFINITY;
     this.clock = new HybridClock({
       actor: { high: random.uint32(), low: random.uint32() },
-      maxSkewMs,
-      floor: this.#durable,
+      maxSkewMs: planted.clockGuardIgnored === true ? Number.POSITIVE_INFINITY : maxSkewMs,
+      floor: planted.clockBackAfterRestart === true ? 0 : this.#durable,
     });
   }
 

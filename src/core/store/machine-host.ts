@@ -82,8 +82,8 @@ class SilentMachineHost implements MachineHost {
     this.openedPosition = storage.log.syncedPosition;
     const { maxSkewMs } = configuration.clock;
     const isPersistent = storage.log.capabilities.persistent;
-    this.#clock = new ClockKeeper(records, isPersistent, environment, maxSkewMs);
     const { planted } = options;
+    this.#clock = new ClockKeeper(records, isPersistent, environment, maxSkewMs, planted);
     this.#runner = new MachineRunner(this.#runnerHost(), environment, storage, records, planted);
     this.#pressure = new StoragePressure(storage, configuration.limits.queuedBytes);
     const mustDrop = (): boolean => this.#pressure.mustDrop();

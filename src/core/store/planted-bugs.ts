@@ -13,6 +13,12 @@ export interface PlantedHostBugs {
   readonly followedStoreTrusted?: boolean;
   /** A doubled frame is taken twice. */
   readonly doubledFrameTaken?: boolean;
+  /** The clock of a start knows nothing of how far that of an earlier start has come. */
+  readonly clockBackAfterRestart?: boolean;
+  /** The clock follows any stamp, however far it is ahead. */
+  readonly clockGuardIgnored?: boolean;
+  /** What a step makes of the state is committed before its log records are durable. */
+  readonly stateBeyondLog?: boolean;
   /** What is waiting for the log is not committed when it is durable, and answered all the same. */
   readonly commitForgotten?: boolean;
 }

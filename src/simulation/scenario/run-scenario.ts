@@ -6,6 +6,7 @@ import { CopyWatch } from "./copy-watch.ts";
 import { Draw } from "./draw.ts";
 import { isExplained } from "./explained-errors.ts";
 import { breakTheRest, demandLiveness, drawCore, type LivenessScene } from "./liveness.ts";
+import { LogBeforeState } from "./log-before-state.ts";
 import { withRoomForShards } from "./many-shards.ts";
 import { Nemesis } from "./nemesis.ts";
 import { Operator } from "./operator.ts";
@@ -85,6 +86,7 @@ class Scenario {
   readonly #runs: readonly KeyspaceRun[];
   readonly #workload: Workload;
   readonly #nemesis: Nemesis;
+  readonly #logFirst = new LogBeforeState();
   readonly #violations: Violation[] = [];
   #isEnding = false;
 
@@ -120,9 +122,13 @@ class Scenario {
       copies: this.#copies,
     });
     world.onCommit = (node, state, batch) => {
+      const { durablePosition = Number.POSITIVE_INFINITY } =
+        world.node(node).disk.storage?.log ?? {};
+      this.#logFirst.onCommit(node, batch, durablePosition);
       for (const run of this.#runs) run.onCommit?.(node, state, batch);
     };
     world.onLog = (node, news) => {
+      this.#logFirst.onLog(node, news);
       for (const run of this.#runs) run.onLog?.(node, news);
     };
     world.onEvent = (node, event) => {
@@ -157,6 +163,7 @@ class Scenario {
       plan: this.#plan,
       violations: [
         ...this.#violations,
+        ...this.#logFirst.violations,
         ...this.#copies.violations,
         ...reports.flatMap(({ violations }) => violations),
       ],

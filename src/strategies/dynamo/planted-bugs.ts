@@ -23,6 +23,8 @@ export interface PlantedDynamoBugs extends PlantedReplicaBugs {
   readonly newestRecordWins?: boolean;
   /** A merge of states keeps one of the two. */
   readonly statesNotJoined?: boolean;
+  /** An element that one side has removed is there again once it meets a side that has it. */
+  readonly removedElementReturns?: boolean;
   /** A delta is joined to a copy that lacks what it rests on. */
   readonly deltaAcrossGap?: boolean;
   /** A delta is kept as if it were the whole state. */

@@ -33,6 +33,7 @@ import type {
 } from "./messages.ts";
 import { MAX_RECORD_BYTES, mint, NO_OPERATIONS } from "./mint.ts";
 import { NO_PLANTED_DYNAMO_BUGS, type PlantedDynamoBugs } from "./planted-bugs.ts";
+import { withPlantedJoin } from "./planted-join.ts";
 import { RecordReader } from "./read-result.ts";
 import { RememberedWrites } from "./remembered-writes.ts";
 import type { DynamoSettings } from "./settings.ts";
@@ -99,7 +100,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     this.#reapAfterMs = (repair ?? DEFAULT_REPAIR).reapAfterMs;
     this.#context = context;
     this.#planted = planted;
-    this.#settlement = settlementOf(resolver);
+    this.#settlement = withPlantedJoin(settlementOf(resolver), planted);
     if (this.#settlement.kind === "states") {
       this.#states = new States(this.#settlement.resolver, planted);
     }

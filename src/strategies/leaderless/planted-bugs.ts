@@ -23,6 +23,14 @@ export interface PlantedReplicaBugs extends PlantedChangeBugs {
   readonly olderEpochAccepted?: boolean;
   /** While a change of the shard's replicas is pending, writes need their count in the new set alone. */
   readonly countedOnNewOnly?: boolean;
+  /** Of two stamps with one time the one that was there first wins, wherever it is. */
+  readonly tiesBrokenDifferently?: boolean;
+  /** What is handed over is stored though the replica holds something newer. */
+  readonly hintsOverwriteNewer?: boolean;
+  /** A hint stays, though its target has acknowledged it. */
+  readonly hintsNeverDeleted?: boolean;
+  /** The hash tree goes on with what it has once summed up, whatever is written. */
+  readonly treeNotKeptInStep?: boolean;
   /** What has expired leaves nothing behind that an older version would lose against. */
   readonly expiredIsForgotten?: boolean;
   /** What has expired stays as it was. */

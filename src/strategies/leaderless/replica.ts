@@ -29,7 +29,7 @@ import { mergedOf, type RecordRules } from "./record-rules.ts";
 import { DEFAULT_REPAIR, type RepairSettings } from "./repair-settings.ts";
 import { Gate } from "./settling/gate.ts";
 import { Settling } from "./settling/settling.ts";
-import { stampedRules } from "./stamped-rules.ts";
+import { stampedRulesWith } from "./stamped-rules.ts";
 import { Wholeness } from "./wholeness.ts";
 import { WriteVerdicts } from "./write-verdicts.ts";
 
@@ -70,7 +70,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   constructor(
     context: ReplicaContext,
     planted: PlantedReplicaBugs = NO_PLANTED_REPLICA_BUGS,
-    rules: RecordRules = stampedRules,
+    rules: RecordRules = stampedRulesWith(planted),
     onCopyLeft?: (key: Uint8Array) => void,
   ) {
     this.#context = context;
@@ -89,8 +89,8 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
       },
     });
     this.#place = place;
-    this.#antiEntropy = new AntiEntropy(place.amongReplicas, repair);
-    this.#handoff = new Handoff(place.amongMembers, repair, onCopyLeft);
+    this.#antiEntropy = new AntiEntropy(place.amongReplicas, repair, planted);
+    this.#handoff = new Handoff(place.amongMembers, repair, onCopyLeft, planted);
     this.#settling = new Settling({
       ...{ context, settings: repair, rules, planted, place: place.known },
       hasStandIns: onCopyLeft !== undefined,
@@ -413,8 +413,11 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   }
 
   #takeHandedOver(records: readonly KeyedRecord[], wallMs: number, effects: LeaderlessEffects) {
+    const overwrites = this.#planted.hintsOverwriteNewer === true;
     return this.#gate.takeHandedOver(records, wallMs, effects, (keyed, admitted) =>
-      this.merge(keyed, wallMs, effects, admitted),
+      overwrites
+        ? this.store(keyed, wallMs, effects)
+        : this.merge(keyed, wallMs, effects, admitted),
     );
   }
 

@@ -1,5 +1,6 @@
 import type { MachineChange } from "../../core/contracts/machine-change.ts";
 import { versionTokenOf } from "../../core/model/version-token.ts";
+import type { PlantedReplicaBugs } from "./planted-bugs.ts";
 import {
   checkRecord,
   compareRecordStamps,
@@ -35,6 +36,19 @@ export const stampedRules: RecordRules = Object.freeze({
   settling: stampedSettling,
   changeOf,
 } satisfies RecordRules);
+
+/** The same, or with a planted bug: what came first stays. */
+export function stampedRulesWith(planted: PlantedReplicaBugs): RecordRules {
+  if (planted.tiesBrokenDifferently !== true) return stampedRules;
+  return Object.freeze({
+    ...stampedRules,
+    relation: (held, incoming) => {
+      const isTie = stampOf(held).time === stampOf(incoming).time;
+      const isAnother = compareRecordStamps(held, incoming) !== 0;
+      return isTie && isAnother ? "included" : relation(held, incoming);
+    },
+  } satisfies RecordRules);
+}
 
 function changeOf(key: Uint8Array, record: Uint8Array): MachineChange {
   const value = liveValueOf(record);

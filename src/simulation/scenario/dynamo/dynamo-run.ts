@@ -320,7 +320,9 @@ export class DynamoRun implements KeyspaceRun {
       }
       await world.driver.run(BETWEEN_FINAL_TRIES_MS);
     }
-    this.#violate("liveness", `${key}: in the end not all replicas answer: ${fault}`);
+    if (this.#isHandedOver()) {
+      this.#violate("liveness", `${key}: in the end not all replicas answer: ${fault}`);
+    } else this.#violate("hints-left", `${key}: in the end copies are left that others have`);
     return undefined;
   }
 

@@ -26,6 +26,7 @@ import type {
 import { isFloorVersion } from "./floor-version.ts";
 import { GROUPS, groupOf, type KeyGroup } from "./groups.ts";
 import { holdersOf, stampAt } from "./holders.ts";
+import { RisingStamps } from "./rising-stamps.ts";
 import { type Acknowledged, checkEvidence } from "./tunable-checks.ts";
 
 /** Of the writes whose outcome is unknown, this share is tried again under the same id. */
@@ -70,6 +71,7 @@ export class TunableRun implements KeyspaceRun {
   readonly #violations: Violation[] = [];
   readonly #side: SideRequests;
   readonly #moves: ShardMoves;
+  readonly #clocks: RisingStamps;
   #reaping: Readonly<Record<string, number>> = {};
 
   constructor(scene: KeyspaceScene) {
@@ -80,6 +82,7 @@ export class TunableRun implements KeyspaceRun {
       isFloor: (_key, version) => isFloorVersion(version),
     });
     this.#moves = new ShardMoves(scene);
+    this.#clocks = new RisingStamps(scene);
     this.#hasPatience = new Draw(scene.world.random("patience")).chance(PATIENT_SEEDS);
     this.#recorder = new HistoryRecorder({ now: () => time.nowMs });
   }
@@ -91,6 +94,7 @@ export class TunableRun implements KeyspaceRun {
     another: () => SimNode | undefined,
   ): Promise<Ending> {
     this.#moves.begin();
+    if (this.#clocks.takes(node)) return this.#clocks.probe(client, node);
     if (this.#side.takes()) return this.#side.operate(client, node, another);
     const { plan } = this.#scene;
     const group = drawGroup(draw, plan.focus);
@@ -165,7 +169,7 @@ export class TunableRun implements KeyspaceRun {
       violations: [
         ...this.#violations,
         ...this.#moves.violations,
-        ...(copyHasCounted ? [] : this.#side.judge()),
+        ...(copyHasCounted ? [] : [...this.#side.judge(), ...this.#clocks.judge()]),
         ...report.violations,
       ],
     };
@@ -223,6 +227,7 @@ export class TunableRun implements KeyspaceRun {
     this.#called += 1;
     const isPatient = this.#hasPatience && draw.chance(PATIENT_SHARE);
     const patience = isPatient ? { timeoutMs: draw.whole(2_000, 20_000) } : {};
+    const minting = this.#clocks.begin(node);
     let operationId: string | undefined;
     let hasOwnId = false;
     let isUnknown = false;
@@ -242,6 +247,8 @@ export class TunableRun implements KeyspaceRun {
         const written = await calls.alive(node, writing);
         calls.noteOk(client, key, `${value} ${written.version}`);
         this.#acknowledge(key, written);
+        // A stamp of an earlier try, or of before the call, says nothing of the clock now.
+        if (operationId === undefined) minting(written.version);
         call.applied({ version: written.version }, { achieved: written.receipt.achieved });
         this.#epochs.set(place, written.receipt.epoch);
         return "ok";

@@ -1,6 +1,7 @@
 import type { Effects, ReplicaContext, Sender } from "../../../core/contracts/machine.ts";
 import type { NodeId } from "../../../core/model/ids.ts";
 import type { LeaderlessMessage } from "../messages.ts";
+import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "../planted-bugs.ts";
 import type { KeyedRecord } from "../record.ts";
 import type { RepairSettings } from "../repair-settings.ts";
 import type { KeySpan } from "./fingerprint.ts";
@@ -57,6 +58,7 @@ export class AntiEntropy {
   readonly #settings: RepairSettings;
   readonly #reconciler = new Reconciler();
   readonly #peers = new Map<NodeId, PeerRounds>();
+  readonly #planted: PlantedReplicaBugs;
   /** Not while the replica is being rebuilt: that is a stream of everything. */
   #isRunning = false;
   #isWorking = false;
@@ -64,7 +66,12 @@ export class AntiEntropy {
   #sentRecords = 0;
   #takenRecords = 0;
 
-  constructor(context: ReplicaContext, settings: RepairSettings) {
+  constructor(
+    context: ReplicaContext,
+    settings: RepairSettings,
+    planted: PlantedReplicaBugs = NO_PLANTED_REPLICA_BUGS,
+  ) {
+    this.#planted = planted;
     this.#context = context;
     this.#settings = settings;
   }
@@ -118,6 +125,7 @@ export class AntiEntropy {
 
   /** The key's record has changed. */
   touch(key: Uint8Array): void {
+    if (this.#planted.treeNotKeptInStep === true) return;
     this.#reconciler.index.touch(key);
   }
 

@@ -1,6 +1,7 @@
 import type { Effects, ReplicaContext, Sender } from "../../../core/contracts/machine.ts";
 import type { NodeId } from "../../../core/model/ids.ts";
 import type { LeaderlessMessage } from "../messages.ts";
+import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "../planted-bugs.ts";
 import { type KeyedRecord, keyRecord } from "../record.ts";
 import type { RepairSettings } from "../repair-settings.ts";
 import { type Hint, HintTable } from "./hint-table.ts";
@@ -37,6 +38,7 @@ export class Handoff {
   readonly #table = new HintTable();
   readonly #batches = new Map<NodeId, Batch>();
   readonly #onLeft: (key: Uint8Array) => void;
+  readonly #planted: PlantedReplicaBugs;
   #nextRequestId = 1;
   #isArmed = false;
   /** The whole rows' walk starts behind the last target, so that none of them starves the others. */
@@ -50,7 +52,9 @@ export class Handoff {
     context: ReplicaContext,
     settings: RepairSettings,
     onLeft: (key: Uint8Array) => void = () => undefined,
+    planted: PlantedReplicaBugs = NO_PLANTED_REPLICA_BUGS,
   ) {
+    this.#planted = planted;
     this.#context = context;
     this.#settings = settings;
     this.#onLeft = onLeft;
@@ -138,7 +142,7 @@ export class Handoff {
       const held = effects.get(hint.key);
       // What came in between is still to be handed over.
       if (held !== undefined && Buffer.compare(held, record) !== 0) continue;
-      this.#table.remove(from.node, hint, effects);
+      if (this.#planted.hintsNeverDeleted !== true) this.#table.remove(from.node, hint, effects);
       this.#delivered++;
       this.#context.count?.("hints_delivered", 1);
       if (!this.#isReplica && held !== undefined) this.#giveUpCopy(hint.key, effects);
