@@ -39,6 +39,36 @@ function typesAt(cluster: Cluster, id: string): readonly string[] {
   return cluster.node(id).events.map(({ type }) => type);
 }
 
+describe("a node that stood in for a replica, and holds the shard since", () => {
+  test("finds what expires among the copies that it has had from then", async () => {
+    const { cluster, replicas, idle } = await openFive("dynamo", { interval: "off" });
+    const [joining] = idle;
+    const [away, ...others] = replicas;
+    cluster.isolate(joining);
+    await cluster.waitUntilReachable(joining, []);
+    const options = { consistency: "one", ttlMs: 20_000 } as const;
+    await cluster.until(cluster.keyspace(joining).put("a", 1, options));
+    // What one of the replicas lacks is kept for it.
+    cluster.network.heal();
+    cluster.network.cut(joining, away);
+    await cluster.waitFor(() =>
+      others.every(
+        (id) => cluster.keyspace(id).getNow("a", { consistency: "one" })?.found === true,
+      ),
+    );
+    await cluster.until(change(cluster, others[0] as string, [...others, joining]));
+    const events: string[] = [];
+    const watching = cluster.keyspace(joining).changes$.subscribe(({ type, key }) => {
+      events.push(`${type} ${key}`);
+    });
+    await cluster.advance(1_000);
+    for (const id of others) cluster.kill(id);
+    await cluster.advance(30_000);
+    watching.unsubscribe();
+    expect(events).toContain("expire a");
+  });
+});
+
 describe.each(["tunable", "dynamo"])("the replicas of a %s shard", (strategy) => {
   test("move altogether while writes go on, and none that was acknowledged is lost", async () => {
     const { cluster, replicas, idle } = await openFive(strategy);

@@ -439,6 +439,10 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     if (merged === keyed.record) return this.store(keyed, wallMs, effects, cause);
     let result = keyRecord(keyed.key, merged);
     if (merged !== held) result = this.store(result, wallMs, effects, cause);
+    // It may have been held since this node stood in, which does not look when a copy expires.
+    else if (this.#place.known.isMember) {
+      this.#expiries.note(keyed.key, merged, wallMs, effects);
+    }
     // Equal bytes in another buffer are what came, too.
     return Buffer.compare(result.record, keyed.record) === 0 ? keyed : result;
   }
