@@ -1,13 +1,14 @@
 import type { RandomSource } from "../core/contracts/environment.ts";
-import type {
-  LogStore,
-  StateBatch,
-  StateMutation,
-  StateStore,
-  Storage,
-  StorageFactory,
-  StorageIdentity,
-  StorageProblem,
+import {
+  type LogStore,
+  SPACES,
+  type StateBatch,
+  type StateMutation,
+  type StateStore,
+  type Storage,
+  type StorageFactory,
+  type StorageIdentity,
+  type StorageProblem,
 } from "../core/contracts/storage.ts";
 import type { Durability } from "../core/model/durability.ts";
 import type { StoreId } from "../core/model/ids.ts";
@@ -25,6 +26,13 @@ import { type LogNews, WatchedLog } from "./watched-log.ts";
 
 const LOG_FOLDER = "/log";
 const STORE_ID_BYTES = 16;
+/** By place: what the trace calls them. */
+const MUTATION_TYPES: readonly StateMutation["type"][] = Object.freeze([
+  "put",
+  "delete",
+  "delete-range",
+  "switch-generation",
+]);
 
 export interface MachineDiskOptions {
   readonly time: VirtualTime;
@@ -241,9 +249,17 @@ export class MachineDisk {
     if (traced !== undefined) {
       for (const mutation of batch.mutations) {
         const atMs = time.nowMs;
-        traced.trace.noteText(TRACE.commit, atMs, `${traced.machine} ${describe(mutation)}`);
-        if (mutation.type !== "put") continue;
-        traced.trace.noteBytes(TRACE.commit, atMs, batch.position, mutation.value);
+        const { trace, machine } = traced;
+        // Shard ids have 48 bits, of which a hash keeps the lower 32.
+        const above = Math.floor(mutation.shard / 2 ** 32);
+        const kind = (machine << 4) | MUTATION_TYPES.indexOf(mutation.type);
+        trace.note(TRACE.commit, atMs, kind, above);
+        trace.note(TRACE.commit, atMs, mutation.shard, spaceOf(mutation));
+        if (mutation.type !== "put" && mutation.type !== "delete") continue;
+        trace.noteBytes(TRACE.commit, atMs, batch.position, mutation.key);
+        if (mutation.type === "put") {
+          trace.noteBytes(TRACE.commit, atMs, batch.position, mutation.value);
+        }
       }
     }
     onCommit?.(state, batch);
@@ -339,10 +355,9 @@ class MachineStorage implements Storage {
   }
 }
 
-function describe(mutation: StateMutation): string {
-  const { type, shard } = mutation;
-  if (type !== "put" && type !== "delete") return `${type} ${shard}`;
-  return `${type} ${shard} ${mutation.space} ${Buffer.from(mutation.key).toString("latin1")}`;
+/** -1: the mutation is of all spaces. */
+function spaceOf(mutation: StateMutation): number {
+  return "space" in mutation ? SPACES.indexOf(mutation.space) : -1;
 }
 
 function hex(bytes: Uint8Array): string {

@@ -1,7 +1,7 @@
 import type { DiskFile } from "../disk.ts";
 import type { BatchHeader } from "./batch-format.ts";
 import { FileWindow } from "./file-window.ts";
-import { headersOf } from "./segment-scan.ts";
+import { visitHeaders } from "./segment-scan.ts";
 
 /** A segment file as it was found. */
 export interface FoundSegment {
@@ -33,13 +33,13 @@ export async function takeCensus(segments: readonly FoundSegment[]): Promise<Log
   const epochStarts = new Map<number, number>();
   let mark = 0;
   for (const segment of segments) {
-    for await (const header of headersOf(new FileWindow(segment.file, segment.bytes))) {
+    await visitHeaders(new FileWindow(segment.file, segment.bytes), (header) => {
       logId ??= header.logId;
-      if (header.logId !== logId) continue;
+      if (header.logId !== logId) return;
       mark = Math.max(mark, header.mark);
       segment.generation = Math.max(segment.generation, header.generation);
       epochStarts.set(header.epoch, header.epochStart);
-    }
+    });
   }
   const starts = [...epochStarts].sort(([a], [b]) => a - b);
   const generation = segments.reduce((most, each) => Math.max(most, each.generation), 0);

@@ -57,14 +57,20 @@ export async function* batchesOf(
   }
 }
 
-/** Every header and trailer that is whole, wherever it stands. */
-export async function* headersOf(window: FileWindow): AsyncGenerator<BatchHeader, void> {
-  let at = SEGMENT_HEADER_BYTES;
-  for (;;) {
-    const found = await nextHeader(window, at, () => true);
-    if (found === undefined) return;
-    yield found.header;
-    at = found.at + 8;
+/** Every header and trailer that is whole, wherever it stands: there is one per few hundred bytes. */
+export async function visitHeaders(
+  window: FileWindow,
+  visit: (header: BatchHeader) => void,
+): Promise<void> {
+  for (let start = SEGMENT_HEADER_BYTES; start < window.size; start += SEARCH_BYTES) {
+    const bytes = asBuffer(await window.bytes(start, SEARCH_BYTES + BATCH_HEADER_BYTES));
+    let from = 0;
+    for (;;) {
+      const found = headerIn(bytes, start, from, () => true, window);
+      if (found === undefined) break;
+      visit(found.header);
+      from = found.at - start + 8;
+    }
   }
 }
 
@@ -76,16 +82,29 @@ async function nextHeader(
 ): Promise<FoundHeader | undefined> {
   for (let start = from; start < window.size; start += SEARCH_BYTES) {
     const bytes = asBuffer(await window.bytes(start, SEARCH_BYTES + BATCH_HEADER_BYTES));
-    let at = bytes.indexOf(MAGIC_START);
-    for (; at >= 0 && at < SEARCH_BYTES; at = bytes.indexOf(MAGIC_START, at + 1)) {
-      if (align(start + at) !== start + at) continue;
-      for (const magic of [BATCH_HEADER_MAGIC, BATCH_TRAILER_MAGIC]) {
-        const header = decodeHeader(bytes, at, magic);
-        const isTrailer = magic === BATCH_TRAILER_MAGIC;
-        if (header === undefined || !isWanted(header)) continue;
-        if (isTrailer || fits(window, start + at, header)) {
-          return { header, at: start + at, isTrailer };
-        }
+    const found = headerIn(bytes, start, 0, isWanted, window);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** The nearest in `bytes`, which are the file's from `start` on, at or behind their byte `from`. */
+function headerIn(
+  bytes: Buffer,
+  start: number,
+  from: number,
+  isWanted: IsWanted,
+  window: FileWindow,
+): FoundHeader | undefined {
+  let at = bytes.indexOf(MAGIC_START, from);
+  for (; at >= 0 && at < SEARCH_BYTES; at = bytes.indexOf(MAGIC_START, at + 1)) {
+    if (align(start + at) !== start + at) continue;
+    for (const magic of [BATCH_HEADER_MAGIC, BATCH_TRAILER_MAGIC]) {
+      const header = decodeHeader(bytes, at, magic);
+      const isTrailer = magic === BATCH_TRAILER_MAGIC;
+      if (header === undefined || !isWanted(header)) continue;
+      if (isTrailer || fits(window, start + at, header)) {
+        return { header, at: start + at, isTrailer };
       }
     }
   }
