@@ -18,6 +18,8 @@ export {
   type DottedRecord,
   decodeRecord as decodeDottedRecord,
 } from "./strategies/dynamo/dotted-record.ts";
+export { Summary as FingerprintSummary } from "./strategies/leaderless/anti-entropy/fingerprint.ts";
+export { hintRowsIn } from "./strategies/leaderless/handoff/hint-table.ts";
 export { stampOf as stampOfRecord } from "./strategies/leaderless/record.ts";
 export { raftBooksOf } from "./strategies/raft/books.ts";
 export { termOfEntry as raftTermOf } from "./strategies/raft/entry.ts";

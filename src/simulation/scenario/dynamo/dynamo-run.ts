@@ -2,12 +2,14 @@ import type { StateBatch, StateStore } from "../../../core/contracts/storage.ts"
 import { keyspaceHashOf } from "../../../core/model/ids.ts";
 import type { Level } from "../../../core/model/levels.ts";
 import { requiredReplicas } from "../../../core/model/quorum.ts";
-import type { EmbeddedKeyspace, GetResult, Written } from "../../../core/store/api.ts";
+import type { EmbeddedKeyspace, GetResult, StoreEvent, Written } from "../../../core/store/api.ts";
 import { type AcknowledgedWrite, checkLostWrites } from "../../../verification/index.ts";
 import { isPromised } from "../../../verification/lost-writes.ts";
 import type { SimNode } from "../../sim-node.ts";
 import type { Ending } from "../client-calls.ts";
 import type { Draw } from "../draw.ts";
+import { DerivedState } from "../leaderless/derived-state.ts";
+import { HintCrossings } from "../leaderless/hint-crossings.ts";
 import { countReaping } from "../leaderless/reaping.ts";
 import { isSessionKey } from "../leaderless/session-keys.ts";
 import { ShardMoves } from "../leaderless/shard-moves.ts";
@@ -27,6 +29,7 @@ const KEY_PREFIX = "key/";
 const LEVELS: readonly Level[] = Object.freeze(["one", "quorum", "quorum", "all"]);
 /** Of the writes whose outcome is unknown, this share is tried again under the same id. */
 const RETRY_SHARE = 0.5;
+const THREE = 3;
 const MAX_TRIES = 3;
 /** Of the writes, this share asks for an id first. */
 const OWN_ID_SHARE = 0.2;
@@ -50,15 +53,20 @@ export class DynamoRun implements KeyspaceRun {
   readonly #violations: Violation[] = [];
   readonly #side: SideRequests;
   readonly #moves: ShardMoves;
+  readonly #derived: DerivedState;
+  readonly #hints: HintCrossings;
   /** Whether clients delete keys. */
   readonly #deletes: boolean;
   #reaping: Readonly<Record<string, number>> = {};
   #written = 0;
-  readonly #seen = { siblings: 0, standIns: 0 };
+  readonly #seen = { siblings: 0, three: 0, standIns: 0, overEpochs: 0 };
+  #deltaGaps = 0;
 
   constructor(scene: KeyspaceScene) {
     this.#scene = scene;
     this.#moves = new ShardMoves(scene);
+    this.#derived = new DerivedState(scene);
+    this.#hints = new HintCrossings(scene.keyspace.keyspace.hash);
     this.#copies = new DynamoCopies(scene.world, scene.keyspace);
     const { resolver } = scene.plan.configuration as { readonly resolver?: string };
     this.#workload = makeWorkload(resolver ?? "siblings", scene.instruments?.watched, {
@@ -107,11 +115,19 @@ export class DynamoRun implements KeyspaceRun {
     for (const key of this.#keys()) await this.#untilEqual(key);
     await this.#moves.demandLeft();
     await this.#side.readAtTheEnd();
+    await this.#derived.compareAtTheEnd();
+    this.#deltaGaps = this.#countDeltaGaps();
     this.#reaping = countReaping(this.#scene.world, this.#scene.plan.name);
   }
 
-  onCommit(node: string, state: StateStore, { mutations }: StateBatch): void {
+  onEvent(_node: string, event: StoreEvent): void {
+    this.#moves.onEvent(event);
+  }
+
+  onCommit(node: string, state: StateStore, batch: StateBatch): void {
     this.#side.look();
+    this.#hints.onCommit(node, batch, this.#scene.world.time.nowMs);
+    const { mutations } = batch;
     const { hash } = this.#scene.keyspace.keyspace;
     /** Several steps may be in one batch. */
     const latest = new Map<string, Uint8Array | undefined>();
@@ -156,6 +172,7 @@ export class DynamoRun implements KeyspaceRun {
         ...outcomes,
         ...this.#violations,
         ...this.#moves.violations,
+        ...this.#derived.violations,
         ...this.#commits.violations(),
         ...this.#side.judge(),
         ...this.#lostWrites(),
@@ -172,7 +189,12 @@ export class DynamoRun implements KeyspaceRun {
       ...this.#side.sometimes(),
       ...this.#moves.sometimes(),
       ...this.#reaping,
+      ...this.#derived.sometimes(),
+      ...this.#hints.sometimes(),
       "siblings were read": this.#seen.siblings,
+      "three siblings were read": this.#seen.three,
+      "a delta met a gap": this.#deltaGaps,
+      "a write was in flight over a change of epoch": this.#seen.overEpochs,
       "a stand-in took a write": this.#seen.standIns,
       "a deletion was final": deleted.filter((final) => final?.version !== undefined).length,
     };
@@ -188,7 +210,9 @@ export class DynamoRun implements KeyspaceRun {
     try {
       const asking = calls.keyspaceOf(node, plan.name).get(key, { consistency: level });
       const result = await calls.alive(node, asking);
-      if (result.found && result.conflict) this.#seen.siblings += 1;
+      const siblings = result.found && result.conflict ? result.siblings.length : 0;
+      this.#seen.siblings += siblings > 0 ? 1 : 0;
+      this.#seen.three += siblings >= THREE ? 1 : 0;
       this.#workload.noteRead(key, result);
       calls.noteOk(client, key, JSON.stringify(result.found ? result.version : null));
       return result;
@@ -208,6 +232,8 @@ export class DynamoRun implements KeyspaceRun {
     let operationId: string | undefined;
     let isUnknown = false;
     this.#workload.begun(call);
+    const beganAtMs = this.#scene.world.time.nowMs;
+    const epochs = this.#epochsOf(call.key);
     for (let tries = 1; ; tries += 1) {
       try {
         const keyspace: EmbeddedKeyspace = calls.keyspaceOf(node, plan.name);
@@ -218,6 +244,8 @@ export class DynamoRun implements KeyspaceRun {
         const written = await calls.alive(node, call.send(keyspace, options));
         calls.noteOk(client, call.key, `${call.id} ${written.version}`);
         this.#acknowledge(call, written);
+        if (this.#epochsOf(call.key) > epochs) this.#seen.overEpochs += 1;
+        if (call.isDeletion === true) this.#hints.onDeleted(call.key, beganAtMs);
         return "ok";
       } catch (error) {
         const fault = calls.noteFault(client, call.key, error);
@@ -229,6 +257,22 @@ export class DynamoRun implements KeyspaceRun {
         return fault.code === "down" ? "down" : "fault";
       }
     }
+  }
+
+  /** How many switches of its shard are known of. */
+  #epochsOf(key: string): number {
+    return this.#moves.switchesOf(this.#scene.keyspace.shardOf(key)).length;
+  }
+
+  /** Since the last start of each node. */
+  #countDeltaGaps(): number {
+    const { world, plan } = this.#scene;
+    return world.running().reduce((total, { life }) => {
+      const shards = (life?.store?.keyspace(plan.name).describe().shards ?? []) as readonly {
+        readonly deltaGaps?: number;
+      }[];
+      return shards.reduce((sum, { deltaGaps = 0 }) => sum + deltaGaps, total);
+    }, 0);
   }
 
   #acknowledge(call: WriteCall, { version, receipt }: Written): void {

@@ -2,6 +2,8 @@ import { mergeOf } from "../../../built-ins.ts";
 import { SeededRandom } from "../../seeded-random.ts";
 import { Draw } from "../draw.ts";
 import { drawDigests, drawHedge } from "../draw-reads.ts";
+import { DERIVED_SOMETIMES } from "../leaderless/derived-state.ts";
+import { HINT_SOMETIMES } from "../leaderless/hint-crossings.ts";
 import { drawReaping, REAPING_SOMETIMES } from "../leaderless/reaping.ts";
 import { isWholeCopy, MOVES_SOMETIMES } from "../leaderless/shard-moves.ts";
 import { SIDE_SOMETIMES } from "../leaderless/side-requests.ts";
@@ -36,11 +38,16 @@ export const dynamoScenario: StrategyScenario = Object.freeze<StrategyScenario>(
   strategy: "dynamo",
   sometimes: [
     "siblings were read",
+    "three siblings were read",
+    "a delta met a gap",
+    "a write was in flight over a change of epoch",
     "a stand-in took a write",
     "a deletion was final",
     ...SIDE_SOMETIMES,
     ...REAPING_SOMETIMES,
     ...MOVES_SOMETIMES,
+    ...DERIVED_SOMETIMES,
+    ...HINT_SOMETIMES,
   ],
   configure: (knobs, { seed, storage }, draw): KeyspacePlan["configuration"] => {
     const drawn = INSTEAD[draw.pick(RESOLVERS)];

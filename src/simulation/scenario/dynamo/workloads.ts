@@ -12,6 +12,7 @@ type WriteOptions = Parameters<EmbeddedKeyspace["put"]>[2];
 export interface WriteCall {
   readonly id: string;
   readonly key: string;
+  readonly isDeletion?: boolean;
   send(keyspace: EmbeddedKeyspace, options: NonNullable<WriteOptions>): Promise<Written>;
 }
 

@@ -1,6 +1,7 @@
 import type { SimNode } from "../../sim-node.ts";
 import type { Ending } from "../client-calls.ts";
 import type { KeyspaceScene } from "../strategy-scenario.ts";
+import type { RaftRarities } from "./raft-rarities.ts";
 import type { RaftRecords } from "./raft-records.ts";
 import type { RaftSessions } from "./raft-sessions.ts";
 
@@ -31,9 +32,16 @@ export class RaftReads {
   readonly #scene: KeyspaceScene;
   readonly #records: RaftRecords;
   readonly #sessions: RaftSessions;
+  readonly #rarities: RaftRarities;
 
-  constructor(scene: KeyspaceScene, records: RaftRecords, sessions: RaftSessions) {
+  constructor(
+    scene: KeyspaceScene,
+    records: RaftRecords,
+    sessions: RaftSessions,
+    rarities: RaftRarities,
+  ) {
     this.#scene = scene;
+    this.#rarities = rarities;
     this.#records = records;
     this.#sessions = sessions;
   }
@@ -52,7 +60,9 @@ export class RaftReads {
     try {
       const keyspace = calls.keyspaceOf(node, plan.name);
       const options = { consistency: level, ...(session !== undefined && { session }) };
+      const term = this.#rarities.termAt(node, key);
       const result = await calls.alive(node, keyspace.get(key, options));
+      if (level === "strong" || level === "follower") this.#rarities.onRead(node, key, term);
       const value = result.found && !result.conflict ? (result.value as string) : undefined;
       const { version } = result;
       const isThere = version !== undefined && value !== undefined;

@@ -14,6 +14,7 @@ import { ClockSpread } from "./clock-spread.ts";
 import { demandEveryShard } from "./every-shard.ts";
 import { judgeLinearizability } from "./raft-judge.ts";
 import { RaftKeys } from "./raft-keys.ts";
+import { RARITIES_SOMETIMES, RaftRarities } from "./raft-rarities.ts";
 import { RAFT_READ_LEVELS, RaftReads, SESSION_READ_LEVELS } from "./raft-reads.ts";
 import { RaftRecords } from "./raft-records.ts";
 import { RaftSessions } from "./raft-sessions.ts";
@@ -42,6 +43,7 @@ export const RAFT_SOMETIMES: readonly string[] = Object.freeze([
   "many raft shards were all led in the end",
   "a watch was told of a gap",
   "a watch was told of an expiry",
+  ...RARITIES_SOMETIMES,
 ]);
 
 /** Clients that read, write and write conditionally, each value once. */
@@ -57,6 +59,7 @@ export class RaftRun implements KeyspaceRun {
   readonly #moves: ReplicaMoves;
   readonly #states: ReplicaStates;
   readonly #safety: SafetyWatch;
+  readonly #rarities: RaftRarities;
   readonly #terms: ReplicaTerms;
   readonly #clocks: ClockSpread;
 
@@ -68,7 +71,8 @@ export class RaftRun implements KeyspaceRun {
     this.#keys = new RaftKeys(plan.keysPerGroup, stream("keys"));
     this.#sessions = new RaftSessions(stream("sessions"));
     this.#sessionLevels = stream("levels-in-sessions");
-    this.#reads = new RaftReads(scene, this.#records, this.#sessions);
+    this.#rarities = new RaftRarities(scene);
+    this.#reads = new RaftReads(scene, this.#records, this.#sessions, this.#rarities);
     this.#writes = new RaftWrites(scene, this.#records, this.#keys, this.#sessions);
     this.#watches = new RaftWatches(scene, this.#records);
     this.#moves = new ReplicaMoves(scene, this.#records, stream("moves"));
@@ -162,6 +166,7 @@ export class RaftRun implements KeyspaceRun {
 
   onEvent(node: string, event: StoreEvent): void {
     this.#safety.onEvent(node, event);
+    this.#rarities.onEvent(node, event);
   }
 
   judge({ copyHasCounted }: Circumstances): CheckReport {
@@ -195,6 +200,7 @@ export class RaftRun implements KeyspaceRun {
     }
     return {
       ...Object.fromEntries(RAFT_SOMETIMES.map((name) => [name, records.countOf(name)])),
+      ...this.#rarities.sometimes(),
       "a watch was told of a gap": this.#watches.countOf("gap"),
       "a watch was told of an expiry": this.#watches.countOf("expire"),
     };

@@ -13,6 +13,7 @@ import {
 import type { SimNode } from "../../sim-node.ts";
 import type { Ending } from "../client-calls.ts";
 import { Draw } from "../draw.ts";
+import { DerivedState } from "../leaderless/derived-state.ts";
 import { countReaping, reapAfterMsOf } from "../leaderless/reaping.ts";
 import { ShardMoves } from "../leaderless/shard-moves.ts";
 import { SideRequests } from "../leaderless/side-requests.ts";
@@ -72,6 +73,7 @@ export class TunableRun implements KeyspaceRun {
   readonly #side: SideRequests;
   readonly #moves: ShardMoves;
   readonly #clocks: RisingStamps;
+  readonly #derived: DerivedState;
   #reaping: Readonly<Record<string, number>> = {};
 
   constructor(scene: KeyspaceScene) {
@@ -83,6 +85,7 @@ export class TunableRun implements KeyspaceRun {
     });
     this.#moves = new ShardMoves(scene);
     this.#clocks = new RisingStamps(scene);
+    this.#derived = new DerivedState(scene);
     this.#hasPatience = new Draw(scene.world.random("patience")).chance(PATIENT_SEEDS);
     this.#recorder = new HistoryRecorder({ now: () => time.nowMs });
   }
@@ -129,6 +132,7 @@ export class TunableRun implements KeyspaceRun {
     await driver.run(REPAIR_MS);
     await this.#untilEqual();
     await this.#moves.demandLeft();
+    await this.#derived.compareAtTheEnd();
     this.#reaping = countReaping(this.#scene.world, this.#scene.plan.name);
   }
 
@@ -169,6 +173,7 @@ export class TunableRun implements KeyspaceRun {
       violations: [
         ...this.#violations,
         ...this.#moves.violations,
+        ...this.#derived.violations,
         ...(copyHasCounted ? [] : [...this.#side.judge(), ...this.#clocks.judge()]),
         ...report.violations,
       ],
@@ -183,6 +188,7 @@ export class TunableRun implements KeyspaceRun {
       "an unknown write was seen later": seen.length,
       ...this.#side.sometimes(),
       ...this.#moves.sometimes(),
+      ...this.#derived.sometimes(),
       ...this.#reaping,
     };
   }

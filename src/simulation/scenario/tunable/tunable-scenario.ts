@@ -1,4 +1,5 @@
 import { drawDigests, drawHedge } from "../draw-reads.ts";
+import { DERIVED_SOMETIMES } from "../leaderless/derived-state.ts";
 import { drawReaping, REAPING_SOMETIMES } from "../leaderless/reaping.ts";
 import { isWholeCopy, MOVES_SOMETIMES } from "../leaderless/shard-moves.ts";
 import { SIDE_SOMETIMES } from "../leaderless/side-requests.ts";
@@ -24,6 +25,7 @@ export const tunableScenario: StrategyScenario = Object.freeze<StrategyScenario>
     ...SIDE_SOMETIMES,
     ...REAPING_SOMETIMES,
     ...MOVES_SOMETIMES,
+    ...DERIVED_SOMETIMES,
   ],
   configure: (knobs, { seed, storage }): KeyspacePlan["configuration"] => ({
     replicas: knobs.replicas,

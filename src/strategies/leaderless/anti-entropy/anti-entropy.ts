@@ -185,7 +185,9 @@ export class AntiEntropy {
   }
 
   describe(): Readonly<Record<string, unknown>> {
+    const { whole } = this.#reconciler.index;
     return {
+      ...(whole && { fingerprint: whole.describe() }),
       sentRecords: this.#sentRecords,
       sentBytes: this.#sentBytes,
       takenRecords: this.#takenRecords,

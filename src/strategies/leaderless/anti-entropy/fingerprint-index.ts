@@ -83,6 +83,14 @@ export class FingerprintIndex {
     return this.#blocks.length;
   }
 
+  /** The sum of all that the state holds; undefined where some of it would have to be read first. */
+  get whole(): Summary | undefined {
+    if (this.#fresh < this.#blocks.length || this.#touched.length > 0) return undefined;
+    const whole = new Summary();
+    for (const { summary } of this.#blocks) whole.add(summary);
+    return whole;
+  }
+
   /**
    * Goes on with a sum. True: it covers the span. False: the budget is spent; call again in a later
    * step. What is written meanwhile behind `progress.at` is not seen, as if it had come later.

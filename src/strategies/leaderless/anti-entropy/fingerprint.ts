@@ -42,6 +42,12 @@ export class Summary {
     this.low = 0;
   }
 
+  /** As text: how many entries, and their sum. */
+  describe(): string {
+    const [high, low] = [this.high, this.low].map((half) => half.toString(16).padStart(8, "0"));
+    return `${this.count} ${high}${low}`;
+  }
+
   copy(): Summary {
     const copy = new Summary();
     copy.add(this);

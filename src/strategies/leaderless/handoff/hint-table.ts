@@ -109,6 +109,21 @@ export class HintTable {
   }
 }
 
+/** Of the rows of a shard's own records, those that are hints, for whoever looks at them from outside. */
+export function hintRowsIn(
+  rows: Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }>,
+): readonly { readonly target: NodeId; readonly key: Uint8Array; readonly copyBytes: number }[] {
+  return [...rows]
+    .filter(
+      ({ key }) => Buffer.compare(key, Buffer.from(PREFIX)) > 0 && Buffer.compare(key, END) < 0,
+    )
+    .map(({ key: row, value }) => {
+      const target = targetOf(row);
+      const key = row.subarray(PREFIX.length + 1 + (row[PREFIX.length] as number));
+      return { target, key, copyBytes: copyBytesOf(value) };
+    });
+}
+
 function valueOfRow(sinceMs: number, copyBytes: number): Uint8Array {
   const value = Buffer.alloc(VALUE_BYTES);
   value.writeDoubleBE(sinceMs);
