@@ -32,28 +32,6 @@ describe("a seed of chaos, then calm", () => {
     expect(simulatedMs).toBeGreaterThanOrEqual(60_000);
   });
 
-  // A peer that was paused takes the life before an emptied disk for alive, by frames that were held.
-  test("seed 40730: nobody is stopped for what an earlier life of its node has left", async () => {
-    const { violations, faults } = await runScenario(40_730);
-    expect(violations).toEqual([]);
-    expect(faults.wipe).toBeGreaterThan(0);
-  });
-
-  // Its row came with a snapshot, between two times of leading.
-  test("seed 200786: a raft leader removes the row that expired", async () => {
-    const { violations, sometimes } = await runScenario(200_786);
-    expect(violations).toEqual([]);
-    expect(sometimes["a watch was told of an expiry"]).toBeGreaterThan(0);
-  });
-
-  // A copy was held off, as the store that had taken the place of its own was still taken for alive,
-  // and had written more by then than its peers knew that it lacked.
-  test("seed 104404: what an old copy writes before it is accepted does not make it newer", async () => {
-    const { violations, isExcused, sometimes } = await runScenario(104_404);
-    expect({ violations, isExcused }).toEqual({ violations: [], isExcused: false });
-    expect(sometimes["an old copy was recognised"]).toBeGreaterThan(0);
-  });
-
   test("an old copy that all peers know for one is recognised, and counts nowhere", async () => {
     let recognised = 0;
     for (const seed of seedsWithCopies(4)) {

@@ -37,6 +37,7 @@ const STRATEGY: readonly (keyof PlantedBugs)[] = [
   "sessionForgetsReads",
   "repairIsNotTold",
   "tiesBrokenDifferently",
+  "digestMismatchIgnored",
   "hintsOverwriteNewer",
   "treeNotKeptInStep",
 ];

@@ -1,0 +1,175 @@
+/** A seed that once found something, and what stands for it since. */
+export interface RegressionSeed {
+  readonly seed: number;
+  /** Of the run that found it; undefined: all that have scenarios. */
+  readonly strategies: readonly string[] | undefined;
+  readonly what: string;
+  /** First line of the commit that mended it. */
+  readonly commit: string;
+  /** The test that brings the state about: draws shift, and the seed alone proves little later. */
+  readonly test: { readonly file: string; readonly name: string };
+  /** What the seed still reaches, by the name of a counter or of a fault, where it runs each time. */
+  readonly runs?: string;
+}
+
+const RESTARTS = "test/unit/core/store/peers/restarts.test.ts";
+
+export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
+  {
+    seed: 905,
+    strategies: ["raft"],
+    what: "Some of 70 shards were not led within the bound, as one election of all of them filled what a node may hold for its disk.",
+    commit: "Seeds of raft with 64 to 256 shards, each of which is read in the end",
+    test: {
+      file: "test/unit/simulation/scenario/many-shards.test.ts",
+      name: "has a disk and a network that so many shards can elect leaders with",
+    },
+  },
+  {
+    seed: 40_646,
+    strategies: undefined,
+    what: "A read wrote a deletion back that was settled, behind the walk that takes them out.",
+    commit: "A floor is no record: nobody writes it back or keeps it, and late tombstones go",
+    test: {
+      file: "test/unit/strategies/leaderless/settling/settling.test.ts",
+      name: "is not stored again where a read writes it back: the floor holds it",
+    },
+  },
+  {
+    seed: 40_680,
+    strategies: undefined,
+    what: "The check took the earlier floor of another replica for less than the session had seen.",
+    commit:
+      "The floors of two replicas may differ: a session is not held to have been shown less for that",
+    test: {
+      file: "test/unit/simulation/scenario/dynamo/copies.test.ts",
+      name: "shows no less where another replica has an earlier floor, or none yet",
+    },
+  },
+  {
+    seed: 40_730,
+    strategies: undefined,
+    what: "A paused peer took the life before an emptied disk for alive, by frames that were held.",
+    commit: "A node is not stopped for what its own earlier life has left",
+    test: {
+      file: RESTARTS,
+      name: "is not stopped while frames of its earlier life are still coming",
+    },
+    runs: "wipe",
+  },
+  {
+    seed: 100_104,
+    strategies: undefined,
+    what: "A replica kept hints for a node that holds the shard no more, for ever.",
+    commit:
+      "Hints for a node that holds the shard no more are forgotten; a finished move is not refused",
+    test: {
+      file: "test/unit/strategies/leaderless/handoff/handoff.test.ts",
+      name: "hints for a node that holds the shard no more are forgotten, and the others go on",
+    },
+  },
+  {
+    seed: 100_191,
+    strategies: undefined,
+    what: "A move ended at its deadline as not applied, though its switch waited for the log alone.",
+    commit:
+      "Hints for a node that holds the shard no more are forgotten; a finished move is not refused",
+    test: {
+      file: "test/unit/strategies/leaderless/place/place-flow.test.ts",
+      name: "a change that is done is not refused when its deadline comes before its words may leave",
+    },
+  },
+  {
+    seed: 103_147,
+    strategies: undefined,
+    what: "What a session saw at a replica of no life yet, nothing, was taken for all that it had seen.",
+    commit: "A raft session finds its own write at a replica that has applied nothing yet",
+    test: {
+      file: "test/unit/strategies/raft/read-results.test.ts",
+      name: "is what it wrote, also at a replica that knows of no life yet, like one it has read before",
+    },
+  },
+  {
+    seed: 103_253,
+    strategies: undefined,
+    what: "A peer was held to what it had read in a hello of a session that was not with it.",
+    commit: "A peer is not held to what it read in a hello that does not name it",
+    test: {
+      file: RESTARTS,
+      name: "leaves nothing with a peer that its hellos did not name: a copy of it is met",
+    },
+  },
+  {
+    seed: 103_995,
+    strategies: undefined,
+    what: "A question of a finished change came late, and took back what was changed since.",
+    commit: "A late question of a finished raft change undoes nothing that was changed since",
+    test: {
+      file: "test/unit/strategies/raft/member-changes.test.ts",
+      name: "a question that comes after the end of its change does not undo what was changed since",
+    },
+  },
+  {
+    seed: 104_077,
+    strategies: undefined,
+    what: "One lost sector took a short synced batch and the mark behind it: its end was cut as torn.",
+    commit: "The mark behind the newest batch stands in a sector of its own",
+    test: {
+      file: "test/unit/storage/disk/log/segmented-log.test.ts",
+      name: "the sector of the newest of %i synced batches is damage when it is lost",
+    },
+  },
+  {
+    seed: 104_404,
+    strategies: undefined,
+    what: "An old copy that was held off wrote more than its peers knew that it lacked, and counted.",
+    commit: "An older copy is judged by what it had when it was opened",
+    test: {
+      file: "test/unit/core/store/peers/refusals.test.ts",
+      name: "that was held off, and has written more meanwhile than the store had",
+    },
+    runs: "an old copy was recognised",
+  },
+  {
+    seed: 200_384,
+    strategies: undefined,
+    what: "A watch went on at a replica opened at that very entry, and missed the rest of its batch.",
+    commit: "A watch that has heard a part of a batch hears the rest, or of a gap",
+    test: {
+      file: "test/unit/core/store/watch/change-feed.test.ts",
+      name: "tells of a gap in the entry that its replica was opened at, unless all of that was told",
+    },
+  },
+  {
+    seed: 200_786,
+    strategies: undefined,
+    what: "A row that came with a snapshot, between two times of leading, was not swept.",
+    commit: "A raft leader sets its sweeper's timer anew, whatever an earlier leadership had set",
+    test: {
+      file: "test/unit/strategies/raft/upkeep.test.ts",
+      name: "a leader removes rows of a snapshot that it took between two times of leading",
+    },
+    runs: "a watch was told of an expiry",
+  },
+  {
+    seed: 720_017,
+    strategies: ["tunable"],
+    what: "A value that was shown as expired was shown once more, from a copy behind a slower clock.",
+    commit:
+      "A tunable node that has shown a value as expired does not show it again from a copy that is behind",
+    test: {
+      file: "test/unit/strategies/leaderless/expiry-view.test.ts",
+      name: "what a replica whose clock is ahead has shown as expired is not shown again from another copy",
+    },
+  },
+  {
+    seed: 730_018,
+    strategies: ["dynamo"],
+    what: "A version that had expired at one replica came back with a newer record of another.",
+    commit: "A version that has expired at a dynamo replica does not come back with a newer record",
+    test: {
+      file: "test/unit/strategies/dynamo/dotted-rules.test.ts",
+      name: "do not come back from a copy that knows more, and has not come to it yet",
+    },
+  },
+];
