@@ -7,6 +7,7 @@ import {
   LONGEST_DELAY_MS,
   type NetworkConditions,
 } from "./network-conditions.ts";
+import { type DoubledNetwork, SimDoubles } from "./sim-doubles.ts";
 import type { SimEnvironment } from "./sim-environment.ts";
 import { SimLink } from "./sim-link.ts";
 import { SimTransport, type TransportNetwork } from "./sim-transport.ts";
@@ -29,7 +30,7 @@ export interface SimNetworkOptions {
 }
 
 /** Carries the frames of all nodes of one world, and decides from one seed what becomes of each. */
-export class SimNetwork implements TransportNetwork {
+export class SimNetwork implements TransportNetwork, DoubledNetwork {
   conditions: NetworkConditions = GOOD_NETWORK;
   readonly mode: ConnectionMode;
   /** Called with each frame that a node hands over; the frame is borrowed. */
@@ -44,6 +45,7 @@ export class SimNetwork implements TransportNetwork {
   readonly #links: readonly (readonly SimLink[])[];
   readonly #places: ReadonlyMap<string, number>;
   readonly #transports = new Map<string, SimTransport>();
+  readonly #doubles: SimDoubles;
   /** Nodes whose connection to the server is broken, in the mode `server`. */
   readonly #offline = new Set<string>();
   /** Raised where all that is under way to or from a node is lost. */
@@ -60,18 +62,20 @@ export class SimNetwork implements TransportNetwork {
     this.#random = options.random;
     this.#trace = options.trace;
     this.#nodes = nodes;
+    this.#doubles = new SimDoubles(options.time, this);
     this.mode = options.mode ?? "pairs";
     this.#places = new Map(nodes.map((node, place) => [node, place]));
     this.#epochs = nodes.map(() => 0);
     this.#links = nodes.map((from) => nodes.map((to) => new SimLink(from, to, maxHeldBytes)));
   }
 
-  /** The transport of one start of a node. */
+  /** The transport of one start of a node; of a second process, if the node runs. */
   transportFor(environment: SimEnvironment): TransportFactory {
     return (_options, { self, cluster }) => {
       const place = this.#placeOf(self);
       const transport = new SimTransport({ self, cluster }, place, environment, this);
-      this.#transports.set(self, transport);
+      if (this.#transports.get(self)?.isUp === true) this.#doubles.add(transport);
+      else this.#transports.set(self, transport);
       return transport;
     };
   }
@@ -131,9 +135,33 @@ export class SimNetwork implements TransportNetwork {
   }
 
   /** The process is gone. Its peers hear of it, as far as links are whole, unless `silently`. */
-  lose(node: string, silently: boolean): void {
+  lose(node: string, silently: boolean, environment?: SimEnvironment): void {
+    const gone = this.#transports.get(node);
+    if (environment !== undefined && gone !== undefined && gone.environment !== environment) {
+      this.#loseSecond(environment);
+      return;
+    }
     this.#transports.delete(node);
-    if (!silently && this.mode === "pairs") this.#disconnectAll(node);
+    if (!silently && this.mode === "pairs") this.#disconnectAll(node, gone);
+    this.#promote(node);
+  }
+
+  transportOf(node: string): SimTransport | undefined {
+    return this.#transports.get(node);
+  }
+
+  areApart(a: string, b: string): boolean {
+    const isOffline = this.#offline.has(a) || this.#offline.has(b);
+    return isOffline || this.isCut(a, b) || this.isCut(b, a);
+  }
+
+  link(one: SimTransport, other: SimTransport): void {
+    this.#replace(one, other);
+    this.#replace(other, one);
+    this.#linkAt(one.place, other.place).reset();
+    this.#linkAt(other.place, one.place).reset();
+    one.connect(other);
+    other.connect(one);
   }
 
   isCut(from: string, to: string): boolean {
@@ -192,9 +220,35 @@ export class SimNetwork implements TransportNetwork {
   }
 
   closed(transport: SimTransport): void {
-    if (this.#transports.get(transport.self) !== transport) return;
-    this.#transports.delete(transport.self);
-    this.#disconnectAll(transport.self);
+    const isSecond = this.#doubles.remove(transport);
+    if (!isSecond && this.#transports.get(transport.self) !== transport) return;
+    if (!isSecond) this.#transports.delete(transport.self);
+    this.#disconnectAll(transport.self, transport);
+    if (!isSecond) this.#promote(transport.self);
+  }
+
+  /** `here` is connected with another process of that node, which lives: it is told. */
+  #replace(here: SimTransport, there: SimTransport): void {
+    const before = here.connectedWith(there.self);
+    if (before === undefined || before === there || !this.#isThere(before)) return;
+    if (before.connectedWith(here.self) === here) before.disconnect(here.self);
+  }
+
+  /** Of two processes the one that is left is the node's. */
+  #promote(node: string): void {
+    const next = this.#doubles.promote(node);
+    if (next === undefined) return;
+    this.#transports.set(node, next);
+    this.review(next);
+  }
+
+  #loseSecond(environment: SimEnvironment): void {
+    const second = this.#doubles.find((each) => each.environment === environment);
+    if (second !== undefined) this.closed(second);
+  }
+
+  #isThere(transport: SimTransport): boolean {
+    return this.#transports.get(transport.self) === transport || this.#doubles.has(transport);
   }
 
   #carry(carried: CarriedFrame): void {
@@ -213,7 +267,7 @@ export class SimNetwork implements TransportNetwork {
     const { link, from, to, frame, lane, epoch } = carried;
     if (link.landed(lane, frame.length, carried.connection)) this.#tellWritable(from, to, lane);
     const isLost = epoch !== this.#epochOf(from, to);
-    if (isLost || this.#transports.get(to.self) !== to) {
+    if (isLost || !this.#isThere(to)) {
       this.lost += 1;
       return;
     }
@@ -227,7 +281,7 @@ export class SimNetwork implements TransportNetwork {
 
   #tellWritable(from: SimTransport, to: SimTransport, lane: Lane): void {
     this.#time.setTimer(0, () => {
-      if (this.#transports.get(from.self) === from) from.writable(to.self, lane);
+      if (this.#isThere(from)) from.writable(to.self, lane);
     });
   }
 
@@ -254,10 +308,7 @@ export class SimNetwork implements TransportNetwork {
       if (!this.#mayConnect(a, b)) return;
       const one = this.#transports.get(a) as SimTransport;
       const other = this.#transports.get(b) as SimTransport;
-      this.#link(a, b).reset();
-      this.#link(b, a).reset();
-      one.connect(other);
-      other.connect(one);
+      this.link(one, other);
     });
   }
 
@@ -270,19 +321,27 @@ export class SimNetwork implements TransportNetwork {
     if (one.cluster !== other.cluster) return false;
     if (this.#offline.has(a) || this.#offline.has(b)) return false;
     if (this.isCut(a, b) || this.isCut(b, a)) return false;
+    if (this.#doubles.holdsBack(one, other) || this.#doubles.holdsBack(other, one)) return false;
     return one.connectedWith(other.self) !== other || other.connectedWith(one.self) !== one;
   }
 
   /** Whoever can hear it learns that the connection is gone. */
-  #disconnectAll(node: string): void {
+  #disconnectAll(node: string, gone?: SimTransport): void {
     for (const other of this.#nodes) {
       if (other === node) continue;
       const peer = this.#transports.get(other);
+      if (gone !== undefined && this.#isTaken(peer, gone)) continue;
       this.#transports.get(node)?.disconnect(other as NodeId);
       if (peer !== undefined && (this.mode === "server" || !this.isCut(node, other))) {
         peer.disconnect(node as NodeId);
       }
     }
+  }
+
+  /** The peer is connected with another process of that node. */
+  #isTaken(peer: SimTransport | undefined, gone: SimTransport): boolean {
+    const holder = peer?.connectedWith(gone.self);
+    return holder !== undefined && holder !== gone && this.#isThere(holder);
   }
 
   /** Another one once something that is under way between the two is lost. */

@@ -1,4 +1,5 @@
 import type {
+  Denial,
   Lane,
   PeerAddress,
   SendResult,
@@ -128,6 +129,15 @@ export class SimTransport implements Transport {
 
   writable(peer: NodeId, lane: Lane): void {
     this.#tell((handlers) => handlers.onWritable(peer, lane));
+  }
+
+  /** Asks this process what `claimant`, which says to be its peer, is told. */
+  answerClaim(peer: NodeId, claimant: string, answer: (denial: Denial) => void): void {
+    this.#tell((handlers) => answer(handlers.onClaim?.(peer, claimant) ?? "identity-taken"));
+  }
+
+  denied(peer: NodeId, denial: Denial | undefined): void {
+    this.#tell((handlers) => handlers.onDenied?.(peer, denial));
   }
 
   #tell(say: (handlers: TransportHandlers) => void): void {

@@ -71,6 +71,8 @@ export class SimWorld {
   readonly driver = new Driver(this.time);
   readonly network: SimNetwork;
   readonly nodes: readonly SimNode[];
+  /** Second processes under the ids of nodes, each on a machine of its own. */
+  readonly copies: SimNode[] = [];
   readonly errors: WorldError[] = [];
   /** Events of all stores, over all their lives, by type. */
   readonly eventCounts = new Map<string, number>();
@@ -139,14 +141,43 @@ export class SimWorld {
     if (node.life !== undefined) throw new Error(`node ${id} is running already`);
     node.starts += 1;
     this.trace.note(TRACE.start, this.time.nowMs, node.number, node.starts);
+    return this.#begin(node, `node/${id}/${node.starts}`);
+  }
+
+  /**
+   * Starts a second process under the node's id, on another machine, which has a copy of what is on
+   * the node's disk now. The node has to run.
+   */
+  startCopy(id: string): Promise<Store> {
+    const { number, disk } = this.node(id);
+    this.#lifeOf(id);
+    const clock = new MachineClock(this.time);
+    const copy: SimNode = { id, number, clock, disk: disk.copy(), life: undefined, starts: 1 };
+    this.copies.push(copy);
+    this.trace.noteText(TRACE.fault, this.time.nowMs, `a copy of ${id} is started`);
+    return this.#begin(copy, `copy/${id}/${this.copies.length}`);
+  }
+
+  /** The process of a copy is gone at once. */
+  crashCopy(copy: SimNode): void {
+    const { life } = copy;
+    if (life === undefined) throw new Error(`the copy of node ${copy.id} is not running`);
+    life.environment.die();
+    copy.life = undefined;
+    life.end();
+    copy.disk.kill();
+    this.network.lose(copy.id, false, life.environment);
+  }
+
+  #begin(node: SimNode, stream: string): Promise<Store> {
     const environment = new SimEnvironment({
       time: this.time,
       clock: node.clock,
       trace: this.trace,
-      seed: this.random(`node/${id}/${node.starts}`).uint32(),
+      seed: this.random(stream).uint32(),
       number: node.number,
     });
-    const life = newLife(id, environment);
+    const life = newLife(node.id, environment);
     node.life = life;
     return Promise.race([this.#open(node, life), life.died]);
   }
@@ -162,7 +193,7 @@ export class SimWorld {
     life.end();
     if (options.power === undefined) node.disk.kill();
     else node.disk.cutPower(options.power);
-    this.network.lose(id, options.silently === true);
+    this.network.lose(id, options.silently === true, life.environment);
   }
 
   /** Closes the node in order, as a person stops it. */

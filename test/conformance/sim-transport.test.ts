@@ -5,6 +5,7 @@ import {
 } from "../../src/conformance/index.ts";
 import { SILENT_OBSERVER } from "../../src/core/contracts/observer.ts";
 import type { Transport } from "../../src/core/contracts/transport.ts";
+import type { NodeId } from "../../src/core/model/ids.ts";
 import {
   type ConnectionMode,
   MachineClock,
@@ -30,23 +31,26 @@ function optionsOf(mode: ConnectionMode, time: VirtualTime): TransportConformanc
     name: `simulated, ${mode}`,
     capabilities: { addressed: false, ordered: false, remote: false },
     interruptible: true,
+    doublable: true,
     create: async () => {
       const random = new SeededRandom(1, "network");
       const network = new SimNetwork({
         ...{ time, random, trace, mode, nodes: NODES },
         maxHeldBytes: 8 * 1024 * 1024,
       });
+      const create = (self: NodeId, cluster: string): Transport => {
+        const environment = environmentOf(NODES.indexOf(self));
+        const context = { self, cluster, address: undefined, environment };
+        const made = network.transportFor(environment)(
+          {},
+          { ...context, observer: SILENT_OBSERVER },
+        );
+        return made as Transport;
+      };
       return {
         environment: environmentOf(NODES.length),
-        create: (self, cluster) => {
-          const environment = environmentOf(NODES.indexOf(self));
-          const context = { self, cluster, address: undefined, environment };
-          const made = network.transportFor(environment)(
-            {},
-            { ...context, observer: SILENT_OBSERVER },
-          );
-          return made as Transport;
-        },
+        create,
+        createBeside: create,
         addressOf: () => undefined,
         interrupt: async () => {
           for (const node of NODES) network.takeOffline(node);
