@@ -17,6 +17,7 @@ const RETAINED_LOGS = Object.freeze(["1KiB", "4KiB", "16KiB", "32MiB"]);
  * and wake at faults alone.
  */
 const SEEDS_WITH_MANY_SHARDS = 0.1;
+/** On three nodes; on more of them fewer, as every node has something of every shard. */
 const MOST_SHARDS = 256;
 /** What a shard that is awake costs, it costs in every beat, and for each replica. */
 const ELECTION_TIMEOUTS_OF_MANY_MS = Object.freeze([1_000, 2_000]);
@@ -53,8 +54,9 @@ export const raftScenario: StrategyScenario = Object.freeze<StrategyScenario>({
 function drawManyShards(machines: MachinesPlan): Readonly<Record<string, number>> | undefined {
   const draw = new Draw(new SeededRandom(machines.seed, "plan/many-raft-shards"));
   if (machines.nodes < 3 || !draw.chance(SEEDS_WITH_MANY_SHARDS)) return undefined;
-  const most = (): number => draw.magnitude(MANY_SHARDS, MOST_SHARDS);
-  const shards = Math.round(Math.min(most(), most()));
+  const most = (MOST_SHARDS * 3) / machines.nodes;
+  const drawn = (): number => draw.magnitude(MANY_SHARDS, most);
+  const shards = Math.round(Math.min(drawn(), drawn(), drawn()));
   const electionTimeout = draw.pick(ELECTION_TIMEOUTS_OF_MANY_MS);
   return { shards, replicas: REPLICAS_OF_MANY, electionTimeout };
 }
