@@ -38,6 +38,7 @@ const STRATEGY: readonly (keyof PlantedBugs)[] = [
   "repairIsNotTold",
   "tiesBrokenDifferently",
   "digestMismatchIgnored",
+  "settlesWithoutProof",
   "hintsOverwriteNewer",
   "treeNotKeptInStep",
 ];
@@ -71,6 +72,7 @@ const DYNAMO: readonly (keyof PlantedDynamoBugs)[] = [
   "hintsNeverDeleted",
   "treeNotKeptInStep",
   "removedElementReturns",
+  "actorsRetiredWithoutProof",
 ];
 const DYNAMO_PREFIX = "dynamo/";
 /** With `raft/` before them, like those of the consensus. */
