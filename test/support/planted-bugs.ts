@@ -84,12 +84,7 @@ const RAFT: readonly (keyof PlantedReplicaBugs)[] = [
   "changesOfBatchDropped",
 ];
 /** All of them are found in a world of its own, in the unit tests; these in whole stores, too. */
-const CONSENSUS: readonly (keyof PlantedConsensusBugs)[] = [
-  "voteNotKept",
-  "readBeforeOwnCommit",
-  "readUnconfirmed",
-  "leaseByRole",
-];
+const CONSENSUS: readonly (keyof PlantedConsensusBugs)[] = ["voteNotKept", "readBeforeOwnCommit"];
 const RAFT_PREFIX = "raft/";
 const HOST: readonly (keyof PlantedHostBugs)[] = [
   "wordsBeforeDurability",
