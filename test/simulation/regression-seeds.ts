@@ -152,6 +152,27 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     runs: "a watch was told of an expiry",
   },
   {
+    seed: 400_307,
+    strategies: undefined,
+    what: "The check took a decrement that went with the one node that held it for held by others, by records of another key.",
+    commit: "Who holds an operation of a CRDT is judged by records of its own key",
+    test: {
+      file: "test/unit/simulation/scenario/dynamo/crdt-workload.test.ts",
+      name: "what went with its only holder may be gone, though others hold later events of its actor for another key",
+    },
+    runs: "a floor was adopted",
+  },
+  {
+    seed: 400_472,
+    strategies: undefined,
+    what: "The check took two increments that went with the one node that held them for held by others, by records of another key.",
+    commit: "Who holds an operation of a CRDT is judged by records of its own key",
+    test: {
+      file: "test/unit/simulation/scenario/dynamo/crdt-workload.test.ts",
+      name: "what went with its only holder may be gone, though others hold later events of its actor for another key",
+    },
+  },
+  {
     seed: 720_017,
     strategies: ["tunable"],
     what: "A value that was shown as expired was shown once more, from a copy behind a slower clock.",

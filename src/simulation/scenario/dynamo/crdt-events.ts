@@ -26,22 +26,29 @@ export interface Known {
 /** Which operations copies know, and who has held them. */
 export class CrdtEvents {
   readonly #watched: WatchedCrdt;
-  /** By `nameOfDot`. */
-  readonly #holders = new Map<string, Held[]>();
+  /**
+   * By key, then by `nameOfDot`. Counters count in a shard: that a record of `key` names `c` of an actor
+   * says `∀ e ∈ events(key): actor(e) = a ∧ counter(e) ≤ c ⇒ e is held`, and of the counters between
+   * that are events of other keys it says nothing. Whoever counted those as held would miss what was
+   * lost with a node that had it alone.
+   */
+  readonly #holders = new Map<string, Map<string, Held[]>>();
 
   constructor(watched: WatchedCrdt) {
     this.#watched = watched;
   }
 
-  /** Before a copy becomes this record. */
-  note(held: Uint8Array | undefined, record: Uint8Array, by: Held): void {
+  /** Before a copy of the key becomes this record. */
+  note(key: string, held: Uint8Array | undefined, record: Uint8Array, by: Held): void {
     const before = held && contextOfRecord(held);
+    const ofKey = this.#holders.get(key) ?? new Map<string, Held[]>();
+    this.#holders.set(key, ofKey);
     for (const { actor, counter } of contextOfRecord(record).entries) {
       // Of several steps that change a key only the last may be seen.
       for (let each = (before?.counterOf(actor) ?? 0) + 1; each <= counter; each += 1) {
         const name = nameOfDot(textOf(actor), each);
-        const holders = this.#holders.get(name) ?? [];
-        this.#holders.set(name, holders);
+        const holders = ofKey.get(name) ?? [];
+        ofKey.set(name, holders);
         holders.push(by);
       }
     }
@@ -55,16 +62,16 @@ export class CrdtEvents {
       const { dot, name } = each;
       if ((named.get(actorId(dot.actor)) ?? 0) >= dot.counter) sure.push(each);
       else if (dot.time > context.base) continue;
-      else if (this.#isStillHeld(name, losses)) sure.push(each);
+      else if (this.#isStillHeld(key, name, losses)) sure.push(each);
       else unsure.push(each);
     }
     return { sure, unsure };
   }
 
-  #isStillHeld(name: string, losses: readonly LossOfNode[]): boolean {
-    const holders = this.#holders.get(name) ?? [];
+  #isStillHeld(key: string, name: string, losses: readonly LossOfNode[]): boolean {
+    const holders = this.#holders.get(key)?.get(name) ?? [];
     return holders.some(({ node, at }) =>
-      isPromised({ key: "", version: name, acknowledgedAt: at, holders: [node] }, losses),
+      isPromised({ key, version: name, acknowledgedAt: at, holders: [node] }, losses),
     );
   }
 }

@@ -59,8 +59,8 @@ export class CrdtWorkload implements Workload {
     return { id, key, send: (keyspace, options) => keyspace.update(key, operation, options) };
   }
 
-  noteCommit({ node, atMs, held, record }: Commit): void {
-    this.#events.note(held, record, { node, at: atMs });
+  noteCommit({ node, atMs, key, held, record }: Commit): void {
+    this.#events.note(key, held, record, { node, at: atMs });
   }
 
   begun(): void {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { CrdtResolver } from "../../../../../src/core/contracts/resolver.ts";
+import { encodeValue } from "../../../../../src/core/model/values.ts";
 import type { GetResult } from "../../../../../src/core/store/api.ts";
 import { CrdtWorkload } from "../../../../../src/simulation/scenario/dynamo/crdt-workload.ts";
 import {
@@ -7,8 +8,10 @@ import {
   watchCrdt,
 } from "../../../../../src/simulation/scenario/dynamo/watched-crdt.ts";
 import { actorText, CausalContext } from "../../../../../src/strategies/dynamo/causal-context.ts";
+import { encodeRecord } from "../../../../../src/strategies/dynamo/dotted-record.ts";
 
 const KEY = "key/1";
+const OTHER_KEY = "key/2";
 const A = { high: 1, low: 1 };
 const B = { high: 2, low: 1 };
 
@@ -17,7 +20,7 @@ class Pair {
   readonly #resolver: CrdtResolver;
   readonly workload: CrdtWorkload;
   readonly #contexts = new Map<string, CausalContext>();
-  readonly #losses: { node: string; at: number; how: "end" }[] = [];
+  readonly #losses: { node: string; at: number; how: "damage" }[] = [];
   #state: unknown;
   #context = CausalContext.EMPTY;
   #time = 10;
@@ -46,6 +49,28 @@ class Pair {
       this.#state = at === 0 ? after : this.#resolver.join(this.#state, after);
       this.#context = this.#context.with(dot);
     }
+  }
+
+  /** The node's copy comes to know all that is known here. */
+  hold(node: string): void {
+    this.#commit(node, KEY, this.#context);
+  }
+
+  /** The node's copy of another key comes to know the next event of the first actor. */
+  holdOther(node: string): void {
+    this.#time += 1;
+    const dot = { actor: A, counter: this.#time, time: this.#time };
+    this.#commit(node, OTHER_KEY, CausalContext.of([dot]));
+  }
+
+  lose(node: string): void {
+    this.#losses.push({ node, at: this.#time, how: "damage" });
+  }
+
+  #commit(node: string, key: string, context: CausalContext): void {
+    const states = [encodeValue(this.#state)];
+    const record = encodeRecord({ context, newestTime: this.#time, siblings: [], states });
+    this.workload.noteCommit({ node, atMs: this.#time, key, held: undefined, record });
   }
 
   /** Names of events go, as where a floor has passed them. */
@@ -171,5 +196,27 @@ test("what a floor alone covers, and nobody is known to have held, may be gone o
   pair.perform([{ increment: 5 }, { increment: 2 }]);
   pair.settle();
   for (const value of [0, 2, 5, 7]) expect(pair.checksOf(value)).toEqual([]);
+  expect(pair.checksOf(3)).toEqual(["model"]);
+});
+
+test("what a floor alone covers has to be there if any of its holders has lost nothing since", () => {
+  const pair = new Pair("pn-counter");
+  pair.perform([{ increment: 5 }]);
+  pair.hold("n1");
+  pair.hold("n2");
+  pair.lose("n1");
+  pair.settle();
+  expect(pair.checksOf(5)).toEqual([]);
+  expect(pair.checksOf(0)).toEqual(["model"]);
+});
+
+test("what went with its only holder may be gone, though others hold later events of its actor for another key", () => {
+  const pair = new Pair("pn-counter");
+  pair.perform([{ increment: 5 }]);
+  pair.hold("n1");
+  pair.lose("n1");
+  pair.holdOther("n2");
+  pair.settle();
+  for (const value of [0, 5]) expect(pair.checksOf(value)).toEqual([]);
   expect(pair.checksOf(3)).toEqual(["model"]);
 });
