@@ -173,6 +173,16 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     },
   },
   {
+    seed: 401_532,
+    strategies: undefined,
+    what: "The check took a map's field, whose updates went with the one node that held them, for held by others, by records of another key.",
+    commit: "Who holds an operation of a CRDT is judged by records of its own key",
+    test: {
+      file: "test/unit/simulation/scenario/dynamo/crdt-workload.test.ts",
+      name: "a map's field may be gone with the only holder of its updates, and has to be there while another holds them",
+    },
+  },
+  {
     seed: 720_017,
     strategies: ["tunable"],
     what: "A value that was shown as expired was shown once more, from a copy behind a slower clock.",

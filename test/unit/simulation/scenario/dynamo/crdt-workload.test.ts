@@ -220,3 +220,23 @@ test("what went with its only holder may be gone, though others hold later event
   for (const value of [0, 5]) expect(pair.checksOf(value)).toEqual([]);
   expect(pair.checksOf(3)).toEqual(["model"]);
 });
+
+test("a map's field may be gone with the only holder of its updates, and has to be there while another holds them", () => {
+  const name = (value: string) => field("name", { "lww-register": { set: value } });
+  for (const isHeldByAnother of [false, true]) {
+    const pair = new Pair("or-map");
+    pair.perform([count(1)]);
+    pair.hold("n2");
+    pair.perform([name("x")]);
+    pair.perform([name("y")]);
+    pair.hold("n1");
+    if (isHeldByAnother) pair.hold("n2");
+    pair.lose("n1");
+    pair.holdOther("n2");
+    pair.settle();
+    expect(pair.checksOf({ count: 1, name: "y" })).toEqual([]);
+    const missed = isHeldByAnother ? ["model"] : [];
+    expect(pair.checksOf({ count: 1 })).toEqual(missed);
+    expect(pair.checksOf({ name: "y" })).toEqual([...missed, "model"]);
+  }
+});
