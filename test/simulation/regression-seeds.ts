@@ -183,6 +183,16 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     },
   },
   {
+    seed: 402_326,
+    strategies: undefined,
+    what: "The fingerprint of a former replica still had a record that it had handed over by a hint.",
+    commit: "What a former replica hands over by a hint goes out of its fingerprint",
+    test: {
+      file: "test/unit/strategies/leaderless/anti-entropy/rows-that-go.test.ts",
+      name: "a record that a former replica hands over %s is out of its fingerprint",
+    },
+  },
+  {
     seed: 720_017,
     strategies: ["tunable"],
     what: "A value that was shown as expired was shown once more, from a copy behind a slower clock.",

@@ -80,17 +80,18 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
       this.store(keyed, wallMs, effects, "expire");
     });
     const { repair = DEFAULT_REPAIR } = context.settings as { readonly repair?: RepairSettings };
+    // Its sums outlive its place among the replicas, which it may be given again.
+    const onLeft = (key: Uint8Array): void => {
+      this.#antiEntropy.touch(key);
+      onCopyLeft?.(key);
+    };
     const place = new CopyPlace({
-      ...{ context, settings: repair, planted },
+      ...{ context, settings: repair, planted, onLeft },
       onMap: (before, fx) => this.#onMap(before, fx),
-      onLeft: (key) => {
-        this.#antiEntropy.touch(key);
-        onCopyLeft?.(key);
-      },
     });
     this.#place = place;
     this.#antiEntropy = new AntiEntropy(place.amongReplicas, repair, planted);
-    this.#handoff = new Handoff(place.amongMembers, repair, onCopyLeft, planted);
+    this.#handoff = new Handoff(place.amongMembers, repair, onLeft, planted);
     this.#settling = new Settling({
       ...{ context, settings: repair, rules, planted, place: place.known },
       hasStandIns: onCopyLeft !== undefined,
