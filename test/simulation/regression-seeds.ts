@@ -183,6 +183,17 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     },
   },
   {
+    seed: 401_904,
+    strategies: undefined,
+    what: "A lost sector took all of a young log, and the node took its own records for empty, not for lost.",
+    commit:
+      "A node does not take its own records for empty where its log has lost it knows not whose",
+    test: {
+      file: "test/unit/core/store/unknown-damage.test.ts",
+      name: "has lost the node's own records, for all that it says of them",
+    },
+  },
+  {
     seed: 402_326,
     strategies: undefined,
     what: "The fingerprint of a former replica still had a record that it had handed over by a hint.",

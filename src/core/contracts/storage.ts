@@ -41,7 +41,8 @@ export interface LogHandlers {
  *   all calls throw but `close`, `health` and the positions.
  * - Damage: a record that fails its check at or below the synced mark is reported in
  *   `health().damagedShards` and that shard's `read` answers `damaged`, until it is `reset`; above
- *   the mark it is a torn tail, and cut at opening. The log always opens.
+ *   the mark it is a torn tail, and cut at opening. The log always opens. Where it is unknown whose
+ *   records were lost, a shard that the log does not know is damaged once it is asked for.
  */
 export interface LogStore {
   readonly capabilities: {
@@ -69,7 +70,10 @@ export interface LogStore {
   readonly durablePosition: LogPosition;
   /** Greatest position that survives a power cut, whatever was asked: ≤ `durablePosition`. */
   readonly syncedPosition: LogPosition;
-  /** Greatest sequence of a shard that the log knows, released or not; 0 if none. */
+  /**
+   * Greatest sequence of a shard that the log knows, released or not; 0 if none. A shard that the
+   * log does not know, though it may have lost records of it, is among the damaged ones afterwards.
+   */
   lastSequence(shard: ShardId): LogSequence;
   /**
    * Records of one shard with `sequence ≥ from` (below 1 counts as 1), durable or not, in order,

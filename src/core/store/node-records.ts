@@ -165,6 +165,8 @@ function nothing(damage?: string): Found {
 
 async function read(storage: Storage): Promise<Found> {
   try {
+    // Asked for first: the log may know of lost records, and not whose they were.
+    storage.log.lastSequence(NODE_SHARD);
     if (storage.log.health().damagedShards.includes(NODE_SHARD)) {
       return nothing("the node's own records in the log are damaged");
     }

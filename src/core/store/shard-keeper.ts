@@ -1,6 +1,7 @@
 import type { MachineNotice, OpenedState } from "../contracts/machine.ts";
 import { StateDamageError, type StateMutation, type Storage } from "../contracts/storage.ts";
 import { CapstanError } from "../model/errors.ts";
+import type { ShardId } from "../model/ids.ts";
 import type { KeyspaceMachines } from "./keyspace-machines.ts";
 import type { MachineCell } from "./machine-cell.ts";
 import type { MachineRunner } from "./machine-runner.ts";
@@ -62,8 +63,8 @@ export class ShardKeeper {
 
   /** Opens every replica of the node. */
   openAll(origin: OpenedState["origin"]): void {
-    const { keyspaces, storage, trust } = this.#options;
-    const damaged = new Set(storage.log.health().damagedShards);
+    const { keyspaces, trust } = this.#options;
+    const damaged = this.#damagedShards();
     // There was nothing to mark: what is empty has to learn in any case.
     if (origin !== "kept") trust.noteStart();
     for (const machines of keyspaces.values()) {
@@ -169,6 +170,15 @@ export class ShardKeeper {
       trust.mark(cell.shardId);
       repair();
     });
+  }
+
+  /** Each is asked for first: the log may know of lost records, and not whose they were. */
+  #damagedShards(): ReadonlySet<ShardId> {
+    const { keyspaces, storage } = this.#options;
+    for (const machines of keyspaces.values()) {
+      for (const { shardId } of machines.replicas()) storage.log.lastSequence(shardId);
+    }
+    return new Set(storage.log.health().damagedShards);
   }
 
   #repairOf(cell: MachineCell, { at }: StateDamageError): readonly StateMutation[] | undefined {

@@ -1,5 +1,5 @@
 /** What a node says whose disk was damaged. */
-const DAMAGE_ERRORS = /part of the log is missing|storage is damaged/;
+const DAMAGE_ERRORS = /part of the log is missing|log is damaged|storage is damaged/;
 
 /**
  * What a node says when its disk fails or its data is an old copy. That another process has its node

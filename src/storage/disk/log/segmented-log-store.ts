@@ -137,7 +137,7 @@ export class SegmentedLogStore implements LogStore {
 
   lastSequence(shard: ShardId): LogSequence {
     this.#checkOpen();
-    return (this.#table.get(shard)?.last ?? 0) as LogSequence;
+    return ((this.#table.get(shard) ?? this.#damagedIfUnknown(shard))?.last ?? 0) as LogSequence;
   }
 
   read(
