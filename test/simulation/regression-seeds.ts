@@ -204,6 +204,16 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     },
   },
   {
+    seed: 403_188,
+    strategies: undefined,
+    what: "A leader that an older copy had helped to elect threw at each answer of the follower that had what the copy lacked, until its node stopped itself.",
+    commit: "A replica whose leader lacks what is committed there takes the leader's picture",
+    test: {
+      file: "test/unit/strategies/raft/diverged.test.ts",
+      name: "a heartbeat of a leader whose log ends before what is committed here shows it, and its picture is taken",
+    },
+  },
+  {
     seed: 720_017,
     strategies: ["tunable"],
     what: "A value that was shown as expired was shown once more, from a copy behind a slower clock.",

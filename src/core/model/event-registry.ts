@@ -42,6 +42,8 @@ export const STORE_EVENTS = Object.freeze({
   "raft-snapshot-installed": "A follower has taken that up.",
   "raft-transfer-failed": "Nobody took a leadership over in time; the leader goes on.",
   "raft-recovered": "A raft shard goes on with what this node has, as another group.",
+  "raft-diverged":
+    "A replica's leader lacks what is committed here; its picture takes the place of it.",
   "raft-superseded": "A replica belongs to a group that another one has taken the place of.",
   replicated: "Which copies the writes of the last second have reached, in sum.",
   conflict: "Versions of a key met that knew nothing of each other, and what became of them.",

@@ -20,9 +20,25 @@ export class Acceptance {
   #matchedTerm = 0;
   /** Of a replica that may lack its tail: has it this in one term, it has all it vouched for. */
   #recoveryIndex: number | undefined;
+  /** In which term the leader was found to lack what is committed here. */
+  #divergedTerm: number | undefined;
 
   constructor(core: ConsensusCore) {
     this.#core = core;
+  }
+
+  /**
+   * The leader lacks what is committed here. No fault that a group stands brings that about, but a
+   * majority that an older copy of a store was counted in can elect such a leader (decision 0016).
+   * It is the one that a majority follows: its picture takes the place of what is here.
+   */
+  get hasDiverged(): boolean {
+    return this.#divergedTerm === this.#core.term;
+  }
+
+  /** A picture of the leader's has taken the place of what was here. */
+  restarted(): void {
+    this.#divergedTerm = undefined;
   }
 
   /** Nothing is known of a new leader's log, but that it has what is committed (§5.4). */
@@ -48,8 +64,9 @@ export class Acceptance {
     const core = this.#core;
     const { prevIndex, prevTerm, records } = request;
     this.#maybeJoin();
+    if (!core.superseded) this.#compare(request);
     // Nothing here is to be put anything behind. Behind index 0 nobody else refuses.
-    if (core.superseded) {
+    if (core.superseded || this.hasDiverged) {
       this.#reply(from, request, { rejected: true, index: prevIndex, hintIndex: 0, hintTerm: 0 });
       return;
     }
@@ -64,12 +81,15 @@ export class Acceptance {
     }
     this.matched(prevIndex + records.length);
     this.follow(request.commitIndex);
-    const index = Math.max(prevIndex + records.length, core.commitIndex);
+    // Beyond what was sent, only what the leader has committed as well: it may not have the rest.
+    const committed = Math.min(core.commitIndex, request.commitIndex);
+    const index = Math.max(prevIndex + records.length, committed);
     this.#reply(from, request, { rejected: false, index, hintIndex: 0, hintTerm: 0 });
   }
 
   /** What the leader has committed is committed here, as far as the logs are known to be equal. */
   follow(commitIndex: number): void {
+    if (this.hasDiverged) return;
     this.#core.commit(Math.min(commitIndex, this.matchedIndex));
   }
 
@@ -77,12 +97,16 @@ export class Acceptance {
     const core = this.#core;
     const { term, round } = heartbeat;
     this.#maybeJoin();
-    if (!core.superseded) {
+    // Elected after that was committed, it would have it (§5.4); heartbeats of its own term may be late.
+    const isOlder = (core.log.termOf(core.commitIndex) ?? term) < term;
+    if (isOlder && heartbeat.lastIndex < core.commitIndex && !core.superseded) this.#diverge();
+    const counts = !core.superseded && !this.hasDiverged;
+    if (counts) {
       this.matched(core.commitIndex);
       this.#maybeRecover(heartbeat.lastIndex);
       this.follow(heartbeat.commitIndex);
     }
-    const matchedIndex = core.superseded ? 0 : this.matchedIndex;
+    const matchedIndex = counts ? this.matchedIndex : 0;
     const reply: HeartbeatReply = {
       ...{ type: "heartbeat-reply", term, round, matchedIndex },
       original: core.original,
@@ -111,6 +135,25 @@ export class Acceptance {
   #maybeJoin(): void {
     const { appliedTerm, term, superseded } = this.#core;
     if (superseded && groupOf(appliedTerm) === groupOf(term)) this.#core.keepJoined();
+  }
+
+  /** The terms of what is committed here, as far as they are known, with those of the leader's. */
+  #compare({ prevIndex, prevTerm, records }: AppendRequest): void {
+    const { log, commitIndex } = this.#core;
+    const last = Math.min(commitIndex, prevIndex + records.length);
+    for (let index = last; index >= prevIndex && !this.hasDiverged; index--) {
+      const record = records[index - prevIndex - 1];
+      const known = log.termOf(index);
+      if (known === undefined) return;
+      if (known !== (record === undefined ? prevTerm : termOfEntry(record))) this.#diverge();
+    }
+  }
+
+  #diverge(): void {
+    if (this.hasDiverged) return;
+    const { commitIndex, leader, term } = this.#core;
+    this.#divergedTerm = term;
+    this.#core.emit("raft-diverged", { commit: commitIndex, leader });
   }
 
   #take(index: number, record: Uint8Array): void {

@@ -296,8 +296,9 @@ export class Consensus implements ShardConsensus {
   read(token: number, at: Moment, effects: ConsensusEffects): void {
     this.#enter(at, effects);
     if (this.#leadership !== undefined) this.#leadership.read(token);
-    // An index of the later group says nothing of what is here.
-    else if (this.#core.superseded) this.#core.options.outputs.readFailed(token, "not-leader");
+    // An index of the later group, or of a leader that lacks what is here, says nothing of it.
+    else if (this.#core.superseded || this.#acceptance.hasDiverged)
+      this.#core.options.outputs.readFailed(token, "not-leader");
     else this.#reads.add(token);
   }
 

@@ -21,7 +21,8 @@ interface Installation {
  * Receiver implementation".
  *
  * Invariants:
- * - the applied index never falls: what is not beyond the commit index is not installed;
+ * - the applied index never falls: what is not beyond the commit index is not installed, unless
+ *   what is here counts for nothing: it is another group's, or the leader lacks it;
  * - a log that has the picture's last entry is kept, whatever the state has of it: the entries
  *   behind it may have been vouched for (step 6).
  */
@@ -78,7 +79,7 @@ export class SnapshotReceiver {
 
   #has({ index, term }: AppliedPoint): boolean {
     const { commitIndex, log, superseded } = this.#core;
-    if (superseded) return false;
+    if (superseded || this.#acceptance.hasDiverged) return false;
     return index <= commitIndex || log.termOf(index) === term;
   }
 
@@ -99,6 +100,7 @@ export class SnapshotReceiver {
     core.effects.resetLog((point.index + 1) as LogSequence);
     core.restart(point.index, point.term);
     core.history.reset(point.configurationIndex, point.configuration ?? NO_CONFIGURATION);
+    this.#acceptance.restarted();
     this.#acceptance.matched(point.index);
     core.emit("raft-snapshot-installed", { index: point.index, term: point.term });
   }
@@ -106,13 +108,14 @@ export class SnapshotReceiver {
   /** Leaves when what was installed is durable, like every word about the log. */
   #reply(
     from: Sender,
-    { snapshot }: SnapshotChunk,
+    { snapshot, point }: SnapshotChunk,
     { next, installed }: { readonly next: number; readonly installed: boolean },
   ): void {
-    const { term, original, commitIndex } = this.#core;
+    const { term, original } = this.#core;
+    const { index } = point;
     this.#core.send(
       from.node,
-      { type: "snapshot-reply", term, snapshot, next, installed, index: commitIndex, original },
+      { type: "snapshot-reply", term, snapshot, next, installed, index, original },
       "log",
     );
   }

@@ -171,13 +171,10 @@ export class RaftRun implements KeyspaceRun {
 
   judge({ copyHasCounted }: Circumstances): CheckReport {
     const records = this.#records;
-    const violations = [
-      ...this.#states.violations,
-      ...this.#terms.violations,
-      ...records.violations,
-      ...records.refusedAndSeen(),
-    ];
+    const violations = [...records.violations, ...records.refusedAndSeen()];
+    // Two majorities may have committed different entries in one place, and one of them gives way.
     if (copyHasCounted) return { violations, checked: 0, unknown: 0 };
+    violations.push(...this.#states.violations, ...this.#terms.violations);
     violations.push(...this.#writes.quorum.violations, ...this.#safety.violations);
     const { history } = records;
     const { spreadMs } = this.#clocks;

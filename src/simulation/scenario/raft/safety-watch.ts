@@ -22,6 +22,7 @@ export class SafetyWatch {
   readonly #scene: KeyspaceScene;
   readonly #safety = new RaftSafety({ groupOf: raftGroupOf });
   readonly #isOn: boolean;
+  readonly #diverged: Violation[] = [];
 
   constructor(scene: KeyspaceScene) {
     this.#scene = scene;
@@ -30,13 +31,17 @@ export class SafetyWatch {
   }
 
   get violations(): readonly Violation[] {
-    return this.#safety.violations;
+    return [...this.#safety.violations, ...this.#diverged];
   }
 
   onEvent(node: string, { type, keyspace, shard, role, term }: StoreEvent): void {
-    if (!this.#isOn || type !== "raft-standing" || role !== "leader") return;
     const { plan, world } = this.#scene;
-    if (keyspace !== plan.name) return;
+    if (!this.#isOn || keyspace !== plan.name) return;
+    if (type === "raft-diverged") {
+      const message = `${node}: its leader lacks what is committed there, in shard ${shard}`;
+      this.#diverged.push({ check: "leader-completeness", message });
+    }
+    if (type !== "raft-standing" || role !== "leader") return;
     this.#safety.leads(node, world.node(node).starts, Number(shard), Number(term));
   }
 

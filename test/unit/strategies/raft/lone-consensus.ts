@@ -147,7 +147,9 @@ export class LoneConsensus {
       truncateSuffix: (sequence) => {
         this.log.length = sequence;
       },
-      resetLog: () => {},
+      resetLog: (first) => {
+        this.log.length = first - 1;
+      },
       releaseLog: () => {},
       readLog: () => {},
       keep: (name, value) => {

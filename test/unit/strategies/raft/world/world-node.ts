@@ -377,7 +377,10 @@ export class WorldNode {
       sendBeforeDurable: (to, _role, _shard, message) => early.push({ to, message }),
       setTimer: (timer, delayMs) => this.#setTimer(timer, delayMs),
       cancelTimer: (timer) => this.#timers.delete(timer),
-      emit: () => {},
+      // No fault of these worlds brings that about.
+      emit: ({ type }) => {
+        if (type === "raft-diverged") throw new Error("the leader lacks what is committed");
+      },
     };
   }
 
