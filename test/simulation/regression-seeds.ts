@@ -214,6 +214,16 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     },
   },
   {
+    seed: 404_064,
+    strategies: ["tunable"],
+    what: "A move back was answered as done where the move away was accepted already: it was decided later.",
+    commit: "A move back is not done while the move away may still be decided",
+    test: {
+      file: "test/unit/strategies/leaderless/place/place-change.test.ts",
+      name: "is taken back where it was only proposed: whoever sees it to its end could decide it yet",
+    },
+  },
+  {
     seed: 720_017,
     strategies: ["tunable"],
     what: "A value that was shown as expired was shown once more, from a copy behind a slower clock.",

@@ -103,7 +103,7 @@ export class PlaceChange {
     const isThere = isSameSet(replicas, this.goal);
     if (stageOf(this.#map) === "settled") {
       const isKnown = this.#have(replicas) >= majorityOf(replicas.length);
-      return isThere && isKnown ? "done" : undefined;
+      return isThere && isKnown && this.#proposed === undefined ? "done" : undefined;
     }
     // A pending change can be taken back; a switch cannot.
     const isWanted = isThere || (pending !== undefined && isSameSet(pending, this.goal));
@@ -155,7 +155,7 @@ export class PlaceChange {
     const { replicas, pending } = this.#map;
     switch (stageOf(this.#map)) {
       case "settled":
-        return isSameSet(replicas, this.goal) ? undefined : withPending(this.#map, this.goal);
+        return isSameSet(replicas, this.goal) ? this.#proposed : withPending(this.#map, this.goal);
       case "pending":
         if (isSameSet(replicas, this.goal)) return settledAfter(this.#map);
         if (!isSameSet(pending as readonly NodeId[], this.goal)) return undefined;
@@ -188,6 +188,16 @@ export class PlaceChange {
     }
     const taken = votes.filter((vote) => isSame(vote.accepted?.ballot, current.ballot));
     if (taken.length >= most) this.#adopt(current.next);
+  }
+
+  /**
+   * What an earlier change has proposed to follow the map, as far as it was heard of: it may be decided
+   * yet, by whoever goes on with it. To go back from there it has to be decided first, and taken back.
+   */
+  get #proposed(): ShardMap | undefined {
+    return this.#votes()
+      .map((vote) => vote.accepted)
+      .reduce(laterOf, undefined)?.map;
   }
 
   /** About what follows the map, of replicas whose vote counts. */

@@ -67,6 +67,20 @@ describe("a change of a shard's replicas", () => {
     }
   });
 
+  test("is taken back where it was only proposed: whoever sees it to its end could decide it yet", () => {
+    const world = worldOf();
+    const change = world.begin("a", ["b", "c", "d"]);
+    // Old replicas have accepted it, and whoever asked for it is gone before it tells them the map.
+    for (let n = 0; n < 10 && world.copy("a").place.vote?.accepted === undefined; n++) {
+      world.round(change);
+    }
+    expect(world.copy("a").place.map.epoch).toBe(1);
+    const back = world.begin("b", ["a", "b", "c"]);
+    for (let n = 0; n < 10 && back.outcome === undefined; n++) world.round(back);
+    expect(back.outcome).toBe("done");
+    expect(back.map).toEqual({ epoch: 3, replicas: ["a", "b", "c"] });
+  });
+
   test("is taken back before the switch, and not after it", () => {
     const world = worldOf();
     const change = world.begin("a", ["b", "c", "d"]);
