@@ -224,6 +224,16 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     },
   },
   {
+    seed: 404_842,
+    strategies: undefined,
+    what: "A replica that had been given the log anew, and knew no voters yet, was asked who they are: no majority of nobody has an entry.",
+    commit: "Who is asked for the voters of a seed knows some",
+    test: {
+      file: "test/unit/simulation/scenario/raft/durable-quorum.test.ts",
+      name: "a replica that was given the log and knows no voters yet does not say who they are",
+    },
+  },
+  {
     seed: 720_017,
     strategies: ["tunable"],
     what: "A value that was shown as expired was shown once more, from a copy behind a slower clock.",

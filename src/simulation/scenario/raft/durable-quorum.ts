@@ -106,9 +106,13 @@ export class DurableQuorum {
     if (sets.length === 1 && this.#scene.keyspace.decidersOf(shardIndex) === sets) return sets;
     // A replica that has committed the entry, and has no later configuration, has the one under
     // which that was done (Log Matching). One that was in force only later may not have counted.
+    // A store begun anew is given the log from its start, and the configuration of birth lies before
+    // that: until it meets another one, there or with a picture, it knows of no voters at all.
     const knowing = this.#describe(shardIndex).find(
-      ({ commitIndex, configurationIndex }) =>
-        commitIndex >= revision && configurationIndex <= revision,
+      ({ commitIndex, configurationIndex, deciders }) =>
+        commitIndex >= revision &&
+        configurationIndex <= revision &&
+        deciders.every((nodes) => nodes.length > 0),
     );
     return knowing?.deciders ?? [];
   }
