@@ -7,9 +7,15 @@ const LONG = {
     files: [
       "test/processes/kills.test.ts",
       "test/processes/damage.test.ts",
+      "test/processes/two-processes.test.ts",
       "test/simulation/crashing-disks.test.ts",
     ],
-    env: { CAPSTAN_KILLS: "200", CAPSTAN_DAMAGES: "60", CAPSTAN_SEEDS: "1000" },
+    env: {
+      CAPSTAN_KILLS: "200",
+      CAPSTAN_DAMAGES: "60",
+      CAPSTAN_RESTARTS_IN_A_ROW: "20",
+      CAPSTAN_SEEDS: "1000",
+    },
   },
   failover: {
     files: ["test/processes/failover.test.ts", "test/processes/nats-failover.test.ts"],

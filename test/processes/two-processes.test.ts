@@ -14,7 +14,8 @@ const PATIENCE_MS = 600_000;
 /** Between two writes of one writer: all of them are read back. */
 const PACE_MS = 20;
 const READERS = 16;
-const RESTARTS = 20;
+/** The full number: `npm run test:kills`. */
+const RESTARTS = Number(process.env.CAPSTAN_RESTARTS_IN_A_ROW ?? 4);
 const TRANSPORTS = ["tcp", ...(program === undefined ? [] : ["nats"])] as const;
 
 const cleanUps: (() => unknown)[] = [];
