@@ -45,6 +45,10 @@ interface Try {
  * - switching → settled is no decision: it comes as soon as `changeQuorum` of those that leave have
  *   the switch, so that no read of the epoch before can be answered any more.
  *
+ * Where the replicas are those already, an earlier change may still be decided: one that has got as
+ * far as a vote, of whoever was heard or was not. Settled → settled is decided then, as the others
+ * are, so that nothing can follow the epoch before any more.
+ *
  * No clock, no I/O: `messages` says what there is to be said now, until there is an outcome.
  */
 export class PlaceChange {
@@ -53,10 +57,15 @@ export class PlaceChange {
   readonly #levels: PromisedLevels;
   readonly #nonce: () => number;
   readonly #planted: PlantedChangeBugs;
+  readonly #isAsked: boolean;
   #map: ShardMap;
   readonly #states = new Map<NodeId, PlaceState>();
   #try: Try | undefined;
   #highest = 0;
+  /** This one has had something decided: whatever was begun before it, and is over, goes no further. */
+  #hasDecided = false;
+  /** Those who have not answered had the time to. */
+  #hasWaited = false;
   /** Something was proposed: it may come to be, whoever goes on with it. */
   hasTried = false;
 
@@ -67,6 +76,8 @@ export class PlaceChange {
     readonly levels: PromisedLevels;
     /** 32 random bits. */
     readonly nonce: () => number;
+    /** Somebody is answered: what is done must not be undone by a change that was asked for before. */
+    readonly isAsked: boolean;
     readonly planted?: PlantedChangeBugs;
   }) {
     this.#self = options.self;
@@ -74,6 +85,7 @@ export class PlaceChange {
     this.goal = options.goal;
     this.#levels = options.levels;
     this.#nonce = options.nonce;
+    this.#isAsked = options.isAsked;
     this.#planted = options.planted ?? {};
   }
 
@@ -103,7 +115,7 @@ export class PlaceChange {
     const isThere = isSameSet(replicas, this.goal);
     if (stageOf(this.#map) === "settled") {
       const isKnown = this.#have(replicas) >= majorityOf(replicas.length);
-      return isThere && isKnown && this.#proposed === undefined ? "done" : undefined;
+      return isThere && isKnown && this.#isLast ? "done" : undefined;
     }
     // A pending change can be taken back; a switch cannot.
     const isWanted = isThere || (pending !== undefined && isSameSet(pending, this.goal));
@@ -134,6 +146,7 @@ export class PlaceChange {
   /** Others have tried meanwhile, or too few answer: the next try is above theirs. */
   tryAgain(): void {
     this.#try = undefined;
+    this.#hasWaited = true;
   }
 
   #adopt(map: ShardMap): void {
@@ -155,7 +168,7 @@ export class PlaceChange {
     const { replicas, pending } = this.#map;
     switch (stageOf(this.#map)) {
       case "settled":
-        return isSameSet(replicas, this.goal) ? this.#proposed : withPending(this.#map, this.goal);
+        return isSameSet(replicas, this.goal) ? this.#closing : withPending(this.#map, this.goal);
       case "pending":
         if (isSameSet(replicas, this.goal)) return settledAfter(this.#map);
         if (!isSameSet(pending as readonly NodeId[], this.goal)) return undefined;
@@ -176,7 +189,10 @@ export class PlaceChange {
     if (current === undefined) return;
     const votes = this.#votes();
     const isOvertaken = votes.some(({ promised }) => compareBallots(promised, current.ballot) > 0);
-    if (isOvertaken) return this.tryAgain();
+    if (isOvertaken) {
+      this.#try = undefined;
+      return;
+    }
     const most = majorityOf(this.#map.replicas.length);
     if (current.phase === "prepare") {
       const granted = votes.filter(({ promised }) => isSame(promised, current.ballot));
@@ -187,7 +203,29 @@ export class PlaceChange {
       return;
     }
     const taken = votes.filter((vote) => isSame(vote.accepted?.ballot, current.ballot));
-    if (taken.length >= most) this.#adopt(current.next);
+    if (taken.length < most) return;
+    this.#hasDecided = true;
+    this.#adopt(current.next);
+  }
+
+  /**
+   * No earlier change can follow the settled map. Each has had a promise of a majority before it
+   * proposed anything: so none has, where all replicas say that they have promised nothing.
+   */
+  get #isLast(): boolean {
+    if (!this.#isAsked) return this.#proposed === undefined;
+    const { replicas, epoch } = this.#map;
+    const untouched = this.#statesOf(replicas).filter(
+      ({ serving, vote }) => serving && vote?.epoch !== epoch,
+    );
+    return this.#hasDecided || untouched.length === replicas.length;
+  }
+
+  /** What is to follow the settled map, so that nothing else does; undefined: nothing has to, or not yet. */
+  get #closing(): ShardMap | undefined {
+    if (this.#isLast) return undefined;
+    const isDue = this.#hasWaited || this.#votes().length > 0;
+    return this.#proposed ?? (isDue ? settledAfter(this.#map) : undefined);
   }
 
   /**

@@ -93,7 +93,7 @@ export class PlaceFlow {
       return isHolder(map, self) ? new PlaceRecovery(map, self) : undefined;
     }
     const goal = options?.replicas;
-    return goal === undefined ? new PlaceQuery(map) : this.#changeOf(map, goal);
+    return goal === undefined ? new PlaceQuery(map) : this.#changeOf(map, goal, true);
   }
 
   /** False: the message is about something else. */
@@ -191,16 +191,20 @@ export class PlaceFlow {
       if (!goesBefore(map, goal, other.task.map)) return;
       this.#pending.delete(other.requestId);
     }
-    const place = new PendingPlace(shardIndex, this.#nextRequestId(), this.#changeOf(map, goal));
+    const place = new PendingPlace(
+      shardIndex,
+      this.#nextRequestId(),
+      this.#changeOf(map, goal, false),
+    );
     place.endsAtMs = endsAtMs;
     this.#pending.set(place.requestId, place);
     effects.emit({ type: "move-taken-on", shard: shardIndex, epoch: map.epoch, goal });
     this.#go(place, nowMs, effects);
   }
 
-  #changeOf(map: ShardMap, goal: readonly NodeId[]): PlaceChange {
+  #changeOf(map: ShardMap, goal: readonly NodeId[], isAsked: boolean): PlaceChange {
     return new PlaceChange({
-      ...{ map, goal, levels: this.#levels, planted: this.#planted },
+      ...{ map, goal, isAsked, levels: this.#levels, planted: this.#planted },
       self: this.#context.self.node,
       nonce: () => this.#context.randomUint32(),
     });

@@ -81,6 +81,45 @@ describe("a change of a shard's replicas", () => {
     expect(back.map).toEqual({ epoch: 3, replicas: ["a", "b", "c"] });
   });
 
+  test("to those who are there rules out what only one that is silent may have accepted", () => {
+    const world = worldOf();
+    const away = world.begin("a", ["b", "c", "d"]);
+    for (let n = 0; n < 10 && away.messages(1)[0]?.message.type !== "place-accept"; n++) {
+      world.round(away);
+    }
+    // What it proposes reaches c alone.
+    world.round(away, ["c"]);
+    expect(world.copy("c").place.vote?.accepted?.map.pending).toEqual(["b", "c", "d"]);
+    const stay = world.begin("b", ["a", "b", "c"]);
+    for (let n = 0; n < 10 && stay.outcome === undefined; n++) world.round(stay, ["a", "b"]);
+    expect(stay.outcome).toBe("done");
+    expect(stay.map).toEqual({ epoch: 2, replicas: ["a", "b", "c"] });
+    const finisher = world.begin("c", ["b", "c", "d"]);
+    world.round(finisher);
+    expect(finisher.map).toEqual(stay.map);
+  });
+
+  test("to those who are there is done at once where none of them has promised anything", () => {
+    const world = worldOf();
+    const stay = world.begin("b", ["a", "b", "c"]);
+    world.round(stay, ["a", "b"]);
+    expect(stay.outcome).toBeUndefined();
+    expect(stay.messages(1).map(({ message }) => message.type)).not.toContain("place-prepare");
+    world.round(stay, ["c"]);
+    expect(stay.outcome).toBe("done");
+    expect(stay.map.epoch).toBe(1);
+  });
+
+  test("to those who are there is decided where one of them stays silent", () => {
+    const world = worldOf();
+    const stay = world.begin("b", ["a", "b", "c"]);
+    world.round(stay, ["a", "b"]);
+    stay.tryAgain();
+    for (let n = 0; n < 3; n++) world.round(stay, ["a", "b"]);
+    expect(stay.outcome).toBe("done");
+    expect(stay.map).toEqual({ epoch: 2, replicas: ["a", "b", "c"] });
+  });
+
   test("is taken back before the switch, and not after it", () => {
     const world = worldOf();
     const change = world.begin("a", ["b", "c", "d"]);

@@ -108,15 +108,19 @@ export class PlaceWorld {
       goal: goal as NodeId[],
       levels: LEVELS,
       nonce: () => this.#random.uint32(),
+      isAsked: true,
       planted,
     });
     this.changes.push(change);
     return change;
   }
 
-  /** One round of one change: all that it has to say, in any order, and some of it lost. */
-  round(change: PlaceChange): void {
-    const messages = [...change.messages(1)];
+  /**
+   * One round of one change: all that it has to say, in any order, and some of it lost. Only those of
+   * `heard` are reached, where that is given.
+   */
+  round(change: PlaceChange, heard?: readonly string[]): void {
+    const messages = change.messages(1).filter(({ to }) => heard?.includes(to) ?? true);
     while (messages.length > 0) {
       const at = this.#random.uint32() % messages.length;
       const [{ to, message }] = messages.splice(at, 1) as [(typeof messages)[number]];
