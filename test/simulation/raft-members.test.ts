@@ -298,4 +298,22 @@ describe("a change of replicas is refused, with what is allowed", () => {
       [...another.replicas].sort(),
     );
   });
+
+  test("taken back while it waits for one that is down, is not made when that one is there again", async () => {
+    const cluster = await openFive();
+    const { replicas, leader } = await standing(cluster);
+    const [down = "", other = ""] = replicas.filter((id) => id !== leader);
+    cluster.kill(down);
+    await cluster.advance(3_000);
+    const { admin } = cluster.node(leader).store;
+    // Nobody joins, and of those who are to decide there is no majority.
+    const fewer = { ...SHARD, replicas: [leader, down] };
+    const fault = await faultOf(cluster, admin.changeReplicas(fewer, { timeoutMs: 2_000 }));
+    expect(fault).toMatchObject({ code: "OUTCOME_UNKNOWN", outcome: "unknown" });
+    await cluster.until(admin.changeReplicas({ ...SHARD, replicas }));
+    expect((await membersOf(cluster, leader)).changingTo).toBeUndefined();
+    cluster.restart(down);
+    await cluster.advance(10_000);
+    expect((await membersOf(cluster, other)).replicas).toEqual(replicas);
+  });
 });

@@ -110,7 +110,9 @@ export class Membership {
     const voters = sortMembers(goal.voters);
     const learners = sortMembers(goal.learners);
     const isVoting = isSameSet(voters, configuration.voters);
-    if (isVoting && isSameSet(learners, configuration.learners)) return "unchanged";
+    // What another change is to come to has to go, also where nobody joins for it.
+    const isTakenBack = configuration.goal !== undefined;
+    if (isVoting && isSameSet(learners, configuration.learners) && !isTakenBack) return "unchanged";
     if (isVoting) {
       // Learners decide nothing: one step is enough.
       this.#append({ voters, outgoing: [], learners, goal: undefined });
