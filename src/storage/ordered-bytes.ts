@@ -39,8 +39,8 @@ export class OrderedBytes {
     return this.#byText.size;
   }
 
-  get(key: Uint8Array): Uint8Array | undefined {
-    return this.#byText.get(this.#textOf(key))?.value;
+  get(key: Uint8Array, text = this.#textOf(key)): Uint8Array | undefined {
+    return this.#byText.get(text)?.value;
   }
 
   set(key: Uint8Array, value: Uint8Array): void {

@@ -309,6 +309,8 @@ export interface StateReader {
 
 /** The state of a replica that serves, read outside its steps: before durability. */
 export interface ServingState extends StateReader {
+  /** @param text the key as `keyText` has it, where it is known. */
+  get(key: Uint8Array, text?: string): Uint8Array | undefined;
   /** Whether what `get` answers for the key is durable, as the keyspace demands. */
   isDurable(key: Uint8Array): boolean;
 }

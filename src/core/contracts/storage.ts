@@ -248,7 +248,8 @@ export interface StateStoreCapabilities {
 export interface StateStore {
   readonly capabilities: StateStoreCapabilities;
   start(handlers: { onFailed(error: Error): void }): void;
-  get(shard: ShardId, space: Space, key: Uint8Array): Uint8Array | undefined;
+  /** @param text the key as `keyText` has it, where it is known: a store may look it up by that. */
+  get(shard: ShardId, space: Space, key: Uint8Array, text?: string): Uint8Array | undefined;
   view(shard: ShardId): StateView;
   /** Shards whose current generation holds anything, in any space, and its number. */
   shards(): readonly { readonly shard: ShardId; readonly generation: Generation }[];

@@ -29,6 +29,7 @@ export function hashText(text: string, seed = 0): number {
  * the group that `groupBy` cuts out of it. An empty group is no group: the whole key decides.
  */
 export function shardIndexForKey(key: Uint8Array, groupBy: GroupBy, shards: number): number {
+  if (shards === 1) return 0;
   if (groupBy === "whole") return hashRange(key, 0, key.length, 0) % shards;
   if (groupBy === "tag") return hashOfTag(key) % shards;
   const separator = groupBy.prefix.separator;

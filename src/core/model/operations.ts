@@ -13,6 +13,8 @@ export interface Operation {
   readonly type: OperationType;
   /** UTF-8 bytes of the key, 1–1,024. */
   readonly key: Uint8Array;
+  /** The key as `keyText` has it, where that is at hand: a table that is asked by it saves a copy. */
+  readonly keyText?: string | undefined;
   readonly shardIndex: number;
   /** Canonical encoding of the value (`put`), or of the resolver's operation (`update`). */
   readonly value: Uint8Array | undefined;

@@ -21,12 +21,21 @@ export function isWellFormed(text: string): boolean {
  * @throws MalformedBytesError
  */
 export function decodeUtf8(bytes: Uint8Array, from: number, to: number): string {
-  const buffer = Buffer.isBuffer(bytes)
-    ? bytes
-    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const text = buffer.toString("utf8", from, to);
-  if (text.includes(REPLACEMENT) && !isUtf8(buffer.subarray(from, to))) {
+  const text = utf8Slice.call(bytes, from, to);
+  if (text.includes(REPLACEMENT) && !isUtf8(bytes.subarray(from, to))) {
     throw new MalformedBytesError("text is not well-formed UTF-8");
   }
   return text;
 }
+
+type Utf8Slice = (this: Uint8Array, start: number, end: number) => string;
+
+/**
+ * Node's own conversion, which takes any Uint8Array, without the way through `toString` and a
+ * Buffer of its own: see `keyText`. Where it is missing, the documented way serves.
+ */
+const utf8Slice: Utf8Slice =
+  (Buffer.prototype as { utf8Slice?: Utf8Slice }).utf8Slice ??
+  function slice(this: Uint8Array, start: number, end: number): string {
+    return Buffer.from(this.buffer, this.byteOffset, this.length).toString("utf8", start, end);
+  };

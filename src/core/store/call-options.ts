@@ -1,5 +1,5 @@
 import { CapstanError } from "../model/errors.ts";
-import type { Level } from "../model/levels.ts";
+import { LEVELS, type Level } from "../model/levels.ts";
 import { MAX_SESSION_TOKEN_CHARACTERS, type SessionToken } from "../model/session-token.ts";
 
 /** Above every other token that the store hands out: a context of 4 KiB is the longest. */
@@ -31,6 +31,14 @@ export type OptionName = keyof CallSettings;
 
 /** Of a call that was given no options. */
 export const NO_SETTINGS: Readonly<CallSettings> = Object.freeze(new CallSettings());
+
+/** Of calls that name a level and nothing else, which most calls are: made once. */
+const SETTINGS_OF_LEVEL: ReadonlyMap<unknown, Readonly<CallSettings>> = new Map(
+  LEVELS.map((consistency) => [
+    consistency,
+    Object.freeze(Object.assign(new CallSettings(), { consistency })),
+  ]),
+);
 
 const CALL_OPTIONS = ["signal", "timeoutMs"] as const;
 
@@ -84,13 +92,19 @@ export function parseOptions(
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw invalid(`options have to be an object, not ${describe(options)}`, "options");
   }
-  const settings = new CallSettings();
+  let ofLevel: Readonly<CallSettings> | undefined;
+  let settings: CallSettings | undefined;
   for (const name in options) {
     if (!(allowed as readonly string[]).includes(name)) throw unknownOption(name, allowed);
     const value = (options as Record<string, unknown>)[name];
+    if (name === "consistency" && settings === undefined) {
+      ofLevel = SETTINGS_OF_LEVEL.get(value);
+      if (ofLevel !== undefined) continue;
+    }
+    settings ??= Object.assign(new CallSettings(), ofLevel);
     assign(settings, name as OptionName, value, maxTimeoutMs);
   }
-  return settings;
+  return settings ?? ofLevel ?? NO_SETTINGS;
 }
 
 function assign(

@@ -185,6 +185,8 @@ export class OperationMaker {
     return {
       type,
       key: bytes,
+      // As many bytes as characters: each character is one byte, and stands for itself.
+      keyText: bytes.length === key.length ? key : undefined,
       shardIndex,
       value,
       level,

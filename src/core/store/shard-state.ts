@@ -43,8 +43,8 @@ export class ShardState implements ServingState {
     this.#shard = shard;
   }
 
-  get(key: Uint8Array): Uint8Array | undefined {
-    return this.#read("data", this.#data, key);
+  get(key: Uint8Array, text?: string): Uint8Array | undefined {
+    return this.#read("data", this.#data, key, text);
   }
 
   /** What the overlay shows waits for its log record; what is committed had it durable before. */
@@ -108,12 +108,17 @@ export class ShardState implements ServingState {
     for (const text of side) if (this.#side.get(text)?.group === group) this.#side.delete(text);
   }
 
-  #read(space: Space, overlay: Map<string, OverlayEntry>, key: Uint8Array): Uint8Array | undefined {
+  #read(
+    space: Space,
+    overlay: Map<string, OverlayEntry>,
+    key: Uint8Array,
+    text?: string,
+  ): Uint8Array | undefined {
     if (overlay.size > 0) {
-      const entry = overlay.get(keyText(key));
+      const entry = overlay.get(text ?? keyText(key));
       if (entry !== undefined) return entry.value;
     }
-    return this.#store.get(this.#shard, space, key);
+    return this.#store.get(this.#shard, space, key, text);
   }
 
   #range(

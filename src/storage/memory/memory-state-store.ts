@@ -41,9 +41,9 @@ export class MemoryStateStore implements StateStore, Generations {
     this.#isStarted = true;
   }
 
-  get(shard: ShardId, space: Space, key: Uint8Array): Uint8Array | undefined {
+  get(shard: ShardId, space: Space, key: Uint8Array, text?: string): Uint8Array | undefined {
     this.#checkOpen();
-    return this.#shards.get(shard)?.current[space]?.get(key);
+    return this.#shards.get(shard)?.current[space]?.get(key, text);
   }
 
   view(shard: ShardId): StateView {

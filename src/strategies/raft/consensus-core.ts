@@ -1,13 +1,14 @@
 import type { Sender } from "../../core/contracts/machine.ts";
 import type { Lane } from "../../core/contracts/transport.ts";
 import type { LogSequence, NodeId } from "../../core/model/ids.ts";
-import { type Configuration, type Identity, isAmong, isVoter, nodesOf } from "./configuration.ts";
+import { type Configuration, type Identity, isVoter, nodesOf } from "./configuration.ts";
 import { ConfigurationHistory } from "./configuration-history.ts";
 import type { ConsensusEffects, ConsensusOptions, Moment, Role } from "./consensus-types.ts";
 import { groupOf } from "./group.ts";
 import { encodeHardState, HARD_STATE, type HardState } from "./hard-state.ts";
 import { violated } from "./invariant.ts";
 import type { Dismissal, PeerMessage } from "./peer-messages.ts";
+import { Place } from "./place.ts";
 import type { PlantedConsensusBugs } from "./planted-bugs.ts";
 import { RaftLog } from "./raft-log.ts";
 import { ToldDismissal } from "./told-dismissal.ts";
@@ -39,6 +40,7 @@ export class ConsensusCore {
     ...{ recovering: false, superseded: false },
   };
   #identity: Identity;
+  readonly #place = new Place();
   readonly #dismissal = new ToldDismissal();
   #effects: ConsensusEffects | undefined;
   #at: Moment = { nowMs: 0, wallMs: 0 };
@@ -156,9 +158,7 @@ export class ConsensusCore {
 
   /** Whether the configuration in force names this replica, under its store's name. */
   get isNamed(): boolean {
-    const { voters, outgoing, learners } = this.configuration;
-    const identity = this.#identity;
-    return isAmong(voters, identity) || isAmong(outgoing, identity) || isAmong(learners, identity);
+    return this.#place.isNamed(this.configuration, this.#identity);
   }
 
   /**
@@ -188,7 +188,7 @@ export class ConsensusCore {
   }
 
   get isVoter(): boolean {
-    return !this.superseded && isVoter(this.configuration, this.#identity);
+    return !this.superseded && this.#place.isVoter(this.configuration, this.#identity);
   }
 
   /** What is committed elsewhere does not name this node. */

@@ -84,7 +84,7 @@ export class ReadFlow {
    * lease holds, also after the state was read; the weaker levels while it serves.
    */
   readNow(operation: Operation, clocks: Clocks): OperationResult | undefined {
-    const { level, shardIndex, key, options } = operation;
+    const { level, shardIndex, key, keyText, options } = operation;
     const way = wayOf(level);
     if (way === "strong") return undefined;
     const replica = this.#errands.localReplica(shardIndex);
@@ -93,7 +93,7 @@ export class ReadFlow {
     const state = this.#context.servingState(shardIndex);
     if (state === undefined || !hasSeen(replica, shardIndex, options?.session)) return undefined;
     const { books, lifeMark } = replica.machine;
-    const record = liveRecordOf(state, key, books.clockMs);
+    const record = liveRecordOf(state, key, books.clockMs, keyText);
     if (way === "lease") {
       const nowMs = clocks.monotonicMs();
       if (!replica.leaseHolds({ nowMs, wallMs: clocks.wallMs() })) return undefined;

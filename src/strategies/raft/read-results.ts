@@ -64,7 +64,8 @@ export function seenIn(
   mark: SessionMark | undefined,
   { lifeMark, shardIndex }: { readonly lifeMark: number; readonly shardIndex: number },
 ): SeenBefore | undefined {
-  const lives = [...(mark ?? [])].map(([name, index]) => ({
+  if (mark === undefined) return undefined;
+  const lives = [...mark].map(([name, index]) => ({
     lifeMark: Number.parseInt(name, 16),
     index,
   }));

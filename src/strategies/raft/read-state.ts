@@ -1,4 +1,4 @@
-import type { StateReader } from "../../core/contracts/machine.ts";
+import type { ServingState, StateReader } from "../../core/contracts/machine.ts";
 import { compareBytes } from "../../core/model/keys.ts";
 import type { RangeMessage, RangeReply } from "./client-messages.ts";
 import { isLive } from "./record.ts";
@@ -6,11 +6,12 @@ import { behindAllKeys } from "./state-rows.ts";
 
 /** The record that a reader sees: one whose time has come by the clock of the log is none. */
 export function liveRecordOf(
-  state: Pick<StateReader, "get">,
+  state: Pick<ServingState, "get">,
   key: Uint8Array,
   clockMs: number,
+  text?: string,
 ): Uint8Array | undefined {
-  const record = state.get(key);
+  const record = state.get(key, text);
   return record !== undefined && isLive(record, clockMs) ? record : undefined;
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { isCapstanError } from "../../../../src/core/model/errors.ts";
 import { hash32 } from "../../../../src/core/model/hash.ts";
+import { keyText } from "../../../../src/core/model/key-text.ts";
 import { decodeValue } from "../../../../src/core/model/values.ts";
 import type { BatchWrite } from "../../../../src/core/store/api.ts";
 import { valuesOf } from "../../../../src/core/store/value-schema.ts";
@@ -47,6 +48,29 @@ describe("reading and writing", () => {
     expect(operation?.shardIndex).toBe(hash32(key) % 16);
     expect(decodeValue(operation?.value as Uint8Array)).toEqual([1]);
     expect(engine.executed).toHaveLength(1);
+  });
+
+  it("hands a key over as text where each of its bytes is a character", async () => {
+    const { keyspace, engine } = openBench();
+    for (const key of ["key-1", "schlüssel"]) await keyspace.put(key, 1);
+    expect(engine.executed.map(({ key, keyText: text }) => [keyText(key), text])).toEqual([
+      ["key-1", "key-1"],
+      ["schlÃ¼ssel", undefined],
+    ]);
+  });
+
+  it("takes a level beside other options, in any order, and keeps none for the next call", async () => {
+    const { keyspace, engine } = openBench();
+    await keyspace.put("k", 1, { consistency: "one", ttlMs: 5 });
+    await keyspace.put("k", 1, { ttlMs: 6, consistency: "one" });
+    await keyspace.put("k", 1, { consistency: "one" });
+    await keyspace.put("k", 1, {});
+    expect(engine.executed.map(({ level, options }) => [level, options])).toEqual([
+      ["one", { ttlMs: 5 }],
+      ["one", { ttlMs: 6 }],
+      ["one", undefined],
+      ["quorum", undefined],
+    ]);
   });
 
   it("takes the engine's answer at once where it has one", async () => {

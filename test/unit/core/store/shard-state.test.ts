@@ -31,6 +31,18 @@ function shown(state: ShardState, from?: string, to?: string, limitBytes = 10_00
   return more ? [...texts, "…"] : texts;
 }
 
+test("a key is found by its text as by its bytes, committed or not", () => {
+  const { state, commit } = open();
+  commit(mutationOf("a", "1"), mutationOf("b", "1"));
+  state.overlay([mutationOf("b", "2"), mutationOf("c", "2")], 1);
+  const values = ["a", "b", "c", "d"].map((key) => {
+    const found = state.get(Buffer.from(key), key);
+    expect(found).toEqual(state.get(Buffer.from(key)));
+    return found && String(found);
+  });
+  expect(values).toEqual(["1", "2", "2", undefined]);
+});
+
 describe("the overlay", () => {
   test("lies over what is committed, and goes with its group", () => {
     const { state, commit } = open();
