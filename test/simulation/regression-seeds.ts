@@ -234,6 +234,16 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     },
   },
   {
+    seed: 500_878,
+    strategies: undefined,
+    what: "A node failed while the logs were read at the end of the run: its log was closed, and the run threw.",
+    commit: "The log of a node that has failed is not read at the end of a seed",
+    test: {
+      file: "test/unit/simulation/scenario/raft/safety-watch.test.ts",
+      name: "the log of a node which has failed, and closes it, is not read; those of the others are",
+    },
+  },
+  {
     seed: 720_017,
     strategies: ["tunable"],
     what: "A value that was shown as expired was shown once more, from a copy behind a slower clock.",

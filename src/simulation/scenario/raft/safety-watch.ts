@@ -76,23 +76,28 @@ export class SafetyWatch {
     if (this.#isOn) this.#safety.committedUpTo(node, shard, index);
   }
 
-  /** Compares what the logs really hold, as far back as they go. Runs the world. */
+  /**
+   * Compares what the logs really hold, as far back as they go; not that of a node which has failed,
+   * as it closes its log. Runs the world.
+   */
   async readLogs(): Promise<void> {
     if (!this.#isOn) return;
     const { world, keyspace } = this.#scene;
     const { hash, shards } = keyspace.keyspace;
-    const reading = world.running().flatMap(({ id, disk }) =>
+    const reading = world.running().flatMap((node) =>
       Array.from({ length: shards }, async (_, shardIndex) => {
-        const { log } = disk.storage ?? {};
-        if (log === undefined) return;
+        const { id, disk } = node;
         const shard = shardIdOf(hash, shardIndex);
-        const read = (from: number) =>
-          new Promise<LogReadResult>((done) =>
+        const read = async (from: number) => {
+          const { log } = disk.storage ?? {};
+          if (log === undefined || node.life?.hasFailed !== false) return;
+          return new Promise<LogReadResult>((done) =>
             log.read(shard, from as LogSequence, MAX_READ_BYTES, done),
           );
+        };
         let result = await read(1);
-        if (result.type === "compacted") result = await read(result.first);
-        if (result.type !== "records") return;
+        if (result?.type === "compacted") result = await read(result.first);
+        if (result?.type !== "records") return;
         for (const { sequence, payload } of result.records) {
           this.#safety.found(id, shardIndex, entryOf(sequence, payload));
         }
