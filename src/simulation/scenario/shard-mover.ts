@@ -1,3 +1,4 @@
+import type { ShardMembers } from "../../core/store/api.ts";
 import type { SimNode } from "../sim-node.ts";
 import type { Draw } from "./draw.ts";
 import type { KeyspaceScene } from "./strategy-scenario.ts";
@@ -73,6 +74,40 @@ export class ShardMover {
       if (keyspace.decidersOf(shard).length === 1) continue;
       const sets = keyspace.decidersOf(shard).map((nodes) => nodes.join("+"));
       records.violate("liveness", `shard ${shard} cannot be moved to ${sets.join(" or ")}`);
+    }
+    for (let shard = 0; shard < keyspace.keyspace.shards; shard += 1) {
+      const sets = keyspace.decidersOf(shard);
+      if (keyspace.wasMoved(shard) && sets.length === 1) await this.#demandHeld(shard, sets[0]);
+    }
+  }
+
+  /** What was answered as done stands: no change that was given up before is made, or under way. */
+  async #demandHeld(shard: number, nodes: readonly string[] = []): Promise<void> {
+    const { scene, records } = this.#options;
+    const { world } = scene;
+    for (const node of world.running()) {
+      const told = await world.driver.until(this.#membersAt(node, shard), 60_000);
+      if (told === undefined) continue;
+      const { replicas, changingTo } = told;
+      if (isSame(replicas, nodes) && changingTo === undefined) return;
+      const goal = changingTo === undefined ? "" : `, on its way to ${changingTo.join("+")}`;
+      const message = `shard ${shard} was moved to ${nodes.join("+")}, and is at ${replicas.join("+")}${goal}`;
+      records.violate("members", message);
+      return;
+    }
+  }
+
+  /** Undefined where nobody could say. */
+  async #membersAt(node: SimNode, shard: number): Promise<ShardMembers | undefined> {
+    const { calls, plan } = this.#options.scene;
+    const { store } = node.life ?? {};
+    if (store === undefined) return undefined;
+    try {
+      const asking = store.admin.members({ keyspace: plan.name, shard }, { timeoutMs: 10_000 });
+      return await calls.alive(node, asking);
+    } catch (error) {
+      calls.noteFault("mover", `shard ${shard}`, error);
+      return undefined;
     }
   }
 

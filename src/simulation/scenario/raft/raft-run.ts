@@ -176,6 +176,7 @@ export class RaftRun implements KeyspaceRun {
     if (copyHasCounted) return { violations, checked: 0, unknown: 0 };
     violations.push(...this.#states.violations, ...this.#terms.violations);
     violations.push(...this.#writes.quorum.violations, ...this.#safety.violations);
+    violations.push(...this.#moves.violations);
     const { history } = records;
     const { spreadMs } = this.#clocks;
     violations.push(...this.#sessions.judge(history, spreadMs));

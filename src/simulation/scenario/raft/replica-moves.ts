@@ -1,6 +1,6 @@
 import type { Draw } from "../draw.ts";
 import { ShardMover } from "../shard-mover.ts";
-import type { KeyspaceScene } from "../strategy-scenario.ts";
+import type { KeyspaceScene, Violation } from "../strategy-scenario.ts";
 import type { RaftRecords } from "./raft-records.ts";
 
 /** Between two moves; exponential. */
@@ -18,6 +18,8 @@ export class ReplicaMoves {
   readonly #draw: Draw;
   readonly #nodes: readonly string[];
   readonly #mover: ShardMover;
+  /** Nothing is promised of them where a copy has counted. */
+  readonly violations: Violation[] = [];
   #isBegun = false;
   #isStopped = false;
 
@@ -26,7 +28,11 @@ export class ReplicaMoves {
     this.#draw = draw;
     this.#nodes = scene.world.nodes.map(({ id }) => id);
     this.#mover = new ShardMover({
-      ...{ scene, records, draw },
+      ...{ scene, draw },
+      records: {
+        violate: (check, message) => this.violations.push({ check, message }),
+        count: (name) => records.count(name),
+      },
       counted: "a raft shard was moved",
       drawGoal: (current) => this.#drawGoal(current),
     });
