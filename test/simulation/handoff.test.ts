@@ -10,6 +10,8 @@ interface Hints {
   readonly delivered: number;
   readonly expired: number;
   readonly dropped: number;
+  /** Of a node that stands in. */
+  readonly copyBytes?: number;
 }
 
 function shardOf(cluster: Cluster, id: string, keyspace = "default") {
@@ -166,4 +168,28 @@ describe("copies of a node that stands in", () => {
       await cluster.until(notes.put("c", 1));
     },
   );
+
+  test("are bounded in bytes where they grow, too, and not only where one more comes", async () => {
+    const { cluster, replicas, standIn } = await openFive({ ...REPAIR, maxHintBytes: "1KiB" });
+    const minter = replicas[0] as string;
+    for (const one of [minter, standIn]) {
+      for (const id of replicas.slice(1)) cluster.network.cut(one, id);
+    }
+    await cluster.waitUntilReachable(
+      minter,
+      cluster.ids.filter((id) => id !== minter && !replicas.includes(id)),
+    );
+    const notes = cluster.keyspace(minter, "notes");
+    const keys = Array.from({ length: 8 }, (_, n) => `k${n}`);
+    for (const key of keys) await cluster.until(notes.put(key, "x"));
+    expect(hintsOf(cluster, standIn, "notes")?.held).toBeGreaterThanOrEqual(2 * keys.length);
+    for (const key of keys) {
+      const written = notes.put(key, "x".repeat(10_000), { consistency: "one" });
+      await cluster.until(written.catch(() => undefined));
+    }
+    await cluster.advance(1_000);
+    // Two replicas lack each of them; and one is taken while there is room.
+    const { copyBytes } = hintsOf(cluster, standIn, "notes") ?? {};
+    expect(copyBytes).toBeLessThan(2 * (1_024 + 10_500));
+  });
 });

@@ -97,7 +97,7 @@ export interface Strategies {
         readonly bytesPerSecond?: number | string;
         /** Missed writes that a replica remembers for others at most. Default 10,000 a shard. */
         readonly maxHints?: number;
-        /** Bytes of copies that a node that stands in keeps for a shard at most. Default 16 MiB. */
+        /** Bytes of copies that a node that stands in keeps for one replica of a shard at most. Default 16 MiB. */
         readonly maxHintBytes?: number | string;
         /** For how long. Default 3 h. */
         readonly hintMaxAge?: Duration;
@@ -173,7 +173,7 @@ export interface Strategies {
         readonly bytesPerSecond?: number | string;
         /** Missed writes that a replica remembers for others at most. Default 10,000 a shard. */
         readonly maxHints?: number;
-        /** Bytes of copies that a node that stands in keeps for a shard at most. Default 16 MiB. */
+        /** Bytes of copies that a node that stands in keeps for one replica of a shard at most. Default 16 MiB. */
         readonly maxHintBytes?: number | string;
         /** For how long. Default 3 h. */
         readonly hintMaxAge?: Duration;

@@ -338,6 +338,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     }
     const keyed =
       verdict.type === "joined" ? verdict.keyed : keyRecord(key, bytes ?? new Uint8Array(0));
+    if (verdict.type === "joined" && !this.#copies.hasRoomFor(keyed.record, bytes)) return;
     const kind = "write-back" as const;
     const write = { type: "write" as const, requestId, kind, proof: undefined, keyed };
     // The delta was admitted: what has become of it is of this copy's own epoch.

@@ -10,7 +10,7 @@ export interface RepairSettings {
   readonly bytesPerSecond: number;
   /** Hints that one replica keeps at most; 0: none. A node that stands in keeps so many copies. */
   readonly maxHints: number;
-  /** Of the copies that a node that stands in keeps for a shard; beyond, it takes no new ones. */
+  /** Of the copies that a node that stands in keeps for one replica of a shard; beyond, it takes no more. */
   readonly maxHintBytes: number;
   /** Older hints are dropped. */
   readonly hintMaxAgeMs: number;

@@ -56,7 +56,6 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   readonly #wholeness: Wholeness;
   /** Of the step that runs. */
   #nowMs = 0;
-
   readonly #planted: PlantedReplicaBugs;
   readonly #rules: RecordRules;
   readonly #antiEntropy: AntiEntropy;
@@ -146,6 +145,11 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   /** False on a node that stands in and keeps as many copies as it may. */
   get hasRoom(): boolean {
     return this.#place.known.isMember || !this.#handoff.isFull;
+  }
+
+  /** Whether a record may take the place of what is held: without room not one that is longer. */
+  hasRoomFor(record: Uint8Array, held: Uint8Array | undefined): boolean {
+    return (held !== undefined && record.length <= held.length) || this.hasRoom;
   }
 
   get epoch(): Epoch {
@@ -250,8 +254,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     nowMs: number,
     effects: LeaderlessEffects,
   ): void {
-    const { isRebuilding } = this.#wholeness;
-    const admitted = this.#place.admitted(from, message, isRebuilding, effects);
+    const admitted = this.#place.admitted(from, message, this.#wholeness.isRebuilding, effects);
     if (admitted !== undefined) this.#onAdmitted(from, admitted, wallMs, nowMs, effects);
   }
 
@@ -340,6 +343,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
       judged === "held"
         ? ({ verdict: "equal", stored: keyed } as const)
         : this.#verdicts.of(message, held, wallMs, nowMs);
+    if (verdict === "stored" && !this.hasRoomFor(stored.record, held)) return;
     if (verdict === "stored") this.store(stored, wallMs, effects);
     if (kind === "repair") return;
     effects.send(from.node, "coordinator", this.#context.shardIndex, {

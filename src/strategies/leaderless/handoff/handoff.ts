@@ -98,12 +98,16 @@ export class Handoff {
     return this.#table.size;
   }
 
-  /** Whether a stand-in has as many copies as it may have, or as many bytes of them. */
+  /**
+   * Whether a stand-in has as many copies as it may have, or as many bytes of them: for one of the
+   * replicas, since most often it is one that lacks them all.
+   */
   get isFull(): boolean {
     const { maxHints, maxHintBytes } = this.#settings;
-    const targets = this.#targets().length;
-    const { size, copyBytes } = this.#table;
-    return size >= maxHints * targets || copyBytes >= maxHintBytes * targets;
+    return this.#targets().some(
+      (target) =>
+        this.#table.count(target) >= maxHints || this.#table.copyBytesFor(target) >= maxHintBytes,
+    );
   }
 
   /** False: the timer is another's. */

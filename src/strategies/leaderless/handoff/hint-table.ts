@@ -28,19 +28,19 @@ type RowWriter = Pick<Effects<never>, "getSide" | "putSide" | "deleteSide">;
  */
 export class HintTable {
   readonly #counts = new Map<NodeId, number>();
-  #copyBytes = 0;
+  readonly #copyBytes = new Map<NodeId, number>();
 
   /** At opening, before any write of the step. */
   load(state: Pick<StateReader, "rangeSide">): void {
     this.#counts.clear();
-    this.#copyBytes = 0;
+    this.#copyBytes.clear();
     let at: Uint8Array = Buffer.from(PREFIX);
     for (;;) {
       const rows = state.rangeSide(at, END, COUNT_BYTES);
       for (const { key, value } of rows) {
         const target = targetOf(key);
         this.#counts.set(target, this.count(target) + 1);
-        this.#copyBytes += copyBytesOf(value);
+        this.#weigh(target, copyBytesOf(value));
       }
       const last = rows.at(-1)?.key;
       if (last === undefined) return;
@@ -58,14 +58,17 @@ export class HintTable {
   }
 
   get size(): number {
-    let size = 0;
-    for (const count of this.#counts.values()) size += count;
-    return size;
+    return sumOf(this.#counts);
   }
 
   /** Of the copies that are here for others, once for each target that has not acknowledged. */
   get copyBytes(): number {
-    return this.#copyBytes;
+    return sumOf(this.#copyBytes);
+  }
+
+  /** Of the copies that are here for this target. */
+  copyBytesFor(target: NodeId): number {
+    return this.#copyBytes.get(target) ?? 0;
   }
 
   has(target: NodeId, key: Uint8Array, effects: RowWriter): boolean {
@@ -78,7 +81,7 @@ export class HintTable {
     const before = effects.getSide(row);
     const bytesBefore = before === undefined ? 0 : copyBytesOf(before);
     if (before !== undefined && bytesBefore === copyBytes) return false;
-    this.#copyBytes += copyBytes - bytesBefore;
+    this.#weigh(target, copyBytes - bytesBefore);
     const sinceMs = before === undefined ? wallMs : sinceMsOf(before);
     effects.putSide(row, valueOfRow(sinceMs, copyBytes));
     if (before !== undefined) return false;
@@ -89,7 +92,7 @@ export class HintTable {
   remove(target: NodeId, { row }: Hint, effects: RowWriter): void {
     const value = effects.getSide(row);
     if (value === undefined) return;
-    this.#copyBytes -= copyBytesOf(value);
+    this.#weigh(target, -copyBytesOf(value));
     effects.deleteSide(row);
     this.#counts.set(target, this.count(target) - 1);
   }
@@ -107,6 +110,16 @@ export class HintTable {
       sinceMs: sinceMsOf(value),
     }));
   }
+
+  #weigh(target: NodeId, bytes: number): void {
+    this.#copyBytes.set(target, this.copyBytesFor(target) + bytes);
+  }
+}
+
+function sumOf(byTarget: ReadonlyMap<NodeId, number>): number {
+  let sum = 0;
+  for (const one of byTarget.values()) sum += one;
+  return sum;
 }
 
 /** Of the rows of a shard's own records, those that are hints, for whoever looks at them from outside. */

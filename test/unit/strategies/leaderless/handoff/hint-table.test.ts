@@ -61,6 +61,7 @@ describe("the table of hints", () => {
     const next = new HintTable();
     next.load(side);
     expect([next.copyBytes, next.size]).toEqual([130, 3]);
+    expect([N2, N20].map((target) => next.copyBytesFor(target))).toEqual([30, 100]);
     expect(next.first(N2, 1_000, side)).toMatchObject([{ sinceMs: 5 }, { sinceMs: 6 }]);
     for (const hint of next.first(N2, 1_000, side)) next.remove(N2, hint, side);
     expect(next.copyBytes).toBe(100);
