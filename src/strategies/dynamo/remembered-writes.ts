@@ -1,62 +1,103 @@
 import type { HybridTime, Stamp } from "../../core/model/stamp.ts";
 
+/** At least so many are remembered, and at most twice as many. */
 const MAX_REMEMBERED = 65_536;
-/** Starts of coordinators, each with how far its operations have been forgotten. */
+/** Starts of coordinators of which nothing is remembered but how far that was forgotten. */
 const MAX_HORIZONS = 4_096;
+
+/** Operations that one start of a coordinator has named, by their times. */
+interface Named {
+  readonly actorHigh: number;
+  readonly actorLow: number;
+  recent: Set<HybridTime>;
+  older: Set<HybridTime>;
+  /** What is not newer may have been forgotten. */
+  horizon: HybridTime;
+}
 
 /**
  * Which operations this replica has minted, since it was made: a second copy of a message, and a
  * client's retry, must not be a second event.
  *
- * Bounded: the oldest are forgotten first. A coordinator names its operations with rising stamps,
- * so that what is forgotten is told from what never came by the newest forgotten stamp of each.
+ * Bounded: when as many have come since the last time, the generation before them is forgotten. A
+ * coordinator names its operations with rising stamps, so that what is forgotten is told from what
+ * never came by the newest forgotten stamp of each. Nothing but numbers is kept: what a write leaves
+ * behind for longer than it takes is what the collector pays for.
  */
 export class RememberedWrites {
-  /** Key of the write, by the operation's name. */
-  readonly #writes = new Map<string, Uint8Array>();
-  readonly #horizons = new Map<string, HybridTime>();
+  /** Of whom something was forgotten longest ago, and of whom nothing was, come first. */
+  readonly #named = new Map<string, Named>();
   readonly #limit: number;
+  readonly #maxHorizons: number;
+  #recent = 0;
+  #older = 0;
+  /** Who was asked for last: the next one is nearly always the same. */
+  #last: Named | undefined;
 
-  constructor(limit = MAX_REMEMBERED) {
+  constructor(limit = MAX_REMEMBERED, maxHorizons = MAX_HORIZONS) {
     this.#limit = limit;
+    this.#maxHorizons = maxHorizons;
   }
 
   get size(): number {
-    return this.#writes.size;
+    return this.#recent + this.#older;
   }
 
-  keyOf(operation: Stamp): Uint8Array | undefined {
-    return this.#writes.get(nameOf(operation));
+  has(operation: Stamp): boolean {
+    const named = this.#namedBy(operation);
+    if (named === undefined) return false;
+    return named.recent.has(operation.time) || named.older.has(operation.time);
   }
 
   /** It may have been minted here, and been forgotten since. */
-  isBeyondMemory({ time, actorHigh, actorLow }: Stamp): boolean {
-    const horizon = this.#horizons.get(`${actorHigh}.${actorLow}`);
-    return horizon !== undefined && time <= horizon;
+  isBeyondMemory(operation: Stamp): boolean {
+    return operation.time <= (this.#namedBy(operation)?.horizon ?? 0);
   }
 
-  remember(operation: Stamp, key: Uint8Array): void {
-    this.#writes.set(nameOf(operation), key);
-    if (this.#writes.size <= this.#limit) return;
-    const oldest = this.#writes.keys().next().value;
-    if (oldest === undefined) return;
-    this.#writes.delete(oldest);
-    this.#forgot(oldest);
+  /** Only what is not remembered yet. */
+  remember(operation: Stamp): void {
+    const { time, actorHigh, actorLow } = operation;
+    let named = this.#namedBy(operation);
+    if (named === undefined) {
+      named = { actorHigh, actorLow, recent: new Set(), older: new Set(), horizon: 0 };
+      this.#named.set(nameOf(operation), named);
+      this.#last = named;
+    }
+    named.recent.add(time);
+    if (++this.#recent >= this.#limit) this.#forgetOlder();
   }
 
-  #forgot(name: string): void {
-    const at = name.indexOf("@");
-    const [actor, time] = [name.slice(at + 1), Number(name.slice(0, at))];
-    const horizon = Math.max(time, this.#horizons.get(actor) ?? 0);
-    // The one that was moved longest ago comes first.
-    this.#horizons.delete(actor);
-    this.#horizons.set(actor, horizon);
-    if (this.#horizons.size <= MAX_HORIZONS) return;
-    const stalest = this.#horizons.keys().next().value;
-    if (stalest !== undefined) this.#horizons.delete(stalest);
+  #namedBy(operation: Stamp): Named | undefined {
+    const last = this.#last;
+    if (last?.actorLow === operation.actorLow && last.actorHigh === operation.actorHigh) return last;
+    const named = this.#named.get(nameOf(operation));
+    if (named !== undefined) this.#last = named;
+    return named;
+  }
+
+  #forgetOlder(): void {
+    for (const [name, named] of [...this.#named]) {
+      for (const time of named.older) if (time > named.horizon) named.horizon = time;
+      if (named.older.size > 0) {
+        this.#named.delete(name);
+        this.#named.set(name, named);
+      }
+      named.older = named.recent;
+      named.recent = new Set();
+    }
+    this.#older = this.#recent;
+    this.#recent = 0;
+    this.#dropHorizons();
+  }
+
+  #dropHorizons(): void {
+    const idle = [...this.#named].filter(([, { older }]) => older.size === 0);
+    const surplus = Math.max(0, idle.length - this.#maxHorizons);
+    for (const [name] of idle.slice(0, surplus)) this.#named.delete(name);
+    if (surplus > 0) this.#last = undefined;
   }
 }
 
-function nameOf({ time, actorHigh, actorLow }: Stamp): string {
-  return `${time}@${actorHigh}.${actorLow}`;
+function nameOf({ actorHigh, actorLow }: Stamp): string {
+  return `${actorHigh}.${actorLow}`;
 }

@@ -228,7 +228,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
 
   #onMint(from: Sender, message: MintMessage, wallMs: number, effects: Fx): void {
     const { operation, key } = message;
-    const isKnown = this.#remembered.keyOf(operation) !== undefined;
+    const isKnown = this.#remembered.has(operation);
     if (isKnown && this.#planted.mintedTwice !== true) {
       const record = effects.get(key);
       // The copy may have left this node since: the event is out there, and is not minted again.
@@ -313,7 +313,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
 
   #keep({ operation, key }: MintMessage, keyed: KeyedRecord, wallMs: number, effects: Fx): void {
     this.#counter++;
-    this.#remembered.remember(operation, key);
+    this.#remembered.remember(operation);
     if (this.#planted.minterKeepsNothing !== true) this.#copies.store(keyed, wallMs, effects);
   }
 
@@ -378,7 +378,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
   }
 
   #onRecall(from: Sender, message: RecallMessage, effects: Fx): void {
-    const isKnown = this.#remembered.keyOf(message.operation) !== undefined;
+    const isKnown = this.#remembered.has(message.operation);
     this.#answer(from, message, isKnown ? "known" : "forgotten", "", effects);
   }
 

@@ -1,25 +1,57 @@
 import { expect, test } from "vitest";
 import { RememberedWrites } from "../../../../src/strategies/dynamo/remembered-writes.ts";
 
-const KEY = Buffer.from("k");
 const at = (time: number, actorLow = 1) => ({ time, actorHigh: 0, actorLow });
 
+function remembered(times: readonly number[], limit: number, maxHorizons?: number) {
+  const writes = new RememberedWrites(limit, maxHorizons);
+  for (const time of times) writes.remember(at(time));
+  return writes;
+}
+
 test("what was minted is known by its operation, and by that alone", () => {
-  const remembered = new RememberedWrites();
-  remembered.remember(at(5), KEY);
-  expect(remembered.keyOf(at(5))).toBe(KEY);
-  expect(remembered.keyOf(at(5, 2))).toBeUndefined();
-  expect(remembered.keyOf(at(6))).toBeUndefined();
-  expect(remembered.isBeyondMemory(at(1))).toBe(false);
+  const writes = remembered([5], 100);
+  expect(writes.has(at(5))).toBe(true);
+  expect(writes.has(at(5, 2))).toBe(false);
+  expect(writes.has(at(6))).toBe(false);
+  expect(writes.isBeyondMemory(at(1))).toBe(false);
+});
+
+test("as many as the limit are remembered, whoever they are of, and less than twice as many", () => {
+  const writes = new RememberedWrites(4);
+  for (let time = 1; time <= 40; time++) {
+    writes.remember(at(time, time % 3));
+    for (let known = Math.max(1, time - 3); known <= time; known++) {
+      expect(writes.has(at(known, known % 3))).toBe(true);
+    }
+    expect(writes.size).toBeLessThan(8);
+  }
 });
 
 test("what was forgotten is told from what never came, for each coordinator by itself", () => {
-  const remembered = new RememberedWrites(2);
-  for (const time of [1, 2, 3, 4]) remembered.remember(at(time), KEY);
-  expect(remembered.size).toBe(2);
-  expect(remembered.keyOf(at(2))).toBeUndefined();
-  expect(remembered.isBeyondMemory(at(2))).toBe(true);
-  expect(remembered.keyOf(at(3))).toBe(KEY);
-  expect(remembered.isBeyondMemory(at(3))).toBe(false);
-  expect(remembered.isBeyondMemory(at(1, 9))).toBe(false);
+  const writes = remembered([1, 2, 3, 4, 5], 2);
+  expect(writes.size).toBe(3);
+  expect(writes.has(at(2))).toBe(false);
+  expect(writes.isBeyondMemory(at(2))).toBe(true);
+  expect(writes.has(at(3))).toBe(true);
+  expect(writes.isBeyondMemory(at(3))).toBe(false);
+  expect(writes.isBeyondMemory(at(1, 9))).toBe(false);
+});
+
+test("what was forgotten in no order is beyond memory up to the newest of it", () => {
+  const writes = remembered([8, 3, 20, 21], 2);
+  expect(writes.isBeyondMemory(at(8))).toBe(true);
+  expect(writes.isBeyondMemory(at(9))).toBe(false);
+});
+
+test("how far it has forgotten is known of the latest coordinators only", () => {
+  const writes = new RememberedWrites(1, 2);
+  for (const actor of [1, 2, 3, 4, 5]) writes.remember(at(10, actor));
+  expect(writes.has(at(10, 5))).toBe(true);
+  expect([4, 3, 2, 1].map((actor) => writes.isBeyondMemory(at(10, actor)))).toEqual([
+    true,
+    true,
+    false,
+    false,
+  ]);
 });
