@@ -8,7 +8,7 @@ import { defineResolver } from "./define-resolver.ts";
  * that they were written: a clock that runs ahead wins over every other.
  */
 export function lww<Value = unknown>(): SettlingResolver<Value> {
-  return defineResolver<Value>({
+  const resolver = defineResolver<Value>({
     name: "lww",
     joinsAt: "replica",
     resolve: (versions) => {
@@ -16,6 +16,8 @@ export function lww<Value = unknown>(): SettlingResolver<Value> {
       return { type: "value", value };
     },
   });
+  const capabilities = Object.freeze({ ...resolver.capabilities, keepsNewest: true });
+  return Object.freeze({ ...resolver, capabilities });
 }
 
 function isNewer(a: ResolverVersion, b: ResolverVersion): boolean {

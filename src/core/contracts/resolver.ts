@@ -22,6 +22,12 @@ export interface ResolverCapabilities {
   readonly siblings: boolean;
   /** Whether `update(key, operation)` is offered. */
   readonly operations: boolean;
+  /**
+   * `resolve` answers the value of the version with the greatest `wallMs`, then `counter`, then
+   * `actor`, whatever the values are: who has the versions may do so himself, and not decode them.
+   * Default false.
+   */
+  readonly keepsNewest?: boolean;
 }
 
 /**

@@ -14,8 +14,9 @@ export class ByteWriter {
   #length = 0;
 
   /** @param capacity at least 1; of what is written, where that is known: then `view` is the whole. */
-  constructor(capacity = CAPACITY) {
-    this.#buffer = Buffer.allocUnsafeSlow(capacity);
+  constructor(capacity?: number) {
+    this.#buffer =
+      capacity === undefined ? Buffer.allocUnsafeSlow(CAPACITY) : Buffer.allocUnsafe(capacity);
   }
 
   get length(): number {
@@ -94,6 +95,7 @@ export class ByteWriter {
 
   /** Valid until the next write or reset. */
   view(from = 0): Uint8Array {
+    if (from === 0 && this.#length === this.#buffer.length) return this.#buffer;
     return this.#buffer.subarray(from, this.#length);
   }
 
@@ -184,6 +186,10 @@ export class ByteReader {
 
   f64(): number {
     return this.#buffer.readDoubleBE(this.#take(8));
+  }
+
+  skip(count: number): void {
+    this.#take(count);
   }
 
   /** A view of the source: copy what must outlive it. */

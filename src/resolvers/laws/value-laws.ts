@@ -73,6 +73,14 @@ function lawsOf(resolver: Resolver): readonly Law<Versions>[] {
       },
     },
     {
+      name: "the answer is the newest version's value where the capabilities say so",
+      problem: (versions) => {
+        if (resolver.capabilities.keepsNewest !== true) return;
+        const { value } = versions.toSorted(compareVersions).at(-1) as ResolverVersion;
+        return difference("it is", resolve(versions), { value });
+      },
+    },
+    {
       name: "resolve is deterministic",
       problem: (versions) =>
         difference("the second time it is", resolve(versions), resolve(versions)),

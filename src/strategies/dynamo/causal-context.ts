@@ -89,8 +89,18 @@ export class CausalContext {
     return time <= this.base || dot.counter <= this.counterOf(dot.actor);
   }
 
+  /** What is known here, and that event with all earlier ones of its actor. */
   with({ actor, counter, time }: TimedDot): CausalContext {
-    return this.merge(new CausalContext(0, [{ actor, counter, time }]));
+    const dot = { actor, counter, time };
+    if (this.covers(dot, time)) return this;
+    const { entries } = this;
+    let at = 0;
+    while (at < entries.length && compareActors((entries[at] as TimedDot).actor, actor) < 0) at++;
+    const known = entries[at];
+    const isNamed = known !== undefined && compareActors(known.actor, actor) === 0;
+    const merged = entries.slice();
+    merged.splice(at, isNamed ? 1 : 0, dot);
+    return new CausalContext(this.base, bounded(merged));
   }
 
   /**
@@ -159,8 +169,8 @@ export class CausalContext {
     }
     const entries: TimedDot[] = [];
     for (let i = 0; i < count; i++) {
-      const { actor, counter } = readDot(reader);
-      const entry = { actor, counter, time: readTime(reader) };
+      const actor = readActor(reader);
+      const entry = { actor, counter: readCounter(reader), time: readTime(reader) };
       const previous = entries[i - 1];
       if (previous !== undefined && compareActors(previous.actor, entry.actor) >= 0) {
         throw new MalformedBytesError("the actors of a context are not in their order");
@@ -200,10 +210,18 @@ export function writeDot(writer: ByteWriter, { actor, counter }: EventDot): void
 }
 
 export function readDot(reader: ByteReader): EventDot {
-  const actor = { high: reader.u32(), low: reader.u32() };
+  const actor = readActor(reader);
+  return { actor, counter: readCounter(reader) };
+}
+
+function readActor(reader: ByteReader): Actor {
+  return { high: reader.u32(), low: reader.u32() };
+}
+
+function readCounter(reader: ByteReader): number {
   const counter = reader.u16() * TWO_POW_32 + reader.u32();
   if (counter === 0 || counter > MAX_COUNTER) throw new MalformedBytesError("a dot that counts 0");
-  return { actor, counter };
+  return counter;
 }
 
 function readTime(reader: ByteReader): HybridTime {
@@ -242,6 +260,10 @@ function unionOf(mine: readonly TimedDot[], theirs: readonly TimedDot[]): TimedD
     if (order <= 0) i++;
     if (order >= 0) j++;
   }
-  if (merged.length > MAX_ENTRIES) throw new RangeError(`a context of ${merged.length} actors`);
-  return merged;
+  return bounded(merged);
+}
+
+function bounded(entries: TimedDot[]): TimedDot[] {
+  if (entries.length > MAX_ENTRIES) throw new RangeError(`a context of ${entries.length} actors`);
+  return entries;
 }

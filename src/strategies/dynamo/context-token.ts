@@ -41,7 +41,6 @@ export class ContextTokens {
   readonly #keyspaceHash: number;
   readonly #clusterKey: Uint8Array | undefined;
   readonly #writer = new ByteWriter();
-  readonly #checked = new ByteWriter();
 
   constructor(keyspace: string, keyspaceHash: number, clusterKey: Uint8Array | undefined) {
     this.#keyspace = keyspace;
@@ -50,16 +49,16 @@ export class ContextTokens {
   }
 
   tokenOf(key: Uint8Array, context: CausalContext, newestTime: HybridTime): string {
-    const writer = this.#writer;
-    writer.reset();
+    const writer = this.#boundTo(key);
+    const from = writer.length;
     writer.u8(FORMAT);
     writer.u8(this.#clusterKey === undefined ? 0 : FLAG_SIGNED);
     // What follows it has to be an event that its base does not cover.
     writer.u64(Math.max(newestTime, context.base));
     context.write(writer);
-    writer.raw(this.#sealOf(key, writer.view()));
-    const bytes = writer.view();
-    return MARK + Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64url");
+    this.#seal(writer);
+    const { buffer, byteOffset, length } = writer.view(from);
+    return MARK + Buffer.from(buffer, byteOffset, length).toString("base64url");
   }
 
   /** @throws CapstanError `INVALID_ARGUMENT` for what was not made for this key, here. */
@@ -82,8 +81,11 @@ export class ContextTokens {
     if (bytes.toString("base64url") !== token.slice(MARK.length)) return undefined;
     const sealAt = bytes.length - this.#sealBytes;
     if (sealAt < HEADER_BYTES) return undefined;
-    const seal = this.#sealOf(key, bytes.subarray(0, sealAt));
-    if (!timingSafeEqual(seal, bytes.subarray(sealAt))) return undefined;
+    const writer = this.#boundTo(key);
+    writer.raw(bytes.subarray(0, sealAt));
+    const from = writer.length;
+    this.#seal(writer);
+    if (!timingSafeEqual(writer.view(from), bytes.subarray(sealAt))) return undefined;
     try {
       return this.#decode(bytes.subarray(0, sealAt));
     } catch {
@@ -106,20 +108,23 @@ export class ContextTokens {
     return this.#clusterKey === undefined ? CHECKSUM_BYTES : SIGNATURE_BYTES;
   }
 
-  /** Over the keyspace, the key with its length, and what the token says. */
-  #sealOf(key: Uint8Array, body: Uint8Array): Uint8Array {
-    const checked = this.#checked;
-    checked.reset();
-    checked.u32(this.#keyspaceHash);
-    checked.bytes(key);
-    checked.raw(body);
-    const bytes = checked.view();
+  /** What a token is about, in front of what it says: the keyspace, and the key with its length. */
+  #boundTo(key: Uint8Array): ByteWriter {
+    const writer = this.#writer;
+    writer.reset();
+    writer.u32(this.#keyspaceHash);
+    writer.bytes(key);
+    return writer;
+  }
+
+  /** Over all that was written. */
+  #seal(writer: ByteWriter): void {
+    const bytes = writer.view();
     if (this.#clusterKey !== undefined) {
       const hmac = createHmac("sha256", this.#clusterKey).update(bytes);
-      return hmac.digest().subarray(0, SIGNATURE_BYTES);
+      writer.raw(hmac.digest().subarray(0, SIGNATURE_BYTES));
+      return;
     }
-    const sum = Buffer.allocUnsafe(CHECKSUM_BYTES);
-    for (const [at, seed] of SEEDS.entries()) sum.writeUInt32BE(hash32(bytes, seed), at * 4);
-    return sum;
+    for (const seed of SEEDS) writer.u32(hash32(bytes, seed));
   }
 }

@@ -16,15 +16,19 @@ export interface Sibling {
   readonly expiresAtMs?: number;
 }
 
+/** What a record is a version of its key by. */
+export interface RecordVersion {
+  readonly context: CausalContext;
+  /** Greatest time of any event in the context. */
+  readonly newestTime: HybridTime;
+}
+
 /**
  * All that is known of one key. Either versions side by side, or the state of a CRDT. What is
  * there is a function of the events in `context`, and of which of them have expired: equal contexts,
  * equal bytes, as soon as every copy has come to the expiry.
  */
-export interface DottedRecord {
-  readonly context: CausalContext;
-  /** Greatest time of any event in the context. */
-  readonly newestTime: HybridTime;
+export interface DottedRecord extends RecordVersion {
   /** Sorted by dot, all covered by the context. None: the key is deleted. */
   readonly siblings: readonly Sibling[];
   /**
@@ -50,6 +54,8 @@ const DELETION = 0;
 const VALUE = 1;
 const EXPIRING_VALUE = 2;
 const HEADER_BYTES = 2 + 8;
+/** Eight bytes of actor, six of counter. */
+const DOT_BYTES = 14;
 
 export const NOTHING: DottedRecord = Object.freeze({
   context: CausalContext.EMPTY,
@@ -83,8 +89,25 @@ export function isAlive({ siblings, states }: DottedRecord): boolean {
 }
 
 export function encodeRecord(record: DottedRecord): Uint8Array {
-  const { context, newestTime, siblings, states } = record;
   const writer = new ByteWriter(sizeOf(record));
+  writeRecord(writer, record);
+  // The writer is given up: its memory is the record's.
+  return writer.view();
+}
+
+/** A key with its record, encoded in place. */
+export function keyDottedRecord(key: Uint8Array, record: DottedRecord): KeyedRecord {
+  const recordAt = 2 + key.length;
+  const writer = new ByteWriter(recordAt + sizeOf(record));
+  writer.u16(key.length);
+  writer.raw(key);
+  writeRecord(writer, record);
+  const payload = writer.view();
+  return { payload, key, record: payload.subarray(recordAt) };
+}
+
+function writeRecord(writer: ByteWriter, record: DottedRecord): void {
+  const { context, newestTime, siblings, states } = record;
   const isStates = states.length > 0;
   writer.u8(FORMAT);
   writer.u8(
@@ -103,8 +126,6 @@ export function encodeRecord(record: DottedRecord): Uint8Array {
     if (value !== undefined && expiresAtMs !== undefined) writer.u64(expiresAtMs);
     if (value !== undefined) writer.bytes(value);
   }
-  // The writer is given up: its memory is the record's.
-  return writer.view();
 }
 
 /**
@@ -113,7 +134,7 @@ export function encodeRecord(record: DottedRecord): Uint8Array {
  */
 export function keyStateRecord(
   key: Uint8Array,
-  { context, newestTime }: Pick<DottedRecord, "context" | "newestTime">,
+  { context, newestTime }: RecordVersion,
   state: StatePlan,
 ): { readonly keyed: KeyedRecord; readonly encoded: EncodedState } {
   const writer = new ByteWriter(2 + key.length + HEADER_BYTES + context.byteLength + 2 + 4);
@@ -176,7 +197,7 @@ export function summaryOf(bytes: Uint8Array): Uint8Array {
 /** Of records and summaries. */
 export function contextOf(bytes: Uint8Array): CausalContext {
   const reader = new ByteReader(bytes);
-  reader.raw(HEADER_BYTES);
+  reader.skip(HEADER_BYTES);
   return CausalContext.read(reader);
 }
 
@@ -186,7 +207,7 @@ export function isTombstone(bytes: Uint8Array): boolean {
 
 export function newestTimeOf(bytes: Uint8Array): HybridTime {
   const reader = new ByteReader(bytes);
-  reader.raw(2);
+  reader.skip(2);
   return readTime(reader);
 }
 
@@ -242,12 +263,14 @@ function checkConsistent(record: DottedRecord, flags: number): void {
   if (((flags & FLAG_STATES) !== 0) !== states.length > 0) {
     throw new MalformedBytesError("a record of states without one");
   }
-  for (const [index, { dot, time }] of siblings.entries()) {
-    const previous = siblings[index - 1];
+  let previous: Sibling | undefined;
+  for (const sibling of siblings) {
+    const { dot, time } = sibling;
     if (previous !== undefined && compareDots(previous.dot, dot) >= 0) {
       throw new MalformedBytesError("siblings that are not in the order of their dots");
     }
     if (!context.covers(dot, time)) throw new MalformedBytesError("a sibling beyond its context");
+    previous = sibling;
   }
   for (let i = 1; i < states.length; i++) {
     if (Buffer.compare(states[i - 1] as Uint8Array, states[i] as Uint8Array) >= 0) {
@@ -258,8 +281,11 @@ function checkConsistent(record: DottedRecord, flags: number): void {
 
 function sizeOf({ context, siblings, states }: DottedRecord): number {
   let size = HEADER_BYTES + context.byteLength + 2;
-  for (const { value } of siblings)
-    size += 14 + 8 + 1 + 8 + (value === undefined ? 0 : 4 + value.length);
+  for (const { value, expiresAtMs } of siblings) {
+    size += DOT_BYTES + 8 + 1;
+    if (value === undefined) continue;
+    size += (expiresAtMs === undefined ? 0 : 8) + 4 + value.length;
+  }
   for (const state of states) size += 4 + state.length;
   return size;
 }

@@ -52,21 +52,20 @@ export function mint(
       : held.siblings.filter((each) => !seen.covers(each.dot, each.time));
   if (event.seen === undefined && left.length >= MAX_SIBLINGS) return { type: "too-many-siblings" };
   const { value, expiresAtMs } = event;
-  const version: Sibling = {
-    dot,
-    time,
-    value,
-    ...(value !== undefined && expiresAtMs !== undefined && { expiresAtMs }),
-  };
+  const isKept = value === undefined || expiresAtMs === undefined;
+  const version: Sibling = isKept ? { dot, time, value } : { dot, time, value, expiresAtMs };
   const context = seen === undefined ? held.context : held.context.merge(seen);
-  const siblings = settled(
-    settlement,
-    [...left, version].sort((a, b) => compareDots(a.dot, b.dot)),
-  );
-  return {
-    type: "record",
-    record: { context: context.with({ ...dot, time }), newestTime: time, siblings, states: [] },
-  };
+  const { actor, counter } = dot;
+  const known = context.with({ actor, counter, time });
+  const siblings = settled(settlement, inOrder(left, version));
+  return { type: "record", record: { context: known, newestTime: time, siblings, states: [] } };
+}
+
+/** The versions, which are in the order of their dots, with one more. */
+function inOrder(versions: readonly Sibling[], version: Sibling): readonly Sibling[] {
+  const before = versions.findIndex(({ dot }) => compareDots(dot, version.dot) > 0);
+  if (before < 0) return [...versions, version];
+  return [...versions.slice(0, before), version, ...versions.slice(before)];
 }
 
 function mutated(

@@ -4,10 +4,14 @@ import type { NodeId } from "../../core/model/ids.ts";
 import type { HybridTime, Stamp } from "../../core/model/stamp.ts";
 import type { Demand } from "../leaderless/demand.ts";
 import type { KeyedRecord } from "../leaderless/record.ts";
-import { countOf, type ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
-import type { CausalContext } from "./causal-context.ts";
+import {
+  countOf,
+  type NodeLists,
+  type ReplicaAnswers,
+  type ReplicaMask,
+} from "../leaderless/replica-answers.ts";
 import type { SeenContext } from "./context-token.ts";
-import { contextOf, newestTimeOf } from "./dotted-record.ts";
+import { contextOf, newestTimeOf, type RecordVersion } from "./dotted-record.ts";
 import type { MintedMessage } from "./messages.ts";
 import { contextAfter, type StateDelta } from "./states/state-delta.ts";
 
@@ -32,8 +36,7 @@ export class PendingWrite {
   /** A message to the minter is out that asks for this very operation. */
   asked = false;
   /** What the write is a version of, once it is minted. */
-  minted: { readonly context: CausalContext; readonly newestTime: HybridTime } | undefined =
-    undefined;
+  minted: RecordVersion | undefined = undefined;
   /** The key's record with this write in it, once it is known. */
   keyed: KeyedRecord | undefined = undefined;
   /** What an operation has added to that record; sent first, and once. */
@@ -73,15 +76,14 @@ export class PendingWrite {
     this.standIns = parts.standIns;
   }
 
-  takeMinted({ keyed, delta }: MintedMessage): void {
+  takeMinted({ keyed, delta, version }: MintedMessage): void {
     this.keyed = keyed;
     if (this.minted !== undefined) return;
     this.delta = delta;
     if (delta !== undefined) {
       this.minted = { context: contextAfter(delta), newestTime: delta.dot.time };
     } else if (keyed !== undefined) {
-      const { record } = keyed;
-      this.minted = { context: contextOf(record), newestTime: newestTimeOf(record) };
+      this.minted = version ?? versionOf(keyed.record);
     }
   }
 
@@ -99,10 +101,19 @@ export class PendingWrite {
   }
 }
 
+function versionOf(record: Uint8Array): RecordVersion {
+  return { context: contextOf(record), newestTime: newestTimeOf(record) };
+}
+
 /** Where the write is by now, as far as its coordinator knows. */
-export function replicationOf(pending: PendingWrite, version: string): ReplicationFact {
+export function replicationOf(
+  pending: PendingWrite,
+  version: string,
+  lists: NodeLists,
+): ReplicationFact {
   const { request, answers, held, standIns, standInsHeld } = pending;
   const { key, shardIndex, type } = request.operation;
+  const holders = lists.of(answers, held);
   return {
     type: "replication",
     shardIndex,
@@ -110,6 +121,6 @@ export function replicationOf(pending: PendingWrite, version: string): Replicati
     operation: type === "delete" || type === "update" ? type : "put",
     key,
     version,
-    replicatedTo: [...answers.nodesOf(held), ...standIns.nodesOf(standInsHeld)],
+    replicatedTo: standInsHeld === 0 ? holders : [...holders, ...standIns.nodesOf(standInsHeld)],
   };
 }

@@ -69,7 +69,8 @@ export class RememberedWrites {
 
   #namedBy(operation: Stamp): Named | undefined {
     const last = this.#last;
-    if (last?.actorLow === operation.actorLow && last.actorHigh === operation.actorHigh) return last;
+    if (last?.actorLow === operation.actorLow && last.actorHigh === operation.actorHigh)
+      return last;
     const named = this.#named.get(nameOf(operation));
     if (named !== undefined) this.#last = named;
     return named;

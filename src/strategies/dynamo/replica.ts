@@ -7,7 +7,7 @@ import type {
 } from "../../core/contracts/machine.ts";
 import type { ConflictFact } from "../../core/model/facts.ts";
 import { type Actor, type HybridTime, hybridTimeOf } from "../../core/model/stamp.ts";
-import type { CopyMessage } from "../leaderless/messages.ts";
+import type { CopyMessage, LeaderlessMessage } from "../leaderless/messages.ts";
 import { atEpoch } from "../leaderless/place/place-messages.ts";
 import { FIRST_EPOCH } from "../leaderless/place/shard-map.ts";
 import { type KeyedRecord, keyRecord } from "../leaderless/record.ts";
@@ -18,7 +18,7 @@ import { ContextTokens, MAX_CONTEXT_BYTES } from "./context-token.ts";
 import {
   type DottedRecord,
   decodeRecord,
-  encodeRecord,
+  keyDottedRecord,
   NOTHING,
   type Sibling,
 } from "./dotted-record.ts";
@@ -27,6 +27,7 @@ import { settledUpTo } from "./dotted-settling.ts";
 import type {
   DeltaMessage,
   DynamoMessage,
+  MintedMessage,
   MintMessage,
   MintVerdict,
   RecallMessage,
@@ -39,7 +40,6 @@ import { RememberedWrites } from "./remembered-writes.ts";
 import type { DynamoSettings } from "./settings.ts";
 import { type Settlement, settlementOf } from "./settlement.ts";
 import { nameEndMs } from "./states/name-span.ts";
-import type { StateDelta } from "./states/state-delta.ts";
 import { GAP, States } from "./states/states.ts";
 
 /** The key, in a record of the log. */
@@ -160,7 +160,8 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
         return;
       }
       if (message.type === "minted" || message.type === "gap") return;
-      this.#copies.step({ ...event, message }, effects);
+      // What is left is of all copies: the very event, of which no other is made for each write.
+      this.#copies.step(event as MachineEvent<LeaderlessMessage>, effects);
       return;
     }
     if (event.type === "opened") this.#sinceMs = event.wallMs;
@@ -233,7 +234,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
       const record = effects.get(key);
       // The copy may have left this node since: the event is out there, and is not minted again.
       if (record === undefined) this.#answer(from, message, "forgotten", "", effects);
-      else this.#hand(from, message, keyRecord(key, record), undefined, effects);
+      else this.#hand(from, message, keyRecord(key, record), {}, effects);
       return;
     }
     if (this.#mayHaveForgotten(message)) {
@@ -266,16 +267,15 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
       return;
     }
     const kept = settledUpTo(minted.record, this.#settledTo(wallMs));
-    const record = encodeRecord(kept);
-    const refusal = refusalOf(kept.context, record.length, this.#maxRecordBytes);
+    const keyed = keyDottedRecord(key, kept);
+    const refusal = refusalOf(kept.context, keyed.record.length, this.#maxRecordBytes);
     if (refusal !== undefined) {
       this.#answer(from, message, refusal.verdict, refusal.reason, effects);
       return;
     }
-    const keyed = keyRecord(key, record);
     this.#countGone(minted.record.context.entries.length - kept.context.entries.length);
     this.#keep(message, keyed, wallMs, effects);
-    this.#hand(from, message, keyed, undefined, effects);
+    this.#hand(from, message, keyed, { version: kept }, effects);
   }
 
   /** As `mint` has it, for the state of a CRDT. */
@@ -304,14 +304,14 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     this.#countGone(namesGone);
     this.#keep(message, keyed, wallMs, effects);
     this.#states?.keep(keyed, encoded);
-    this.#hand(from, message, keyed, delta, effects);
+    this.#hand(from, message, keyed, { delta }, effects);
   }
 
   #countGone(names: number): void {
     if (names > 0) this.#context.count?.("actors_retired", names);
   }
 
-  #keep({ operation, key }: MintMessage, keyed: KeyedRecord, wallMs: number, effects: Fx): void {
+  #keep({ operation }: MintMessage, keyed: KeyedRecord, wallMs: number, effects: Fx): void {
     this.#counter++;
     this.#remembered.remember(operation);
     if (this.#planted.minterKeepsNothing !== true) this.#copies.store(keyed, wallMs, effects);
@@ -354,7 +354,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     from: Sender,
     { requestId }: MintMessage,
     keyed: KeyedRecord,
-    delta: StateDelta | undefined,
+    { delta, version }: Pick<MintedMessage, "delta" | "version">,
     effects: Fx,
   ): void {
     const shard = this.#context.shardIndex;
@@ -365,7 +365,8 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
       requestId,
       verdict: "minted",
       keyed,
-      ...(delta !== undefined && { delta }),
+      delta,
+      version,
       reason: "",
     });
     effects.send(from.node, "coordinator", shard, {

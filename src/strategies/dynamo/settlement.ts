@@ -34,6 +34,7 @@ export function isCrdt(resolver: Resolver): resolver is CrdtResolver {
  */
 export function picked(resolver: Resolver, siblings: readonly Sibling[]): readonly Sibling[] {
   if (siblings.length < 2) return siblings;
+  if (resolver.capabilities.keepsNewest === true) return [siblings.reduce(newerOf)];
   let versions: readonly ResolverVersion[];
   let value: unknown;
   try {

@@ -10,7 +10,7 @@ import type { WriteAck, WriteMessage } from "../leaderless/messages.ts";
 import { atEpoch } from "../leaderless/place/place-messages.ts";
 import { receiptOf } from "../leaderless/receipts.ts";
 import type { KeyedRecord } from "../leaderless/record.ts";
-import { countOf, ReplicaAnswers } from "../leaderless/replica-answers.ts";
+import { countOf, NodeLists, ReplicaAnswers } from "../leaderless/replica-answers.ts";
 import type { ContextTokens } from "./context-token.ts";
 import { keyTextOf, noMinter, notMinted, unknownWrite } from "./faults.ts";
 import type {
@@ -59,6 +59,7 @@ export class WriteFlow {
   readonly #demands: Demands;
   readonly #planted: PlantedDynamoBugs;
   readonly #pending = new IdTable<PendingWrite>();
+  readonly #lists = new NodeLists();
   #sweepAtMs = Number.POSITIVE_INFINITY;
 
   constructor(parts: {
@@ -286,10 +287,11 @@ export class WriteFlow {
     const isDelta = keyed === undefined || !pending.isResent;
     const record = keyed === undefined ? undefined : this.#recordMessage(pending, keyed);
     const delta = isDelta ? this.#deltaMessage(pending) : undefined;
-    for (const node of answers.nodesOf(replicas))
+    for (const node of this.#lists.of(answers, replicas))
       this.#tell(pending, node, delta ?? record, effects);
+    if (others === 0) return;
     // A stand-in hardly ever has the key.
-    for (const node of standIns.nodesOf(others)) {
+    for (const node of this.#lists.of(standIns, others)) {
       this.#tell(pending, node, record ?? delta, effects);
     }
   }
@@ -410,7 +412,7 @@ export class WriteFlow {
     const { context, newestTime } = minted;
     const counted = pending.counted;
     const version = this.#tokens.tokenOf(request.operation.key, context, newestTime);
-    effects.recordFact(replicationOf(pending, version));
+    effects.recordFact(replicationOf(pending, version, this.#lists));
     const { key, options } = request.operation;
     effects.reply(request, {
       version,

@@ -162,6 +162,7 @@ export class WriteIntents {
   /** Nobody vouches for a session's token: it does not lead beyond the guard. */
   #timeInSession({ options }: Operation, wallMs: number): HybridTime {
     const time = timeSeenIn(options?.session);
+    if (time === 0) return 0;
     const stamp: Stamp = { time, actorHigh: 0, actorLow: 0 };
     if (this.#context.clock.observe(stamp, wallMs) === "observed") return time;
     throw new CapstanError(

@@ -11,6 +11,29 @@ export function countOf(mask: ReplicaMask): number {
 }
 
 /**
+ * Lists of nodes by mask, each made once for a placement: a write would make several, and who counts
+ * by list (facts) knows them again.
+ */
+export class NodeLists {
+  readonly #lists = new WeakMap<readonly NodeId[], Map<ReplicaMask, readonly NodeId[]>>();
+
+  of(answers: ReplicaAnswers, mask: ReplicaMask): readonly NodeId[] {
+    const { replicas } = answers.placement;
+    let byMask = this.#lists.get(replicas);
+    if (byMask === undefined) {
+      byMask = new Map();
+      this.#lists.set(replicas, byMask);
+    }
+    let list = byMask.get(mask);
+    if (list === undefined) {
+      list = answers.nodesOf(mask);
+      byMask.set(mask, list);
+    }
+    return list;
+  }
+}
+
+/**
  * Who was asked and who has answered, for one round of one operation.
  *
  * Invariant: counted ⊆ answered ⊆ asked. A replica counts once, however often its answer comes,

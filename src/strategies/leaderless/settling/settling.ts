@@ -374,7 +374,8 @@ export class Settling {
   get #isLeader(): boolean {
     const { settings, context } = this.#parts;
     if (!this.#parts.isServing() || settings.reapAfterMs === Number.POSITIVE_INFINITY) return false;
-    return this.#others().every((node) => context.self.node < node);
+    const own = context.self.node;
+    return this.#parts.place.map.replicas.every((node) => own <= node);
   }
 
   #others(): readonly NodeId[] {

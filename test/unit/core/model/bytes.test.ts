@@ -37,6 +37,23 @@ describe("a writer and a reader", () => {
     );
   });
 
+  test("pass over what nobody asks for, and never beyond the end", () => {
+    const reader = new ByteReader(Uint8Array.of(1, 2, 3, 4));
+    reader.skip(3);
+    expect(reader.u8()).toBe(4);
+    expect(() => reader.skip(1)).toThrow(MalformedBytesError);
+  });
+
+  test("give the whole memory where it was asked for as large as what is written", () => {
+    const writer = new ByteWriter(6);
+    writer.u32(7);
+    writer.u16(8);
+    expect(writer.view()).toEqual(Buffer.from([0, 0, 0, 7, 0, 8]));
+    expect(writer.view(4)).toEqual(Buffer.from([0, 8]));
+    writer.u8(9);
+    expect(writer.view()).toEqual(Buffer.from([0, 0, 0, 7, 0, 8, 9]));
+  });
+
   test("order bytes as numbers", () => {
     fc.assert(
       fc.property(fc.maxSafeNat(), fc.maxSafeNat(), (a, b) => {

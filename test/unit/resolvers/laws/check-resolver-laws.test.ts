@@ -40,7 +40,7 @@ describe("the built-in resolvers keep the laws:", () => {
     ["version-vector", versionVector(), [1, 2]],
     ["merge", merge(unionOfItems), [["milk"], ["eggs", "milk"], { items: ["x"] }, []]],
   ] as const)("%s", (_name, resolver, values) => {
-    expect(checkResolverLaws(resolver, { values }).text).toMatch(/^\S+ kept 6 laws/);
+    expect(checkResolverLaws(resolver, { values }).text).toMatch(/^\S+ kept 7 laws/);
   });
 });
 
@@ -202,6 +202,15 @@ describe("a resolver of plain values is told", () => {
     ],
   ])("%s", (_what, resolve, law) => {
     expect(broken(resolve, [5, 1, 3, 9]).join("; ")).toContain(law);
+  });
+
+  test("that it says to keep the newest, and does not", () => {
+    const first = merge<number>((values) => values[0] as number);
+    const capabilities = { ...first.capabilities, keepsNewest: true };
+    const { broken: laws } = checkResolverLaws({ ...first, capabilities }, { values: [1, 2, 3] });
+    expect(laws.map(({ law }) => law)).toContain(
+      "the answer is the newest version's value where the capabilities say so",
+    );
   });
 
   test("with the fewest versions that show it", () => {

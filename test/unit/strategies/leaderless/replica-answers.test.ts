@@ -1,7 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { ShardPlacement } from "../../../../src/core/contracts/machine.ts";
 import type { Epoch, NodeId } from "../../../../src/core/model/ids.ts";
-import { countOf, ReplicaAnswers } from "../../../../src/strategies/leaderless/replica-answers.ts";
+import {
+  countOf,
+  NodeLists,
+  ReplicaAnswers,
+} from "../../../../src/strategies/leaderless/replica-answers.ts";
 
 const nodes = (...names: string[]): NodeId[] => names as NodeId[];
 const [a, b, c, d] = nodes("a", "b", "c", "d") as [NodeId, NodeId, NodeId, NodeId];
@@ -10,6 +14,15 @@ function answersOf(...replicas: NodeId[]): ReplicaAnswers {
   const placement: ShardPlacement = { epoch: 1 as Epoch, replicas, standIns: [] };
   return new ReplicaAnswers(placement);
 }
+
+test("a list of nodes is made once for the same replicas", () => {
+  const lists = new NodeLists();
+  const answers = answersOf(a, b, c);
+  const again = new ReplicaAnswers(answers.placement);
+  expect(lists.of(answers, 5)).toEqual([a, c]);
+  expect(lists.of(again, 5)).toBe(lists.of(answers, 5));
+  expect(lists.of(answersOf(c, d, a), 5)).toEqual([c, a]);
+});
 
 describe("the answers of a round", () => {
   test("count once per replica that was asked", () => {
