@@ -18,7 +18,8 @@ const MAX_ENTRIES = 65_535;
 const TWO_POW_32 = 4_294_967_296;
 /** Eight bytes of actor, six of counter and eight of time. */
 export const CONTEXT_ENTRY_BYTES = 22;
-const HEADER_BYTES = 8 + 2;
+/** Eight bytes of base, two of the number of entries. */
+export const CONTEXT_HEADER_BYTES = 8 + 2;
 const MAX_COUNTER = 2 ** 48 - 1;
 
 /**
@@ -66,7 +67,7 @@ export class CausalContext {
   }
 
   get byteLength(): number {
-    return HEADER_BYTES + this.entries.length * CONTEXT_ENTRY_BYTES;
+    return CONTEXT_HEADER_BYTES + this.entries.length * CONTEXT_ENTRY_BYTES;
   }
 
   /** Of the actors that are not left out. */

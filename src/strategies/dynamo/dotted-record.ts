@@ -2,7 +2,9 @@ import { ByteReader, ByteWriter } from "../../core/model/bytes.ts";
 import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
 import { type HybridTime, MAX_HYBRID_TIME } from "../../core/model/stamp.ts";
 import type { KeyedRecord } from "../leaderless/record.ts";
+import type { Relation } from "../leaderless/record-rules.ts";
 import { CausalContext, compareDots, type EventDot, readDot, writeDot } from "./causal-context.ts";
+import { relationOfEncoded } from "./context-bytes.ts";
 import type { EncodedState, StatePlan } from "./states/encoded-state.ts";
 
 /** One version that no other known one replaces. */
@@ -192,6 +194,11 @@ export function summaryOf(bytes: Uint8Array): Uint8Array {
   const summary = Uint8Array.from(bytes.subarray(0, HEADER_BYTES + context.byteLength));
   summary[1] = (summary[1] as number) | FLAG_SUMMARY;
   return summary;
+}
+
+/** How the contexts of records that were checked stand to each other; of summaries, too. */
+export function relationOf(held: Uint8Array, incoming: Uint8Array): Relation {
+  return relationOfEncoded(held, incoming, HEADER_BYTES);
 }
 
 /** Of records and summaries. */

@@ -4,7 +4,6 @@ import type { RecordRules } from "../leaderless/record-rules.ts";
 import { compareDots } from "./causal-context.ts";
 import {
   checkRecord,
-  contextOf,
   type DottedRecord,
   decodeRecord,
   encodeRecord,
@@ -13,6 +12,7 @@ import {
   isSummary,
   isTombstone,
   newestTimeOf,
+  relationOf,
   type Sibling,
   summaryOf,
 } from "./dotted-record.ts";
@@ -39,7 +39,7 @@ export function makeDottedRules(
   return Object.freeze({
     check: checkRecord,
     relation(held, incoming) {
-      const relation = contextOf(held).relationTo(contextOf(incoming));
+      const relation = relationOf(held, incoming);
       if (relation === "succeeded") return hasLost(incoming, held) ? "apart" : relation;
       if (relation === "included") return hasLost(held, incoming) ? "apart" : relation;
       if (relation !== "equal") return relation;

@@ -189,11 +189,13 @@ function writeU64(into: Buffer, at: number, value: number): void {
   into.writeUInt32BE(value - high * TWO_POW_32, at + 4);
 }
 
-function u64At(bytes: Uint8Array, at: number): number {
+/** A number that was written within the safe integers; nothing is checked. */
+export function u64At(bytes: Uint8Array, at: number): number {
   return u32At(bytes, at) * TWO_POW_32 + u32At(bytes, at + 4);
 }
 
-function u32At(bytes: Uint8Array, at: number): number {
+/** The bytes have to be there. */
+export function u32At(bytes: Uint8Array, at: number): number {
   return (
     (((bytes[at] as number) << 24) |
       ((bytes[at + 1] as number) << 16) |
