@@ -81,7 +81,14 @@ export class Membership {
     for (const node of unmet) this.#outcomes.ask(node);
     if (unmet.length > 0) return "unmet";
     const toMember = (node: NodeId): Member => this.#memberOf(node, known) as Member;
-    return this.#aim({ voters: goal.voters.map(toMember), learners: learners.map(toMember) });
+    const refused = this.#aim({
+      voters: goal.voters.map(toMember),
+      learners: learners.map(toMember),
+    });
+    // Of what is in force one can speak that leads still: a node that was held up for long may have
+    // been deposed without knowing, and the shard be another's by now.
+    const isHeard = this.#hasAnsweringMajority(configuration.voters);
+    return refused === "unchanged" && !isHeard ? "unready" : refused;
   }
 
   /** Takes the next step of a change, if it is time for one. */

@@ -1,0 +1,37 @@
+import { expect, test } from "vitest";
+import type { NodeId } from "../../../../src/core/model/ids.ts";
+import { LoneConsensus } from "./lone-consensus.ts";
+
+const ALL = ["n1", "n2", "n3"] as NodeId[];
+
+/** Leads with `n2`, which has all that there is, and has answered what was said last. */
+function leading(): LoneConsensus {
+  const lone = new LoneConsensus();
+  lone.lead();
+  lone.sync();
+  const { term } = lone.consensus.standing;
+  const said = lone.wait(10).find(({ to, message }) => to === "n2" && message.type === "heartbeat");
+  const round = said?.message.type === "heartbeat" ? said.message.round : 0;
+  const reply = { term, round, original: true } as const;
+  const { length: index } = lone.log;
+  const none = { rejected: false, hintIndex: 0, hintTerm: 0 };
+  lone.hear("n2", { ...reply, type: "append-reply", index, ...none });
+  lone.hear("n2", { ...reply, type: "heartbeat-reply", matchedIndex: index });
+  return lone;
+}
+
+function ask(lone: LoneConsensus, voters: readonly NodeId[]): string | undefined {
+  let refused: string | undefined;
+  lone.do((at, effects) => {
+    refused = lone.consensus.proposeConfiguration({ voters, learners: [] }, at, effects).refused;
+  });
+  return refused;
+}
+
+test("a leader says of a configuration that it is in force while a majority answers", () => {
+  const lone = leading();
+  expect(ask(lone, ALL)).toBe("unchanged");
+  // Held up for so long it may have been deposed: its timers have not fired yet, and its clock knows.
+  lone.nowMs += 500;
+  expect(ask(lone, ALL)).toBe("unready");
+});
