@@ -1,7 +1,16 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
+/**
+ * As many at a time as there are processors: by itself Vitest leaves one of them free, which on two
+ * would be one test file after the other.
+ */
+const maxWorkers = availableParallelism();
+
 // One project per kind of evidence, run one after another (`groupOrder`), so that the tests that
-// start real processes never compete for the processor with anything else.
+// start real processes never compete for the processor with anything else. Modules hold no state
+// (a rule of the house), so that files of tests without processes share those of their worker
+// (`isolate`) rather than load some hundred of them each.
 export default defineConfig({
   test: {
     passWithNoTests: true,
@@ -14,6 +23,8 @@ export default defineConfig({
             "test/conformance/**/*.test.ts",
             "test/types/**/*.test.ts",
           ],
+          maxWorkers,
+          isolate: false,
           sequence: { groupOrder: 1 },
         },
       },
@@ -22,6 +33,8 @@ export default defineConfig({
           name: "simulation",
           include: ["test/simulation/**/*.test.ts"],
           testTimeout: 120_000,
+          maxWorkers,
+          isolate: false,
           sequence: { groupOrder: 2 },
         },
       },
@@ -31,6 +44,7 @@ export default defineConfig({
           include: ["test/*.test.ts"],
           testTimeout: 180_000,
           hookTimeout: 180_000,
+          maxWorkers,
           sequence: { groupOrder: 3 },
         },
       },
@@ -39,6 +53,7 @@ export default defineConfig({
           name: "examples",
           include: ["examples/**/*.test.ts"],
           testTimeout: 120_000,
+          maxWorkers,
           sequence: { groupOrder: 3 },
         },
       },

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { scriptOptions } from "../benchmarks/support/script-options.ts";
-import { type Finder, findPlanted, PLANTED } from "../test/support/planted-bugs.ts";
+import { type Finder, PLANTED, PlantedSearch } from "../test/support/planted-bugs.ts";
 import { PLANTED_SCENES } from "../test/support/planted-scenes.ts";
 
 const MAX_SEEDS = 500;
@@ -17,9 +17,10 @@ const { names: asked } = scriptOptions({
 const finders: Record<string, Finder> = existsSync(file)
   ? JSON.parse(readFileSync(file, "utf8"))
   : {};
+const search = new PlantedSearch();
 let missed = 0;
 for (const name of asked.length > 0 ? asked : PLANTED) {
-  const found = await findPlanted(name, 1, MAX_SEEDS);
+  const found = await search.find(name, 1, MAX_SEEDS);
   if (found === undefined) {
     delete finders[name];
     const isShown = name in PLANTED_SCENES;

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import type { PlantedHostBugs } from "../../src/core/store/planted-bugs.ts";
 import { runScenario, type ScenarioReport } from "../../src/simulation/scenario/run-scenario.ts";
 import type { PlantedLogBugs } from "../../src/storage/disk/log/planted-bugs.ts";
@@ -148,6 +149,14 @@ export function runPlanted(name: string, seed: number): Promise<ScenarioReport> 
   );
 }
 
+export type PlantedPlace = "tunable" | "dynamo" | "raft" | "store";
+
+function placeOf(name: string): PlantedPlace {
+  if (DYNAMO_NAMES.includes(name)) return "dynamo";
+  if (RAFT_NAMES.includes(name)) return "raft";
+  return (STRATEGY as readonly string[]).includes(name) ? "tunable" : "store";
+}
+
 function aloneOf(name: string): { readonly strategies: string[] } {
   if (DYNAMO_NAMES.includes(name)) return DYNAMO_ALONE;
   return RAFT_NAMES.includes(name) ? RAFT_ALONE : ALONE;
@@ -162,21 +171,43 @@ export interface Finder {
   readonly check: string;
 }
 
-/**
- * The first of the seeds that violates a promise with the bug, and none without it. A run that
- * throws counts for nothing: it is no violation.
- */
-export async function findPlanted(
-  name: string,
-  from: number,
-  seeds: number,
-): Promise<Finder | undefined> {
-  for (let seed = from; seed < from + seeds; seed += 1) {
-    const report = await runPlanted(name, seed).catch(() => undefined);
-    const violation = report?.violations.find(({ check }) => !WEAK_CHECKS.includes(check));
-    if (violation === undefined) continue;
-    const { violations } = await runScenario(seed, aloneOf(name));
-    if (violations.length === 0) return { seed, check: violation.check };
+/** Looks for seeds that show planted bugs. */
+export class PlantedSearch {
+  /** By strategies and seed: many bugs are shown by the same seed, which is run once without them. */
+  readonly #isClean = new Map<string, Promise<boolean>>();
+
+  /**
+   * The first of the seeds that violates a promise with the bug, and none without it. A run that
+   * throws counts for nothing: it is no violation.
+   */
+  async find(name: string, from: number, seeds: number): Promise<Finder | undefined> {
+    for (let seed = from; seed < from + seeds; seed += 1) {
+      const report = await runPlanted(name, seed).catch(() => undefined);
+      const violation = report?.violations.find(({ check }) => !WEAK_CHECKS.includes(check));
+      if (violation === undefined) continue;
+      if (await this.#cleanWithout(name, seed)) return { seed, check: violation.check };
+    }
+    return undefined;
   }
-  return undefined;
+
+  #cleanWithout(name: string, seed: number): Promise<boolean> {
+    const alone = aloneOf(name);
+    const key = `${alone.strategies.join()} ${seed}`;
+    const known = this.#isClean.get(key);
+    if (known !== undefined) return known;
+    const run = runScenario(seed, alone).then(({ violations }) => violations.length === 0);
+    this.#isClean.set(key, run);
+    return run;
+  }
+}
+
+/** Written by `npm run simulate:planted`: which seed shows which planted bug. */
+export function recordedFinders(): Readonly<Record<string, Finder>> {
+  const file = new URL("../simulation/planted/finders.json", import.meta.url);
+  return JSON.parse(readFileSync(file, "utf8"));
+}
+
+/** Those of one place among the recorded ones: where they are planted decides what a run costs. */
+export function findersOf(place: PlantedPlace): readonly (readonly [string, Finder])[] {
+  return Object.entries(recordedFinders()).filter(([name]) => placeOf(name) === place);
 }

@@ -1,0 +1,12 @@
+import { describe, expect, test } from "vitest";
+import { findersOf, PlantedSearch } from "../../support/planted-bugs.ts";
+
+const TRIES = 20;
+
+describe("a bug planted in raft is found by the seed that is written down", () => {
+  const search = new PlantedSearch();
+
+  test.each(findersOf("raft"))("%s", async (name, { seed }) => {
+    expect(await search.find(name, seed, TRIES)).toBeDefined();
+  });
+});
