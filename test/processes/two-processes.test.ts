@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, type TestContext, test } from "vitest";
 import { isCapstanError } from "../../src/core/model/errors.ts";
 import { DoubledProcesses, type Id } from "../support/doubled-processes.ts";
 import { natsProgram, startNats } from "../support/nats.ts";
@@ -12,29 +12,27 @@ import { SeededRandom } from "../support/seeded-random.ts";
 const program = await natsProgram();
 const PATIENCE_MS = 600_000;
 /** Between two writes of one writer: all of them are read back. */
-const PACE_MS = 20;
+const PACE_MS = 50;
 const READERS = 16;
 /** The full number: `npm run test:kills`. */
 const RESTARTS = Number(process.env.CAPSTAN_RESTARTS_IN_A_ROW ?? 4);
 const TRANSPORTS = ["tcp", ...(program === undefined ? [] : ["nats"])] as const;
 
-const cleanUps: (() => unknown)[] = [];
-
 beforeAll(() => ensureBuilt());
 
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
-});
-
-async function open(type: string): Promise<DoubledProcesses> {
+/** What it starts ends with the test. */
+async function open(
+  type: string,
+  { onTestFinished }: Pick<TestContext, "onTestFinished">,
+): Promise<DoubledProcesses> {
   let transport: Record<string, unknown> = { type };
   if (type === "nats") {
     const server = await startNats(program);
-    cleanUps.push(() => server.stop());
+    onTestFinished(() => server.stop());
     transport = { type, servers: server.url };
   }
   const cluster = await DoubledProcesses.open(transport);
-  cleanUps.push(() => cluster.end());
+  onTestFinished(() => cluster.end());
   return cluster;
 }
 
@@ -92,10 +90,12 @@ async function expectAll(
 
 describe.each(TRANSPORTS)("over %s", (type) => {
   // Over TCP the smallest id dials all others, and the greatest is dialed by all.
-  test.each(["n1", "n3"] as const)(
+  // Beside each other: most of it is waiting until the processes have met.
+  test.concurrent.for(["n1", "n3"] as const)(
     "a second process on a copy of the data of %s stops, says why, and nothing is lost",
-    async (id) => {
-      const cluster = await open(type);
+    { timeout: PATIENCE_MS },
+    async (id, context) => {
+      const cluster = await open(type, context);
       const before = new Writing(cluster, ["n2", "first"]);
       await cluster.kill(id);
       cluster.copy(id);
@@ -119,14 +119,13 @@ describe.each(TRANSPORTS)("over %s", (type) => {
       ).toBeGreaterThan(0);
       await expectAll(cluster, written);
     },
-    PATIENCE_MS,
   );
 
   test(
     `one node that is killed and started again ${RESTARTS} times is never taken for two processes`,
-    async () => {
+    async (context) => {
       const random = new SeededRandom(1, "restarts");
-      const cluster = await open(type);
+      const cluster = await open(type, context);
       const writing = new Writing(cluster, ["n1", "first"], ["n3", "first"]);
       for (let life = 0; life < RESTARTS; life += 1) {
         await cluster.kill("n2");
