@@ -1,16 +1,25 @@
-// How much faster than real time a world runs: `npm run simulate:speed -- [--seeds N] [--seed S]`.
-// Three nodes on disks, 100 operations of clients per simulated second, two minutes of chaos with the
-// faults that each seed draws, then calm, checks included; one process, after a warm-up.
+// How much faster than real time worlds run: `npm run simulate:speed -- [--seeds N] [--seed S] [--jobs J]`.
+// Three nodes on disks, 100 requests of clients per simulated second, two minutes of chaos with the
+// faults that each seed draws, then calm, checks included. First in one process, a seed after the other:
+// what one thread does. Then the same seeds in as many processes as there are processors: what the
+// machine does. Each process has run a seed before that is not counted.
+import { availableParallelism } from "node:os";
 import { performance } from "node:perf_hooks";
+import { fileURLToPath } from "node:url";
 import { scriptOptions } from "../benchmarks/support/script-options.ts";
 import type { ScenarioPlan } from "../src/simulation/scenario/plan.ts";
-import { runScenario, type ScenarioReport } from "../src/simulation/scenario/run-scenario.ts";
+import { runScenario } from "../src/simulation/scenario/run-scenario.ts";
+import { WorkerProcess, workOff } from "./worker-process.ts";
 
 const NODES = 3;
 const CHAOS_MS = 120_000;
 /** Enough clients that what a client waits for an answer hardly slows it down. */
 const CLIENTS = 40;
-const RATE = 135;
+/**
+ * Operations per second that are aimed for. Of a quarter of them each is followed by one to three reads
+ * through other nodes, and some are tried again: with waits and pauses 100 requests and more a second.
+ */
+const RATE = 84;
 
 function adjust(plan: ScenarioPlan): ScenarioPlan {
   return {
@@ -28,51 +37,120 @@ function adjust(plan: ScenarioPlan): ScenarioPlan {
   };
 }
 
+interface Order {
+  readonly seed: number;
+}
+
+/** Of one seed; times in milliseconds. */
 interface Measured {
-  readonly report: ScenarioReport;
+  readonly seed: number;
+  readonly simulatedMs: number;
+  readonly chaosMs: number;
+  readonly operations: number;
+  readonly answers: number;
+  readonly faults: number;
+  readonly events: number;
+  readonly violations: number;
   readonly wallMs: number;
+  /** Of all threads of the process. */
   readonly cpuMs: number;
 }
 
-async function measure(seed: number): Promise<Measured> {
+async function measure({ seed }: Order): Promise<Measured> {
   const beganMs = performance.now();
   const before = process.cpuUsage();
   const report = await runScenario(seed, { strategies: ["tunable"], adjust });
   const { user, system } = process.cpuUsage(before);
-  return { report, wallMs: performance.now() - beganMs, cpuMs: (user + system) / 1_000 };
+  const { simulatedMs, chaosMs, chaosOperations, chaosAnswers, events, violations } = report;
+  return {
+    ...{ seed, simulatedMs, chaosMs, events },
+    operations: chaosOperations,
+    answers: chaosAnswers,
+    faults: Object.values(report.faults).reduce((sum, count) => sum + count, 0),
+    violations: violations.length,
+    wallMs: performance.now() - beganMs,
+    cpuMs: (user + system) / 1_000,
+  };
+}
+
+function sumOf(runs: readonly Measured[], name: keyof Measured): number {
+  return runs.reduce((sum, run) => sum + run[name], 0);
 }
 
 function line(name: string, runs: readonly Measured[]): string {
-  const sum = (of: (run: Measured) => number): number =>
-    runs.reduce((all, run) => all + of(run), 0);
-  const simulatedMs = sum(({ report }) => report.simulatedMs);
-  const chaosMs = sum(({ report }) => report.chaosMs);
-  const operations = sum(({ report }) => report.chaosOperations);
-  const faults = sum(({ report }) => Object.values(report.faults).reduce((a, b) => a + b, 0));
-  const events = sum(({ report }) => report.events);
-  const wallMs = sum((run) => run.wallMs);
-  const cpuMs = sum((run) => run.cpuMs);
+  const [simulatedMs, chaosMs, wallMs, cpuMs] = (
+    ["simulatedMs", "chaosMs", "wallMs", "cpuMs"] as const
+  ).map((each) => sumOf(runs, each)) as [number, number, number, number];
+  const perSecond = (count: "operations" | "answers"): string =>
+    ((1_000 * sumOf(runs, count)) / chaosMs).toFixed(0);
   return (
     `${name}: ${(simulatedMs / 1_000).toFixed(0)} s simulated, ` +
-    `${(operations / (chaosMs / 1_000)).toFixed(0)} operations per second of chaos, ${faults} faults, ` +
-    `${events} events; ${(wallMs / 1_000).toFixed(2)} s by the wall: ` +
-    `${(simulatedMs / wallMs).toFixed(0)}× real time; ${(cpuMs / 1_000).toFixed(2)} s of the ` +
-    `processor, all threads: ${(simulatedMs / cpuMs).toFixed(0)}×`
+    `${perSecond("answers")} requests in ${perSecond("operations")} operations per second of chaos, ` +
+    `${sumOf(runs, "faults")} faults, ${sumOf(runs, "events")} events; ` +
+    `${(wallMs / 1_000).toFixed(2)} s by the wall: ${times(simulatedMs / wallMs)}; ` +
+    `${(cpuMs / 1_000).toFixed(2)} s of the processor, all threads: ${times(simulatedMs / cpuMs)}`
   );
 }
 
-const { seed: first, seeds } = scriptOptions({
-  name: "npm run simulate:speed",
-  options: {
-    seeds: { type: "whole", default: 10 },
-    seed: { type: "whole", default: 1 },
-  },
-});
-const runs: Measured[] = [];
-await measure(first);
-for (let seed = first; seed < first + seeds; seed += 1) {
-  const run = await measure(seed);
-  runs.push(run);
-  console.log(line(`seed ${seed}`, [run]));
+function times(ratio: number): string {
+  return `${ratio.toFixed(0)}× real time`;
 }
-console.log(line(`all ${runs.length} seeds`, runs));
+
+async function alone(worker: WorkerProcess<Order, Measured>, orders: Order[]): Promise<void> {
+  const runs: Measured[] = [];
+  await workOff(worker, orders, (run) => {
+    runs.push(run);
+    console.log(line(`seed ${run.seed}`, [run]));
+  });
+  console.log(line(`one process, all ${runs.length} seeds`, runs));
+  const violations = sumOf(runs, "violations");
+  if (violations === 0) return;
+  console.log(`${violations} violations: what is fast here is wrong`);
+  process.exitCode = 1;
+}
+
+async function sideBySide(
+  workers: readonly WorkerProcess<Order, Measured>[],
+  orders: Order[],
+): Promise<void> {
+  const count = orders.length;
+  const beganMs = performance.now();
+  const runs: Measured[] = [];
+  await Promise.all(workers.map((worker) => workOff(worker, orders, (run) => void runs.push(run))));
+  const wallMs = performance.now() - beganMs;
+  const simulatedMs = sumOf(runs, "simulatedMs");
+  console.log(
+    `${workers.length} processes side by side, all ${count} seeds: ` +
+      `${(wallMs / 1_000).toFixed(2)} s by the wall: ${times(simulatedMs / wallMs)}; ` +
+      `${(sumOf(runs, "cpuMs") / 1_000).toFixed(2)} s of all processors`,
+  );
+}
+
+async function lead(): Promise<void> {
+  const {
+    seed: first,
+    seeds,
+    jobs,
+  } = scriptOptions({
+    name: "npm run simulate:speed",
+    options: {
+      seeds: { type: "whole", default: 10 },
+      seed: { type: "whole", default: 1 },
+      jobs: { type: "whole", default: availableParallelism() },
+    },
+  });
+  const orders = Array.from({ length: seeds }, (_, at): Order => ({ seed: first + at }));
+  const script = fileURLToPath(import.meta.url);
+  const workers = Array.from(
+    { length: Math.min(jobs, seeds) },
+    () => new WorkerProcess<Order, Measured>({ script, hasTraces: false }),
+  );
+  await Promise.all(workers.map((worker) => worker.ask({ seed: first })));
+  await alone(workers[0] as WorkerProcess<Order, Measured>, [...orders]);
+  if (workers.length > 1) await sideBySide(workers, [...orders]);
+  await Promise.all(workers.map((worker) => worker.end()));
+}
+
+if (process.send === undefined) await lead();
+else
+  process.on("message", (order: Order) => void measure(order).then((run) => process.send?.(run)));

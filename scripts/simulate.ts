@@ -2,7 +2,6 @@
 // `npm run simulate -- [--seeds N] [--seed S] [--strategies A,B] [--jobs J] [--json FILE]`.
 // Each seed is a world of its own (src/simulation/scenario). One of a hundred, or of as many as
 // `--repeat-every` says, runs once more in another process, and has to leave the same trace.
-import { type ChildProcess, fork } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { performance } from "node:perf_hooks";
@@ -11,9 +10,8 @@ import { scriptOptions } from "../benchmarks/support/script-options.ts";
 import { runScenario } from "../src/simulation/scenario/run-scenario.ts";
 import { STRATEGY_SCENARIOS } from "../src/simulation/scenario/strategies.ts";
 import { type SeedOutcome, SeedTally } from "./seed-tally.ts";
+import { WorkerProcess, workOff } from "./worker-process.ts";
 
-/** Worlds make much that is gone at once. */
-const SHORT_LIVED_ROOM = "--max-semi-space-size=32";
 const PROGRESS_MS = 5_000;
 
 interface Order {
@@ -67,39 +65,16 @@ async function runAll(
   jobs: number,
   heard: (outcome: SeedOutcome) => void,
 ): Promise<void> {
-  const queue = [...seeds];
-  const processes = Array.from({ length: Math.min(jobs, seeds.length) }, () =>
-    runJob(queue, strategies, heard),
-  );
+  const queue = seeds.map((seed): Order => ({ seed, strategies }));
+  const script = fileURLToPath(import.meta.url);
+  // Of many, a seed that fails is run again by itself.
+  const hasTraces = seeds.length === 1;
+  const processes = Array.from({ length: Math.min(jobs, seeds.length) }, async () => {
+    const worker = new WorkerProcess<Order, SeedOutcome>({ script, hasTraces });
+    await workOff(worker, queue, heard);
+    await worker.end();
+  });
   await Promise.all(processes);
-}
-
-/** Hands seeds to one process until there are none. */
-function runJob(
-  queue: number[],
-  strategies: readonly string[],
-  heard: (outcome: SeedOutcome) => void,
-): Promise<void> {
-  const child: ChildProcess = fork(fileURLToPath(import.meta.url), {
-    execArgv: [SHORT_LIVED_ROOM, "--import", "tsx"],
-  });
-  return new Promise((resolve, reject) => {
-    let current: number | undefined;
-    const next = (): void => {
-      current = queue.shift();
-      if (current === undefined) child.kill();
-      else child.send({ seed: current, strategies } satisfies Order);
-    };
-    child.on("message", (outcome: SeedOutcome) => {
-      heard(outcome);
-      next();
-    });
-    child.on("exit", (code) => {
-      if (current === undefined) resolve();
-      else reject(new Error(`the process that ran seed ${current} ended with ${code}`));
-    });
-    next();
-  });
 }
 
 if (process.send === undefined) await lead();

@@ -22,6 +22,7 @@ export class ClientCalls {
   readonly #world: SimWorld;
   #begun = 0;
   #pending = 0;
+  #answers = 0;
 
   constructor(world: SimWorld) {
     this.#world = world;
@@ -34,6 +35,11 @@ export class ClientCalls {
 
   get pending(): number {
     return this.#pending;
+  }
+
+  /** Requests that clients have heard of: results and refusals, and nodes that were gone. */
+  get answers(): number {
+    return this.#answers;
   }
 
   /** Counts one operation while it runs. */
@@ -79,6 +85,7 @@ export class ClientCalls {
   }
 
   #note(client: string, key: string, what: string, code: string): void {
+    this.#answers += 1;
     this.tally[code] = (this.tally[code] ?? 0) + 1;
     const text = `${client} ${key} ${what} ${code}`;
     this.#world.trace.noteText(TRACE.answer, this.#world.time.nowMs, text);

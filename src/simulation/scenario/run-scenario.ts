@@ -55,6 +55,8 @@ export interface ScenarioReport {
   readonly operations: number;
   /** Of which so many were begun while faults came. */
   readonly chaosOperations: number;
+  /** What clients heard meanwhile: of an operation with reads after it more than once. */
+  readonly chaosAnswers: number;
   readonly checked: number;
   readonly unknownVerdicts: number;
   /** What clients were told could not be held against the store: see `Evidence`. */
@@ -209,15 +211,16 @@ class Scenario {
     if (!this.#isEnding) time.setTimer(QUEUES_EVERY_MS, () => this.#watchQueues());
   }
 
-  /** How long it lasted, and how many operations were begun in it. */
-  async #chaos(): Promise<Pick<ScenarioReport, "chaosMs" | "chaosOperations">> {
+  /** How long it lasted, and how much was asked and answered in it. */
+  async #chaos(): Promise<Pick<ScenarioReport, "chaosMs" | "chaosOperations" | "chaosAnswers">> {
     const { driver, time } = this.#world;
     const beganMs = time.nowMs;
     await driver.run(this.#plan.chaosMs);
     const isEnough = (): boolean =>
       this.#calls.begun >= MIN_OPERATIONS && this.#nemesis.total >= MIN_FAULTS;
     while (!isEnough() && time.nowMs < LONGEST_CHAOS_MS) await driver.run(MORE_MS);
-    return { chaosMs: time.nowMs - beganMs, chaosOperations: this.#calls.begun };
+    const { begun, answers } = this.#calls;
+    return { chaosMs: time.nowMs - beganMs, chaosOperations: begun, chaosAnswers: answers };
   }
 
   async #calm(working: Promise<void>): Promise<void> {

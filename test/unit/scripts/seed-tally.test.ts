@@ -9,6 +9,7 @@ function outcome(seed: number, changes: Partial<ScenarioReport> = {}): SeedOutco
   const report: ScenarioReport = {
     ...{ seed, plan: PLAN, violations: [], trace: `trace of ${seed}` },
     ...{ simulatedMs: 60_000, chaosMs: 60_000, events: 1, operations: 500, chaosOperations: 500 },
+    chaosAnswers: 700,
     ...{ checked: 400, unknownVerdicts: 0, isExcused: false },
     ...{ faults: { kill: 20 }, tally: {}, sometimes: {} },
     ...changes,
