@@ -22,7 +22,8 @@ export function relationOfEncoded(held: Uint8Array, incoming: Uint8Array, at: nu
 function knows(a: Uint8Array, b: Uint8Array, at: number): boolean {
   const base = u64At(a, at);
   if (u64At(b, at) > base) return false;
-  const [ownEnd, end] = [endOf(a, at), endOf(b, at)];
+  const ownEnd = endOf(a, at);
+  const end = endOf(b, at);
   let own = at + CONTEXT_HEADER_BYTES;
   for (let entry = own; entry < end; entry += CONTEXT_ENTRY_BYTES) {
     if (u64At(b, entry + TIME_AT) <= base) continue;

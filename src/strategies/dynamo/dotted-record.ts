@@ -55,6 +55,7 @@ const KNOWN_FLAGS = FLAG_ALIVE | FLAG_STATES | FLAG_SUMMARY | FLAG_EXPIRES;
 const DELETION = 0;
 const VALUE = 1;
 const EXPIRING_VALUE = 2;
+const NO_VALUE: Readonly<Uint8Array> = new Uint8Array(0);
 const HEADER_BYTES = 2 + 8;
 /** Eight bytes of actor, six of counter. */
 const DOT_BYTES = 14;
@@ -156,6 +157,10 @@ export function keyStateRecord(
 
 /** Values and states are views. @throws MalformedBytesError, also for a summary. */
 export function decodeRecord(bytes: Uint8Array): DottedRecord {
+  return readRecord(bytes, (reader) => reader.bytes());
+}
+
+function readRecord(bytes: Uint8Array, readValue: ReadValue): DottedRecord {
   const reader = new ByteReader(bytes);
   const flags = readHeader(reader);
   if ((flags & FLAG_SUMMARY) !== 0) throw new MalformedBytesError("a summary for a record");
@@ -166,7 +171,7 @@ export function decodeRecord(bytes: Uint8Array): DottedRecord {
   const record: DottedRecord = {
     context,
     newestTime,
-    siblings: isStates ? [] : readSiblings(reader, count),
+    siblings: isStates ? [] : readSiblings(reader, count, readValue),
     states: isStates ? readStates(reader, count) : [],
   };
   reader.end();
@@ -179,7 +184,7 @@ export function checkRecord(bytes: Uint8Array): void {
   const reader = new ByteReader(bytes);
   const flags = readHeader(reader);
   if ((flags & FLAG_SUMMARY) === 0) {
-    decodeRecord(bytes);
+    readRecord(bytes, passOver);
     return;
   }
   readTime(reader);
@@ -232,7 +237,15 @@ function readTime(reader: ByteReader): HybridTime {
   return time;
 }
 
-function readSiblings(reader: ByteReader, count: number): Sibling[] {
+/** To check a record takes no views of its values. */
+type ReadValue = (reader: ByteReader) => Uint8Array;
+
+function passOver(reader: ByteReader): Uint8Array {
+  reader.skip(reader.u32());
+  return NO_VALUE;
+}
+
+function readSiblings(reader: ByteReader, count: number, readValue: ReadValue): Sibling[] {
   const siblings: Sibling[] = [];
   for (let i = 0; i < count; i++) {
     const dot = readDot(reader);
@@ -241,8 +254,8 @@ function readSiblings(reader: ByteReader, count: number): Sibling[] {
     if (kind > EXPIRING_VALUE) throw new MalformedBytesError(`sibling kind ${kind}`);
     if (kind === EXPIRING_VALUE) {
       const expiresAtMs = readExpiry(reader);
-      siblings.push({ dot, time, value: reader.bytes(), expiresAtMs });
-    } else siblings.push({ dot, time, value: kind === VALUE ? reader.bytes() : undefined });
+      siblings.push({ dot, time, value: readValue(reader), expiresAtMs });
+    } else siblings.push({ dot, time, value: kind === VALUE ? readValue(reader) : undefined });
   }
   return siblings;
 }

@@ -11,6 +11,8 @@ interface Named {
   readonly actorLow: number;
   recent: Set<HybridTime>;
   older: Set<HybridTime>;
+  /** What is newer was not minted: of nearly every write that is all that has to be looked at. */
+  newest: HybridTime;
   /** What is not newer may have been forgotten. */
   horizon: HybridTime;
 }
@@ -45,7 +47,7 @@ export class RememberedWrites {
 
   has(operation: Stamp): boolean {
     const named = this.#namedBy(operation);
-    if (named === undefined) return false;
+    if (named === undefined || operation.time > named.newest) return false;
     return named.recent.has(operation.time) || named.older.has(operation.time);
   }
 
@@ -59,11 +61,18 @@ export class RememberedWrites {
     const { time, actorHigh, actorLow } = operation;
     let named = this.#namedBy(operation);
     if (named === undefined) {
-      named = { actorHigh, actorLow, recent: new Set(), older: new Set(), horizon: 0 };
+      const nothing = {
+        recent: new Set<number>(),
+        older: new Set<number>(),
+        newest: 0,
+        horizon: 0,
+      };
+      named = { actorHigh, actorLow, ...nothing };
       this.#named.set(nameOf(operation), named);
       this.#last = named;
     }
     named.recent.add(time);
+    if (time > named.newest) named.newest = time;
     if (++this.#recent >= this.#limit) this.#forgetOlder();
   }
 

@@ -414,23 +414,22 @@ export class WriteFlow {
     const version = this.#tokens.tokenOf(request.operation.key, context, newestTime);
     effects.recordFact(replicationOf(pending, version, this.#lists));
     const { key, options } = request.operation;
-    effects.reply(request, {
-      version,
-      ...(options?.session !== undefined && { session: markOfContext(key, context, newestTime) }),
-      receipt: receiptOf({
-        asked: request.operation.level,
-        counted,
-        durable: counted,
-        standIns: countOf(pending.standInsHeld),
-        total: answers.total,
-        met,
-        pendingSync: counted < answers.total,
-        repaired: 0,
-        epoch: answers.placement.epoch,
-        durationMs: nowMs - request.startedAtMs,
-        side: "Write",
-      }),
+    const receipt = receiptOf({
+      asked: request.operation.level,
+      counted,
+      durable: counted,
+      standIns: countOf(pending.standInsHeld),
+      total: answers.total,
+      met,
+      pendingSync: counted < answers.total,
+      repaired: 0,
+      epoch: answers.placement.epoch,
+      durationMs: nowMs - request.startedAtMs,
+      side: "Write",
     });
+    const isInSession = options?.session !== undefined;
+    const session = isInSession ? markOfContext(key, context, newestTime) : undefined;
+    effects.reply(request, session ? { version, session, receipt } : { version, receipt });
   }
 
   #refuseUnminted(pending: PendingWrite, message: MintedMessage, effects: Fx): void {

@@ -8,11 +8,15 @@ import {
   decodeRecord,
   encodeRecord,
   isTombstone,
+  keyDottedRecord,
   NOTHING,
   newestTimeOf,
   summaryOf,
 } from "../../../../src/strategies/dynamo/dotted-record.ts";
-import { checkRecord as checkStamped } from "../../../../src/strategies/leaderless/record.ts";
+import {
+  checkRecord as checkStamped,
+  keyRecord,
+} from "../../../../src/strategies/leaderless/record.ts";
 
 const dot = (low: number, counter: number) => ({ actor: { high: 9, low }, counter });
 const CONTEXT = CausalContext.of([
@@ -52,6 +56,44 @@ describe("a record", () => {
       })),
       states: record.states.map((state) => Buffer.from(state)),
     });
+  });
+
+  test.each([
+    ["of siblings", TWO],
+    ["of a version that expires", EXPIRING],
+    ["of a CRDT's state", STATE],
+  ])(
+    "%s is checked as it is decoded, cut short anywhere or with any byte damaged",
+    (_name, record) => {
+      const bytes = Buffer.from(encodeRecord(record));
+      const cuts = Array.from(bytes, (_byte, at) => bytes.subarray(0, at));
+      const damaged = Array.from(bytes, (byte, at) => {
+        const copy = Buffer.from(bytes);
+        copy[at] = byte ^ 0x81;
+        return copy;
+      });
+      const refuses = (read: (bytes: Uint8Array) => unknown, each: Uint8Array): boolean => {
+        try {
+          read(each);
+          return false;
+        } catch (error) {
+          expect(error).toBeInstanceOf(MalformedBytesError);
+          return true;
+        }
+      };
+      for (const each of [bytes, ...cuts, ...damaged, Buffer.concat([bytes, bytes])]) {
+        expect(refuses(checkRecord, each)).toBe(refuses(decodeRecord, each));
+      }
+      expect(cuts.every((each) => refuses(checkRecord, each))).toBe(true);
+    },
+  );
+
+  test.each([
+    ["of siblings", TWO],
+    ["of a version that expires", EXPIRING],
+  ])("%s is the same behind its key", (_name, record) => {
+    const key = Buffer.from("key");
+    expect(keyDottedRecord(key, record)).toEqual(keyRecord(key, encodeRecord(record)));
   });
 
   test("says whether anything of it is alive", () => {

@@ -38,6 +38,12 @@ test("what was forgotten is told from what never came, for each coordinator by i
   expect(writes.isBeyondMemory(at(1, 9))).toBe(false);
 });
 
+test("an operation that comes late is told from those that have come, newer ones among them", () => {
+  const writes = remembered([9, 4, 7], 100);
+  expect([4, 7, 9].map((time) => writes.has(at(time)))).toEqual([true, true, true]);
+  expect([3, 5, 8, 10].map((time) => writes.has(at(time)))).toEqual([false, false, false, false]);
+});
+
 test("what was forgotten in no order is beyond memory up to the newest of it", () => {
   const writes = remembered([8, 3, 20, 21], 2);
   expect(writes.isBeyondMemory(at(8))).toBe(true);
