@@ -6,10 +6,10 @@ const NODES = ["n1", "n2", "n3"];
 /** The least that a follower draws, of an election timeout of 4 s. */
 const LEAST_DRAW_MS = 2_000;
 
-function leaderOf(cluster: Cluster): string | undefined {
+function leaderOf(cluster: Cluster, shard = 0): string | undefined {
   return cluster.runningIds().find((id) => {
     const { shards } = cluster.keyspace(id).describe();
-    return (shards as readonly { readonly role?: string }[])[0]?.role === "leader";
+    return (shards as readonly { readonly role?: string }[])[shard]?.role === "leader";
   });
 }
 
@@ -56,5 +56,25 @@ describe("a leader that is closed", () => {
     const startMs = cluster.time.nowMs;
     await cluster.until(cluster.node(leader).store.close({ timeoutMs: 1_000 }));
     expect(cluster.time.nowMs - startMs).toBeLessThanOrEqual(1_100);
+  });
+
+  test("hands over to none that was closed just before, though that one should rather lead", async () => {
+    const shards = 8;
+    const keyspaces = { default: { strategy: "raft", shards, replicas: 5, electionTimeout: "4s" } };
+    const cluster = await open({ nodes: 5, keyspaces });
+    const leaders = () => Array.from({ length: shards }, (_, shard) => leaderOf(cluster, shard));
+    await cluster.waitFor(() => !leaders().includes(undefined));
+    await cluster.advance(60_000);
+    const [first = ""] = leaders();
+    const closeInOrder = async (id: string) => {
+      await cluster.until(cluster.node(id).store.close());
+      cluster.kill(id);
+    };
+    await closeInOrder(first);
+    await cluster.waitFor(() => !leaders().includes(undefined));
+    const second = leaders()[0] as string;
+    await closeInOrder(second);
+    await cluster.advance(50);
+    expect(leaders()).not.toContain(undefined);
   });
 });

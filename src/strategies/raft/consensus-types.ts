@@ -283,8 +283,9 @@ export interface ShardConsensus {
    */
   recover(at: Moment, effects: ConsensusEffects): RecoveryRefusal | undefined;
   /**
-   * Hands leadership over (thesis §3.10): to the voter that is furthest, or to `to`. False if this
-   * node does not lead, or there is nobody to hand it to.
+   * Hands leadership over (thesis §3.10): to `to`, once; or, for a node that goes, to the voter that
+   * is furthest, and where that one does not take it to the next. False if this node does not lead,
+   * or there is nobody to hand it to.
    */
   transferLeadership(to: NodeId | undefined, at: Moment, effects: ConsensusEffects): boolean;
   /** Asks for an index at which to read; `outputs` has the answer. `token`: a u32. */

@@ -290,7 +290,8 @@ export class Consensus implements ShardConsensus {
 
   transferLeadership(to: NodeId | undefined, at: Moment, effects: ConsensusEffects): boolean {
     this.#enter(at, effects);
-    return this.#leadership?.startTransfer(to) ?? false;
+    const leadership = this.#leadership;
+    return (to === undefined ? leadership?.leave() : leadership?.startTransfer(to)) ?? false;
   }
 
   read(token: number, at: Moment, effects: ConsensusEffects): void {

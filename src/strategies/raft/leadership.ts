@@ -49,6 +49,7 @@ export class Leadership {
   /** Stores that have answered for nodes outside the configuration. */
   readonly #known = new Map<NodeId, Identity>();
   #triedTransferAtMs = Number.NEGATIVE_INFINITY;
+  #isLeaving = false;
   #tickAtMs: number;
   /** The followers were at rest: they are to hear from this leader. */
   #owesHeartbeat = false;
@@ -137,6 +138,12 @@ export class Leadership {
     return true;
   }
 
+  /** Whoever can is to lead in place of this node, which goes: one after another. */
+  leave(): boolean {
+    this.#isLeaving = true;
+    return this.startTransfer(undefined);
+  }
+
   read(token: number): void {
     this.stir();
     this.#reads.add(token, undefined);
@@ -194,7 +201,7 @@ export class Leadership {
       return;
     }
     this.lease.renewed();
-    this.transfer.tick();
+    if (this.transfer.tick() && this.#isLeaving) this.leave();
     this.replication.tick();
     this.#membership.advance();
     if (health.isDiskSick()) this.#maybeHandOver(undefined, 1);

@@ -54,13 +54,14 @@ export class Transfer {
     this.#core.sendAtOnce(target, { type: "take-over", term }, "control");
   }
 
-  /** Gives up what takes too long. */
-  tick(): void {
-    if (this.#target === undefined) return;
+  /** Gives up what takes too long: true if it has. */
+  tick(): boolean {
+    if (this.#target === undefined) return false;
     const { nowMs, options } = this.#core;
-    if (nowMs - this.#startedAtMs < options.timing.electionTimeoutMs) return;
+    if (nowMs - this.#startedAtMs < options.timing.electionTimeoutMs) return false;
     this.#core.emit("raft-transfer-failed", { to: this.#target });
     this.#target = undefined;
+    return true;
   }
 
   /** `to`, or the voter that answers and has most; among equals the one that should lead. */
@@ -86,6 +87,8 @@ export class Transfer {
   #isActive(node: NodeId, progress: Progress): boolean {
     const { nowMs, options } = this.#core;
     const { electionTimeoutMs } = options.timing;
+    // One that was closed a moment ago has answered until then, and is the one that should rather lead.
+    if (!options.isReachable(node)) return false;
     if (nowMs - progress.ackedSentAtMs < electionTimeoutMs) return true;
     // While the shard was resting only its node was asked.
     const wasResting = nowMs - this.#stirredAtMs < electionTimeoutMs;

@@ -45,6 +45,7 @@ export class LoneConsensus {
   readonly emitted: string[] = [];
   sent: Sent[] = [];
   nowMs = 0;
+  readonly unreachable = new Set<string>();
   /** How its node fares. */
   isDiskSick = false;
   loopLagMs = 0;
@@ -183,7 +184,7 @@ export class LoneConsensus {
         ...{ snapshotChunkBytes: 1_000, snapshotBytesPerSecond: 100_000 },
       },
       randomUint32: () => 0,
-      isReachable: () => true,
+      isReachable: (node) => !this.unreachable.has(node),
       health: { isDiskSick: () => this.isDiskSick, loopLagMs: () => this.loopLagMs },
       outputs: { standingChanged: () => {}, readConfirmed: () => {}, readFailed: () => {} },
       state: {
