@@ -55,6 +55,10 @@ const ENTRIES: Readonly<Record<string, Entry>> = Object.freeze({
     level: "error",
     words: "configuration-mismatch: the peer's nodes or keyspaces are not those of this node",
   },
+  "keyspaces-differ": {
+    level: "warn",
+    words: "keyspaces-differ: a keyspace is served by those nodes alone that have it",
+  },
   "cluster-mismatch": {
     level: "error",
     words: "cluster-mismatch: the peer's data belongs to another cluster",

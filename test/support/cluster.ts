@@ -58,6 +58,7 @@ export class Cluster {
   readonly #hub = createMemoryHub();
   readonly #options: ClusterOptions;
   readonly #nodes = new Map<string, ClusterNode>();
+  readonly #keyspaces = new Map<string, ClusterOptions["keyspaces"]>();
   readonly #killers = new Map<string, () => void>();
   #starts = 0;
 
@@ -164,9 +165,13 @@ export class Cluster {
     else this.#hub.detach(id);
   }
 
-  /** A new process under the same id; with memory storage it is empty. */
-  async restart(id: string): Promise<ClusterNode> {
+  /**
+   * A new process under the same id; with memory storage it is empty. `keyspaces` are what it has from
+   * then on.
+   */
+  async restart(id: string, keyspaces?: ClusterOptions["keyspaces"]): Promise<ClusterNode> {
     if (this.#nodes.has(id)) throw new Error(`node ${id} is running`);
+    if (keyspaces !== undefined) this.#keyspaces.set(id, keyspaces);
     const started = this.#start(id);
     this.#hub.reattach(id);
     return this.until(started);
@@ -219,7 +224,8 @@ export class Cluster {
   }
 
   #configurationOf(id: string): Readonly<Record<string, unknown>> {
-    const { keyspaces = { default: {} }, configuration } = this.#options;
+    const { configuration } = this.#options;
+    const keyspaces = this.#keyspaces.get(id) ?? this.#options.keyspaces ?? { default: {} };
     return {
       cluster: { name: "simulated", nodes: this.ids },
       transport: { type: "memory", hub: this.#hub },

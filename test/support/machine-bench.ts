@@ -279,6 +279,8 @@ export class MachineBench {
       },
       flush: () => this.order.push(...this.#unsent.splice(0).map((text) => `left: ${text}`)),
       isReachable: () => false,
+      lacks: () => false,
+      standingsOf: () => [],
     } as unknown as PeerNetwork;
   }
 }

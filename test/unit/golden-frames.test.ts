@@ -134,6 +134,7 @@ const HELLO: Hello = {
   logPosition: 123_456_789,
   wallMs: 1_795_000_000_000,
   founders: ["0011223344556677", "8899aabbccddeeff"],
+  outline: undefined,
 };
 
 const PREAMBLES: Readonly<Record<string, Preamble>> = {

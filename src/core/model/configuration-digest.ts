@@ -26,23 +26,26 @@ export function configurationDigest(
       cluster: name,
       ...(key === undefined ? {} : { key: fingerprintOf(key) }),
       nodes: nodes.map(({ id, datacenter }) => [id, datacenter]),
-      keyspaces: keyspaces.map((keyspace) => {
-        const { resolver } = keyspace;
-        return {
-          name: keyspace.name,
-          strategy: keyspace.strategy,
-          replicas: keyspace.replicas,
-          shards: keyspace.shards,
-          groupBy: keyspace.groupBy,
-          durability: keyspace.durability,
-          resolver: resolver === undefined ? null : nameOf(resolver),
-          strategyOptions: without(keyspace.strategyOptions, nodeOptionsOf(keyspace)),
-        };
-      }),
+      keyspaces: keyspaces.map((keyspace) => sharedOf(keyspace, nodeOptionsOf(keyspace))),
     },
     0,
   );
   return SEEDS.map((seed) => hashText(text, seed).toString(16).padStart(8, "0")).join("");
+}
+
+/** What all nodes have to agree on of one keyspace, for `canonicalText`. */
+export function sharedOf(keyspace: ResolvedKeyspace, nodeOptions: readonly string[]) {
+  const { resolver } = keyspace;
+  return {
+    name: keyspace.name,
+    strategy: keyspace.strategy,
+    replicas: keyspace.replicas,
+    shards: keyspace.shards,
+    groupBy: keyspace.groupBy,
+    durability: keyspace.durability,
+    resolver: resolver === undefined ? null : nameOf(resolver),
+    strategyOptions: without(keyspace.strategyOptions, nodeOptions),
+  };
 }
 
 /** The options but for those at `paths`, dotted; one that has nothing left is as good as not written. */
@@ -65,7 +68,7 @@ function without(
 }
 
 /** JSON with sorted names; what JSON cannot hold is stood for by its name or its type. */
-function canonicalText(value: unknown, depth: number): string {
+export function canonicalText(value: unknown, depth = 0): string {
   if (depth > MAX_DEPTH) return '"…"';
   if (Array.isArray(value)) {
     return `[${value.map((each) => canonicalText(each, depth + 1)).join(",")}]`;

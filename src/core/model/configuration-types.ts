@@ -1,3 +1,4 @@
+import type { ConfigurationOutline } from "./configuration-outline.ts";
 import type { Durability } from "./durability.ts";
 import type { NodeId } from "./ids.ts";
 import type { Level, LevelName } from "./levels.ts";
@@ -132,4 +133,6 @@ export interface ResolvedConfiguration {
    * leaves out of it what a strategy says is each node's own (`nodeOptions`).
    */
   readonly digest: string;
+  /** The same, part by part. */
+  readonly outline: ConfigurationOutline;
 }

@@ -3,6 +3,7 @@ import { parseClusterKey } from "./cluster-key.ts";
 import { configurationDigest } from "./configuration-digest.ts";
 import { resolveKeyspaces } from "./configuration-keyspaces.ts";
 import { resolveNodes } from "./configuration-nodes.ts";
+import { outlineOf } from "./configuration-outline.ts";
 import { ConfigurationProblems, joinPath } from "./configuration-problems.ts";
 import {
   CLOCK_SCHEMA,
@@ -63,6 +64,7 @@ export function resolveConfiguration(input: unknown): ResolvedConfiguration {
     limits: resolveLimits(given.limits, keyspaces, problems),
     insecure,
     digest: configurationDigest(whole, keyspaces),
+    outline: outlineOf(whole, keyspaces),
   };
   problems.throwIfAny();
   return Object.freeze(configuration);

@@ -9,6 +9,10 @@ export const STORE_EVENTS = Object.freeze({
   degraded: "A keyspace asks for more replicas than there are nodes.",
   side: "How many nodes this one reaches: with the majority, with a minority, or alone.",
   "configuration-mismatch": "A peer was given another configuration; its frames are not taken.",
+  "keyspaces-differ":
+    "A peer that is met has other keyspaces than this node; those that both have are equal, and go on.",
+  "keyspace-begun":
+    "A keyspace that is new to this node's store begins: with nothing, or with all to be learned.",
   "cluster-mismatch": "A peer's data belongs to another cluster; its frames are not taken.",
   "identity-conflict": "Two live processes have one node id.",
   "old-copy": "A node runs on an older copy of its data, which is set aside.",

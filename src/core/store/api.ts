@@ -300,6 +300,8 @@ export interface NodeHealth {
   readonly silentMs: number | undefined;
   /** Why its frames are not taken, while it is heard: `configuration-mismatch`, … */
   readonly refusal?: string | undefined;
+  /** Keyspaces of this node that it was not given, while it is met; absent if there are none. */
+  readonly lacking?: readonly string[];
 }
 
 export interface StoreDescription {
@@ -453,7 +455,10 @@ export interface Store {
   /** Throws `UNKNOWN_KEYSPACE`, which names those that are declared. */
   keyspace(name: string): EmbeddedKeyspace;
   readonly keyspaceNames: readonly string[];
-  /** Settles once every keyspace can serve at the level; rejects with `UNAVAILABLE` at the deadline. */
+  /**
+   * Settles once every keyspace can serve at the level, but for those that a peer which is there was not
+   * given (`NodeHealth.lacking`); rejects with `UNAVAILABLE` at the deadline.
+   */
   ready(options?: ReadyOptions): Promise<void>;
   /**
    * Refuses new calls at once (`STORE_CLOSED`), lets those under way end, then closes everything.

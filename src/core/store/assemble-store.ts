@@ -5,6 +5,7 @@ import type { Observer } from "../contracts/observer.ts";
 import type { Storage, StorageProblem } from "../contracts/storage.ts";
 import type { Engine, SilentStrategy } from "../contracts/strategy.ts";
 import { configurationDigest } from "../model/configuration-digest.ts";
+import { outlineOf } from "../model/configuration-outline.ts";
 import { describeValue, invalidConfiguration } from "../model/configuration-problems.ts";
 import type {
   ResolvedConfiguration,
@@ -263,6 +264,7 @@ class Assembly {
       openedPosition: host.openedPosition,
       saveClusterId: (id, origin, done) => host.saveClusterId(id, origin, done),
       isUnused,
+      keyspaces: host.ownKeyspaces,
       met: host.met,
     });
     this.#peers = peers;
@@ -359,7 +361,8 @@ function withSharedDigest(
   const { cluster, keyspaces } = configuration;
   const nodeOptionsOf = ({ name }: ResolvedKeyspace) =>
     strategies.get(name)?.strategy.nodeOptions ?? [];
-  return { ...configuration, digest: configurationDigest(cluster, keyspaces, nodeOptionsOf) };
+  const digest = configurationDigest(cluster, keyspaces, nodeOptionsOf);
+  return { ...configuration, digest, outline: outlineOf(cluster, keyspaces, nodeOptionsOf) };
 }
 
 function nodeOf(configuration: ResolvedConfiguration, asked: string | undefined): ResolvedNode {

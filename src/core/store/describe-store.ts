@@ -45,7 +45,7 @@ export function degradedReasons({
     .map(({ name, replicas }) => `${name} asks for ${replicas} replicas, there are ${count} nodes`);
 }
 
-type PeerHealth = Pick<NodeHealth, "status" | "silentMs" | "refusal">;
+type PeerHealth = Pick<NodeHealth, "status" | "silentMs" | "refusal" | "lacking">;
 
 function peerHealth(peer: PeerDescription | undefined): PeerHealth {
   const silentMs = peer?.silentMs;
@@ -54,7 +54,9 @@ function peerHealth(peer: PeerDescription | undefined): PeerHealth {
   if (peer === undefined || (peer.identity === undefined && !peer.reachable)) {
     return { status: "unknown", silentMs, refusal };
   }
-  return { status: peer.reachable ? "active" : "unreachable", silentMs, refusal };
+  const { lacking = [] } = peer;
+  const status = peer.reachable ? "active" : "unreachable";
+  return { status, silentMs, refusal, ...(lacking.length > 0 && { lacking }) };
 }
 
 function describeKeyspace({ configuration, keyspaces }: StoreParts, name: string) {

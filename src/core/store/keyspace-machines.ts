@@ -14,7 +14,7 @@ import type { StateDamageError } from "../contracts/storage.ts";
 import type { SilentStrategy } from "../contracts/strategy.ts";
 import type { ResolvedKeyspace } from "../model/configuration-types.ts";
 import type { Durability } from "../model/durability.ts";
-import { CapstanError } from "../model/errors.ts";
+import { CapstanError, type ErrorCode } from "../model/errors.ts";
 import { shardIndexForKey } from "../model/hash.ts";
 import type { HybridClock } from "../model/hybrid-clock.ts";
 import { type Epoch, type NodeId, shardIdOf } from "../model/ids.ts";
@@ -30,6 +30,12 @@ import { KeyspaceWatches } from "./watch/keyspace-watches.ts";
 import type { Deed, Word } from "./words.ts";
 
 const DRAIN_CHECK_MS = 5;
+/** Faults that more replicas would have spared. */
+const OF_TOO_FEW: readonly ErrorCode[] = Object.freeze([
+  "UNAVAILABLE",
+  "QUORUM_NOT_MET",
+  "OUTCOME_UNKNOWN",
+]);
 /** Of what the configuration says; a shard whose replicas were changed is at a later one. */
 const FIRST_EPOCH = 1 as Epoch;
 
@@ -41,6 +47,8 @@ export interface KeyspaceMachinesOptions {
   readonly runner: MachineRunner;
   readonly clock: HybridClock;
   readonly isReachable: (node: NodeId) => boolean;
+  /** Peers that are met, and were not given this keyspace. */
+  readonly lackedBy: () => readonly NodeId[];
   readonly refusal: () => CapstanError | undefined;
   readonly writeRefusal: () => CapstanError | undefined;
   readonly isOpen: () => boolean;
@@ -125,6 +133,12 @@ export class KeyspaceMachines {
     );
   }
 
+  /** Of the replicas that the map names, if there are any here. */
+  isEvery(holds: (cell: MachineCell) => boolean): boolean {
+    const placed = this.placedReplicas();
+    return placed.length > 0 && placed.every(holds);
+  }
+
   cells(): readonly MachineCell[] {
     return [this.coordinator, ...this.replicas()];
   }
@@ -141,7 +155,8 @@ export class KeyspaceMachines {
 
   refuse(deed: Extract<Deed, { type: "refuse" }>): void {
     const pending = deed.request as Pending;
-    if (this.#requests.finish(pending)) pending.done.fail(deed.fault);
+    if (!this.#requests.finish(pending)) return;
+    pending.done.fail(namingThoseThatLack(this.name, deed.fault, this.#options.lackedBy()));
   }
 
   moveDeadline(pending: Pending, deadlineMs: number): void {
@@ -391,4 +406,20 @@ function isMembersChange(pending: Pending): boolean {
   const { type, options } = pending.operation;
   if (type !== "members") return false;
   return options?.replicas !== undefined || options?.acceptLoss === true;
+}
+
+/** That a node is not asked because it was given another configuration is seen nowhere else. */
+function namingThoseThatLack(
+  keyspace: string,
+  fault: CapstanError,
+  lacking: readonly NodeId[],
+): CapstanError {
+  if (lacking.length === 0 || !OF_TOO_FEW.includes(fault.code)) return fault;
+  const { code, message, outcome, retry, operationId, allowed, details, cause } = fault;
+  const who = lacking.join(", ");
+  return new CapstanError(code, `${message}; not configured with keyspace "${keyspace}": ${who}`, {
+    ...{ outcome, retry, cause, details: { ...details, lacking } },
+    ...(operationId !== undefined && { operationId }),
+    ...(allowed !== undefined && { allowed }),
+  });
 }

@@ -8,13 +8,14 @@ import { CapstanError } from "../model/errors.ts";
 import type { Fact } from "../model/facts.ts";
 import { type ClusterId, keyspaceHashOf, type NodeId, shardIndexOf } from "../model/ids.ts";
 import { ClockKeeper } from "./clock-keeper.ts";
+import { KeyspaceBirths } from "./keyspace-births.ts";
 import { KeyspaceMachines } from "./keyspace-machines.ts";
 import type { MachineCell } from "./machine-cell.ts";
 import { MachineRunner, type RunnerHost } from "./machine-runner.ts";
 import { MessageRouter } from "./message-router.ts";
 import type { NodeRecords } from "./node-records.ts";
 import type { PlantedHostBugs } from "./planted-bugs.ts";
-import type { MachineHost, PeerNetwork, PeerNetworkEvents } from "./seams.ts";
+import type { MachineHost, OwnKeyspaces, PeerNetwork, PeerNetworkEvents } from "./seams.ts";
 import { settlesWithin } from "./settles-within.ts";
 import { ShardKeeper } from "./shard-keeper.ts";
 import { ShardTrust } from "./shard-trust.ts";
@@ -64,6 +65,7 @@ class SilentMachineHost implements MachineHost {
   readonly #runner: MachineRunner;
   readonly #router: MessageRouter;
   readonly #shards: ShardKeeper;
+  readonly #births: KeyspaceBirths;
   readonly #pressure: StoragePressure;
   readonly #keyspaces = new Map<string, KeyspaceMachines>();
   readonly #byHash = new Map<number, KeyspaceMachines>();
@@ -93,9 +95,19 @@ class SilentMachineHost implements MachineHost {
       load: (node) => records.get(MET + node),
       save: (node, bytes) => this.#keepRecord(MET + node, bytes),
     };
+    const names = configuration.keyspaces.flatMap(({ name }) =>
+      options.strategies.has(name) ? [name] : [],
+    );
+    const trust = new ShardTrust(records, storage.identity, options.planted);
+    this.#births = new KeyspaceBirths({
+      ...{ records, names, isPersistent },
+      isLearning: (name) =>
+        this.#keyspaces.get(name)?.isEvery((cell) => trust.isMarked(cell.shardId)) === true,
+    });
     this.#shards = new ShardKeeper({
+      births: this.#births,
       ...{ storage, runner: this.#runner, keyspaces: this.#byHash },
-      trust: new ShardTrust(records, storage.identity, options.planted),
+      trust,
       onNotice: (notice) => options.onNotice(notice),
       fail: (error) => this.#fail(error),
     });
@@ -109,17 +121,18 @@ class SilentMachineHost implements MachineHost {
     for (const keyspace of configuration.keyspaces) {
       const chosen = options.strategies.get(keyspace.name);
       if (chosen === undefined) continue;
-      const machines = new KeyspaceMachines({
+      const machines: KeyspaceMachines = new KeyspaceMachines({
         ...chosen,
         keyspace,
         host: options,
         runner: this.#runner,
         clock: this.#clock.clock,
-        isReachable: (node) => this.#isReachable(node),
+        isReachable: (node) => this.#isReachable(node, keyspace.hash),
+        lackedBy: () => this.#lackedBy(keyspace.hash),
         sendWatch: (...message) => this.#router.sendWatch(...message),
-        refusal: () => this.#refusalNow(),
+        refusal: () => this.#refusalNow() ?? this.#waitingRefusal(machines),
         writeRefusal: () => this.#pressure.refusal(),
-        isOpen: () => this.#refusal === undefined && this.#origin !== undefined,
+        isOpen: () => this.#refusal === undefined && machines.coordinator.open,
         onDamage: (error) => this.#stateDamaged(error),
       });
       this.#keyspaces.set(keyspace.name, machines);
@@ -137,6 +150,10 @@ class SilentMachineHost implements MachineHost {
     // Before the id in the log: whatever start finds the id finds the marks, too.
     if (origin === "empty") this.#shards.markAll();
     this.#keepRecord(CLUSTER_ID, Buffer.from(id, "utf8"), done);
+  }
+
+  get ownKeyspaces(): OwnKeyspaces {
+    return this.#births;
   }
 
   logPosition(): number {
@@ -185,8 +202,32 @@ class SilentMachineHost implements MachineHost {
     observer.log("warn", "it is not written down yet that the data is given up; closing goes on");
   }
 
-  #isReachable(node: NodeId): boolean {
-    return node === this.#options.self.node || (this.#peers?.isReachable(node) ?? false);
+  #isReachable(node: NodeId, keyspaceHash: number): boolean {
+    if (node === this.#options.self.node) return true;
+    return this.#peers?.isReachable(node, keyspaceHash) ?? false;
+  }
+
+  /** Met peers whose configuration does not have the keyspace. */
+  #lackedBy(keyspaceHash: number): readonly NodeId[] {
+    const { cluster } = this.#options.configuration;
+    return cluster.nodes
+      .map(({ id }) => id)
+      .filter((id) => this.#peers?.isReachable(id) && this.#peers.lacks(id, keyspaceHash));
+  }
+
+  /** Of a keyspace that is new here, and of which it is not known yet how it begins. */
+  #waitingRefusal({ name: keyspace, coordinator }: KeyspaceMachines): CapstanError | undefined {
+    if (coordinator.open) return undefined;
+    const { node } = this.#options.self;
+    const standings = this.#peers?.standingsOf(keyspace) ?? [];
+    const peers = standings.filter(({ standing }) => standing === "unmet" || standing === "never");
+    const names = peers.map((peer) => peer.node);
+    return new CapstanError(
+      "UNAVAILABLE",
+      `keyspace "${keyspace}" is new to node ${node}, and begins once it was heard from all nodes that ` +
+        `nothing of it is to be learned; so far not from ${names.join(", ") || "this node's own disk"}`,
+      { details: { keyspace, node, waitsFor: names } },
+    );
   }
 
   #refusalNow(): CapstanError | undefined {
@@ -244,15 +285,16 @@ class SilentMachineHost implements MachineHost {
       onMessage: (from, address, body) => this.#router.receive(from, address, body),
       onTurnEnd: () => this.#runner.drain(),
       onReachability: (peer, reachable) => {
-        this.#toAll({ type: "reachability", peer, reachable });
+        this.#toAll({ type: "reachability", peer, reachable }, peer);
         for (const { watches } of this.#keyspaces.values()) watches.review();
       },
-      onIdentity: (peer) => this.#toAll({ type: "identity", peer }),
+      onIdentity: (peer) => this.#toAll({ type: "identity", peer }, peer.node),
+      onStandings: () => this.#reviewBirths(),
       onBorn: (_id, origin) => this.#open(origin),
       onFatal: (error) => this.#fail(error),
       onDisowned: (error) => this.#disown(error),
       onFollowed: (done) => {
-        if (!this.#isOver) this.#shards.relearn(this.#origin !== undefined, done);
+        if (!this.#isOver) this.#relearn(done);
       },
       onNotice: (notice) => this.#options.onNotice(notice),
     };
@@ -260,10 +302,49 @@ class SilentMachineHost implements MachineHost {
 
   #open(origin: OpenedState["origin"]): void {
     this.#origin = origin;
-    for (const machines of this.#keyspaces.values()) {
-      machines.coordinator.open = true;
+    const opening = this.#births
+      .begin(origin, (keyspace) => this.#peers?.standingsOf(keyspace) ?? [])
+      .map((name) => this.#keyspaces.get(name) as KeyspaceMachines);
+    for (const machines of opening) machines.coordinator.open = true;
+    this.#shards.openAll(origin, opening);
+    this.#reviewBirths();
+  }
+
+  /** Of those that are new to this store some may begin now. */
+  #reviewBirths(): void {
+    if (!this.#births.isWaiting || this.#isOver || this.#peers === undefined) return;
+    for (const name of this.#births.waiting) {
+      const machines = this.#keyspaces.get(name) as KeyspaceMachines;
+      const peers = this.#peers.standingsOf(name);
+      const mark = (origin: "newborn" | "empty"): void => this.#shards.markNew(machines, origin);
+      const open = (origin: "newborn" | "empty"): void => {
+        if (this.#isOver) return;
+        machines.coordinator.open = true;
+        this.#shards.openNew(machines, origin);
+        this.#options.onNotice({ type: "keyspace-begun", keyspace: name, origin });
+        this.#runner.drain();
+      };
+      try {
+        this.#births.review(name, peers, { mark, open });
+      } catch (error) {
+        this.#runner.failed(error);
+      }
     }
-    this.#shards.openAll(origin);
+  }
+
+  #relearn(done: () => void): void {
+    let left = 2;
+    const oneDone = (): void => {
+      left -= 1;
+      if (left === 0) done();
+    };
+    try {
+      this.#births.follow(oneDone);
+    } catch (error) {
+      this.#runner.failed(error);
+      return;
+    }
+    this.#shards.relearn(this.#origin !== undefined, oneDone);
   }
 
   #stateDamaged(error: StateDamageError): void {
@@ -274,8 +355,10 @@ class SilentMachineHost implements MachineHost {
   }
 
   /** Every machine gets an event object of its own: the runner stamps it. */
-  #toAll(body: Parameters<MachineRunner["run"]>[1]): void {
-    for (const machines of this.#keyspaces.values()) {
+  #toAll(body: Parameters<MachineRunner["run"]>[1], peer: NodeId): void {
+    for (const [hash, machines] of this.#byHash) {
+      // To the machines of a keyspace that it was not given, the peer is not there.
+      if (this.#peers?.lacks(peer, hash) === true) continue;
       for (const cell of machines.cells()) this.#runner.enqueue(cell, { ...body });
     }
     this.#runner.drain();

@@ -75,7 +75,7 @@ export class MessageRouter {
     }
     const cell = machines?.cell(address.role, address.shardIndex);
     if (machines === undefined || cell === undefined || !cell.open) {
-      this.#drop("no-machine");
+      this.#drop(machines === undefined ? "unknown-keyspace" : "no-machine");
       return;
     }
     if (address.role === "replica" && this.#mustDrop()) {

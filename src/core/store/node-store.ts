@@ -95,7 +95,9 @@ export class NodeStore implements Store {
     const open = [...keyspaces.values()];
     const { timeoutMs } = configuration.limits;
     const unmet = () => unmetPeers(peers, configuration.digest);
-    this.#readiness = new Readiness(open, lifecycle, environment, timeoutMs, unmet);
+    const comesLater = (keyspace: string): boolean =>
+      peers.describe().peers.some(({ lacking }) => lacking?.includes(keyspace) === true);
+    this.#readiness = new Readiness(open, lifecycle, environment, timeoutMs, unmet, comesLater);
     if (configuration.cluster.nodes.length === 1) return;
     const { observer, events } = parts;
     const isJoining = (): boolean => {

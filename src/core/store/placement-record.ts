@@ -64,6 +64,12 @@ export function keepPlacement(records: NodeRecords, configuration: ResolvedConfi
   }
 }
 
+/** By name; undefined if no start has written any down. */
+export function keptKeyspaces(records: NodeRecords): readonly string[] | undefined {
+  const kept = readPlacement(records);
+  return kept === undefined ? undefined : Object.keys(kept.keyspaces);
+}
+
 function placementOf({ cluster, keyspaces }: ResolvedConfiguration): Placement {
   return {
     nodes: cluster.nodes.map(({ id, datacenter }) =>

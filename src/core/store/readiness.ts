@@ -31,6 +31,7 @@ export class Readiness {
   readonly #environment: Environment;
   readonly #maxTimeoutMs: number;
   readonly #unmet: () => UnmetPeers;
+  readonly #comesLater: (keyspace: string) => boolean;
   readonly #waiters = new Set<Waiter>();
   #recheck: TimerHandle | undefined;
 
@@ -40,12 +41,14 @@ export class Readiness {
     environment: Environment,
     maxTimeoutMs: number,
     unmet: () => UnmetPeers,
+    comesLater: (keyspace: string) => boolean = () => false,
   ) {
     this.#keyspaces = keyspaces;
     this.#lifecycle = lifecycle;
     this.#environment = environment;
     this.#maxTimeoutMs = maxTimeoutMs;
     this.#unmet = unmet;
+    this.#comesLater = comesLater;
   }
 
   wait(options: ReadyOptions | undefined): Promise<void> {
@@ -69,7 +72,11 @@ export class Readiness {
     }
   }
 
-  /** The keyspaces that could not serve now: at the level where they offer it, else at their own. */
+  /**
+   * The keyspaces that could not serve now: at the level where they offer it, else at their own. Not
+   * those that cannot because they are not in the configuration of a peer that is there: to wait for
+   * them here would be to wait for the next node to be restarted.
+   */
   missing(level: Level | undefined): string[] {
     return this.#keyspaces
       .filter(({ engine, defaults }) => {
@@ -80,7 +87,8 @@ export class Readiness {
           ? !engine.isReady(level)
           : !(engine.isReady(defaults.read) && engine.isReady(defaults.write));
       })
-      .map(({ name }) => name);
+      .map(({ name }) => name)
+      .filter((name) => !this.#comesLater(name));
   }
 
   #join(

@@ -8,7 +8,8 @@ import type { Lane } from "../contracts/transport.ts";
 import type { ByteReader } from "../model/bytes.ts";
 import type { CapstanError } from "../model/errors.ts";
 import type { MessageRole } from "../model/frames.ts";
-import type { ClusterId, NodeId } from "../model/ids.ts";
+import type { ClusterId, NodeId, StoreId } from "../model/ids.ts";
+import type { KeyspaceStanding } from "./peers/hello-outline.ts";
 
 /** Routes one message to one machine, or to a watch. 11 bytes on the wire, with the length. */
 export interface MessageAddress {
@@ -40,8 +41,12 @@ export interface PeerNetwork {
   ): QueueResult;
   /** The turn's messages are complete: hand one frame per peer and lane to the transport. */
   flush(): void;
-  /** Connected, met (hello accepted) and not suspected. */
-  isReachable(peer: NodeId): boolean;
+  /** Connected, met (hello accepted) and not suspected; and given the keyspace, if one is named. */
+  isReachable(peer: NodeId, keyspaceHash?: number): boolean;
+  /** Whether the peer's accepted session was given another configuration, without this keyspace. */
+  lacks(peer: NodeId, keyspaceHash: number): boolean;
+  /** Of all peers, in the order of the configuration's nodes. */
+  standingsOf(keyspace: string): readonly PeerStanding[];
   /** The identity that the peer's accepted hello gave; undefined before. */
   identityOf(peer: NodeId): Sender | undefined;
   readonly clusterId: ClusterId | undefined;
@@ -49,9 +54,34 @@ export interface PeerNetwork {
   close(options: { readonly timeoutMs: number }): Promise<void>;
 }
 
+/** What one node has learned of a keyspace of its own from a peer that it has met in its cluster. */
+export interface PeerStanding {
+  readonly node: NodeId;
+  /**
+   * - `unmet`: nothing, yet.
+   * - `never`: the peer does not have the keyspace, nor anything of it.
+   * - `left-out`: its configuration does not have it, and its store may hold something.
+   * - else what it says of itself: see `KeyspaceStanding`.
+   */
+  readonly standing: "unmet" | "never" | "left-out" | KeyspaceStanding;
+  readonly storeId: StoreId | undefined;
+  readonly persistent: boolean;
+}
+
+/** What a node says of its own keyspaces. */
+export interface OwnKeyspaces {
+  /** Some keyspace is new to this store, and it is not known yet how it begins here. */
+  readonly isWaiting: boolean;
+  readonly isPersistent: boolean;
+  readonly leftOut: readonly string[];
+  standing(keyspace: string, toStore: StoreId | undefined): KeyspaceStanding;
+}
+
 export interface PeerNetworkEvents {
   /** The reader stands at the message's body and ends with it; its bytes are borrowed. */
   onMessage(from: Sender, address: MessageAddress, body: ByteReader): void;
+  /** What is known of the peers' keyspaces may be more than before. */
+  onStandings?(): void;
   /** All messages of a frame were delivered. */
   onTurnEnd(): void;
   onReachability(peer: NodeId, reachable: boolean): void;
@@ -86,6 +116,10 @@ export interface PeerDescription {
   readonly refusal?: string | undefined;
   /** Of the configuration in that hello, if it is what was refused. */
   readonly refusedDigest?: string | undefined;
+  /** Likewise: what differs in it, as paths. */
+  readonly refusedPaths?: readonly string[] | undefined;
+  /** Keyspaces of this node that it was not given, while it is met. */
+  readonly lacking?: readonly string[] | undefined;
   /** It is connected with another process of this node's id. */
   readonly isTaken?: boolean;
 }
@@ -128,6 +162,8 @@ export interface MachineHost {
   /** The same when this start opened it, before it wrote anything. */
   readonly openedPosition: number;
   attach(peers: PeerNetwork): void;
+  /** For hellos. */
+  readonly ownKeyspaces: OwnKeyspaces;
   engine(keyspace: string): Engine;
   describe(): Readonly<Record<string, unknown>>;
   /** Pending operations get `timeoutMs` if `drain`, then are answered with the truth. */

@@ -2,6 +2,7 @@ import type { MachineNotice, OpenedState } from "../contracts/machine.ts";
 import { StateDamageError, type StateMutation, type Storage } from "../contracts/storage.ts";
 import { CapstanError } from "../model/errors.ts";
 import type { ShardId } from "../model/ids.ts";
+import type { KeyspaceBirths } from "./keyspace-births.ts";
 import type { KeyspaceMachines } from "./keyspace-machines.ts";
 import type { MachineCell } from "./machine-cell.ts";
 import type { MachineRunner } from "./machine-runner.ts";
@@ -18,6 +19,7 @@ export interface ShardKeeperOptions {
   readonly trust: ShardTrust;
   readonly runner: MachineRunner;
   readonly keyspaces: ReadonlyMap<number, KeyspaceMachines>;
+  readonly births: KeyspaceBirths;
   readonly onNotice: (notice: MachineNotice) => void;
   readonly fail: (error: CapstanError) => void;
 }
@@ -39,11 +41,13 @@ export class ShardKeeper {
    * doubt.
    */
   noteStart(): void {
-    const { trust, keyspaces, runner } = this.#options;
+    const { trust, births, runner } = this.#options;
     try {
-      for (const machines of keyspaces.values()) {
-        if (trust.mayLackTail(machines.durability)) this.#markAll(machines);
+      births.resume(trust.kept);
+      for (const machines of this.#begun()) {
+        if (trust.mayLackTail(machines.durability)) this.#markAll(machines, "the last start");
       }
+      this.#markReturned();
       trust.noteStart();
     } catch (error) {
       runner.failed(error);
@@ -61,17 +65,30 @@ export class ShardKeeper {
     }
   }
 
-  /** Opens every replica of the node. */
-  openAll(origin: OpenedState["origin"]): void {
-    const { keyspaces, trust } = this.#options;
+  /** Opens every replica that the node has of these. */
+  openAll(origin: OpenedState["origin"], opening: Iterable<KeyspaceMachines>): void {
     const damaged = this.#damagedShards();
     // There was nothing to mark: what is empty has to learn in any case.
-    if (origin !== "kept") trust.noteStart();
-    for (const machines of keyspaces.values()) {
+    if (origin !== "kept") this.#options.trust.noteStart();
+    for (const machines of opening) {
       for (const cell of machines.replicas()) {
         if (!damaged.has(cell.shardId)) this.open(cell, origin);
         else this.logDamaged(cell, "records of its log fail their check");
       }
+    }
+  }
+
+  /** A keyspace that is new to this store: what is durable about it is written down already. */
+  openNew(machines: KeyspaceMachines, origin: "newborn" | "empty"): void {
+    for (const cell of machines.replicas()) this.open(cell, origin);
+  }
+
+  /** Of what waits: whether its replicas have to learn when they are opened, over restarts. */
+  markNew(machines: KeyspaceMachines, origin: "newborn" | "empty"): void {
+    const { trust } = this.#options;
+    for (const cell of machines.placedReplicas()) {
+      if (origin === "empty") trust.mark(cell.shardId);
+      else trust.unmark(cell.shardId);
     }
   }
 
@@ -91,10 +108,10 @@ export class ShardKeeper {
    * the store that it was, if what stood in its place never became one of them.
    */
   relearn(areOpen: boolean, done: () => void): void {
-    const { trust, keyspaces } = this.#options;
+    const { trust } = this.#options;
     const reopened: MachineCell[] = [];
     const marked: MachineCell[] = [];
-    for (const machines of keyspaces.values()) {
+    for (const machines of this.#begun()) {
       const cells = machines.replicas().filter(({ replica }) => replica?.countsStores !== true);
       marked.push(...cells);
       this.#noticeIncomplete(machines, cells, "another store has stood in the place of this one");
@@ -216,11 +233,35 @@ export class ShardKeeper {
     return true;
   }
 
-  #markAll(machines: KeyspaceMachines): void {
+  /** Those that were left out and are back lack what they would have lacked at an earlier start. */
+  #markReturned(): void {
+    const { births, trust } = this.#options;
+    const returned = births.returned();
+    if (returned.length === 0) return;
+    for (const { name, loss } of returned) {
+      const machines = this.#begun().find((each) => each.name === name);
+      if (machines === undefined) continue;
+      if (loss !== "followed") {
+        if (trust.isBelow(machines.durability, loss)) this.#markAll(machines, "an earlier start");
+        continue;
+      }
+      const cells = machines.replicas().filter(({ replica }) => replica?.countsStores !== true);
+      for (const cell of cells) trust.mark(cell.shardId);
+      this.#noticeIncomplete(machines, cells, "another store has stood in the place of this one");
+    }
+    births.noteMarked();
+  }
+
+  #begun(): readonly KeyspaceMachines[] {
+    const { keyspaces, births } = this.#options;
+    return [...keyspaces.values()].filter(({ name }) => !births.waits(name));
+  }
+
+  #markAll(machines: KeyspaceMachines, which: string): void {
     const cells = machines.replicas();
     for (const cell of cells) this.#options.trust.mark(cell.shardId);
     const reason =
-      `the last start did not end in order: of a keyspace with durability ` +
+      `${which} did not end in order: of a keyspace with durability ` +
       `"${machines.durability}" the newest records may be missing`;
     this.#noticeIncomplete(machines, cells, reason);
   }

@@ -50,6 +50,11 @@ export class ShardTrust {
     return this.#marked.has(REBUILD + shard);
   }
 
+  /** As `mayLackTail`, if `kept` is what an earlier start had found. */
+  isBelow(durability: Durability, kept: Durability): boolean {
+    return DURABILITIES.indexOf(durability) < DURABILITIES.indexOf(kept);
+  }
+
   /** `durable` is called once the mark is, perhaps within the call. */
   mark(shard: ShardId, durable?: () => void): void {
     const name = REBUILD + shard;

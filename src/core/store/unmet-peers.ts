@@ -56,7 +56,9 @@ function inWords(peer: PeerDescription, digest: string): string {
     case "configuration-mismatch": {
       const theirs = peer.refusedDigest?.slice(0, DIGEST_PREFIX);
       const ours = digest.slice(0, DIGEST_PREFIX);
-      return `${node} is refused (another configuration: digest ${theirs}, here ${ours})`;
+      const where = peer.refusedPaths ?? [];
+      const what = where.length === 0 ? "" : `${where.join(", ")} differ; `;
+      return `${node} is refused (another configuration: ${what}digest ${theirs}, here ${ours})`;
     }
     case "cluster-mismatch":
       return `${node} is refused (its data belongs to another cluster)`;

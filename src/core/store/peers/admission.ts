@@ -1,5 +1,6 @@
 import type { FrameHeader } from "../../model/frames.ts";
 import type { ClusterId } from "../../model/ids.ts";
+import { type Agreement, isConflict, pathsOf } from "./agreements.ts";
 import type { Hello, Verdict } from "./hello.ts";
 import type { PeerSession } from "./session.ts";
 
@@ -7,7 +8,8 @@ import type { PeerSession } from "./session.ts";
 export interface Expectations {
   readonly sessionTag: number;
   readonly clusterName: string;
-  readonly digest: string;
+  /** In how far the hello's configuration is that of this node; undefined if nobody has said. */
+  readonly agreement: Agreement | undefined;
   readonly clusterId: ClusterId | undefined;
   readonly nowMs: number;
   /** For how long a session that answers waits for one that was accepted and does not. */
@@ -23,6 +25,8 @@ export interface Expectations {
 export interface Admission {
   readonly action: "drop" | "refuse" | "continue" | "begin";
   readonly verdict: Verdict;
+  /** Where the two configurations differ, as far as it is known; of a `configuration-mismatch`. */
+  readonly differs?: readonly string[];
 }
 
 const BEGIN: Admission = Object.freeze({ action: "begin", verdict: "accepted" });
@@ -38,7 +42,8 @@ export function admit(
   if (hello.node !== session.node || hello.clusterName !== expected.clusterName) return DROP;
   const known = header.senderTag === session.tag;
   if (known && !isContinuation(session, hello)) return DROP;
-  if (hello.digest !== expected.digest) return refuse("configuration-mismatch");
+  const disagreement = disagreementOf(known, header, hello, expected);
+  if (disagreement !== undefined) return disagreement;
   if (
     hello.clusterId !== undefined &&
     expected.clusterId !== undefined &&
@@ -54,6 +59,28 @@ export function admit(
   if (header.receiverTag !== expected.sessionTag) return refuse("unheard");
   if (header.sequence <= session.acceptedAtSequence) return refuse("unheard");
   return admitIdentity(session, header, hello, expected);
+}
+
+/**
+ * Nodes whose keyspaces differ meet if those that both have are equal. But a cluster does not begin
+ * with a part of its keyspaces: what differs then is a slip, and nothing would say so later.
+ */
+function disagreementOf(
+  known: boolean,
+  header: FrameHeader,
+  hello: Hello,
+  { agreement, clusterId, sessionTag }: Expectations,
+): Admission | undefined {
+  if (agreement === undefined) {
+    // Whoever has heard us says what it was given, if it is one that can.
+    const hasHeardUs = header.receiverTag === sessionTag;
+    return refuse(hasHeardUs ? "configuration-mismatch" : "unheard");
+  }
+  if (agreement.isWhole) return undefined;
+  const isUnborn = hello.clusterId === undefined && clusterId === undefined;
+  if (!isConflict(agreement) && (known || !isUnborn)) return undefined;
+  const differs = pathsOf(agreement);
+  return { action: "refuse", verdict: "configuration-mismatch", differs };
 }
 
 /** A fresh hello of a session other than the accepted one. */

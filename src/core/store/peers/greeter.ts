@@ -4,9 +4,11 @@ import { CapstanError } from "../../model/errors.ts";
 import { type FrameHeader, patchFrameSequence, writeFrameHeader } from "../../model/frames.ts";
 import type { NodeId } from "../../model/ids.ts";
 import { type Admission, admit } from "./admission.ts";
+import { type Agreement, Agreements } from "./agreements.ts";
 import type { Birth } from "./birth.ts";
 import type { FilteredTransport } from "./filtered-transport.ts";
 import { type Hello, readHello, type Verdict, writeHello } from "./hello.ts";
+import type { HelloOutline } from "./hello-outline.ts";
 import type { Notices } from "./notices.ts";
 import type { PeerNetworkOptions } from "./peer-network-options.ts";
 import { conflictError, conflictPatienceMs, noteRival } from "./rivals.ts";
@@ -23,11 +25,13 @@ const REFUSALS_OF_IDENTITY: readonly Verdict[] = Object.freeze([
 /** What the greeter asks of the peer network. */
 export interface GreeterHost {
   /** The session is accepted in the place of the one before. */
-  begin(session: PeerSession, tag: number, hello: Hello): void;
+  begin(session: PeerSession, tag: number, hello: Hello, agreement: Agreement | undefined): void;
   /** Something was heard of the accepted session. */
   heard(session: PeerSession): void;
   /** Its state changed: say what follows from it. */
   refresh(session: PeerSession): void;
+  /** A peer that was accepted has said what it thinks of its keyspaces. */
+  told(): void;
   /** Another live process has this node's id: if this one has counted, its data is not gone on with. */
   giveWay(error: CapstanError): void;
   /** This node's data is an older copy. */
@@ -52,11 +56,13 @@ export interface GreeterOptions {
 export class Greeter {
   readonly #options: GreeterOptions;
   readonly #writer = new ByteWriter();
+  readonly #agreements: Agreements;
   /** Whether a peer has told this start that its store was followed, and what came of it. */
   #relearning: "not-asked" | "asked" | "done" = "not-asked";
 
   constructor(options: GreeterOptions) {
     this.#options = options;
+    this.#agreements = new Agreements(options.network.configuration);
   }
 
   /** Out of turn, as often as the heartbeat allows. */
@@ -76,7 +82,9 @@ export class Greeter {
     this.#writer.reset();
     writeFrameHeader(this.#writer, "hello", clusterTag, sessionTag, session.heardTag);
     patchFrameSequence(this.#writer, session.heardSequence);
-    writeHello(this.#writer, this.#helloFor(session));
+    const hello = this.#helloFor(session);
+    if (hello.outline !== undefined) session.outlinedSequence ||= session.sentSequence;
+    writeHello(this.#writer, hello);
     // Refused or lost, the heartbeat repeats it.
     wire.send(session.node, this.#writer.view(), "control");
   }
@@ -86,10 +94,12 @@ export class Greeter {
     const hello = readHello(reader);
     const { network, birth, sessionTag } = this.#options;
     const { environment, configuration } = network;
+    const isKnown = header.senderTag === session.tag;
+    const agreement = (isKnown ? session.agreement : undefined) ?? this.#agreements.with(hello);
     const admission = admit(session, header, hello, {
       sessionTag,
       clusterName: configuration.cluster.name,
-      digest: configuration.digest,
+      agreement,
       clusterId: birth.clusterId,
       nowMs: environment.monotonicMs(),
       patienceMs: conflictPatienceMs(configuration),
@@ -100,20 +110,29 @@ export class Greeter {
       ? Math.max(session.heardSequence, hello.sequence)
       : hello.sequence;
     session.heardTag = header.senderTag;
+    session.heardDigest = hello.digest;
+    session.heardStoreId = hello.storeId;
     session.verdict = admission.verdict;
     const namesUs = header.receiverTag === sessionTag;
     if (admission.action === "refuse") this.#refuse(session, header, hello, admission);
-    else this.#accept(session, header, hello, admission);
+    else this.#accept(session, header, hello, admission, agreement);
     // What nobody knows to be fresh may be about another time, or said by an earlier life of the peer.
     if (namesUs && admission.verdict !== "unheard") this.#consider(session, header, hello);
     if (!namesUs || this.#hasNews(session)) this.sayAgain(session);
     return true;
   }
 
-  #accept(session: PeerSession, header: FrameHeader, hello: Hello, admission: Admission): void {
+  #accept(
+    session: PeerSession,
+    header: FrameHeader,
+    hello: Hello,
+    admission: Admission,
+    agreement: Agreement | undefined,
+  ): void {
     const { host, birth, sessions } = this.#options;
     if (admission.action === "begin") {
-      host.begin(session, header.senderTag, hello);
+      host.begin(session, header.senderTag, hello, agreement);
+      this.#noticeDifference(session, agreement);
       session.acceptedAtSequence = session.sentSequence;
       session.answeredSequence = 0;
       session.rivals.clear();
@@ -129,11 +148,37 @@ export class Greeter {
       if (session.acceptedUs) session.hasAcceptedUs = true;
       session.answeredSequence = Math.max(session.answeredSequence, header.sequence);
     }
+    this.#hearStandings(session, header, hello);
     host.heard(session);
     this.#watchClock(session, hello);
     birth.onHello(hello);
     birth.review(sessions);
     host.refresh(session);
+    host.told();
+  }
+
+  /**
+   * Who has nothing to tell apart says nothing of its keyspaces: they are what they are everywhere. But
+   * while one of ours is new, only once it has heard so from us, as it may know more of it then.
+   */
+  #hearStandings(session: PeerSession, header: FrameHeader, hello: Hello): void {
+    // What was said to another session of this node may be about another store.
+    if (header.receiverTag !== this.#options.sessionTag) return;
+    if (hello.outline !== undefined) {
+      session.told = hello.outline;
+      return;
+    }
+    const { keyspaces, configuration } = this.#options.network;
+    if (hello.digest !== configuration.digest) return;
+    const { outlinedSequence } = session;
+    const hasHeard = outlinedSequence > 0 && header.sequence >= outlinedSequence;
+    if (hasHeard || keyspaces?.isWaiting !== true) session.told = "all-born";
+  }
+
+  #noticeDifference({ node }: PeerSession, agreement: Agreement | undefined): void {
+    if (agreement === undefined || agreement.isWhole) return;
+    const { onlyHere, onlyThere } = agreement;
+    this.#options.notices.say("keyspaces-differ", { peer: node, onlyHere, onlyThere });
   }
 
   #refuse(session: PeerSession, header: FrameHeader, hello: Hello, admission: Admission): void {
@@ -141,6 +186,7 @@ export class Greeter {
     if (verdict === "unheard") return;
     session.refusal = verdict;
     session.refusedDigest = hello.digest;
+    session.refusedPaths = admission.differs;
     if (verdict === "identity-taken" || verdict === "identity-conflict") {
       noteRival(session, header.senderTag, this.#options.network.environment.monotonicMs());
     }
@@ -157,7 +203,8 @@ export class Greeter {
     switch (session.verdict) {
       case "configuration-mismatch": {
         const expected = network.configuration.digest;
-        const said = { digest: hello.digest, expected };
+        const differs = session.refusedPaths;
+        const said = { digest: hello.digest, expected, ...(differs?.length && { differs }) };
         return notices.sayOnce("configuration-mismatch", peer, hello.digest, said);
       }
       case "cluster-mismatch": {
@@ -280,6 +327,27 @@ export class Greeter {
       logPosition: session.hasAcceptedUs ? network.logPosition() : network.openedPosition,
       wallMs: environment.wallMs(),
       founders: session.clusterId === undefined ? birth.founders : undefined,
+      outline: this.#outlineFor(session),
+    };
+  }
+
+  /**
+   * Never in a first word, so that whoever cannot read it has heard our digest and can refuse it.
+   */
+  #outlineFor({ heardDigest, heardStoreId, told }: PeerSession): HelloOutline | undefined {
+    const { configuration, keyspaces } = this.#options.network;
+    if (heardDigest === undefined) return undefined;
+    const isApart = heardDigest !== configuration.digest;
+    const isNew = this.#options.birth.clusterId !== undefined && keyspaces?.isWaiting === true;
+    const theyWait = typeof told === "object" && [...told.standings.values()].includes("waiting");
+    if (!isApart && !isNew && !theyWait) return undefined;
+    const names = configuration.keyspaces.map(({ name }) => name);
+    const standing = (name: string) => keyspaces?.standing(name, heardStoreId) ?? "born";
+    return {
+      configuration: configuration.outline,
+      standings: new Map(names.map((name) => [name, standing(name)])),
+      leftOut: keyspaces?.leftOut ?? [],
+      persistent: keyspaces?.isPersistent ?? false,
     };
   }
 }

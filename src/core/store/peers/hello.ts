@@ -1,6 +1,7 @@
 import type { ByteReader, ByteWriter } from "../../model/bytes.ts";
 import type { ClusterId, Incarnation, NodeId, StoreId } from "../../model/ids.ts";
 import { MalformedBytesError } from "../../model/malformed-bytes-error.ts";
+import { type HelloOutline, readHelloOutline, writeHelloOutline } from "./hello-outline.ts";
 
 /**
  * What the sender of a hello thinks of the session that its frame's header names as receiver.
@@ -64,6 +65,11 @@ export interface Hello {
    * undefined if the sender does not know.
    */
   readonly founders: readonly string[] | undefined;
+  /**
+   * Only for a receiver of which it was heard that its digest is another one, or where one of the two
+   * has a keyspace that is new to its store.
+   */
+  readonly outline: HelloOutline | undefined;
 }
 
 export const FOUNDER_PREFIX = 16;
@@ -88,6 +94,7 @@ export function writeHello(writer: ByteWriter, hello: Hello): void {
   writer.u64(Math.max(0, Math.floor(hello.wallMs)));
   writer.u16(hello.founders?.length ?? 0);
   for (const founder of hello.founders ?? []) writer.string(founder);
+  if (hello.outline !== undefined) writeHelloOutline(writer, hello.outline);
 }
 
 /** Throws `MalformedBytesError`, also for what follows the hello. */
@@ -104,6 +111,7 @@ export function readHello(reader: ByteReader): Hello {
   const logPosition = reader.u64();
   const wallMs = reader.u64();
   const founders = readFounders(reader);
+  const outline = reader.remaining > 0 ? readHelloOutline(reader) : undefined;
   reader.end();
   return {
     clusterName,
@@ -118,6 +126,7 @@ export function readHello(reader: ByteReader): Hello {
     logPosition,
     wallMs,
     founders,
+    outline,
   };
 }
 

@@ -5,7 +5,7 @@ import type { Transport } from "../../contracts/transport.ts";
 import type { ResolvedConfiguration } from "../../model/configuration-types.ts";
 import type { ClusterId, NodeId } from "../../model/ids.ts";
 import type { PlantedHostBugs } from "../planted-bugs.ts";
-import type { FrameFilter, PeerNetworkEvents } from "../seams.ts";
+import type { FrameFilter, OwnKeyspaces, PeerNetworkEvents } from "../seams.ts";
 
 /** What `createPeerNetwork` needs. */
 export interface PeerNetworkOptions {
@@ -35,6 +35,8 @@ export interface PeerNetworkOptions {
    * what it held is `empty`, though the cluster was born with it in it.
    */
   readonly isUnused: boolean;
+  /** What is to be said of this node's keyspaces; without, they are nothing new here. */
+  readonly keyspaces?: OwnKeyspaces | undefined;
   /** What this node knows of the stores that it has met, per node, over its restarts. */
   readonly met: {
     load(node: NodeId): Uint8Array | undefined;

@@ -5,7 +5,14 @@ import { CapstanError, isCapstanError } from "../../model/errors.ts";
 import { clusterTagOf } from "../../model/frames.ts";
 import { hashText } from "../../model/hash.ts";
 import type { ClusterId, NodeId } from "../../model/ids.ts";
-import type { MessageAddress, PeerNetwork, PeerNetworkDescription, QueueResult } from "../seams.ts";
+import type {
+  MessageAddress,
+  PeerNetwork,
+  PeerNetworkDescription,
+  PeerStanding,
+  QueueResult,
+} from "../seams.ts";
+import type { Agreement } from "./agreements.ts";
 import { Birth } from "./birth.ts";
 import { Doorkeeper } from "./doorkeeper.ts";
 import { FailureDetector } from "./failure-detector.ts";
@@ -18,7 +25,7 @@ import type { Outbox } from "./outbox.ts";
 import type { PeerNetworkOptions } from "./peer-network-options.ts";
 import { Reachability } from "./reachability.ts";
 import { type PeerSession, REPLY_CREDITS } from "./session.ts";
-import { describeSession, makeSessions } from "./session-table.ts";
+import { describeSession, makeSessions, standingOf } from "./session-table.ts";
 
 export type { PeerNetworkOptions } from "./peer-network-options.ts";
 
@@ -142,6 +149,8 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
   ): QueueResult {
     const session = this.#sessions.get(peer);
     if (session === undefined || !session.open) return "unreachable";
+    // What it would only drop is not to fill its queue.
+    if (session.agreement?.lacking?.has(address.keyspaceHash) === true) return "unreachable";
     const outbox = session.outbox;
     const result = outbox.add(lane, address, codec, message);
     if (result === "queued" && !outbox.dirty) this.#markDirty(outbox);
@@ -157,8 +166,19 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
     this.#dirtyCount = 0;
   }
 
-  isReachable(peer: NodeId): boolean {
-    return this.#sessions.get(peer)?.reachable ?? false;
+  isReachable(peer: NodeId, keyspaceHash?: number): boolean {
+    const session = this.#sessions.get(peer);
+    if (session === undefined || !session.reachable) return false;
+    const lacking = session.agreement?.lacking;
+    return lacking === undefined || keyspaceHash === undefined || !lacking.has(keyspaceHash);
+  }
+
+  lacks(peer: NodeId, keyspaceHash: number): boolean {
+    return this.#sessions.get(peer)?.agreement?.lacking?.has(keyspaceHash) === true;
+  }
+
+  standingsOf(keyspace: string): readonly PeerStanding[] {
+    return [...this.#sessions.values()].map((session) => standingOf(session, keyspace));
   }
 
   identityOf(peer: NodeId): Sender | undefined {
@@ -188,7 +208,7 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
     return this.#options.transport.close({ timeoutMs: options.timeoutMs });
   }
 
-  begin(session: PeerSession, tag: number, hello: Hello): void {
+  begin(session: PeerSession, tag: number, hello: Hello, agreement: Agreement | undefined): void {
     session.accepted = false;
     session.acceptedUs = false;
     session.hasCounted = false;
@@ -196,6 +216,8 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
     this.refresh(session);
     const { node, storeId, incarnation } = hello;
     session.tag = tag;
+    session.agreement = agreement;
+    session.told = undefined;
     for (const window of Object.values(session.came)) window.reset();
     session.identity = Object.freeze({ node, storeId, incarnation });
     const nowMs = this.#options.environment.monotonicMs();
@@ -203,6 +225,10 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
     if (session.watched !== undefined) this.#detector.unwatch(session.watched);
     session.watched = this.#detector.watch(() => this.refresh(session));
     if (!this.isClosed) this.#options.events.onIdentity(session.identity);
+  }
+
+  told(): void {
+    if (!this.isClosed) this.#options.events.onStandings?.();
   }
 
   heard(session: PeerSession): void {

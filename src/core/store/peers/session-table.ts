@@ -1,6 +1,6 @@
 import type { Transport } from "../../contracts/transport.ts";
 import type { ClusterId, NodeId } from "../../model/ids.ts";
-import type { PeerDescription } from "../seams.ts";
+import type { PeerDescription, PeerStanding } from "../seams.ts";
 import type { FilteredTransport } from "./filtered-transport.ts";
 import { IdentityLedger } from "./identity-ledger.ts";
 import { Outbox } from "./outbox.ts";
@@ -52,6 +52,22 @@ export function describeSession(
   const refusedDigest = refusal === "configuration-mismatch" ? session.refusedDigest : undefined;
   return {
     ...{ node, connected, reachable, joining, identity, silentMs, bufferedBytes },
+    refusedPaths: refusedDigest === undefined ? undefined : session.refusedPaths,
     ...{ refusal, refusedDigest, isTaken: session.deniedAs !== undefined },
+    ...(session.open && { lacking: session.agreement?.onlyHere }),
   };
+}
+
+/** What one peer has said of a keyspace of this node, in its present life. */
+export function standingOf(session: PeerSession, keyspace: string): PeerStanding {
+  const { node, identity, told, clusterId, accepted } = session;
+  const storeId = identity?.storeId;
+  // A store that belongs to no cluster yet is not the one that will: nothing is built upon it.
+  if (!accepted || clusterId === undefined || told === undefined) {
+    return { node, storeId, standing: "unmet", persistent: false };
+  }
+  if (told === "all-born") return { node, storeId, standing: "born", persistent: false };
+  const { standings, leftOut, persistent } = told;
+  const absent = leftOut.includes(keyspace) ? "left-out" : "never";
+  return { node, storeId, standing: standings.get(keyspace) ?? absent, persistent };
 }

@@ -1,8 +1,10 @@
 import type { Sender } from "../../contracts/machine.ts";
 import type { Denial } from "../../contracts/transport.ts";
-import type { ClusterId, NodeId } from "../../model/ids.ts";
+import type { ClusterId, NodeId, StoreId } from "../../model/ids.ts";
+import type { Agreement } from "./agreements.ts";
 import type { Watched } from "./failure-detector.ts";
 import type { Verdict } from "./hello.ts";
+import type { HelloOutline } from "./hello-outline.ts";
 import type { IdentityLedger } from "./identity-ledger.ts";
 import type { Outbox } from "./outbox.ts";
 import { SequenceWindow } from "./sequence-window.ts";
@@ -45,6 +47,10 @@ export class PeerSession {
   tag = 0;
   identity: Sender | undefined;
   watched: Watched | undefined;
+  /** Between its configuration and ours; as long as the session is the accepted one. */
+  agreement: Agreement | undefined;
+  /** What it has said of its keyspaces; `all-born` where it need not say; undefined before. */
+  told: HelloOutline | "all-born" | undefined;
   /** False again if that session turns out to be of another cluster. */
   accepted = false;
   /** The other side takes our frames. */
@@ -66,17 +72,22 @@ export class PeerSession {
   heardTag = 0;
   /** Of its newest hello. */
   heardSequence = 0;
+  heardDigest: string | undefined;
+  heardStoreId: StoreId | undefined;
   verdict: Verdict = "unheard";
   /** The last refusal; undefined again once somebody is accepted. */
   refusal: Verdict | undefined;
-  /** Of the configuration that the last refused hello named. */
+  /** Of the configuration that the last refused hello named, and where it differs from ours. */
   refusedDigest: string | undefined;
+  refusedPaths: readonly string[] | undefined;
 
   /** What our newest hello said, and how often we may say more before the next heartbeat. */
   sentTag = 0;
   sentVerdict: Verdict = "unheard";
   sentClusterId: ClusterId | undefined;
   sentSequence = 0;
+  /** The first of our hellos to it that had an outline; 0 if none did. */
+  outlinedSequence = 0;
   replyCredits = REPLY_CREDITS;
 
   /** Since when this peer has refused our identity without a break, how, and when it did so last. */

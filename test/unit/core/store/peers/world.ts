@@ -1,6 +1,7 @@
 import type { MessageCodec, Sender } from "../../../../../src/core/contracts/machine.ts";
 import { SILENT_OBSERVER } from "../../../../../src/core/contracts/observer.ts";
 import type { ByteReader } from "../../../../../src/core/model/bytes.ts";
+import type { ConfigurationOutline } from "../../../../../src/core/model/configuration-outline.ts";
 import type { ResolvedConfiguration } from "../../../../../src/core/model/configuration-types.ts";
 import type { CapstanError } from "../../../../../src/core/model/errors.ts";
 import type { ClusterId, Incarnation, NodeId, StoreId } from "../../../../../src/core/model/ids.ts";
@@ -8,6 +9,7 @@ import { MalformedBytesError } from "../../../../../src/core/model/malformed-byt
 import { createPeerNetwork } from "../../../../../src/core/store/peers/peer-network.ts";
 import type {
   FrameFilter,
+  OwnKeyspaces,
   PeerNetwork,
   PeerNetworkEvents,
 } from "../../../../../src/core/store/seams.ts";
@@ -33,6 +35,9 @@ export interface NodeOptions {
   readonly incarnation?: number;
   readonly storedClusterId?: string | undefined;
   readonly digest?: string;
+  readonly outline?: ConfigurationOutline;
+  /** What it says of its keyspaces; default: nothing of them is new. */
+  readonly keyspaces?: OwnKeyspaces;
   readonly clusterName?: string;
   readonly filter?: FrameFilter;
   readonly logPosition?: number;
@@ -100,6 +105,7 @@ export class TestNode {
         else this.environment.setTimer(options.saveMs, done);
       },
       isUnused: options.isUnused ?? true,
+      keyspaces: options.keyspaces,
       met: {
         load: (node) => options.met?.get(node),
         save: (node, bytes) => {
@@ -230,6 +236,7 @@ function configurationOf(names: readonly string[], options: NodeOptions): Resolv
     },
     insecure: false,
     digest: options.digest ?? "digest-a",
+    outline: options.outline ?? { cluster: new Map(), keyspaces: new Map() },
   };
 }
 
