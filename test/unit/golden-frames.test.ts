@@ -137,6 +137,25 @@ const HELLO: Hello = {
   outline: undefined,
 };
 
+const OUTLINED: Hello = {
+  ...HELLO,
+  outline: {
+    configuration: {
+      cluster: new Map([["nodes", 0xcafebabe]]),
+      keyspaces: new Map([
+        ["audit", new Map([["replicas", 1]])],
+        ["users", new Map([["read", 0xffffffff]])],
+      ]),
+    },
+    standings: new Map([
+      ["audit", "waiting"],
+      ["users", "born-with-you"],
+    ]),
+    leftOut: ["carts"],
+    persistent: true,
+  },
+};
+
 const PREAMBLES: Readonly<Record<string, Preamble>> = {
   call: {
     kind: "call",
@@ -201,6 +220,7 @@ test("a frame of messages", () => {
 test.each([
   ["hello", HELLO],
   ["hello of a store that was followed", { ...HELLO, verdict: "followed", relearns: true }],
+  ["hello to a peer with other keyspaces", OUTLINED],
 ] satisfies [string, Hello][])("a %s", (name, hello) => {
   const writer = new ByteWriter();
   writeHello(writer, hello);
@@ -233,7 +253,8 @@ test("a version and an operation id", () => {
 
 test("nothing else is kept", () => {
   const names = [...Object.keys(MESSAGES), ...Object.keys(PREAMBLES).map((n) => `preamble, ${n}`)];
-  const hellos = ["hello", "hello of a store that was followed"];
+  const others = ["of a store that was followed", "to a peer with other keyspaces"];
+  const hellos = ["hello", ...others.map((other) => `hello ${other}`)];
   const more = ["frame of messages", ...hellos, "value", "version", "operation id"];
   expect(Object.keys(golden).sort()).toEqual([...names, ...more].sort());
 });

@@ -341,7 +341,7 @@ export class Greeter {
     const isNew = this.#options.birth.clusterId !== undefined && keyspaces?.isWaiting === true;
     const theyWait = typeof told === "object" && [...told.standings.values()].includes("waiting");
     if (!isApart && !isNew && !theyWait) return undefined;
-    const names = configuration.keyspaces.map(({ name }) => name);
+    const names = [...configuration.outline.keyspaces.keys()];
     const standing = (name: string) => keyspaces?.standing(name, heardStoreId) ?? "born";
     return {
       configuration: configuration.outline,
