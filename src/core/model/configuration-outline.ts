@@ -36,11 +36,13 @@ export function outlineOf(
       nodes: nodes.map(({ id, datacenter }) => [id, datacenter]),
       key: key === undefined ? null : fingerprintOf(key),
     }),
-    keyspaces: new Map(
-      keyspaces.map((keyspace) => {
-        const { name, strategyOptions, ...own } = sharedOf(keyspace, nodeOptionsOf(keyspace));
-        return [name, fieldsOf({ ...strategyOptions, ...own })];
-      }),
+    keyspaces: Object.freeze(
+      new Map(
+        keyspaces.map((keyspace) => {
+          const { name, strategyOptions, ...own } = sharedOf(keyspace, nodeOptionsOf(keyspace));
+          return [name, fieldsOf({ ...strategyOptions, ...own })];
+        }),
+      ),
     ),
   });
 }
@@ -63,7 +65,10 @@ export function compareOutlines(
 
 function fieldsOf(parts: Readonly<Record<string, unknown>>): OutlineFields {
   const written = Object.keys(parts).filter((path) => parts[path] !== undefined);
-  return new Map(written.sort().map((path) => [path, hashText(canonicalText(parts[path]))]));
+  const hashes = written
+    .sort()
+    .map((path) => [path, hashText(canonicalText(parts[path]))] as const);
+  return Object.freeze(new Map(hashes));
 }
 
 function differing(of: string, ours: OutlineFields, theirs: OutlineFields): string[] {
