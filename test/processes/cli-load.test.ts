@@ -9,7 +9,7 @@ import { RunningCluster } from "../support/processes-cluster.ts";
 // `capstan load` against a cluster of real processes. The full size is for a machine that has
 // nothing else to do: `npm run test:load`
 
-const LINES = Number(process.env.CAPSTAN_LOAD_LINES ?? 5_000);
+const LINES = Number(process.env.CAPSTAN_LOAD_LINES ?? 2_000);
 const PATIENCE_MS = 60_000 + LINES * 20;
 
 let cluster: RunningCluster;

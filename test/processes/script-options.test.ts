@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
@@ -16,35 +16,41 @@ const SCRIPTS: readonly (readonly [string, readonly string[]])[] = [
   ["npm test", ["scripts/test.mjs"]],
 ];
 
-function run(words: readonly string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...words], {
-    cwd: ROOT,
-    encoding: "utf8",
-  });
-  return { status, stdout, stderr };
+interface Ran {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
 }
 
-test.each(SCRIPTS)(
+function run(words: readonly string[]): Promise<Ran> {
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, words, { cwd: ROOT }, (_error, stdout, stderr) => {
+      resolve({ status: child.exitCode, stdout, stderr });
+    });
+  });
+}
+
+test.concurrent.for(SCRIPTS)(
   "%s refuses an option that it does not have, in one line, with code 2",
-  (_name, words) => {
-    const ran = run([...words, "--no-such-option"]);
+  async ([, words], { expect }) => {
+    const ran = await run([...words, "--no-such-option"]);
     expect(ran).toMatchObject({ status: 2, stdout: "" });
     expect(ran.stderr).toMatch(/^[^\n]*--no-such-option[^\n]*\n$/);
   },
 );
 
 // The others have it from the same module.
-test.each(SCRIPTS.filter(([name]) => /simulate$|long-tests|test$/.test(name)))(
+test.concurrent.for(SCRIPTS.filter(([name]) => /simulate$|long-tests|test$/.test(name)))(
   "%s says with --help how it is started",
-  (name, words) => {
-    const ran = run([...words, "--help"]);
+  async ([name, words], { expect }) => {
+    const ran = await run([...words, "--help"]);
     expect(ran).toMatchObject({ status: 0, stderr: "" });
     expect(ran.stdout).toContain(name);
   },
 );
 
-test("a bad number is refused by its name, and nothing has run", () => {
-  const ran = run([...TYPESCRIPT, "scripts/simulate.ts", "--seeds", "x"]);
+test("a bad number is refused by its name, and nothing has run", async () => {
+  const ran = await run([...TYPESCRIPT, "scripts/simulate.ts", "--seeds", "x"]);
   expect(ran).toEqual({
     ...{ status: 2, stdout: "" },
     stderr: '--seeds is "x"; allowed: a whole number from 1\n',

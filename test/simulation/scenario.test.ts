@@ -3,11 +3,15 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { drawPlan } from "../../src/simulation/scenario/plan.ts";
-import { runScenario, type ScenarioOptions } from "../../src/simulation/scenario/run-scenario.ts";
+import {
+  runScenario,
+  type ScenarioOptions,
+  type ScenarioReport,
+} from "../../src/simulation/scenario/run-scenario.ts";
 
 const SEEDS = Array.from({ length: 12 }, (_, index) => index + 1);
-/** Of which the trace is compared with another process's. */
-const REPEATED = [3, 9, 14];
+/** Of which the trace is compared with another process's; short ones. */
+const REPEATED = [3, 5, 8];
 
 /** @param boldCopies of the copies that a peer may not know to be old, so many are put in place. */
 function copies(boldCopies: number): ScenarioOptions {
@@ -24,8 +28,16 @@ function seedsWithCopies(count: number): readonly number[] {
 }
 
 describe("a seed of chaos, then calm", () => {
+  const reports = new Map<number, Promise<ScenarioReport>>();
+  /** Each seed runs once in this process, whichever test asks first. */
+  function reportOf(seed: number): Promise<ScenarioReport> {
+    const report = reports.get(seed) ?? runScenario(seed);
+    reports.set(seed, report);
+    return report;
+  }
+
   test.each(SEEDS)("seed %i keeps every promise", async (seed) => {
-    const { violations, operations, faults, simulatedMs } = await runScenario(seed);
+    const { violations, operations, faults, simulatedMs } = await reportOf(seed);
     expect(violations).toEqual([]);
     expect(operations).toBeGreaterThanOrEqual(500);
     expect(Object.values(faults).reduce((a, b) => a + b, 0)).toBeGreaterThanOrEqual(20);
@@ -54,7 +66,7 @@ describe("a seed of chaos, then calm", () => {
 
   test("the same seeds have the same traces in another process", async () => {
     const here: string[] = [];
-    for (const seed of REPEATED) here.push((await runScenario(seed)).trace);
+    for (const seed of REPEATED) here.push((await reportOf(seed)).trace);
     expect(await tracesElsewhere(REPEATED)).toEqual(here);
     expect(new Set(here).size).toBe(REPEATED.length);
   });

@@ -41,7 +41,9 @@ const STRATEGY: readonly (keyof PlantedBugs)[] = [
   "digestMismatchIgnored",
   "settlesWithoutProof",
   "hintsOverwriteNewer",
+  "hintsNeverDeleted",
   "treeNotKeptInStep",
+  "fenceIgnored",
 ];
 /** With `dynamo/` before them: some are of both leaderless strategies. */
 const DYNAMO: readonly (keyof PlantedDynamoBugs)[] = [

@@ -15,6 +15,10 @@ const REPAIR = Object.freeze({ interval: "1s" } as const);
 const DISCOVERED_MS = 3_000;
 const REPAIRED_MS = 5_000;
 const FAR_AHEAD_MS = 3_600_000;
+const REAPING = Object.freeze({ interval: "200ms", reapAfter: "1s" } as const);
+const REAPED_MS = 4_000;
+/** Until a write has left its node, and is nowhere yet. */
+const UNDER_WAY_MS = 50;
 
 /** Of either strategy. */
 type Make = (planted: PlantedReplicaBugs) => unknown;
@@ -91,6 +95,61 @@ export function treeNotKeptInStep(make: Make): Scene {
   };
 }
 
+/** What n1 keeps for n3 is handed over, and need not be kept any more. */
+const hintsNeverDeleted: Scene = async (isPlanted) => {
+  const strategy = makeTunableStrategy({ hintsNeverDeleted: isPlanted });
+  const stage = await Stage.open({ keyspace: { strategy, repair: REPAIR } });
+  stage.isolate("n3");
+  await stage.until(stage.at("n1").put("k", "missed", QUORUM));
+  await stage.run(DISCOVERED_MS);
+  const heldAtN1 = (): number => {
+    const shards = stage.describe("n1").shards as readonly { hints: { held: number } }[];
+    return shards.reduce((sum, { hints }) => sum + hints.held, 0);
+  };
+  ok(heldAtN1() > 0, "n1 keeps it for n3");
+  stage.world.network.heal();
+  await stage.run(REPAIRED_MS);
+  const shown = shownIn(await stage.until(stage.at("n3").get("k", ONE)));
+  ok(shown === "missed", "n3 has been given it");
+  const held = heldAtN1();
+  return held === 0 ? [] : [`n1 still keeps ${held} for n3, which has it`];
+};
+
+interface SettlingShard {
+  readonly replicas: readonly string[];
+  readonly settling: { readonly reaped: number };
+}
+
+/**
+ * Of five nodes three hold the key. What a fourth writes is under way to them until the key has been
+ * written and deleted by others, and the deletion has been settled and reaped.
+ */
+const fenceIgnored: Scene = async (isPlanted) => {
+  const strategy = makeTunableStrategy({ fenceIgnored: isPlanted });
+  const stage = await Stage.open({ nodes: 5, keyspace: { strategy, repair: REAPING } });
+  const { world } = stage;
+  const shardAt = (id: string): SettlingShard | undefined =>
+    (stage.describe(id).shards as readonly SettlingShard[])[0];
+  const replicas = shardAt("n1")?.replicas ?? [];
+  const [first] = replicas;
+  const writer = world.nodes.map(({ id }) => id).find((id) => !replicas.includes(id));
+  if (writer === undefined || first === undefined) throw new Error("five nodes, three replicas");
+  for (const id of replicas) world.network.clog(writer, id);
+  const late = stage.at(writer).put("k", "late", { ...ONE, timeoutMs: 30_000 });
+  await stage.run(UNDER_WAY_MS);
+  await stage.until(stage.at(first).put("k", "newer", ALL));
+  await stage.until(stage.at(first).delete("k", ALL));
+  await stage.run(REAPED_MS);
+  ok(
+    replicas.every((id) => shardAt(id)?.settling.reaped === 1),
+    "nobody holds the deletion any more",
+  );
+  for (const id of replicas) world.network.unclog(writer, id);
+  await stage.until(late.catch(() => undefined));
+  const shown = shownIn(await stage.until(stage.at(first).get("k", ALL)));
+  return shown === undefined ? [] : [`${JSON.stringify(shown)} is there, which was deleted later`];
+};
+
 /** The clock of n1 is an hour ahead, and somebody writes there. */
 const clockGuardIgnored: Scene = async (isPlanted) => {
   const stage = await Stage.open({
@@ -115,5 +174,7 @@ export const PLANTED_TUNABLE_SCENES: Readonly<Record<string, Scene>> = Object.fr
   repairIsNotTold: repairIsNotTold(makeTunableStrategy),
   expiredIsForgotten: expiredIsForgotten(makeTunableStrategy),
   treeNotKeptInStep: treeNotKeptInStep(makeTunableStrategy),
+  hintsNeverDeleted,
+  fenceIgnored,
   clockGuardIgnored,
 });
