@@ -3,6 +3,7 @@ import type {
   KeyValueInput,
   KeyValueOperation,
   KeyValueOutput,
+  KeyValuePut,
 } from "./operation.ts";
 
 const MAX_TEXT = 32;
@@ -10,7 +11,10 @@ const MAX_TEXT = 32;
 /** `put "k" = "v1"`, `get "k" → nothing`: what was asked and, of reads, what was answered. */
 export function describeOperation({ input, output, outcome }: KeyValueOperation): string {
   const text = describeInput(input);
-  if (input.type !== "get") return outcome === "applied" ? text : `${text} (${outcome})`;
+  if (input.type !== "get") {
+    if (output?.isDone === false) return `${text} (refused)`;
+    return outcome === "applied" ? text : `${text} (${outcome})`;
+  }
   return output === undefined ? `${text} (no answer)` : `${text} -> ${describeFound(output)}`;
 }
 
@@ -30,14 +34,21 @@ export function describeValue(value: unknown): string {
 
 function describeInput(input: KeyValueInput): string {
   if (input.type === "get") return `get ${key(input.key)}`;
-  if (input.type === "put") return `put ${key(input.key)} = ${describeValue(input.value)}`;
-  if (input.type === "delete") return `delete ${key(input.key)}`;
+  if (input.type === "put") {
+    return `put ${key(input.key)} = ${describeValue(input.value)}${describeCondition(input)}`;
+  }
+  if (input.type === "delete") return `delete ${key(input.key)}${describeCondition(input)}`;
   const writes = input.writes.map((write) =>
     write.value === undefined
       ? `${key(write.key)} deleted`
       : `${key(write.key)} = ${describeValue(write.value)}`,
   );
   return `batch ${writes.join(", ")}`;
+}
+
+function describeCondition({ condition }: Pick<KeyValuePut, "condition">): string {
+  if (condition === undefined) return "";
+  return condition.value === undefined ? " if absent" : ` if ${describeValue(condition.value)}`;
 }
 
 function describeFound({ value, siblings }: KeyValueOutput): string {

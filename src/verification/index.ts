@@ -63,6 +63,7 @@ export {
   OPEN_ENDED,
   type RegisterValue,
   SUPERSEDED,
+  type WriteCondition,
   writesOf,
 } from "./operation.ts";
 export { type RecordKeyspaceOptions, recordKeyspace } from "./record-keyspace.ts";

@@ -48,11 +48,21 @@ export interface KeyValuePut {
   readonly type: "put";
   readonly key: string;
   readonly value: unknown;
+  readonly condition?: WriteCondition | undefined;
 }
 
 export interface KeyValueDelete {
   readonly type: "delete";
   readonly key: string;
+  readonly condition?: WriteCondition | undefined;
+}
+
+/**
+ * Written only where this is what the key has; `value` undefined: where nothing is. Shown to people;
+ * neither the models of registers look at it, nor does a history's file have it.
+ */
+export interface WriteCondition {
+  readonly value: RegisterValue;
 }
 
 /** All of them at once, or none. */
@@ -76,6 +86,8 @@ export interface KeyValueOutput {
   readonly siblings?: readonly unknown[];
   /** The version that was read or written. */
   readonly version?: string;
+  /** Of a conditional write: false if its condition did not hold. As `WriteCondition`, for people. */
+  readonly isDone?: boolean;
 }
 
 /** An operation on a key-value store. */

@@ -17,6 +17,12 @@ export const CHECK_SENTENCES: Readonly<Record<TallyRow["check"], string>> = Obje
   "sees-acknowledged":
     "a read finds what was acknowledged before, or what somebody who had seen it put in its place",
   "every-increment-counts": "every acknowledged increment is in the count",
+  "operations-add-up": "a read shows what the operations that it knows come to, each of them once",
+  "conditional-writes": "one copy of each key would have done and refused the same writes",
+  "one-winner-per-version": "of the writes on the condition of one version one at most is done",
+  "refused-leaves-nothing": "what a condition refused is never seen",
+  "all-or-nothing": "the writes of a batch are seen together, or none of them is",
+  "batch-per-key": "each write of a batch keeps what is promised of a write of its own",
   "serves-again": "once the faults are over every replica serves again",
   "no-fault-of-its-own": "no node fails but for the faults",
 });

@@ -60,7 +60,16 @@ export interface StrategyCapabilities {
  * - `no-silent-loss`, where siblings stay: what was acknowledged is among the values in the end, or
  *   was replaced by a write whose client had seen it;
  * - `sees-acknowledged`: so it is at every later read;
- * - `every-increment-counts`: the count in the end has every acknowledged increment, once.
+ * - `every-increment-counts`: the count in the end has every acknowledged increment, once;
+ * - `operations-add-up`: a CRDT is read as what the operations come to that the read knows, each
+ *   carried out once and upon what it found;
+ * - `conditional-writes`: one copy of each key would have done and refused the same conditional
+ *   writes, and answered the reads beside them;
+ * - `one-winner-per-version`: of the writes on the condition of one version one at most is done;
+ * - `refused-leaves-nothing`: what a condition refused is never seen;
+ * - `all-or-nothing`: the writes of a batch take effect at one moment, or none of them does;
+ * - `batch-per-key`: each write of a batch keeps the promises of a write of its own, and has its own
+ *   answer.
  */
 export type HistoryCheck =
   | "linearizable"
@@ -73,7 +82,13 @@ export type HistoryCheck =
   | "truthful-outcome"
   | "no-silent-loss"
   | "sees-acknowledged"
-  | "every-increment-counts";
+  | "every-increment-counts"
+  | "operations-add-up"
+  | "conditional-writes"
+  | "one-winner-per-version"
+  | "refused-leaves-nothing"
+  | "all-or-nothing"
+  | "batch-per-key";
 
 /** A promise in a form that a program can hold the store to. */
 export interface CheckedPromise {

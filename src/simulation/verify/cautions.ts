@@ -1,5 +1,6 @@
 import { clocksMayDiffer } from "./draw-run.ts";
 import { countOf, countsMeet } from "./promised-checks.ts";
+import { takesConditions, valuesDiffer } from "./side-groups.ts";
 import { MAX_NODES, type Subject } from "./subject.ts";
 
 /** Something that the configuration cannot promise, whatever histories show. */
@@ -19,6 +20,7 @@ export interface Caution {
     | "laws-tried-on-text"
     | "values"
     | "not-used"
+    | "conditions-not-tried"
     | "simulated";
   readonly sentence: string;
 }
@@ -34,6 +36,7 @@ export function cautionsOf(subject: Subject, workload: "register" | "counter"): 
     ["lower-levels", lowerLevels(subject)],
     ["values", values(subject)],
     ["not-used", notUsed(subject)],
+    ["conditions-not-tried", conditionsNotTried(subject)],
     ...simulated(subject),
   ];
   return all.flatMap(([code, sentence]) =>
@@ -160,6 +163,14 @@ function notUsed({ use }: Subject): string | undefined {
   }
   if (use !== "unused") return undefined;
   return "the operations of its resolver are not known to this command: it was read, and not written.";
+}
+
+function conditionsNotTried(subject: Subject): string | undefined {
+  if (!takesConditions(subject) || valuesDiffer(subject)) return undefined;
+  return (
+    "its schema takes too few different values to tell one write from another: conditional writes " +
+    "were not tried."
+  );
 }
 
 function simulated(subject: Subject) {

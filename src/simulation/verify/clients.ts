@@ -1,40 +1,45 @@
-import type { Receipt } from "../../core/model/receipt.ts";
 import type { GetResult } from "../../core/store/api.ts";
 import {
   HistoryRecorder,
   type KeyValueInput,
   type KeyValueOperation,
   type KeyValueOutput,
-  type OpenCall,
 } from "../../verification/index.ts";
 import type { ClientCalls } from "../scenario/client-calls.ts";
 import { Draw } from "../scenario/draw.ts";
+import { amountOf } from "../scenario/dynamo/crdt-models.ts";
 import type { KeyspaceTopology } from "../scenario/topology.ts";
-import { holdersOf } from "../scenario/tunable/holders.ts";
 import type { SimNode } from "../sim-node.ts";
 import type { SimWorld } from "../sim-world.ts";
+import { BatchWrites } from "./batch-writes.ts";
+import { type Asking, achievedOf, ClientWrites, type WriteEnd } from "./client-writes.ts";
+import { type ConditionalWrite, ConditionalWrites } from "./conditional-writes.ts";
+import type { CrdtSide } from "./crdt-side.ts";
 import type { RunPlan } from "./draw-run.ts";
 import { SeenValues } from "./judge-siblings.ts";
 import { type LevelPair, nameOfPair } from "./promised-checks.ts";
 import type { Subject } from "./subject.ts";
 
-const RETRY_SHARE = 0.5;
-const MAX_TRIES = 3;
 /** Of the writes where siblings stay, this share comes with what its client has just read. */
 const CONTEXT_SHARE = 0.6;
 const DELETE_SHARE = 0.06;
+/** Of the operations, this share is on keys that are written on conditions, and as many in batches. */
+const ASIDE_SHARE = 0.12;
+/** Of writes there where siblings stay: the others replace them, lest there be ever more. */
+const BATCH_SHARE = 0.4;
 /** How far the calls of one burst lie apart, on average, in milliseconds. */
 const BURST_MS = 3;
 
 /** `register`: values that are written and read. `counter`: one is read, and written plus one. */
 export type Workload = "register" | "counter";
 
-/** Besides: with what was read as context, by operations of a CRDT, or only by reading. */
+/** Besides: with what was read as context, by operations of a CRDT, on conditions, in batches, or only by reading. */
 export type GroupWorkload =
   | Workload
   | "contexts"
-  | "counter-operations"
-  | "set-operations"
+  | "operations"
+  | "conditions"
+  | "batches"
   | "reads";
 
 /** Keys of their own, used at one pair of levels in one way. */
@@ -43,35 +48,19 @@ export interface KeyGroup {
   readonly pair: LevelPair;
   readonly workload: GroupWorkload;
   readonly keys: readonly string[];
-}
-
-/** A write that was answered as done. */
-export interface Acknowledged {
-  readonly key: string;
-  readonly version: string;
-  readonly atMs: number;
-  readonly holders: readonly string[];
+  /** Beside those that are there for their levels. Default: it is one of these. */
+  readonly isAside?: boolean;
 }
 
 /** What became of the increments of a key. */
 export interface Increments {
   acknowledged: number;
-  /** Acknowledged below the level that was asked. */
-  lowered: number;
-  unknown: number;
+  /** What those add up to. */
+  sum: number;
+  /** What those may add at least, and at most, that are unknown or below the level that was asked. */
+  least: number;
+  most: number;
 }
-
-interface Change {
-  /** Undefined: a deletion. */
-  readonly value: unknown;
-  readonly pair: LevelPair;
-  /** The version that the client has seen. */
-  readonly context?: string | undefined;
-  /** Instead of `put`: an operation of the resolver's. */
-  readonly operation?: unknown;
-}
-
-type Ended = "applied" | "lowered" | "not-applied" | "unknown";
 
 export interface ClientsOptions {
   readonly world: SimWorld;
@@ -80,20 +69,40 @@ export interface ClientsOptions {
   readonly groups: readonly KeyGroup[];
   readonly keyspace: KeyspaceTopology;
   readonly calls: ClientCalls;
+  /** Where the keyspace has a CRDT. */
+  readonly crdt: CrdtSide | undefined;
 }
 
 /** Clients of one keyspace: each does one thing at a time, on whatever node is there. */
 export class Clients {
-  readonly acknowledged: Acknowledged[] = [];
   readonly increments = new Map<string, Increments>();
   readonly seen = new SeenValues();
+  readonly writes: ClientWrites;
+  readonly batches: BatchWrites;
+  /** Writes that were sent with a condition, and were done. */
+  readonly winners: ConditionalWrite[] = [];
   readonly #options: ClientsOptions;
   readonly #recorder: HistoryRecorder<KeyValueInput, KeyValueOutput>;
+  readonly #conditions = new ConditionalWrites();
+  readonly #levelGroups: readonly KeyGroup[];
+  readonly #sideGroups: readonly KeyGroup[];
   #isStopped = false;
 
   constructor(options: ClientsOptions) {
+    const { world, subject, groups, keyspace, calls } = options;
     this.#options = options;
-    this.#recorder = new HistoryRecorder({ now: () => options.world.time.nowMs });
+    this.#levelGroups = groups.filter(({ isAside }) => isAside !== true);
+    this.#sideGroups = groups.filter(({ isAside }) => isAside === true);
+    const recorder = new HistoryRecorder<KeyValueInput, KeyValueOutput>({
+      now: () => world.time.nowMs,
+    });
+    this.#recorder = recorder;
+    this.writes = new ClientWrites({ world, keyspace, calls, recorder });
+    this.batches = new BatchWrites({
+      ...{ calls, recorder, writes: this.writes, name: keyspace.keyspace.name },
+      kind: subject.description.batch ?? "per-key",
+      deletes: subject.use === "register",
+    });
   }
 
   history(): readonly KeyValueOperation[] {
@@ -125,6 +134,8 @@ export class Clients {
       const result = await calls.alive(node, keyspace.get(key, { consistency: level }));
       call.applied(outputOf(result), { achieved: achievedOf(result.receipt) });
       calls.noteOk(client, key, result.version ?? "-");
+      this.#options.crdt?.workload.noteRead(key, result);
+      this.#conditions.noteRead(key, result);
       return result;
     } catch (error) {
       calls.noteFault(client, key, error);
@@ -134,7 +145,7 @@ export class Clients {
   }
 
   async #client(number: number): Promise<void> {
-    const { world, plan, groups } = this.#options;
+    const { world, plan } = this.#options;
     const draw = new Draw(world.random(`client/${number}`));
     const client = `c${number}`;
     while (!this.#isStopped) {
@@ -142,38 +153,82 @@ export class Clients {
       const running = world.running();
       if (running.length === 0 || this.#isStopped) continue;
       const node = draw.pick(running);
-      const group = draw.pick(groups);
+      const group = this.#drawGroup(draw);
       const key = draw.pick(group.keys);
       await this.#options.calls.count(async () => {
         const isWrite = group.workload !== "reads" && draw.chance(plan.writeShare);
-        if (isWrite) await this.#change(client, draw, node, key, group);
+        if (isWrite) await this.#change({ client, draw, node }, key, group);
         else await this.read(client, node, key, group.pair);
         return "ok";
       });
     }
   }
 
-  async #change(client: string, draw: Draw, node: SimNode, key: string, group: KeyGroup) {
-    const { workload, pair } = group;
-    if (workload === "counter") return this.#increment(client, draw, node, key, group);
+  #drawGroup(draw: Draw): KeyGroup {
+    const sides = this.#sideGroups.length;
+    const isAside = sides > 0 && draw.chance(ASIDE_SHARE * sides);
+    return draw.pick(isAside ? this.#sideGroups : this.#levelGroups);
+  }
+
+  async #change(asking: Asking, key: string, group: KeyGroup): Promise<void> {
     const { subject, calls } = this.#options;
-    const drawn = subject.values.valueAt(calls.begun);
-    if (workload === "counter-operations") {
-      const change = { value: calls.begun, pair, operation: { increment: 1 } };
-      this.#countEnd(key, await this.#write(client, draw, node, key, change));
-    } else if (workload === "set-operations") {
-      await this.#write(client, draw, node, key, { value: drawn, pair, operation: { add: drawn } });
-    } else {
-      const value = draw.chance(DELETE_SHARE) ? undefined : drawn;
-      const context =
-        workload === "contexts" && (value === undefined || draw.chance(CONTEXT_SHARE))
-          ? await this.#contextFor(client, node, { key, value, pair })
-          : undefined;
-      // A deletion without a context removes what its minter holds, seen or not: nothing is promised.
-      const isBlind = workload === "contexts" && context === undefined;
-      const written = isBlind ? drawn : value;
-      await this.#write(client, draw, node, key, { value: written, pair, context });
+    const { keys, pair, workload } = group;
+    const value = subject.values.valueAt(calls.begun);
+    switch (workload) {
+      case "reads":
+        return;
+      case "counter":
+        return this.#increment(asking, key, pair);
+      case "operations":
+        return this.#operate(asking, key, pair);
+      case "conditions":
+        return this.#writeOnCondition(asking, key, value, pair);
+      case "batches":
+        if (subject.use !== "siblings" || asking.draw.chance(BATCH_SHARE)) {
+          return this.batches.write(asking, keys, value, pair);
+        }
+        return this.#replace(asking, key, value, pair);
+      case "contexts":
+        return this.#replace(asking, key, value, pair);
+      case "register":
+        await this.#put(asking, key, asking.draw.chance(DELETE_SHARE) ? undefined : value, pair);
     }
+  }
+
+  /** Of what the client has just read, or blindly. */
+  async #replace(asking: Asking, key: string, drawn: unknown, pair: LevelPair): Promise<void> {
+    const { client, draw, node } = asking;
+    const value = draw.chance(DELETE_SHARE) ? undefined : drawn;
+    const context =
+      value === undefined || draw.chance(CONTEXT_SHARE)
+        ? await this.#contextFor(client, node, { key, value, pair })
+        : undefined;
+    // A deletion without a context removes what its minter holds, seen or not: nothing is promised.
+    await this.#put(asking, key, context === undefined ? drawn : value, pair, context);
+  }
+
+  async #operate(asking: Asking, key: string, pair: LevelPair): Promise<void> {
+    const { crdt, calls } = this.#options;
+    if (crdt === undefined) throw new Error(`there are no operations for ${JSON.stringify(key)}`);
+    const { client, draw, node } = asking;
+    const { workload, counts } = crdt;
+    const id = `v${calls.begun}`;
+    const isReadFirst = draw.chance(workload.readFirstShare);
+    const read = isReadFirst ? await this.read(client, node, key, pair) : undefined;
+    const call = workload.draw(draw, key, read, id);
+    const { operation, send } = call;
+    const input: KeyValueInput = { type: "put", key, value: operation };
+    const end = await this.writes.write(asking, { key, level: pair.write, input, send });
+    if (end.version !== undefined) workload.acknowledged(call, end.version);
+    else workload.failed(call, end.ended !== "not-applied");
+    if (counts) this.#countEnd(key, end, amountOf(operation));
+  }
+
+  async #writeOnCondition(asking: Asking, key: string, value: unknown, pair: LevelPair) {
+    const write = this.#conditions.draw(asking.draw, key, value, pair.write);
+    const end = await this.writes.write(asking, write);
+    this.#conditions.noteEnd(write, end);
+    if (write.ifVersion !== undefined && end.version !== undefined) this.winners.push(write);
   }
 
   /** Reads first, and notes what the write that follows replaces. */
@@ -200,72 +255,41 @@ export class Clients {
   }
 
   /** As an application counts that has nothing better than get and put. */
-  async #increment(
-    client: string,
-    draw: Draw,
-    node: SimNode,
-    key: string,
-    { pair }: KeyGroup,
-  ): Promise<void> {
-    const found = await this.read(client, node, key, pair);
+  async #increment(asking: Asking, key: string, pair: LevelPair): Promise<void> {
+    const found = await this.read(asking.client, asking.node, key, pair);
     if (found === undefined) return;
     const before = found.found && !found.conflict ? Number(found.value) : 0;
-    const change = { value: before + 1, pair };
-    this.#countEnd(key, await this.#write(client, draw, node, key, change));
+    this.#countEnd(key, await this.#put(asking, key, before + 1, pair), 1);
   }
 
-  #countEnd(key: string, ended: Ended): void {
-    const counts = this.increments.get(key) ?? { acknowledged: 0, lowered: 0, unknown: 0 };
+  #countEnd(key: string, { ended }: WriteEnd, amount: number): void {
+    const counts = this.increments.get(key) ?? { acknowledged: 0, sum: 0, least: 0, most: 0 };
     this.increments.set(key, counts);
-    if (ended === "applied") counts.acknowledged += 1;
-    if (ended === "lowered") counts.lowered += 1;
-    if (ended === "unknown") counts.unknown += 1;
+    if (ended === "applied") {
+      counts.acknowledged += 1;
+      counts.sum += amount;
+    } else if (ended !== "not-applied") {
+      counts.least += Math.min(0, amount);
+      counts.most += Math.max(0, amount);
+    }
   }
 
-  async #write(
-    client: string,
-    draw: Draw,
-    node: SimNode,
+  /** @param value undefined: a deletion. */
+  #put(
+    asking: Asking,
     key: string,
-    { value, pair, context, operation }: Change,
-  ): Promise<Ended> {
-    const input: KeyValueInput =
-      value === undefined ? { type: "delete", key } : { type: "put", key, value };
-    const { calls, keyspace: topology, world } = this.#options;
-    const level = pair.write;
-    const call = this.#recorder.call({ client, node: node.id, level, input });
-    let operationId: string | undefined;
-    let isUnknown = false;
-    for (let tries = 1; ; tries += 1) {
-      try {
-        const keyspace = calls.keyspaceOf(node, topology.keyspace.name);
-        const options = {
-          consistency: level,
-          ...(operationId && { operationId }),
-          ...(context && { context }),
-        };
-        const writing =
-          operation !== undefined
-            ? keyspace.update(key, operation, options)
-            : value === undefined
-              ? keyspace.delete(key, options)
-              : keyspace.put(key, value, options);
-        const { version, receipt } = await calls.alive(node, writing);
-        const holders = holdersOf(world, topology, { key, version });
-        const atMs = world.time.nowMs;
-        this.acknowledged.push({ key, version, atMs, holders });
-        call.applied({ version }, { achieved: achievedOf(receipt) });
-        calls.noteOk(client, key, version);
-        return receipt.consistent ? "applied" : "lowered";
-      } catch (error) {
-        const fault = calls.noteFault(client, key, error);
-        operationId = fault.operationId;
-        isUnknown ||= fault.outcome === "unknown";
-        const mayRetry = fault.outcome === "unknown" && operationId !== undefined;
-        if (mayRetry && tries < MAX_TRIES && draw.chance(RETRY_SHARE)) continue;
-        return endOf(call, fault.outcome === "applied", isUnknown);
-      }
-    }
+    value: unknown,
+    { write: level }: LevelPair,
+    context?: string,
+  ): Promise<WriteEnd> {
+    const isDeletion = value === undefined;
+    return this.writes.write(asking, {
+      ...{ key, level, input: isDeletion ? { type: "delete", key } : { type: "put", key, value } },
+      send: (keyspace, given) => {
+        const options = { ...given, ...(context && { context }) };
+        return isDeletion ? keyspace.delete(key, options) : keyspace.put(key, value, options);
+      },
+    });
   }
 
   #pause(durationMs: number): Promise<void> {
@@ -293,17 +317,6 @@ export function groupsOf(
 export function valuesOf(result: GetResult<unknown>): readonly unknown[] {
   if (!result.found) return [];
   return result.conflict ? result.siblings : [result.value];
-}
-
-/** Copies on nodes that stand in do not make a level. */
-function achievedOf({ achieved, asked, consistent }: Receipt): string {
-  return consistent || achieved !== asked ? achieved : "stand-ins";
-}
-
-function endOf(call: OpenCall<KeyValueOutput>, isApplied: boolean, isUnknown: boolean) {
-  const outcome = isApplied ? "applied" : isUnknown ? "unknown" : "not-applied";
-  call.ended(outcome);
-  return outcome;
 }
 
 function outputOf(result: GetResult<unknown>): KeyValueOutput {

@@ -1,10 +1,13 @@
+import type { GetResult } from "../../core/store/api.ts";
 import { checkLostWrites, type KeyValueOperation, stampOrder } from "../../verification/index.ts";
 import type { LossOfNode } from "../scenario/topology.ts";
-import type { Acknowledged, Clients, KeyGroup } from "./clients.ts";
+import type { Acknowledged } from "./client-writes.ts";
+import type { Clients, KeyGroup } from "./clients.ts";
 import type { BrokenPromise, Judgement } from "./judge.ts";
 
 /** What a read of all replicas found once everything was whole again. */
 export interface FinalRead {
+  readonly result: GetResult<unknown>;
   readonly version: string | undefined;
   /** None, one, or several side by side. */
   readonly values: readonly unknown[];
@@ -58,23 +61,27 @@ export function judgeIncrements(
     const counts = clients.increments.get(key);
     const final = finals.get(key);
     if (counts === undefined || final === undefined) continue;
-    judged += counts.acknowledged;
+    const { acknowledged, sum, least, most } = counts;
+    judged += acknowledged;
     const count = Number(final.values[0] ?? 0);
-    const most = counts.acknowledged + counts.lowered + counts.unknown;
-    if (count >= counts.acknowledged && count <= most) continue;
+    if (count >= sum + least && count <= sum + most) continue;
     const sentence =
-      `${counts.acknowledged} increments of ${JSON.stringify(key)} were acknowledged, written at ` +
-      `${pair.write} and read at ${pair.read}; in the end it says ${count}: ` +
-      (count > most
-        ? `more than the ${most} that were asked for.`
-        : `${counts.acknowledged - count} are lost.`);
+      `${acknowledged} increments of ${JSON.stringify(key)} were acknowledged, written at ` +
+      `${pair.write} and read at ${pair.read}${sum === acknowledged ? "" : `, ${sum} in all`}; ` +
+      `in the end it says ${count}: ` +
+      (count > sum + most
+        ? `more than the ${sum + most} that were asked for.`
+        : `${sum - count} are lost.`);
     const history = clients.history().filter(({ input }) => "key" in input && input.key === key);
     return { verdict: "illegal", judged, broken: { sentence, ...showLost(history) } };
   }
   return { verdict: "legal", judged };
 }
 
-/** Two writes that were acknowledged and wrote the same number: one of the two is not counted. */
+/**
+ * Two writes that were acknowledged and wrote the same number: one of the two is not counted. Where
+ * operations are written, or there are none such, what was read in the end.
+ */
 function showLost(
   history: readonly KeyValueOperation[],
 ): Pick<BrokenPromise, "operations" | "violated"> {
@@ -86,5 +93,6 @@ function showLost(
     if (twin === undefined) byValue.set(input.value, operation);
     else return { operations: [twin, operation], violated: operation };
   }
-  return { operations: [], violated: undefined };
+  const last = history.findLast(({ client }) => client === "final");
+  return { operations: last === undefined ? [] : [last], violated: last };
 }

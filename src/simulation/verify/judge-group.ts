@@ -1,8 +1,12 @@
 import type { HistoryCheck } from "../../core/contracts/strategy.ts";
-import type { KeyValueOperation } from "../../verification/index.ts";
+import { type KeyValueOperation, keysOf } from "../../verification/index.ts";
 import type { LossOfNode } from "../scenario/topology.ts";
 import type { Clients, KeyGroup } from "./clients.ts";
+import type { CrdtSide } from "./crdt-side.ts";
 import { atPair, HISTORY_JUDGES, hasStamps, type Judgement, SESSION_CHECKS } from "./judge.ts";
+import { judgeAllOrNothing, judgePerKey } from "./judge-batches.ts";
+import { judgeConditions } from "./judge-conditions.ts";
+import { judgeCrdts } from "./judge-crdts.ts";
 import { type FinalRead, judgeIncrements, judgeLost } from "./judge-finals.ts";
 import { judgeSeesAcknowledged, judgeSilentLoss } from "./judge-siblings.ts";
 import { promisedChecks } from "./promised-checks.ts";
@@ -14,6 +18,7 @@ export interface Facts {
   readonly clients: Clients;
   readonly losses: readonly LossOfNode[];
   readonly finals: ReadonlyMap<string, FinalRead>;
+  readonly crdt: CrdtSide | undefined;
 }
 
 /** One check of the keys of a group. */
@@ -23,54 +28,92 @@ export interface GroupFinding extends Judgement {
   readonly isPromised: boolean;
 }
 
-export function judgeGroup(group: KeyGroup, facts: Facts): readonly GroupFinding[] {
-  const { subject, clients } = facts;
-  const promised = promisedChecks(subject.guarantees, group.pair, subject.replicas);
-  const finding = (check: HistoryCheck, judgement: Judgement): GroupFinding => ({
-    ...{ check, isPromised: promised.has(check) },
-    ...judgement,
-  });
-  const history = clients
-    .history()
-    .filter(({ input }) => input.type !== "batch" && group.keys.includes(input.key));
-  switch (group.workload) {
-    case "reads":
-      return [];
-    case "counter":
-    case "counter-operations": {
-      const judgement = judgeIncrements(group, clients, facts.finals);
-      // To read, and write plus one, is no operation that anybody promises anything of.
-      const isPromised = group.workload === "counter-operations" && promised.has(INCREMENTS);
-      return [{ check: INCREMENTS, isPromised, ...judgement }];
-    }
-    case "set-operations":
-      return judgeSiblings(group, facts, history.map(withItems)).map((each) => finding(...each));
-    case "contexts": {
-      if (subject.use !== "siblings") return [];
-      const siblings = judgeSiblings(group, facts, history).map((each) => finding(...each));
-      return [...siblings, finding(TRUTH, HISTORY_JUDGES[TRUTH](history))];
-    }
-    case "register": {
-      const findings = judgeRegisters(group, history).map((each) => finding(...each));
-      if (!promised.has("no-lost-write")) return findings;
-      const { losses, finals } = facts;
-      const lost = judgeLost(group, clients.acknowledged, losses, finals, history);
-      return [...findings, finding("no-lost-write", lost)];
-    }
-  }
-}
-
 const INCREMENTS = "every-increment-counts";
 const TRUTH = "truthful-outcome";
 
 type Judged = readonly [check: HistoryCheck, judgement: Judgement];
 
-function judgeRegisters({ pair }: KeyGroup, history: readonly KeyValueOperation[]): Judged[] {
+export function judgeGroup(group: KeyGroup, facts: Facts): readonly GroupFinding[] {
+  const promised = promisedOf(group, facts);
+  // To read, and write plus one, is no operation that anybody promises anything of.
+  const isPromised = (check: HistoryCheck) => group.workload !== "counter" && promised.has(check);
+  return judgementsOf(group, facts).map(([check, judgement]) => {
+    return { check, isPromised: isPromised(check), ...judgement };
+  });
+}
+
+function judgementsOf(group: KeyGroup, facts: Facts): readonly Judged[] {
+  const { clients, finals, crdt } = facts;
+  const history = clients
+    .history()
+    .filter(({ input }) => keysOf(input).some((key) => group.keys.includes(key)));
+  switch (group.workload) {
+    case "reads":
+      return [];
+    case "counter":
+      return [[INCREMENTS, judgeIncrements(group, clients, finals)]];
+    case "operations": {
+      if (crdt === undefined) return [];
+      const judged = judgeCrdts(group, crdt, history, finals);
+      if (!crdt.counts) return judged;
+      return [...judged, [INCREMENTS, judgeIncrements(group, clients, finals)]];
+    }
+    case "contexts":
+    case "register":
+      return judgeValues(group, facts, history);
+    case "conditions":
+      return judgeConditions(group, history, clients.winners);
+    case "batches":
+      return [judgeBatches(group, facts, history)];
+  }
+}
+
+function judgeBatches(
+  group: KeyGroup,
+  facts: Facts,
+  history: readonly KeyValueOperation[],
+): Judged {
+  const { oddAnswers } = facts.clients.batches;
+  if (facts.subject.description.batch === "all-or-nothing") {
+    return ["all-or-nothing", judgeAllOrNothing(group, history, oddAnswers)];
+  }
+  const promised = promisedOf(group, facts);
+  const judgements = judgeValues(group, facts, history, (check) => promised.has(check)).map(
+    ([, judgement]) => judgement,
+  );
+  return ["batch-per-key", judgePerKey(group, judgements, oddAnswers)];
+}
+
+/** Keys of which values are read that clients have written. */
+function judgeValues(
+  group: KeyGroup,
+  facts: Facts,
+  history: readonly KeyValueOperation[],
+  isWanted: (check: HistoryCheck) => boolean = () => true,
+): readonly Judged[] {
+  const { subject, clients, losses, finals } = facts;
+  if (subject.use === "siblings") {
+    const judged = judgeSiblings(group, facts, history);
+    const all: readonly Judged[] = [...judged, [TRUTH, HISTORY_JUDGES[TRUTH](history)]];
+    return all.filter(([check]) => isWanted(check));
+  }
+  if (subject.use !== "register") return [];
+  const judged = judgeRegisters(group, history, isWanted);
+  if (!promisedOf(group, facts).has("no-lost-write")) return judged;
+  const { acknowledged } = clients.writes;
+  return [...judged, ["no-lost-write", judgeLost(group, acknowledged, losses, finals, history)]];
+}
+
+function judgeRegisters(
+  { pair }: KeyGroup,
+  history: readonly KeyValueOperation[],
+  isWanted: (check: HistoryCheck) => boolean,
+): Judged[] {
   const judged = atPair(history, pair);
   const comparable = hasStamps(history);
   return Object.entries(HISTORY_JUDGES).flatMap(([name, judge]): Judged[] => {
     const check = name as keyof typeof HISTORY_JUDGES;
-    if (!comparable && SESSION_CHECKS.includes(check)) return [];
+    if (!isWanted(check) || (!comparable && SESSION_CHECKS.includes(check))) return [];
     return [[check, judge(check === TRUTH ? history : judged)]];
   });
 }
@@ -81,22 +124,13 @@ function judgeSiblings(
   history: readonly KeyValueOperation[],
 ): Judged[] {
   const judged = atPair(history, pair);
-  const values = new Map([...finals].map(([key, final]) => [key, itemsOf(final)]));
+  const values = new Map([...finals].map(([key, final]) => [key, final.values]));
   return [
     ["no-silent-loss", judgeSilentLoss(judged, clients.seen, values)],
     ["sees-acknowledged", judgeSeesAcknowledged(judged, clients.seen)],
   ];
 }
 
-/** A set is read as one value, which is the list of its items. */
-function withItems(operation: KeyValueOperation): KeyValueOperation {
-  const { output } = operation;
-  if (!Array.isArray(output?.value)) return operation;
-  const { value, ...rest } = output;
-  return { ...operation, output: { ...rest, siblings: value } };
-}
-
-function itemsOf({ values }: FinalRead): readonly unknown[] {
-  const [first] = values;
-  return values.length === 1 && Array.isArray(first) ? [...first, first] : values;
+function promisedOf({ pair }: KeyGroup, { subject }: Facts): ReadonlySet<HistoryCheck> {
+  return promisedChecks(subject.guarantees, pair, subject.replicas);
 }

@@ -1,10 +1,6 @@
-import {
-  describeClient,
-  describeOperation,
-  type KeyValueOperation,
-} from "../../verification/index.ts";
+import type { KeyValueOperation } from "../../verification/index.ts";
 import { nameOfValue } from "../../verification/register-values.ts";
-import type { Judgement } from "./judge.ts";
+import { describeCall, type Judgement } from "./judge.ts";
 
 /** Which values clients had seen when they wrote, by key: what their writes replaced. */
 export class SeenValues {
@@ -121,8 +117,4 @@ function keyOf({ input }: KeyValueOperation): string | undefined {
 
 function nameOf(key: string, name: string): string {
   return JSON.stringify([key, name]);
-}
-
-function describeCall(operation: KeyValueOperation): string {
-  return `${describeOperation(operation)} by ${describeClient(operation)}`;
 }

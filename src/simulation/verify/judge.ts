@@ -35,14 +35,23 @@ export interface BrokenPromise {
 }
 
 /** Bounds the search of one key, so that a history of many keys stays a matter of seconds. */
-const MAX_STEPS = 500_000;
+export const MAX_STEPS = 500_000;
 
 /** Of registers: those that need nothing but the history. */
 export const HISTORY_JUDGES: Readonly<
   Record<
     Exclude<
       HistoryCheck,
-      "no-lost-write" | "no-silent-loss" | "sees-acknowledged" | "every-increment-counts"
+      | "no-lost-write"
+      | "no-silent-loss"
+      | "sees-acknowledged"
+      | "every-increment-counts"
+      | "operations-add-up"
+      | "conditional-writes"
+      | "one-winner-per-version"
+      | "refused-leaves-nothing"
+      | "all-or-nothing"
+      | "batch-per-key"
     >,
     (history: readonly KeyValueOperation[]) => Judgement
   >
@@ -158,6 +167,6 @@ function truthful(history: readonly KeyValueOperation[]): Judgement {
   return { verdict: "legal", judged };
 }
 
-function describeCall(operation: KeyValueOperation): string {
+export function describeCall(operation: KeyValueOperation): string {
   return `${describeOperation(operation)} by ${describeClient(operation)}`;
 }

@@ -17,6 +17,7 @@ import {
   valuesOf,
   type Workload,
 } from "./clients.ts";
+import { type CrdtSide, configurationWith, crdtSideOf, watchedOf } from "./crdt-side.ts";
 import { drawRun, type RunPlan } from "./draw-run.ts";
 import { FaultLog, type FaultSpan } from "./fault-log.ts";
 import type { Judgement } from "./judge.ts";
@@ -24,6 +25,7 @@ import type { FinalRead } from "./judge-finals.ts";
 import { judgeGroup } from "./judge-group.ts";
 import type { KeyspaceUse } from "./keyspace-use.ts";
 import type { LevelPair } from "./promised-checks.ts";
+import { sideGroups } from "./side-groups.ts";
 import type { Subject } from "./subject.ts";
 
 const CHAOS_MS = 60_000;
@@ -78,6 +80,7 @@ class HistoryRun {
   readonly #operator: Operator;
   readonly #groups: readonly KeyGroup[];
   readonly #calls: ClientCalls;
+  readonly #crdt: CrdtSide | undefined;
   readonly #clients: Clients;
   readonly #nemesis: Nemesis;
   readonly #faults: FaultLog;
@@ -86,13 +89,16 @@ class HistoryRun {
   constructor(subject: Subject, plan: RunPlan, workload: Workload) {
     this.#subject = subject;
     this.#plan = plan;
-    const { nodes, storage, connections, configuration, keyspace } = subject;
+    const { nodes, storage, connections, keyspace } = subject;
     const { seed, log, maxHeldBytes } = plan;
+    const watched = watchedOf(subject);
+    const configuration = configurationWith(watched, subject);
     const world = new SimWorld({
       ...{ seed, nodes, storage, connections, configuration, log, maxHeldBytes },
     });
     this.#world = world;
-    this.#topology = new Topology(world, configuration);
+    this.#topology = new Topology(world, subject.configuration);
+    this.#crdt = watched && crdtSideOf(watched, subject, { world, topology: this.#topology });
     this.#operator = new Operator(world);
     this.#faults = new FaultLog(world);
     const draw = new Draw(world.random("faults"));
@@ -101,11 +107,15 @@ class HistoryRun {
       copies: new CopyWatch(world),
     });
     this.#nemesis.around = (kind, begin) => this.#faults.note(kind, begin);
-    this.#groups = drawGroups(subject, plan, workload);
+    const place = this.#topology.of(keyspace.name);
+    this.#groups = [
+      ...drawGroups(subject, plan, workload),
+      ...(workload === "register" ? sideGroups(subject, place) : []),
+    ];
     this.#calls = new ClientCalls(world);
     this.#clients = new Clients({
-      ...{ world, subject, plan, groups: this.#groups, calls: this.#calls },
-      keyspace: this.#topology.of(keyspace.name),
+      ...{ world, subject, plan, groups: this.#groups, calls: this.#calls, crdt: this.#crdt },
+      keyspace: place,
     });
   }
 
@@ -123,7 +133,9 @@ class HistoryRun {
     this.#operator.stop();
     await this.#stopAll();
     const { losses } = this.#topology;
-    const facts = { subject: this.#subject, clients: this.#clients, losses, finals };
+    const facts = {
+      ...{ subject: this.#subject, clients: this.#clients, losses, finals, crdt: this.#crdt },
+    };
     for (const group of this.#groups) {
       const { pair } = group;
       this.#findings.push(...judgeGroup(group, facts).map((each) => ({ pair, ...each })));
@@ -201,8 +213,7 @@ class HistoryRun {
         const found = await this.#readSurely("final", node, key, { ...pair, read: strongest });
         if (found === undefined) continue;
         finals.set(key, {
-          version: found.version,
-          values: valuesOf(found),
+          ...{ result: found, version: found.version, values: valuesOf(found) },
         });
       }
     }
@@ -262,8 +273,7 @@ const USES: Readonly<Record<KeyspaceUse, GroupWorkload>> = Object.freeze({
   register: "register",
   siblings: "contexts",
   merged: "contexts",
-  counter: "counter-operations",
-  set: "set-operations",
+  crdt: "operations",
   unused: "reads",
 });
 

@@ -4,8 +4,8 @@ import type {
   ResolvedConfiguration,
   ResolvedKeyspace,
 } from "../../core/model/configuration-types.ts";
-import { CapstanError } from "../../core/model/errors.ts";
-import type { KeyspaceDescription } from "../../core/store/api.ts";
+import { CapstanError, isCapstanError } from "../../core/model/errors.ts";
+import type { EmbeddedKeyspace, KeyspaceDescription } from "../../core/store/api.ts";
 import { separatePlugIns } from "../../core/store/handed-over.ts";
 import { checkingSchemaOf } from "../../core/store/value-schema.ts";
 import type { ConnectionMode } from "../network-conditions.ts";
@@ -32,6 +32,8 @@ export interface Subject {
   readonly partitionPolicy: "prefer-consistency" | "prefer-availability";
   readonly description: KeyspaceDescription;
   readonly guarantees: readonly Guarantee[];
+  /** Whether writes take conditions (`ifVersion`, `ifAbsent`). */
+  readonly conditional: boolean;
   /** The levels of calls that name none. */
   readonly defaults: LevelPair;
   /** All levels that it offers and can meet. */
@@ -63,7 +65,7 @@ export async function inspectSubject(
   const alone = onlyKeyspace(configuration, name);
   const nodes = resolved.cluster.nodes.slice(0, MAX_NODES).map(({ id }) => id as string);
   const storage = resolved.storage.type === "memory" ? "memory" : "disk";
-  const { description, guarantees } = await describeOnce(name, {
+  const { description, guarantees, conditional } = await describeOnce(name, {
     ...{ nodes, storage, configuration: alone },
   });
   const replicas = Math.min(keyspace.replicas, nodes.length);
@@ -71,6 +73,7 @@ export async function inspectSubject(
   const values = await drawsFor(checkingSchemaOf(keyspace.schema, `keyspaces.${name}.schema`));
   return {
     ...{ keyspace, resolved, nodes, replicas, storage, description, guarantees, defaults, values },
+    conditional,
     use: useOf(keyspace),
     connections: resolved.transport.type === "nats" ? "server" : "pairs",
     partitionPolicy: policyOf(keyspace),
@@ -103,15 +106,26 @@ async function describeOnce(
     readonly storage: "disk" | "memory";
     readonly configuration: Readonly<Record<string, unknown>>;
   },
-): Promise<{ description: KeyspaceDescription; guarantees: readonly Guarantee[] }> {
+): Promise<Pick<Subject, "description" | "guarantees" | "conditional">> {
   const world = new SimWorld({ seed: 1, ...options });
   const id = options.nodes[0] as string;
   const store = await world.driver.until(world.start(id), OPENING_MS);
   const description = store.describe().keyspaces.find((each) => each.name === name);
   if (description === undefined) throw new Error(`keyspace ${name} was not opened`);
   const guarantees = store.keyspace(name).guarantees();
+  const conditional = await world.driver.until(takesConditions(store.keyspace(name)), OPENING_MS);
   world.crash(id);
-  return { description, guarantees };
+  return { description, guarantees, conditional };
+}
+
+/** Asked with a key that no store takes, after it was looked whether conditions are: nothing is written. */
+async function takesConditions(keyspace: EmbeddedKeyspace): Promise<boolean> {
+  try {
+    await keyspace.delete("", { ifAbsent: true });
+    return true;
+  } catch (error) {
+    return !(isCapstanError(error) && error.code === "CONDITIONAL_UNSUPPORTED");
+  }
 }
 
 function onlyKeyspace(

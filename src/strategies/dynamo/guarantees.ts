@@ -23,7 +23,10 @@ export const DYNAMO_GUARANTEES: readonly Guarantee[] = Object.freeze([
     shownBy: SHOWN_BY,
     checked: [
       { checks: ["no-silent-loss", "every-increment-counts"], between: "meeting-counts" },
-      { checks: ["truthful-outcome"], between: EVERY_PAIR },
+      {
+        checks: ["truthful-outcome", "operations-add-up", "batch-per-key"],
+        between: EVERY_PAIR,
+      },
     ],
   },
   {

@@ -227,16 +227,23 @@ export class ShardMachine {
 
   /** All conditions hold before anything is written, or nothing is. */
   #write(index: number, actions: readonly WriteAction[], state: StateWriter): Applied {
+    const { batchInParts, refusedIsWritten } = this.#planted;
+    const refusal = this.#refusalOf(actions, state);
+    if (refusal !== undefined && refusedIsWritten !== true) return refusal;
+    const done = batchInParts === true && actions.length > 1 ? actions.slice(0, -1) : actions;
+    for (const action of done) this.#act(index, action, state);
+    return refusal ?? { type: "written", revision: index };
+  }
+
+  /** By the first condition that does not hold; undefined if all do. */
+  #refusalOf(actions: readonly WriteAction[], state: StateWriter): Applied | undefined {
     for (const { condition, key } of actions) {
-      if (condition === undefined) continue;
+      if (condition === undefined || this.#planted.conditionIgnored === true) continue;
       const current = this.#liveRecord(key, state);
       const reason = this.#brokenBy(current, condition);
       if (reason !== undefined) return { type: "rejected", reason, key, current };
     }
-    const { batchInParts } = this.#planted;
-    const done = batchInParts === true && actions.length > 1 ? actions.slice(0, -1) : actions;
-    for (const action of done) this.#act(index, action, state);
-    return { type: "written", revision: index };
+    return undefined;
   }
 
   #brokenBy(current: Uint8Array | undefined, condition: Condition): RejectionReason | undefined {

@@ -21,8 +21,14 @@ export const RAFT_GUARANTEES: readonly Guarantee[] = Object.freeze([
     notPromised: "Progress without a majority; one moment over several shards.",
     shownBy: PROMISES,
     checked: [
-      { checks: ["linearizable", "regular"], between: LINEARIZABLE_PAIRS },
-      { checks: ["truthful-outcome"], between: EVERY_PAIR },
+      {
+        checks: ["linearizable", "regular", "conditional-writes", "all-or-nothing"],
+        between: LINEARIZABLE_PAIRS,
+      },
+      {
+        checks: ["truthful-outcome", "one-winner-per-version", "refused-leaves-nothing"],
+        between: EVERY_PAIR,
+      },
     ],
   },
   {

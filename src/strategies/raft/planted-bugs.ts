@@ -57,6 +57,10 @@ export interface PlantedReplicaBugs {
   readonly retryAppliedTwice?: boolean;
   /** A read is answered from the state as it is, whatever its session has seen. */
   readonly sessionNotAwaited?: boolean;
+  /** A write is done whatever its condition says. */
+  readonly conditionIgnored?: boolean;
+  /** A write is done although its condition is answered as not met. */
+  readonly refusedIsWritten?: boolean;
   /** Of a batch the last write is left out. */
   readonly batchInParts?: boolean;
   /** What was found due is removed though it was written again meanwhile. */

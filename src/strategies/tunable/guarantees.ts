@@ -113,7 +113,9 @@ export const TUNABLE_GUARANTEES: readonly Guarantee[] = Object.freeze([
     condition: "One replica that held it when it was acknowledged has not lost it since.",
     notPromised: "When the other replicas have it.",
     shownBy: SHOWN_BY,
-    checked: [{ checks: ["no-lost-write", "truthful-outcome"], between: EVERY_PAIR }],
+    checked: [
+      { checks: ["no-lost-write", "truthful-outcome", "batch-per-key"], between: EVERY_PAIR },
+    ],
   },
   {
     levels: TUNABLE_LEVELS,

@@ -39,7 +39,8 @@ export function modelOf(resolver: string): CrdtModel {
   }
 }
 
-function amountOf(operation: unknown): number {
+/** What an operation of a counter adds. */
+export function amountOf(operation: unknown): number {
   const { increment = 0, decrement = 0 } = operation as Amounts;
   return increment - decrement;
 }

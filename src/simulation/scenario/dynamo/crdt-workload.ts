@@ -22,6 +22,11 @@ export interface CrdtScene {
   losses(): readonly LossOfNode[];
 }
 
+/** The call of one operation. */
+export interface CrdtCall extends WriteCall {
+  readonly operation: unknown;
+}
+
 /**
  * Operations of a CRDT, and its model: whatever a read shows is what the operations come to that its
  * version knows, each upon what it found where it was carried out. So an element that was removed
@@ -36,9 +41,8 @@ export class CrdtWorkload implements Workload {
   readonly #events: CrdtEvents;
   readonly #refused = new Set<string>();
   readonly #violations = new Map<string, Violation[]>();
+  readonly #judged = new Map<string, number>();
   #reads = 0;
-  /** Values that were compared with the model. */
-  judged = 0;
 
   constructor(watched: WatchedCrdt, scene: CrdtScene) {
     this.#scene = scene;
@@ -51,12 +55,16 @@ export class CrdtWorkload implements Workload {
     return this.#operations.readFirstShare;
   }
 
-  draw(draw: Draw, key: string, read: GetResult<unknown> | undefined, id: string): WriteCall {
-    const operation: WatchedOperation = {
-      ...{ id, key },
-      operation: this.#operations.draw(draw, key, read, id),
-    };
-    return { id, key, send: (keyspace, options) => keyspace.update(key, operation, options) };
+  /** Values of the key that were compared with the model. */
+  judgedOf(key: string): number {
+    return this.#judged.get(key) ?? 0;
+  }
+
+  draw(draw: Draw, key: string, read: GetResult<unknown> | undefined, id: string): CrdtCall {
+    const operation = this.#operations.draw(draw, key, read, id);
+    const sent: WatchedOperation = { id, key, operation };
+    const send: CrdtCall["send"] = (keyspace, options) => keyspace.update(key, sent, options);
+    return { id, key, operation, send };
   }
 
   noteCommit({ node, atMs, key, held, record }: Commit): void {
@@ -80,7 +88,7 @@ export class CrdtWorkload implements Workload {
   noteRead(key: string, result: GetResult<unknown>): void {
     this.#reads += 1;
     if (this.#reads % JUDGED_READS !== 0) return;
-    this.#judge(key, result, "a read");
+    this.#judge(key, result, "to a read");
   }
 
   judgeOutcomes(): readonly Violation[] {
@@ -101,7 +109,7 @@ export class CrdtWorkload implements Workload {
     if (result.version === undefined) return;
     const { sure, unsure } = this.#knownBy(key, result.version);
     if (unsure.length > MOST_UNSURE) return;
-    this.judged += 1;
+    this.#judged.set(key, this.judgedOf(key) + 1);
     const shown = shownBy(result);
     const wanted = subsetsOf(unsure).map((some) =>
       textOfValue(this.#model.valueOf([...sure, ...some])),

@@ -1,5 +1,4 @@
 import type { StateBatch, StateStore } from "../../../core/contracts/storage.ts";
-import { keyspaceHashOf } from "../../../core/model/ids.ts";
 import type { Level } from "../../../core/model/levels.ts";
 import { requiredReplicas } from "../../../core/model/quorum.ts";
 import type { EmbeddedKeyspace, GetResult, StoreEvent, Written } from "../../../core/store/api.ts";
@@ -22,6 +21,7 @@ import type {
   Violation,
 } from "../strategy-scenario.ts";
 import { CommitCheck } from "./commit-check.ts";
+import { committedRecords } from "./committed-records.ts";
 import { DynamoCopies } from "./copies.ts";
 import { makeWorkload, type Workload, type WriteCall } from "./workloads.ts";
 
@@ -127,25 +127,15 @@ export class DynamoRun implements KeyspaceRun {
   onCommit(node: string, state: StateStore, batch: StateBatch): void {
     this.#side.look();
     this.#hints.onCommit(node, batch, this.#scene.world.time.nowMs);
-    const { mutations } = batch;
     const { hash } = this.#scene.keyspace.keyspace;
-    /** Several steps may be in one batch. */
-    const latest = new Map<string, Uint8Array | undefined>();
-    for (const mutation of mutations) {
-      if (mutation.type !== "put" && mutation.type !== "delete") continue;
-      if (mutation.space !== "data" || keyspaceHashOf(mutation.shard) !== hash) continue;
-      if (mutation.type === "delete") latest.set(textOfKey(mutation.key), undefined);
-      if (mutation.type === "delete" || mutation.generation !== undefined) continue;
-      const { shard, key, value } = mutation;
-      const keyText = textOfKey(key);
-      if (isSessionKey(keyText)) this.#copies.noteNames(keyText, value);
+    for (const { key, record, held } of committedRecords(hash, state, batch)) {
+      if (isSessionKey(key)) this.#copies.noteNames(key, record);
       // What becomes of the others is judged by what their clients are told.
-      if (!keyText.startsWith(KEY_PREFIX)) continue;
-      const held = latest.has(keyText) ? latest.get(keyText) : state.get(shard, "data", key);
-      latest.set(keyText, value);
-      this.#commits.onPut(node, keyText, held, value);
+      if (!key.startsWith(KEY_PREFIX)) continue;
+      const before = held();
+      this.#commits.onPut(node, key, before, record);
       const atMs = this.#scene.world.time.nowMs;
-      this.#workload.noteCommit?.({ node, atMs, key: keyText, held, record: value });
+      this.#workload.noteCommit?.({ node, atMs, key, held: before, record });
     }
   }
 
@@ -413,8 +403,4 @@ export class DynamoRun implements KeyspaceRun {
   #violate(check: string, message: string): void {
     this.#violations.push({ check, message });
   }
-}
-
-function textOfKey(key: Uint8Array): string {
-  return Buffer.from(key).toString("utf8");
 }
