@@ -24,7 +24,7 @@ import type { Judgement } from "./judge.ts";
 import type { FinalRead } from "./judge-finals.ts";
 import { judgeGroup } from "./judge-group.ts";
 import type { KeyspaceUse } from "./keyspace-use.ts";
-import type { LevelPair } from "./promised-checks.ts";
+import { type LevelPair, nameOfPair } from "./promised-checks.ts";
 import { sideGroups } from "./side-groups.ts";
 import type { Subject } from "./subject.ts";
 
@@ -37,6 +37,9 @@ const OPENING_MS = 60_000;
 const HEALED_MS = 120_000;
 const ASK_AGAIN_MS = 500;
 const FINAL_TRIES = 60;
+
+/** The worst first. */
+const VERDICTS = Object.freeze(["illegal", "unknown", "legal"] as const);
 
 /** What one check says of the keys of one pair of levels. */
 export interface Finding extends Judgement {
@@ -138,7 +141,7 @@ class HistoryRun {
     };
     for (const group of this.#groups) {
       const { pair } = group;
-      this.#findings.push(...judgeGroup(group, facts).map((each) => ({ pair, ...each })));
+      for (const each of judgeGroup(group, facts)) this.#add({ pair, ...each });
     }
     this.#judgeErrors();
     const { tally, begun } = this.#calls;
@@ -238,6 +241,22 @@ class HistoryRun {
       if (life?.store !== undefined) await driver.until(this.#world.stop(id), HEALED_MS);
       else if (life !== undefined) this.#world.crash(id);
     }
+  }
+
+  /** Two groups of keys may be judged by one check at the same levels: it is broken if either is. */
+  #add(finding: Finding): void {
+    const { pair, check, verdict, judged } = finding;
+    const isSame = (each: Finding) =>
+      each.check === check && nameOfPair(each.pair) === nameOfPair(pair);
+    const at = this.#findings.findIndex(isSame);
+    const earlier = this.#findings[at];
+    if (earlier === undefined) {
+      this.#findings.push(finding);
+      return;
+    }
+    const [worse] = VERDICTS.filter((each) => each === verdict || each === earlier.verdict);
+    const told = verdict === worse && earlier.verdict !== worse ? finding : earlier;
+    this.#findings[at] = { ...told, judged: judged + earlier.judged };
   }
 
   /** What a node said of itself that no fault of the run explains. */
