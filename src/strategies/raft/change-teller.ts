@@ -15,6 +15,9 @@ export class ChangeTeller {
   readonly #machine: Pick<ShardMachine, "books" | "lifeMark">;
   readonly #effects: () => Fx;
   readonly #ofEntry = new EntryChanges((change, offset) => this.#tell(change, offset));
+  /** The order that is told of, and the life that it is named for: each change names it. */
+  #order = "";
+  #orderOfLife: number | undefined;
 
   /** @param effects those of the step that is running. */
   constructor(
@@ -32,7 +35,7 @@ export class ChangeTeller {
     const { books, lifeMark } = this.#machine;
     return books.salt === 0
       ? undefined
-      : { order: orderOf(lifeMark), sequence: books.appliedIndex };
+      : { order: this.#orderNow(lifeMark), sequence: books.appliedIndex };
   }
 
   /** One of the changes of the entry that is being applied. */
@@ -53,10 +56,18 @@ export class ChangeTeller {
     this.#effects().change({ type: "gap", reason, position });
   }
 
+  #orderNow(lifeMark: number): string {
+    if (lifeMark !== this.#orderOfLife) {
+      this.#orderOfLife = lifeMark;
+      this.#order = orderOf(lifeMark);
+    }
+    return this.#order;
+  }
+
   #tell({ type, key, value, index }: ShardChange, offset: number): void {
     const { lifeMark } = this.#machine;
     const version = encodeRevision(this.#keyspaceHash, lifeMark, index);
-    const position = { order: orderOf(lifeMark), sequence: index, offset };
+    const position = { order: this.#orderNow(lifeMark), sequence: index, offset };
     const change = { type, key, version, position };
     this.#effects().change(value === undefined ? change : { type, key, value, version, position });
   }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { MachineChange } from "../../../../src/core/contracts/machine-change.ts";
-import type { ShardChange, ShardMachine } from "../../../../src/strategies/raft/apply.ts";
+import type { ShardChange } from "../../../../src/strategies/raft/apply.ts";
 import { emptyBooks } from "../../../../src/strategies/raft/books.ts";
 import { ChangeTeller } from "../../../../src/strategies/raft/change-teller.ts";
 import { LAST_OF_ENTRY } from "../../../../src/strategies/raft/entry-changes.ts";
@@ -11,12 +11,12 @@ const LIFE_MARK = 0xabc;
 
 function openTeller(salt: number) {
   const told: MachineChange[] = [];
-  const machine: Pick<ShardMachine, "books" | "lifeMark"> = {
+  const machine = {
     books: { ...emptyBooks(), salt, appliedIndex: 6 },
     lifeMark: LIFE_MARK,
   };
   const effects = { change: (change: MachineChange) => void told.push(change) };
-  return { teller: new ChangeTeller(KEYSPACE_HASH, machine, () => effects), told };
+  return { teller: new ChangeTeller(KEYSPACE_HASH, machine, () => effects), told, machine };
 }
 
 test("a change is told with its version, where it stands in the order of the shard's life", () => {
@@ -36,6 +36,16 @@ test("a change is told with its version, where it stands in the order of the sha
     { keyspaceHash: KEYSPACE_HASH, lifeMark: LIFE_MARK, revision: 7 },
     { keyspaceHash: KEYSPACE_HASH, lifeMark: LIFE_MARK, revision: 7 },
   ]);
+});
+
+test("another life of the shard is another order", () => {
+  const { teller, told, machine } = openTeller(1);
+  for (const lifeMark of [LIFE_MARK, 0xdef, LIFE_MARK]) {
+    machine.lifeMark = lifeMark;
+    teller.add({ type: "delete", key: Buffer.from("a"), value: undefined, index: 7, ordinal: 0 });
+    teller.endEntry();
+  }
+  expect(told.map(({ position }) => position?.order)).toEqual(["abc", "def", "abc"]);
 });
 
 test("a gap stands behind all of the entry at which the state was taken up", () => {
