@@ -181,6 +181,43 @@ describe("keyspaces that are added node by node", () => {
     }
   });
 
+  test.each([0, 1, 2, 5, 20, 100, 300, 1_000])(
+    "keep what was acknowledged though each node's power is cut %i ms after it has them",
+    async (afterMs) => {
+      const cluster = await open({ keyspaces: BEFORE, persistent: true });
+      const acknowledged: [string, string][] = [];
+      const write = async (id: string, when: string): Promise<void> => {
+        for (const name of ["audit", "ledger"]) {
+          const value = `${when} ${id}`;
+          const written = put(cluster, id, name, value).then(
+            () => acknowledged.push([name, value]),
+            () => undefined,
+          );
+          await cluster.until(
+            Promise.race([written, cluster.node(id).died.catch(() => undefined)]),
+          );
+        }
+      };
+      for (const id of IDS) {
+        await cluster.stop(id);
+        await cluster.restart(id, AFTER);
+        await cluster.advance(afterMs);
+        cluster.kill(id);
+        await cluster.restart(id);
+        await cluster.ready(id);
+        await cluster.advance(1_000);
+        await write(id, "after a cut");
+      }
+      await cluster.advance(3_000);
+      for (const id of IDS) await write(id, "at the end");
+      expect(acknowledged.length).toBeGreaterThanOrEqual(2 * IDS.length);
+      for (const id of IDS) {
+        for (const [name, value] of acknowledged)
+          expect(await has(cluster, id, name, value)).toBe(true);
+      }
+    },
+  );
+
   test("begin once all have them where stores end with their processes", async () => {
     const cluster = await open({ keyspaces: BEFORE });
     for (const id of ["n1", "n2"]) {
