@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { scriptOptions } from "../benchmarks/support/script-options.ts";
 import type { ScenarioPlan } from "../src/simulation/scenario/plan.ts";
 import { runScenario } from "../src/simulation/scenario/run-scenario.ts";
+import { compiledScript } from "./compiled-script.ts";
 import { WorkerProcess, workOff } from "./worker-process.ts";
 
 const NODES = 3;
@@ -140,7 +141,7 @@ async function lead(): Promise<void> {
     },
   });
   const orders = Array.from({ length: seeds }, (_, at): Order => ({ seed: first + at }));
-  const script = fileURLToPath(import.meta.url);
+  const script = compiledScript(fileURLToPath(import.meta.url));
   const workers = Array.from(
     { length: Math.min(jobs, seeds) },
     () => new WorkerProcess<Order, Measured>({ script, hasTraces: false }),

@@ -9,8 +9,9 @@ import { fileURLToPath } from "node:url";
 import { scriptOptions } from "../benchmarks/support/script-options.ts";
 import { runScenario } from "../src/simulation/scenario/run-scenario.ts";
 import { STRATEGY_SCENARIOS } from "../src/simulation/scenario/strategies.ts";
+import { compiledScript } from "./compiled-script.ts";
 import { type SeedOutcome, SeedTally } from "./seed-tally.ts";
-import { WorkerProcess, workOff } from "./worker-process.ts";
+import { type WorkerOptions, WorkerProcess, workOff } from "./worker-process.ts";
 
 const PROGRESS_MS = 5_000;
 
@@ -48,11 +49,15 @@ async function lead(): Promise<void> {
     PROGRESS_MS,
   );
   const seeds = Array.from({ length: count }, (_, at) => first + at);
+  // Of many, a seed that fails is run again by itself, where errors say where they came from.
+  const source = fileURLToPath(import.meta.url);
+  const isAlone = count === 1;
+  const worker = { script: isAlone ? source : compiledScript(source), hasTraces: isAlone };
   const every = values["repeat-every"];
-  await runAll(seeds, strategies, jobs, (outcome) => tally.add(outcome));
+  await runAll(seeds, strategies, jobs, worker, (outcome) => tally.add(outcome));
   // In processes that have run none of them before.
   const again = seeds.filter((seed) => seed % every === 0);
-  await runAll(again, strategies, jobs, (outcome) => tally.compare(outcome));
+  await runAll(again, strategies, jobs, worker, (outcome) => tally.compare(outcome));
   clearInterval(progress);
   console.log(tally.describe(performance.now() - startMs));
   if (values.json !== undefined) writeFileSync(values.json, `${tally.json()}\n`);
@@ -63,14 +68,12 @@ async function runAll(
   seeds: readonly number[],
   strategies: readonly string[],
   jobs: number,
+  options: WorkerOptions,
   heard: (outcome: SeedOutcome) => void,
 ): Promise<void> {
   const queue = seeds.map((seed): Order => ({ seed, strategies }));
-  const script = fileURLToPath(import.meta.url);
-  // Of many, a seed that fails is run again by itself.
-  const hasTraces = seeds.length === 1;
   const processes = Array.from({ length: Math.min(jobs, seeds.length) }, async () => {
-    const worker = new WorkerProcess<Order, SeedOutcome>({ script, hasTraces });
+    const worker = new WorkerProcess<Order, SeedOutcome>(options);
     await workOff(worker, queue, heard);
     await worker.end();
   });

@@ -6,7 +6,7 @@ const SHORT_LIVED_ROOM = "--max-semi-space-size=32";
 const WITHOUT_TRACES = "--stack-trace-limit=0";
 
 export interface WorkerOptions {
-  /** The script that runs in it, which has to answer every order with one message. */
+  /** The script that runs in it, `.ts` or compiled; it has to answer every order with one message. */
   readonly script: string;
   /** Whether errors in it say where they came from. */
   readonly hasTraces: boolean;
@@ -19,7 +19,8 @@ export class WorkerProcess<Order extends object, Answer> {
 
   constructor({ script, hasTraces }: WorkerOptions) {
     const traces = hasTraces ? [] : [WITHOUT_TRACES];
-    this.#child = fork(script, { execArgv: [SHORT_LIVED_ROOM, ...traces, "--import", "tsx"] });
+    const loader = script.endsWith(".ts") ? ["--import", "tsx"] : [];
+    this.#child = fork(script, { execArgv: [SHORT_LIVED_ROOM, ...traces, ...loader] });
     this.#ended = new Promise((resolve) => {
       this.#child.on("exit", (code) => resolve(code));
     });
