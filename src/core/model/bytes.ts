@@ -99,6 +99,11 @@ export class ByteWriter {
     return this.#buffer.subarray(from, this.#length);
   }
 
+  /** As text, in URL-safe Base64 without padding. */
+  base64url(from = 0): string {
+    return this.#buffer.toString("base64url", from, this.#length);
+  }
+
   /** The caller's own. */
   copy(from = 0): Uint8Array {
     const out = new Uint8Array(this.#length - from);

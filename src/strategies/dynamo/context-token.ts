@@ -57,8 +57,7 @@ export class ContextTokens {
     writer.u64(Math.max(newestTime, context.base));
     context.write(writer);
     this.#seal(writer);
-    const { buffer, byteOffset, length } = writer.view(from);
-    return MARK + Buffer.from(buffer, byteOffset, length).toString("base64url");
+    return MARK + writer.base64url(from);
   }
 
   /** @throws CapstanError `INVALID_ARGUMENT` for what was not made for this key, here. */

@@ -37,6 +37,14 @@ describe("a writer and a reader", () => {
     );
   });
 
+  test("give what is written as text, from anywhere on", () => {
+    const writer = new ByteWriter();
+    writer.u32(0xfb_ff_fe_01);
+    writer.u16(7);
+    expect(writer.base64url()).toBe(Buffer.from(writer.view()).toString("base64url"));
+    expect(writer.base64url(1)).toBe("__4BAAc");
+  });
+
   test("pass over what nobody asks for, and never beyond the end", () => {
     const reader = new ByteReader(Uint8Array.of(1, 2, 3, 4));
     reader.skip(3);
