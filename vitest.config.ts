@@ -23,6 +23,8 @@ export default defineConfig({
             "test/conformance/**/*.test.ts",
             "test/types/**/*.test.ts",
           ],
+          // What waits here waits for files or a disk, and so for whoever else uses the machine.
+          testTimeout: 30_000,
           maxWorkers,
           isolate: false,
           sequence: { groupOrder: 1 },
