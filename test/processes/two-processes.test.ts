@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, type TestContext, test } from "vitest";
 import { isCapstanError } from "../../src/core/model/errors.ts";
 import { DoubledProcesses, type Id } from "../support/doubled-processes.ts";
 import { natsProgram, startNats } from "../support/nats.ts";
-import { ensureBuilt } from "../support/processes.ts";
+import { ensureBuilt, freePorts } from "../support/processes.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
 
 // A copy of a node's data that is started beside it; and one node that is killed and started again
@@ -24,6 +24,7 @@ beforeAll(() => ensureBuilt());
 async function open(
   type: string,
   { onTestFinished }: Pick<TestContext, "onTestFinished">,
+  firstPort?: number,
 ): Promise<DoubledProcesses> {
   let transport: Record<string, unknown> = { type };
   if (type === "nats") {
@@ -31,7 +32,7 @@ async function open(
     onTestFinished(() => server.stop());
     transport = { type, servers: server.url };
   }
-  const cluster = await DoubledProcesses.open(transport);
+  const cluster = await DoubledProcesses.open(transport, firstPort);
   onTestFinished(() => cluster.end());
   return cluster;
 }
@@ -90,12 +91,22 @@ async function expectAll(
 
 describe.each(TRANSPORTS)("over %s", (type) => {
   // Over TCP the smallest id dials all others, and the greatest is dialed by all.
+  const { PORTS } = DoubledProcesses;
+  let firstPort = 0;
+
+  beforeAll(async () => {
+    firstPort = await freePorts(2 * PORTS);
+  });
+
   // Beside each other: most of it is waiting until the processes have met.
-  test.concurrent.for(["n1", "n3"] as const)(
+  test.concurrent.for([
+    ["n1", 0],
+    ["n3", PORTS],
+  ] as const)(
     "a second process on a copy of the data of %s stops, says why, and nothing is lost",
     { timeout: PATIENCE_MS },
-    async (id, context) => {
-      const cluster = await open(type, context);
+    async ([id, portsAfter], context) => {
+      const cluster = await open(type, context, firstPort + portsAfter);
       const before = new Writing(cluster, ["n2", "first"]);
       await cluster.kill(id);
       cluster.copy(id);

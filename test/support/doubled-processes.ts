@@ -25,9 +25,16 @@ export class DoubledProcesses {
     this.#firstPort = firstPort;
   }
 
+  /** How many ports in a row it uses, some of them only later. */
+  static readonly PORTS = 4 * NODES.length;
+
   /** Settles when all nodes serve. */
-  static async open(transport: Readonly<Record<string, unknown>>): Promise<DoubledProcesses> {
-    const cluster = new DoubledProcesses(transport, await freePorts(4 * NODES.length));
+  static async open(
+    transport: Readonly<Record<string, unknown>>,
+    firstPort?: number,
+  ): Promise<DoubledProcesses> {
+    const first = firstPort ?? (await freePorts(DoubledProcesses.PORTS));
+    const cluster = new DoubledProcesses(transport, first);
     try {
       for (const id of NODES) cluster.start(id);
       for (const id of NODES) await cluster.serves(id);
