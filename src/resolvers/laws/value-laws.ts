@@ -72,14 +72,7 @@ function lawsOf(resolver: Resolver): readonly Law<Versions>[] {
         return `resolve answers ${showValue(type)}`;
       },
     },
-    {
-      name: "the answer is the newest version's value where the capabilities say so",
-      problem: (versions) => {
-        if (resolver.capabilities.keepsNewest !== true) return;
-        const { value } = versions.toSorted(compareVersions).at(-1) as ResolverVersion;
-        return difference("it is", resolve(versions), { value });
-      },
-    },
+    ...(resolver.capabilities.keepsNewest === true ? [keepsNewest(resolve)] : []),
     {
       name: "resolve is deterministic",
       problem: (versions) =>
@@ -113,6 +106,17 @@ function lawsOf(resolver: Resolver): readonly Law<Versions>[] {
       },
     },
   ];
+}
+
+/** Whoever says so is not asked: the strategy takes the newest by itself. */
+function keepsNewest(resolve: (versions: Versions) => unknown): Law<Versions> {
+  return {
+    name: "the answer is the newest version's value, as the capabilities say",
+    problem: (versions) => {
+      const { value } = versions.toSorted(compareVersions).at(-1) as ResolverVersion;
+      return difference("it is", resolve(versions), { value });
+    },
+  };
 }
 
 /** All but the last in one step, and then the last; and the first, and then all the others. */

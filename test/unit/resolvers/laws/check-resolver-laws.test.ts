@@ -36,11 +36,12 @@ describe("the built-in resolvers keep the laws:", () => {
   });
 
   test.each([
-    ["lww", lww(), [1, 2, 2, "x"]],
-    ["version-vector", versionVector(), [1, 2]],
-    ["merge", merge(unionOfItems), [["milk"], ["eggs", "milk"], { items: ["x"] }, []]],
-  ] as const)("%s", (_name, resolver, values) => {
-    expect(checkResolverLaws(resolver, { values }).text).toMatch(/^\S+ kept 7 laws/);
+    ["lww", 7, lww(), [1, 2, 2, "x"]],
+    ["version-vector", 6, versionVector(), [1, 2]],
+    ["merge", 6, merge(unionOfItems), [["milk"], ["eggs", "milk"], { items: ["x"] }, []]],
+  ] as const)("%s keeps %i laws", (_name, laws, resolver, values) => {
+    const { ok, laws: kept } = checkResolverLaws(resolver, { values });
+    expect({ ok, laws: kept.length }).toEqual({ ok: true, laws });
   });
 });
 
@@ -209,7 +210,7 @@ describe("a resolver of plain values is told", () => {
     const capabilities = { ...first.capabilities, keepsNewest: true };
     const { broken: laws } = checkResolverLaws({ ...first, capabilities }, { values: [1, 2, 3] });
     expect(laws.map(({ law }) => law)).toContain(
-      "the answer is the newest version's value where the capabilities say so",
+      "the answer is the newest version's value, as the capabilities say",
     );
   });
 
