@@ -218,6 +218,86 @@ describe("keyspaces that are added node by node", () => {
     },
   );
 
+  test("begin as ones that have to learn beside one that may lack its newest, and has the rest", async () => {
+    const weak = Object.fromEntries(
+      Object.entries(ADDED).map(([name, given]) => [name, { ...given, durability: "os" }]),
+    );
+    const after: Keyspaces = { ...BEFORE, ...weak };
+    const cluster = await open({ keyspaces: BEFORE, persistent: true });
+    for (const id of ["n1", "n2"]) await upgrade(cluster, id, after);
+    await cluster.advance(3_000);
+    for (const name of Object.keys(ADDED)) await cluster.until(put(cluster, "n2", name, "kept"));
+    await cluster.advance(3_000);
+
+    await cluster.stop("n2");
+    cluster.disks.set("n2", new PersistentMemoryDisk());
+    cluster.kill("n1");
+    await cluster.restart("n2", BEFORE);
+    await cluster.restart("n1", after);
+    await cluster.advance(1_000);
+    for (const id of ["n2", "n3"]) {
+      await cluster.stop(id);
+      await cluster.restart(id, after);
+      await cluster.advance(5_000);
+    }
+    expect(begun(cluster, "n2")).toEqual(Object.keys(ADDED).map((name) => `${name} empty`));
+    for (const name of ["audit", "carts"]) {
+      expect(await has(cluster, "n3", name, "kept")).toBe(true);
+    }
+    // Who is left of those who had it has to vote for it, or to be told that it is given up.
+    const fault = await faultOf(cluster, cluster.keyspace("n3", "ledger").get("kept"));
+    expect(fault.code).toBe("UNAVAILABLE");
+  });
+
+  test("begin with the others where the first node goes back to the old file meanwhile", async () => {
+    const cluster = await open({ keyspaces: BEFORE, persistent: true });
+    await upgrade(cluster, "n1", AFTER);
+    await cluster.advance(3_000);
+    await cluster.until(put(cluster, "n1", "carts", "early"));
+    await upgrade(cluster, "n1", BEFORE);
+    for (const id of ["n2", "n3"]) await upgrade(cluster, id, AFTER);
+    await cluster.advance(3_000);
+    for (const id of ["n2", "n3"]) expect(begun(cluster, id)).toEqual(ALL_NEWBORN);
+    for (const name of Object.keys(ADDED)) await cluster.until(put(cluster, "n2", name, "two"));
+    await upgrade(cluster, "n1", AFTER);
+    await cluster.advance(5_000);
+    for (const name of Object.keys(ADDED)) {
+      expect(await has(cluster, "n1", name, "two")).toBe(true);
+    }
+    expect(await has(cluster, "n3", "carts", "early")).toBe(true);
+  });
+
+  test("keep what was acknowledged beside a store that stood in between, when the first is back", async () => {
+    const after: Keyspaces = { ...BEFORE, ledger: { strategy: "raft" } };
+    const cluster = await open({ keyspaces: BEFORE, persistent: true });
+    await upgrade(cluster, "n2", after);
+    await cluster.advance(3_000);
+    await cluster.stop("n2");
+    const first = cluster.disks.get("n2") as PersistentMemoryDisk;
+    cluster.disks.set("n2", new PersistentMemoryDisk());
+    await cluster.restart("n2", after);
+    await cluster.advance(3_000);
+    await upgrade(cluster, "n1", after);
+    await cluster.advance(3_000);
+    await cluster.until(put(cluster, "n1", "ledger", "kept"));
+
+    await cluster.stop("n2");
+    cluster.disks.set("n2", first);
+    await cluster.stop("n3");
+    await cluster.restart("n3", after);
+    await cluster.advance(2_000);
+    await cluster.restart("n2", after);
+    for (let ms = 0; ms < 3_000 && begun(cluster, "n3").length === 0; ms += 1) {
+      await cluster.advance(1);
+    }
+    expect(begun(cluster, "n3")).toEqual(["ledger newborn"]);
+    cluster.kill("n1");
+    await cluster.advance(10_000);
+    await cluster.restart("n1", after);
+    await cluster.advance(10_000);
+    for (const id of IDS) expect(await has(cluster, id, "ledger", "kept")).toBe(true);
+  });
+
   test("begin once all have them where stores end with their processes", async () => {
     const cluster = await open({ keyspaces: BEFORE });
     for (const id of ["n1", "n2"]) {

@@ -86,9 +86,11 @@ export class MachineBench {
   readonly #time: VirtualTime;
   readonly #options: BenchOptions;
   readonly #host: MachineHost;
+  readonly #records: NodeRecords;
 
   private constructor(options: BenchOptions, records: NodeRecords) {
     this.#options = options;
+    this.#records = records;
     this.#time = options.time;
     this.storage = options.storage;
     const environment = new VirtualEnvironment({ time: options.time });
@@ -184,6 +186,11 @@ export class MachineBench {
   /** Sequences of all records that it was fed back. */
   replayed(): number[] {
     return this.eventsOf("replay").flatMap(({ records }) => records.map((each) => each.sequence));
+  }
+
+  /** What a start of this node would have written down about itself. */
+  keepRecord(name: string, value: Uint8Array): void {
+    this.#records.put(name, value);
   }
 
   /** A peer has met more of this store than it holds. */

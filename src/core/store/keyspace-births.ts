@@ -29,7 +29,7 @@ export interface KeyspaceBirthsOptions {
   /** Those that the configuration has. */
   readonly names: readonly string[];
   readonly isPersistent: boolean;
-  /** None of the keyspace's replicas here has learned yet what it may lack. */
+  /** The keyspace began here with what was to be learned, and none of its replicas has served since. */
   readonly isLearning: (keyspace: string) => boolean;
 }
 
@@ -39,10 +39,10 @@ export interface KeyspaceBirthsOptions {
  * A keyspace may begin with nothing (`newborn`) only where no other node counts upon anything that
  * this node has acknowledged of it, with whatever store. That is so of a peer whose store never had
  * any of it; and of one that has, if this very store was there, without any, when the keyspace began
- * there: what earlier stores of this node may have said was over by then. And of one that counts
- * nowhere itself yet. In any other case what is
- * here has to be learned (`empty`). While a peer has not said which it is, the keyspace waits: it
- * serves nothing, and holds nothing.
+ * there: what earlier stores of this node may have said was over by then. And of one that has not
+ * counted itself yet. In any other case what is here has to be learned (`empty`). While a peer has
+ * not said which it is, or has not accepted this very store, the keyspace waits: it serves nothing,
+ * and holds nothing.
  *
  * Invariant: a keyspace is recorded as known before any of its replicas is opened.
  */
@@ -90,9 +90,11 @@ export class KeyspaceBirths implements OwnKeyspaces {
   standing(keyspace: string, toStore: StoreId | undefined): KeyspaceStanding {
     if (this.#waiting.has(keyspace)) return "waiting";
     if (this.#options.isLearning(keyspace)) return "learning";
-    const founders = this.#known?.get(keyspace)?.founders ?? [];
-    const isFounder = toStore !== undefined && founders.includes(founderOf(toStore));
-    return isFounder ? "born-with-you" : "born";
+    return this.#wasThere(keyspace, toStore) ? "born-with-you" : "born";
+  }
+
+  leftOutTo(toStore: StoreId | undefined, isFollowed: boolean): readonly string[] {
+    return this.leftOut.filter((name) => isFollowed || !this.#wasThere(name, toStore));
   }
 
   /**
@@ -173,16 +175,23 @@ export class KeyspaceBirths implements OwnKeyspaces {
     this.#save(() => open(decision));
   }
 
+  /** That very store was there, and had none, when the keyspace began here. */
+  #wasThere(keyspace: string, storeId: StoreId | undefined): boolean {
+    const founders = this.#known?.get(keyspace)?.founders ?? [];
+    return storeId !== undefined && founders.includes(founderOf(storeId));
+  }
+
   #decide(peers: readonly PeerStanding[]): "newborn" | "empty" | "wait" {
     // Alone there is nobody who could count upon anything.
     let decision: "newborn" | "wait" = "newborn";
-    for (const { standing, persistent } of peers) {
+    for (const { standing, persistent, acceptsUs } of peers) {
       if (standing === "born" || standing === "left-out") return "empty";
       if (standing === "born-with-you" && this.#followed) return "empty";
       // A store that ends with its process is another one when the keyspace has come to it: it
       // would have to learn from others, and these might be too few.
       const lasts = this.isPersistent && persistent;
-      if (standing === "unmet" || (standing === "never" && !lasts)) decision = "wait";
+      const isSaid = standing !== "unmet" && acceptsUs;
+      if (!isSaid || (standing === "never" && !lasts)) decision = "wait";
     }
     return decision;
   }

@@ -102,7 +102,7 @@ class SilentMachineHost implements MachineHost {
     this.#births = new KeyspaceBirths({
       ...{ records, names, isPersistent },
       isLearning: (name) =>
-        this.#keyspaces.get(name)?.isEvery((cell) => trust.isMarked(cell.shardId)) === true,
+        this.#keyspaces.get(name)?.isEvery((cell) => trust.isNew(cell.shardId)) === true,
     });
     this.#shards = new ShardKeeper({
       births: this.#births,

@@ -59,13 +59,18 @@ export interface PeerStanding {
   readonly node: NodeId;
   /**
    * - `unmet`: nothing, yet.
-   * - `never`: the peer does not have the keyspace, nor anything of it.
+   * - `never`: the peer does not have the keyspace, nor anything of it that is to be learned here.
    * - `left-out`: its configuration does not have it, and its store may hold something.
    * - else what it says of itself: see `KeyspaceStanding`.
    */
   readonly standing: "unmet" | "never" | "left-out" | KeyspaceStanding;
   readonly storeId: StoreId | undefined;
   readonly persistent: boolean;
+  /**
+   * It has accepted this start of this node. Before it has, it may yet say that another store has
+   * stood in the place of this one, or that this one is an old copy.
+   */
+  readonly acceptsUs: boolean;
 }
 
 /** What a node says of its own keyspaces. */
@@ -73,7 +78,11 @@ export interface OwnKeyspaces {
   /** Some keyspace is new to this store, and it is not known yet how it begins here. */
   readonly isWaiting: boolean;
   readonly isPersistent: boolean;
-  readonly leftOut: readonly string[];
+  /**
+   * Those that the configuration leaves out, and of which this store may hold something that
+   * `toStore` would have to learn; followed: if another store has stood in its place.
+   */
+  leftOutTo(toStore: StoreId | undefined, isFollowed: boolean): readonly string[];
   standing(keyspace: string, toStore: StoreId | undefined): KeyspaceStanding;
 }
 

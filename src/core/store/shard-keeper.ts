@@ -1,7 +1,7 @@
 import type { MachineNotice, OpenedState } from "../contracts/machine.ts";
 import { StateDamageError, type StateMutation, type Storage } from "../contracts/storage.ts";
 import { CapstanError } from "../model/errors.ts";
-import type { ShardId } from "../model/ids.ts";
+import { NO_SEQUENCE, type ShardId } from "../model/ids.ts";
 import type { KeyspaceBirths } from "./keyspace-births.ts";
 import type { KeyspaceMachines } from "./keyspace-machines.ts";
 import type { MachineCell } from "./machine-cell.ts";
@@ -61,7 +61,7 @@ export class ShardKeeper {
   markAll(): void {
     const { keyspaces, trust } = this.#options;
     for (const machines of keyspaces.values()) {
-      for (const cell of machines.placedReplicas()) trust.mark(cell.shardId);
+      for (const cell of machines.placedReplicas()) trust.markNew(cell.shardId);
     }
   }
 
@@ -78,16 +78,19 @@ export class ShardKeeper {
     }
   }
 
-  /** A keyspace that is new to this store: what is durable about it is written down already. */
+  /**
+   * A keyspace that is new to this store: what is durable about it is written down already. What was
+   * fenced meanwhile is opened by whoever has fenced it.
+   */
   openNew(machines: KeyspaceMachines, origin: "newborn" | "empty"): void {
-    for (const cell of machines.replicas()) this.open(cell, origin);
+    for (const cell of machines.replicas()) if (!cell.fenced) this.open(cell, origin);
   }
 
   /** Of what waits: whether its replicas have to learn when they are opened, over restarts. */
   markNew(machines: KeyspaceMachines, origin: "newborn" | "empty"): void {
     const { trust } = this.#options;
     for (const cell of machines.placedReplicas()) {
-      if (origin === "empty") trust.mark(cell.shardId);
+      if (origin === "empty") trust.markNew(cell.shardId);
       else trust.unmark(cell.shardId);
     }
   }
@@ -104,15 +107,15 @@ export class ShardKeeper {
   /**
    * Another store of this node has acknowledged, after this one, what is not here. What is here is a
    * base to learn upon; until that has happened the shards count nowhere. Not those whose machines
-   * count stores: to them this one is a stranger until its peers take it in, and it may have to be
-   * the store that it was, if what stood in its place never became one of them.
+   * count stores, once they have records: to them this one is a stranger until its peers take it in,
+   * and it may have to be the store that it was, if what stood in its place never became one of them.
    */
   relearn(areOpen: boolean, done: () => void): void {
     const { trust } = this.#options;
     const reopened: MachineCell[] = [];
     const marked: MachineCell[] = [];
     for (const machines of this.#begun()) {
-      const cells = machines.replicas().filter(({ replica }) => replica?.countsStores !== true);
+      const cells = this.#doubted(machines);
       marked.push(...cells);
       this.#noticeIncomplete(machines, cells, "another store has stood in the place of this one");
       if (!areOpen) continue;
@@ -245,7 +248,7 @@ export class ShardKeeper {
         if (trust.isBelow(machines.durability, loss)) this.#markAll(machines, "an earlier start");
         continue;
       }
-      const cells = machines.replicas().filter(({ replica }) => replica?.countsStores !== true);
+      const cells = this.#doubted(machines);
       for (const cell of cells) trust.mark(cell.shardId);
       this.#noticeIncomplete(machines, cells, "another store has stood in the place of this one");
     }
@@ -255,6 +258,20 @@ export class ShardKeeper {
   #begun(): readonly KeyspaceMachines[] {
     const { keyspaces, births } = this.#options;
     return [...keyspaces.values()].filter(({ name }) => !births.waits(name));
+  }
+
+  /**
+   * The replicas that a store in between may have gone past. One that counts stores and has no record
+   * is among them: if the keyspace began after the cluster, it may have begun with either store, and
+   * to the others the two are the same.
+   */
+  #doubted(machines: KeyspaceMachines): readonly MachineCell[] {
+    const { log } = this.#options.storage;
+    const placed = machines.placedReplicas();
+    return machines.replicas().filter((cell) => {
+      if (cell.replica?.countsStores !== true) return true;
+      return placed.includes(cell) && log.lastSequence(cell.shardId) === NO_SEQUENCE;
+    });
   }
 
   #markAll(machines: KeyspaceMachines, which: string): void {

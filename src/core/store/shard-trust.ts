@@ -7,6 +7,8 @@ import { NO_PLANTED_HOST_BUGS, type PlantedHostBugs } from "./planted-bugs.ts";
 const STARTED = "started";
 const REBUILD = "rebuild/";
 const NO_BYTES = new Uint8Array(0);
+/** Of a mark: the shard began with nothing, and has not served since. */
+const AS_NEW = Uint8Array.of(1);
 
 /**
  * Which shards of this store may lack something that they have acknowledged, over restarts.
@@ -50,6 +52,20 @@ export class ShardTrust {
     return this.#marked.has(REBUILD + shard);
   }
 
+  /** Whether nobody can count upon this shard: it is marked since it began, and by `markNew`. */
+  isNew(shard: ShardId): boolean {
+    const name = REBUILD + shard;
+    return this.#marked.has(name) && this.#records.get(name)?.length === AS_NEW.length;
+  }
+
+  /** As `mark`, of a shard that has nothing. */
+  markNew(shard: ShardId): void {
+    const name = REBUILD + shard;
+    if (this.#marked.has(name)) return;
+    this.#marked.add(name);
+    this.#records.put(name, AS_NEW);
+  }
+
   /** As `mayLackTail`, if `kept` is what an earlier start had found. */
   isBelow(durability: Durability, kept: Durability): boolean {
     return DURABILITIES.indexOf(durability) < DURABILITIES.indexOf(kept);
@@ -60,7 +76,7 @@ export class ShardTrust {
     const name = REBUILD + shard;
     if (this.#marked.has(name) && durable === undefined) return;
     this.#marked.add(name);
-    this.#records.put(name, NO_BYTES, durable);
+    this.#records.put(name, this.#records.get(name) ?? NO_BYTES, durable);
   }
 
   unmark(shard: ShardId): void {

@@ -112,6 +112,7 @@ export class Greeter {
     session.heardTag = header.senderTag;
     session.heardDigest = hello.digest;
     session.heardStoreId = hello.storeId;
+    session.heardRelearns = hello.relearns;
     session.verdict = admission.verdict;
     const namesUs = header.receiverTag === sessionTag;
     if (admission.action === "refuse") this.#refuse(session, header, hello, admission);
@@ -171,7 +172,8 @@ export class Greeter {
     const { keyspaces, configuration } = this.#options.network;
     if (hello.digest !== configuration.digest) return;
     const { outlinedSequence } = session;
-    const hasHeard = outlinedSequence > 0 && header.sequence >= outlinedSequence;
+    const hasTaken = hello.verdict === "accepted" && header.sequence >= outlinedSequence;
+    const hasHeard = outlinedSequence > 0 && hasTaken;
     if (hasHeard || keyspaces?.isWaiting !== true) session.told = "all-born";
   }
 
@@ -334,7 +336,12 @@ export class Greeter {
   /**
    * Never in a first word, so that whoever cannot read it has heard our digest and can refuse it.
    */
-  #outlineFor({ heardDigest, heardStoreId, told }: PeerSession): HelloOutline | undefined {
+  #outlineFor({
+    heardDigest,
+    heardStoreId,
+    heardRelearns,
+    told,
+  }: PeerSession): HelloOutline | undefined {
     const { configuration, keyspaces } = this.#options.network;
     if (heardDigest === undefined) return undefined;
     const isApart = heardDigest !== configuration.digest;
@@ -346,7 +353,7 @@ export class Greeter {
     return {
       configuration: configuration.outline,
       standings: new Map(names.map((name) => [name, standing(name)])),
-      leftOut: keyspaces?.leftOut ?? [],
+      leftOut: keyspaces?.leftOutTo(heardStoreId, heardRelearns) ?? [],
       persistent: keyspaces?.isPersistent ?? false,
     };
   }

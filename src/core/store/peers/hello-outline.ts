@@ -7,7 +7,7 @@ import { MalformedBytesError } from "../../model/malformed-bytes-error.ts";
  *
  * - `waiting`: it is new to the sender's store, which holds nothing of it and serves nothing of it.
  * - `born`: it may hold something.
- * - `learning`: all that is to be here has to be learned first: it counts nowhere yet.
+ * - `learning`: all that is to be here has to be learned first: it has counted nowhere yet.
  * - `born-with-you`: as `born`; and when it began here, the receiver's store was there, and had none.
  */
 export type KeyspaceStanding = (typeof STANDINGS)[number];
@@ -19,7 +19,7 @@ export interface HelloOutline {
   readonly configuration: ConfigurationOutline;
   /** Of every keyspace of the configuration. */
   readonly standings: ReadonlyMap<string, KeyspaceStanding>;
-  /** Keyspaces that the configuration leaves out, and of which the sender's store may hold something. */
+  /** Keyspaces that the configuration leaves out, and of which the receiver may have to learn something. */
   readonly leftOut: readonly string[];
   /** Whether the sender's store outlives its process. */
   readonly persistent: boolean;

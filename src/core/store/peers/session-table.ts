@@ -60,14 +60,14 @@ export function describeSession(
 
 /** What one peer has said of a keyspace of this node, in its present life. */
 export function standingOf(session: PeerSession, keyspace: string): PeerStanding {
-  const { node, identity, told, clusterId, accepted } = session;
-  const storeId = identity?.storeId;
+  const { node, identity, told, clusterId, accepted, acceptedUs } = session;
+  const known = { node, storeId: identity?.storeId, acceptsUs: acceptedUs };
   // A store that belongs to no cluster yet is not the one that will: nothing is built upon it.
   if (!accepted || clusterId === undefined || told === undefined) {
-    return { node, storeId, standing: "unmet", persistent: false };
+    return { ...known, standing: "unmet", persistent: false };
   }
-  if (told === "all-born") return { node, storeId, standing: "born", persistent: false };
+  if (told === "all-born") return { ...known, standing: "born", persistent: false };
   const { standings, leftOut, persistent } = told;
   const absent = leftOut.includes(keyspace) ? "left-out" : "never";
-  return { node, storeId, standing: standings.get(keyspace) ?? absent, persistent };
+  return { ...known, standing: standings.get(keyspace) ?? absent, persistent };
 }

@@ -74,6 +74,7 @@ export class PeerSession {
   heardSequence = 0;
   heardDigest: string | undefined;
   heardStoreId: StoreId | undefined;
+  heardRelearns = false;
   verdict: Verdict = "unheard";
   /** The last refusal; undefined again once somebody is accepted. */
   refusal: Verdict | undefined;

@@ -86,12 +86,34 @@ describe("a replica of a store that another one has followed", () => {
 
   test("goes on as it was if its machine counts stores itself", async () => {
     const bench = await open("newborn", { appliesLater: true, countsStores: true });
+    await bench.stepAndSettle((effects) => effects.append(Buffer.from("one")));
     disk.log.syncMs = SYNC_MS;
     const told = followed(bench);
     expect(told.done).toBe(false);
     time.advance(SYNC_MS + 5);
     await bench.settle();
     expect([told.done, origins(bench), bench.notices]).toEqual([true, ["newborn"], []]);
+  });
+
+  test("has to learn though its machine counts stores, as long as it has no record", async () => {
+    const bench = await open("newborn", { appliesLater: true, countsStores: true });
+    const told = followed(bench);
+    await bench.settle();
+    expect([told.done, origins(bench)]).toEqual([true, ["newborn", "empty"]]);
+  });
+
+  test("is opened once, if its keyspace was about to begin here", async () => {
+    const first = await open("newborn");
+    first.keepRecord("placement", Buffer.from('{"nodes":[],"keyspaces":{}}'));
+    await first.settle();
+    disk.crash();
+    disk.log.syncMs = SYNC_MS;
+    const bench = await open("kept");
+    expect(origins(bench)).toEqual([]);
+    const told = followed(bench);
+    time.advance(3 * SYNC_MS);
+    await bench.settle();
+    expect([told.done, origins(bench)]).toEqual([true, ["empty"]]);
   });
 
   test("is opened once, as whoever has fenced it for damage will do", async () => {

@@ -35,26 +35,29 @@ function births(records: Records, names: readonly string[], isPersistent = true)
   return new KeyspaceBirths({ records: records as unknown as NodeRecords, ...options });
 }
 
-function peer(node: string, standing: Standing, persistent = true): PeerStanding {
+function peer(node: string, standing: Standing, persistent = true, acceptsUs = true): PeerStanding {
   return {
     node: node as NodeId,
     standing,
     storeId: `${node}-store`.padEnd(32, "0") as StoreId,
     persistent,
+    acceptsUs,
   };
 }
 
 /** How `audit`, new to a store that was in its cluster, begins beside peers that say this of it. */
 function begins(
   standings: readonly Standing[],
-  { isPersistent = true, follow = false, persistent = true } = {},
+  { isPersistent = true, follow = false, persistent = true, acceptsUs = true } = {},
 ): string | undefined {
   const made = births(new Records("users"), ["audit", "users"], isPersistent);
   made.resume("memory");
   if (follow) made.follow(() => undefined);
   made.begin("kept", () => []);
   const words: string[] = [];
-  const peers = standings.map((standing, at) => peer(`n${at + 2}`, standing, persistent));
+  const peers = standings.map((standing, at) =>
+    peer(`n${at + 2}`, standing, persistent, acceptsUs),
+  );
   made.review("audit", peers, {
     mark: (origin) => words.push(`mark ${origin}`),
     open: (origin) => words.push(`open ${origin}`),
@@ -86,6 +89,13 @@ describe("a keyspace that is new to a store", () => {
     expect(begins(["never", "never"], { follow: true })).toBe(NEWBORN);
   });
 
+  test("waits for all to accept this store, unless there is something to learn in any case", () => {
+    const acceptsUs = false;
+    expect(begins(["born-with-you", "never"], { acceptsUs })).toBeUndefined();
+    expect(begins(["waiting", "learning"], { acceptsUs })).toBeUndefined();
+    expect(begins(["born", "never"], { acceptsUs })).toBe(EMPTY);
+  });
+
   test("waits for all to have it where a store ends with its process", () => {
     expect(begins(["waiting", "never"], { isPersistent: false })).toBeUndefined();
     expect(begins(["waiting", "never"], { persistent: false })).toBeUndefined();
@@ -112,6 +122,23 @@ describe("a keyspace that is new to a store", () => {
       ...["born-with-you", "born"],
     ]);
     expect(next.standing("audit", "another".padEnd(32, "0") as StoreId)).toBe("born");
+  });
+
+  test("is nothing to learn for those who were there, also when it is left out again", () => {
+    const records = new Records("users");
+    const made = births(records, ["audit", "users"]);
+    made.resume("memory");
+    made.begin("kept", () => []);
+    const beside = [{ ...peer("n2", "never"), storeId: STORE }];
+    made.review("audit", beside, { mark: () => undefined, open: () => undefined });
+    const without = births(records, ["users"]);
+    without.resume("memory");
+    const other = "another".padEnd(32, "0") as StoreId;
+    expect(without.leftOutTo(STORE, false)).toEqual([]);
+    for (const all of [without.leftOutTo(STORE, true), without.leftOutTo(other, false)]) {
+      expect(all).toEqual(["audit"]);
+    }
+    expect(without.leftOutTo(undefined, false)).toEqual(["audit"]);
   });
 
   test("still waits at the next start, whatever was placed at this one", () => {

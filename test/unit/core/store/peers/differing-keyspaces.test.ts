@@ -2,7 +2,15 @@ import { describe, expect, it } from "vitest";
 import { resolveConfiguration } from "../../../../../src/core/model/configuration.ts";
 import { keyspaceHash } from "../../../../../src/core/model/hash.ts";
 import type { OwnKeyspaces } from "../../../../../src/core/store/seams.ts";
-import { ADDRESS, HEARTBEAT_MS, type NodeOptions, nodeId, textCodec, World } from "./world.ts";
+import {
+  ADDRESS,
+  HEARTBEAT_MS,
+  type NodeOptions,
+  nodeId,
+  type TestNode,
+  textCodec,
+  World,
+} from "./world.ts";
 
 const STORED = { storedClusterId: "one" };
 
@@ -15,7 +23,7 @@ function waiting(...names: string[]): OwnKeyspaces {
   return {
     isWaiting: names.length > 0,
     isPersistent: true,
-    leftOut: ["carts"],
+    leftOutTo: () => ["carts"],
     standing: (name) => (names.includes(name) ? "waiting" : "born"),
   };
 }
@@ -141,6 +149,48 @@ describe("what a peer says of its keyspaces", () => {
     const { a } = await met(given({ ...NEW, carts: {} }), given(OLD, { keyspaces: waiting() }));
     expect(standingsOf(a, "audit")).toMatchObject([{ standing: "never" }]);
     expect(standingsOf(a, "carts")).toMatchObject([{ standing: "left-out" }]);
+  });
+
+  it("is what it says also after it was restarted while one waits here", async () => {
+    const theirs = given(NEW, {
+      keyspaces: { ...waiting(), standing: () => "born-with-you" },
+    });
+    const said = new Set<string>();
+    const ours: OwnKeyspaces = {
+      ...waiting("audit"),
+      // Asked for with each hello, and so right after what was heard.
+      standing: (name) => {
+        const [peer] = a?.network.standingsOf("audit") ?? [];
+        if (peer !== undefined && peer.standing !== "unmet") said.add(peer.standing);
+        return name === "audit" ? "waiting" : "born";
+      },
+    };
+    const world = new World("a", "b");
+    let a: TestNode | undefined;
+    a = await world.start("a", given(NEW, { keyspaces: ours }));
+    const b = await world.start("b", theirs);
+    world.advance(20 * HEARTBEAT_MS);
+    world.kill(b);
+    await world.start("b", { ...theirs, incarnation: 2, storeId: b.self.storeId });
+    world.advance(20 * HEARTBEAT_MS);
+    expect([...said]).toEqual(["born-with-you"]);
+  });
+
+  it("is not final before it has accepted this very store", async () => {
+    const { a } = await met(given(NEW), given(OLD, { keyspaces: waiting() }));
+    expect(standingsOf(a, "audit")).toMatchObject([{ standing: "never", acceptsUs: true }]);
+    const world = new World("a", "b");
+    const b = await world.start("b", given(OLD, { keyspaces: waiting() }));
+    const first = await world.start("a", given(NEW, { storeId: "first" }));
+    world.advance(5 * HEARTBEAT_MS);
+    world.kill(first);
+    const second = await world.start("a", given(NEW, { storeId: "second" }));
+    world.advance(20 * HEARTBEAT_MS);
+    world.kill(second);
+    const again = await world.start("a", given(NEW, { storeId: "first", incarnation: 2 }));
+    world.advance(20 * HEARTBEAT_MS);
+    expect([b.fatal, again.relearning.length]).toEqual([[], 1]);
+    expect(standingsOf(again, "audit")).toMatchObject([{ standing: "never", acceptsUs: false }]);
   });
 
   it("is nothing before it is met", async () => {
