@@ -234,6 +234,16 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     },
   },
   {
+    seed: 500_393,
+    strategies: undefined,
+    what: "A replica that had lost its store was still on its way back, by a change to the same nodes, when the check asked whether a moved shard is where it was said to be.",
+    commit: "A moved shard whose replica has lost its store is given the time to take the new one",
+    test: {
+      file: "test/unit/simulation/scenario/shard-mover.test.ts",
+      name: "a shard that was moved may take a new store for a lost one, as long as that ends",
+    },
+  },
+  {
     seed: 500_878,
     strategies: undefined,
     what: "A node failed while the logs were read at the end of the run: its log was closed, and the run threw.",
