@@ -254,6 +254,16 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     },
   },
   {
+    seed: 504_738,
+    strategies: undefined,
+    what: "An emptied node counted nowhere for as long as a peer that heard nobody any more went on saying that its earlier process lives.",
+    commit: "A node is held off no longer than its peer takes the earlier process for alive",
+    test: {
+      file: "test/unit/core/store/peers/refusals.test.ts",
+      name: "hold a node off no longer than that peer takes the earlier process for alive",
+    },
+  },
+  {
     seed: 720_017,
     strategies: ["tunable"],
     what: "A value that was shown as expired was shown once more, from a copy behind a slower clock.",

@@ -27,6 +27,8 @@ export interface Admission {
   readonly verdict: Verdict;
   /** Where the two configurations differ, as far as it is known; of a `configuration-mismatch`. */
   readonly differs?: readonly string[];
+  /** Of a refusal: nothing but the accepted session's being alive stands in the way. */
+  readonly isNext?: boolean;
 }
 
 const BEGIN: Admission = Object.freeze({ action: "begin", verdict: "accepted" });
@@ -99,16 +101,16 @@ function admitIdentity(
       // the copy alone, which must not vote with what it has forgotten.
       return refuse(held ?? "old-copy");
     case "later-start":
-      return isReplaced ? BEGIN : refuse(held);
+      return isReplaced ? BEGIN : refuse(held, true);
     case "followed":
       // It may be whole, and hold what nobody else does. But no coordinator may count it for what
       // the store in between has acknowledged.
-      if (held !== undefined) return refuse(held);
+      if (held !== undefined) return refuse(held, hello.relearns);
       return hello.relearns ? BEGIN : refuse("followed");
     case "old-copy":
       return refuse(isReplaced ? "old-copy" : held);
     case "new":
-      return held === undefined ? BEGIN : refuse(held);
+      return held === undefined ? BEGIN : refuse(held, true);
   }
 }
 
@@ -141,6 +143,6 @@ function isContinuation(session: PeerSession, hello: Hello): boolean {
   );
 }
 
-function refuse(verdict: Verdict): Admission {
-  return { action: "refuse", verdict };
+function refuse(verdict: Verdict, isNext = false): Admission {
+  return { action: "refuse", verdict, isNext };
 }

@@ -75,6 +75,7 @@ export class Greeter {
   say(session: PeerSession): void {
     if (!session.connected) return;
     const { wire, birth, clusterTag, sessionTag } = this.#options;
+    letGoOfHolder(session);
     session.sentSequence += 1;
     session.sentTag = session.heardTag;
     session.sentVerdict = session.verdict;
@@ -114,6 +115,7 @@ export class Greeter {
     session.heardStoreId = hello.storeId;
     session.heardRelearns = hello.relearns;
     session.verdict = admission.verdict;
+    session.isNext = admission.isNext === true;
     const namesUs = header.receiverTag === sessionTag;
     if (admission.action === "refuse") this.#refuse(session, header, hello, admission);
     else this.#accept(session, header, hello, admission, agreement);
@@ -357,6 +359,16 @@ export class Greeter {
       persistent: keyspaces?.isPersistent ?? false,
     };
   }
+}
+
+/**
+ * Who was refused for the sake of a session that is dead since is refused no more, though it may not
+ * be heard to ask again: it counts nowhere for as long as it is told so, and where frames go one way
+ * only, that would be for as long as they do. Whether it is accepted, its next hello decides.
+ */
+function letGoOfHolder(session: PeerSession): void {
+  if (session.verdict !== "identity-taken" || !session.isNext || session.alive) return;
+  session.verdict = "unheard";
 }
 
 function oldCopyError(self: NodeId, peer: NodeId): CapstanError {

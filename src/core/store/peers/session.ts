@@ -76,6 +76,8 @@ export class PeerSession {
   heardStoreId: StoreId | undefined;
   heardRelearns = false;
   verdict: Verdict = "unheard";
+  /** Nothing but the accepted session's being alive kept the heard one out. */
+  isNext = false;
   /** The last refusal; undefined again once somebody is accepted. */
   refusal: Verdict | undefined;
   /** Of the configuration that the last refused hello named, and where it differs from ours. */

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { HEARTBEAT_MS, nodeId, SUSPECT_AFTER_MS, type TestNode, World } from "./world.ts";
+import {
+  HEARTBEAT_MS,
+  type NodeOptions,
+  nodeId,
+  SUSPECT_AFTER_MS,
+  type TestNode,
+  World,
+} from "./world.ts";
 
 function refusalOf(node: TestNode, peer: string): string | undefined {
   return node.network.describe().peers.find((one) => one.node === peer)?.refusal;
@@ -152,6 +159,56 @@ describe("refusals", () => {
     world.kill(a);
     world.advance(2 * SUSPECT_AFTER_MS);
     expect(second.reaches("c")).toBe(true);
+  });
+
+  describe("of a peer that hears nobody any more", () => {
+    const B = { storedClusterId: "cluster", storeId: "disk", incarnation: 3, logPosition: 500 };
+
+    /** `a` takes the lost `b` for alive when it hears `second`, and then nothing any more. */
+    async function refusedByTheDeaf(second: NodeOptions) {
+      const world = new World("a", "b", "c");
+      const ears = { areDeaf: false };
+      const filter = { incoming: () => (ears.areDeaf ? [] : undefined) };
+      const a = await world.start("a", { storedClusterId: "cluster", filter });
+      const b = await world.start("b", B);
+      world.advance(HEARTBEAT_MS);
+      const later = await world.start("b", second);
+      world.kill(b);
+      world.advance(1);
+      // Down all that time, it has not met the first.
+      const c = await world.start("c", { storedClusterId: "cluster" });
+      world.advance(2 * HEARTBEAT_MS);
+      expect(a.network.identityOf(nodeId("b"))).toEqual(b.self);
+      expect(c.network.identityOf(nodeId("b"))).toEqual(later.self);
+      expect(later.reaches("c")).toBe(false);
+      ears.areDeaf = true;
+      return { world, ears, a, later };
+    }
+
+    it("hold a node off no longer than that peer takes the earlier process for alive", async () => {
+      const { world, ears, a, later } = await refusedByTheDeaf({ ...B, storeId: "emptied" });
+      world.advance(SUSPECT_AFTER_MS + 2 * HEARTBEAT_MS);
+      expect([later.reaches("c"), later.reaches("a"), a.reaches("b")]).toEqual([
+        true,
+        false,
+        false,
+      ]);
+      ears.areDeaf = false;
+      world.advance(2 * HEARTBEAT_MS);
+      expect(later.reaches("a", "c") && a.reaches("b")).toBe(true);
+      expect(later.reachability).toEqual(["c up", "a up"]);
+      expect([...later.fatal, ...later.disowned]).toEqual([]);
+    });
+
+    it("go on holding off what is a copy, until that peer can say so", async () => {
+      const { world, ears, later } = await refusedByTheDeaf({ ...B, logPosition: 400 });
+      world.advance(5 * SUSPECT_AFTER_MS);
+      expect([later.reachability, later.disowned]).toEqual([[], []]);
+      ears.areDeaf = false;
+      world.advance(2 * HEARTBEAT_MS);
+      expect(later.disowned.map(({ code }) => code)).toEqual(["DATA_DISOWNED"]);
+      expect(later.reachability).toEqual([]);
+    });
   });
 
   it("tells a replaced process that comes back to stop", async () => {
