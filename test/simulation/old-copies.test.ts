@@ -205,6 +205,34 @@ describe("a store that another one of its node has followed", () => {
     );
   });
 
+  test("counts once it has learned, though one that knows of it hears nothing any more", async () => {
+    // The others are enough to learn from.
+    const keyspaces = { default: { shards: 1, replicas: 5 } };
+    const cluster = await open({ nodes: 5, persistent: true, keyspaces });
+    await putAll(cluster, "default", 0, 20);
+    const before = await emptied(cluster, "n3");
+    await waitUntilServing(cluster, "n3");
+    // Long enough for something to happen between the word that it was followed and its answer.
+    before.log.syncMs = 200;
+    await restarted(cluster, "n3", before);
+    const { events } = cluster.node("n3");
+    await cluster.waitFor(() => events.some(({ type }) => type === "shards-incomplete"));
+    cluster.network.cutOneWay("n3", "n1");
+    await waitUntilServing(cluster, "n3");
+    expect(
+      cluster
+        .node("n3")
+        .store.describe()
+        .nodes.map(({ status }) => status),
+    ).toEqual([...["unreachable", "active", "active", "active", "active"]]);
+    for (let n = 0; n < 20; n += 7) {
+      const read = cluster.keyspace("n3").get(`key-${n}`, { consistency: "quorum" });
+      expect(await cluster.until(read)).toMatchObject({ value: n });
+    }
+    cluster.network.heal();
+    await cluster.waitUntilReachable("n1", ["n2", "n3", "n4", "n5"]);
+  });
+
   test("is still a voter of raft if the other one never was", async () => {
     const keyspaces = { default: { strategy: "raft", shards: 1 } };
     const cluster = await open({ persistent: true, keyspaces });

@@ -236,7 +236,7 @@ export class Greeter {
   #consider(session: PeerSession, header: FrameHeader, { verdict }: Hello): void {
     const { notices, network, host } = this.#options;
     const { self } = network;
-    if (!REFUSALS_OF_IDENTITY.includes(verdict)) {
+    if (!REFUSALS_OF_IDENTITY.includes(verdict) || this.#isSettled(verdict)) {
       if (session.refusedUsSinceMs === undefined) return;
       session.refusedUsSinceMs = undefined;
       host.refresh(session);
@@ -264,6 +264,14 @@ export class Greeter {
   }
 
   /**
+   * What was asked for with it is done: it keeps us from those who take us in no longer. Whoever
+   * says it still has not heard so yet, and may never hear it, if frames go one way only.
+   */
+  #isSettled(verdict: Verdict): boolean {
+    return verdict === "followed" && this.#relearning === "done";
+  }
+
+  /**
    * What a store in between has acknowledged it did before this process began: learned again once,
    * it is here whoever else says so.
    */
@@ -272,7 +280,13 @@ export class Greeter {
     this.#relearning = "asked";
     this.#options.host.relearn(() => {
       this.#relearning = "done";
-      for (const session of this.#options.sessions.values()) this.sayAgain(session);
+      for (const session of this.#options.sessions.values()) {
+        this.sayAgain(session);
+        if (session.refusedUsSinceMs === undefined || !this.#isSettled(session.refusedUsAs))
+          continue;
+        session.refusedUsSinceMs = undefined;
+        this.#options.host.refresh(session);
+      }
     });
   }
 

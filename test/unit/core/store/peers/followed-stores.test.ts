@@ -49,6 +49,35 @@ describe("the refusal of a store that another one has followed", () => {
     expect(b.reaches("a", "c")).toBe(true);
   });
 
+  it("ends with the learning, though who refused hears nothing of it, as long as it lasts", async () => {
+    const world = new World("a", "b", "c");
+    let isDeaf = false;
+    const filter = { incoming: () => (isDeaf ? [] : undefined) };
+    const a = await world.start("a", { ...STORED, filter });
+    for (const data of [FIRST, SECOND]) {
+      const b = await world.start("b", data);
+      world.advance(HEARTBEAT_MS);
+      world.kill(b);
+      world.advance(1);
+    }
+    const c = await world.start("c", STORED);
+    const b = await world.start("b", { ...FIRST, incarnation: 4 });
+    world.advance(2 * HEARTBEAT_MS);
+    isDeaf = true;
+    world.advance(5 * SUSPECT_AFTER_MS);
+    // It counts nowhere before that, whoever else has accepted it.
+    expect([b.relearning.length, b.reachability, refusalOf(a, "b")]).toEqual([1, [], "followed"]);
+    b.relearning[0]?.();
+    expect(b.reachability).toEqual(["c up"]);
+    world.advance(5 * SUSPECT_AFTER_MS);
+    expect([b.reachability, c.reaches("b"), a.reaches("b")]).toEqual([["c up"], true, false]);
+    expect(b.say("c", "x")).toBe("queued");
+    isDeaf = false;
+    world.advance(2 * HEARTBEAT_MS);
+    expect(b.reaches("a", "c") && a.reaches("b")).toBe(true);
+    expect([b.relearning.length, ...b.fatal, ...b.disowned]).toEqual([1]);
+  });
+
   it("holds for its next start, too, if it ended before", async () => {
     const { world, a, again, b } = await back();
     world.advance(HEARTBEAT_MS);
@@ -76,24 +105,58 @@ describe("the refusal of a store that another one has followed", () => {
     expect([refusalOf(a, "b"), second.relearning.length]).toEqual(["followed", 1]);
   });
 
-  it("does not keep two apart of which each has met what followed the other", async () => {
-    const { world, a, b } = await back();
-    world.advance(HEARTBEAT_MS);
-    world.kill(a);
-    world.advance(1);
-    // The one that it meets now is not the one that `b` met last.
-    const other = await world.start("a", { ...STORED, storeId: "a-second" });
-    world.advance(HEARTBEAT_MS);
-    expect(b.network.identityOf(nodeId("a"))).toEqual(other.self);
-    world.kill(other);
-    world.advance(1);
-    const data = { storeId: a.self.storeId, incarnation: 2, met: a.met };
-    const mutual = await world.start("a", { ...STORED, ...data });
-    world.advance(HEARTBEAT_MS);
-    expect([refusalOf(mutual, "b"), refusalOf(b, "a")]).toEqual(["followed", "followed"]);
-    for (const each of [mutual, b]) each.relearning[0]?.();
-    world.advance(HEARTBEAT_MS);
-    expect([mutual.reaches("b"), b.reaches("a")]).toEqual([true, true]);
+  describe("by each of two, of which each has met what followed the other", () => {
+    async function mutual() {
+      const ears = { areDeaf: false };
+      const filter = { incoming: () => (ears.areDeaf ? [] : undefined) };
+      const { world, a, again, b: before } = await back("c");
+      world.advance(HEARTBEAT_MS);
+      world.kill(before);
+      world.advance(1);
+      const b = await world.start("b", { ...again, incarnation: 5, filter });
+      world.advance(HEARTBEAT_MS);
+      world.kill(a);
+      world.advance(1);
+      // The one that it meets now is not the one that `b` met last.
+      const other = await world.start("a", { ...STORED, storeId: "a-second" });
+      world.advance(HEARTBEAT_MS);
+      expect(b.network.identityOf(nodeId("a"))).toEqual(other.self);
+      world.kill(other);
+      world.advance(1);
+      const data = { storeId: a.self.storeId, incarnation: 2, met: a.met };
+      const first = await world.start("a", { ...STORED, ...data });
+      world.advance(HEARTBEAT_MS);
+      expect([refusalOf(first, "b"), refusalOf(b, "a")]).toEqual(["followed", "followed"]);
+      return { world, ears, first, b };
+    }
+
+    it("does not keep them apart", async () => {
+      const { world, first, b } = await mutual();
+      for (const each of [first, b]) each.relearning[0]?.();
+      world.advance(HEARTBEAT_MS);
+      expect([first.reaches("b"), b.reaches("a")]).toEqual([true, true]);
+    });
+
+    it("keeps neither from the others once both have learned, though one hears nothing", async () => {
+      const { world, ears, first, b } = await mutual();
+      const c = await world.start("c", STORED);
+      world.advance(HEARTBEAT_MS);
+      ears.areDeaf = true;
+      b.relearning[0]?.();
+      world.advance(HEARTBEAT_MS);
+      // Taken in by now, its word counts, and holds as long as there is something to learn.
+      expect(first.network.identityOf(nodeId("b"))).toEqual(b.self);
+      expect([first.reaches("c"), c.reaches("b")]).toEqual([false, true]);
+      first.relearning[0]?.();
+      world.advance(HEARTBEAT_MS);
+      expect([first.reaches("c"), first.reaches("b"), refusalOf(b, "a")]).toEqual([
+        ...[true, false],
+        "followed",
+      ]);
+      ears.areDeaf = false;
+      world.advance(2 * HEARTBEAT_MS);
+      expect([first.reaches("b", "c"), b.reaches("a", "c")]).toEqual([true, true]);
+    });
   });
 
   it("comes after that of an older copy of it", async () => {
