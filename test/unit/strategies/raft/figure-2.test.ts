@@ -142,12 +142,21 @@ test("Candidates: the next term, an own vote that is kept, and a request to ever
 
 test("Candidates: the votes of a majority, and not of fewer, make a leader", () => {
   const lone = new LoneConsensus(5);
-  lone.lead();
-  // Two of five would have asked for more.
-  expect(lone.consensus.standing.role).toBe("pre-candidate");
-  const three = new LoneConsensus();
-  three.lead();
-  expect(three.consensus.standing).toEqual({ role: "leader", term: 1, leader: "n1" });
+  const said = { type: "vote-reply", term: 1, recovering: false, original: true } as const;
+  const answer = (from: string, pre: boolean, granted = true) => {
+    lone.hear(from, { ...said, pre, granted });
+    return lone.consensus.standing.role;
+  };
+  lone.wait(200);
+  expect(answer("n2", true)).toBe("pre-candidate");
+  expect(answer("n3", true)).toBe("candidate");
+  expect(answer("n1", false)).toBe("candidate");
+  expect(answer("n2", false)).toBe("candidate");
+  // Two of five, one of them twice, and a refusal.
+  expect(answer("n2", false)).toBe("candidate");
+  expect(answer("n4", false, false)).toBe("candidate");
+  expect(answer("n3", false)).toBe("leader");
+  expect(lone.consensus.standing).toEqual({ role: "leader", term: 1, leader: "n1" });
 });
 
 test("Candidates: one who hears from the term's leader follows it", () => {

@@ -1,13 +1,14 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import type { PlantedConsensusBugs } from "../../../../src/strategies/raft/planted-bugs.ts";
 import { TranscriptRunner } from "./transcripts/transcript-runner.ts";
 
 const FOLDER = new URL("./transcripts/", import.meta.url);
 const files = readdirSync(FOLDER).filter((name) => name.endsWith(".txt"));
 
 /** The same commands and comments, with what happens now. */
-function replay(text: string): string {
-  const runner = new TranscriptRunner();
+function replay(text: string, planted: PlantedConsensusBugs = {}): string {
+  const runner = new TranscriptRunner(planted);
   const lines: string[] = [];
   for (const line of text.split("\n")) {
     if (line.startsWith("  ")) continue;
@@ -28,4 +29,10 @@ test.each(files)("%s", (name) => {
   const now = replay(text);
   if (process.env.CAPSTAN_REWRITE === "1") writeFileSync(url, now);
   else expect(now).toBe(text);
+});
+
+test("figure-8.txt comes to where a leader that counts an earlier term's entry commits it", () => {
+  const text = readFileSync(new URL("figure-8.txt", FOLDER), "utf8");
+  const replayed = () => replay(text, { oldTermCommitted: true });
+  expect(replayed).toThrow("a leader commits entries of its own term at n1: 2, 1");
 });

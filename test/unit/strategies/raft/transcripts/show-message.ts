@@ -81,5 +81,5 @@ function showShards(shards: readonly RestingShard[]): string {
 function showRecord(record: Uint8Array): string {
   const kind = kindOfEntry(record);
   const text = kind === "command" ? Buffer.from(payloadOfEntry(record)).toString() : kind;
-  return `${text}/${showTerm(termOfEntry(record))}`;
+  return `${text.trimEnd()}/${showTerm(termOfEntry(record))}`;
 }

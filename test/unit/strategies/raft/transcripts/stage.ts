@@ -2,6 +2,7 @@ import type { NodeId } from "../../../../../src/core/model/ids.ts";
 import { describeConfiguration } from "../../../../../src/strategies/raft/configuration.ts";
 import type { PairMessage } from "../../../../../src/strategies/raft/pair-messages.ts";
 import type { PeerMessage } from "../../../../../src/strategies/raft/peer-messages.ts";
+import type { PlantedConsensusBugs } from "../../../../../src/strategies/raft/planted-bugs.ts";
 import { World } from "../world/world.ts";
 import type { WorldNode } from "../world/world-node.ts";
 import { showMessage, showTerm } from "./show-message.ts";
@@ -27,6 +28,14 @@ interface Seen {
   configuration: string;
 }
 
+export interface StageOptions {
+  readonly nodes: number;
+  readonly voters: number;
+  readonly messageBytes: number;
+  readonly rests: boolean;
+  readonly planted: PlantedConsensusBugs;
+}
+
 /**
  * A world whose network does as it is told: messages arrive at once and in order, or, in manual
  * mode, one at a time. Disks sync at once. Says what it sees.
@@ -38,10 +47,10 @@ export class Stage extends World {
   #flights: InFlight[] = [];
   readonly #seen = new Map<WorldNode, Seen>();
 
-  constructor(nodes: number, voters: number, messageBytes: number, rests: boolean) {
+  constructor({ nodes, voters, messageBytes, rests, planted }: StageOptions) {
     super({
       ...{ seed: 1, nodes, voters, clockBound: 0, priorities: false, flushesAtOnce: true },
-      rests: rests ? {} : undefined,
+      ...{ rests: rests ? {} : undefined, planted },
       limits: { messageBytes, inflightBytes: 10_000, inflightMessages: 64 },
     });
     this.maxSyncMs = 0;
@@ -119,7 +128,7 @@ export class Stage extends World {
       if (now.applied < (before?.applied ?? 0)) this.say(`${node.id} has applied ${now.applied}`);
       for (const entry of node.applied.slice(before?.applied ?? 0)) {
         this.say(
-          `${node.id} applies ${entry.index}/${showTerm(entry.term)} ${entry.text.slice(0, 20)}`,
+          `${node.id} applies ${entry.index}/${showTerm(entry.term)} ${entry.text.slice(0, 20).trimEnd()}`,
         );
       }
     }

@@ -1,8 +1,12 @@
 import type { NodeId } from "../../../../../src/core/model/ids.ts";
 import { termOfEntry } from "../../../../../src/strategies/raft/entry.ts";
+import type { PlantedConsensusBugs } from "../../../../../src/strategies/raft/planted-bugs.ts";
 import type { WorldNode } from "../world/world-node.ts";
 import { showTerm } from "./show-message.ts";
 import { Stage } from "./stage.ts";
+
+/** More than goes with a question where the logs agree. */
+const LONG_ENTRY_BYTES = 20 * 1024;
 
 /**
  * The language of these transcripts, one command a line; what follows indented is what was seen.
@@ -13,6 +17,7 @@ import { Stage } from "./stage.ts";
  * - `wait 100`: milliseconds pass, and messages arrive at once. `hurry n1`: its clock jumps ahead,
  *   and whatever it waits for is over.
  * - `fill n1 60`: so many entries, of which nothing is told. `propose n1 x`, `read n2`, `lease n1`, `transfer n1 [n2]`, `change n1 to n1 n2 n4`.
+ * - `long n1 x`: as `propose`, of an entry that goes alone also where it is asked where logs agree.
  * - `crash n1`, `start n1`, `wipe n1`: what was not synced is lost; so is, with `wipe`, everything.
  * - `recover n1`: somebody accepts that the others are lost for good.
  * - `cut n1>n2 …`, `cut n1` (from and to all), `heal`.
@@ -20,7 +25,13 @@ import { Stage } from "./stage.ts";
  * - `verbose` / `quiet`: heartbeats too. `show n1`: its log.
  */
 export class TranscriptRunner {
+  readonly #planted: PlantedConsensusBugs;
   #stage: Stage | undefined;
+
+  /** @param planted what all nodes of the transcript do wrong. */
+  constructor(planted: PlantedConsensusBugs = {}) {
+    this.#planted = planted;
+  }
 
   /** @throws for a command that is none. */
   run(line: string): readonly string[] {
@@ -29,12 +40,10 @@ export class TranscriptRunner {
       const isShort = line.includes("one entry a message");
       const voters = Number(words[0]);
       const spares = words[1] === "+" ? Number(words[2]) : 0;
-      this.#stage = new Stage(
-        voters + spares,
-        voters,
-        isShort ? 1 : 1_000,
-        words.includes("rests"),
-      );
+      this.#stage = new Stage({
+        ...{ nodes: voters + spares, voters, messageBytes: isShort ? 1 : 1_000 },
+        ...{ rests: words.includes("rests"), planted: this.#planted },
+      });
       // Until what the birth has kept is on the disks.
       this.#stage.wait(3);
       return [];
@@ -72,6 +81,7 @@ export class TranscriptRunner {
     if (command === "detect" || command === "notice") detect(stage, node, command === "notice");
     else if (command === "hurry") node.hurry(2 * stage.timing.electionTimeoutMs);
     else if (command === "propose") propose(stage, node, words.join(" "));
+    else if (command === "long") propose(stage, node, words.join(" ").padEnd(LONG_ENTRY_BYTES));
     else if (command === "fill") fill(stage, node, Number(words[0]));
     else if (command === "crash") node.crash();
     else if (command === "start") node.restart();
