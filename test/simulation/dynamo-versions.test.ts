@@ -233,6 +233,26 @@ describe("operation ids", () => {
     expect(fault).toMatchObject({ code: "OPERATION_ID_REUSED", outcome: "not-applied" });
   });
 
+  test("an id that was used for another value, or for a deletion, is refused; the first write stays", async () => {
+    const cluster = await openAll();
+    const notes = cluster.keyspace("n1", "notes");
+    const operationId = await cluster.until(notes.operationId());
+    const first = await cluster.until(notes.put("k", { a: 1, b: 2 }, { operationId }));
+    const others = [
+      () => notes.put("k", "b", { operationId }),
+      () => notes.put("k", { a: 1, b: 2 }, { operationId, ttlMs: 1_000 }),
+      () => notes.delete("k", { operationId }),
+    ];
+    for (const other of others) {
+      const fault = await faultOf(cluster, other());
+      expect(fault).toMatchObject({ code: "OPERATION_ID_REUSED", outcome: "not-applied" });
+      expect(fault.message).toContain("another value");
+    }
+    const again = await cluster.until(notes.put("k", { b: 2, a: 1 }, { operationId }));
+    expect(again.version).toBe(first.version);
+    expect(await cluster.until(notes.get("k"))).toMatchObject({ value: { a: 1, b: 2 } });
+  });
+
   test("used at a node that has not made it, it cannot be told whether it was used", async () => {
     const cluster = await openAll();
     const operationId = await cluster.until(cluster.keyspace("n1", "notes").operationId());

@@ -45,7 +45,8 @@ export function notMinted(verdict: MintVerdict, keyText: string, reason: string)
           "stands in keeps as many copies for others as it may (repair.maxHints, repair.maxHintBytes)",
       );
     default:
-      return new CapstanError("NOT_SUPPORTED", `the write of the key ${keyText}: ${reason}`);
+      // The resolver would not have it upon the state that is there: `CrdtResolver.mutate`.
+      return new CapstanError("INVALID_ARGUMENT", `the write of the key ${keyText}: ${reason}`);
   }
 }
 

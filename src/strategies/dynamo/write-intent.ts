@@ -1,5 +1,6 @@
 import type { CoordinatorContext, Request } from "../../core/contracts/machine.ts";
 import { CapstanError } from "../../core/model/errors.ts";
+import { hash32, hashText } from "../../core/model/hash.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import type { Operation } from "../../core/model/operations.ts";
 import { compareStamps, type HybridTime, type Stamp } from "../../core/model/stamp.ts";
@@ -29,6 +30,8 @@ export interface WriteIntent {
 interface Used {
   readonly key: Uint8Array;
   readonly minter: NodeId;
+  /** Of what was written: see `contentOf`. */
+  readonly content: number;
 }
 
 /**
@@ -78,7 +81,7 @@ export class WriteIntents {
   choose({ operation }: Request, minter: NodeId): void {
     const { operationId, key } = operation;
     if (operationId === undefined || this.#used.has(operationId)) return;
-    this.#used.set(operationId, { key, minter });
+    this.#used.set(operationId, { key, minter, content: contentOf(operation) });
     if (this.#used.size <= MAX_REMEMBERED) return;
     const oldest = this.#used.keys().next().value;
     if (oldest === undefined) return;
@@ -101,19 +104,18 @@ export class WriteIntents {
 
   #named(
     operationId: string,
-    { key }: Operation,
+    operation: Operation,
   ): Omit<WriteIntent, "seen" | "follows" | "expiresAtMs"> {
+    const { key } = operation;
     const name = decodeOperationName(operationId, this.#context, key);
     const { stamp } = name;
-    if (name.key !== undefined) return { stamp, minter: name.node, again: true };
     const used = this.#used.get(operationId);
-    if (used !== undefined) {
-      if (Buffer.compare(used.key, key) === 0) return { stamp, minter: used.minter, again: true };
-      throw new CapstanError(
-        "OPERATION_ID_REUSED",
-        `operation id ${operationId} was used for another key`,
-      );
-    }
+    const isSame = used === undefined || used.content === contentOf(operation);
+    if (used !== undefined && Buffer.compare(used.key, key) !== 0) throw reused(operationId, "key");
+    // Its minter would answer with the write that it has taken, and this one would be nowhere.
+    if (!isSame) throw reused(operationId, "value");
+    if (name.key !== undefined) return { stamp, minter: name.node, again: true };
+    if (used !== undefined) return { stamp, minter: used.minter, again: true };
     if (this.#isFresh(stamp)) return { stamp, minter: undefined, again: false };
     throw unknownWrite(
       `the operation id was made by node ${name.node}, at an earlier start or too long ago, or ` +
@@ -186,6 +188,17 @@ export class WriteIntents {
     }
     return seen;
   }
+}
+
+/** Two writes under one id are told apart by it: what they do, with which value, and for how long. */
+function contentOf({ type, value, options }: Operation): number {
+  const how = hashText(`${type} ${options?.ttlMs ?? ""}`);
+  return value === undefined ? how : hash32(value, how);
+}
+
+function reused(operationId: string, what: "key" | "value"): CapstanError {
+  const message = `operation id ${operationId} was used for another ${what}`;
+  return new CapstanError("OPERATION_ID_REUSED", message);
 }
 
 function notSupported(message: string): CapstanError {

@@ -94,6 +94,17 @@ test("an operation that there is not is refused, and nothing is written", async 
   expect(await carts.has("refused")).toBe(false);
 });
 
+test("an operation that the state cannot take is refused, and nothing is written", async () => {
+  const counters = store.keyspace("stock" as DynamicName);
+  await counters.update("full", { increment: Number.MAX_SAFE_INTEGER });
+  const fault = await counters.update("full", { increment: 1 }).catch((error: unknown) => error);
+  expect(isCapstanError(fault) && fault).toMatchObject({
+    ...{ code: "INVALID_ARGUMENT", outcome: "not-applied" },
+    message: expect.stringContaining("a counter at 9007199254740991 cannot change by 1"),
+  });
+  expect(await counters.get("full")).toMatchObject({ value: Number.MAX_SAFE_INTEGER });
+});
+
 test("resolvers of plain values take plain writes, and no operations", async () => {
   for (const name of ["plain-0", "plain-1", "plain-2", "plain-3"]) {
     const keyspace = store.keyspace(name as DynamicName);
