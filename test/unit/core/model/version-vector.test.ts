@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isCapstanError } from "../../../../src/core/model/errors.ts";
 import { MalformedBytesError } from "../../../../src/core/model/malformed-bytes-error.ts";
-import { VersionVector } from "../../../../src/core/model/version-vector.ts";
+import { VersionVector } from "../../../../src/index.ts";
 
 const actors = ["a", "b", "c", "__proto__"];
 const vector = fc
