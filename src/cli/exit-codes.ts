@@ -45,3 +45,15 @@ export function exitCodeOf(error: unknown): number {
 export function isWrongInput(error: unknown): boolean {
   return exitCodeOf(error) === EXIT.usage;
 }
+
+/** The same call with another key and value may be done: other refusals would meet them all. */
+const WRONG_ENTRY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "INVALID_KEY",
+  "INVALID_VALUE",
+  "VALUE_TOO_LARGE",
+]);
+
+/** The key or the value was refused for what it is. */
+export function isWrongEntry(error: unknown): boolean {
+  return isCapstanError(error) && error.outcome !== "unknown" && WRONG_ENTRY.has(error.code);
+}

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Environment } from "../../core/contracts/environment.ts";
 import { isCapstanError } from "../../core/model/errors.ts";
 import { encodeValue } from "../../core/model/values.ts";
-import { isWrongInput } from "../exit-codes.ts";
+import { isWrongEntry } from "../exit-codes.ts";
 import { type ParsedLine, parseLine } from "./parse-line.ts";
 import type { TextLine } from "./read-lines.ts";
 import { withRetries } from "./retry.ts";
@@ -102,7 +102,7 @@ export class Loader {
     try {
       await withRetries(environment, signal, (id) => write(line.key, line.value, id));
     } catch (error) {
-      if (isWrongInput(error)) {
+      if (isWrongEntry(error)) {
         this.#refuse({ number: line.number, problem: (error as Error).message });
       } else this.#fail(line, error);
       return;

@@ -86,6 +86,15 @@ describe("capstan load", () => {
       expect(ran.stdout).toMatch(/^stopped: 1 lines written, 1 not applied, not verified/);
     }));
 
+  test("ends with code 2 where it is the command that is wrong, whatever lines it may skip", () =>
+    against(async (load) => {
+      const ran = await load(lines(3), ["--skip-bad", "--keyspace", "nope"]);
+      expect(ran.exitCode).toBe(2);
+      expect(ran.stderr).toContain('UNKNOWN_KEYSPACE (not applied): no keyspace "nope"');
+      expect(ran.stderr).not.toContain("skip");
+      expect(ran.stdout).toMatch(/^stopped: 0 lines written, 0 bad lines skipped, 3 not applied,/);
+    }));
+
   test("ends with code 5 and the operation id where a line's outcome is unknown", () =>
     against(async (load, store) => {
       const fault = new CapstanError("OUTCOME_UNKNOWN", "no answer", {

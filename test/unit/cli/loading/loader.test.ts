@@ -99,6 +99,24 @@ describe("a load", () => {
     expect([loader.written, loader.failed.length]).toEqual([2, 0]);
   });
 
+  test.each(["INVALID_VALUE", "VALUE_TOO_LARGE"] as const)(
+    "takes %s for the line's",
+    async (code) => {
+      const write = () => Promise.reject(new CapstanError(code, "no"));
+      expect((await load(lines(2), { write, skipBad: true })).badLines).toBe(2);
+    },
+  );
+
+  test.each(["UNKNOWN_KEYSPACE", "INVALID_LEVEL", "INVALID_ARGUMENT"] as const)(
+    "never passes over %s, which every line would meet",
+    async (code) => {
+      const write = () => Promise.reject(new CapstanError(code, "no"));
+      const loader = await load(lines(9), { write, skipBad: true, concurrency: 1 });
+      expect([loader.written, loader.badLines]).toEqual([0, 0]);
+      expect(loader.failed).toEqual([{ number: 1, key: "k0", error: expect.any(CapstanError) }]);
+    },
+  );
+
   test("takes no further line once it was interrupted, and ends those under way", async () => {
     const interruption = new AbortController();
     const { content, write } = slowMap();
