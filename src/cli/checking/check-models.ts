@@ -51,7 +51,19 @@ export interface CheckSettings {
   readonly maxSteps: number;
 }
 
+/** A history that says nothing to the model is `unknown`: to call it legal would be to promise it. */
 export function runCheck(
+  model: CheckModel,
+  history: readonly KeyValueOperation[],
+  settings: CheckSettings,
+): CheckReport {
+  const report = judge(model, history, settings);
+  if (report.verdict !== "legal" || report.judged > 0) return report;
+  const sentence = `the model ${model} finds nothing to judge in them.`;
+  return { ...report, verdict: "unknown", sentence };
+}
+
+function judge(
   model: CheckModel,
   history: readonly KeyValueOperation[],
   settings: CheckSettings,

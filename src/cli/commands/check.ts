@@ -46,7 +46,7 @@ The file is what recordKeyspace of capstan/verification recorded, one operation 
 --level, reads at other levels are left out, and writes at other levels may take effect at any time.
 
 Exit codes: 0 no violation, 1 violation, 2 the command line or the file is wrong, 5 not decided
-within the bound.`;
+within the bound, or nothing to judge.`;
 
 export function addCheckCommand(program: Command, runner: CommandRunner): void {
   program

@@ -111,6 +111,21 @@ r  3 get "k" -> "a"  called 4, returned 5 at one <==
     );
   });
 
+  test.each<[string, KeyValueOperation[], string]>([
+    ["nothing at all", [], "register"],
+    [
+      "nothing that was applied",
+      [{ ...write("a", 0, 1), outcome: "not-applied" } as KeyValueOperation],
+      "register",
+    ],
+    ["no read", [write("a", 0, 1)], "regular"],
+    ["nothing at all, for sessions", [], "monotonic-reads"],
+  ])("ends with code 5 where the history has %s", async (_what, history, model) => {
+    const ran = await check(history, "--model", model);
+    expect(ran).toMatchObject({ exitCode: 5, stderr: "" });
+    expect(ran.stdout).toMatch(/^unknown: 0 of [01] operations were judged: /);
+  });
+
   test("judges batches by their own model, and names it otherwise", async () => {
     const writes = [
       { key: "a", value: "x" },
