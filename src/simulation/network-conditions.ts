@@ -37,4 +37,6 @@ export const GOOD_NETWORK: NetworkConditions = Object.freeze({
  * closed (TCP). `server`: each has one to something in the middle; when that breaks, everything that
  * is under way to or from the node is lost, and what it sends meanwhile is not taken (NATS).
  */
-export type ConnectionMode = "pairs" | "server";
+export type ConnectionMode = (typeof CONNECTION_MODES)[number];
+
+export const CONNECTION_MODES = Object.freeze(["pairs", "server"] as const);

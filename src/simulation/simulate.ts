@@ -1,12 +1,18 @@
 import type { Store } from "../core/store/api.ts";
 import type { SegmentedLogOptions } from "../storage/disk/log/log-options.ts";
+import {
+  checkConditions,
+  checkCrash,
+  checkGroups,
+  checkNumber,
+  checkOptions,
+} from "./check-input.ts";
 import { type ConnectionMode, GOOD_NETWORK, type NetworkConditions } from "./network-conditions.ts";
 import { type CrashOptions, SimWorld } from "./sim-world.ts";
 
 const OPENING_MS = 60_000;
 const CLOSING_MS = 60_000;
 const DEFAULT_PATIENCE_MS = 120_000;
-const MAX_NODES = 7;
 
 export interface SimulationOptions {
   /** How many, named `n1`, `n2`, …, or their names. Default 3; at most 7. */
@@ -31,15 +37,13 @@ export interface SimulationOptions {
  * `run` or `until` is awaited, and a minute takes as long as the work in it. The same seed and the
  * same calls give the same run.
  *
- * @throws CapstanError `INVALID_CONFIGURATION` as `openStore` does; RangeError for a number of nodes
- * that is not from 1 to 7.
+ * @throws CapstanError `INVALID_CONFIGURATION` as `openStore` does; RangeError for an option that there
+ * is not, or that makes no sense.
  */
 export async function simulate(options: SimulationOptions = {}): Promise<Simulation> {
+  checkOptions(options);
   const { nodes = 3, seed = 1, config = {}, connections, log } = options;
   const ids = typeof nodes === "number" ? namesOf(nodes) : nodes;
-  if (ids.length < 1 || ids.length > MAX_NODES) {
-    throw new RangeError(`nodes: ${ids.length}; allowed are 1 to ${MAX_NODES}`);
-  }
   const { cluster: _cluster, transport: _transport, storage, ...configuration } = config;
   const world = new SimWorld({
     ...{ seed, nodes: ids, configuration },
@@ -54,7 +58,10 @@ export async function simulate(options: SimulationOptions = {}): Promise<Simulat
   return simulation;
 }
 
-/** A cluster under virtual time, and what can be done to it. */
+/**
+ * A cluster under virtual time, and what can be done to it. What makes no sense, such as a node that
+ * there is not, throws and does nothing.
+ */
 export class Simulation implements AsyncDisposable {
   readonly #world: SimWorld;
 
@@ -86,6 +93,7 @@ export class Simulation implements AsyncDisposable {
 
   /** Lets `durationMs` of virtual time pass. */
   run(durationMs: number): Promise<void> {
+    checkNumber("durationMs", durationMs, 0);
     return this.#world.driver.run(durationMs);
   }
 
@@ -96,11 +104,13 @@ export class Simulation implements AsyncDisposable {
    * @throws Error if it takes longer than `patienceMs` of virtual time, by default two minutes.
    */
   until<T>(promise: Promise<T>, patienceMs = DEFAULT_PATIENCE_MS): Promise<T> {
+    checkNumber("patienceMs", patienceMs, 0);
     return this.#world.driver.until(promise, patienceMs);
   }
 
-  /** Nodes of different groups do not hear each other any more, until `heal`. */
+  /** Nodes of different groups do not hear each other any more, until `heal`. Two groups or more. */
   partition(...groups: readonly (readonly string[])[]): void {
+    checkGroups(groups, this.nodes);
     for (const [at, group] of groups.entries()) {
       for (const other of groups.slice(at + 1).flat()) {
         for (const id of group) this.#world.network.cut(id, other);
@@ -120,12 +130,14 @@ export class Simulation implements AsyncDisposable {
 
   /** From now on the network is like this. */
   network(conditions: Partial<NetworkConditions>): void {
+    checkConditions(conditions);
     const { network } = this.#world;
     network.conditions = { ...network.conditions, ...conditions };
   }
 
   /** The node's process ends at once; with `power` its machine loses what was not synced. */
   crash(id: string, options: CrashOptions = {}): void {
+    checkCrash(options);
     this.#world.crash(id, options);
   }
 
@@ -141,6 +153,7 @@ export class Simulation implements AsyncDisposable {
 
   /** The node's wall clock is this many milliseconds ahead of the world's, or behind. */
   skew(id: string, aheadMs: number): void {
+    checkNumber("aheadMs", aheadMs, -Infinity);
     this.#world.node(id).clock.setAhead(aheadMs);
   }
 
@@ -156,6 +169,7 @@ export class Simulation implements AsyncDisposable {
 
   /** From now on each operation of the node's disk takes this long on average, in milliseconds. */
   slowDisk(id: string, latencyMs: number): void {
+    checkNumber("latencyMs", latencyMs, 0);
     this.#world.node(id).disk.latencyMs = latencyMs;
   }
 
@@ -175,11 +189,7 @@ export class Simulation implements AsyncDisposable {
 }
 
 function namesOf(count: number): readonly string[] {
-  if (!Number.isInteger(count)) throw new RangeError(`nodes: ${count} is not a whole number`);
-  return Array.from(
-    { length: Math.max(0, Math.min(count, MAX_NODES + 1)) },
-    (_, at) => `n${at + 1}`,
-  );
+  return Array.from({ length: count }, (_, at) => `n${at + 1}`);
 }
 
 function isMemory(storage: unknown): boolean {

@@ -7,7 +7,9 @@ export const SECTOR_BYTES = 512;
  * What a power cut does to sectors that were not synced: keeps the newest, keeps the synced ones,
  * or decides for each of them, where any state that it was in since the last sync may be left.
  */
-export type CutEffect = "keep" | "lose" | "mix";
+export type CutEffect = (typeof CUT_EFFECTS)[number];
+
+export const CUT_EFFECTS = Object.freeze(["keep", "lose", "mix"] as const);
 
 /**
  * The content of one file: as a process sees it, and as it is on the disk. Between the two lie, for

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { simulate } from "../../../src/simulation/index.ts";
 
+const ALL = { consistency: "all" } as const;
 const config = { keyspaces: { things: { replicas: 3, shards: 1 } } };
 
 describe("simulate", () => {
@@ -59,5 +60,44 @@ describe("simulate", () => {
     await expect(simulate({ nodes: 0 })).rejects.toThrow(RangeError);
     await expect(simulate({ nodes: 8 })).rejects.toThrow(/allowed are 1 to 7/);
     await expect(simulate({ nodes: 1.5 })).rejects.toThrow(/whole number/);
+  });
+
+  test.each<[object, RegExp]>([
+    [{ seeds: 7 }, /simulate: there is no option "seeds"; allowed: nodes, seed, config, /],
+    [{ seed: "7" }, /seed: 7; allowed: a whole number/],
+    [{ seed: 1.5 }, /seed: 1\.5; allowed: a whole number/],
+    [{ nodes: ["a", "a"] }, /nodes: "a" twice; allowed: each node once/],
+    [{ config: 5 }, /config: 5; allowed: an object/],
+    [{ connections: "star" }, /connections: star; allowed: pairs, server/],
+    [{ network: { losss: 1 } }, /network: there is no option "losss"; allowed: loss, doubling, /],
+    [{ network: { loss: 7 } }, /network\.loss: 7; allowed: a finite number from 0 to 1/],
+    [{ network: { bytesPerMs: 0 } }, /network\.bytesPerMs: 0; allowed: a finite number above 0/],
+    [{ network: { reorders: 1 } }, /network\.reorders: 1; allowed: true, false/],
+  ])("refuses %j by name", async (options, message) => {
+    await expect(simulate(options)).rejects.toThrow(message);
+  });
+
+  test("refuses what makes no sense, and does nothing of it", async () => {
+    await using sim = await simulate({ config });
+    const calls: readonly (readonly [() => unknown, RegExp])[] = [
+      [() => sim.partition(["n1"]), /partition: \[\["n1"\]\]; allowed: two groups/],
+      [() => sim.partition(["n1"], []), /allowed: two groups of nodes or more, each with one node/],
+      [() => sim.partition(["n1", "n2"], ["n3", "n4"]), /"n4"; allowed: of the nodes n1, n2, n3/],
+      [() => sim.partition(["n1", "n2"], ["n2", "n3"]), /"n2" twice; allowed: each node once/],
+      [
+        () => sim.crash("n1", { power: "loose" } as never),
+        /power: loose; allowed: keep, lose, mix/,
+      ],
+      [() => sim.crash("n1", { pwoer: "lose" } as never), /crash: there is no option "pwoer"/],
+      [() => sim.network({ doubling: -1 }), /network\.doubling: -1/],
+      [() => sim.skew("n1", Number.NaN), /aheadMs: NaN; allowed: a finite number$/],
+      [() => sim.slowDisk("n1", -1), /latencyMs: -1; allowed: a finite number from 0$/],
+      [() => sim.run(Number.NaN), /durationMs: NaN/],
+      [() => sim.until(Promise.resolve(), Number.POSITIVE_INFINITY), /patienceMs: Infinity/],
+    ];
+    for (const [call, message] of calls) expect(call, String(call)).toThrow(message);
+    await sim.run(2_000);
+    const written = await sim.until(sim.store("n1").keyspace("things").put("key", 1, ALL));
+    expect(written.receipt.replicas).toMatchObject({ total: 3, answered: 3 });
   });
 });
