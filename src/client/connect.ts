@@ -81,7 +81,8 @@ export function connect(options: ConnectOptions): Client {
   const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
   checkOptions({ timeoutMs }, OPTIONS.plain);
   const urls = typeof options.url === "string" ? [options.url] : options.url;
-  if (!Array.isArray(urls) || urls.length === 0) throw invalid("connect needs a url");
+  if (!Array.isArray(urls) || urls.length === 0)
+    throw invalid(`url is ${describe(options.url)}; ${URLS}`);
   return new HttpClient(
     new ServerConnection({
       urls: urls.map(checkUrl),
@@ -92,11 +93,18 @@ export function connect(options: ConnectOptions): Client {
   );
 }
 
+const URLS = "allowed is http(s)://host:port of a node, or a list of these";
+
+function describe(url: unknown): string {
+  if (Array.isArray(url)) return "an empty list";
+  return url === undefined ? "missing" : String(url);
+}
+
 const OPTION_NAMES: readonly string[] = Object.freeze(["url", "timeoutMs", "fetch"]);
 
 function checkNames(options: unknown): void {
   if (typeof options !== "object" || options === null) {
-    throw invalid("connect needs an object with a url");
+    throw invalid(`connect needs an object with a url; ${URLS}`);
   }
   const unknown = Object.keys(options).find((name) => !OPTION_NAMES.includes(name));
   if (unknown === undefined) return;

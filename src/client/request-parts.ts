@@ -1,6 +1,6 @@
 import { CapstanError } from "../core/model/errors.ts";
 import { encodeKey } from "../core/model/keys.ts";
-import { parseLevel } from "../core/model/levels.ts";
+import { LEVELS, parseLevel } from "../core/model/levels.ts";
 import type { ReadOptions } from "../core/store/api.ts";
 import { SESSION_HEADER } from "./server-call.ts";
 
@@ -101,8 +101,25 @@ function encodeText(text: string, name: string): string {
 }
 
 function checkType(name: string, value: unknown): void {
-  if (!isRight(name, value)) throw invalid(`${name} cannot be ${shown(value)}`);
+  if (isRight(name, value)) return;
+  throw invalid(`${name} has to be ${WANTED[name] ?? "text"}, not ${shown(value)}`);
 }
+
+const FROM_ONE = "a whole number from 1";
+
+/** What `isRight` takes, in words. */
+const WANTED: Readonly<Record<string, string>> = Object.freeze({
+  signal: "an AbortSignal",
+  ifAbsent: "true or false",
+  timeoutMs: `a number of milliseconds from 1 to ${LONGEST_TIMEOUT_MS}`,
+  limit: FROM_ONE,
+  ttlMs: FROM_ONE,
+  before: FROM_ONE,
+  shard: "a whole number from 0",
+  consistency: "a level, or a number of replicas",
+  acceptLoss: "true",
+  replicas: "a list of node ids",
+});
 
 function isRight(name: string, value: unknown): boolean {
   switch (name) {
@@ -132,7 +149,11 @@ function isRight(name: string, value: unknown): boolean {
 function levelOf(level: string | number): string {
   const word = String(level);
   if (parseLevel(word) !== undefined) return word;
-  throw new CapstanError("INVALID_LEVEL", `${shown(word)} is no consistency level`);
+  throw new CapstanError(
+    "INVALID_LEVEL",
+    `${shown(word)} is no consistency level; there are: ${LEVELS.join(", ")}, and numbers of replicas`,
+    { allowed: LEVELS },
+  );
 }
 
 function token(text: string, name: string): string {

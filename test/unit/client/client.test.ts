@@ -245,11 +245,19 @@ describe("refused here, before anything is sent", () => {
   test.each([
     [{ consistancy: "one" }, "INVALID_ARGUMENT", /"consistancy"/],
     [{ ifVersion: undefined }, "INVALID_ARGUMENT", /ifVersion is undefined/],
-    [{ timeoutMs: 0 }, "INVALID_ARGUMENT", /timeoutMs cannot be 0/],
+    [
+      { timeoutMs: 0 },
+      "INVALID_ARGUMENT",
+      /timeoutMs has to be a number of milliseconds from 1 to \d+, not 0$/,
+    ],
     [{ timeoutMs: Number.POSITIVE_INFINITY }, "INVALID_ARGUMENT", /timeoutMs/],
-    [{ ttlMs: 1.5 }, "INVALID_ARGUMENT", /ttlMs/],
-    [{ signal: {} }, "INVALID_ARGUMENT", /signal/],
-    [{ consistency: "strongest\r\nX-Evil: 1" }, "INVALID_LEVEL", /no consistency level/],
+    [{ ttlMs: 1.5 }, "INVALID_ARGUMENT", /ttlMs has to be a whole number from 1, not 1\.5$/],
+    [{ signal: {} }, "INVALID_ARGUMENT", /signal has to be an AbortSignal, not /],
+    [
+      { consistency: "strongest\r\nX-Evil: 1" },
+      "INVALID_LEVEL",
+      /no consistency level; there are: one, two, /,
+    ],
     [{ operationId: "a b" }, "INVALID_OPERATION_ID", /"a b"/],
     [{ session: "a\nb" }, "INVALID_ARGUMENT", /session/],
   ])("options %j", async (options, code, message) => {
@@ -258,6 +266,21 @@ describe("refused here, before anything is sent", () => {
       message: expect.stringMatching(message),
     });
     expect(store.writes).toEqual([]);
+  });
+
+  test("the level that is none comes with those that there are", async () => {
+    const options = { consistency: "strongest" } as object;
+    await expect(keys.get("k", options)).rejects.toMatchObject({
+      allowed: expect.arrayContaining(["one", "strong", "stale"]),
+    });
+  });
+
+  test.each([
+    [{}, /url is missing; allowed is http/],
+    [{ url: 5 }, /url is 5; allowed is http/],
+    [{ url: [] }, /url is an empty list; allowed is http/],
+  ])("connect(%j), by what it lacks", (options, message) => {
+    expect(() => connect(options as never)).toThrow(message);
   });
 
   test.each(["", "localhost:1", "ftp://x", "http://x/?a=1", []])("connect to %j", (url) => {
