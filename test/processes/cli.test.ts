@@ -67,6 +67,7 @@ describe("without a server", () => {
       "start",
       "get",
       "put",
+      "update",
       "delete",
       "scan",
       "watch",
@@ -74,8 +75,12 @@ describe("without a server", () => {
       "status",
       "replications",
       "conflicts",
+      "members",
       "check",
+      "verify",
     ];
+    const listed = help.stdout.matchAll(/^ {2}([a-z]+)(?:\|\w+)* .*$/gm);
+    expect([...listed].map(([, name]) => name)).toEqual([...commands, "help"]);
     for (const command of commands) {
       expect(help.stdout).toMatch(new RegExp(`^  ${command}\\b`, "m"));
       const own = await capstan([command, "--help"], { directory });

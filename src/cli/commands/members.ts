@@ -27,18 +27,26 @@ type Deed = (client: Client, query: ShardQuery, limits: CallLimits) => Promise<S
 
 const MAX_SHARD = 65_535;
 
+const EXAMPLES = `
+Examples:
+  $ capstan members list --keyspace accounts --shard 3
+  $ capstan members add n4 --keyspace accounts --shard 3
+  $ capstan members remove n1 --keyspace accounts --shard 3
+  $ capstan members recover --keyspace accounts --shard 3 --accept-loss`;
+
 /** `capstan members list|add|remove|recover`: who holds a shard of a keyspace. */
 export function addMembersCommand(program: Command, runner: CommandRunner): void {
   const members = program
     .command("members")
-    .description("show and change which nodes hold a shard");
+    .description("show and change which nodes hold a shard")
+    .addHelpText("after", EXAMPLES);
   const add = (name: string, description: string, deedOf: (node: string) => Deed): void => {
     const takesNode = name !== "list";
     const command = members
       .command(takesNode ? `${name} <node>` : name)
       .description(description)
       .requiredOption("--keyspace <name>", "the keyspace")
-      .option("--shard <number>", "which of its shards (default 0)", countOption(0, MAX_SHARD), 0);
+      .option("--shard <number>", "which of its shards", countOption(0, MAX_SHARD), 0);
     const example = `capstan members ${name} --keyspace accounts --shard 0`;
     addServerOptions(command)
       .addHelpText("after", `\nExample:\n  $ ${example}${takesNode ? " n4" : ""}`)
@@ -62,7 +70,7 @@ function addRecover(members: Command, runner: CommandRunner): void {
         "good; what only those had is lost",
     )
     .requiredOption("--keyspace <name>", "the keyspace")
-    .option("--shard <number>", "which of its shards (default 0)", countOption(0, MAX_SHARD), 0)
+    .option("--shard <number>", "which of its shards", countOption(0, MAX_SHARD), 0)
     .option("--accept-loss", "says that what only the other replicas had may be lost");
   addServerOptions(command)
     .addHelpText(
