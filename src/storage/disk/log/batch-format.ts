@@ -1,6 +1,8 @@
 import { crc32 } from "node:zlib";
 import type { ShardId } from "../../../core/model/ids.ts";
 import { asBuffer } from "./as-buffer.ts";
+import { putU32, putU48, putU64 } from "./put-number.ts";
+import { shortChecksum } from "./short-checksum.ts";
 
 /**
  * A batch is what one flush sealed. All numbers are big-endian, and a batch begins and ends at a
@@ -49,8 +51,13 @@ export function align(bytes: number): number {
 
 /** All bytes of a batch in the file. */
 export function batchSpan(header: { recordsBytes: number; shardCount: number }): number {
-  const table = header.shardCount * SHARD_BYTES + CHECKSUM_BYTES;
-  return align(BATCH_HEADER_BYTES + header.recordsBytes + table) + BATCH_HEADER_BYTES;
+  return spanOf(header.recordsBytes, header.shardCount);
+}
+
+/** The same of a batch that has no header yet: asked for every record. */
+export function spanOf(recordsBytes: number, shardCount: number): number {
+  const table = shardCount * SHARD_BYTES + CHECKSUM_BYTES;
+  return align(BATCH_HEADER_BYTES + recordsBytes + table) + BATCH_HEADER_BYTES;
 }
 
 /** What a disk loses at once, or not at all. */
@@ -72,11 +79,11 @@ export function isMark(header: BatchHeader): boolean {
 
 /** What checksums of records begin with, so that a record of another batch never fits. */
 export function batchSeed(logId: number, epoch: number, sequence: number): number {
-  const bytes = Buffer.allocUnsafe(20);
-  bytes.writeUInt32BE(logId, 0);
-  writeU64(bytes, epoch, 4);
-  writeU64(bytes, sequence, 12);
-  return crc32(bytes);
+  const bytes = new Uint8Array(20);
+  putU32(bytes, logId, 0);
+  putU64(bytes, epoch, 4);
+  putU64(bytes, sequence, 12);
+  return shortChecksum(bytes, 0, bytes.length);
 }
 
 /** Puts header, table and trailer around records that are in their place already. */
@@ -86,37 +93,36 @@ export function frameBatch(
   header: BatchHeader,
   shards: Iterable<ShardId>,
 ): void {
-  const into = asBuffer(target);
   let end = at + BATCH_HEADER_BYTES + header.recordsBytes;
   const table = end;
   for (const shard of shards) {
-    into.writeUIntBE(shard, end, SHARD_BYTES);
+    putU48(target, shard, end);
     end += SHARD_BYTES;
   }
-  into.writeUInt32BE(crc32(into.subarray(table, end)), end);
+  putU32(target, shortChecksum(target, table, end), end);
   end += CHECKSUM_BYTES;
   const trailer = at + batchSpan(header) - BATCH_HEADER_BYTES;
-  into.fill(0, end, trailer);
-  encodeHeader(into, at, header);
-  into.copy(into, trailer, at, at + BATCH_HEADER_BYTES);
-  into.writeUInt32BE(BATCH_TRAILER_MAGIC, trailer);
+  target.fill(0, end, trailer);
+  encodeHeader(target, at, header);
+  target.copyWithin(trailer, at, at + BATCH_HEADER_BYTES);
+  putU32(target, BATCH_TRAILER_MAGIC, trailer);
 }
 
-function encodeHeader(into: Buffer, at: number, header: BatchHeader): void {
-  into.writeUInt32BE(BATCH_HEADER_MAGIC, at);
-  into.writeUInt32BE(header.logId, at + 8);
-  into.writeUInt32BE(header.recordsBytes, at + 12);
-  into.writeUInt32BE(header.shardCount, at + 16);
-  into.writeUInt32BE(header.positions, at + 20);
-  writeU64(into, header.generation, at + 24);
-  writeU64(into, header.sequence, at + 32);
-  into.writeUInt32BE(header.epoch, at + 40);
-  into.writeUInt32BE(header.recordsChecksum, at + 44);
-  writeU64(into, header.epochStart, at + 48);
-  writeU64(into, header.mark, at + 56);
-  writeU64(into, header.start, at + 64);
-  writeU64(into, header.firstPosition, at + 72);
-  into.writeUInt32BE(crc32(into.subarray(at + 8, at + BATCH_HEADER_BYTES)), at + 4);
+function encodeHeader(into: Uint8Array, at: number, header: BatchHeader): void {
+  putU32(into, BATCH_HEADER_MAGIC, at);
+  putU32(into, header.logId, at + 8);
+  putU32(into, header.recordsBytes, at + 12);
+  putU32(into, header.shardCount, at + 16);
+  putU32(into, header.positions, at + 20);
+  putU64(into, header.generation, at + 24);
+  putU64(into, header.sequence, at + 32);
+  putU32(into, header.epoch, at + 40);
+  putU32(into, header.recordsChecksum, at + 44);
+  putU64(into, header.epochStart, at + 48);
+  putU64(into, header.mark, at + 56);
+  putU64(into, header.start, at + 64);
+  putU64(into, header.firstPosition, at + 72);
+  putU32(into, shortChecksum(into, at + 8, at + BATCH_HEADER_BYTES), at + 4);
 }
 
 /** The header, or trailer, that is whole at `at`; undefined if there is none. */
@@ -162,12 +168,6 @@ export function shardsOf(source: Uint8Array, header: BatchHeader): readonly Shar
     shards.push(batch.readUIntBE(at, SHARD_BYTES) as ShardId);
   }
   return shards;
-}
-
-export function writeU64(target: Uint8Array, value: number, at: number): void {
-  const into = asBuffer(target);
-  into.writeUInt32BE(Math.floor(value / TWO_POW_32), at);
-  into.writeUInt32BE(value % TWO_POW_32, at + 4);
 }
 
 export function readU64(source: Uint8Array, at: number): number {

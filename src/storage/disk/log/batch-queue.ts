@@ -50,13 +50,14 @@ export class BatchQueue {
     return this.#open?.sequence ?? this.#nextSequence;
   }
 
-  add(record: RecordToEncode, durability: Durability): { batch: Batch; at: number } {
+  /** Answers the batch that the record is the newest of, for now. */
+  add(record: RecordToEncode, durability: Durability): Batch {
     const batch = this.#batchFor(record.payload.length);
     const positions = batch.positions;
-    const at = batch.add(record, durability);
+    batch.add(record, durability);
     this.#lastPosition += batch.positions - positions;
     this.#unflushedPositions += batch.positions - positions;
-    return { batch, at };
+    return batch;
   }
 
   /** The log needs nothing before this batch, once what was added until now is durable. */

@@ -5,8 +5,8 @@ import {
   BATCH_HEADER_BYTES,
   type BatchHeader,
   batchSeed,
-  batchSpan,
   frameBatch,
+  spanOf,
 } from "./batch-format.ts";
 import {
   encodeRecord,
@@ -39,6 +39,8 @@ export class Batch implements Extent {
   live = 0;
   memory: Uint8Array | undefined;
   positions = 0;
+  /** Where the newest record is, counted from the beginning of the batch. */
+  lastAt = 0;
   /** Payload bytes of its records: what `queuedBytes` counts. */
   payloadBytes = 0;
   readonly #slab: Slab;
@@ -66,7 +68,7 @@ export class Batch implements Extent {
 
   /** Bytes of a batch with one record of this size. */
   static spanOfOne(payloadBytes: number): number {
-    return batchSpan({ recordsBytes: RECORD_HEADER_BYTES + payloadBytes, shardCount: 1 });
+    return spanOf(RECORD_HEADER_BYTES + payloadBytes, 1);
   }
 
   get slab(): Slab {
@@ -91,20 +93,19 @@ export class Batch implements Extent {
   }
 
   get span(): number {
-    return batchSpan({ recordsBytes: this.#recordsBytes, shardCount: this.#shards.size });
+    return spanOf(this.#recordsBytes, this.#shards.size);
   }
 
   /** Its span with one more record of this size. */
   spanWith(payloadBytes: number): number {
-    return batchSpan({
-      recordsBytes: this.#recordsBytes + RECORD_HEADER_BYTES + payloadBytes,
-      shardCount: this.#shards.size + 1,
-    });
+    const recordsBytes = this.#recordsBytes + RECORD_HEADER_BYTES + payloadBytes;
+    return spanOf(recordsBytes, this.#shards.size + 1);
   }
 
-  /** Returns where the record is, counted from the beginning of the batch. */
-  add(record: RecordToEncode, durability: Durability): number {
+  /** `lastAt` says where the record is then. */
+  add(record: RecordToEncode, durability: Durability): void {
     const at = BATCH_HEADER_BYTES + this.#recordsBytes;
+    this.lastAt = at;
     encodeRecord(this.#slab.bytes, this.from + at, this.seed, record);
     this.#recordsBytes += RECORD_HEADER_BYTES + record.payload.length;
     this.#shards.add(record.shard);
@@ -113,7 +114,6 @@ export class Batch implements Extent {
       this.payloadBytes += record.payload.length;
     }
     this.demand(durability);
-    return at;
   }
 
   /** The batch is durable only once it is so in this way. */

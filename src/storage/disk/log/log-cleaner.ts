@@ -103,7 +103,7 @@ export class LogCleaner {
 
   /** Puts down how the shard stands, so that nothing older is needed to know. */
   writeStanding(shard: ShardId, index: ShardIndex): void {
-    const { batch } = this.#parts.queue.add(
+    index.trace = this.#parts.queue.add(
       {
         kind: RECORD_KINDS.standing,
         flags: index.damage === undefined ? 0 : DAMAGED_FLAG,
@@ -113,7 +113,6 @@ export class LogCleaner {
       },
       OWN_DURABILITY,
     );
-    index.trace = batch;
   }
 
   /** The open batch is the first that says so: everything said again is in it, or before it. */
@@ -204,12 +203,8 @@ export class LogCleaner {
       sequence,
       payload,
     };
-    const added = this.#parts.queue.add(record, OWN_DURABILITY);
-    index.move(sequence, {
-      extent: added.batch,
-      at: added.at,
-      payloadBytes: payload.length,
-    });
+    const batch = this.#parts.queue.add(record, OWN_DURABILITY);
+    index.move(sequence, { extent: batch, at: batch.lastAt, payloadBytes: payload.length });
   }
 }
 

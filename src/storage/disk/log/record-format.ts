@@ -1,7 +1,9 @@
 import { crc32 } from "node:zlib";
 import type { ShardId } from "../../../core/model/ids.ts";
 import { asBuffer } from "./as-buffer.ts";
-import { readU64, writeU64 } from "./batch-format.ts";
+import { readU64 } from "./batch-format.ts";
+import { putU32, putU48, putU64 } from "./put-number.ts";
+import { shortChecksum } from "./short-checksum.ts";
 
 /**
  * A record is a header of 28 bytes and its payload:
@@ -60,16 +62,15 @@ export function encodeRecord(
   seed: number,
   record: RecordToEncode,
 ): void {
-  const into = asBuffer(target);
   const { payload } = record;
-  into[at + 4] = record.kind;
-  into[at + 5] = record.flags;
-  into.writeUIntBE(record.shard, at + 6, 6);
-  into.writeUInt32BE(payload.length, at + 12);
-  writeU64(into, record.sequence, at + 16);
-  into.writeUInt32BE(payload.length === 0 ? 0 : crc32(payload), at + 24);
-  into.writeUInt32BE(crc32(into.subarray(at + 4, at + RECORD_HEADER_BYTES), seed), at);
-  into.set(payload, at + RECORD_HEADER_BYTES);
+  target[at + 4] = record.kind;
+  target[at + 5] = record.flags;
+  putU48(target, record.shard, at + 6);
+  putU32(target, payload.length, at + 12);
+  putU64(target, record.sequence, at + 16);
+  putU32(target, payload.length === 0 ? 0 : crc32(payload), at + 24);
+  putU32(target, shortChecksum(target, at + 4, at + RECORD_HEADER_BYTES, seed), at);
+  target.set(payload, at + RECORD_HEADER_BYTES);
 }
 
 /** Undefined if the header is not whole, or the payload would reach beyond `bytes`. */

@@ -101,7 +101,8 @@ export class SegmentedLogStore implements LogStore {
   append(record: LogRecord, durability: Durability): LogPosition {
     this.#checkWritable();
     const { shard, sequence, payload } = record;
-    const next = (this.#table.get(shard)?.last ?? 0) + 1;
+    const index = this.#table.get(shard);
+    const next = (index?.last ?? 0) + 1;
     if (sequence !== next) {
       throw new RangeError(
         `sequence ${sequence} of shard ${shard} is out of order; next is ${next}`,
@@ -113,7 +114,7 @@ export class SegmentedLogStore implements LogStore {
         `a record of ${payload.length} bytes does not fit a segment, which holds ${most}`,
       );
     }
-    return this.#add(RECORD_KINDS.append, shard, sequence, payload, durability);
+    return this.#add(RECORD_KINDS.append, shard, sequence, payload, durability, index);
   }
 
   flush(): void {
@@ -173,7 +174,7 @@ export class SegmentedLogStore implements LogStore {
     }
     const last = Math.min(sequence, index?.last ?? 0);
     index?.truncate(last);
-    return this.#add(RECORD_KINDS.truncate, shard, last, NO_PAYLOAD, "fsync");
+    return this.#add(RECORD_KINDS.truncate, shard, last, NO_PAYLOAD, "fsync", index);
   }
 
   reset(shard: ShardId, next: LogSequence): LogPosition {
@@ -181,7 +182,8 @@ export class SegmentedLogStore implements LogStore {
     if (!Number.isSafeInteger(next) || next < 1) {
       throw new RangeError(`a log cannot go on with sequence ${next}; sequences count from 1`);
     }
-    return this.#add(RECORD_KINDS.reset, shard, next, NO_PAYLOAD, "fsync");
+    const index = this.#table.get(shard);
+    return this.#add(RECORD_KINDS.reset, shard, next, NO_PAYLOAD, "fsync", index);
   }
 
   release(shard: ShardId, sequence: LogSequence): void {
@@ -236,14 +238,15 @@ export class SegmentedLogStore implements LogStore {
     sequence: number,
     payload: Uint8Array,
     durability: Durability,
+    found: ShardIndex | undefined,
   ): LogPosition {
     if (!isShard(shard)) throw new RangeError(`${shard} is not a shard id`);
-    const known = this.#table.get(shard) ?? this.#damagedIfUnknown(shard);
+    const known = found ?? this.#damagedIfUnknown(shard);
     const record = { kind, flags: 0, shard, sequence, payload };
-    const { batch, at } = this.#queue.add(record, durability);
+    const batch = this.#queue.add(record, durability);
     const index = known ?? this.#table.add(shard, 1, batch);
     index.trace = batch;
-    if (kind === RECORD_KINDS.append) index.append(batch, at, payload.length);
+    if (kind === RECORD_KINDS.append) index.append(batch, batch.lastAt, payload.length);
     if (kind === RECORD_KINDS.reset) {
       index.restart(sequence);
       index.damage = undefined;
