@@ -43,21 +43,22 @@ export class OrderedBytes {
     return this.#byText.get(text)?.value;
   }
 
-  set(key: Uint8Array, value: Uint8Array): void {
-    const text = this.#textOf(key);
+  /** Answers the value that was there before. */
+  set(key: Uint8Array, value: Uint8Array, text = this.#textOf(key)): Uint8Array | undefined {
     const known = this.#byText.get(text);
+    const before = known?.value;
     if (known !== undefined && (this.#open === 0 || known.born === this.#taken)) {
       known.value = value;
-      return;
+      return before;
     }
     const entry: Entry = { key: known?.key ?? key, value, born: this.#taken };
     this.#detachPictures();
     this.#byText.set(text, entry);
     this.#tree.set(text, entry);
+    return before;
   }
 
-  delete(key: Uint8Array): void {
-    const text = keyText(key);
+  delete(key: Uint8Array, text = keyText(key)): void {
     if (!this.#byText.delete(text)) return;
     this.#detachPictures();
     this.#tree.delete(text);

@@ -146,6 +146,8 @@ export type StateMutation =
       readonly value: Uint8Array;
       /** Default: the current one. */
       readonly generation?: Generation;
+      /** The key as `keyText` has it, where it is known: a store may keep it by that. */
+      readonly text?: string;
     }
   | {
       readonly type: "delete";
@@ -153,6 +155,7 @@ export type StateMutation =
       readonly space: Space;
       readonly key: Uint8Array;
       readonly generation?: Generation;
+      readonly text?: string;
     }
   | {
       /** Half-open; undefined bounds are open. */

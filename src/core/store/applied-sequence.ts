@@ -1,8 +1,11 @@
 import type { Storage } from "../contracts/storage.ts";
 import { type LogSequence, NO_SEQUENCE, type ShardId } from "../model/ids.ts";
+import { keyText } from "../model/key-text.ts";
 
 /** Under `meta` of a shard: the sequence up to which its log is in the state. */
 export const APPLIED_KEY: Uint8Array = Buffer.from("applied", "utf8");
+
+export const APPLIED_TEXT = keyText(APPLIED_KEY);
 
 export function appliedBytes(sequence: LogSequence): Uint8Array {
   const value = new Uint8Array(8);

@@ -2,24 +2,40 @@ import type { LogStore, StateMutation, StateStore } from "../contracts/storage.t
 import { type LogPosition, type LogSequence, NO_POSITION, NO_SEQUENCE } from "../model/ids.ts";
 import type { MachineCell } from "./machine-cell.ts";
 import { NO_PLANTED_HOST_BUGS, type PlantedHostBugs } from "./planted-bugs.ts";
-import type { Shown } from "./shard-state.ts";
 import { keepWords, type Word } from "./words.ts";
 
-interface WaitingGroup {
+const NOTHING: readonly never[] = Object.freeze([]);
+
+/** What of one step waits for the log: one is made for every write. */
+class WaitingGroup {
   readonly cell: MachineCell;
   /** Everything in the group may happen once the log is durable up to here. */
   readonly position: LogPosition;
-  readonly mutations: readonly StateMutation[];
-  /** What `ShardState.overlay` has made of them. */
-  readonly shown: Shown | undefined;
-  readonly words: readonly Word[];
-  /** Whether the step moved the mark of what is applied, perhaps without a mutation. */
-  readonly marks: boolean;
-  /** Called when the mutations are committed. */
-  readonly committed: (() => void) | undefined;
+  readonly number: number;
   /** Newest record of the shard that is in the state with the step, and with all before it. */
   readonly sequence: LogSequence;
-  readonly number: number;
+  mutations: readonly StateMutation[] = NOTHING;
+  words: readonly Word[] = NOTHING;
+  /** Whether the step moved the mark of what is applied, perhaps without a mutation. */
+  marks = false;
+  /** Called when the mutations are committed. */
+  committed: (() => void) | undefined = undefined;
+
+  constructor(cell: MachineCell, position: LogPosition, number: number) {
+    this.cell = cell;
+    this.position = position;
+    this.number = number;
+    this.sequence = appliedOf(cell);
+  }
+
+  /** Nothing of it is to happen. */
+  forget(): void {
+    this.cell.state.settle(this.mutations, this.number);
+    this.mutations = NOTHING;
+    this.words = NOTHING;
+    this.marks = false;
+    this.committed = undefined;
+  }
 }
 
 /** Says in a commit how far the shard's log is in the state with it; undefined where that is not kept. */
@@ -102,28 +118,22 @@ export class CommitQueue {
       marks = false;
     }
     const last = this.#waiting.at(-1);
-    const group: WaitingGroup = {
-      cell,
-      position: last !== undefined && last.position > position ? last.position : position,
-      mutations: mutations.slice(),
-      shown: mutations.length > 0 ? cell.state.overlay(mutations, this.#nextNumber) : undefined,
-      words: keepWords(words),
-      ...{ marks, committed },
-      sequence: appliedOf(cell),
-      number: this.#nextNumber++,
-    };
+    const after = last !== undefined && last.position > position ? last.position : position;
+    const group = new WaitingGroup(cell, after, this.#nextNumber++);
+    group.marks = marks;
+    group.committed = committed;
+    if (words.length > 0) group.words = keepWords(words);
+    if (mutations.length > 0) {
+      group.mutations = mutations.slice();
+      cell.state.overlay(mutations, group.number);
+    }
     cell.waitingGroups++;
     this.#waiting.push(group);
   }
 
   /** Of what waits for the cell nothing is to happen: its log, or its state, is not what it was. */
   forget(cell: MachineCell): void {
-    for (const [at, group] of this.#waiting.entries()) {
-      if (group.cell !== cell) continue;
-      if (group.shown !== undefined) cell.state.settle(group.shown, group.number);
-      const nothing = { mutations: [], words: [], shown: undefined, marks: false };
-      this.#waiting[at] = { ...group, ...nothing, committed: undefined };
-    }
+    for (const group of this.#waiting) if (group.cell === cell) group.forget();
   }
 
   /** The log is durable up to `position`. What that lets go is one commit, and then its words. */
@@ -154,9 +164,9 @@ export class CommitQueue {
   }
 
   #say(due: readonly WaitingGroup[]): void {
-    for (const { cell, shown, number, words, committed } of due) {
+    for (const { cell, mutations, number, words, committed } of due) {
       cell.waitingGroups--;
-      if (shown !== undefined) cell.state.settle(shown, number);
+      if (mutations.length > 0) cell.state.settle(mutations, number);
       committed?.();
       if (words.length > 0) this.#speak(cell, words);
     }

@@ -9,7 +9,7 @@ import type {
 import type { LogReadResult, StateMutation, Storage } from "../contracts/storage.ts";
 import type { Fact } from "../model/facts.ts";
 import type { LogPosition, LogSequence } from "../model/ids.ts";
-import { APPLIED_KEY, appliedBytes } from "./applied-sequence.ts";
+import { APPLIED_KEY, APPLIED_TEXT, appliedBytes } from "./applied-sequence.ts";
 import { CommitQueue } from "./commit-queue.ts";
 import { type EventBody, EventInbox, NOT_YET } from "./event-inbox.ts";
 import { GenerationHand } from "./generation-hand.ts";
@@ -464,7 +464,13 @@ export class MachineRunner {
   /** A persistent state must know how far each shard's log is in it; memory starts anew anyway. */
   #appliedMark(cell: MachineCell, sequence: LogSequence): StateMutation | undefined {
     if (!this.#storage.state.capabilities.persistent) return undefined;
-    const value = appliedBytes(sequence);
-    return { type: "put", shard: cell.shardId, space: "meta", key: APPLIED_KEY, value };
+    return {
+      type: "put",
+      shard: cell.shardId,
+      space: "meta",
+      key: APPLIED_KEY,
+      value: appliedBytes(sequence),
+      text: APPLIED_TEXT,
+    };
   }
 }

@@ -17,15 +17,11 @@ interface OverlayEntry {
   readonly group: number;
 }
 
+type KeyedMutation = Extract<StateMutation, { type: "put" | "delete" }>;
+
 interface RangeLimits {
   readonly limitBytes: number;
   readonly limitEntries: number;
-}
-
-/** The keys that a group shows, as text, in its `data` and its `side`. */
-export interface Shown {
-  readonly data: readonly string[];
-  readonly side: readonly string[];
 }
 
 /**
@@ -37,6 +33,8 @@ export class ShardState implements ServingState {
   readonly #shard: ShardId;
   readonly #data = new Map<string, OverlayEntry>();
   readonly #side = new Map<string, OverlayEntry>();
+  #lastKey: Uint8Array | undefined;
+  #lastText = "";
 
   constructor(store: StateStore, shard: ShardId) {
     this.#store = store;
@@ -45,6 +43,15 @@ export class ShardState implements ServingState {
 
   get(key: Uint8Array, text?: string): Uint8Array | undefined {
     return this.#read("data", this.#data, key, text);
+  }
+
+  /** The key as text, made once where a step reads a key and then writes it: the same object. */
+  textOf(key: Uint8Array): string {
+    if (key !== this.#lastKey) {
+      this.#lastText = keyText(key);
+      this.#lastKey = key;
+    }
+    return this.#lastText;
   }
 
   /** What the overlay shows waits for its log record; what is committed had it durable before. */
@@ -85,37 +92,45 @@ export class ShardState implements ServingState {
   }
 
   /** Shows mutations that are not committed yet, until they are settled. */
-  overlay(mutations: readonly StateMutation[], group: number): Shown {
-    const shown: { data: string[]; side: string[] } = { data: [], side: [] };
+  overlay(mutations: readonly StateMutation[], group: number): void {
     for (const mutation of mutations) {
       // What comes after it is not seen before it is committed: beneath it lies another state.
       if (mutation.type === "switch-generation") break;
-      if (mutation.type !== "put" && mutation.type !== "delete") continue;
-      if (mutation.generation !== undefined) continue;
-      const { key, space } = mutation;
-      if (space !== "data" && space !== "side") continue;
+      const shown = this.#shownIn(mutation);
+      if (shown === undefined) continue;
+      const { key, text } = mutation as KeyedMutation;
       const value = mutation.type === "put" ? mutation.value : undefined;
-      const text = keyText(key);
-      (space === "data" ? this.#data : this.#side).set(text, { key, value, group });
-      shown[space].push(text);
+      shown.set(text ?? keyText(key), { key, value, group });
     }
-    return shown;
   }
 
   /** The group is committed: what it showed, and nothing younger has replaced, goes. */
-  settle({ data, side }: Shown, group: number): void {
-    for (const text of data) if (this.#data.get(text)?.group === group) this.#data.delete(text);
-    for (const text of side) if (this.#side.get(text)?.group === group) this.#side.delete(text);
+  settle(mutations: readonly StateMutation[], group: number): void {
+    for (const mutation of mutations) {
+      if (mutation.type === "switch-generation") break;
+      const shown = this.#shownIn(mutation);
+      if (shown === undefined) continue;
+      const { key, text = keyText(key) } = mutation as KeyedMutation;
+      if (shown.get(text)?.group === group) shown.delete(text);
+    }
+  }
+
+  /** Where the overlay shows it, if it does. */
+  #shownIn(mutation: StateMutation): Map<string, OverlayEntry> | undefined {
+    if (mutation.type !== "put" && mutation.type !== "delete") return undefined;
+    if (mutation.generation !== undefined) return undefined;
+    if (mutation.space === "data") return this.#data;
+    return mutation.space === "side" ? this.#side : undefined;
   }
 
   #read(
     space: Space,
     overlay: Map<string, OverlayEntry>,
     key: Uint8Array,
-    text?: string,
+    text = this.textOf(key),
   ): Uint8Array | undefined {
     if (overlay.size > 0) {
-      const entry = overlay.get(text ?? keyText(key));
+      const entry = overlay.get(text);
       if (entry !== undefined) return entry.value;
     }
     return this.#store.get(this.#shard, space, key, text);

@@ -375,11 +375,12 @@ export class StepEffects implements Effects<unknown> {
   }
 
   #mutate(space: Space, key: Uint8Array, value: Uint8Array | undefined): void {
-    const shard = this.#replicaCell("put").shardId;
+    const { shardId: shard, state } = this.#replicaCell("put");
+    const text = state.textOf(key);
     this.mutations.push(
       value === undefined
-        ? { type: "delete", shard, space, key }
-        : { type: "put", shard, space, key, value },
+        ? { type: "delete", shard, space, key, text }
+        : { type: "put", shard, space, key, value, text },
     );
   }
 

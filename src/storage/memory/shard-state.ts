@@ -49,11 +49,11 @@ export class ShardState {
         space = new OrderedBytes();
         spaces[mutation.space] = space;
       }
-      space.set(mutation.key, mutation.value);
+      space.set(mutation.key, mutation.value, mutation.text);
       return;
     }
     const space = spaces[mutation.space];
-    if (mutation.type === "delete") space?.delete(mutation.key);
+    if (mutation.type === "delete") space?.delete(mutation.key, mutation.text);
     else space?.deleteRange(mutation.from, mutation.to);
   }
 

@@ -100,13 +100,13 @@ export class DiskStateStore implements StateStore {
     this.#schedule();
   }
 
-  get(shard: ShardId, space: Space, key: Uint8Array): Uint8Array | undefined {
+  get(shard: ShardId, space: Space, key: Uint8Array, text?: string): Uint8Array | undefined {
     this.#checkReadable(shard);
     const generation = this.#generations.currentOf(shard);
-    for (const overlay of this.#overlays()) {
-      const found = overlay.spaceOf(shard, generation, space)?.find(key);
-      if (found !== undefined) return found === DELETED ? undefined : found;
-    }
+    const found =
+      this.#waiting.spaceOf(shard, generation, space)?.find(key, text) ??
+      this.#flying?.spaceOf(shard, generation, space)?.find(key, text);
+    if (found !== undefined) return found === DELETED ? undefined : found;
     const fileKey = joined(entryPrefix(shard, generation, space), key);
     const record = this.#file.get(fileKey);
     return record && checkedValue(shard, fileKey, record);

@@ -34,8 +34,8 @@ export class OverlaySpace {
   }
 
   /** Undefined where nothing is known of the key. */
-  find(key: Uint8Array): Uint8Array | undefined {
-    return this.entries.get(key) ?? (covers(this.#cleared, key) ? DELETED : undefined);
+  find(key: Uint8Array, text?: string): Uint8Array | undefined {
+    return this.entries.get(key, text) ?? (covers(this.#cleared, key) ? DELETED : undefined);
   }
 
   clear(from: Uint8Array | undefined, to: Uint8Array | undefined): void {
@@ -132,10 +132,9 @@ export class Overlay {
       return;
     }
     const value = mutation.type === "put" ? mutation.value : DELETED;
-    const before = space.entries.get(mutation.key);
+    const before = space.entries.set(mutation.key, value, mutation.text);
     if (before === undefined) this.#bytes += mutation.key.length;
     this.#bytes += value.length - (before?.length ?? 0);
-    space.entries.set(mutation.key, value);
   }
 
   #spaceFor(shard: ShardId, generation: Generation, space: Space): OverlaySpace {
