@@ -19,7 +19,7 @@ const LONG = {
   },
   failover: {
     files: ["test/processes/failover.test.ts", "test/processes/nats-failover.test.ts"],
-    env: { CAPSTAN_FAILOVERS: "50" },
+    env: { CAPSTAN_FAILOVERS: "50", CAPSTAN_REQUIRE_NATS: "1" },
   },
   repair: {
     files: ["test/processes/nats-partition.test.ts"],

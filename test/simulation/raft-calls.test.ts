@@ -130,6 +130,23 @@ describe("reads of a raft keyspace", () => {
   });
 });
 
+describe("a session of a raft keyspace whose client goes to another node", () => {
+  test("is shown no less than it has read, though that node lags", async () => {
+    const cluster = await openRaft();
+    const leader = cluster.keyspace(await leaderOf(cluster));
+    const follower = cluster.keyspace(await followerOf(cluster));
+    await cluster.until(leader.put("a", "old"));
+    await cluster.advance(500);
+    await cluster.until(leader.put("a", "new"));
+    const read = await cluster.until(leader.get("a", { consistency: "lease", session: "begin" }));
+    expect(read).toMatchObject({ value: "new", session: expect.any(String) });
+    const { session } = read as { readonly session: string };
+    expect(follower.getNow("a", { consistency: "stale" })).toMatchObject({ value: "old" });
+    const again = follower.get("a", { consistency: "session", session });
+    expect(await cluster.until(again)).toMatchObject({ value: "new" });
+  });
+});
+
 describe("writes of a raft keyspace", () => {
   test("hold their condition, and show what is there instead", async () => {
     const cluster = await openRaft();

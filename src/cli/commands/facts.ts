@@ -33,16 +33,21 @@ interface CallLimits {
   readonly timeoutMs?: number;
 }
 
+function whatOf({ writes, operation }: ReplicationRow): string {
+  if (writes !== 1) return `${writes} writes`;
+  return operation ?? "1 write";
+}
+
 const REPLICATIONS: FactTable<ReplicationRow> = Object.freeze({
   name: "replications",
-  description: "show which replicas came to hold the latest writes",
+  description: "show which replicas held the latest writes when they were answered",
   head: ["id", "at", "keyspace", "key", "what", "version", "replicated to"],
   note: "Of writes that the node which is asked has seen through, since it was started.",
   ask: (client: Client, query: FactQuery, options: CallLimits) =>
     client.admin.replications(query, options),
   cells: (row: ReplicationRow) => [
     row.key === undefined ? "-" : keyText(row.key),
-    row.writes === 1 && row.operation !== undefined ? row.operation : `${row.writes} writes`,
+    whatOf(row),
     row.version ?? (row.sequences === undefined ? "-" : row.sequences.join(" to ")),
     row.replicatedTo.join(", "),
   ],

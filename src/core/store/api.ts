@@ -366,7 +366,10 @@ export interface ReplicationRow {
   /** Of a batch: the log's sequences, both included. */
   readonly sequences?: readonly [first: number, last: number];
   readonly sourceNode: string;
-  /** Nodes that are known to hold it, durably as the keyspace demands. */
+  /**
+   * Nodes that were known to hold it, durably as the keyspace demands: on dynamo when it was answered,
+   * on raft when it was applied, on tunable once nobody more was waited for.
+   */
   readonly replicatedTo: readonly string[];
 }
 
@@ -421,7 +424,7 @@ export interface ShardMembers {
 
 /** For those who run a node: what it knows beyond its keys. Of this node, since its start. */
 export interface StoreAdmin {
-  /** Which replicas came to hold the writes that this node has seen through. */
+  /** Which replicas held the writes that this node has seen through, as far as it knew by then. */
   replications(query?: FactQuery): Promise<FactPage<ReplicationRow>>;
   /** Which concurrent versions this node has met, and what became of them. */
   conflicts(query?: FactQuery): Promise<FactPage<ConflictRow>>;

@@ -13,7 +13,8 @@ export function addFactRoutes(app: FastifyInstance, store: Store): void {
     {
       schema: {
         ...common,
-        summary: "Which replicas came to hold the writes that this node has seen through",
+        summary:
+          "Which replicas held the writes that this node has seen through, when they were answered",
         response: { 200: replicationsAnswer, default: problemAnswer },
       },
     },

@@ -1,7 +1,7 @@
 import type { Guarantee } from "../../core/contracts/strategy.ts";
 import { DYNAMO_LEVELS } from "./settings.ts";
 
-const SHOWN_BY = "test/simulation/dynamo-versions.test.ts";
+const SHOWN_BY = "test/simulation/promises-dynamo.test.ts";
 
 const DATACENTERS = "test/simulation/datacenters.test.ts";
 

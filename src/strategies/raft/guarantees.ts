@@ -2,6 +2,7 @@ import type { Guarantee } from "../../core/contracts/strategy.ts";
 import { RAFT_LEVELS } from "./settings.ts";
 
 const CALLS = "test/simulation/raft-calls.test.ts";
+const LEASE = "test/simulation/raft-lease.test.ts";
 const PROMISES = "test/simulation/promises-raft.test.ts";
 const EVERY_PAIR = Object.freeze({ writes: RAFT_LEVELS, reads: RAFT_LEVELS });
 /** A lease holds within the bound of the clocks, and what a seed does to clocks goes beyond it. */
@@ -38,7 +39,7 @@ export const RAFT_GUARANTEES: readonly Guarantee[] = Object.freeze([
       "No node's clock runs more than five hundredths faster than another's, and its own event " +
       "loop has not stood still unnoticed.",
     notPromised: "Anything beyond that bound: then a read may be as old as the lease.",
-    shownBy: CALLS,
+    shownBy: LEASE,
   },
   {
     levels: ["follower"],

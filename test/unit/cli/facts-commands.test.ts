@@ -24,12 +24,17 @@ test("replications shows where writes went, one by one or by the batch", async (
       ...{ id: 1, atMs: 0, keyspace: "b", shard: 0, writes: 7, sequences: [3, 9] },
       ...{ sourceNode: "n1", replicatedTo: ["n1"] },
     },
+    {
+      ...{ id: 0, atMs: 0, keyspace: "b", shard: 0, writes: 1, sequences: [2, 2] },
+      ...{ sourceNode: "n1", replicatedTo: ["n1"] },
+    },
   ];
   const { exitCode, stdout, stderr } = await capstan("replications");
   expect(exitCode).toBe(0);
   expect(stdout).toMatch(/2 .* a .* "b c" .* put .* v1 .* n1, n2/);
   expect(stdout).toMatch(/1 .* b .* - .* 7 writes .* 3 to 9 .* n1/);
-  expect(stderr).toBe("2 rows; 5000 facts since the node was started\n");
+  expect(stdout).toMatch(/0 .* b .* - .* 1 write .* 2 to 2 .* n1/);
+  expect(stderr).toBe("3 rows; 5000 facts since the node was started\n");
 });
 
 test("conflicts shows what met, and what became of it", async () => {
