@@ -6,7 +6,7 @@ export type PlainJson = Readonly<Record<string, unknown>>;
 
 /**
  * A value as JSON text on one line. What JSON cannot hold is shown as `{"$bytes": base64}`,
- * `{"$date": ISO 8601}` and `{"$bigint": digits}`: to be read by people, not taken back.
+ * `{"$date": ISO 8601}` and `{"$bigint": digits}`: to be read by people, not taken back (`valueFields` is).
  */
 export function valueText(value: unknown): string {
   return JSON.stringify(plainValue(value)) ?? "null";

@@ -25,9 +25,9 @@ Examples:
   $ generate | capstan load -
   $ capstan load users.ndjson --verify-url http://127.0.0.1:8402 http://127.0.0.1:8403
 
-Each line is {"key": "…", "value": …}. At the first bad line the load stops and says how many lines
-were written; --skip-bad goes on. Of lines with the same key the last one wins. At the end every key
-is read back at quorum and compared.`;
+Each line is {"key": "…", "value": …}, or what \`capstan scan --json\` has printed. At the first bad
+line the load stops and says how many lines were written; --skip-bad goes on. Of lines with the same
+key the last one wins. At the end every key is read back at quorum and compared.`;
 
 export function addLoadCommand(program: Command, runner: CommandRunner): void {
   const command = program

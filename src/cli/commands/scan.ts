@@ -10,6 +10,7 @@ import type { CommandRunner } from "../command-runner.ts";
 import { drained } from "../drained.ts";
 import { EXIT } from "../exit-codes.ts";
 import { keyText } from "../key-text.ts";
+import { valueFields } from "../loading/encoded-value.ts";
 import { countOption } from "../parse-options.ts";
 import { plainValue, valueText } from "../plain-json.ts";
 import { printLine, type Surroundings } from "../surroundings.ts";
@@ -28,7 +29,9 @@ Examples:
   $ capstan scan --prefix user: --limit 20
   $ capstan scan --json > backup.ndjson     # lines that \`capstan load\` takes
 
-A line is the key, a tab and the value; a key with blanks or control characters is quoted.`;
+A line is the key, a tab and the value; a key with blanks or control characters is quoted. With --json
+a value that JSON cannot hold comes with its encoding, so that a load writes it as it was. Siblings are
+printed, and no load takes them; how long keys have yet to live is not.`;
 
 export function addScanCommand(program: Command, runner: CommandRunner): void {
   const command = program
@@ -76,7 +79,7 @@ async function scan(options: CommandOptions, surroundings: Surroundings): Promis
 function jsonLine({ key, value, siblings, version }: ScanEntryResult<unknown>): string {
   const content =
     siblings === undefined
-      ? { value: plainValue(value) }
+      ? valueFields(value)
       : { conflict: true, siblings: siblings.map(plainValue) };
   return JSON.stringify({ key, ...content, version });
 }

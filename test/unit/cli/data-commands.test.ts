@@ -224,13 +224,26 @@ describe("scan", () => {
 
   test("as JSON prints lines that load takes", () =>
     withFakeServer(async (store, url) => {
-      store.content.set("a", { x: [1] });
-      store.content.set("b", "text");
+      const values = {
+        bigint: 2n ** 70n,
+        bytes: new Uint8Array([1, 2, 255]),
+        date: new Date(5),
+        json: { x: [1, -0.5, null, true], y: JSON.parse('{"__proto__":{"a":1}}') },
+        large: 2 ** 60,
+        nested: { list: [new Date(0)], $date: "1970-01-01T00:00:00.000Z" },
+        "of JSON": { $date: "1970-01-01T00:00:00.000Z" },
+        text: "text",
+      };
+      for (const [key, value] of Object.entries(values)) store.content.set(key, value);
       const env = { CAPSTAN_URL: url };
       const { stdout } = await run(["scan", "--json"], fakeSurroundings({ env }));
+      const encoded = stdout.split("\n").filter((line) => line.includes('"encoded"'));
+      expect(encoded.map((line) => JSON.parse(line).key)).toEqual([
+        ...["bigint", "bytes", "date", "large", "nested"],
+      ]);
       store.content.clear();
       const loading = fakeSurroundings({ env, stdin: streamOf(stdout) });
-      expect((await run(["load", "-"], loading)).exitCode).toBe(0);
-      expect(Object.fromEntries(store.content)).toEqual({ a: { x: [1] }, b: "text" });
+      expect(await run(["load", "-"], loading)).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(Object.fromEntries(store.content)).toEqual(values);
     }));
 });

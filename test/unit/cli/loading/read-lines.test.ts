@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parseLine } from "../../../../src/cli/loading/parse-line.ts";
 import { readLines, type TextLine } from "../../../../src/cli/loading/read-lines.ts";
+import { encodeValue } from "../../../../src/core/model/values.ts";
 import { streamOf } from "../fake-surroundings.ts";
 
 async function linesOf(
@@ -73,6 +74,19 @@ describe("a line of a load", () => {
     expect(parsed('{"key":"k","value":1,"version":"v"}')).toMatchObject({ key: "k", value: 1 });
   });
 
+  test.each([
+    [
+      "a date and what is shown of it",
+      new Date(0),
+      { value: { $date: "1970-01-01T00:00:00.000Z" } },
+    ],
+    ["bytes alone", new Uint8Array([7]), {}],
+  ])("may hold the encoding of %s", (_what, value, shown) => {
+    const encoded = Buffer.from(encodeValue(value)).toString("base64url");
+    const line = parsed(JSON.stringify({ key: "k", ...shown, encoded }));
+    expect(line).toEqual({ kind: "entry", number: 7, key: "k", value });
+  });
+
   test("may be blank", () => {
     expect(parsed("  \t")).toEqual({ kind: "blank", number: 7 });
   });
@@ -84,8 +98,12 @@ describe("a line of a load", () => {
     ['{"value":1}', '"key" is missing'],
     ['{"key":5,"value":1}', "no string"],
     ['{"key":"k"}', '"value" is missing'],
-    ['{"key":"k","vlaue":1}', 'it has a field "vlaue"; known are key, value'],
+    ['{"key":"k","vlaue":1}', 'it has a field "vlaue"; known are key, value, encoded'],
     ['{"key":"k","value":1,"value":2}', "stands twice"],
+    ['{"key":"k","encoded":5}', '"encoded" is not what `capstan scan --json` prints'],
+    ['{"key":"k","encoded":"AYE="}', '"encoded" is not what `capstan scan --json` prints'],
+    ['{"key":"k","encoded":"_w"}', '"encoded" is not what `capstan scan --json` prints'],
+    ['{"key":"k","value":1,"encoded":"AYI"}', '"value" and "encoded" do not say the same'],
     ['{"key":"k","value":90071992547409931}', "beyond 2^53"],
   ])("%s is bad, and it is said why", (text, problem) => {
     const line = parsed(text);
