@@ -11,7 +11,8 @@ import { raftGroup } from "./groups/raft.ts";
 import { repairGroup } from "./groups/repair.ts";
 import { transportGroup } from "./groups/transport.ts";
 import { tunableGroup } from "./groups/tunable.ts";
-import { formatTable, type Measurement } from "./support/measurement.ts";
+import { formatTable } from "./support/measurement.ts";
+import { Results } from "./support/results.ts";
 import { scriptOptions } from "./support/script-options.ts";
 
 const GROUPS = Object.freeze({
@@ -31,21 +32,18 @@ async function main(): Promise<void> {
     name: "npm run bench:smoke",
     options: {
       only: { type: "names", allowed: names },
-      seconds: { type: "number", least: 0.1, most: 30, default: 2 },
+      seconds: { type: "number", least: 0.1, most: 30, default: 1.5 },
       json: { type: "file" },
     },
   });
   const { seconds } = values;
   const chosen = names.filter((name) => values.only.includes(name));
-  const measured: Measurement[] = [];
+  const results = new Results();
   for (const name of chosen) {
     process.stdout.write(`${name} …\n`);
-    for (const row of await GROUPS[name]({ seconds, earlier: measured })) {
-      if (!measured.some((other) => other.name === row.name && other.inFlight === row.inFlight)) {
-        measured.push(row);
-      }
-    }
+    await GROUPS[name]({ seconds, results });
   }
+  const measured = results.measurements();
   process.stdout.write(`${formatTable(measured)}\n`);
   if (values.json !== undefined) {
     writeFileSync(values.json, `${JSON.stringify(measured, undefined, 2)}\n`);

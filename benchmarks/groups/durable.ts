@@ -1,8 +1,9 @@
 import { withFolder } from "../support/bench-folder.ts";
+import { FloorCluster } from "../support/floor-cluster.ts";
+import { type Group, type GroupOptions, measureRows } from "../support/measure-rows.ts";
 import { MeasuredCluster } from "../support/measured-cluster.ts";
-import { earlierOr, FLOOR_NAME, type Group, type Measurement } from "../support/measurement.ts";
 import { withNatsServer } from "../support/nats-server.ts";
-import { floorGroup, measureFloor } from "./floor.ts";
+import { FLOOR_NAME } from "../support/results.ts";
 
 /** One way to run three nodes, and the floor that it is held against. */
 interface Setting {
@@ -19,18 +20,7 @@ interface Setting {
 export const durableGroup: Group = (options) =>
   withFolder((folder) =>
     withNatsServer(async (natsUrl) => {
-      const { seconds, earlier } = options;
-      const rows: Measurement[] = [];
-      for (const setting of settingsOf(folder, natsUrl)) {
-        const { floorName } = setting;
-        const floor = await earlierOr(earlier, floorName, () =>
-          floorName === FLOOR_NAME
-            ? floorGroup(options)
-            : measureFloor(floorName, { seconds, ...setting }),
-        );
-        rows.push(...floor, ...(await measurePuts(setting, seconds, floor)));
-      }
-      return rows;
+      for (const setting of settingsOf(folder, natsUrl)) await measurePuts(setting, options);
     }),
   );
 
@@ -62,24 +52,32 @@ function settingsOf(folder: string, natsUrl: string | undefined): readonly Setti
   ];
 }
 
-async function measurePuts(
-  { name, floorName, natsUrl, folder }: Setting,
-  seconds: number,
-  floor: readonly Measurement[],
-): Promise<readonly Measurement[]> {
-  const cluster = await MeasuredCluster.open({
-    nodes: 3,
-    transport: natsUrl === undefined ? { type: "tcp" } : { type: "nats", servers: natsUrl },
-    storage:
-      folder === undefined
-        ? { type: "memory" }
-        : { type: "disk", path: `${folder}/${natsUrl === undefined ? "tcp" : "nats"}` },
-  });
-  const rows = [];
-  for (const inFlight of [1, 64]) {
-    const row = { operation: "put", consistency: "quorum", inFlight, seconds } as const;
-    rows.push(await cluster.measure(name, row, { rows: floor, name: floorName }));
+async function measurePuts(setting: Setting, options: GroupOptions): Promise<void> {
+  const { name, floorName, natsUrl, folder } = setting;
+  const [floor, cluster] = await Promise.all([
+    FloorCluster.open({ natsUrl, folder }),
+    MeasuredCluster.open({
+      nodes: 3,
+      transport: natsUrl === undefined ? { type: "tcp" } : { type: "nats", servers: natsUrl },
+      storage:
+        folder === undefined
+          ? { type: "memory" }
+          : { type: "disk", path: `${folder}/${natsUrl === undefined ? "tcp" : "nats"}` },
+    }),
+  ]);
+  await cluster.prepare("all", ["put"]);
+  options.results.announce([floorName, name], [1, 64]);
+  // What has run fast has been compiled.
+  for (const inFlight of [64, 1]) {
+    const entrant = cluster.entrant({ operation: "put", consistency: "quorum", inFlight });
+    await measureRows({
+      ...options,
+      inFlight,
+      floor: { name: floorName, entrant: floor.entrant(inFlight) },
+      rows: [{ name, entrant }],
+      isDurable: folder !== undefined,
+    });
   }
   await cluster.close();
-  return rows;
+  await floor.close();
 }

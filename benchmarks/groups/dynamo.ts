@@ -1,52 +1,51 @@
 import { withFolder } from "../support/bench-folder.ts";
+import { FloorCluster } from "../support/floor-cluster.ts";
+import { type Group, type GroupOptions, measureRows } from "../support/measure-rows.ts";
 import { MeasuredCluster } from "../support/measured-cluster.ts";
-import { earlierOr, FLOOR_NAME, type Group, type Measurement } from "../support/measurement.ts";
-import { floorGroup, measureFloor } from "./floor.ts";
+import { FLOOR_NAME } from "../support/results.ts";
 
-const DURABLE_FLOOR = "floor durable, tcp";
 const KEYSPACE = "dynamo";
+const LEVELS = Object.freeze(["one", "quorum", "all"] as const);
 
 /** `dynamo`, last writer wins, over three processes and TCP, in memory and durable. */
 export const dynamoGroup: Group = (options) =>
   withFolder(async (folder) => {
-    const { seconds, earlier } = options;
-    const memory = await earlierOr(earlier, FLOOR_NAME, () => floorGroup(options));
-    const durable = await earlierOr(earlier, DURABLE_FLOOR, () =>
-      measureFloor(DURABLE_FLOOR, { seconds, folder, natsUrl: undefined }),
-    );
-    return [
-      ...memory,
-      ...(await measureStorage("memory", undefined, seconds, memory, FLOOR_NAME)),
-      ...durable,
-      ...(await measureStorage("durable", `${folder}/dynamo`, seconds, durable, DURABLE_FLOOR)),
-    ];
+    await measureStorage("memory", undefined, options);
+    await measureStorage("durable", folder, options);
   });
 
 async function measureStorage(
   word: string,
-  path: string | undefined,
-  seconds: number,
-  floor: readonly Measurement[],
-  floorName: string,
-): Promise<readonly Measurement[]> {
-  const cluster = await MeasuredCluster.open({
-    nodes: 3,
-    transport: { type: "tcp" },
-    storage: path === undefined ? { type: "memory" } : { type: "disk", path },
-    keyspaces: { [KEYSPACE]: { strategy: "dynamo", resolver: "lww" } },
-  });
-  await cluster.fill(KEYSPACE, "all");
-  const rows = [];
-  const operations = path === undefined ? (["put", "get"] as const) : (["put"] as const);
+  folder: string | undefined,
+  options: GroupOptions,
+): Promise<void> {
+  const isDurable = folder !== undefined;
+  const floorName = isDurable ? "floor durable, tcp" : FLOOR_NAME;
+  const operations = isDurable ? (["put"] as const) : (["put", "get"] as const);
+  const nameOf = (operation: string, level: string) => `dynamo ${operation} ${level}, ${word}`;
+  const [floor, cluster] = await Promise.all([
+    FloorCluster.open({ folder }),
+    MeasuredCluster.open({
+      nodes: 3,
+      transport: { type: "tcp" },
+      storage: isDurable ? { type: "disk", path: `${folder}/dynamo` } : { type: "memory" },
+      keyspaces: { [KEYSPACE]: { strategy: "dynamo", resolver: "lww" } },
+    }),
+  ]);
+  await cluster.prepare("all", operations, KEYSPACE);
+  options.results.announce([floorName], [1, 64]);
   for (const operation of operations) {
-    for (const consistency of ["one", "quorum", "all"] as const) {
-      for (const inFlight of [1, 64]) {
-        const row = { keyspace: KEYSPACE, operation, consistency, inFlight, seconds };
-        const name = `dynamo ${operation} ${consistency}, ${word}`;
-        rows.push(await cluster.measure(name, row, { rows: floor, name: floorName }));
-      }
+    const names = LEVELS.map((level) => nameOf(operation, level));
+    options.results.announce(names, [1, 64]);
+    for (const inFlight of [64, 1]) {
+      const rows = LEVELS.map((consistency) => ({
+        name: nameOf(operation, consistency),
+        entrant: cluster.entrant({ keyspace: KEYSPACE, operation, consistency, inFlight }),
+      }));
+      const beside = { name: floorName, entrant: floor.entrant(inFlight) };
+      await measureRows({ ...options, inFlight, floor: beside, rows, isDurable });
     }
   }
   await cluster.close();
-  return rows;
+  await floor.close();
 }

@@ -1,12 +1,14 @@
 import { withFolder } from "../support/bench-folder.ts";
-import { MeasuredCluster } from "../support/measured-cluster.ts";
-import { earlierOr, FLOOR_NAME, type Group, type Measurement } from "../support/measurement.ts";
+import { FloorCluster } from "../support/floor-cluster.ts";
+import { type Group, type GroupOptions, measureRows } from "../support/measure-rows.ts";
+import { MeasuredCluster, type RowOptions } from "../support/measured-cluster.ts";
 import { withNatsServer } from "../support/nats-server.ts";
-import { floorGroup, measureFloor } from "./floor.ts";
+import { FLOOR_NAME } from "../support/results.ts";
 
 const VALUE_BYTES = 256;
-/** Leaders are spread over the nodes: of six shards this process leads one at least. */
-const NAMES = Object.freeze(["raft-1", "raft-2", "raft-3", "raft-4", "raft-5", "raft-6"]);
+/** Of each read, which the puts before have not compiled. */
+const READS_WARM_UP_MS = 300;
+const KEYSPACE = "raft";
 
 interface Setting {
   readonly name: string;
@@ -23,18 +25,7 @@ interface Setting {
 export const raftGroup: Group = (options) =>
   withFolder((folder) =>
     withNatsServer(async (natsUrl) => {
-      const { seconds, earlier } = options;
-      const rows: Measurement[] = [];
-      for (const setting of settingsOf(folder, natsUrl)) {
-        const { floorName } = setting;
-        const floor = await earlierOr([...earlier, ...rows], floorName, () =>
-          floorName === FLOOR_NAME
-            ? floorGroup(options)
-            : measureFloor(floorName, { seconds, ...setting }),
-        );
-        rows.push(...floor, ...(await measureSetting(setting, seconds, floor)));
-      }
-      return rows;
+      for (const setting of settingsOf(folder, natsUrl)) await measureSetting(setting, options);
     }),
   );
 
@@ -49,44 +40,52 @@ function settingsOf(folder: string, natsUrl: string | undefined): readonly Setti
   return [...settings, { ...nats, name: "durable nats", floorName: "floor durable, nats" }];
 }
 
-async function measureSetting(
-  { name, floorName, natsUrl, folder, reads }: Setting,
-  seconds: number,
-  floor: readonly Measurement[],
-): Promise<readonly Measurement[]> {
-  const cluster = await MeasuredCluster.open({
-    nodes: 3,
-    transport: natsUrl === undefined ? { type: "tcp" } : { type: "nats", servers: natsUrl },
-    storage:
-      folder === undefined
-        ? { type: "memory" }
-        : { type: "disk", path: `${folder}/raft-${natsUrl === undefined ? "tcp" : "nats"}` },
-    keyspaces: Object.fromEntries(NAMES.map((each) => [each, { strategy: "raft", shards: 1 }])),
-    valueBytes: VALUE_BYTES,
-  });
-  const keyspace = await cluster.led(NAMES);
-  await cluster.fill(keyspace, "strong");
-  const rows = [];
-  const base = { keyspace, seconds };
-  for (const inFlight of [1, 64]) {
-    const row = { ...base, operation: "put", consistency: "strong", inFlight } as const;
-    rows.push(await cluster.measure(`raft put ${name}`, row, { rows: floor, name: floorName }));
+async function measureSetting(setting: Setting, options: GroupOptions): Promise<void> {
+  const { name, floorName, natsUrl, folder, reads } = setting;
+  const [floor, cluster] = await Promise.all([
+    FloorCluster.open({ natsUrl, folder }),
+    MeasuredCluster.open({
+      nodes: 3,
+      transport: natsUrl === undefined ? { type: "tcp" } : { type: "nats", servers: natsUrl },
+      storage:
+        folder === undefined
+          ? { type: "memory" }
+          : { type: "disk", path: `${folder}/raft-${natsUrl === undefined ? "tcp" : "nats"}` },
+      keyspaces: { [KEYSPACE]: { strategy: "raft", shards: 1 } },
+      valueBytes: VALUE_BYTES,
+    }),
+  ]);
+  await cluster.moveToLeader(KEYSPACE);
+  await cluster.prepare("strong", ["put"], KEYSPACE);
+  options.results.announce([floorName, `raft put ${name}`], [1, 64]);
+  // What has run fast has been compiled.
+  for (const inFlight of [64, 1]) {
+    const row = { operation: "put", consistency: "strong", inFlight, keyspace: KEYSPACE } as const;
+    await measureRows({
+      ...options,
+      inFlight,
+      floor: { name: floorName, entrant: floor.entrant(inFlight) },
+      rows: [{ name: `raft put ${name}`, entrant: cluster.entrant(row) }],
+      isDurable: folder !== undefined,
+    });
   }
-  if (reads) rows.push(...(await measureReads(cluster, base)));
+  if (reads) await measureReads(cluster, options);
   await cluster.close();
-  return rows;
+  await floor.close();
 }
 
-async function measureReads(
-  cluster: MeasuredCluster,
-  base: { readonly keyspace: string; readonly seconds: number },
-): Promise<readonly Measurement[]> {
-  const lease = { ...base, consistency: "lease", inFlight: 1 } as const;
-  const strong = { ...base, operation: "get", consistency: "strong" } as const;
-  return [
-    await cluster.measure("raft get lease", { ...lease, operation: "get" }),
-    await cluster.measureNow("raft getNow lease", base.seconds, base.keyspace),
-    await cluster.measure("raft get strong", { ...strong, inFlight: 1 }),
-    await cluster.measure("raft get strong", { ...strong, inFlight: 64 }),
+async function measureReads(cluster: MeasuredCluster, options: GroupOptions): Promise<void> {
+  const lease = { keyspace: KEYSPACE, consistency: "lease", inFlight: 1 } as const;
+  const strong = { keyspace: KEYSPACE, operation: "get", consistency: "strong" } as const;
+  const rows: readonly (readonly [string, RowOptions])[] = [
+    ["raft get lease", { ...lease, operation: "get" }],
+    ["raft getNow lease", { ...lease, operation: "getNow" }],
+    ["raft get strong", { ...strong, inFlight: 1 }],
+    ["raft get strong", { ...strong, inFlight: 64 }],
   ];
+  for (const [name, row] of rows) {
+    const entrant = cluster.entrant(row);
+    await entrant.slice(READS_WARM_UP_MS);
+    await measureRows({ ...options, inFlight: row.inFlight, rows: [{ name, entrant }] });
+  }
 }

@@ -1,9 +1,11 @@
+import { type Group, measureRows } from "../support/measure-rows.ts";
 import { MeasuredCluster } from "../support/measured-cluster.ts";
-import type { Group, Measurement } from "../support/measurement.ts";
+import type { Slice } from "../support/slice.ts";
 
 const QUIET = "quiet";
 const COMPARED = "compared";
 const OFTEN = "compared-every-second";
+const NAMES = Object.freeze([QUIET, COMPARED, OFTEN]);
 const TIMES = 3;
 
 /**
@@ -13,7 +15,7 @@ const TIMES = 3;
  * all of it is written to. In turns; the medians. The shards' rounds are spread over the interval:
  * a row shorter than it has its part of them.
  */
-export const repairGroup: Group = async ({ seconds }) => {
+export const repairGroup: Group = async ({ seconds, results }) => {
   const cluster = await MeasuredCluster.open({
     nodes: 3,
     transport: { type: "tcp" },
@@ -24,26 +26,28 @@ export const repairGroup: Group = async ({ seconds }) => {
       [OFTEN]: { strategy: "tunable", repair: { interval: "1s" } },
     },
   });
-  const row = { operation: "put", consistency: "quorum", inFlight: 64, seconds } as const;
-  for (const keyspace of [QUIET, COMPARED, OFTEN]) await cluster.fill(keyspace, "all");
-  const full = await cluster.measure("put quorum, all it takes", { ...row, keyspace: QUIET });
-  const half = { ...row, inFlight: 0, opsPerSecond: Math.round(full.opsPerSecond / 2) };
-  const rows: Readonly<Record<string, Measurement[]>> = {
-    [QUIET]: [],
-    [COMPARED]: [],
-    [OFTEN]: [],
-  };
+  for (const keyspace of NAMES) await cluster.prepare("all", ["put"], keyspace);
+  const row = { operation: "put", consistency: "quorum" } as const;
+  const full = cluster.entrant({ ...row, inFlight: 64, keyspace: QUIET });
+  const name = "put quorum, all it takes";
+  await measureRows({ seconds, results, inFlight: 64, rows: [{ name, entrant: full }] });
+  const reached = results.measurements().find((each) => each.name === name);
+  const opsPerSecond = Math.round((reached?.opsPerSecond ?? 0) / 2);
+  const slices = new Map<string, Slice[]>(NAMES.map((keyspace) => [keyspace, []]));
   for (let time = 0; time < TIMES; time++) {
-    for (const [keyspace, measured] of Object.entries(rows)) {
-      const name = `put quorum at half load, ${keyspace}`;
-      measured.push(await cluster.measure(name, { ...half, keyspace }));
+    for (const [keyspace, taken] of slices) {
+      const half = cluster.entrant({ ...row, inFlight: 0, keyspace, opsPerSecond });
+      taken.push(await half.slice(seconds * 1_000));
     }
   }
   await cluster.close();
-  return [full, ...Object.values(rows).map(median)];
+  for (const [keyspace, taken] of slices) {
+    results.add(`put quorum at half load, ${keyspace}`, 0, [median(taken)]);
+  }
 };
 
-function median(rows: readonly Measurement[]): Measurement {
-  const sorted = [...rows].sort((a, b) => a.p50Us - b.p50Us);
-  return sorted[sorted.length >> 1] as Measurement;
+function median(slices: readonly Slice[]): Slice {
+  const p50Of = ({ latencies }: Slice) => latencies.percentileUs(50);
+  const sorted = [...slices].sort((a, b) => p50Of(a) - p50Of(b));
+  return sorted[sorted.length >> 1] as Slice;
 }

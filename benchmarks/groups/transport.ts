@@ -1,29 +1,48 @@
 import { startChild, stopChild } from "../support/child-process.ts";
+import { FloorCluster } from "../support/floor-cluster.ts";
 import { RECORD_BYTES } from "../support/floor-leader.ts";
 import { freePorts } from "../support/free-ports.ts";
-import { closedLoop, FLOOR_NAME, type Group, measurementOf } from "../support/measurement.ts";
-import { openLink } from "../support/transport-link.ts";
+import { closedLoop } from "../support/load-loop.ts";
+import { type Group, measureRows, type NamedEntrant } from "../support/measure-rows.ts";
+import { FLOOR_NAME } from "../support/results.ts";
+import { type Link, openLink } from "../support/transport-link.ts";
+
+const WARM_UP_MS = 500;
 
 /**
  * The raw round trip of each transport: one frame there, one back, no store. `memory` within this
  * process; `tcp` to a process of its own.
  */
-export const transportGroup: Group = async ({ seconds, earlier }) => {
-  const rows = [];
-  const floor = { rows: earlier, name: FLOOR_NAME };
-  const frame = new Uint8Array(RECORD_BYTES);
-  for (const type of ["memory", "tcp"] as const) {
-    const ports = await freePorts(2);
-    const addresses = ports.map((port) => `127.0.0.1:${port}`);
-    const script = new URL("../support/echo-process.ts", import.meta.url);
-    const echo = type === "tcp" ? await startChild(script, addresses) : undefined;
-    const link = await openLink(type, addresses);
-    for (const inFlight of [1, 64]) {
-      const result = await closedLoop(inFlight, seconds, (_index, done) => link.send(frame, done));
-      rows.push(measurementOf(`transport ${type}, round trip`, inFlight, result, floor));
-    }
-    await link.close();
-    if (echo !== undefined) await stopChild(echo.child);
+export const transportGroup: Group = async (options) => {
+  const floor = await FloorCluster.open({});
+  const ports = await freePorts(2);
+  const addresses = ports.map((port) => `127.0.0.1:${port}`);
+  const script = new URL("../support/echo-process.ts", import.meta.url);
+  const echo = await startChild(script, addresses);
+  const links = {
+    memory: await openLink("memory", addresses),
+    tcp: await openLink("tcp", addresses),
+  };
+  const names = Object.keys(links).map(nameOf);
+  options.results.announce([FLOOR_NAME, ...names], [1, 64]);
+  for (const inFlight of [64, 1]) {
+    const rows = Object.entries(links).map(([type, link]) => rowOf(type, link, inFlight));
+    for (const { entrant } of rows) await entrant.slice(WARM_UP_MS);
+    const beside = { name: FLOOR_NAME, entrant: floor.entrant(inFlight) };
+    await measureRows({ ...options, inFlight, floor: beside, rows });
   }
-  return rows;
+  for (const link of Object.values(links)) await link.close();
+  await stopChild(echo.child);
+  await floor.close();
 };
+
+function rowOf(type: string, link: Link, inFlight: number): NamedEntrant {
+  const frame = new Uint8Array(RECORD_BYTES);
+  const slice = (durationMs: number) =>
+    closedLoop(inFlight, durationMs, (done) => link.send(frame, done));
+  return { name: nameOf(type), entrant: { party: undefined, slice } };
+}
+
+function nameOf(type: string): string {
+  return `transport ${type}, round trip`;
+}

@@ -3,6 +3,7 @@
  * answers, once per chunk, with how many it has seen; with a log, once per sync, with how many are
  * durable. No protocol, no state.
  */
+import { answerQuestions } from "./asked-process.ts";
 import { type FloorLink, joinNats, listenTcp } from "./floor-link.ts";
 import { SyncLog } from "./sync-log.ts";
 
@@ -34,6 +35,9 @@ function serve(link: FloorLink): void {
   });
 }
 
+answerQuestions((question) => {
+  throw new Error(`a follower was asked for ${question.ask}`);
+});
 if (medium === "tcp") process.send?.(await listenTcp(serve));
 else {
   serve(await joinNats(medium, `floor.${name}.back`, `floor.${name}.there`));

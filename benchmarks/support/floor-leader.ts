@@ -55,10 +55,6 @@ export class FloorLeader {
     if (this.#batch === 1) process.nextTick(this.#flush);
   }
 
-  close(): void {
-    this.#log?.close();
-  }
-
   #flushNow(): void {
     if (this.#batch === 0) return;
     const bytes = this.#slab.subarray(this.#start, this.#length);

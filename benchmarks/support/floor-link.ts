@@ -4,7 +4,6 @@ import { connect as connectTcp, createServer } from "node:net";
 export interface FloorLink {
   send(bytes: Buffer): void;
   onBytes(handler: (bytes: Buffer) => void): void;
-  close(): Promise<void>;
 }
 
 export function dialTcp(port: number): Promise<FloorLink> {
@@ -16,9 +15,6 @@ export function dialTcp(port: number): Promise<FloorLink> {
         },
         onBytes: (handler) => {
           socket.on("data", handler);
-        },
-        close: async () => {
-          socket.destroy();
         },
       }),
     );
@@ -36,9 +32,6 @@ export function listenTcp(serve: (link: FloorLink) => void): Promise<number> {
       },
       onBytes: (handler) => {
         socket.on("data", handler);
-      },
-      close: async () => {
-        socket.destroy();
       },
     });
   });
@@ -67,6 +60,5 @@ export async function joinNats(url: string, out: string, into: string): Promise<
     onBytes: (handler) => {
       heard = handler;
     },
-    close: () => connection.close(),
   };
 }

@@ -1,31 +1,20 @@
-import type { ChildProcess } from "node:child_process";
-import { setImmediate as nextTurn } from "node:timers/promises";
-import { type EmbeddedKeyspace, openStore } from "capstan";
-import { startChild, stopChild } from "./child-process.ts";
+import { setTimeout as pause } from "node:timers/promises";
+import { AskedProcess, usedMsOf } from "./asked-process.ts";
 import { freePorts } from "./free-ports.ts";
-import {
-  closedLoop,
-  type LoopResult,
-  type Measurement,
-  measurementOf,
-  pacedLoop,
-  type StartOperation,
-} from "./measurement.ts";
+import { type LoadOptions, type LoadReport, type StoreQuestion, sliceOf } from "./store-load.ts";
+import type { Entrant, Party } from "./turns.ts";
 
 const NODES: readonly string[] = Object.freeze(["n1", "n2", "n3"]);
-const KEY_COUNT = 10_000;
-/** Made beforehand: a program that reads has its keys already, and to make one costs a tenth of a read. */
-const KEYS: readonly string[] = Object.freeze(
-  Array.from({ length: KEY_COUNT }, (_, index) => `key-${index}`),
-);
 /** With key, stamp and framing about the floor's record. */
 const DEFAULT_VALUE_BYTES = 100;
-const LEADER_POLL_MS = 50;
-const NOW_READS_PER_TURN = 1_000;
-const READY_TIMEOUT_MS = 30_000;
 const DEFAULT_KEYSPACE = "default";
-/** Of the puts that fill the keyspace before anything is measured. */
-const FILLING_IN_FLIGHT = 64;
+/** After so many operations most of their code is compiled; a slow machine is not waited for. */
+const WARM_UP_OPERATIONS = 200_000;
+const WARM_UP_MS = 3_000;
+const WARM_UP_SLICE_MS = 250;
+const WARM_UP_IN_FLIGHT = 64;
+const LEADER_POLL_MS = 50;
+const LEADER_TIMEOUT_MS = 30_000;
 
 export interface ClusterOptions {
   readonly nodes: 1 | 3;
@@ -39,35 +28,23 @@ export interface ClusterOptions {
   readonly valueBytes?: number;
 }
 
-export interface RowOptions {
-  readonly operation: "put" | "get";
-  readonly consistency: "one" | "quorum" | "all" | "strong" | "lease";
-  readonly inFlight: number;
-  readonly seconds: number;
+export interface RowOptions extends Omit<LoadOptions, "keyspace"> {
   readonly keyspace?: string;
-  /** Begin so many a second, whatever is in flight. Without it: whenever another one has ended. */
-  readonly opsPerSecond?: number;
 }
 
 /**
- * A store of three processes, or of this one alone; the load runs embedded in the first node. A
- * put is a whole put: checked, encoded, stamped, stored on every node, with a receipt.
+ * A store of three processes, or of one; the load runs embedded in one of them, which is the first
+ * unless {@link moveToLeader} has found another. It rests while it is not asked for a slice.
  */
-export class MeasuredCluster {
-  readonly #store: Awaited<ReturnType<typeof openPlain>>;
-  readonly #others: readonly ChildProcess[];
-  readonly #value: string;
-  /** Faults by row and code: a row with faults is a row about something else. */
+export class MeasuredCluster implements Party {
+  readonly #nodes: readonly AskedProcess[];
+  /** In whose process the load is. */
+  #loaded: AskedProcess;
   readonly #faults = new Map<string, number>();
 
-  private constructor(
-    store: Awaited<ReturnType<typeof openPlain>>,
-    others: readonly ChildProcess[],
-    valueBytes: number,
-  ) {
-    this.#store = store;
-    this.#others = others;
-    this.#value = "v".repeat(valueBytes);
+  private constructor(nodes: readonly AskedProcess[]) {
+    this.#nodes = nodes;
+    this.#loaded = nodes[0] as AskedProcess;
   }
 
   static async open(options: ClusterOptions): Promise<MeasuredCluster> {
@@ -89,124 +66,83 @@ export class MeasuredCluster {
     };
     const script = new URL("./store-process.ts", import.meta.url);
     const text = JSON.stringify(configuration);
-    const others = await Promise.all(ids.slice(1).map((id) => startChild(script, [id, text])));
-    const store = await openPlain(configuration, ids[0] as string);
+    const started = ids.map((id) => AskedProcess.start(script, [id, text, String(valueBytes)]));
+    const cluster = new MeasuredCluster(await Promise.all(started));
     const hasAll = Object.values(keyspaces).some(({ strategy }) => strategy !== "raft");
-    await store.ready({ ...(hasAll && { level: "all" }), timeoutMs: READY_TIMEOUT_MS });
-    const children = others.map(({ child }) => child);
-    const cluster = new MeasuredCluster(store, children, valueBytes);
-    if (DEFAULT_KEYSPACE in keyspaces) await cluster.fill(DEFAULT_KEYSPACE, "all");
+    await cluster.#ask({ ask: "ready", level: hasAll ? "all" : undefined });
     return cluster;
   }
 
-  async measure(
-    name: string,
-    { operation, consistency, inFlight, seconds, keyspace: keyspaceName, opsPerSecond }: RowOptions,
-    floor?: Parameters<typeof measurementOf>[3],
-  ): Promise<Measurement> {
-    const keyspace = this.#keyspace(keyspaceName);
-    const failed = (error: { readonly code?: string }) => {
-      const what = `${name}, ${inFlight} in flight: ${error.code ?? String(error)}`;
-      this.#faults.set(what, (this.#faults.get(what) ?? 0) + 1);
-    };
-    const start: StartOperation = (index, done) => {
-      const key = keyOf(index);
-      const call: Promise<unknown> =
-        operation === "put"
-          ? keyspace.put(key, this.#value, { consistency })
-          : keyspace.get(key, { consistency });
-      call.then(done, (error) => {
-        failed(error);
-        done();
-      });
-    };
-    const result =
-      opsPerSecond === undefined
-        ? await closedLoop(inFlight, seconds, start)
-        : await pacedLoop(opsPerSecond, seconds, start);
-    return measurementOf(name, inFlight, result, floor);
+  usedMs(): Promise<number> {
+    return usedMsOf(this.#nodes);
   }
 
-  /**
-   * Synchronous reads, one after the other, with turns of the event loop in between, or the lease
-   * would run out. Where there is none, a read that asks is awaited, as a caller would; its time
-   * is in the figure. There is no latency to speak of but their number.
-   */
-  async measureNow(name: string, seconds: number, keyspaceName: string): Promise<Measurement> {
-    const keyspace = this.#keyspace(keyspaceName);
-    let reads = 0;
-    let misses = 0;
-    const run = async (durationMs: number): Promise<LoopResult> => {
-      const endMs = performance.now() + durationMs;
-      let spentMs = 0;
-      const first = reads;
-      while (performance.now() < endMs) {
-        const startMs = performance.now();
-        for (let i = 0; i < NOW_READS_PER_TURN; i++) {
-          const read = keyspace.getNow(keyOf(reads++), { consistency: "lease" });
-          if (read !== undefined) continue;
-          misses++;
-          await keyspace.get(keyOf(reads), { consistency: "lease" });
-        }
-        spentMs += performance.now() - startMs;
-        await nextTurn();
-      }
-      const opsPerSecond = Math.round(((reads - first) / spentMs) * 1_000);
-      const eachUs = Math.round(10_000_000 / opsPerSecond) / 10;
-      return { opsPerSecond, p50Us: eachUs, p99Us: eachUs };
+  /** A row of this cluster, for the turns. */
+  entrant({ keyspace = DEFAULT_KEYSPACE, ...options }: RowOptions): Entrant {
+    const load = { ...options, keyspace };
+    return {
+      party: this,
+      slice: async (durationMs) => {
+        const report = await this.#ask<LoadReport>({ ask: "load", load, durationMs });
+        this.#count(load, report.faults);
+        return sliceOf(report);
+      },
     };
-    await run(seconds * 500);
-    misses = 0;
-    const result = await run(seconds * 1_000);
-    if (misses > 0) process.stderr.write(`${name}: ${misses} reads found no lease\n`);
-    return measurementOf(name, 1, result);
+  }
+
+  /** Every key of the load is there afterwards, and the code that puts and gets them is compiled. */
+  async prepare(
+    consistency: "all" | "strong",
+    operations: readonly ("put" | "get")[],
+    keyspace = DEFAULT_KEYSPACE,
+  ): Promise<void> {
+    await this.#ask({ ask: "fill", keyspace, consistency });
+    for (const operation of operations) {
+      const row = { operation, consistency, inFlight: WARM_UP_IN_FLIGHT, keyspace };
+      await this.#warmUp(this.entrant(row), 1 / operations.length);
+    }
+  }
+
+  /** From now on the load is in the process that leads the only shard of this raft keyspace. */
+  async moveToLeader(keyspace: string): Promise<void> {
+    const endMs = performance.now() + LEADER_TIMEOUT_MS;
+    while (performance.now() < endMs) {
+      for (const node of this.#nodes) {
+        const question: StoreQuestion = { ask: "leads", keyspace };
+        if (!(await node.ask<boolean>(question))) continue;
+        this.#loaded = node;
+        return;
+      }
+      await pause(LEADER_POLL_MS);
+    }
+    throw new Error(`no process leads the shard of ${keyspace}`);
   }
 
   /** Says what failed; a run with faults fails. */
   async close(): Promise<void> {
-    await this.#store.close();
-    await Promise.all(this.#others.map((child) => stopChild(child)));
+    await this.#ask({ ask: "close" });
+    await Promise.all(this.#nodes.map((node) => node.stop()));
     for (const [what, count] of this.#faults) process.stderr.write(`FAULTS ${what} × ${count}\n`);
     if (this.#faults.size > 0) process.exitCode = 1;
   }
 
-  /** Every key of the load is there afterwards. */
-  async fill(name: string, consistency: "all" | "strong"): Promise<void> {
-    const keyspace = this.#keyspace(name);
-    for (let at = 0; at < KEY_COUNT; at += FILLING_IN_FLIGHT) {
-      const keys = Array.from(
-        { length: Math.min(FILLING_IN_FLIGHT, KEY_COUNT - at) },
-        (_, i) => at + i,
-      );
-      await Promise.all(keys.map((i) => keyspace.put(keyOf(i), this.#value, { consistency })));
+  async #warmUp(entrant: Entrant, part: number): Promise<void> {
+    let operations = 0;
+    for (let ms = 0; ms < WARM_UP_MS * part; ms += WARM_UP_SLICE_MS) {
+      operations += (await entrant.slice(WARM_UP_SLICE_MS)).operations;
+      if (operations >= WARM_UP_OPERATIONS * part) return;
     }
   }
 
-  /** The first of these raft keyspaces whose only shard this process leads. */
-  async led(names: readonly string[]): Promise<string> {
-    const endMs = performance.now() + READY_TIMEOUT_MS;
-    while (performance.now() < endMs) {
-      const found = names.find((name) => {
-        const { shards } = this.#keyspace(name).describe() as {
-          readonly shards: readonly { readonly role?: string }[];
-        };
-        return shards[0]?.role === "leader";
-      });
-      if (found !== undefined) return found;
-      await new Promise((resolve) => setTimeout(resolve, LEADER_POLL_MS));
+  #ask<Answer>(question: StoreQuestion): Promise<Answer> {
+    return this.#loaded.ask<Answer>(question);
+  }
+
+  #count(load: LoadOptions, faults: LoadReport["faults"]): void {
+    const { operation, consistency, keyspace, inFlight } = load;
+    for (const [code, count] of Object.entries(faults)) {
+      const what = `${operation} ${consistency} in ${keyspace}, ${inFlight} in flight: ${code}`;
+      this.#faults.set(what, (this.#faults.get(what) ?? 0) + count);
     }
-    throw new Error(`this process leads none of ${names.join(", ")}`);
   }
-
-  #keyspace(name = DEFAULT_KEYSPACE): EmbeddedKeyspace {
-    return this.#store.keyspace(name) as EmbeddedKeyspace;
-  }
-}
-
-function openPlain(configuration: Readonly<Record<string, unknown>>, node: string) {
-  return openStore(configuration as Parameters<typeof openStore>[0], { node });
-}
-
-function keyOf(index: number): string {
-  return KEYS[(index * 7_919) % KEY_COUNT] as string;
 }

@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, fdatasyncSync, openSync, writeSync } from "node:fs";
+import { fdatasync, fdatasyncSync, openSync, writeSync } from "node:fs";
 
 export const FILE_BYTES = 32 * 1024 * 1024;
 const CHUNK = Buffer.alloc(1024 * 1024);
@@ -37,10 +37,6 @@ export class SyncLog {
     this.#length += bytes.length;
     this.#appended += records;
     if (!this.#syncing) this.#sync();
-  }
-
-  close(): void {
-    closeSync(this.#file);
   }
 
   #sync(): void {

@@ -19,6 +19,7 @@ test("a table has each latency with its unit", () => {
     {
       ...{ name: "put", inFlight: 64, opsPerSecond: 48_467 },
       ...{ p50Us: 999.9, p99Us: 87.3, floorRatio: null, p50FloorRatio: null },
+      floorRatioRange: null,
     },
   ]);
   expect(table).toMatch(/in flight[^\n]*p50 │\s+p99/);
