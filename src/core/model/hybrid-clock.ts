@@ -86,15 +86,24 @@ export class HybridClock {
   }
 
   /** Moves the clock up to `seen`, unless `seen` is beyond the guard. */
-  observe(seen: Stamp, wallMs: number): ObserveOutcome {
-    if (seen.time <= this.#last) return "observed";
-    if (this.isBeyondGuard(seen, wallMs)) return "beyond-guard";
-    this.#last = seen.time;
+  observe({ time }: Stamp, wallMs: number): ObserveOutcome {
+    return this.observeTime(time, wallMs);
+  }
+
+  /** `observe`, of which only the time is known. */
+  observeTime(time: HybridTime, wallMs: number): ObserveOutcome {
+    if (time <= this.#last) return "observed";
+    if (this.isTimeBeyondGuard(time, wallMs)) return "beyond-guard";
+    this.#last = time;
     return "observed";
   }
 
-  isBeyondGuard(stamp: Stamp, wallMs: number): boolean {
-    return stamp.time > hybridTimeOf(wallMs) + this.#guardSpan;
+  isBeyondGuard({ time }: Stamp, wallMs: number): boolean {
+    return this.isTimeBeyondGuard(time, wallMs);
+  }
+
+  isTimeBeyondGuard(time: HybridTime, wallMs: number): boolean {
+    return time > hybridTimeOf(wallMs) + this.#guardSpan;
   }
 
   /**

@@ -99,8 +99,8 @@ export class CausalContext {
     while (at < entries.length && compareActors((entries[at] as TimedDot).actor, actor) < 0) at++;
     const known = entries[at];
     const isNamed = known !== undefined && compareActors(known.actor, actor) === 0;
-    const merged = entries.slice();
-    merged.splice(at, isNamed ? 1 : 0, dot);
+    const merged = isNamed ? entries.slice() : [...entries.slice(0, at), dot, ...entries.slice(at)];
+    if (isNamed) merged[at] = dot;
     return new CausalContext(this.base, bounded(merged));
   }
 
@@ -168,7 +168,8 @@ export class CausalContext {
     if (count * CONTEXT_ENTRY_BYTES > reader.remaining) {
       throw new MalformedBytesError(`a context of ${count} actors in ${reader.remaining} bytes`);
     }
-    const entries: TimedDot[] = [];
+    // Of the length that it has: one that grows by `push` begins with room for seventeen.
+    const entries: TimedDot[] = new Array(count);
     for (let i = 0; i < count; i++) {
       const actor = readActor(reader);
       const entry = { actor, counter: readCounter(reader), time: readTime(reader) };
@@ -177,7 +178,7 @@ export class CausalContext {
         throw new MalformedBytesError("the actors of a context are not in their order");
       }
       if (entry.time <= base) throw new MalformedBytesError("a context that names what is settled");
-      entries.push(entry);
+      entries[i] = entry;
     }
     return base === 0 && count === 0 ? CausalContext.EMPTY : new CausalContext(base, entries);
   }

@@ -2,7 +2,8 @@ import { u32At, u64At } from "../leaderless/record.ts";
 import type { Relation } from "../leaderless/record-rules.ts";
 import { CONTEXT_ENTRY_BYTES, CONTEXT_HEADER_BYTES } from "./causal-context.ts";
 
-const COUNTER_AT = 8;
+/** In a dot, in front of its counter. */
+const ACTOR_BYTES = 8;
 const TIME_AT = 14;
 const TWO_POW_32 = 4_294_967_296;
 
@@ -27,24 +28,33 @@ function knows(a: Uint8Array, b: Uint8Array, at: number): boolean {
   let own = at + CONTEXT_HEADER_BYTES;
   for (let entry = own; entry < end; entry += CONTEXT_ENTRY_BYTES) {
     if (u64At(b, entry + TIME_AT) <= base) continue;
-    while (own < ownEnd && compareActors(a, own, b, entry) < 0) own += CONTEXT_ENTRY_BYTES;
-    if (own >= ownEnd || compareActors(a, own, b, entry) !== 0) return false;
+    while (own < ownEnd && compareActorsAt(a, own, b, entry) < 0) own += CONTEXT_ENTRY_BYTES;
+    if (own >= ownEnd || compareActorsAt(a, own, b, entry) !== 0) return false;
     if (counterAt(a, own) < counterAt(b, entry)) return false;
   }
   return true;
 }
 
 function endOf(bytes: Uint8Array, at: number): number {
-  const count = ((bytes[at + 8] as number) << 8) | (bytes[at + 9] as number);
-  return at + CONTEXT_HEADER_BYTES + count * CONTEXT_ENTRY_BYTES;
+  return at + CONTEXT_HEADER_BYTES + u16At(bytes, at + 8) * CONTEXT_ENTRY_BYTES;
 }
 
-function compareActors(a: Uint8Array, own: number, b: Uint8Array, entry: number): number {
-  return u32At(a, own) - u32At(b, entry) || u32At(a, own + 4) - u32At(b, entry + 4);
+/** The order of two actors: big-endian, so that their bytes stand in it. */
+export function compareActorsAt(a: Uint8Array, own: number, b: Uint8Array, entry: number): number {
+  for (let at = 0; at < ACTOR_BYTES; at++) {
+    const difference = (a[own + at] as number) - (b[entry + at] as number);
+    if (difference !== 0) return difference;
+  }
+  return 0;
 }
 
-function counterAt(bytes: Uint8Array, entry: number): number {
-  const at = entry + COUNTER_AT;
-  const high = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+/** Of a dot that begins at `dot`. */
+export function counterAt(bytes: Uint8Array, dot: number): number {
+  const at = dot + ACTOR_BYTES;
+  const high = u16At(bytes, at);
   return high * TWO_POW_32 + u32At(bytes, at + 2);
+}
+
+export function u16At(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
 }

@@ -1,10 +1,25 @@
 import { ByteReader, ByteWriter } from "../../core/model/bytes.ts";
 import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
 import { type HybridTime, MAX_HYBRID_TIME } from "../../core/model/stamp.ts";
-import type { KeyedRecord } from "../leaderless/record.ts";
+import { type KeyedRecord, u64At } from "../leaderless/record.ts";
 import type { Relation } from "../leaderless/record-rules.ts";
 import { CausalContext, compareDots, type EventDot, readDot, writeDot } from "./causal-context.ts";
 import { relationOfEncoded } from "./context-bytes.ts";
+import {
+  DELETION,
+  EXPIRING_VALUE,
+  FLAG_ALIVE,
+  FLAG_EXPIRES,
+  FLAG_STATES,
+  FLAG_SUMMARY,
+  FORMAT,
+  HEADER_BYTES,
+  KNOWN_FLAGS,
+  SIBLING_HEAD_BYTES,
+  TIME_AT,
+  VALUE,
+} from "./dotted-layout.ts";
+import { isPlainRecord } from "./plain-record.ts";
 import type { EncodedState, StatePlan } from "./states/encoded-state.ts";
 
 /** One version that no other known one replaces. */
@@ -40,25 +55,7 @@ export interface DottedRecord extends RecordVersion {
   readonly states: readonly Uint8Array[];
 }
 
-/**
- * `format, flags, newest time, context, siblings or states`. The format differs from that of
- * stamped records, so that neither is ever taken for the other.
- */
-const FORMAT = 3;
-const FLAG_ALIVE = 1;
-const FLAG_STATES = 2;
-/** Header and context alone. */
-const FLAG_SUMMARY = 4;
-/** Something that is alive expires. */
-const FLAG_EXPIRES = 8;
-const KNOWN_FLAGS = FLAG_ALIVE | FLAG_STATES | FLAG_SUMMARY | FLAG_EXPIRES;
-const DELETION = 0;
-const VALUE = 1;
-const EXPIRING_VALUE = 2;
 const NO_VALUE: Readonly<Uint8Array> = new Uint8Array(0);
-const HEADER_BYTES = 2 + 8;
-/** Eight bytes of actor, six of counter. */
-const DOT_BYTES = 14;
 
 export const NOTHING: DottedRecord = Object.freeze({
   context: CausalContext.EMPTY,
@@ -181,6 +178,7 @@ function readRecord(bytes: Uint8Array, readValue: ReadValue): DottedRecord {
 
 /** Accepts summaries too. @throws MalformedBytesError. */
 export function checkRecord(bytes: Uint8Array): void {
+  if (isPlainRecord(bytes)) return;
   const reader = new ByteReader(bytes);
   const flags = readHeader(reader);
   if ((flags & FLAG_SUMMARY) === 0) {
@@ -218,9 +216,11 @@ export function isTombstone(bytes: Uint8Array): boolean {
 }
 
 export function newestTimeOf(bytes: Uint8Array): HybridTime {
-  const reader = new ByteReader(bytes);
-  reader.skip(2);
-  return readTime(reader);
+  if (bytes.length < HEADER_BYTES)
+    throw new MalformedBytesError(`a record of ${bytes.length} bytes`);
+  const time = u64At(bytes, TIME_AT);
+  if (time > MAX_HYBRID_TIME) throw new MalformedBytesError(`a time of ${time}`);
+  return time;
 }
 
 function readHeader(reader: ByteReader): number {
@@ -246,7 +246,8 @@ function passOver(reader: ByteReader): Uint8Array {
 }
 
 function readSiblings(reader: ByteReader, count: number, readValue: ReadValue): Sibling[] {
-  const siblings: Sibling[] = [];
+  // Of the length that it has: one that grows by `push` begins with room for seventeen.
+  const siblings: Sibling[] = new Array(Math.min(count, reader.remaining));
   for (let i = 0; i < count; i++) {
     const dot = readDot(reader);
     const time = readTime(reader);
@@ -254,8 +255,8 @@ function readSiblings(reader: ByteReader, count: number, readValue: ReadValue): 
     if (kind > EXPIRING_VALUE) throw new MalformedBytesError(`sibling kind ${kind}`);
     if (kind === EXPIRING_VALUE) {
       const expiresAtMs = readExpiry(reader);
-      siblings.push({ dot, time, value: readValue(reader), expiresAtMs });
-    } else siblings.push({ dot, time, value: kind === VALUE ? readValue(reader) : undefined });
+      siblings[i] = { dot, time, value: readValue(reader), expiresAtMs };
+    } else siblings[i] = { dot, time, value: kind === VALUE ? readValue(reader) : undefined };
   }
   return siblings;
 }
@@ -302,7 +303,7 @@ function checkConsistent(record: DottedRecord, flags: number): void {
 function sizeOf({ context, siblings, states }: DottedRecord): number {
   let size = HEADER_BYTES + context.byteLength + 2;
   for (const { value, expiresAtMs } of siblings) {
-    size += DOT_BYTES + 8 + 1;
+    size += SIBLING_HEAD_BYTES;
     if (value === undefined) continue;
     size += (expiresAtMs === undefined ? 0 : 8) + 4 + value.length;
   }

@@ -64,7 +64,7 @@ export function mint(
 /** The versions, which are in the order of their dots, with one more. */
 function inOrder(versions: readonly Sibling[], version: Sibling): readonly Sibling[] {
   const before = versions.findIndex(({ dot }) => compareDots(dot, version.dot) > 0);
-  if (before < 0) return [...versions, version];
+  if (before < 0) return versions.concat(version);
   return [...versions.slice(0, before), version, ...versions.slice(before)];
 }
 

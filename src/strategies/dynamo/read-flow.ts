@@ -23,7 +23,7 @@ import type { PlantedDynamoBugs } from "./planted-bugs.ts";
 import type { RecordReader } from "./read-result.ts";
 import { hasAllSeen, markOfRecord } from "./session-contexts.ts";
 import { DYNAMO_LEVELS, type DynamoSettings } from "./settings.ts";
-import { standInAnswers } from "./stand-ins.ts";
+import { StandIns } from "./stand-ins.ts";
 
 /** Part of its time after which a read asks those whom it did not ask at first. */
 const WIDEN_AFTER_PART = 0.5;
@@ -71,6 +71,7 @@ export class ReadFlow {
   readonly #nextRoundId: () => number;
   readonly #demands: Demands;
   readonly #planted: PlantedDynamoBugs;
+  readonly #standIns = new StandIns();
   readonly #hedges: Hedges<PendingRead>;
   readonly #digests: Digests;
   readonly #pending = new IdTable<PendingRead>();
@@ -128,7 +129,7 @@ export class ReadFlow {
       request,
       demand,
       answers,
-      standIns: standInAnswers(placement),
+      standIns: this.#standIns.answersOf(placement),
       records: new Array(answers.total).fill(undefined),
       roundId: this.#nextRoundId(),
       startedAtMs: nowMs,

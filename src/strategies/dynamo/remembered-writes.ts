@@ -1,4 +1,5 @@
 import type { HybridTime, Stamp } from "../../core/model/stamp.ts";
+import { RisingTimes } from "./rising-times.ts";
 
 /** At least so many are remembered, and at most twice as many. */
 const MAX_REMEMBERED = 65_536;
@@ -9,8 +10,8 @@ const MAX_HORIZONS = 4_096;
 interface Named {
   readonly actorHigh: number;
   readonly actorLow: number;
-  recent: Set<HybridTime>;
-  older: Set<HybridTime>;
+  recent: RisingTimes;
+  older: RisingTimes;
   /** What is newer was not minted: of nearly every write that is all that has to be looked at. */
   newest: HybridTime;
   /** What is not newer may have been forgotten. */
@@ -62,8 +63,8 @@ export class RememberedWrites {
     let named = this.#namedBy(operation);
     if (named === undefined) {
       const nothing = {
-        recent: new Set<number>(),
-        older: new Set<number>(),
+        recent: new RisingTimes(),
+        older: new RisingTimes(),
         newest: 0,
         horizon: 0,
       };
@@ -87,13 +88,13 @@ export class RememberedWrites {
 
   #forgetOlder(): void {
     for (const [name, named] of [...this.#named]) {
-      for (const time of named.older) if (time > named.horizon) named.horizon = time;
+      if (named.older.newest > named.horizon) named.horizon = named.older.newest;
       if (named.older.size > 0) {
         this.#named.delete(name);
         this.#named.set(name, named);
       }
       named.older = named.recent;
-      named.recent = new Set();
+      named.recent = new RisingTimes();
     }
     this.#older = this.#recent;
     this.#recent = 0;

@@ -27,7 +27,7 @@ import { PendingWrite, replicationOf } from "./pending-write.ts";
 import type { PlantedDynamoBugs } from "./planted-bugs.ts";
 import { markOfContext } from "./session-contexts.ts";
 import { DYNAMO_LEVELS, type DynamoSettings } from "./settings.ts";
-import { standInAnswers } from "./stand-ins.ts";
+import { StandIns } from "./stand-ins.ts";
 import type { WriteIntents } from "./write-intent.ts";
 
 /** Part of what is left of its time after which what is not answered is sent again. */
@@ -58,6 +58,7 @@ export class WriteFlow {
   readonly #nextRoundId: () => number;
   readonly #demands: Demands;
   readonly #planted: PlantedDynamoBugs;
+  readonly #standIns = new StandIns();
   readonly #pending = new IdTable<PendingWrite>();
   readonly #lists = new NodeLists();
   #sweepAtMs = Number.POSITIVE_INFINITY;
@@ -211,7 +212,7 @@ export class WriteFlow {
     if (!this.#mayLower(level) && !isMetBy(demand, reachable) && !intent.again) {
       throw tooFewReachable(demand, placement.replicas, answers.nodesOf(reachable));
     }
-    const standIns = standInAnswers(placement);
+    const standIns = this.#standIns.answersOf(placement);
     const minter = intent.minter ?? this.#chooseMinter(shardIndex);
     if (minter === undefined) throw noMinter(placement.replicas, placement.standIns);
     this.#intents.choose(request, minter);
@@ -343,7 +344,7 @@ export class WriteFlow {
       this.#pending.delete(pending.roundId);
       const { placement } = pending.answers;
       pending.answers = new ReplicaAnswers(placement);
-      pending.standIns = standInAnswers(placement);
+      pending.standIns = this.#standIns.answersOf(placement);
       pending.held = 0;
       pending.standInsHeld = 0;
       pending.isResent = true;

@@ -1,5 +1,5 @@
 import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
-import { STAMP_BYTES, type Stamp } from "../../core/model/stamp.ts";
+import { type HybridTime, STAMP_BYTES, type Stamp } from "../../core/model/stamp.ts";
 
 /**
  * A stored version of one key, as bytes: `format, flags, stamp, expiry?, value`. The stamp is
@@ -157,6 +157,11 @@ export function stampOf(record: Uint8Array): Stamp {
     actorHigh: u32At(record, STAMP_AT + 8),
     actorLow: u32At(record, STAMP_AT + 12),
   };
+}
+
+/** `stampOf(record).time`, without a stamp for it. */
+export function timeOf(record: Uint8Array): HybridTime {
+  return u64At(record, STAMP_AT);
 }
 
 /** Order of the stamps alone. */

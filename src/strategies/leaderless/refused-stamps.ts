@@ -12,6 +12,10 @@ const MAX_REMEMBERED = 1_024;
 export class RefusedStamps {
   readonly #refused: { readonly stamp: Stamp; readonly untilMs: number }[] = [];
 
+  get isEmpty(): boolean {
+    return this.#refused.length === 0;
+  }
+
   has(stamp: Stamp, nowMs: number): boolean {
     return this.#refused.some(
       (each) => each.untilMs > nowMs && compareStamps(each.stamp, stamp) === 0,

@@ -464,11 +464,11 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   ): KeyedRecord {
     const keyed = this.#expiries.admit(given, wallMs, this.#place.known.isMember, effects);
     // Within the guard only: a stored stamp never drags this node's clock along.
-    const stamp = this.#rules.stampOf(keyed.record);
-    this.#context.clock.observe(stamp, wallMs);
+    const time = this.#rules.settling.timeOf(keyed.record);
+    this.#context.clock.observeTime(time, wallMs);
     effects.append(keyed.payload);
     this.#antiEntropy.touch(keyed.key);
-    if (this.#isReplica) this.#settling.noteStored(keyed.record, stamp.time, effects);
+    if (this.#isReplica) this.#settling.noteStored(keyed.record, time, effects);
     if (!this.#place.known.isMember) {
       this.#handoff.noteCopy(keyed.key, keyed.record.length, wallMs, effects);
     }
@@ -490,7 +490,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     const held = effects.get(key);
     const merged = mergedOf(this.#rules, held, record);
     if (merged === held) return;
-    this.#context.clock.observe(this.#rules.stampOf(record), wallMs);
+    this.#context.clock.observeTime(this.#rules.settling.timeOf(record), wallMs);
     effects.put(key, merged);
     this.#settling.noteReplayed(merged, effects);
     if (this.#place.known.isMember) this.#expiries.note(key, merged, wallMs, effects);

@@ -31,6 +31,9 @@ export class ReplicaPlace {
   readonly #planted: PlantedReplicaBugs;
   readonly #onMap: (before: ShardMap, effects: Fx) => void;
   #map: ShardMap;
+  /** Of this node, by the map: on the path of every write. */
+  #isHolder = false;
+  #isMember = false;
   #vote: Vote | undefined;
   #readyFor = 0;
 
@@ -45,6 +48,7 @@ export class ReplicaPlace {
     this.#onMap = onMap;
     const { epoch, replicas, pending, leaving } = context.placement(context.shardIndex);
     this.#map = { epoch, replicas, pending, leaving };
+    this.#setMap(this.#map);
   }
 
   /** At opening, before anything else of the step. */
@@ -57,7 +61,7 @@ export class ReplicaPlace {
     if (bytes === undefined) return;
     const map = readMap(new ByteReader(bytes));
     if (map.epoch < this.#map.epoch) return;
-    this.#map = map;
+    this.#setMap(map);
     effects.placed(map);
   }
 
@@ -71,7 +75,7 @@ export class ReplicaPlace {
 
   /** Its copy answers for the shard, once it has all that it has to have. */
   get isHolder(): boolean {
-    return isHolder(this.#map, this.#self);
+    return this.#isHolder;
   }
 
   /** It is being given the shard, and holds what is written meanwhile. */
@@ -80,7 +84,7 @@ export class ReplicaPlace {
   }
 
   get isMember(): boolean {
-    return membersOf(this.#map).includes(this.#self);
+    return this.#isMember;
   }
 
   get isReady(): boolean {
@@ -200,7 +204,7 @@ export class ReplicaPlace {
   #install(map: ShardMap, effects: Fx): void {
     if (map.epoch <= this.#map.epoch) return;
     const before = this.#map;
-    this.#map = map;
+    this.#setMap(map);
     effects.keep(
       MAP,
       written((writer) => writeMap(map, writer)),
@@ -211,6 +215,12 @@ export class ReplicaPlace {
     const stage = stageOf(map);
     effects.emit({ type: "shard-placed", shard, epoch, stage, replicas, pending, leaving });
     this.#onMap(before, effects);
+  }
+
+  #setMap(map: ShardMap): void {
+    this.#map = map;
+    this.#isHolder = isHolder(map, this.#self);
+    this.#isMember = membersOf(map).includes(this.#self);
   }
 
   #decide(

@@ -1,5 +1,5 @@
 import type { HybridTime } from "../../../core/model/stamp.ts";
-import { headerOf, isTombstone, makeKeyedRecord, stampOf } from "../record.ts";
+import { headerOf, isTombstone, makeKeyedRecord, stampOf, timeOf } from "../record.ts";
 import type { SettlingRules } from "./settling-rules.ts";
 
 const NO_KEY = new Uint8Array(0);
@@ -11,12 +11,12 @@ const FLAG_TOMBSTONE = 1;
 /** Of records of one stamped version. */
 export const stampedSettling: SettlingRules = Object.freeze({
   hasContexts: false,
-  timeOf: (record) => stampOf(record).time,
+  timeOf,
   admitted(held, incoming, floor) {
     // Where something is held, the greater stamp tells what is stale.
-    return held !== undefined || stampOf(incoming).time > floor ? incoming : undefined;
+    return held !== undefined || timeOf(incoming) > floor ? incoming : undefined;
   },
-  stripped: (record, upTo) => (stampOf(record).time > upTo ? record : undefined),
+  stripped: (record, upTo) => (timeOf(record) > upTo ? record : undefined),
   absentAt: floorRecordOf,
   /** The tombstone of the same stamp: of equal stamps the greater bytes win, and these are. */
   buried(record) {
@@ -25,7 +25,7 @@ export const stampedSettling: SettlingRules = Object.freeze({
     return tombstone;
   },
   addWithin(sum, key, record, after, upTo) {
-    const { time } = stampOf(record);
+    const time = timeOf(record);
     if (time <= after) return;
     // What a later version has replaced is over for whoever holds that one, whichever it is.
     sum.addEntry(key, time <= upTo ? record : LATER);
