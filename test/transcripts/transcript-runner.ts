@@ -243,7 +243,7 @@ function mapOf([epoch, replicas = "", , pending]: readonly string[]): ShardMap {
 /** The words of a message as `showMessage` shows them, more or less. */
 function messageOf(what: string, words: readonly string[]): LeaderlessMessage {
   const [round = "", first = "", second] = words;
-  const requestId = Number(round.slice(1));
+  const [requestId = 0, ...others] = round.split("+").map((name) => Number(name.slice(1)));
   const serving = !words.includes("rebuilding");
   switch (what) {
     case "first-hand":
@@ -256,7 +256,13 @@ function messageOf(what: string, words: readonly string[]): LeaderlessMessage {
     }
     case "ack": {
       const stamp = second?.startsWith("@") ? readStampText(second) : undefined;
-      return { type: "write-ack", requestId, verdict: first as WriteVerdict, serving, stamp };
+      const ack = {
+        type: "write-ack",
+        requestId,
+        verdict: first as WriteVerdict,
+        serving,
+      } as const;
+      return others.length === 0 ? { ...ack, stamp } : { ...ack, stamp, others };
     }
     case "map":
       return { type: "place-map", requestId, map: mapOf(words.slice(1)) };

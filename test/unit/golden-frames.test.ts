@@ -90,6 +90,14 @@ const MESSAGES: Readonly<Record<string, LeaderlessMessage>> = {
     serving: true,
     stamp: undefined,
   },
+  "write-ack, of several": {
+    type: "write-ack",
+    requestId: 3,
+    verdict: "stored",
+    serving: true,
+    stamp: undefined,
+    others: [4, 0xffff_fffe],
+  },
   "write-ack, newer": {
     type: "write-ack",
     requestId: 0xffff_fffe,

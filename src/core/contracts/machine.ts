@@ -328,6 +328,13 @@ export interface StateViewHandle {
 /** How a machine's messages travel. Bytes of a decoded message are owned by it. */
 export interface MessageCodec<Message> {
   encode(message: Message, writer: ByteWriter): void;
+  /**
+   * Adds a message to `last`, which was encoded right before it, for the coordinator of the same
+   * keyspace, and whose bytes end where the writer stands: `decode` then gives one message that says
+   * what both do. False: nothing was written, and it is encoded by itself. Left out: all are. What is
+   * written is at most 64 bytes, and read together with `last`, whichever shards the two are about.
+   */
+  addTo?(last: Message, message: Message, writer: ByteWriter): boolean;
   /** Throws `MalformedBytesError`; the host drops the message and counts it. */
   decode(reader: ByteReader): Message;
 }

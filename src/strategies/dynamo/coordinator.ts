@@ -255,7 +255,9 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
         }
         break;
       case "write-ack":
-        this.#writes.onAck(from, message, nowMs, effects);
+        this.#writes.onAck(from, message, message.requestId, nowMs, effects);
+        if (message.others === undefined) break;
+        for (const id of message.others) this.#writes.onAck(from, message, id, nowMs, effects);
         break;
       case "gap":
         this.#writes.onGap(from, message, effects);

@@ -116,12 +116,20 @@ const MAX_KEY_BYTES = 1_024;
 const HAS_SEEN = 1;
 const HAS_EXPIRY = 2;
 
+const OWN = Object.freeze({ mint: MINT, minted: MINTED, recall: RECALL, delta: DELTA, gap: GAP });
 const inner = makeCopyCodec(checkRecord);
 
 export const dynamoCodec: MessageCodec<DynamoMessage> = withPlaces<CopyMessages>({
   encode,
+  addTo: (last, message, writer) =>
+    !isOwn(last) && !isOwn(message) && inner.addTo?.(last, message, writer) === true,
   decode,
 });
+
+/** Of this strategy alone. */
+function isOwn(message: CopyMessages): message is Exclude<CopyMessages, CopyMessage> {
+  return message.type in OWN;
+}
 
 function encode(message: CopyMessages, writer: ByteWriter): void {
   switch (message.type) {

@@ -118,8 +118,9 @@ export class WriteFlow {
     return true;
   }
 
-  onAck(from: Sender, ack: WriteAck, nowMs: number, effects: Fx): boolean {
-    const pending = this.#pending.get(ack.requestId);
+  /** `requestId`: of the ones that the acknowledgement is of. False: it is of none here. */
+  onAck(from: Sender, ack: WriteAck, requestId: number, nowMs: number, effects: Fx): boolean {
+    const pending = this.#pending.get(requestId);
     if (pending === undefined) return false;
     const standInBit = pending.standIns.take(from.node, true);
     pending.standInsHeld |= standInBit;

@@ -60,6 +60,8 @@ export interface WriteAck {
   readonly serving: boolean;
   /** With `newer`: the stamp that is there. */
   readonly stamp: Stamp | undefined;
+  /** Further requests of which the same is said, of any shards; those of one message come together. */
+  readonly others?: readonly number[] | undefined;
 }
 
 export interface ReadMessage {
@@ -162,6 +164,7 @@ type CheckRecord = (record: Uint8Array) => void;
 export function makeCopyCodec(check: CheckRecord): MessageCodec<CopyMessage> {
   return Object.freeze({
     encode,
+    addTo,
     decode: (reader: ByteReader) => decode(reader, check),
   });
 }
@@ -184,6 +187,7 @@ function encode(message: CopyMessage, writer: ByteWriter): void {
       writer.u8(VERDICTS.indexOf(message.verdict));
       writer.u8(message.serving ? 1 : 0);
       writeOptionalStamp(writer, message.stamp);
+      if (message.others !== undefined) for (const other of message.others) writer.u32(other);
       break;
     case "read":
       if (message.digestAbove === undefined) writer.u8(message.stampOnly ? 1 : 0);
@@ -233,6 +237,15 @@ function encode(message: CopyMessage, writer: ByteWriter): void {
   }
 }
 
+/** Acknowledgements without a stamp that differ in nothing but the request. */
+function addTo(last: CopyMessage, message: CopyMessage, writer: ByteWriter): boolean {
+  if (last.type !== "write-ack" || message.type !== "write-ack") return false;
+  if (last.verdict !== message.verdict || last.serving !== message.serving) return false;
+  if (last.stamp !== undefined || message.stamp !== undefined) return false;
+  writer.u32(message.requestId);
+  return true;
+}
+
 function decode(reader: ByteReader, check: CheckRecord): CopyMessage {
   const type = reader.u8();
   const requestId = reader.u32();
@@ -247,8 +260,12 @@ function decode(reader: ByteReader, check: CheckRecord): CopyMessage {
       const verdict = pick(VERDICTS, reader.u8(), "verdict");
       const serving = readFlag(reader);
       const stamp = readOptionalStamp(reader);
-      reader.end();
-      return { type: "write-ack", requestId, verdict, serving, stamp };
+      if (stamp !== undefined || reader.remaining === 0) {
+        reader.end();
+        return { type: "write-ack", requestId, verdict, serving, stamp };
+      }
+      const others = readOthers(reader);
+      return { type: "write-ack", requestId, verdict, serving, stamp, others };
     }
     case TYPES.read: {
       const kind = reader.u8();
@@ -321,6 +338,13 @@ function decodeRangeReply(reader: ByteReader, requestId: number, check: CheckRec
   const reapable = hasFloor ? readTime(reader) : 0;
   reader.end();
   return { type: "range-reply", requestId, purpose, serving, entries, more, floor, reapable };
+}
+
+/** To the end: less than a whole one is left is malformed. */
+function readOthers(reader: ByteReader): readonly number[] {
+  const others: number[] = new Array(Math.ceil(reader.remaining / 4));
+  for (let at = 0; at < others.length; at++) others[at] = reader.u32();
+  return others;
 }
 
 /** Frames are borrowed; what a machine keeps must be its own. Small copies share a slab. */

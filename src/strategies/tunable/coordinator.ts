@@ -30,7 +30,7 @@ import { ExpiryView } from "../leaderless/expiry-view.ts";
 import { HEDGE_TIMER } from "../leaderless/hedges.ts";
 import { deadlineOfLevel } from "../leaderless/level-settings.ts";
 import { readLocally } from "../leaderless/local-read.ts";
-import type { LeaderlessMessage } from "../leaderless/messages.ts";
+import type { LeaderlessMessage, WriteAck } from "../leaderless/messages.ts";
 import { withJointPlacements } from "../leaderless/place/joint-placement.ts";
 import { PlaceFlow } from "../leaderless/place/place-flow.ts";
 import { type KeyedRecord, liveValueOf, stampOf } from "../leaderless/record.ts";
@@ -293,9 +293,9 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
   ): void {
     switch (message.type) {
       case "write-ack":
-        if (!this.#writes.onAck(from, message, nowMs, wallMs, effects)) {
-          this.#reads.onAck(from, message, nowMs, effects);
-        }
+        this.#onAck(from, message, message.requestId, nowMs, wallMs, effects);
+        if (message.others === undefined) break;
+        for (const id of message.others) this.#onAck(from, message, id, nowMs, wallMs, effects);
         break;
       case "read-reply":
         if (!this.#writes.onStamp(from, message, nowMs, wallMs, effects)) {
@@ -311,6 +311,19 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
         }
         this.#places.onMessage(from, shardIndex, message, nowMs, effects);
         break;
+    }
+  }
+
+  #onAck(
+    from: Sender,
+    ack: WriteAck,
+    requestId: number,
+    nowMs: number,
+    wallMs: number,
+    effects: Fx,
+  ): void {
+    if (!this.#writes.onAck(from, ack, requestId, nowMs, wallMs, effects)) {
+      this.#reads.onAck(from, ack, requestId, nowMs, effects);
     }
   }
 

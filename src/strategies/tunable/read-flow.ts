@@ -159,8 +159,8 @@ export class ReadFlow {
     return true;
   }
 
-  onAck(from: Sender, ack: WriteAck, nowMs: number, effects: Fx): boolean {
-    const pending = this.#writeBacks.get(ack.requestId);
+  onAck(from: Sender, ack: WriteAck, requestId: number, nowMs: number, effects: Fx): boolean {
+    const pending = this.#writeBacks.get(requestId);
     if (pending?.writeBack === undefined) return false;
     const bit = pending.writeBack.acks.take(from.node, ack.serving);
     if (bit === 0 || !ack.serving) return true;

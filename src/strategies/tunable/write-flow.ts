@@ -112,9 +112,17 @@ export class WriteFlow {
     else this.#write(pending, reachable, nowMs, wallMs, effects);
   }
 
-  onAck(from: Sender, ack: WriteAck, nowMs: number, wallMs: number, effects: Fx): boolean {
-    const pending = this.#rounds.of(ack.requestId);
-    if (pending === undefined) return this.#onLateAck(from, ack, nowMs, effects);
+  /** `requestId`: of the ones that the acknowledgement is of. False: it is of none here. */
+  onAck(
+    from: Sender,
+    ack: WriteAck,
+    requestId: number,
+    nowMs: number,
+    wallMs: number,
+    effects: Fx,
+  ): boolean {
+    const pending = this.#rounds.of(requestId);
+    if (pending === undefined) return this.#onLateAck(from, ack, requestId, nowMs, effects);
     if (pending.phase !== "write") return false;
     // After a stall of this node: a replica that was emptied since may have learned from the
     // others already what they held before this copy, and its old self's does not count any more.
@@ -452,9 +460,9 @@ export class WriteFlow {
   }
 
   /** An acknowledgement of a copy whose write was answered before. */
-  #onLateAck(from: Sender, ack: WriteAck, nowMs: number, effects: Fx): boolean {
+  #onLateAck(from: Sender, ack: WriteAck, requestId: number, nowMs: number, effects: Fx): boolean {
     const holds = ack.verdict === "stored" || ack.verdict === "equal";
-    const late = this.#pace.onAck(ack.requestId, from.node, holds);
+    const late = this.#pace.onAck(requestId, from.node, holds);
     if (late === undefined) return false;
     if (late.answers.complete) recordWrite(late, effects);
     this.#releaseHeld(nowMs, effects);

@@ -83,6 +83,14 @@ export const leaderlessMessages: fc.Arbitrary<LeaderlessMessage> = fc.oneof(
     stamp: option(stamps),
   }),
   fc.record({
+    type: fc.constant("write-ack" as const),
+    requestId: u32,
+    verdict: fc.constantFrom("stored" as const, "equal" as const),
+    serving,
+    stamp: fc.constant(undefined),
+    others: fc.array(u32, { minLength: 1, maxLength: 5 }),
+  }),
+  fc.record({
     type: fc.constant("read" as const),
     requestId: u32,
     stampOnly: fc.boolean(),

@@ -15,6 +15,9 @@ import type { FilteredTransport } from "./filtered-transport.ts";
 /** A writer that one big message has blown up is not kept. */
 const WRITER_KEEP_BYTES = 2 * 1024 * 1024;
 
+/** What a codec may add to a message: see `MessageCodec.addTo`. */
+const MAX_ADDED_BYTES = 64;
+
 export interface FrameLimits {
   /**
    * The first frame of a turn is handed over before it grows beyond this, so that the peer works
@@ -51,6 +54,10 @@ export class LaneQueue {
   #goalBytes: number;
   /** Never begun anew: a session that is opened again is still the same one to the peer. */
   #sequence = 0;
+  /** The message at the end of the open frame, where others may be added to it, and its header. */
+  #last: unknown;
+  #lastStart = 0;
+  #lastKeyspace = 0;
 
   constructor(wire: FilteredTransport, peer: NodeId, lane: Lane, limits: FrameLimits) {
     this.#wire = wire;
@@ -75,6 +82,7 @@ export class LaneQueue {
     codec: MessageCodec<Message>,
     message: Message,
   ): QueueResult {
+    if (this.#maybeAddToLast(room, address, codec, message)) return "queued";
     const writer = this.#writer;
     const before = writer.length;
     if (before === 0) {
@@ -95,7 +103,29 @@ export class LaneQueue {
       return "saturated";
     }
     if (writer.length > this.#goalBytes) this.#split(before, start, size);
+    else if (codec.addTo !== undefined && address.role === "coordinator") {
+      this.#last = message;
+      this.#lastStart = start;
+      this.#lastKeyspace = address.keyspaceHash;
+    } else this.#last = undefined;
     return "queued";
+  }
+
+  /** What many answers say alike is one message: its receiver takes one step for all of them. */
+  #maybeAddToLast<Message>(
+    room: number,
+    { role, keyspaceHash }: MessageAddress,
+    codec: MessageCodec<Message>,
+    message: Message,
+  ): boolean {
+    const last = this.#last as Message | undefined;
+    if (last === undefined || codec.addTo === undefined) return false;
+    if (role !== "coordinator" || keyspaceHash !== this.#lastKeyspace) return false;
+    const writer = this.#writer;
+    if (room < MAX_ADDED_BYTES || writer.length + MAX_ADDED_BYTES > this.#goalBytes) return false;
+    if (!codec.addTo(last, message, writer)) return false;
+    patchMessageLength(writer, this.#lastStart);
+    return true;
   }
 
   flush(): void {
@@ -149,6 +179,7 @@ export class LaneQueue {
 
   /** The frame is borrowed from the writer: what has to wait is copied. */
   #handOver(): void {
+    this.#last = undefined;
     this.#sequence = (this.#sequence + 1) >>> 0;
     patchFrameSequence(this.#writer, this.#sequence);
     const frame = this.#writer.view();
@@ -160,6 +191,7 @@ export class LaneQueue {
   }
 
   #resetWriter(): void {
+    this.#last = undefined;
     if (this.#writer.length > WRITER_KEEP_BYTES) this.#writer = new ByteWriter();
     else this.#writer.reset();
   }

@@ -124,6 +124,14 @@ export function withPlaces<Message extends { readonly type: string }>(
       } else if (message.type in TAGS) encodePlace(message as PlaceMessage, writer);
       else inner.encode(message as Message, writer);
     },
+    addTo(
+      last: Message | PlaceMessage | AtEpoch<Message>,
+      message: Message | PlaceMessage | AtEpoch<Message>,
+      writer: ByteWriter,
+    ): boolean {
+      if (last.type in TAGS || message.type in TAGS) return false;
+      return inner.addTo?.(last as Message, message as Message, writer) === true;
+    },
     decode(reader: ByteReader): Message | PlaceMessage | AtEpoch<Message> {
       const tag = reader.peek();
       if (tag < TAGS["at-epoch"]) return inner.decode(reader);

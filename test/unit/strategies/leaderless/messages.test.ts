@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ByteReader, ByteWriter } from "../../../../src/core/model/bytes.ts";
+import type { Epoch } from "../../../../src/core/model/ids.ts";
 import { MalformedBytesError } from "../../../../src/core/model/malformed-bytes-error.ts";
 import {
   type LeaderlessMessage,
   leaderlessCodec,
+  type WriteAck,
 } from "../../../../src/strategies/leaderless/messages.ts";
 import { leaderlessMessages } from "../../../support/messages/leaderless-messages.ts";
 
@@ -56,6 +58,38 @@ describe("messages", () => {
   });
 });
 
+describe("acknowledgements", () => {
+  const ack = (requestId: number, more: Partial<WriteAck> = {}): WriteAck => ({
+    ...{ type: "write-ack", requestId, verdict: "stored", serving: true, stamp: undefined },
+    ...more,
+  });
+  const STAMP = { time: 5, actorHigh: 1, actorLow: 2 };
+
+  test("that say the same of several requests are one message", () => {
+    const writer = new ByteWriter();
+    leaderlessCodec.encode(ack(7), writer);
+    expect(leaderlessCodec.addTo?.(ack(7), ack(0xffff_fffe), writer)).toBe(true);
+    expect(leaderlessCodec.addTo?.(ack(7), ack(9), writer)).toBe(true);
+    expect(decoded(writer.copy())).toEqual(ack(7, { others: [0xffff_fffe, 9] }));
+  });
+
+  test.each([
+    ["another verdict", ack(1), ack(2, { verdict: "equal" })],
+    ["a replica that counts and one that does not", ack(1), ack(2, { serving: false })],
+    ["a stamp", ack(1), ack(2, { stamp: STAMP })],
+    ["a stamp before it", ack(1, { stamp: STAMP }), ack(2)],
+    ["another message", ack(1), { type: "handoff-ack", requestId: 2 } as const],
+    ["another message before it", { type: "handoff-ack", requestId: 2 } as const, ack(1)],
+    ["who holds the shard", ack(1), { type: "place-wanted", epoch: 2 as Epoch } as const],
+  ])("are messages of their own with %s", (_name, last, message) => {
+    const writer = new ByteWriter();
+    leaderlessCodec.encode(last, writer);
+    const before = writer.length;
+    expect(leaderlessCodec.addTo?.(last, message, writer)).toBe(false);
+    expect(writer.length).toBe(before);
+  });
+});
+
 describe("malformed bytes", () => {
   function expectRefusalAtMost(bytes: Uint8Array): void {
     try {
@@ -91,7 +125,8 @@ describe("malformed bytes", () => {
       fc.property(leaderlessMessages, fc.nat(), (message, at) => {
         const bytes = encoded(message);
         const cut = bytes.subarray(0, at % bytes.length);
-        const hasTail = ["write", "read", "read-reply"].includes(message.type);
+        const hasTail =
+          ["write", "read", "read-reply"].includes(message.type) || "others" in message;
         if (hasTail) expectRefusalAtMost(cut);
         else expect(() => decoded(cut)).toThrow(MalformedBytesError);
       }),
