@@ -120,21 +120,30 @@ export class Overlay {
   /** The mutation was checked; `current` is the shard's generation now. */
   apply(mutation: StateMutation, current: Generation): void {
     const { shard } = mutation;
-    this.#entries += 1;
-    this.#bytes += ENTRY_OVERHEAD_BYTES;
     if (mutation.type === "switch-generation") {
+      this.#count();
       this.#switched.set(shard, mutation.generation);
       return;
     }
     const space = this.#spaceFor(shard, mutation.generation ?? current, mutation.space);
     if (mutation.type === "delete-range") {
+      this.#count();
       space.clear(mutation.from, mutation.to);
       return;
     }
     const value = mutation.type === "put" ? mutation.value : DELETED;
     const before = space.entries.set(mutation.key, value, mutation.text);
-    if (before === undefined) this.#bytes += mutation.key.length;
+    if (before === undefined) {
+      this.#count();
+      this.#bytes += mutation.key.length;
+    }
     this.#bytes += value.length - (before?.length ?? 0);
+  }
+
+  /** Something that was not there: what is overwritten takes no more room, and no more to write. */
+  #count(): void {
+    this.#entries += 1;
+    this.#bytes += ENTRY_OVERHEAD_BYTES;
   }
 
   #spaceFor(shard: ShardId, generation: Generation, space: Space): OverlaySpace {

@@ -290,6 +290,17 @@ test("many commits do not wait for the interval, and closing right then writes t
   expect(store.durablePosition).toBe(1);
 });
 
+test("what is written again before it is in the file waits once", () => {
+  const environment = new VirtualEnvironment();
+  const { store, put } = overMemory(environment);
+  put(5);
+  const once = store.pendingBytes;
+  put(5);
+  expect(store.pendingBytes).toBe(once);
+  put(6);
+  expect(store.pendingBytes).toBeGreaterThan(once);
+});
+
 test("what is seen in the file before it is durable does not count as durable", async () => {
   const environment = new VirtualEnvironment();
   const { file, store, put } = overMemory(environment);
