@@ -9,7 +9,8 @@ export const APPLIED_TEXT = keyText(APPLIED_KEY);
 
 export function appliedBytes(sequence: LogSequence): Uint8Array {
   const value = new Uint8Array(8);
-  new DataView(value.buffer).setFloat64(0, sequence);
+  // One is made for every shard at every sync, and a view of it costs more than the bytes.
+  writeDouble.call(value, sequence, 0);
   return value;
 }
 
@@ -17,6 +18,9 @@ export function appliedSequenceOf(storage: Storage, shard: ShardId): LogSequence
   const value = storage.state.get(shard, "meta", APPLIED_KEY);
   return value === undefined ? NO_SEQUENCE : appliedSequenceIn(value);
 }
+
+const writeDouble: (this: Uint8Array, value: number, at: number) => void =
+  Buffer.prototype.writeDoubleBE;
 
 /** What `appliedBytes` has made of a sequence. */
 export function appliedSequenceIn(value: Uint8Array): LogSequence {

@@ -11,7 +11,6 @@ class WaitingGroup {
   readonly cell: MachineCell;
   /** Everything in the group may happen once the log is durable up to here. */
   readonly position: LogPosition;
-  readonly number: number;
   /** Newest record of the shard that is in the state with the step, and with all before it. */
   readonly sequence: LogSequence;
   mutations: readonly StateMutation[] = NOTHING;
@@ -21,16 +20,15 @@ class WaitingGroup {
   /** Called when the mutations are committed. */
   committed: (() => void) | undefined = undefined;
 
-  constructor(cell: MachineCell, position: LogPosition, number: number) {
+  constructor(cell: MachineCell, position: LogPosition) {
     this.cell = cell;
     this.position = position;
-    this.number = number;
     this.sequence = appliedOf(cell);
   }
 
   /** Nothing of it is to happen. */
   forget(): void {
-    this.cell.state.settle(this.mutations, this.number);
+    this.cell.state.settle(this.mutations);
     this.mutations = NOTHING;
     this.words = NOTHING;
     this.marks = false;
@@ -57,7 +55,6 @@ export class CommitQueue {
   readonly #appliedMark: AppliedMark;
   readonly #planted: PlantedHostBugs;
   readonly #waiting: WaitingGroup[] = [];
-  #nextNumber = 1;
   #isReleasing = false;
   /** How far the log was last said to be durable. */
   #upTo = NO_POSITION;
@@ -119,13 +116,13 @@ export class CommitQueue {
     }
     const last = this.#waiting.at(-1);
     const after = last !== undefined && last.position > position ? last.position : position;
-    const group = new WaitingGroup(cell, after, this.#nextNumber++);
+    const group = new WaitingGroup(cell, after);
     group.marks = marks;
     group.committed = committed;
     if (words.length > 0) group.words = keepWords(words);
     if (mutations.length > 0) {
       group.mutations = mutations.slice();
-      cell.state.overlay(mutations, group.number);
+      cell.state.overlay(mutations);
     }
     cell.waitingGroups++;
     this.#waiting.push(group);
@@ -164,9 +161,9 @@ export class CommitQueue {
   }
 
   #say(due: readonly WaitingGroup[]): void {
-    for (const { cell, mutations, number, words, committed } of due) {
+    for (const { cell, mutations, words, committed } of due) {
       cell.waitingGroups--;
-      if (mutations.length > 0) cell.state.settle(mutations, number);
+      if (mutations.length > 0) cell.state.settle(mutations);
       committed?.();
       if (words.length > 0) this.#speak(cell, words);
     }

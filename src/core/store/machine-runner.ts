@@ -70,6 +70,7 @@ export class MachineRunner {
   readonly #hand: LogHand;
   readonly #generations: GenerationHand;
   #running = false;
+  #drainDeferred = false;
   #turnScheduled = false;
   /** Cells that asked to be told when this turn ends. */
   #turnEnders: MachineCell[] = [];
@@ -89,6 +90,10 @@ export class MachineRunner {
     cell.hearsDurable = true;
     if (this.#running) this.#durableCells.push(cell);
     else this.enqueue(cell, { type: "durable", sequence });
+  };
+  readonly #drainLater = (): void => {
+    this.#drainDeferred = false;
+    this.drain();
   };
   readonly #endScheduledTurn = (): void => {
     this.#turnScheduled = false;
@@ -390,8 +395,10 @@ export class MachineRunner {
       nowMs: NOT_YET,
       wallMs: NOT_YET,
     });
-    // Words that waited for durability are spoken outside a step.
-    if (!this.#running) this.#environment.defer(() => this.drain());
+    // Words that waited for durability are spoken outside a step, and many at a time.
+    if (this.#running || this.#drainDeferred) return;
+    this.#drainDeferred = true;
+    this.#environment.defer(this.#drainLater);
   }
 
   #do(cell: MachineCell, deeds: readonly Deed[]): void {

@@ -9,15 +9,8 @@ import type {
 import type { ShardId } from "../model/ids.ts";
 import { keyText } from "../model/key-text.ts";
 
-interface OverlayEntry {
-  /** undefined: deleted. */
-  readonly value: Uint8Array | undefined;
-  readonly key: Uint8Array;
-  /** Which of the host's waiting groups it came with. */
-  readonly group: number;
-}
-
-type KeyedMutation = Extract<StateMutation, { type: "put" | "delete" }>;
+/** A write that waits for its log record, known by identity: it is the newest of its key. */
+type OverlayEntry = Extract<StateMutation, { type: "put" | "delete" }>;
 
 interface RangeLimits {
   readonly limitBytes: number;
@@ -91,36 +84,32 @@ export class ShardState implements ServingState {
     };
   }
 
-  /** Shows mutations that are not committed yet, until they are settled. */
-  overlay(mutations: readonly StateMutation[], group: number): void {
+  /** Shows mutations that are not committed yet, until they are settled: the same objects. */
+  overlay(mutations: readonly StateMutation[]): void {
     for (const mutation of mutations) {
       // What comes after it is not seen before it is committed: beneath it lies another state.
       if (mutation.type === "switch-generation") break;
-      const shown = this.#shownIn(mutation);
-      if (shown === undefined) continue;
-      const { key, text } = mutation as KeyedMutation;
-      const value = mutation.type === "put" ? mutation.value : undefined;
-      shown.set(text ?? keyText(key), { key, value, group });
+      if (mutation.type === "delete-range") continue;
+      this.#shownIn(mutation)?.set(mutation.text ?? keyText(mutation.key), mutation);
     }
   }
 
-  /** The group is committed: what it showed, and nothing younger has replaced, goes. */
-  settle(mutations: readonly StateMutation[], group: number): void {
+  /** They are committed: what of them nothing younger has replaced is shown no more. */
+  settle(mutations: readonly StateMutation[]): void {
     for (const mutation of mutations) {
       if (mutation.type === "switch-generation") break;
+      if (mutation.type === "delete-range") continue;
       const shown = this.#shownIn(mutation);
-      if (shown === undefined) continue;
-      const { key, text = keyText(key) } = mutation as KeyedMutation;
-      if (shown.get(text)?.group === group) shown.delete(text);
+      const text = mutation.text ?? keyText(mutation.key);
+      if (shown?.get(text) === mutation) shown.delete(text);
     }
   }
 
   /** Where the overlay shows it, if it does. */
-  #shownIn(mutation: StateMutation): Map<string, OverlayEntry> | undefined {
-    if (mutation.type !== "put" && mutation.type !== "delete") return undefined;
-    if (mutation.generation !== undefined) return undefined;
-    if (mutation.space === "data") return this.#data;
-    return mutation.space === "side" ? this.#side : undefined;
+  #shownIn({ generation, space }: OverlayEntry): Map<string, OverlayEntry> | undefined {
+    if (generation !== undefined) return undefined;
+    if (space === "data") return this.#data;
+    return space === "side" ? this.#side : undefined;
   }
 
   #read(
@@ -131,7 +120,7 @@ export class ShardState implements ServingState {
   ): Uint8Array | undefined {
     if (overlay.size > 0) {
       const entry = overlay.get(text);
-      if (entry !== undefined) return entry.value;
+      if (entry !== undefined) return entry.type === "put" ? entry.value : undefined;
     }
     return this.#store.get(this.#shard, space, key, text);
   }
@@ -180,7 +169,7 @@ function mergedRange(
     if (to !== undefined && Buffer.compare(entry.key, to) >= 0) continue;
     const beyond = stored.more && last !== undefined && Buffer.compare(entry.key, last) > 0;
     if (beyond) continue;
-    if (entry.value === undefined) merged.delete(text);
+    if (entry.type === "delete") merged.delete(text);
     else merged.set(text, { key: entry.key, value: entry.value });
   }
   const entries = [...merged.values()].sort((a, b) => Buffer.compare(a.key, b.key));

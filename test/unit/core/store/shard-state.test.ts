@@ -34,7 +34,7 @@ function shown(state: ShardState, from?: string, to?: string, limitBytes = 10_00
 test("a key is found by its text as by its bytes, committed or not", () => {
   const { state, commit } = open();
   commit(mutationOf("a", "1"), mutationOf("b", "1"));
-  state.overlay([mutationOf("b", "2"), mutationOf("c", "2")], 1);
+  state.overlay([mutationOf("b", "2"), mutationOf("c", "2")]);
   const values = ["a", "b", "c", "d"].map((key) => {
     const found = state.get(Buffer.from(key), key);
     expect(found).toEqual(state.get(Buffer.from(key)));
@@ -49,15 +49,15 @@ describe("the overlay", () => {
     commit(mutationOf("a", "1"), mutationOf("b", "1"), mutationOf("c", "1"));
     const first = [mutationOf("b", "2"), mutationOf("d", "2")];
     const second = [mutationOf("b", undefined), mutationOf("a", "3")];
-    state.overlay(first, 1);
-    state.overlay(second, 2);
+    state.overlay(first);
+    state.overlay(second);
     expect(shown(state)).toEqual(["a=3", "c=1", "d=2"]);
     expect(state.get(Buffer.from("b"))).toBeUndefined();
     commit(...first);
-    state.settle(first, 1);
+    state.settle(first);
     expect(shown(state)).toEqual(["a=3", "c=1", "d=2"]);
     commit(...second);
-    state.settle(second, 2);
+    state.settle(second);
     expect(shown(state)).toEqual(["a=3", "c=1", "d=2"]);
     expect(shown(state, "b", "d")).toEqual(["c=1"]);
   });
@@ -71,7 +71,7 @@ describe("the overlay", () => {
       key: Buffer.from("a"),
       value: Buffer.from("side"),
     };
-    state.overlay([side], 1);
+    state.overlay([side]);
     expect(state.get(Buffer.from("a"))).toBeUndefined();
     expect(state.getSide(Buffer.from("a"))).toEqual(Buffer.from("side"));
     expect(state.rangeSide(undefined, undefined, 100)).toHaveLength(1);
@@ -81,7 +81,7 @@ describe("the overlay", () => {
   test("counts towards the limit of entries, which the store is told", () => {
     const { state, commit } = open();
     commit(...["a", "c", "e", "g"].map((key) => mutationOf(key, "1")));
-    state.overlay([mutationOf("b", "2"), mutationOf("c", undefined)], 1);
+    state.overlay([mutationOf("b", "2"), mutationOf("c", undefined)]);
     const keysWithin = (entries: number) => {
       const run = state.range(undefined, undefined, 1_000, entries);
       return `${run.entries.map(({ key }) => Buffer.from(key)).join("")}${run.more ? "…" : ""}`;
@@ -93,7 +93,7 @@ describe("the overlay", () => {
   test("a run of which all is deleted is passed over", () => {
     const { state, commit } = open();
     commit(...["a", "b", "c", "d"].map((key) => mutationOf(key, "x".repeat(50))));
-    state.overlay([mutationOf("a", undefined), mutationOf("b", undefined)], 1);
+    state.overlay([mutationOf("a", undefined), mutationOf("b", undefined)]);
     const { entries, more } = state.range(undefined, undefined, 60);
     expect(entries.map(({ key }) => Buffer.from(key).toString())).toEqual(["c"]);
     expect(more).toBe(true);
@@ -103,10 +103,7 @@ describe("the overlay", () => {
   test("what waits is bounded like what is stored", () => {
     const { state } = open();
     const keys = Array.from({ length: 20 }, (_, n) => `k${String(n).padStart(2, "0")}`);
-    state.overlay(
-      keys.map((key) => mutationOf(key, "x".repeat(100))),
-      1,
-    );
+    state.overlay(keys.map((key) => mutationOf(key, "x".repeat(100))));
     const first = state.range(undefined, undefined, 250);
     expect(first.entries).toHaveLength(2);
     expect(first.more).toBe(true);
@@ -127,10 +124,7 @@ describe("the overlay", () => {
           else expected.set(key, value);
         }
         commit(...stored.map(([key, value]) => mutationOf(key, value)));
-        state.overlay(
-          over.map(([key, value]) => mutationOf(key, value)),
-          1,
-        );
+        state.overlay(over.map(([key, value]) => mutationOf(key, value)));
         const read = new Map<string, string>();
         let from: Uint8Array | undefined;
         for (;;) {
