@@ -52,7 +52,9 @@ export interface OperationDot extends Dot {
  * - Laws: `resolve` and `join` are commutative, associative, idempotent and deterministic to the
  *   byte; `checkResolverLaws` tests them.
  * - Purity: no clock, randomness or I/O; the arguments are not changed.
- * - Errors: a throw leaves the versions as they are, as siblings, and is reported.
+ * - Errors: a throw leaves the versions as they are, as siblings, and is reported (the event
+ *   `resolver-failed`). Where `join` or `value` of a CRDT throws, or `value` answers what is no
+ *   Capstan value, reads of the key are refused with `RESOLVER_FAILED`.
  */
 export interface Resolver<Value = unknown> {
   readonly name: string;

@@ -241,6 +241,12 @@ export const ERRORS = Object.freeze({
     503,
     "No connection to the server could be made; nothing was sent.",
   ),
+  RESOLVER_FAILED: row(
+    "not-applied",
+    "never",
+    500,
+    "The keyspace's resolver has no value for what is stored under the key; the message is its own.",
+  ),
   INTERNAL: row(
     "unknown",
     "same-operation-id",

@@ -22,6 +22,7 @@ export const STORE_EVENTS = Object.freeze({
     "Records of a shard were found broken: it does not serve until it has learned anew.",
   "shards-incomplete":
     "After a crash these shards may lack their newest records (`durability` below `fsync`); they learn anew.",
+  "resolver-failed": "The keyspace's resolver threw on what is stored; said once in 10 s.",
   "machine-failed": "A step threw; the machine was made anew.",
   "rebuild-started": "A leaderless replica learns from its peers what it may lack.",
   "rebuild-finished": "It has, and serves.",

@@ -1,4 +1,5 @@
 import type { CrdtResolver, Resolver } from "../../core/contracts/resolver.ts";
+import { describeValue } from "../../core/model/configuration-problems.ts";
 import { CapstanError } from "../../core/model/errors.ts";
 import { crdtLaws, drawSteps, showSteps } from "./crdt-laws.ts";
 import { type Law, problemUnder, shrink } from "./law.ts";
@@ -55,12 +56,14 @@ interface Trial<Part> {
  * that was found. Nothing random about it but the seed. A report without broken laws is evidence,
  * and no proof.
  *
- * @throws CapstanError `INVALID_ARGUMENT` for options that name nothing to draw from.
+ * @throws CapstanError `INVALID_ARGUMENT` for options that name nothing to draw from, and for what is
+ * no resolver.
  */
 export function checkResolverLaws(
   resolver: Resolver | CrdtResolver,
-  options: LawOptions,
+  options: LawOptions = {},
 ): LawReport {
+  checkResolver(resolver);
   if ("join" in resolver) {
     const draw = drawerOf(options.operations, "operations", "a CRDT");
     return run(resolver.name, options, {
@@ -77,6 +80,15 @@ export function checkResolverLaws(
     show: showVersions,
     leastParts: 2,
   });
+}
+
+function checkResolver(resolver: unknown): void {
+  const isObject = typeof resolver === "object" && resolver !== null;
+  if (isObject && ("join" in resolver || "resolve" in resolver)) return;
+  throw new CapstanError(
+    "INVALID_ARGUMENT",
+    `checkResolverLaws takes a resolver, as of defineResolver, not ${describeValue(resolver)}`,
+  );
 }
 
 function run<Part>(name: string, options: LawOptions, trial: Trial<Part>): LawReport {

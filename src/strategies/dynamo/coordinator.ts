@@ -10,7 +10,7 @@ import type {
 } from "../../core/contracts/machine.ts";
 import { CapstanError } from "../../core/model/errors.ts";
 import type { Level } from "../../core/model/levels.ts";
-import type { Operation, OperationResult } from "../../core/model/operations.ts";
+import type { Operation, OperationResult, ReadResult } from "../../core/model/operations.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
 import { Demands, isMetBy } from "../leaderless/demand.ts";
 import { ExpiryView } from "../leaderless/expiry-view.ts";
@@ -136,6 +136,7 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
       default:
         return;
     }
+    this.#reader.failures.tell(nowMs, effects);
     this.#sweeps.arm(nowMs, effects);
   }
 
@@ -143,7 +144,14 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
     const read = readLocally(this.#context, operation, this.#expiries, clocks);
     if (read === undefined) return undefined;
     const { key, options } = operation;
-    const result = this.#reader.resultOf(key, read.record, read.receipt);
+    let result: ReadResult;
+    try {
+      result = this.#reader.resultOf(key, read.record, read.receipt);
+    } catch (error) {
+      if (!(error instanceof CapstanError)) throw error;
+      // Asked for with a promise, it is refused with the reason.
+      return undefined;
+    }
     if (options?.session === undefined) return result;
     if (!hasAllSeen(key, options.session, read.record, true)) return undefined;
     return { ...result, session: markOfRecord(key, read.record) };

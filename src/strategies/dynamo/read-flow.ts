@@ -3,6 +3,8 @@ import { CapstanError } from "../../core/model/errors.ts";
 import { IdTable } from "../../core/model/id-table.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import type { Level } from "../../core/model/levels.ts";
+import type { ReadResult } from "../../core/model/operations.ts";
+import type { Receipt } from "../../core/model/receipt.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
 import { type Demand, type Demands, isMetBy, mayLower } from "../leaderless/demand.ts";
 import { type DigestedRead, Digests } from "../leaderless/digests.ts";
@@ -355,17 +357,25 @@ export class ReadFlow {
     });
     pending.answered = true;
     this.#unanswered.delete(request.id);
-    const result = this.#reader.resultOf(operation.key, merged, receipt);
-    const seen = this.#planted.sessionForgetsReads === true ? undefined : merged;
-    effects.reply(
-      request,
-      operation.options?.session === undefined
-        ? result
-        : { ...result, session: markOfRecord(operation.key, seen) },
-    );
+    this.#reply(pending, receipt, effects);
     this.#repair(pending, stale, effects);
     if (answers.complete && standIns.complete) this.#forget(pending);
     else this.#sweepAt(pending.endAtMs);
+  }
+
+  #reply({ request, merged }: PendingRead, receipt: Receipt, effects: Fx): void {
+    const { key, options } = request.operation;
+    let result: ReadResult;
+    try {
+      result = this.#reader.resultOf(key, merged, receipt);
+    } catch (error) {
+      if (!(error instanceof CapstanError)) throw error;
+      effects.refuse(request, error);
+      return;
+    }
+    const seen = this.#planted.sessionForgetsReads === true ? undefined : merged;
+    const isInSession = options?.session !== undefined;
+    effects.reply(request, isInSession ? { ...result, session: markOfRecord(key, seen) } : result);
   }
 
   /** An answer that came after the client's: mends whichever side is behind. */

@@ -1,4 +1,5 @@
 import type { MachineChange } from "../../core/contracts/machine-change.ts";
+import { isCapstanError } from "../../core/model/errors.ts";
 import type { ReadResult, ScanEntry } from "../../core/model/operations.ts";
 import type { Receipt } from "../../core/model/receipt.ts";
 import { decodeValue, encodeValue } from "../../core/model/values.ts";
@@ -6,6 +7,7 @@ import type { KeyedRecord } from "../leaderless/record.ts";
 import { describeDot } from "./causal-context.ts";
 import type { ContextTokens } from "./context-token.ts";
 import { decodeRecord, type Sibling } from "./dotted-record.ts";
+import { ResolverFailures } from "./resolver-failures.ts";
 import { joined, type Settlement, versionOf } from "./settlement.ts";
 
 /** What a client is shown of a record: one value, or several side by side. */
@@ -20,14 +22,18 @@ export interface Shown {
 
 /** Makes results of records, as the keyspace's resolver has it. */
 export class RecordReader {
+  /** Of the resolver. */
+  readonly failures: ResolverFailures;
   readonly #settlement: Settlement;
   readonly #tokens: ContextTokens;
 
   constructor(settlement: Settlement, tokens: ContextTokens) {
     this.#settlement = settlement;
     this.#tokens = tokens;
+    this.failures = new ResolverFailures(settlement.resolver?.name ?? "none");
   }
 
+  /** @throws CapstanError `RESOLVER_FAILED`, as `entryOf` and `show`. */
   resultOf(key: Uint8Array, bytes: Uint8Array | undefined, receipt: Receipt): ReadResult {
     if (bytes === undefined) {
       return { found: false, value: undefined, siblings: undefined, version: undefined, receipt };
@@ -45,8 +51,16 @@ export class RecordReader {
     return { key, value, siblings, version };
   }
 
+  /** A gap, where the resolver has no value for what is there. */
   changeOf(key: Uint8Array, record: Uint8Array): MachineChange {
-    const { value, siblings, version } = this.show(key, record);
+    let shown: Shown;
+    try {
+      shown = this.show(key, record);
+    } catch (error) {
+      if (!isCapstanError(error) || error.code !== "RESOLVER_FAILED") throw error;
+      return { type: "gap", reason: error.message };
+    }
+    const { value, siblings, version } = shown;
     if (siblings !== undefined) return { type: "conflict", key, siblings, version };
     return value === undefined
       ? { type: "delete", key, version }
@@ -57,12 +71,12 @@ export class RecordReader {
     const record = decodeRecord(bytes);
     const version = this.#tokens.tokenOf(key, record.context, record.newestTime);
     const nothing = { value: undefined, siblings: undefined, siblingVersions: undefined, version };
-    if (record.states.length > 0) return { ...nothing, value: this.#valueOf(record.states) };
+    if (record.states.length > 0) return { ...nothing, value: this.#valueOf(key, record.states) };
     const alive = record.siblings.filter((sibling) => sibling.value !== undefined);
     const [first] = alive;
     if (first === undefined) return nothing;
     if (alive.length === 1) return { ...nothing, value: first.value };
-    const resolved = this.#resolved(alive);
+    const resolved = this.#resolved(key, alive);
     if (resolved !== undefined) return { ...nothing, value: resolved };
     return {
       ...nothing,
@@ -72,21 +86,28 @@ export class RecordReader {
   }
 
   /** A resolver that throws leaves the versions as they are. */
-  #resolved(siblings: readonly Sibling[]): Uint8Array | undefined {
+  #resolved(key: Uint8Array, siblings: readonly Sibling[]): Uint8Array | undefined {
     const { kind, resolver } = this.#settlement;
     if (kind === "states" || resolver === undefined) return undefined;
     try {
       const resolution = resolver.resolve(siblings.map(versionOf));
       return resolution.type === "value" ? encodeValue(resolution.value) : undefined;
-    } catch {
+    } catch (error) {
+      this.failures.note(key, error);
       return undefined;
     }
   }
 
-  #valueOf(states: readonly Uint8Array[]): Uint8Array | undefined {
+  #valueOf(key: Uint8Array, states: readonly Uint8Array[]): Uint8Array | undefined {
     if (this.#settlement.kind !== "states") return undefined;
     const { resolver } = this.#settlement;
-    const [state] = joined(resolver, states);
-    return state === undefined ? undefined : encodeValue(resolver.value(decodeValue(state)));
+    const [state, ...apart] = joined(resolver, states);
+    if (state === undefined) return undefined;
+    try {
+      if (apart.length > 0) throw new Error("its join throws for the states that are there");
+      return encodeValue(resolver.value(decodeValue(state)));
+    } catch (error) {
+      throw this.failures.note(key, error);
+    }
   }
 }

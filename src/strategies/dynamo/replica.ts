@@ -37,6 +37,7 @@ import { NO_PLANTED_DYNAMO_BUGS, type PlantedDynamoBugs } from "./planted-bugs.t
 import { withPlantedJoin } from "./planted-join.ts";
 import { RecordReader } from "./read-result.ts";
 import { RememberedWrites } from "./remembered-writes.ts";
+import type { ResolverFailures } from "./resolver-failures.ts";
 import type { DynamoSettings } from "./settings.ts";
 import { type Settlement, settlementOf } from "./settlement.ts";
 import { nameEndMs } from "./states/name-span.ts";
@@ -92,6 +93,8 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
   #deltas = 0;
   /** Deltas that rested on something that is missing here. */
   #gaps = 0;
+  /** What the resolver threw where watches were to be told. */
+  readonly #failures: ResolverFailures;
   /** Of the step that runs. */
   readonly #meetings: ConflictFact[] = [];
 
@@ -110,6 +113,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     const { keyspace, keyspaceHash, clusterKey } = context;
     const tokens = new ContextTokens(keyspace, keyspaceHash, clusterKey);
     const reader = new RecordReader(this.#settlement, tokens);
+    this.#failures = reader.failures;
     const rules = makeDottedRules(this.#settlement, {
       planted,
       changeOf: (key, record) => reader.changeOf(key, record),
@@ -132,6 +136,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     // A step that threw has left nothing behind.
     this.#meetings.length = 0;
     this.#handle(event, effects);
+    this.#failures.tell(event.nowMs, effects);
     for (const meeting of this.#meetings) {
       this.#discarded += meeting.discarded;
       effects.recordFact(meeting);

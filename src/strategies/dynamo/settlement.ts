@@ -35,19 +35,18 @@ export function isCrdt(resolver: Resolver): resolver is CrdtResolver {
 export function picked(resolver: Resolver, siblings: readonly Sibling[]): readonly Sibling[] {
   if (siblings.length < 2) return siblings;
   if (resolver.capabilities.keepsNewest === true) return [siblings.reduce(newerOf)];
-  let versions: readonly ResolverVersion[];
-  let value: unknown;
   try {
-    versions = siblings.map(versionOf);
+    const versions = siblings.map(versionOf);
     const resolution = resolver.resolve(versions);
     if (resolution.type === "siblings") return siblings;
-    ({ value } = resolution);
+    const { value } = resolution;
+    const same = versions.findIndex((version) => version.value === value);
+    // Throws for what cannot be stored: no version has it.
+    const winner = siblings[same < 0 ? indexByBytes(siblings, value) : same];
+    return winner === undefined ? siblings : [newestOfEqual(winner, siblings)];
   } catch {
     return siblings;
   }
-  const same = versions.findIndex((version) => version.value === value);
-  const winner = siblings[same < 0 ? indexByBytes(siblings, value) : same];
-  return winner === undefined ? siblings : [newestOfEqual(winner, siblings)];
 }
 
 export function versionOf({ dot, time, value }: Sibling): ResolverVersion {

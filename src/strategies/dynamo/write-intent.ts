@@ -1,5 +1,6 @@
 import type { CoordinatorContext, Request } from "../../core/contracts/machine.ts";
-import { CapstanError } from "../../core/model/errors.ts";
+import type { CrdtResolver } from "../../core/contracts/resolver.ts";
+import { CapstanError, isCapstanError } from "../../core/model/errors.ts";
 import { hash32, hashText } from "../../core/model/hash.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import type { Operation } from "../../core/model/operations.ts";
@@ -151,7 +152,7 @@ export class WriteIntents {
       if (options?.context !== undefined) {
         throw notSupported("an update takes no context: it builds upon all that its replica holds");
       }
-      resolver.checkOperation(decodeValue(value));
+      checkedBy(resolver, decodeValue(value));
     } else if (kind === "states") {
       const instead = type === "put" ? "update(key, operation)" : "an operation that removes";
       throw notSupported(
@@ -187,6 +188,21 @@ export class WriteIntents {
       );
     }
     return seen;
+  }
+}
+
+/** The resolver may be anybody's: whatever it throws is a refusal. */
+function checkedBy(resolver: CrdtResolver, operation: unknown): void {
+  try {
+    resolver.checkOperation(operation);
+  } catch (error) {
+    if (isCapstanError(error)) throw error;
+    const message = error instanceof Error ? error.message : String(error);
+    throw new CapstanError(
+      "INVALID_ARGUMENT",
+      `the resolver ${resolver.name} takes no such operation: ${message}`,
+      { cause: error },
+    );
   }
 }
 

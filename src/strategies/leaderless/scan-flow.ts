@@ -267,7 +267,13 @@ export class ScanFlow {
       durationMs: nowMs - task.startedAtMs,
       side: "Read",
     });
-    effects.replyScan(task, { ...mergePage(shards, task.request.limit, this.#kind), receipt });
+    try {
+      effects.replyScan(task, { ...mergePage(shards, task.request.limit, this.#kind), receipt });
+    } catch (error) {
+      // A resolver may have no value for what is stored under a key.
+      if (!(error instanceof CapstanError)) throw error;
+      effects.refuse(task, error);
+    }
   }
 
   #forget(pending: PendingScan): void {

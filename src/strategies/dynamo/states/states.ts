@@ -78,7 +78,8 @@ export class States {
       const context = this.retiresActors ? known.raisedTo(settledTo) : known.settledUpTo(settledTo);
       const kept = this.#retired(after, context.base);
       const made = keyStateRecord(key, { context, newestTime }, planState(kept, hot));
-      const part = this.#resolver.delta?.(state, checked, named);
+      const added = this.#resolver.delta?.(state, checked, named);
+      const part = added === undefined ? undefined : encodeValue(added);
       const namesGone = known.entries.length - context.entries.length;
       return { ...made, context, namesGone, part };
     });
@@ -88,7 +89,7 @@ export class States {
     let delta: StateDelta | undefined;
     if (part !== undefined) {
       const { base: settled } = context;
-      delta = { key, base: record.context, dot, settledTo: settled, state: encodeValue(part) };
+      delta = { key, base: record.context, dot, settledTo: settled, state: part };
       if (deltaBytes(delta) >= byteLength) delta = undefined;
     }
     return { type: "operated", context, namesGone, byteLength, keyed, encoded, delta };

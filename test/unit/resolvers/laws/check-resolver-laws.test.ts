@@ -258,4 +258,15 @@ describe("options", () => {
   ])("that leave nothing to draw from are refused", (resolver, options, message) => {
     expect(() => checkResolverLaws(resolver, options)).toThrow(message);
   });
+
+  test("may be left out, which leaves nothing to draw from either", () => {
+    expect(() => checkResolverLaws(lww())).toThrow(
+      "to check a resolver of plain values, give values",
+    );
+  });
+});
+
+test.each([[{}], [null], ["lww"], [undefined]])("%j is no resolver, and refused", (wrong) => {
+  const check = () => checkResolverLaws(wrong as unknown as Resolver, { values: [1] });
+  expect(check).toThrow("checkResolverLaws takes a resolver, as of defineResolver, not ");
 });
