@@ -9,6 +9,8 @@ type Tree = InstanceType<typeof BTree<string, Entry>>;
 /** Wider nodes than the library's 32: flatter, and no slower to insert into. */
 const MAX_NODE_SIZE = 64;
 
+const NO_BYTES: Readonly<Uint8Array> = new Uint8Array(0);
+
 interface Entry {
   readonly key: Uint8Array;
   value: Uint8Array;
@@ -147,11 +149,50 @@ export class OrderedPicture {
     }
   }
 
+  /** The same without a generator, and with the key's text at hand; before the first entry. */
+  cursor(from: Uint8Array | undefined, to: Uint8Array | undefined): PictureCursor {
+    const low = from === undefined ? "" : keyText(from);
+    return new PictureCursor(
+      this.#tree?.entries(low, []),
+      to === undefined ? undefined : keyText(to),
+    );
+  }
+
   /** Lets go of what only this picture still held; reads of it are empty from now on. */
   close(): void {
     if (this.#tree === undefined) return;
     this.#tree = undefined;
     this.#source.closePicture();
+  }
+}
+
+/** Goes from entry to entry of a picture, as long as it is open. */
+export class PictureCursor {
+  /** Undefined before the first entry and behind the last one. */
+  text: string | undefined;
+  key: Uint8Array = NO_BYTES;
+  value: Uint8Array = NO_BYTES;
+  readonly #entries: Iterator<readonly [string, StateEntry]> | undefined;
+  readonly #end: string | undefined;
+
+  constructor(
+    entries: Iterator<readonly [string, StateEntry]> | undefined,
+    end: string | undefined,
+  ) {
+    this.#entries = entries;
+    this.#end = end;
+  }
+
+  advance(): void {
+    const next = this.#entries?.next();
+    if (next === undefined || next.done === true) {
+      this.text = undefined;
+      return;
+    }
+    const [text, { key, value }] = next.value;
+    this.text = this.#end !== undefined && text >= this.#end ? undefined : text;
+    this.key = key;
+    this.value = value;
   }
 }
 

@@ -30,6 +30,8 @@ export class TestedFile implements StateFile {
   }
 
   get: StateFile["get"] = (key, snapshot) => this.#file.get(key, snapshot);
+  value: StateFile["value"] = (key, snapshot) => this.#file.value(key, snapshot);
+  keys: StateFile["keys"] = (from, to, snapshot) => this.#file.keys(from, to, snapshot);
   checksumOf: StateFile["checksumOf"] = (key) => this.#file.checksumOf(key);
   entries: StateFile["entries"] = (from, to, snapshot) => this.#file.entries(from, to, snapshot);
   snapshot: StateFile["snapshot"] = () => this.#file.snapshot();

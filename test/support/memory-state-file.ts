@@ -1,4 +1,4 @@
-import { storedChecksum } from "../../src/storage/disk/state/record-format.ts";
+import { storedChecksum, unsealed } from "../../src/storage/disk/state/record-format.ts";
 import type {
   FileEntry,
   FileOperation,
@@ -28,6 +28,15 @@ export class MemoryStateFile implements StateFile {
 
   get(key: Uint8Array, snapshot?: FileSnapshot): Uint8Array | undefined {
     return this.#contentOf(snapshot).get(hex(key));
+  }
+
+  value(key: Uint8Array, snapshot?: FileSnapshot): Uint8Array | null | undefined {
+    const record = this.get(key, snapshot);
+    return record && (unsealed(key, record)?.slice() ?? null);
+  }
+
+  *keys(from: Uint8Array, to: Uint8Array, snapshot?: FileSnapshot): Generator<Uint8Array> {
+    for (const { key } of this.entries(from, to, snapshot)) yield key;
   }
 
   checksumOf(key: Uint8Array): number | undefined {

@@ -14,6 +14,44 @@ export function hash32(bytes: Uint8Array, seed = 0): number {
   return hashRange(bytes, 0, bytes.length, seed);
 }
 
+/** Two seeds, and then the two hashes under them: 64 bits in all. */
+export interface HashPair {
+  high: number;
+  low: number;
+}
+
+/**
+ * `hash32` under both seeds of the pair, which gets the results. Reading the bytes and scrambling
+ * them is the same for every seed, and is done once.
+ */
+export function hashPair(bytes: Uint8Array, pair: HashPair): void {
+  const { length } = bytes;
+  const tail = length - (length & 3);
+  let high = pair.high | 0;
+  let low = pair.low | 0;
+  for (let at = 0; at < tail; at += 4) {
+    const block = scramble(
+      (bytes[at] as number) |
+        ((bytes[at + 1] as number) << 8) |
+        ((bytes[at + 2] as number) << 16) |
+        ((bytes[at + 3] as number) << 24),
+    );
+    high ^= block;
+    low ^= block;
+    high = Math.imul((high << 13) | (high >>> 19), 5) + 0xe6546b64;
+    low = Math.imul((low << 13) | (low >>> 19), 5) + 0xe6546b64;
+  }
+  let rest = 0;
+  for (let at = length - 1; at >= tail; at--) rest = (rest << 8) | (bytes[at] as number);
+  if (tail < length) {
+    rest = scramble(rest);
+    high ^= rest;
+    low ^= rest;
+  }
+  pair.high = avalanche(high ^ length);
+  pair.low = avalanche(low ^ length);
+}
+
 /** `hash32` of the bytes from `from` on. */
 export function hash32From(bytes: Uint8Array, from: number): number {
   return hashRange(bytes, from, bytes.length, 0);

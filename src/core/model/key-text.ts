@@ -1,9 +1,10 @@
 /**
  * Keys as strings of one code unit per byte: JavaScript compares strings by code unit, so that
- * their order is the order of the bytes, and a `Map` hashes and compares them natively.
+ * their order is the order of the bytes, and a `Map` hashes and compares them natively. What stands
+ * before `from` is left out.
  */
-export function keyText(key: Uint8Array): string {
-  return latin1Slice.call(key, 0, key.length);
+export function keyText(key: Uint8Array, from = 0): string {
+  return latin1Slice.call(key, from, key.length);
 }
 
 type Latin1Slice = (this: Uint8Array, start: number, end: number) => string;

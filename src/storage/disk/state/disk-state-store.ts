@@ -107,9 +107,7 @@ export class DiskStateStore implements StateStore {
       this.#waiting.spaceOf(shard, generation, space)?.find(key, text) ??
       this.#flying?.spaceOf(shard, generation, space)?.find(key, text);
     if (found !== undefined) return found === DELETED ? undefined : found;
-    const fileKey = joined(entryPrefix(shard, generation, space), key);
-    const record = this.#file.get(fileKey);
-    return record && checkedValue(shard, fileKey, record);
+    return checkedValue(shard, this.#file, joined(entryPrefix(shard, generation, space), key));
   }
 
   view(shard: ShardId): StateView {

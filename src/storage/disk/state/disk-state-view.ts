@@ -8,17 +8,11 @@ import {
   type StateView,
 } from "../../../core/contracts/storage.ts";
 import type { ShardId } from "../../../core/model/ids.ts";
+import { keyText } from "../../../core/model/key-text.ts";
 import type { OpenViews } from "../../open-views.ts";
-import { mergedEntries, type UncheckedEntry } from "./merged-entries.ts";
+import { type FileCursor, mergedRange } from "./merged-range.ts";
 import { DELETED, type Overlay, type SpacePicture } from "./overlay.ts";
-import {
-  ENTRY_PREFIX_BYTES,
-  endOf,
-  entryPrefix,
-  joined,
-  SPACE_AT,
-  unsealed,
-} from "./record-format.ts";
+import { ENTRY_PREFIX_BYTES, endOf, entryPrefix, joined, SPACE_AT } from "./record-format.ts";
 import type { FileSnapshot, StateFile } from "./state-file.ts";
 
 /** What a view is taken of. */
@@ -31,13 +25,15 @@ export interface ViewedState {
   readonly expiresAtMs: number;
 }
 
+const NO_PICTURES: readonly SpacePicture[] = Object.freeze([]);
+
 /** A moment of one generation: a snapshot of the file under pictures of what is not in it. */
 export class DiskStateView implements StateView {
   readonly expiresAtMs: number;
   readonly #views: OpenViews<DiskStateView>;
   readonly #state: ViewedState;
   readonly #snapshot: FileSnapshot;
-  readonly #pictures: { [S in Space]?: readonly SpacePicture[] } = {};
+  readonly #pictures: { [S in Space]?: SpacePicture[] } = {};
   #isOpen = true;
 
   constructor(views: OpenViews<DiskStateView>, state: ViewedState) {
@@ -45,11 +41,13 @@ export class DiskStateView implements StateView {
     this.#state = state;
     this.expiresAtMs = state.expiresAtMs;
     this.#snapshot = state.file.snapshot();
-    for (const space of SPACES) {
-      const pictures = state.overlays.flatMap(
-        (overlay) => overlay.spaceOf(state.shard, state.generation, space)?.picture() ?? [],
-      );
-      if (pictures.length > 0) this.#pictures[space] = pictures;
+    for (const overlay of state.overlays) {
+      for (const written of overlay.spacesOf(state.shard)) {
+        if (written.generation !== state.generation) continue;
+        const pictures = this.#pictures[written.space];
+        if (pictures === undefined) this.#pictures[written.space] = [written.picture()];
+        else pictures.push(written.picture());
+      }
     }
   }
 
@@ -59,9 +57,8 @@ export class DiskStateView implements StateView {
       const found = picture.find(key);
       if (found !== undefined) return found === DELETED ? undefined : found;
     }
-    const fileKey = joined(this.#prefix(space), key);
-    const record = this.#state.file.get(fileKey, this.#snapshot);
-    return record && checkedValue(this.#state.shard, fileKey, record);
+    const { file, shard } = this.#state;
+    return checkedValue(shard, file, joined(this.#prefix(space), key), this.#snapshot);
   }
 
   range(
@@ -72,18 +69,17 @@ export class DiskStateView implements StateView {
     limitEntries: number = Number.POSITIVE_INFINITY,
   ): StateRange {
     this.#checkOpen();
-    const entries: StateEntry[] = [];
-    let bytes = 0;
-    const file = this.#fileEntries(space, from, to);
-    for (const found of mergedEntries(this.#pictures[space] ?? [], file, from, to)) {
-      if (entries.length > 0 && entries.length >= limitEntries) return { entries, more: true };
-      // Only now: what was overwritten or deleted since may be as damaged as it likes.
-      const entry = "record" in found ? this.#checked(found) : found;
-      bytes += entry.key.length + entry.value.length;
-      if (entries.length > 0 && bytes > limitBytes) return { entries, more: true };
-      entries.push(entry);
+    const prefix = this.#prefix(space);
+    const low = from === undefined ? prefix : joined(prefix, from);
+    const high = to === undefined ? endOf(prefix) : joined(prefix, to);
+    if (Buffer.compare(low, high) >= 0) return { entries: [], more: false };
+    const file = new EntriesInFile(this.#state, low, high, this.#snapshot);
+    try {
+      const bounds = { from, to, limitBytes, limitEntries };
+      return mergedRange(this.#pictures[space] ?? NO_PICTURES, file, bounds);
+    } finally {
+      file.close();
     }
-    return { entries, more: false };
   }
 
   close(): void {
@@ -94,25 +90,6 @@ export class DiskStateView implements StateView {
     }
     this.#snapshot.close();
     this.#views.forget(this);
-  }
-
-  *#fileEntries(
-    space: Space,
-    from: Uint8Array | undefined,
-    to: Uint8Array | undefined,
-  ): Generator<UncheckedEntry> {
-    const { file } = this.#state;
-    const prefix = this.#prefix(space);
-    const low = from === undefined ? prefix : joined(prefix, from);
-    const high = to === undefined ? endOf(prefix) : joined(prefix, to);
-    if (Buffer.compare(low, high) >= 0) return;
-    for (const { key, record } of file.entries(low, high, this.#snapshot)) {
-      yield { key: key.subarray(ENTRY_PREFIX_BYTES), fileKey: key, record };
-    }
-  }
-
-  #checked({ key, fileKey, record }: UncheckedEntry): StateEntry {
-    return { key, value: checkedValue(this.#state.shard, fileKey, record) };
   }
 
   #prefix(space: Space): Uint8Array {
@@ -126,12 +103,58 @@ export class DiskStateView implements StateView {
   }
 }
 
-/** The value of a record of the file; a `StateDamageError` if it fails its check. */
-export function checkedValue(shard: ShardId, fileKey: Uint8Array, record: Uint8Array): Uint8Array {
-  const value = unsealed(fileKey, record);
-  if (value !== undefined) return value;
+/** The entries of one space of the file from `low` to below `high`. */
+class EntriesInFile implements FileCursor {
+  text: string | undefined;
+  readonly #state: ViewedState;
+  readonly #snapshot: FileSnapshot;
+  readonly #keys: Iterator<Uint8Array>;
+  #key: Uint8Array | undefined;
+
+  constructor(state: ViewedState, low: Uint8Array, high: Uint8Array, snapshot: FileSnapshot) {
+    this.#state = state;
+    this.#snapshot = snapshot;
+    this.#keys = state.file.keys(low, high, snapshot);
+  }
+
+  advance(): void {
+    const next = this.#keys.next();
+    this.#key = next.done === true ? undefined : next.value;
+    this.text = this.#key && keyText(this.#key, ENTRY_PREFIX_BYTES);
+  }
+
+  read(): StateEntry {
+    const fileKey = this.#key as Uint8Array;
+    const { file, shard } = this.#state;
+    const value = checkedValue(shard, file, fileKey, this.#snapshot);
+    if (value === undefined) throw new Error("a key of the file has no entry");
+    return { key: keyOf(fileKey), value };
+  }
+
+  close(): void {
+    this.#keys.return?.();
+  }
+}
+
+/** Plain, and without the rest of the file's key behind it. */
+function keyOf(fileKey: Uint8Array): Uint8Array {
+  const length = fileKey.length - ENTRY_PREFIX_BYTES;
+  const key = new Uint8Array(length);
+  for (let at = 0; at < length; at += 1) key[at] = fileKey[ENTRY_PREFIX_BYTES + at] as number;
+  return key;
+}
+
+/** What the file holds under the key; a `StateDamageError` if that fails its check. */
+export function checkedValue(
+  shard: ShardId,
+  file: StateFile,
+  fileKey: Uint8Array,
+  snapshot?: FileSnapshot,
+): Uint8Array | undefined {
+  const value = file.value(fileKey, snapshot);
+  if (value !== null) return value;
   const space = SPACES[fileKey[SPACE_AT] as number] as Space;
-  const key = Uint8Array.from(fileKey.subarray(ENTRY_PREFIX_BYTES));
+  const key = keyOf(fileKey);
   const text = Buffer.from(key).toString("hex");
   const message = `the entry ${space}/${text} of shard ${shard} fails its check`;
   throw new StateDamageError(shard, message, { space, key });

@@ -2,18 +2,19 @@ import {
   type Generation,
   SPACES,
   type Space,
-  type StateEntry,
   type StateMutation,
 } from "../../../core/contracts/storage.ts";
 import type { ShardId } from "../../../core/model/ids.ts";
 import { keyText } from "../../../core/model/key-text.ts";
-import { OrderedBytes, type OrderedPicture } from "../../ordered-bytes.ts";
+import { OrderedBytes, type OrderedPicture, type PictureCursor } from "../../ordered-bytes.ts";
 
 /** Stands where a key was deleted: known by identity. */
 export const DELETED: Readonly<Uint8Array> = new Uint8Array(0);
 
 /** What an entry costs beside its bytes, about. */
 const ENTRY_OVERHEAD_BYTES = 64;
+
+const NO_SPACES: readonly never[] = Object.freeze([]);
 
 /** Half-open, as key text; undefined bounds are open. */
 interface ClearedRange {
@@ -35,7 +36,9 @@ export class OverlaySpace {
 
   /** Undefined where nothing is known of the key. */
   find(key: Uint8Array, text?: string): Uint8Array | undefined {
-    return this.entries.get(key, text) ?? (covers(this.#cleared, key) ? DELETED : undefined);
+    const found = this.entries.get(key, text);
+    if (found !== undefined || this.#cleared.length === 0) return found;
+    return covers(this.#cleared, text ?? keyText(key)) ? DELETED : undefined;
   }
 
   clear(from: Uint8Array | undefined, to: Uint8Array | undefined): void {
@@ -67,16 +70,18 @@ export class SpacePicture {
   }
 
   find(key: Uint8Array): Uint8Array | undefined {
-    return this.#entries.get(key) ?? (this.clears(key) ? DELETED : undefined);
+    const found = this.#entries.get(key);
+    if (found !== undefined || this.#cleared.length === 0) return found;
+    return this.clears(keyText(key)) ? DELETED : undefined;
   }
 
-  /** Whether what is older than the picture has no such key. */
-  clears(key: Uint8Array): boolean {
-    return covers(this.#cleared, key);
+  /** Whether what is older than the picture has no key of this text. */
+  clears(text: string): boolean {
+    return covers(this.#cleared, text);
   }
 
-  walk(from: Uint8Array | undefined, to: Uint8Array | undefined): Generator<StateEntry> {
-    return this.#entries.walk(from, to);
+  cursor(from: Uint8Array | undefined, to: Uint8Array | undefined): PictureCursor {
+    return this.#entries.cursor(from, to);
   }
 
   close(): void {
@@ -110,6 +115,11 @@ export class Overlay {
     for (const [shard, spaces] of this.#shards) {
       for (const space of spaces.values()) yield [shard, space];
     }
+  }
+
+  /** Those of the shard to which something was done, of whatever generation. */
+  spacesOf(shard: ShardId): Iterable<OverlaySpace> {
+    return this.#shards.get(shard)?.values() ?? NO_SPACES;
   }
 
   /** Undefined where nothing was done to it. */
@@ -166,9 +176,7 @@ function slotOf(generation: Generation, space: Space): number {
   return generation * SPACES.length + SPACES.indexOf(space);
 }
 
-function covers(ranges: readonly ClearedRange[], key: Uint8Array): boolean {
-  if (ranges.length === 0) return false;
-  const text = keyText(key);
+function covers(ranges: readonly ClearedRange[], text: string): boolean {
   return ranges.some(
     ({ from, to }) => (from === undefined || text >= from) && (to === undefined || text < to),
   );

@@ -155,6 +155,22 @@ export function unsealed(key: Uint8Array, record: Uint8Array): Uint8Array | unde
   return u32At(record, 0) === trueChecksum(key, record) ? record.subarray(CHECK_BYTES) : undefined;
 }
 
+/**
+ * The value as the caller's own, where the record is bytes that are used again: only the first
+ * `record.length` of them belong to it. Undefined if the record fails its check.
+ */
+export function unsealedCopy(key: Uint8Array, record: Uint8Array): Uint8Array | undefined {
+  const { length } = record;
+  if (length < CHECK_BYTES) return undefined;
+  const at = record.byteOffset + CHECK_BYTES;
+  const value = new Uint8Array(record.buffer, at, length - CHECK_BYTES);
+  if (u32At(record, 0) !== crc32(value, crc32(key))) return undefined;
+  // From Node's pool: memory of its own for each small value costs four times as much.
+  const copy = Buffer.allocUnsafe(value.length);
+  copy.set(value);
+  return copy;
+}
+
 function putU32(into: Uint8Array, at: number, value: number): void {
   into[at] = value >>> 24;
   into[at + 1] = value >>> 16;

@@ -1,6 +1,6 @@
-import type { RootDatabase, Transaction } from "lmdb";
+import type { GetOptions, RootDatabase, Transaction } from "lmdb";
 import { CapstanError } from "../../../core/model/errors.ts";
-import { storedChecksum } from "./record-format.ts";
+import { storedChecksum, unsealedCopy } from "./record-format.ts";
 
 /** One entry of the file, as it lies there; `record` undefined removes it. */
 export interface FileOperation {
@@ -23,10 +23,14 @@ export interface FileSnapshot {
 export interface StateFile {
   readonly path: string;
   get(key: Uint8Array, snapshot?: FileSnapshot): Uint8Array | undefined;
+  /** What the entry holds, without its checks; undefined if there is none, null if they fail. */
+  value(key: Uint8Array, snapshot?: FileSnapshot): Uint8Array | null | undefined;
   /** The checksum that a record has, without a copy of the record; undefined if there is none. */
   checksumOf(key: Uint8Array): number | undefined;
   /** Entries with `from ≤ key < to`, in order. */
   entries(from: Uint8Array, to: Uint8Array, snapshot?: FileSnapshot): Generator<FileEntry>;
+  /** The keys alone with `from ≤ key < to`, in order. Whoever does not go to the end ends it. */
+  keys(from: Uint8Array, to: Uint8Array, snapshot?: FileSnapshot): Iterator<Uint8Array>;
   snapshot(): FileSnapshot;
   /**
    * All of it in one transaction, durable when the promise settles: then it is also what is read.
@@ -55,6 +59,11 @@ export async function openLmdbFile(path: string): Promise<StateFile> {
   );
 }
 
+/** It takes options as `get` does, which its types leave out. */
+interface ReadsInPlace {
+  getBinaryFast(key: Uint8Array, options?: GetOptions): Uint8Array | undefined;
+}
+
 /**
  * What LMDB 3.5.6 does, and what it does not: a put is visible before it is durable, and its promise
  * settles only once it is; after a failed sync `flushed` never settles, so that it is never awaited
@@ -77,6 +86,12 @@ class LmdbFile implements StateFile {
       : this.#database.get(key, snapshot);
   }
 
+  value(key: Uint8Array, snapshot?: FileSnapshot): Uint8Array | null | undefined {
+    const database: ReadsInPlace = this.#database;
+    const record = database.getBinaryFast(key, snapshot);
+    return record === undefined ? undefined : (unsealedCopy(key, record) ?? null);
+  }
+
   checksumOf(key: Uint8Array): number | undefined {
     const record = this.#database.getBinaryFast(key);
     return record === undefined ? undefined : storedChecksum(record);
@@ -89,6 +104,15 @@ class LmdbFile implements StateFile {
       ...(snapshot && { transaction: snapshot.transaction }),
     });
     for (const { key, value } of range) yield { key, record: value };
+  }
+
+  keys(from: Uint8Array, to: Uint8Array, snapshot?: FileSnapshot): Iterator<Uint8Array> {
+    const range = this.#database.getKeys({
+      start: from,
+      end: to,
+      ...(snapshot && { transaction: snapshot.transaction }),
+    });
+    return range[Symbol.iterator]();
   }
 
   snapshot(): FileSnapshot {

@@ -1,4 +1,4 @@
-import { hash32 } from "../../../core/model/hash.ts";
+import { type HashPair, hashPair } from "../../../core/model/hash.ts";
 
 const HIGH_SEED = 0x9e3779b9;
 const LOW_SEED = 0x7f4a7c15;
@@ -27,9 +27,10 @@ export class Summary {
   }
 
   addEntry(key: Uint8Array, record: Uint8Array): void {
+    const { high, low } = entryHash(key, record);
     this.count++;
-    this.high = (this.high ^ entryHash(key, record, HIGH_SEED)) >>> 0;
-    this.low = (this.low ^ entryHash(key, record, LOW_SEED)) >>> 0;
+    this.high = (this.high ^ high) >>> 0;
+    this.low = (this.low ^ low) >>> 0;
   }
 
   equals(other: Summary): boolean {
@@ -76,6 +77,9 @@ export function justAbove(key: Uint8Array): Uint8Array {
 }
 
 /** The record's hash is the seed of the key's: swapping two keys' records changes both. */
-function entryHash(key: Uint8Array, record: Uint8Array, seed: number): number {
-  return hash32(key, hash32(record, seed));
+function entryHash(key: Uint8Array, record: Uint8Array): HashPair {
+  const pair = { high: HIGH_SEED, low: LOW_SEED };
+  hashPair(record, pair);
+  hashPair(key, pair);
+  return pair;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import {
   hash32,
+  hashPair,
   hashText,
   keyspaceHash,
   shardIndexForKey,
@@ -29,6 +30,16 @@ describe("hash32", () => {
     const around = new TextEncoder().encode("xxhelloxx");
     expect(hash32(around.subarray(2, 7))).toBe(0x248bfa47);
   });
+});
+
+test("a pair is the hash under both seeds, of bytes of every length", () => {
+  const bytes = Uint8Array.from({ length: 70 }, (_, at) => (at * 89 + 200) & 255);
+  for (let length = 0; length <= bytes.length; length++) {
+    const part = bytes.subarray(0, length);
+    const pair = { high: 0x9e3779b9, low: 7 + length };
+    hashPair(part, pair);
+    expect(pair).toEqual({ high: hash32(part, 0x9e3779b9), low: hash32(part, 7 + length) });
+  }
 });
 
 test("keyspace hashes are what they have always been, and never 0", () => {
