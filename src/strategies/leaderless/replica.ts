@@ -89,7 +89,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
       onMap: (before, fx) => this.#onMap(before, fx),
     });
     this.#place = place;
-    this.#antiEntropy = new AntiEntropy(place.amongReplicas, repair, planted);
+    this.#antiEntropy = new AntiEntropy(place.amongReplicas, repair, rules, planted);
     this.#handoff = new Handoff(place.amongMembers, repair, onLeft, planted);
     this.#settling = new Settling({
       ...{ context, settings: repair, rules, planted, place: place.known },
@@ -224,7 +224,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     if (this.#place.onTimer(timer, nowMs, effects)) return;
     if (this.#expiries.onTimer(timer, wallMs, effects)) return;
     if (this.#handoff.onTimer(timer, nowMs, wallMs, effects)) return;
-    if (this.#antiEntropy.onTimer(timer, nowMs, effects)) return;
+    if (this.#antiEntropy.onTimer(timer, nowMs, wallMs, effects)) return;
     this.#settling.onTimer(timer, nowMs, wallMs, effects);
   }
 
@@ -279,7 +279,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
         this.#onRangeReply(from, message, wallMs, nowMs, effects);
         break;
       case "reconcile":
-        this.#antiEntropy.onMessage(from, message, nowMs, effects, (keyed) =>
+        this.#antiEntropy.onMessage(from, message, nowMs, wallMs, effects, (keyed) =>
           this.#gate.reconcile(
             keyed,
             effects,

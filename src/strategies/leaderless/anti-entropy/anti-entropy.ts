@@ -1,11 +1,14 @@
 import type { Effects, ReplicaContext, Sender } from "../../../core/contracts/machine.ts";
 import type { NodeId } from "../../../core/model/ids.ts";
+import { hybridTimeOf } from "../../../core/model/stamp.ts";
 import type { LeaderlessMessage } from "../messages.ts";
 import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "../planted-bugs.ts";
 import type { KeyedRecord } from "../record.ts";
+import type { RecordRules } from "../record-rules.ts";
 import type { RepairSettings } from "../repair-settings.ts";
 import type { KeySpan } from "./fingerprint.ts";
 import { ScanBudget } from "./fingerprint-index.ts";
+import { type IsUnderWay, PeerRounds } from "./peer-rounds.ts";
 import { ReconcileDraft } from "./reconcile-draft.ts";
 import type { ReconcileMessage } from "./reconcile-message.ts";
 import { Reconciler } from "./reconciler.ts";
@@ -26,24 +29,13 @@ const FREE_LAG_MS = 5;
 const LONGEST_YIELD_MS = 50;
 /** After a peer was met or met again: what it says of itself, and its own rebuilding, come first. */
 const FIRST_ROUND_MS = 20;
-/** After a round that found a difference; doubled from round to round, up to the interval. */
-const NEXT_ROUND_MS = 1_000;
+/**
+ * What was written within that time may still be on its way: longer than a write takes where all is
+ * well, also in a node that is late. No more than half of the interval.
+ */
+const ON_ITS_WAY_MS = 5_000;
 
 type LeaderlessEffects = Effects<LeaderlessMessage>;
-
-interface PeerRounds {
-  readonly node: NodeId;
-  nextAtMs: number;
-  waitMs: number;
-  /** Number of the last round that was begun. */
-  round: number;
-  /** It was begun here, and has not found both equal yet. */
-  isUnderWay: boolean;
-  /** Of the last round that found both equal. */
-  settledAtMs: number | undefined;
-  /** Records sent or taken since the two were last equal. */
-  exchanged: number;
-}
 
 /**
  * Makes the replicas of a shard equal in the background, pair by pair: of two replicas the one whose
@@ -51,7 +43,8 @@ interface PeerRounds {
  *
  * A round is not awaited: if a difference is found, messages go to and fro until it is gone, and the
  * next round, which comes sooner then, finds out whether it is; as long as messages come and go, it waits,
- * since it would find what they are about. Whatever is lost, a later round finds again.
+ * since it would find what they are about. Where all that differs is what is being written (`PeerRounds`),
+ * there is no such hurry. Whatever is lost, a later round finds again.
  */
 export class AntiEntropy {
   readonly #context: ReplicaContext;
@@ -59,9 +52,12 @@ export class AntiEntropy {
   readonly #reconciler = new Reconciler();
   readonly #peers = new Map<NodeId, PeerRounds>();
   readonly #planted: PlantedReplicaBugs;
+  readonly #isBeingWritten: IsUnderWay;
   /** Not while the replica is being rebuilt: that is a stream of everything. */
   #isRunning = false;
   #isWorking = false;
+  /** As of the last message or timer. */
+  #wallMs = 0;
   #sentBytes = 0;
   #sentRecords = 0;
   #takenRecords = 0;
@@ -69,8 +65,12 @@ export class AntiEntropy {
   constructor(
     context: ReplicaContext,
     settings: RepairSettings,
+    rules: Pick<RecordRules, "stampOf">,
     planted: PlantedReplicaBugs = NO_PLANTED_REPLICA_BUGS,
   ) {
+    const onItsWayMs = Math.min(ON_ITS_WAY_MS, settings.intervalMs / 2);
+    this.#isBeingWritten = (record) =>
+      rules.stampOf(record).time > hybridTimeOf(this.#wallMs - onItsWayMs);
     this.#planted = planted;
     this.#context = context;
     this.#settings = settings;
@@ -95,17 +95,9 @@ export class AntiEntropy {
     }
     for (const node of wanted) {
       if (this.#peers.has(node)) continue;
-      this.#peers.set(node, {
-        node,
-        nextAtMs: this.#context.isReachable(node)
-          ? nowMs + FIRST_ROUND_MS
-          : nowMs + this.#pauseMs(),
-        waitMs: NEXT_ROUND_MS,
-        round: 0,
-        isUnderWay: false,
-        settledAtMs: undefined,
-        exchanged: 0,
-      });
+      const isReachable = this.#context.isReachable(node);
+      const nextAtMs = nowMs + (isReachable ? FIRST_ROUND_MS : this.#pauseMs());
+      this.#peers.set(node, new PeerRounds(node, nextAtMs, this.#isBeingWritten));
     }
     this.#armRounds(nowMs, effects);
   }
@@ -130,7 +122,8 @@ export class AntiEntropy {
   }
 
   /** False: the timer is not one of these. */
-  onTimer(timer: string, nowMs: number, effects: LeaderlessEffects): boolean {
+  onTimer(timer: string, nowMs: number, wallMs: number, effects: LeaderlessEffects): boolean {
+    this.#wallMs = wallMs;
     if (timer === ROUND_TIMER) this.#beginRounds(nowMs, effects);
     else if (timer === WORK_TIMER) this.#work(nowMs, effects);
     else return false;
@@ -165,21 +158,24 @@ export class AntiEntropy {
     from: Sender,
     message: ReconcileMessage,
     nowMs: number,
+    wallMs: number,
     effects: LeaderlessEffects,
     merge: (keyed: KeyedRecord) => KeyedRecord,
   ): void {
+    this.#wallMs = wallMs;
     const rounds = this.#peers.get(from.node);
     if (!this.#isRunning || rounds === undefined) return;
     const { records, isAnswer, settledRound } = message;
+    rounds.noteAnswer();
     if (records.length > 0) {
       this.#takenRecords += records.length;
-      rounds.exchanged += records.length;
       const merged = records.map(merge);
+      rounds.noteTaken(merged);
       const back = isAnswer ? [] : merged.filter((keyed, at) => keyed !== records[at]);
       if (back.length > 0) this.#sendBack(from.node, back, effects);
     }
     if (settledRound !== 0 && settledRound === rounds.round) this.#settle(rounds, nowMs, effects);
-    else putOff(rounds, nowMs);
+    else rounds.putOff(nowMs);
     this.#reconciler.take(from.node, message);
     this.#armWork(0, effects);
   }
@@ -203,16 +199,15 @@ export class AntiEntropy {
   #sendBack(peer: NodeId, records: readonly KeyedRecord[], effects: LeaderlessEffects): void {
     const draft = new ReconcileDraft(peer);
     for (const keyed of records) draft.addRecord(keyed);
-    this.#count(peer, draft);
+    this.#count(draft);
+    const rounds = this.#peers.get(peer);
+    if (rounds !== undefined) rounds.exchanged += records.length;
     const message = { ...draft.finish(), isAnswer: true };
     effects.send(peer, "replica", this.#context.shardIndex, message, "bulk");
   }
 
   #settle(rounds: PeerRounds, nowMs: number, effects: LeaderlessEffects): void {
-    rounds.settledAtMs = nowMs;
-    rounds.isUnderWay = false;
-    rounds.waitMs = NEXT_ROUND_MS;
-    rounds.nextAtMs = nowMs + this.#pauseMs();
+    rounds.settle(nowMs, this.#pauseMs());
     if (rounds.exchanged > 0) {
       const { exchanged: records, node: peer } = rounds;
       effects.emit({ type: "replicas-equal", shard: this.#context.shardIndex, peer, records });
@@ -222,22 +217,19 @@ export class AntiEntropy {
   }
 
   #hurry(rounds: PeerRounds, nowMs: number, effects: LeaderlessEffects): void {
-    rounds.isUnderWay = false;
-    rounds.waitMs = NEXT_ROUND_MS;
-    rounds.nextAtMs = nowMs + FIRST_ROUND_MS;
+    rounds.meet(nowMs + FIRST_ROUND_MS);
     this.#armRounds(nowMs, effects);
   }
 
   #beginRounds(nowMs: number, effects: LeaderlessEffects): void {
     for (const rounds of this.#own()) {
       if (rounds.nextAtMs > nowMs) continue;
-      if (this.#context.isReachable(rounds.node)) {
-        rounds.round++;
-        rounds.isUnderWay = true;
+      const pauseMs = this.#pauseMs();
+      if (!this.#context.isReachable(rounds.node)) rounds.nextAtMs = nowMs + pauseMs;
+      else if (!rounds.maybeEndBusy(nowMs, pauseMs)) {
+        rounds.begin(nowMs, pauseMs);
         this.#reconciler.begin(rounds.node, rounds.round);
-        rounds.nextAtMs = nowMs + Math.min(rounds.waitMs, this.#pauseMs());
-        rounds.waitMs *= 2;
-      } else rounds.nextAtMs = nowMs + this.#pauseMs();
+      }
     }
     this.#armWork(0, effects);
     this.#armRounds(nowMs, effects);
@@ -255,19 +247,19 @@ export class AntiEntropy {
       if (draft.isEmpty && budget.isSpent) break;
       if (draft.isEmpty) continue;
       sent += draft.bytes;
-      this.#count(peer, draft);
+      this.#count(draft);
+      const message = draft.finish();
       const rounds = this.#peers.get(peer);
-      if (rounds !== undefined) putOff(rounds, nowMs);
-      effects.send(peer, "replica", this.#context.shardIndex, draft.finish(), "bulk");
+      rounds?.putOff(nowMs);
+      rounds?.noteSent(message.records);
+      effects.send(peer, "replica", this.#context.shardIndex, message, "bulk");
     }
     this.#armWork((sent * 1_000) / this.#settings.bytesPerSecond, effects);
   }
 
-  #count(peer: NodeId, draft: ReconcileDraft): void {
+  #count(draft: ReconcileDraft): void {
     this.#sentBytes += draft.bytes;
     this.#sentRecords += draft.records;
-    const rounds = this.#peers.get(peer);
-    if (rounds !== undefined) rounds.exchanged += draft.records;
   }
 
   #armWork(afterMs: number, effects: LeaderlessEffects): void {
@@ -300,10 +292,4 @@ export class AntiEntropy {
     const spread = 0.75 + (this.#context.randomUint32() / 2 ** 32) * 0.5;
     return this.#settings.intervalMs * spread;
   }
-}
-
-/** A message of the round has come or gone: it is still at work. */
-function putOff(rounds: PeerRounds, nowMs: number): void {
-  if (!rounds.isUnderWay) return;
-  rounds.nextAtMs = Math.max(rounds.nextAtMs, nowMs + NEXT_ROUND_MS);
 }

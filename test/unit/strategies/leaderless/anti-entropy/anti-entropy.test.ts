@@ -1,11 +1,14 @@
 import { expect, test } from "vitest";
 import type { Effects, ReplicaContext, Sender } from "../../../../../src/core/contracts/machine.ts";
 import type { NodeId } from "../../../../../src/core/model/ids.ts";
+import { hybridTimeOf } from "../../../../../src/core/model/stamp.ts";
 import { AntiEntropy } from "../../../../../src/strategies/leaderless/anti-entropy/anti-entropy.ts";
 import type { ReconcileMessage } from "../../../../../src/strategies/leaderless/anti-entropy/reconcile-message.ts";
 import type { LeaderlessMessage } from "../../../../../src/strategies/leaderless/messages.ts";
+import { type KeyedRecord, keyRecord } from "../../../../../src/strategies/leaderless/record.ts";
 import { DEFAULT_REPAIR } from "../../../../../src/strategies/leaderless/repair-settings.ts";
 
+const WALL_MS = 1_800_000_000_000;
 const PEER = { node: "b" as NodeId } as Sender;
 const NO_DIFFERENCE: ReconcileMessage = {
   type: "reconcile",
@@ -35,7 +38,8 @@ class Replica {
     emit: () => undefined,
   } as unknown as Effects<LeaderlessMessage>;
 
-  constructor(lagMs = 0) {
+  /** Every record is of `writtenMs`. */
+  constructor(lagMs = 0, writtenMs = 0) {
     const context = {
       shardIndex: 0,
       self: { node: "a" },
@@ -44,7 +48,9 @@ class Replica {
       randomUint32: () => 2 ** 31,
       health: { eventLoopLagMs: () => lagMs },
     } as unknown as ReplicaContext;
-    this.#antiEntropy = new AntiEntropy(context, DEFAULT_REPAIR);
+    this.#antiEntropy = new AntiEntropy(context, DEFAULT_REPAIR, {
+      stampOf: () => ({ time: hybridTimeOf(writtenMs), actorHigh: 0, actorLow: 0 }),
+    });
     this.#antiEntropy.start(0, this.#effects);
   }
 
@@ -56,7 +62,9 @@ class Replica {
   }
 
   take(message: ReconcileMessage): void {
-    this.#antiEntropy.onMessage(PEER, message, this.#nowMs, this.#effects, (keyed) => keyed);
+    const wallMs = WALL_MS + this.#nowMs;
+    const merge = (keyed: KeyedRecord) => keyed;
+    this.#antiEntropy.onMessage(PEER, message, this.#nowMs, wallMs, this.#effects, merge);
   }
 
   runTo(untilMs: number): void {
@@ -65,7 +73,7 @@ class Replica {
       if (due === undefined || due[1] > untilMs) break;
       this.#timers.delete(due[0]);
       this.#nowMs = due[1];
-      this.#antiEntropy.onTimer(due[0], this.#nowMs, this.#effects);
+      this.#antiEntropy.onTimer(due[0], this.#nowMs, WALL_MS + this.#nowMs, this.#effects);
     }
     this.#nowMs = untilMs;
   }
@@ -96,6 +104,19 @@ test("no round begins as long as messages of the last one come", () => {
   expect(replica.roundsBegunAtMs).toEqual([22]);
   replica.runTo(6_100);
   expect(replica.roundsBegunAtMs).toHaveLength(2);
+});
+
+test.each([
+  ["in the last five seconds", 6_001, [22, 10_024, 20_024]],
+  ["before that", 6_000, [22, 10_024, 12_002, 14_002, 18_002]],
+])("what was written %s has the next round come when it should", (_when, atMs, begun) => {
+  const replica = new Replica(0, WALL_MS + atMs);
+  replica.runTo(22);
+  replica.take({ ...NO_DIFFERENCE, settledRound: 1 });
+  replica.runTo(11_000);
+  replica.take({ ...NO_DIFFERENCE, records: [keyRecord(Uint8Array.of(1), Uint8Array.of(2))] });
+  replica.runTo(21_000);
+  expect(replica.roundsBegunAtMs).toEqual(begun);
 });
 
 test("what the peer says of itself before the first round does not put it off", () => {

@@ -1,0 +1,116 @@
+import type { NodeId } from "../../../core/model/ids.ts";
+import { keyText } from "../../../core/model/key-text.ts";
+import type { KeyedRecord } from "../record.ts";
+
+/** After a round that found a difference; doubled from round to round, up to the interval. */
+export const NEXT_ROUND_MS = 1_000;
+/** Keys whose older record was sent, and of which the peer may still say that it has a younger one. */
+const MAX_DOUBTS = 256;
+
+/** Whether a record was written so lately that it may still be on its way to other replicas. */
+export type IsUnderWay = (record: Uint8Array) => boolean;
+
+/**
+ * The rounds with one peer: when the next one comes, and what the last one found.
+ *
+ * Under steady writing two replicas are never equal at one moment, since what is being written is
+ * here before it is there, or there before it is here. A round that has found nothing else, between
+ * two replicas that have been equal since they met, is as good as one that found them equal: what it
+ * found it has exchanged, and there is nothing that a second one would find out sooner.
+ */
+export class PeerRounds {
+  readonly node: NodeId;
+  nextAtMs: number;
+  /** Number of the last round that was begun. */
+  round = 0;
+  /** Of the last round that found both equal. */
+  settledAtMs: number | undefined;
+  /** Records sent or taken since the two were last equal. */
+  exchanged = 0;
+  readonly #isBeingWritten: IsUnderWay;
+  readonly #doubts = new Set<string>();
+  #waitMs = NEXT_ROUND_MS;
+  #begunAtMs = 0;
+  /** It was begun here, and has not found both equal yet. */
+  #isUnderWay = false;
+  #wasAnswered = false;
+  #foundOlder = false;
+  /** Since they met. */
+  #wereEqual = false;
+
+  constructor(node: NodeId, nextAtMs: number, isBeingWritten: IsUnderWay) {
+    this.node = node;
+    this.nextAtMs = nextAtMs;
+    this.#isBeingWritten = isBeingWritten;
+  }
+
+  /** A round begins; the next one comes at `pauseMs` at the latest if nothing is heard of it. */
+  begin(nowMs: number, pauseMs: number): void {
+    this.round++;
+    this.#isUnderWay = true;
+    this.#begunAtMs = nowMs;
+    this.#wasAnswered = false;
+    this.#foundOlder = false;
+    this.#doubts.clear();
+    this.nextAtMs = nowMs + Math.min(this.#waitMs, pauseMs);
+    this.#waitMs *= 2;
+  }
+
+  /** The round found both equal. */
+  settle(nowMs: number, pauseMs: number): void {
+    this.settledAtMs = nowMs;
+    this.#wereEqual = true;
+    this.#end(nowMs + pauseMs);
+  }
+
+  /** The two have met, or met again. */
+  meet(nextAtMs: number): void {
+    this.#wereEqual = false;
+    this.#end(nextAtMs);
+  }
+
+  /** True: the round under way has found nothing but what is being written, and is over. */
+  maybeEndBusy(nowMs: number, pauseMs: number): boolean {
+    const isBusyOnly = this.#wereEqual && !this.#foundOlder && this.#doubts.size === 0;
+    if (!this.#isUnderWay || !this.#wasAnswered || !isBusyOnly) return false;
+    this.#end(Math.max(nowMs, this.#begunAtMs + pauseMs));
+    return true;
+  }
+
+  /** A message has come or gone: a round is still at work, if one is. */
+  putOff(nowMs: number): void {
+    if (!this.#isUnderWay) return;
+    this.nextAtMs = Math.max(this.nextAtMs, nowMs + NEXT_ROUND_MS);
+  }
+
+  /** The peer has said something of its own accord, or in answer. */
+  noteAnswer(): void {
+    this.#wasAnswered = true;
+  }
+
+  /** Sent because the peer lists something else. If that is younger, it comes back. */
+  noteSent(records: readonly KeyedRecord[]): void {
+    this.exchanged += records.length;
+    if (!this.#isUnderWay || this.#foundOlder) return;
+    for (const { key, record } of records) {
+      if (!this.#isBeingWritten(record)) this.#doubts.add(keyText(key));
+    }
+    if (this.#doubts.size > MAX_DOUBTS) this.#foundOlder = true;
+  }
+
+  /** What is held of the keys whose records came, now that they are merged. */
+  noteTaken(merged: readonly KeyedRecord[]): void {
+    this.exchanged += merged.length;
+    if (!this.#isUnderWay || this.#foundOlder) return;
+    for (const { key, record } of merged) {
+      if (this.#isBeingWritten(record)) this.#doubts.delete(keyText(key));
+      else this.#foundOlder = true;
+    }
+  }
+
+  #end(nextAtMs: number): void {
+    this.#isUnderWay = false;
+    this.#waitMs = NEXT_ROUND_MS;
+    this.nextAtMs = nextAtMs;
+  }
+}
