@@ -35,6 +35,14 @@ export function entry(text: string, term: number): Uint8Array {
   return record;
 }
 
+/** What its node would draw, and who should rather lead. */
+export interface Chance {
+  /** Every draw, of 2^32. Default 0. */
+  readonly random?: number;
+  /** By node. Default: all are equal. */
+  readonly priorities?: Readonly<Record<string, number>>;
+}
+
 /** One consensus, n1 of n1, n2 and n3 (or of more), and a test in the place of all others. */
 export class LoneConsensus {
   readonly consensus: Consensus;
@@ -51,10 +59,10 @@ export class LoneConsensus {
   loopLagMs = 0;
 
   /** @param earlier whose disk it goes on with; there must have been nothing in that one's log. */
-  constructor(nodes = 3, earlier?: LoneConsensus) {
+  constructor(nodes = 3, earlier?: LoneConsensus, chance: Chance = {}) {
     this.kept = new Map(earlier?.kept);
     const replicas = Array.from({ length: nodes }, (_, i) => `n${i + 1}` as NodeId);
-    this.consensus = new Consensus(this.#options(replicas));
+    this.consensus = new Consensus(this.#options(replicas, chance));
     this.do((at, effects) => {
       const opening = {
         ...{ origin: earlier === undefined ? ("newborn" as const) : ("kept" as const) },
@@ -168,12 +176,12 @@ export class LoneConsensus {
     };
   }
 
-  #options(replicas: readonly NodeId[]): ConsensusOptions {
+  #options(replicas: readonly NodeId[], chance: Chance): ConsensusOptions {
     return {
       self: { node: "n1" as NodeId, storeId: "n1" as StoreId, incarnation: 1 as Incarnation },
       shardIndex: 0,
       placement: () => ({ epoch: 1 as Epoch, replicas, standIns: [] }),
-      priorityOf: () => 0,
+      priorityOf: (node) => chance.priorities?.[node] ?? 0,
       timing: {
         ...{ electionTimeoutMs: 100, electionLowerMs: 50, heartbeatMs: 10 },
         ...{ leaseMs: 44, maxClockJumpMs: 20, restAfterMs: 60 },
@@ -183,7 +191,7 @@ export class LoneConsensus {
         ...{ messageBytes: 1_000, memoryBytes: 10_000, retainedBytes: 10_000 },
         ...{ snapshotChunkBytes: 1_000, snapshotBytesPerSecond: 100_000 },
       },
-      randomUint32: () => 0,
+      randomUint32: () => chance.random ?? 0,
       isReachable: (node) => !this.unreachable.has(node),
       health: { isDiskSick: () => this.isDiskSick, loopLagMs: () => this.loopLagMs },
       outputs: { standingChanged: () => {}, readConfirmed: () => {}, readFailed: () => {} },
