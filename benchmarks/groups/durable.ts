@@ -78,6 +78,5 @@ async function measurePuts(setting: Setting, options: GroupOptions): Promise<voi
       isDurable: folder !== undefined,
     });
   }
-  await cluster.close();
-  await floor.close();
+  await Promise.all([cluster.close(), floor.close()]);
 }

@@ -46,6 +46,5 @@ async function measureStorage(
       await measureRows({ ...options, inFlight, floor: beside, rows, isDurable });
     }
   }
-  await cluster.close();
-  await floor.close();
+  await Promise.all([cluster.close(), floor.close()]);
 }

@@ -70,8 +70,7 @@ async function measureSetting(setting: Setting, options: GroupOptions): Promise<
     });
   }
   if (reads) await measureReads(cluster, options);
-  await cluster.close();
-  await floor.close();
+  await Promise.all([cluster.close(), floor.close()]);
 }
 
 async function measureReads(cluster: MeasuredCluster, options: GroupOptions): Promise<void> {

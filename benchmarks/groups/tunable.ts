@@ -31,6 +31,5 @@ export const tunableGroup: Group = async (options) => {
       await measureRows({ ...options, inFlight, floor: beside, rows });
     }
   }
-  await cluster.close();
-  await floor.close();
+  await Promise.all([cluster.close(), floor.close()]);
 };

@@ -10,7 +10,7 @@ const DEFAULT_VALUE_BYTES = 100;
 const DEFAULT_KEYSPACE = "default";
 /** After so many operations most of their code is compiled; a slow machine is not waited for. */
 const WARM_UP_OPERATIONS = 200_000;
-const WARM_UP_MS = 3_000;
+const WARM_UP_MS = 2_500;
 const WARM_UP_SLICE_MS = 250;
 const WARM_UP_IN_FLIGHT = 64;
 const LEADER_POLL_MS = 50;
