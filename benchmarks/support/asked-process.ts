@@ -17,8 +17,8 @@ export class AskedProcess {
     this.hello = hello;
   }
 
-  static async start(script: URL, args: readonly string[]): Promise<AskedProcess> {
-    const { child, message } = await startChild(script, args);
+  static async start(...given: Parameters<typeof startChild>): Promise<AskedProcess> {
+    const { child, message } = await startChild(...given);
     return new AskedProcess(child, message);
   }
 

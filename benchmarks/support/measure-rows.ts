@@ -7,6 +7,8 @@ import { comparisonOf, type Entrant, floorSlices, takeTurns } from "./turns.ts";
 const SLICE_MS = 250;
 /** How often a durable node writes its state to its file: a row that is shorter has it or has it not. */
 const { commitIntervalMs: COMMIT_INTERVAL_MS } = parseDiskOptions({});
+/** Between two slices, about: whoever ran last comes to rest. */
+const REST_MS = 20;
 const LEAST_ROUNDS = 2;
 
 export interface GroupOptions {
@@ -54,8 +56,9 @@ export function planOf(
   turns: number,
   isDurable: boolean,
 ): { readonly rounds: number; readonly sliceMs: number } {
-  const leastMs = isDurable ? COMMIT_INTERVAL_MS / turns : 0;
+  const working = SLICE_MS / (SLICE_MS + REST_MS);
+  const leastMs = isDurable ? (COMMIT_INTERVAL_MS * working) / turns : 0;
   const durationMs = Math.max(seconds * 1_000, leastMs);
-  const rounds = Math.max(LEAST_ROUNDS, Math.ceil(durationMs / SLICE_MS));
+  const rounds = Math.max(LEAST_ROUNDS, Math.round(durationMs / SLICE_MS));
   return { rounds, sliceMs: Math.min(SLICE_MS, durationMs / rounds) };
 }

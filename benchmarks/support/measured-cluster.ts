@@ -66,7 +66,10 @@ export class MeasuredCluster implements Party {
     };
     const script = new URL("./store-process.ts", import.meta.url);
     const text = JSON.stringify(configuration);
-    const started = ids.map((id) => AskedProcess.start(script, [id, text, String(valueBytes)]));
+    const library = [import.meta.resolve("capstan")];
+    const started = ids.map((id) =>
+      AskedProcess.start(script, [id, text, String(valueBytes)], library),
+    );
     const cluster = new MeasuredCluster(await Promise.all(started));
     const hasAll = Object.values(keyspaces).some(({ strategy }) => strategy !== "raft");
     await cluster.#ask({ ask: "ready", level: hasAll ? "all" : undefined });
