@@ -1,55 +1,33 @@
 /**
  * `npm run soak [-- --minutes N] [--json FILE]`: three nodes on disk under a steady mixed load.
  * Fails unless the memory of each stays level (the median of the last fifth of the time is at most
- * 1.05 × that of the third and fourth tenth), its descriptors stay constant, and the log's
- * segments are used again and do not pile up, and unless all but one in a thousand operations succeed.
+ * 1.05 × that of the third and fourth tenth), its descriptors stay constant, the log's segments are
+ * used again until the end and do not pile up, and all but one in a thousand operations succeed.
  */
 import type { ChildProcess } from "node:child_process";
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import Table from "cli-table3";
 import { withFolder } from "./support/bench-folder.ts";
 import { startChild, stopChild } from "./support/child-process.ts";
 import { freePorts } from "./support/free-ports.ts";
 import { scriptOptions } from "./support/script-options.ts";
+import { segmentGenerations } from "./support/segment-uses.ts";
+import { formatVerdicts, judgeSoak, type Sample, type Verdict } from "./support/soak-verdict.ts";
 
 const NODES: readonly string[] = Object.freeze(["n1", "n2", "n3"]);
 const SAMPLE_MS = 5_000;
-const SEGMENT_BYTES = 1024 * 1024;
-const MOST_GROWTH = 1.05;
-/** Sockets come and go with reconnects and file handles with segments, a few at a time. */
-const MOST_MORE_DESCRIPTORS = 4;
-/** A machine that stands still for a moment lets deadlines of 50 ms and more pass. */
-const MOST_FAULTS_OF_ALL = 0.001;
-
-interface Sample {
-  readonly atMs: number;
-  readonly rssMiB: number;
-  readonly descriptors: number;
-  readonly segments: number;
-  readonly newestWriteMs: number;
-  readonly operations: number;
-  /** By code. */
-  readonly faults: Readonly<Record<string, number>>;
-}
-
-interface Verdict {
-  readonly node: string;
-  readonly earlyRssMiB: number;
-  readonly lateRssMiB: number;
-  readonly growth: number;
-  readonly descriptors: readonly [early: number, late: number];
-  readonly segments: readonly [least: number, most: number];
-  readonly operations: number;
-  readonly faults: Readonly<Record<string, number>>;
-  readonly problems: readonly string[];
-}
+const LOG = Object.freeze({ segmentBytes: 1024 * 1024 });
+/** So that segments are filled and given back many times in a run of less than a minute, too. */
+const SHORT_LOG = Object.freeze({ segmentBytes: 128 * 1024, commitInterval: 1_000 });
+const SHORT_MS = 60_000;
+/** Least of a run, so that there is something in each part of it. */
+const FEWEST_SAMPLES = 20;
 
 async function main(): Promise<void> {
   const { minutes, json } = scriptOptions({
     name: "npm run soak",
     options: {
-      minutes: { type: "number", least: 0.5, most: 24 * 60, default: 10 },
+      minutes: { type: "number", least: 0.1, most: 24 * 60, default: 10 },
       json: { type: "file" },
     },
   });
@@ -64,13 +42,15 @@ async function main(): Promise<void> {
 
 async function soak(folder: string, durationMs: number): Promise<readonly Verdict[]> {
   const ports = await freePorts(NODES.length);
+  const log = durationMs < SHORT_MS ? SHORT_LOG : LOG;
+  const sampleMs = Math.min(SAMPLE_MS, durationMs / FEWEST_SAMPLES);
   const configuration = {
     cluster: {
       name: "soak",
       nodes: Object.fromEntries(NODES.map((id, at) => [id, `127.0.0.1:${ports[at]}`])),
     },
     transport: { type: "tcp" },
-    storage: { type: "disk", path: folder, segmentBytes: SEGMENT_BYTES },
+    storage: { type: "disk", path: folder, ...log },
     keyspaces: { default: { strategy: "tunable", replicas: 3 } },
   };
   const script = new URL("./support/soak-process.ts", import.meta.url);
@@ -78,17 +58,16 @@ async function soak(folder: string, durationMs: number): Promise<readonly Verdic
   const started = await Promise.all(NODES.map((id) => startChild(script, [id, text])));
   const children = started.map(({ child }) => child);
   const samples: Sample[][] = NODES.map(() => []);
-  const startedMs = performance.now();
-  while (performance.now() - startedMs < durationMs) {
-    await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
-    const atMs = performance.now() - startedMs;
+  // By samples and not by the clock: what a machine that stands still lets pass is no soaking.
+  for (let atMs = sampleMs; atMs <= durationMs; atMs += sampleMs) {
+    await new Promise((resolve) => setTimeout(resolve, sampleMs));
     for (const [at, child] of children.entries()) {
       samples[at]?.push(await sampleOf(child, join(folder, NODES[at] as string), atMs));
     }
     say(samples, atMs, durationMs);
   }
   await Promise.all(children.map((child) => stopChild(child)));
-  return samples.map((of, at) => judge(NODES[at] as string, of, durationMs));
+  return samples.map((of, at) => judgeSoak(NODES[at] as string, of, durationMs));
 }
 
 async function sampleOf(child: ChildProcess, folder: string, atMs: number): Promise<Sample> {
@@ -99,64 +78,26 @@ async function sampleOf(child: ChildProcess, folder: string, atMs: number): Prom
   child.send("count");
   const status = readFileSync(`/proc/${child.pid}/status`, "utf8");
   const rssKiB = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? Number.NaN);
-  const log = join(folder, "log");
-  const files = readdirSync(log).map((name) => statSync(join(log, name)));
   return {
     atMs,
     rssMiB: rssKiB / 1024,
-    descriptors: readdirSync(`/proc/${child.pid}/fd`).length,
-    segments: files.length,
-    newestWriteMs: Math.max(...files.map(({ mtimeMs }) => mtimeMs)),
+    descriptors: descriptorsOf(child),
+    segments: segmentGenerations(join(folder, "log")),
     ...(await counted),
   };
 }
 
-function judge(node: string, samples: readonly Sample[], durationMs: number): Verdict {
-  const within = (from: number, to: number) =>
-    samples.filter(({ atMs }) => atMs >= from * durationMs && atMs <= to * durationMs + SAMPLE_MS);
-  const early = within(0.2, 0.4);
-  const late = within(0.8, 1);
-  const earlyRssMiB = median(early.map(({ rssMiB }) => rssMiB));
-  const lateRssMiB = median(late.map(({ rssMiB }) => rssMiB));
-  const descriptors = [
-    Math.max(...early.map((each) => each.descriptors)),
-    Math.max(...late.map((each) => each.descriptors)),
-  ] as const;
-  const counts = samples.map(({ segments }) => segments);
-  const last = samples.at(-1);
-  const growth = lateRssMiB / earlyRssMiB;
-  const problems = [];
-  if (!(growth <= MOST_GROWTH))
-    problems.push(`memory grew to ${growth.toFixed(3)} × its early median`);
-  if (descriptors[1] > descriptors[0] + MOST_MORE_DESCRIPTORS) {
-    problems.push(`${descriptors[1]} descriptors late, ${descriptors[0]} early`);
-  }
-  const mostEarly = Math.max(...early.map(({ segments }) => segments));
-  const mostLate = Math.max(...late.map(({ segments }) => segments));
-  if (mostLate > mostEarly + 2) problems.push(`${mostLate} log segments late, ${mostEarly} early`);
-  const faults = last?.faults ?? {};
-  for (const [code, count] of Object.entries(faults)) {
-    // Of two writes to one key at about the same time one is overtaken: that is its answer.
-    const isTooMany = count > MOST_FAULTS_OF_ALL * (last?.operations ?? 0);
-    if (code !== "SUPERSEDED" && isTooMany)
-      problems.push(`${count} operations failed with ${code}`);
-  }
-  return {
-    node,
-    earlyRssMiB,
-    lateRssMiB,
-    growth,
-    descriptors,
-    segments: [Math.min(...counts), Math.max(...counts)],
-    operations: last?.operations ?? 0,
-    faults,
-    problems,
-  };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+/** Those of the log's files are left out: they are counted by themselves, and come and go. */
+function descriptorsOf({ pid }: ChildProcess): number {
+  const folder = `/proc/${pid}/fd`;
+  const targets = readdirSync(folder).map((name) => {
+    try {
+      return readlinkSync(join(folder, name));
+    } catch {
+      return undefined;
+    }
+  });
+  return targets.filter((target) => target !== undefined && !/\.segment\b/.test(target)).length;
 }
 
 function say(samples: readonly (readonly Sample[])[], atMs: number, durationMs: number): void {
@@ -166,28 +107,6 @@ function say(samples: readonly (readonly Sample[])[], atMs: number, durationMs: 
   });
   const minutes = (ms: number) => (ms / 60_000).toFixed(1);
   process.stdout.write(`${minutes(atMs)} of ${minutes(durationMs)} min: ${words.join(", ")}\n`);
-}
-
-function formatVerdicts(verdicts: readonly Verdict[]): string {
-  const table = new Table({
-    head: ["node", "early MiB", "late MiB", "growth", "descriptors", "segments", "ops", "faults"],
-    style: { head: [], border: [] },
-  });
-  for (const each of verdicts) {
-    table.push([
-      each.node,
-      each.earlyRssMiB.toFixed(1),
-      each.lateRssMiB.toFixed(1),
-      each.growth.toFixed(3),
-      each.descriptors.join(" → "),
-      each.segments.join(" … "),
-      each.operations,
-      Object.entries(each.faults)
-        .map(([code, count]) => `${code} × ${count}`)
-        .join(", "),
-    ]);
-  }
-  return table.toString();
 }
 
 await main();
