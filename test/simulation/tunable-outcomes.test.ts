@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { CapstanError } from "../../src/core/model/errors.ts";
 import { compareStamps, type Stamp } from "../../src/core/model/stamp.ts";
 import { stampOfVersionToken } from "../../src/core/model/version-token.ts";
 import type { Cluster, ClusterOptions } from "../support/cluster.ts";
@@ -161,6 +162,42 @@ describe("a coordinator that stood still for longer than a replica takes to be e
     await stall(cluster);
     expect(await cluster.until(reading)).toMatchObject({ value: "value" });
     expect(frames.filter((frame) => frame === "n1>n2").length).toBeGreaterThan(0);
+  });
+});
+
+/**
+ * Timers that are late run before what can be read and sent: such calls used to end before their
+ * first message had left.
+ */
+describe("a caller that holds the event loop of its node beyond a write's deadline", () => {
+  async function goOnTooLate(cluster: Cluster): Promise<void> {
+    await cluster.advance(600);
+    cluster.resume("n1");
+  }
+
+  test("learns that it is stored", async () => {
+    const cluster = await open();
+    cluster.pause("n1");
+    const writing = cluster.keyspace("n1").put("key", "value", { timeoutMs: 100 });
+    await goOnTooLate(cluster);
+    expect((await cluster.until(writing)).receipt.consistent).toBe(true);
+  });
+
+  test("learns in a bounded time that nobody knows", async () => {
+    const cluster = await open();
+    cluster.network.cutOneWay("n2", "n1");
+    cluster.network.cutOneWay("n3", "n1");
+    cluster.pause("n1");
+    const writing = cluster.keyspace("n1").put("key", "value", { timeoutMs: 100 });
+    let code: string | undefined;
+    writing.catch((fault: CapstanError) => {
+      code = fault.code;
+    });
+    await goOnTooLate(cluster);
+    await cluster.advance(490);
+    expect(code).toBeUndefined();
+    await cluster.advance(15);
+    expect(code).toBe("OUTCOME_UNKNOWN");
   });
 });
 

@@ -148,7 +148,8 @@ export interface Cancellation {
  *   refuses with `OVERLOADED`. `execute` may answer before it returns. Exactly one answer each.
  * - Errors: every fault says `applied`, `not-applied` or `unknown`, and never the wrong one; an
  *   `unknown` carries an operation id. Nothing is thrown.
- * - Deadlines: every operation is answered by its deadline, or by the level's own.
+ * - Deadlines: every operation is answered by its deadline, or by the level's own; where the event
+ *   loop was held beyond that, soon after it goes on.
  */
 export interface Engine {
   readonly capabilities: StrategyCapabilities;

@@ -17,7 +17,11 @@ export interface CallOptions {
    * true: a write that may have left is `OUTCOME_UNKNOWN`.
    */
   readonly signal?: AbortSignal;
-  /** Instead of the level's own deadline; 1 ms up to `limits.timeout`. */
+  /**
+   * Instead of the level's own deadline; 1 ms up to `limits.timeout`. A call has ended by then, but
+   * where the process lets its event loop stand still beyond it (a long synchronous loop, a stop):
+   * then within some 500 ms after that goes on, so that an answer that lies ready is the answer.
+   */
   readonly timeoutMs?: number;
 }
 

@@ -6,18 +6,35 @@ import type { Operation, ScanRequest } from "../model/operations.ts";
 
 /** Deadlines are kept to this grain, so that one timer serves thousands of operations. */
 const GRAIN_MS = 5;
+
+/**
+ * A deadline that is looked at so much later than it was due has passed while the event loop was
+ * held: by a long loop of the caller, by the collection of garbage, by a process that was stopped.
+ * Nothing could be read, written or synced meanwhile, so that the answer may be ready, or only need
+ * a moment. The call is therefore spared once, for about as long as it was late.
+ */
+const HELD_MS = 2 * GRAIN_MS;
+/** What waits for a sync, or for another node, takes as long where much of it waits. */
+const SHORTEST_GRACE_MS = 100;
+/** Every call ends within this after the loop goes on; `CallOptions.timeoutMs` says so. */
+const LONGEST_GRACE_MS = 500;
+
 const MAX_REQUEST_ID = 0xffff_fffe;
 
 interface PendingBase extends Cancellation {
   readonly id: number;
+  readonly startedAtMs: number;
   answered: boolean;
   deadlineAtMs: number;
+  /** Its deadline has passed, and it is given a moment more. */
+  isSpared: boolean;
 }
 
 /** One client operation under way: the machine's `Request` and the caller's `Cancellation`. */
 export class PendingRequest implements Request, PendingBase {
   memo: unknown = undefined;
   answered = false;
+  isSpared = false;
   readonly id: number;
   readonly operation: Operation;
   readonly startedAtMs: number;
@@ -49,6 +66,7 @@ export class PendingRequest implements Request, PendingBase {
 /** One page of a scan under way, likewise. */
 export class PendingScan implements ScanTask, PendingBase {
   answered = false;
+  isSpared = false;
   readonly id: number;
   readonly request: ScanRequest;
   readonly startedAtMs: number;
@@ -121,12 +139,13 @@ export class RequestTable {
   add(pending: Pending): void {
     this.#pending.set(pending.id, pending);
     this.#bytes += bytesOf(pending);
-    this.#schedule(pending);
+    this.#schedule(pending.id, Math.max(pending.deadlineAtMs, pending.startedAtMs));
   }
 
   setDeadline(pending: Pending, deadlineAtMs: number): void {
     pending.deadlineAtMs = deadlineAtMs;
-    this.#schedule(pending);
+    pending.isSpared = false;
+    this.#schedule(pending.id, Math.max(deadlineAtMs, this.#environment.monotonicMs()));
   }
 
   /** Marks it answered; false if it was before, so that nobody is answered twice. */
@@ -149,11 +168,12 @@ export class RequestTable {
     this.#buckets.clear();
   }
 
-  #schedule(pending: Pending): void {
-    const bucket = Math.ceil(pending.deadlineAtMs / GRAIN_MS);
+  /** `atMs` is never in the past: how late a bucket is looked at says how long the loop was held. */
+  #schedule(id: number, atMs: number): void {
+    const bucket = Math.ceil(atMs / GRAIN_MS);
     const ids = this.#buckets.get(bucket);
-    if (ids === undefined) this.#buckets.set(bucket, [pending.id]);
-    else ids.push(pending.id);
+    if (ids === undefined) this.#buckets.set(bucket, [id]);
+    else ids.push(id);
     if (bucket < this.#armedBucket) this.#arm(bucket);
   }
 
@@ -177,7 +197,8 @@ export class RequestTable {
       const ids = this.#buckets.get(bucket) ?? [];
       if (bucket * GRAIN_MS <= nowMs) {
         this.#buckets.delete(bucket);
-        for (const id of ids) this.#expire(id, nowMs);
+        const lateMs = nowMs - bucket * GRAIN_MS;
+        for (const id of ids) this.#end(id, nowMs, lateMs);
       } else if (ids.some((id) => this.#pending.has(id))) {
         if (bucket < this.#armedBucket) this.#arm(bucket);
         return;
@@ -188,9 +209,16 @@ export class RequestTable {
     }
   }
 
-  #expire(id: number, nowMs: number): void {
+  #end(id: number, nowMs: number, lateMs: number): void {
     const pending = this.#pending.get(id);
-    if (pending !== undefined && pending.deadlineAtMs <= nowMs) this.#expired(pending);
+    if (pending === undefined || pending.deadlineAtMs > nowMs) return;
+    if (lateMs < HELD_MS || pending.isSpared) {
+      this.#expired(pending);
+      return;
+    }
+    pending.isSpared = true;
+    const graceMs = Math.min(Math.max(lateMs, SHORTEST_GRACE_MS), LONGEST_GRACE_MS);
+    this.#schedule(id, nowMs + graceMs);
   }
 }
 

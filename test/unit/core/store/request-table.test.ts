@@ -73,17 +73,6 @@ describe("deadlines", () => {
     expect(expired).toEqual(["1@100"]);
   });
 
-  test("after a stall, what waits to be read is read before anything expires", () => {
-    const { environment, expired, add } = open();
-    add(10);
-    environment.time.stall(1_000);
-    const order: string[] = [];
-    environment.soon(() => order.push(`input, ${expired.length} expired`));
-    environment.advance(0);
-    expect(order).toEqual(["input, 0 expired"]);
-    expect(expired).toHaveLength(1);
-  });
-
   test("what is answered leaves one timer at most, which finds nothing and sets no other", () => {
     const { environment, table, expired, add } = open();
     for (let n = 0; n < 100; n++) table.finish(add(1_000 + 50 * n));
@@ -114,5 +103,102 @@ describe("deadlines", () => {
     environment.advance(1_000);
     expect(expired).toEqual([]);
     expect(table.all()).toHaveLength(1_000);
+  });
+});
+
+describe("deadlines that pass while the event loop is held", () => {
+  /** Issued with 10 ms at 0, and looked at first `heldMs` later. */
+  function held(heldMs: number) {
+    const opened = open();
+    const pending = opened.add(10);
+    opened.environment.time.stall(heldMs);
+    opened.environment.advance(0);
+    return { ...opened, pending };
+  }
+
+  test("spare the call, so that an answer that comes soon after is the answer", () => {
+    const { environment, table, expired, pending } = held(1_000);
+    expect(expired).toEqual([]);
+    environment.advance(200);
+    expect(table.finish(pending)).toBe(true);
+    environment.advance(5_000);
+    expect(expired).toEqual([]);
+    expect(environment.time.pendingTimers).toBe(0);
+  });
+
+  test.each([
+    [19, 0],
+    [20, 100],
+    [110, 100],
+    [260, 250],
+    [1_000, 500],
+    [60_000, 500],
+  ])("held for %d ms, the call ends %d ms after the loop goes on", (heldMs, graceMs) => {
+    const { environment, expired } = held(heldMs);
+    environment.advance(5_000);
+    const endMs = Math.ceil((heldMs + graceMs) / 5) * 5;
+    expect(expired).toEqual([graceMs === 0 ? `1@${heldMs}` : `1@${endMs}`]);
+  });
+
+  test("are spared once, and what waits to be read is read before the end", () => {
+    const { environment, expired } = held(1_000);
+    environment.time.stall(1_000);
+    const order: string[] = [];
+    environment.soon(() => order.push(`input, ${expired.length} expired`));
+    environment.advance(0);
+    expect(order).toEqual(["input, 0 expired"]);
+    expect(expired).toEqual(["1@2000"]);
+  });
+
+  test("do not hold up those that pass later, nor the grace those that come after", () => {
+    const { environment, expired, add } = open();
+    add(10);
+    add(1_100);
+    environment.time.stall(1_000);
+    environment.advance(0);
+    add(1_030);
+    environment.advance(5_000);
+    expect(expired).toEqual(["3@1030", "2@1100", "1@1500"]);
+  });
+
+  test("spare the calls of the turn that holds it, though their timer has fired before", () => {
+    const { environment, expired, add } = open();
+    add(10);
+    const soon = environment.soon.bind(environment);
+    environment.soon = (callback) => {
+      environment.soon = soon;
+      // The timer has fired in its time; a caller holds the loop before the table looks.
+      environment.defer(() => {
+        add(20);
+        environment.time.stall(500);
+      });
+      soon(callback);
+    };
+    environment.advance(10);
+    expect(environment.monotonicMs()).toBe(510);
+    expect(expired).toEqual([]);
+    environment.advance(5_000);
+    expect(expired).toEqual(["2@1000", "1@1010"]);
+  });
+
+  test("a deadline that is moved in the grace is a new one", () => {
+    const { environment, table, expired, pending } = held(1_000);
+    table.setDeadline(pending, 3_000);
+    environment.advance(1_000);
+    expect(expired).toEqual([]);
+    environment.time.stall(2_000);
+    environment.advance(0);
+    expect(expired).toEqual([]);
+    environment.advance(5_000);
+    expect(expired).toEqual(["1@4500"]);
+  });
+
+  test("a deadline that is moved into the past is not one that was held", () => {
+    const { environment, table, expired, add } = open();
+    const pending = add(5_000);
+    environment.advance(1_000);
+    table.setDeadline(pending, 10);
+    environment.advance(0);
+    expect(expired).toEqual(["1@1000"]);
   });
 });
