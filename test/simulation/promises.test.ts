@@ -9,14 +9,13 @@ import { TUNABLE_GUARANTEES } from "../../src/strategies/tunable/guarantees.ts";
 import type { PlantedBugs } from "../../src/strategies/tunable/planted-bugs.ts";
 import { TUNABLE_LEVELS } from "../../src/strategies/tunable/settings.ts";
 import { makeTunableStrategy } from "../../src/strategies/tunable/tunable-strategy.ts";
+import { everyPairOf, findingsOfRow, promiseRows } from "../support/promise-rows.ts";
 
 const SEEDS = [1, 2, 3];
 const MOST_SEEDS = 25;
 /** Of each row; those that speak of many pairs of levels have hundreds and more. */
 const FEWEST_JUDGED = 50;
-const EVERY_PAIR = TUNABLE_LEVELS.flatMap((write) =>
-  TUNABLE_LEVELS.map((read) => ({ write, read })),
-);
+const EVERY_PAIR = everyPairOf(TUNABLE_LEVELS);
 /** Those of which a row speaks because a majority of each datacenter is asked. */
 const ACROSS_DATACENTERS = EVERY_PAIR.filter((pair) =>
   [
@@ -63,22 +62,10 @@ describe("what the table promises of the tunable strategy", () => {
     }
   }, 120_000);
 
-  /** Each row with the pairs of levels that it speaks of itself: what other rows judge is no evidence. */
-  const rows = TUNABLE_GUARANTEES.flatMap((guarantee) =>
-    (guarantee.checked ?? []).flatMap(({ checks, between }) => {
-      const pairs = EVERY_PAIR.filter((pair) => {
-        const alone = { ...guarantee, checked: [{ checks, between }] };
-        return promisedChecks([alone], pair, 3).size > 0;
-      }).map(nameOfPair);
-      const where = pairs.length > 4 ? `${pairs.length} pairs of levels` : pairs.join(", ");
-      return checks.map((check) => ({ promise: guarantee.promise, check, pairs, where }));
-    }),
-  );
+  const rows = promiseRows(TUNABLE_GUARANTEES, EVERY_PAIR, 3);
 
-  test.each(rows)("$check at $where: $promise", ({ check, pairs }) => {
-    const promised = findings.filter(
-      (each) => each.check === check && each.isPromised && pairs.includes(nameOfPair(each.pair)),
-    );
+  test.each(rows)("$check at $where: $promise", (row) => {
+    const promised = findingsOfRow(row, findings);
     const broken = promised.filter(({ verdict }) => verdict === "illegal");
     expect(broken).toEqual([]);
     expect(promised.reduce((sum, { judged }) => sum + judged, 0)).toBeGreaterThan(FEWEST_JUDGED);
