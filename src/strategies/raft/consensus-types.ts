@@ -59,6 +59,8 @@ export interface RaftLimits {
   readonly inflightMessages: number;
   /** Of the entries in one message, at least one entry. */
   readonly messageBytes: number;
+  /** With so many bytes of entries a turn's first message leaves before the turn ends. */
+  readonly earlyBytes: number;
   /** Of newest entries held in memory. */
   readonly memoryBytes: number;
   /** Of applied entries kept in the log for followers that lag, before they need a snapshot. */

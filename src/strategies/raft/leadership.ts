@@ -5,6 +5,7 @@ import { CommitRule } from "./commit.ts";
 import { type Identity, isJoint } from "./configuration.ts";
 import { type ConsensusCore, identityOf } from "./consensus-core.ts";
 import type { ConfigurationRefusal, EntryKind, ProposalRefusal } from "./consensus-types.ts";
+import { EarlyParts } from "./early-parts.ts";
 import { sealEntry, unsealedEntry } from "./entry.ts";
 import { Followers } from "./followers.ts";
 import { Lease } from "./lease.ts";
@@ -43,6 +44,7 @@ export class Leadership {
   readonly #reads: ReadIndex;
   readonly #membership: Membership;
   readonly #rest: RestRule;
+  readonly #early: EarlyParts;
   readonly #startedAtMs: number;
   /** From when on CheckQuorum counts silence: from the start, or since this leader has stirred. */
   #countsFromMs: number;
@@ -65,6 +67,7 @@ export class Leadership {
     this.#countsFromMs = core.nowMs;
     this.#tickAtMs = core.nowMs + core.options.timing.heartbeatMs;
     this.#settledIndex = core.history.index <= core.commitIndex ? core.history.index : -1;
+    this.#early = new EarlyParts(core.options.limits.earlyBytes);
     this.followers = new Followers(core);
     this.commit = new CommitRule(core, this.followers);
     this.replication = new Replication(core, this.followers);
@@ -116,7 +119,9 @@ export class Leadership {
     this.stir();
     if (this.transfer.isUnderWay) return "transferring";
     if (!this.commit.hasRoom(record.length)) return "backlog";
-    return this.#append(record, "command");
+    const index = this.#append(record, "command");
+    if (this.#early.add(record.length)) this.#sendEntries();
+    return index;
   }
 
   proposeConfiguration(goal: {
@@ -211,8 +216,9 @@ export class Leadership {
     this.#isDirty = true;
   }
 
-  /** Everything since the last flush leaves: at most one message with entries and one without per peer. */
+  /** All that is left of this turn leaves: one message with entries and one without per peer. */
   flush(): void {
+    this.#early.endTurn();
     if (!this.#isDirty) return;
     this.#isDirty = false;
     const round = this.followers.rounds.begin(this.#core.nowMs);
@@ -225,6 +231,11 @@ export class Leadership {
   end(): void {
     this.replication.close();
     this.#reads.fail();
+  }
+
+  /** A round of its own, so that a rejection is one of what was sent now. */
+  #sendEntries(): void {
+    this.replication.flush(this.followers.rounds.begin(this.#core.nowMs));
   }
 
   #answered(): void {

@@ -58,6 +58,8 @@ export interface RaftSettings {
 }
 
 const DEFAULT_RETAINED_BYTES = 32 * MIB;
+/** Some 18 entries of 256 bytes; with 64 in flight they are a third of a turn's. */
+const EARLY_BYTES = 6 * KIB;
 
 /** What follows from how much of its applied log a shard keeps. */
 function limitsOf(retainedBytes: number): RaftLimits {
@@ -66,6 +68,7 @@ function limitsOf(retainedBytes: number): RaftLimits {
     inflightBytes: 4 * MIB,
     inflightMessages: 256,
     messageBytes: 512 * KIB,
+    earlyBytes: Math.min(EARLY_BYTES, retainedBytes / 4),
     // What is in memory is in the log, and a chunk stands for what a follower could not be sent.
     memoryBytes: Math.min(4 * MIB, retainedBytes),
     retainedBytes,

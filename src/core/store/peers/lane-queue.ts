@@ -168,13 +168,27 @@ export class LaneQueue {
         `a message of ${size} bytes; a frame of this transport holds ${this.#limits.maxBytes - FRAME_HEADER_BYTES}`,
       );
     }
-    if (start === FRAME_HEADER_BYTES) return;
+    if (start === FRAME_HEADER_BYTES) {
+      // It is all there is, and enough for the peer to begin on.
+      if (!this.#blocked) this.#leave();
+      return;
+    }
     const message = writer.copy(start);
     writer.rewind(start);
     this.#handOver();
-    this.#goalBytes = Math.min(2 * this.#goalBytes, this.#limits.targetBytes);
+    this.#raiseGoal();
     writer.rewind(FRAME_HEADER_BYTES);
     writer.raw(message);
+  }
+
+  #leave(): void {
+    this.#handOver();
+    this.#raiseGoal();
+    this.#resetWriter();
+  }
+
+  #raiseGoal(): void {
+    this.#goalBytes = Math.min(2 * this.#goalBytes, this.#limits.targetBytes);
   }
 
   /** The frame is borrowed from the writer: what has to wait is copied. */

@@ -188,7 +188,7 @@ export class LoneConsensus {
       },
       limits: {
         ...{ uncommittedBytes: 100, inflightBytes: 1_000, inflightMessages: 4 },
-        ...{ messageBytes: 1_000, memoryBytes: 10_000, retainedBytes: 10_000 },
+        ...{ messageBytes: 1_000, earlyBytes: 60, memoryBytes: 10_000, retainedBytes: 10_000 },
         ...{ snapshotChunkBytes: 1_000, snapshotBytesPerSecond: 100_000 },
       },
       randomUint32: () => chance.random ?? 0,

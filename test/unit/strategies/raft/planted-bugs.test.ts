@@ -14,14 +14,14 @@ type BugOfConsensus = Exclude<keyof PlantedConsensusBugs, keyof PlantedRecoveryB
  */
 const FOUND_AT: Readonly<Record<BugOfConsensus, number>> = Object.freeze({
   voteNotKept: 1,
-  oldTermCommitted: 1,
+  oldTermCommitted: 17,
   readBeforeOwnCommit: 1,
   readUnconfirmed: 1,
-  leaseByRole: 23,
+  leaseByRole: 22,
   quorumUnchecked: 3,
   promiseForgotten: 127,
   jointSkipped: 4,
-  configurationAtCommit: 36,
+  configurationAtCommit: 151,
   unreadyPromoted: 11,
   snapshotBeyondState: 2,
   snapshotInstalledOverNewer: 292,

@@ -135,6 +135,42 @@ describe("LaneQueue", () => {
     expect(frames.flat().length).toBeLessThan(said.length / 3);
   });
 
+  test("hands over a message that is longer than the first frame is to be, and the rest behind it", () => {
+    const log = queue(100);
+    const long = "a".repeat(100);
+    add(log, long);
+    expect(frames).toHaveLength(1);
+    // The next frame may have twice that length, if the transport takes it.
+    add(log, "b");
+    add(log, "c", { shardIndex: 1 });
+    expect(frames).toHaveLength(1);
+    log.flush();
+    expect(frames.map((frame) => frame.map(({ text }) => text))).toEqual([[long], ["bc"]]);
+  });
+
+  test("keeps the order where the transport takes nothing", () => {
+    let isFull = true;
+    const taken: number[] = [];
+    const wire = {
+      send: (_peer: string, frame: Uint8Array) => {
+        if (isFull) return "saturated";
+        taken.push(frame.length);
+        return "accepted";
+      },
+    } as unknown as Transport;
+    const environment = new VirtualEnvironment();
+    const filtered = new FilteredTransport(wire, undefined, environment, () => undefined);
+    const limits = { firstBytes: 100, targetBytes: 100, maxBytes: 4_000 };
+    const log = new LaneQueue(filtered, nodeId("b"), "log", limits);
+    for (const length of [200, 300, 400]) add(log, "a".repeat(length), { role: "replica" });
+    log.flush();
+    expect(taken).toEqual([]);
+    isFull = false;
+    log.onWritable();
+    expect(taken).toHaveLength(3);
+    expect(taken).toEqual([...taken].sort((a, b) => a - b));
+  });
+
   test("adds to what a refused message has left behind as if that had not come", () => {
     const log = queue();
     add(log, "a");

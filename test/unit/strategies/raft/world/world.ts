@@ -88,6 +88,7 @@ export class World {
       inflightBytes: 300,
       inflightMessages: 4,
       messageBytes: 100,
+      earlyBytes: 40,
       memoryBytes: 400,
       retainedBytes: 200,
       snapshotChunkBytes: 320,
