@@ -1,9 +1,10 @@
+import { putU32, putU48, putU64, u16At, u32At, u48At, u64At } from "./big-endian.ts";
 import { MalformedBytesError } from "./malformed-bytes-error.ts";
 import { decodeUtf8 } from "./utf8.ts";
 
 const CAPACITY = 1024;
 const NO_BYTES = Buffer.alloc(0);
-const TWO_POW_32 = 4_294_967_296;
+const MAX_U48 = 2 ** 48 - 1;
 
 /**
  * Grows as it is written to; big-endian, so that bytes order as the numbers do. One writer is
@@ -39,23 +40,29 @@ export class ByteWriter {
   }
 
   u16(value: number): void {
+    if (!(value >= 0 && value <= 0xffff)) throw outOfRange(value, "2^16 - 1");
     const at = this.#take(2);
-    this.#buffer.writeUInt16BE(value, at);
+    this.#buffer[at] = value >>> 8;
+    this.#buffer[at + 1] = value;
   }
 
   u32(value: number): void {
     const at = this.#take(4);
-    this.#buffer.writeUInt32BE(value >>> 0, at);
+    putU32(this.#buffer, at, value);
+  }
+
+  /** An integer in six bytes. */
+  u48(value: number): void {
+    if (!(value >= 0 && value <= MAX_U48)) throw outOfRange(value, "2^48 - 1");
+    const at = this.#take(6);
+    putU48(this.#buffer, at, value);
   }
 
   /** A safe integer ≥ 0 in eight bytes. */
   u64(value: number): void {
-    if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) {
-      throw new RangeError(`${value} is not from 0 to 2^53 - 1`);
-    }
+    if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) throw outOfRange(value, "2^53 - 1");
     const at = this.#take(8);
-    this.#buffer.writeUInt32BE(Math.floor(value / TWO_POW_32), at);
-    this.#buffer.writeUInt32BE(value % TWO_POW_32, at + 4);
+    putU64(this.#buffer, at, value);
   }
 
   f64(value: number): void {
@@ -90,7 +97,7 @@ export class ByteWriter {
 
   /** Overwrites four bytes written before: a length that is known only afterwards. */
   patchU32(at: number, value: number): void {
-    this.#buffer.writeUInt32BE(value >>> 0, at);
+    putU32(this.#buffer, at, value);
   }
 
   /** Valid until the next write or reset. */
@@ -173,16 +180,19 @@ export class ByteReader {
   }
 
   u16(): number {
-    return this.#buffer.readUInt16BE(this.#take(2));
+    return u16At(this.#buffer, this.#take(2));
   }
 
   u32(): number {
-    return this.#buffer.readUInt32BE(this.#take(4));
+    return u32At(this.#buffer, this.#take(4));
+  }
+
+  u48(): number {
+    return u48At(this.#buffer, this.#take(6));
   }
 
   u64(): number {
-    const at = this.#take(8);
-    const value = this.#buffer.readUInt32BE(at) * TWO_POW_32 + this.#buffer.readUInt32BE(at + 4);
+    const value = u64At(this.#buffer, this.#take(8));
     if (value > Number.MAX_SAFE_INTEGER) {
       throw new MalformedBytesError(`integer ${value} is beyond 2^53 - 1`);
     }
@@ -238,4 +248,8 @@ export class ByteReader {
     this.#offset = at + count;
     return at;
   }
+}
+
+function outOfRange(value: number, most: string): RangeError {
+  return new RangeError(`${value} is not from 0 to ${most}`);
 }

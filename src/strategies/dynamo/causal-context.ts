@@ -15,7 +15,6 @@ export interface TimedDot extends EventDot {
 }
 
 const MAX_ENTRIES = 65_535;
-const TWO_POW_32 = 4_294_967_296;
 /** Eight bytes of actor, six of counter and eight of time. */
 export const CONTEXT_ENTRY_BYTES = 22;
 /** Eight bytes of base, two of the number of entries. */
@@ -207,8 +206,7 @@ export function actorText({ high, low }: Actor): string {
 export function writeDot(writer: ByteWriter, { actor, counter }: EventDot): void {
   writer.u32(actor.high);
   writer.u32(actor.low);
-  writer.u16(Math.floor(counter / TWO_POW_32));
-  writer.u32(counter % TWO_POW_32);
+  writer.u48(counter);
 }
 
 export function readDot(reader: ByteReader): EventDot {
@@ -221,7 +219,7 @@ function readActor(reader: ByteReader): Actor {
 }
 
 function readCounter(reader: ByteReader): number {
-  const counter = reader.u16() * TWO_POW_32 + reader.u32();
+  const counter = reader.u48();
   if (counter === 0 || counter > MAX_COUNTER) throw new MalformedBytesError("a dot that counts 0");
   return counter;
 }

@@ -1,11 +1,10 @@
-import { u32At, u64At } from "../leaderless/record.ts";
+import { u16At, u48At, u64At } from "../../core/model/big-endian.ts";
 import type { Relation } from "../leaderless/record-rules.ts";
 import { CONTEXT_ENTRY_BYTES, CONTEXT_HEADER_BYTES } from "./causal-context.ts";
 
 /** In a dot, in front of its counter. */
 const ACTOR_BYTES = 8;
 const TIME_AT = 14;
-const TWO_POW_32 = 4_294_967_296;
 
 /**
  * `CausalContext.relationTo`, of two contexts as they stand encoded at `at` in bytes that have been
@@ -50,11 +49,5 @@ export function compareActorsAt(a: Uint8Array, own: number, b: Uint8Array, entry
 
 /** Of a dot that begins at `dot`. */
 export function counterAt(bytes: Uint8Array, dot: number): number {
-  const at = dot + ACTOR_BYTES;
-  const high = u16At(bytes, at);
-  return high * TWO_POW_32 + u32At(bytes, at + 2);
-}
-
-export function u16At(bytes: Uint8Array, at: number): number {
-  return ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+  return u48At(bytes, dot + ACTOR_BYTES);
 }

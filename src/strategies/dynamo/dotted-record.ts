@@ -1,7 +1,8 @@
+import { u64At } from "../../core/model/big-endian.ts";
 import { ByteReader, ByteWriter } from "../../core/model/bytes.ts";
 import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
 import { type HybridTime, MAX_HYBRID_TIME } from "../../core/model/stamp.ts";
-import { type KeyedRecord, u64At } from "../leaderless/record.ts";
+import type { KeyedRecord } from "../leaderless/record.ts";
 import type { Relation } from "../leaderless/record-rules.ts";
 import { CausalContext, compareDots, type EventDot, readDot, writeDot } from "./causal-context.ts";
 import { relationOfEncoded } from "./context-bytes.ts";

@@ -1,7 +1,7 @@
+import { u16At, u32At, u64At } from "../../core/model/big-endian.ts";
 import { MAX_HYBRID_TIME } from "../../core/model/stamp.ts";
-import { u32At, u64At } from "../leaderless/record.ts";
 import { CONTEXT_ENTRY_BYTES, CONTEXT_HEADER_BYTES } from "./causal-context.ts";
-import { compareActorsAt, counterAt, u16At } from "./context-bytes.ts";
+import { compareActorsAt, counterAt } from "./context-bytes.ts";
 import {
   DELETION,
   DOT_BYTES,

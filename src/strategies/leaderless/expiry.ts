@@ -1,4 +1,5 @@
 import type { Effects } from "../../core/contracts/machine.ts";
+import { putU64, u64At } from "../../core/model/big-endian.ts";
 import { CapstanError } from "../../core/model/errors.ts";
 import type { HybridClock } from "../../core/model/hybrid-clock.ts";
 import type { Operation } from "../../core/model/operations.ts";
@@ -8,7 +9,6 @@ import type { LeaderlessMessage } from "./messages.ts";
 const TIMER = "expiry";
 const PREFIX = Buffer.from("expiry", "utf8");
 const TIME_BYTES = 8;
-const TWO_POW_32 = 4_294_967_296;
 const ROW = new Uint8Array([1]);
 /** Of rows, in one step. */
 const SWEEP_BYTES = 8 * 1024;
@@ -131,12 +131,10 @@ export class ExpiryRows {
 function upTo(timeMs: number): Buffer {
   const bytes = Buffer.allocUnsafe(PREFIX.length + TIME_BYTES);
   bytes.set(PREFIX);
-  bytes.writeUInt32BE(Math.floor(timeMs / TWO_POW_32), PREFIX.length);
-  bytes.writeUInt32BE(timeMs % TWO_POW_32, PREFIX.length + 4);
+  putU64(bytes, PREFIX.length, timeMs);
   return bytes;
 }
 
 function timeOf(row: Uint8Array): number {
-  const bytes = Buffer.from(row.buffer, row.byteOffset, row.length);
-  return bytes.readUInt32BE(PREFIX.length) * TWO_POW_32 + bytes.readUInt32BE(PREFIX.length + 4);
+  return u64At(row, PREFIX.length);
 }

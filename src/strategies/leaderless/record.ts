@@ -1,3 +1,4 @@
+import { putU32, putU64, u16At, u32At, u64At } from "../../core/model/big-endian.ts";
 import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
 import { type HybridTime, STAMP_BYTES, type Stamp } from "../../core/model/stamp.ts";
 
@@ -18,7 +19,6 @@ const KNOWN_FLAGS = FLAG_TOMBSTONE | FLAG_EXPIRES;
 const STAMP_AT = 2;
 const EXPIRY_BYTES = 8;
 export const RECORD_HEADER_BYTES = STAMP_AT + STAMP_BYTES;
-const TWO_POW_32 = 4_294_967_296;
 
 /** A key and its record in one run of bytes: what the log keeps and a write message carries. */
 export interface KeyedRecord {
@@ -46,10 +46,10 @@ export function makeKeyedRecord(
   payload[recordAt] = FORMAT;
   payload[recordAt + 1] =
     (value === undefined ? FLAG_TOMBSTONE : 0) | (expiresAtMs === undefined ? 0 : FLAG_EXPIRES);
-  writeU64(payload, recordAt + 2, stamp.time);
-  payload.writeUInt32BE(stamp.actorHigh, recordAt + 10);
-  payload.writeUInt32BE(stamp.actorLow, recordAt + 14);
-  if (expiresAtMs !== undefined) writeU64(payload, recordAt + RECORD_HEADER_BYTES, expiresAtMs);
+  putU64(payload, recordAt + 2, stamp.time);
+  putU32(payload, recordAt + 10, stamp.actorHigh);
+  putU32(payload, recordAt + 14, stamp.actorLow);
+  if (expiresAtMs !== undefined) putU64(payload, recordAt + RECORD_HEADER_BYTES, expiresAtMs);
   if (value !== undefined) payload.set(value, valueAt);
   return { payload, key, record: payload.subarray(recordAt) };
 }
@@ -72,7 +72,7 @@ export function splitPayload(
   check: (record: Uint8Array) => void = checkRecord,
 ): KeyedRecord {
   if (payload.length < 2) throw new MalformedBytesError("a payload without a key length");
-  const keyLength = ((payload[0] as number) << 8) | (payload[1] as number);
+  const keyLength = u16At(payload, 0);
   const recordAt = 2 + keyLength;
   if (keyLength === 0 || recordAt >= payload.length) {
     throw new MalformedBytesError(`a key of ${keyLength} bytes in a payload of ${payload.length}`);
@@ -186,26 +186,4 @@ export function compareRecords(a: Uint8Array, b: Uint8Array): number {
 function valueAtOf(record: Uint8Array): number {
   const expires = ((record[1] as number) & FLAG_EXPIRES) !== 0;
   return RECORD_HEADER_BYTES + (expires ? EXPIRY_BYTES : 0);
-}
-
-function writeU64(into: Buffer, at: number, value: number): void {
-  const high = Math.floor(value / TWO_POW_32);
-  into.writeUInt32BE(high, at);
-  into.writeUInt32BE(value - high * TWO_POW_32, at + 4);
-}
-
-/** A number that was written within the safe integers; nothing is checked. */
-export function u64At(bytes: Uint8Array, at: number): number {
-  return u32At(bytes, at) * TWO_POW_32 + u32At(bytes, at + 4);
-}
-
-/** The bytes have to be there. */
-export function u32At(bytes: Uint8Array, at: number): number {
-  return (
-    (((bytes[at] as number) << 24) |
-      ((bytes[at + 1] as number) << 16) |
-      ((bytes[at + 2] as number) << 8) |
-      (bytes[at + 3] as number)) >>>
-    0
-  );
 }

@@ -1,3 +1,4 @@
+import { putU64, u64At } from "../../core/model/big-endian.ts";
 import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
 import type { EntryKind } from "./consensus-types.ts";
 
@@ -9,7 +10,6 @@ import type { EntryKind } from "./consensus-types.ts";
 export const ENTRY_HEADER_BYTES = 9;
 
 const KINDS: readonly EntryKind[] = Object.freeze(["command", "no-op", "configuration"]);
-const TWO_POW_32 = 4_294_967_296;
 
 /** Writes kind and term into the first bytes of `record`. */
 export function sealEntry(record: Uint8Array, kind: EntryKind, term: number): void {
@@ -17,8 +17,7 @@ export function sealEntry(record: Uint8Array, kind: EntryKind, term: number): vo
     throw new RangeError(`a record of ${record.length} bytes has no room for its header`);
   }
   record[0] = KINDS.indexOf(kind);
-  putU32(record, 1, Math.floor(term / TWO_POW_32));
-  putU32(record, 5, term % TWO_POW_32);
+  putU64(record, 1, term);
 }
 
 /** A record with this payload and nothing in its header yet. */
@@ -29,7 +28,7 @@ export function unsealedEntry(payload: Uint8Array): Uint8Array {
 }
 
 export function termOfEntry(record: Uint8Array): number {
-  return u32At(record, 1) * TWO_POW_32 + u32At(record, 5);
+  return u64At(record, 1);
 }
 
 export function kindOfEntry(record: Uint8Array): EntryKind {
@@ -51,21 +50,4 @@ export function checkEntry(record: Uint8Array): void {
   if (!Number.isSafeInteger(termOfEntry(record))) {
     throw new MalformedBytesError(`an entry of term ${termOfEntry(record)}`);
   }
-}
-
-function putU32(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value >>> 24;
-  bytes[at + 1] = value >>> 16;
-  bytes[at + 2] = value >>> 8;
-  bytes[at + 3] = value;
-}
-
-function u32At(bytes: Uint8Array, at: number): number {
-  return (
-    (((bytes[at] as number) << 24) |
-      ((bytes[at + 1] as number) << 16) |
-      ((bytes[at + 2] as number) << 8) |
-      (bytes[at + 3] as number)) >>>
-    0
-  );
 }

@@ -4,7 +4,7 @@ import { ByteReader, ByteWriter } from "../../../../src/core/model/bytes.ts";
 import { MalformedBytesError } from "../../../../src/core/model/malformed-bytes-error.ts";
 
 type Field =
-  | { readonly type: "u8" | "u16" | "u32" | "u64" | "f64"; readonly value: number }
+  | { readonly type: "u8" | "u16" | "u32" | "u48" | "u64" | "f64"; readonly value: number }
   | { readonly type: "bytes"; readonly value: Uint8Array }
   | { readonly type: "string"; readonly value: string };
 
@@ -12,6 +12,10 @@ const field: fc.Arbitrary<Field> = fc.oneof(
   number("u8", fc.nat(0xff)),
   number("u16", fc.nat(0xffff)),
   number("u32", fc.integer({ min: 0, max: 0xffffffff })),
+  number(
+    "u48",
+    fc.maxSafeNat().map((value) => value % 2 ** 48),
+  ),
   number("u64", fc.maxSafeNat()),
   number("f64", fc.double({ noNaN: true })),
   fc.record({ type: fc.constant("bytes" as const), value: fc.uint8Array({ maxLength: 2000 }) }),
@@ -97,16 +101,23 @@ describe("ByteWriter", () => {
     expect(writer.length).toBe(1 + 2 + 0xffff);
   });
 
-  test("refuses an integer that eight bytes of a reader could not give back", () => {
-    for (const value of [-1, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY]) {
-      expect(() => new ByteWriter().u64(value)).toThrow(RangeError);
+  test.each([
+    ["u16", 2 ** 16],
+    ["u48", 2 ** 48],
+    ["u64", 2 ** 53],
+  ] as const)("%s refuses an integer that a reader could not give back", (type, tooMuch) => {
+    for (const value of [-1, tooMuch, Number.NaN, Number.POSITIVE_INFINITY]) {
+      const writer = new ByteWriter();
+      expect(() => writer[type](value)).toThrow(RangeError);
+      expect(writer.length).toBe(0);
     }
+    expect(() => new ByteWriter()[type](tooMuch - 1)).not.toThrow();
   });
 });
 
 describe("ByteReader", () => {
   const step = fc.oneof(
-    fc.constantFrom("u8", "u16", "u32", "u64", "f64", "string", "bytes").map((type) => ({
+    fc.constantFrom("u8", "u16", "u32", "u48", "u64", "f64", "string", "bytes").map((type) => ({
       type,
       length: 0,
     })),
@@ -174,7 +185,7 @@ describe("ByteReader", () => {
   });
 });
 
-function number(type: "u8" | "u16" | "u32" | "u64" | "f64", value: fc.Arbitrary<number>) {
+function number(type: "u8" | "u16" | "u32" | "u48" | "u64" | "f64", value: fc.Arbitrary<number>) {
   return fc.record({ type: fc.constant(type), value });
 }
 
