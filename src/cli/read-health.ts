@@ -21,6 +21,7 @@ const health = z.looseObject({
       http: z.string().optional(),
       silent_ms: z.number().optional(),
       refusal: z.string().optional(),
+      lacking: z.array(z.string()).optional(),
     }),
   ),
   keyspaces: z.array(

@@ -228,6 +228,10 @@ export const healthAnswer = z.strictObject({
       http: z.string().optional(),
       silent_ms: z.number().optional(),
       refusal: z.string().optional(),
+      lacking: z
+        .array(z.string())
+        .describe("Keyspaces that others have, and its configuration does not")
+        .optional(),
     }),
   ),
   keyspaces: z.array(

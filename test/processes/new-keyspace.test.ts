@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { connect } from "../../src/client/index.ts";
 import {
+  capstan,
   ensureBuilt,
   eventually,
   freePorts,
@@ -56,6 +57,11 @@ describe("three processes that are given one more keyspace one by one", () => {
     await start(id);
   }
 
+  async function statusOf(id: string): Promise<string> {
+    const { stdout } = await capstan(["status", "--url", url(id)], { directory: folder.path });
+    return stdout;
+  }
+
   beforeAll(async () => {
     firstPort = await freePorts(2 * IDS.length);
     writeFile(OLD);
@@ -73,6 +79,13 @@ describe("three processes that are given one more keyspace one by one", () => {
     const early = keyspace("n1", "accounts").put("alice", 1, { timeoutMs: 3_000 });
     await expect(early).rejects.toMatchObject({ outcome: "not-applied" });
     for (const id of IDS) await keyspace(id, "users").put(`at ${id}`, 1);
+    for (const id of ["n1", "n2"]) {
+      const said = await statusOf(id);
+      for (const old of ["n2", "n3"]) {
+        expect(said).toContain(`${old} lacks a keyspace that others have: accounts`);
+      }
+      expect(said).not.toContain("n1 lacks");
+    }
 
     await restart("n2");
     await eventually("two nodes lead and follow", () =>
@@ -84,6 +97,7 @@ describe("three processes that are given one more keyspace one by one", () => {
     await keyspace("n3", "users").put("between", 1);
 
     await restart("n3");
+    expect(await statusOf("n3")).not.toContain("lacks");
     for (const id of IDS) {
       const read = await keyspace(id, "accounts").get("alice", PATIENT);
       expect(read).toMatchObject({ found: true, value: 2 });

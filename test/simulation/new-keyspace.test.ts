@@ -120,10 +120,13 @@ describe("keyspaces that are added node by node", () => {
     // Always writable: the receipt says that the level was not met.
     const { receipt } = await cluster.until(put(cluster, "n1", "carts", "early"));
     expect([receipt.consistent, receipt.replicas.answered]).toEqual([false, 1]);
-    const health = cluster.node("n1").store.describe().nodes;
-    expect(health.map(({ lacking }) => lacking)).toEqual([
-      ...[undefined, Object.keys(ADDED), Object.keys(ADDED)],
-    ]);
+    // Also by the nodes that were not given them: what they lack they know from n1.
+    for (const id of IDS) {
+      const health = cluster.node(id).store.describe().nodes;
+      expect(health.map(({ lacking }) => lacking)).toEqual([
+        ...[undefined, Object.keys(ADDED), Object.keys(ADDED)],
+      ]);
+    }
 
     load.leave("n2");
     await upgrade(cluster, "n2", AFTER);
@@ -142,6 +145,10 @@ describe("keyspaces that are added node by node", () => {
     load.join("n3");
     await cluster.advance(3_000);
     expect(begun(cluster, "n3")).toEqual(ALL_NEWBORN);
+    for (const id of IDS) {
+      const health = cluster.node(id).store.describe().nodes;
+      expect(health.map(({ lacking }) => lacking)).toEqual([undefined, undefined, undefined]);
+    }
     for (const id of IDS) {
       for (const name of Object.keys(ADDED)) {
         const level = name === "ledger" ? undefined : "all";

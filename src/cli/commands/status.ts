@@ -51,7 +51,21 @@ function statusText(health: Health, paint: Paint): string {
   const title =
     `cluster ${paint("bold", health.cluster)}, as ${health.node} sees it (${health.state}${sides}): ` +
     `${health.healthy_nodes} of ${health.total_nodes} nodes healthy${degraded}`;
-  return [title, nodesTable(health, paint), keyspacesTable(health)].join("\n");
+  return [
+    title,
+    nodesTable(health, paint),
+    keyspacesTable(health),
+    ...health.nodes.flatMap((node) => lackingLine(node, paint)),
+  ].join("\n");
+}
+
+function lackingLine({ node, lacking = [] }: Health["nodes"][number], paint: Paint): string[] {
+  if (lacking.length === 0) return [];
+  const what = lacking.length === 1 ? "a keyspace" : "keyspaces";
+  return [
+    `${paint("yellow", `${node} lacks ${what} that others have:`)} ${lacking.join(", ")} ` +
+      "(not in its configuration)",
+  ];
 }
 
 function nodesTable({ nodes, node: asked }: Health, paint: Paint): string {

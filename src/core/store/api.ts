@@ -304,7 +304,10 @@ export interface NodeHealth {
   readonly silentMs: number | undefined;
   /** Why its frames are not taken, while it is heard: `configuration-mismatch`, … */
   readonly refusal?: string | undefined;
-  /** Keyspaces of this node that it was not given, while it is met; absent if there are none. */
+  /**
+   * Keyspaces that it was not given, and this node or another one that is met was; of a peer only while
+   * it is met. Absent if there are none.
+   */
   readonly lacking?: readonly string[];
 }
 

@@ -8,6 +8,8 @@ export function describeStore(parts: StoreParts): StoreDescription {
   const network = peers.describe();
   const byNode = new Map(network.peers.map((peer) => [peer.node as string, peer]));
   const { nodes } = configuration.cluster;
+  // Of those that this node does not have it knows by the peers that it meets.
+  const further = new Set(network.peers.flatMap((peer) => peer.further ?? []));
   return {
     node: self.node,
     cluster: configuration.cluster.name,
@@ -25,8 +27,8 @@ export function describeStore(parts: StoreParts): StoreDescription {
         http: node.http,
         datacenter: node.datacenter,
         ...(node.id === self.node
-          ? { status: "active", silentMs: 0 }
-          : peerHealth(byNode.get(node.id))),
+          ? { status: "active", silentMs: 0, ...lackingOf([...further]) }
+          : peerHealth(byNode.get(node.id), further)),
       }),
     ),
     keyspaces: configuration.keyspaces.map((keyspace) => describeKeyspace(parts, keyspace.name)),
@@ -47,16 +49,26 @@ export function degradedReasons({
 
 type PeerHealth = Pick<NodeHealth, "status" | "silentMs" | "refusal" | "lacking">;
 
-function peerHealth(peer: PeerDescription | undefined): PeerHealth {
+function peerHealth(peer: PeerDescription | undefined, further: ReadonlySet<string>): PeerHealth {
   const silentMs = peer?.silentMs;
   const refusal = peer?.connected === true ? peer.refusal : undefined;
   if (peer?.joining === true) return { status: "joining", silentMs, refusal };
   if (peer === undefined || (peer.identity === undefined && !peer.reachable)) {
     return { status: "unknown", silentMs, refusal };
   }
-  const { lacking = [] } = peer;
   const status = peer.reachable ? "active" : "unreachable";
-  return { status, silentMs, refusal, ...(lacking.length > 0 && { lacking }) };
+  return { status, silentMs, refusal, ...lackingOf(lackedBy(peer, further)) };
+}
+
+/** Of this node's keyspaces, and of those that other peers have beside them. */
+function lackedBy(peer: PeerDescription, further: ReadonlySet<string>): readonly string[] {
+  const { lacking, further: own = [] } = peer;
+  if (lacking === undefined) return [];
+  return [...lacking, ...[...further].filter((keyspace) => !own.includes(keyspace))];
+}
+
+function lackingOf(keyspaces: readonly string[]): Pick<NodeHealth, "lacking"> {
+  return keyspaces.length === 0 ? {} : { lacking: [...keyspaces].sort() };
 }
 
 function describeKeyspace({ configuration, keyspaces }: StoreParts, name: string) {

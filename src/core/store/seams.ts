@@ -129,6 +129,8 @@ export interface PeerDescription {
   readonly refusedPaths?: readonly string[] | undefined;
   /** Keyspaces of this node that it was not given, while it is met. */
   readonly lacking?: readonly string[] | undefined;
+  /** Keyspaces that it was given and this node was not, likewise. */
+  readonly further?: readonly string[] | undefined;
   /** It is connected with another process of this node's id. */
   readonly isTaken?: boolean;
 }

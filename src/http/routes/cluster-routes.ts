@@ -70,6 +70,7 @@ function nodeBody(node: NodeHealth): Health["nodes"][number] {
     ...(node.http === undefined ? {} : { http: node.http }),
     ...(node.silentMs === undefined ? {} : { silent_ms: node.silentMs }),
     ...(node.refusal === undefined ? {} : { refusal: node.refusal }),
+    ...(node.lacking === undefined ? {} : { lacking: [...node.lacking] }),
   };
 }
 

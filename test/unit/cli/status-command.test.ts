@@ -34,6 +34,22 @@ describe("capstan status", () => {
     });
   });
 
+  test("names the keyspaces that a node was not given, and only where there are some", () => {
+    const nodes = [
+      { node: "n7", status: "active", datacenter: "default" },
+      { node: "n8", status: "active", datacenter: "default", lacking: ["audit"] },
+      { node: "n9", status: "active", datacenter: "default", lacking: ["audit", "ledger"] },
+    ];
+    return listening(serveHealth({ ...HEALTH, nodes }), async (port) => {
+      const { stdout } = await status(port);
+      expect(stdout.trimEnd().split("\n").slice(-2)).toEqual([
+        "n8 lacks a keyspace that others have: audit (not in its configuration)",
+        "n9 lacks keyspaces that others have: audit, ledger (not in its configuration)",
+      ]);
+      expect(stdout).not.toContain("n7 lacks");
+    });
+  });
+
   test("as JSON gives all that the node says", () =>
     listening(serveHealth(), async (port) => {
       const { stdout } = await status(port, "--json");

@@ -281,7 +281,7 @@ describe("the cluster", () => {
     });
   });
 
-  test("health says why a peer is not met, and tells one that joins from one that is lost", async () => {
+  test("health says why a peer is not met, what it was not given, and whether it joins or is lost", async () => {
     const { json: whole } = await request(`${server.url}/api/v1/cluster/health`);
     expect(whole.nodes[1]).not.toHaveProperty("refusal");
     try {
@@ -300,6 +300,11 @@ describe("the cluster", () => {
       schemas.healthAnswer.parse(joining);
       expect(joining).toMatchObject({ healthy_nodes: 1, partitioned: false });
       expect(joining.nodes[1]).toMatchObject({ status: "joining", silent_ms: 100 });
+      expect(joining.nodes[1]).not.toHaveProperty("lacking");
+      store.peer = { status: "active", silentMs: 1, lacking: ["audit"] };
+      const { json: old } = await request(`${server.url}/api/v1/cluster/health`);
+      schemas.healthAnswer.parse(old);
+      expect(old.nodes[1]).toMatchObject({ status: "active", lacking: ["audit"] });
     } finally {
       store.peer = {};
     }

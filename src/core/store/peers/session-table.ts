@@ -54,7 +54,10 @@ export function describeSession(
     ...{ node, connected, reachable, joining, identity, silentMs, bufferedBytes },
     refusedPaths: refusedDigest === undefined ? undefined : session.refusedPaths,
     ...{ refusal, refusedDigest, isTaken: session.deniedAs !== undefined },
-    ...(session.open && { lacking: session.agreement?.onlyHere }),
+    ...(session.open && {
+      lacking: session.agreement?.onlyHere,
+      further: session.agreement?.onlyThere,
+    }),
   };
 }
 

@@ -63,7 +63,8 @@ describe("two nodes of which one has a keyspace that the other lacks", () => {
     const reaches = (name: string) => a.network.isReachable(nodeId("b"), keyspaceHash(name));
     expect([reaches("users"), reaches("audit")]).toEqual([true, false]);
     expect(a.network.lacks(nodeId("b"), keyspaceHash("audit"))).toBe(true);
-    expect(a.network.describe().peers[0]?.lacking).toEqual(["audit"]);
+    expect(a.network.describe().peers[0]).toMatchObject({ lacking: ["audit"], further: [] });
+    expect(b.network.describe().peers[0]).toMatchObject({ lacking: [], further: ["audit"] });
     expect([...a.noticesOf("configuration-mismatch"), ...b.fatal]).toEqual([]);
   });
 
