@@ -1,8 +1,9 @@
 import type { Environment, RandomSource, TimerHandle } from "../core/contracts/environment.ts";
 import type { MachineClock } from "./machine-clock.ts";
 import { SeededRandom } from "./seeded-random.ts";
+import { newTimer } from "./timer-heap.ts";
 import { TRACE, type Trace } from "./trace.ts";
-import type { VirtualTime, VirtualTimer } from "./virtual-time.ts";
+import type { CallbackOwner, TimerOwner, VirtualTime, VirtualTimer } from "./virtual-time.ts";
 
 /** For how long the event loop is said to have lagged after it has stood still. */
 const LAG_WINDOW_MS = 1_000;
@@ -14,11 +15,6 @@ const TICKS_PER_MS = 1_024;
 interface HeldUp {
   readonly run: () => void;
   readonly isTimer: boolean;
-}
-
-interface SimTimer extends TimerHandle {
-  timer: VirtualTimer | undefined;
-  isCleared: boolean;
 }
 
 export interface SimEnvironmentOptions {
@@ -35,7 +31,7 @@ export interface SimEnvironmentOptions {
  * The environment of one start of one node: what the process of that start has set in motion can be
  * held up, and stopped for good. Whatever comes to the process from outside comes by `input`.
  */
-export class SimEnvironment implements Environment {
+export class SimEnvironment implements Environment, TimerOwner, CallbackOwner {
   readonly time: VirtualTime;
   readonly clock: MachineClock;
   readonly #trace: Trace;
@@ -60,6 +56,10 @@ export class SimEnvironment implements Environment {
     return this.#state === "dead";
   }
 
+  get isRunning(): boolean {
+    return this.#state === "running";
+  }
+
   get isPaused(): boolean {
     return this.#state === "paused";
   }
@@ -78,34 +78,32 @@ export class SimEnvironment implements Environment {
   }
 
   setTimer(delayMs: number, callback: () => void): TimerHandle {
-    const handle: SimTimer = { timer: undefined, isCleared: false };
-    if (this.#state === "dead") return handle;
+    if (this.#state === "dead") return newTimer(Number.POSITIVE_INFINITY, 0, callback);
     this.#trace.note(TRACE.timerSet, this.time.nowMs, this.#number, delayMs * 1_000);
     this.#liveTimers += 1;
     // The timers of one machine run by its clock, which need not be the world's. Rounded up, so that
     // what is left of a delay is never too little to be added to the time.
     const worldMs = Math.ceil((delayMs / this.clock.rate) * TICKS_PER_MS) / TICKS_PER_MS;
-    handle.timer = this.time.setTimer(worldMs, () => this.#fire(handle, callback));
-    return handle;
+    return this.time.setTimer(worldMs, callback, this);
   }
 
   clearTimer(handle: TimerHandle): void {
-    const timer = handle as SimTimer;
+    const timer = handle as VirtualTimer;
     timer.isCleared = true;
-    if (timer.timer === undefined || timer.timer.isOver || this.#state === "dead") return;
+    if (timer.isOver || this.#state === "dead") return;
     this.#trace.note(TRACE.timerCleared, this.time.nowMs, this.#number);
     this.#liveTimers -= 1;
-    this.time.clearTimer(timer.timer);
+    this.time.clearTimer(timer);
   }
 
   defer(callback: () => void): void {
     this.#trace.note(TRACE.defer, this.time.nowMs, this.#number);
-    this.time.defer(() => this.input(callback));
+    this.time.defer(callback, this);
   }
 
   soon(callback: () => void): void {
     this.#trace.note(TRACE.soon, this.time.nowMs, this.#number);
-    this.time.soon(() => this.input(callback));
+    this.time.soon(callback, this);
   }
 
   random(stream: string): RandomSource {
@@ -148,10 +146,12 @@ export class SimEnvironment implements Environment {
     const heldUp = this.#heldUp;
     this.#heldUp = [];
     if (order === "inputs-first") heldUp.sort((a, b) => Number(a.isTimer) - Number(b.isTimer));
-    for (const { run } of heldUp) this.time.defer(() => this.input(run));
+    for (const { run } of heldUp) this.time.defer(run, this);
   }
 
-  #fire(handle: SimTimer, callback: () => void): void {
+  /** Called by the time: the timer is due. */
+  fire(timer: VirtualTimer): void {
+    const { callback } = timer;
     if (this.#state === "dead") return;
     this.#liveTimers -= 1;
     this.#trace.note(TRACE.timerFired, this.time.nowMs, this.#number);
@@ -161,7 +161,7 @@ export class SimEnvironment implements Environment {
     }
     const run = (): void => {
       // What ran before it, after the pause, may have cleared it.
-      if (!handle.isCleared) callback();
+      if (!timer.isCleared) callback();
     };
     this.#heldUp.push({ run, isTimer: true });
   }

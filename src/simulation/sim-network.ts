@@ -187,7 +187,6 @@ export class SimNetwork implements TransportNetwork, DoubledNetwork {
     const copy = Buffer.from(frame);
     const { connection } = link;
     const epoch = this.#epochOf(from, to);
-    const arrivals = { count: 0 };
     const carried: CarriedFrame = {
       link,
       connection,
@@ -196,7 +195,8 @@ export class SimNetwork implements TransportNetwork, DoubledNetwork {
       frame: copy,
       lane,
       epoch,
-      arrivals,
+      arrivals: 0,
+      arrive: () => this.#arrive(carried),
     };
     this.#carry(carried);
     if (doubling > 0 && this.#random.fraction() < doubling) {
@@ -259,8 +259,7 @@ export class SimNetwork implements TransportNetwork, DoubledNetwork {
   }
 
   #depart(carried: CarriedFrame): void {
-    const waitMs = this.#delayOf(carried);
-    this.#time.setTimer(waitMs, () => this.#arrive(carried));
+    this.#time.setTimer(this.#delayOf(carried), carried.arrive);
   }
 
   #arrive(carried: CarriedFrame): void {
@@ -273,8 +272,8 @@ export class SimNetwork implements TransportNetwork, DoubledNetwork {
     }
     const route = from.place * this.#nodes.length + to.place;
     this.#trace.note(TRACE.frameCame, this.#time.nowMs, route, frame.length);
-    carried.arrivals.count += 1;
-    if (carried.arrivals.count > 1) this.doubledArrivals += 1;
+    carried.arrivals += 1;
+    if (carried.arrivals > 1) this.doubledArrivals += 1;
     this.onArrival?.(from.self, to.self, frame);
     to.deliver(from, frame, lane);
   }
@@ -374,7 +373,8 @@ interface CarriedFrame {
   readonly lane: Lane;
   readonly epoch: number;
   /** Of all copies of the frame. */
-  readonly arrivals: { count: number };
+  arrivals: number;
+  readonly arrive: () => void;
   /** Of the link, when the frame was sent. */
   readonly connection: number;
 }

@@ -122,9 +122,9 @@ export class SimTransport implements Transport {
   }
 
   deliver(from: SimTransport, frame: Uint8Array, lane: Lane): void {
-    this.#tell((handlers) => {
-      if (this.#peers.has(from.self)) handlers.onFrame(from.self, frame, lane);
-    });
+    // Of all frames: a closure is made where the process cannot hear it now.
+    if (this.environment.isRunning) this.#hear(from, frame, lane);
+    else this.environment.input(() => this.#hear(from, frame, lane));
   }
 
   writable(peer: NodeId, lane: Lane): void {
@@ -138,6 +138,10 @@ export class SimTransport implements Transport {
 
   denied(peer: NodeId, denial: Denial | undefined): void {
     this.#tell((handlers) => handlers.onDenied?.(peer, denial));
+  }
+
+  #hear({ self }: SimTransport, frame: Uint8Array, lane: Lane): void {
+    if (this.isUp && this.#peers.has(self)) this.#handlers?.onFrame(self, frame, lane);
   }
 
   #tell(say: (handlers: TransportHandlers) => void): void {

@@ -3,7 +3,7 @@ import type { RandomSource } from "../core/contracts/environment.ts";
 import type { Disk, DiskCallback, DiskDone, DiskFile } from "../storage/disk/disk.ts";
 import { SeededRandom } from "./seeded-random.ts";
 import { type CutEffect, SimulatedFileContent } from "./simulated-file.ts";
-import { TRACE, type Trace } from "./trace.ts";
+import { type KnownText, knownText, TRACE, type Trace } from "./trace.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 export type DiskOperation =
@@ -205,6 +205,7 @@ export class SimulatedDisk {
   /** Counts the call, and throws the fault that is due. */
   enter(operation: DiskOperation): void {
     this.counts.set(operation, (this.counts.get(operation) ?? 0) + 1);
+    if (this.#faults.length === 0) return;
     const at = this.#faults.findIndex((fault) => fault.operation === operation);
     const fault = this.#faults[at];
     if (fault === undefined) return;
@@ -253,8 +254,16 @@ export class SimulatedDisk {
 
   /** Something else was done to the disk: what, and to which file. */
   note(operation: DiskOperation, path: string): void {
-    const { trace, machine } = this.#traced ?? {};
-    trace?.noteText(TRACE.disk, this.#time.nowMs, `${machine} ${operation} ${path}`);
+    this.noteKnown(this.noteOf(operation, path));
+  }
+
+  /** What `note` would say, for `noteKnown`. */
+  noteOf(operation: DiskOperation, path: string): KnownText {
+    return knownText(`${this.#traced?.machine} ${operation} ${path}`);
+  }
+
+  noteKnown(text: KnownText): void {
+    this.#traced?.trace.noteKnown(TRACE.disk, this.#time.nowMs, text);
   }
 
   #noteWrite(bytes: Uint8Array, position: number): void {
@@ -383,6 +392,7 @@ class SimulatedConnection implements Disk {
 
   #file(path: string, content: SimulatedFileContent): DiskFile {
     const disk = this.#disk;
+    const synced = disk.noteOf("sync", path);
     disk.openFiles += 1;
     return {
       path,
@@ -396,7 +406,7 @@ class SimulatedConnection implements Disk {
         disk.reserve(content, position + bytes.length);
         disk.write(content, bytes, position);
       },
-      sync: (done) => this.#sync(path, content, done),
+      sync: (done) => this.#sync(synced, content, done),
       close: (done) =>
         this.do("close", done, () => {
           disk.openFiles -= 1;
@@ -422,7 +432,7 @@ class SimulatedConnection implements Disk {
     });
   }
 
-  #sync(path: string, content: SimulatedFileContent, done: DiskDone): void {
+  #sync(synced: KnownText, content: SimulatedFileContent, done: DiskDone): void {
     const settle = content.beginSync();
     this.#disk.later("sync", this, () => {
       try {
@@ -432,7 +442,7 @@ class SimulatedConnection implements Disk {
         return done(error as Error);
       }
       settle();
-      this.#disk.note("sync", path);
+      this.#disk.noteKnown(synced);
       done(undefined);
     });
   }

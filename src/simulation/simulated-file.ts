@@ -11,6 +11,9 @@ export type CutEffect = (typeof CUT_EFFECTS)[number];
 
 export const CUT_EFFECTS = Object.freeze(["keep", "lose", "mix"] as const);
 
+/** The content, or undefined as long as the process still sees it: then it is the last of its sector. */
+type SectorState = Buffer | undefined;
+
 /**
  * The content of one file: as a process sees it, and as it is on the disk. Between the two lie, for
  * each sector, all states that it was in since it was last synced, oldest first.
@@ -18,7 +21,7 @@ export const CUT_EFFECTS = Object.freeze(["keep", "lose", "mix"] as const);
 export class SimulatedFileContent {
   #seen: Buffer = Buffer.alloc(0);
   #stable: Buffer = Buffer.alloc(0);
-  readonly #unsynced = new Map<number, Buffer[]>();
+  readonly #unsynced = new Map<number, SectorState[]>();
 
   get size(): number {
     return this.#seen.length;
@@ -32,24 +35,33 @@ export class SimulatedFileContent {
 
   write(bytes: Uint8Array, position: number): void {
     const end = position + bytes.length;
-    if (end > this.#seen.length) this.#seen = grown(this.#seen, end);
-    this.#seen.set(bytes, position);
     const first = Math.floor(position / SECTOR_BYTES);
     for (let sector = first; sector * SECTOR_BYTES < end; sector += 1) {
-      const from = sector * SECTOR_BYTES;
-      const states = this.#unsynced.get(sector) ?? [];
-      states.push(Buffer.from(this.#seen.subarray(from, from + SECTOR_BYTES)));
-      this.#unsynced.set(sector, states);
+      const states = this.#unsynced.get(sector);
+      if (states === undefined) this.#unsynced.set(sector, [undefined]);
+      else {
+        this.#keep(sector, states);
+        states.push(undefined);
+      }
     }
+    if (end > this.#seen.length) this.#seen = grown(this.#seen, end);
+    this.#seen.set(bytes, position);
   }
 
   /** Begins a sync: what was written until now becomes stable when the returned function is called. */
   beginSync(): () => void {
     const size = this.#seen.length;
-    const counts = [...this.#unsynced].map(([sector, states]) => [sector, states.length] as const);
+    const sectors: number[] = [];
+    const counts: number[] = [];
+    for (const [sector, states] of this.#unsynced) {
+      sectors.push(sector);
+      counts.push(states.length);
+    }
     return () => {
       if (size > this.#stable.length) this.#stable = grown(this.#stable, size);
-      for (const [sector, count] of counts) this.#settle(sector, count);
+      for (let at = 0; at < sectors.length; at += 1) {
+        this.#settle(sectors[at] as number, counts[at] as number);
+      }
     };
   }
 
@@ -71,6 +83,7 @@ export class SimulatedFileContent {
 
   /** Changes one bit where it is stored, and in what the process sees. */
   flip(bit: number): void {
+    this.#keepAll();
     const at = Math.floor(bit / 8);
     const mask = 1 << (bit % 8);
     for (const bytes of [this.#seen, this.#stable]) {
@@ -80,6 +93,7 @@ export class SimulatedFileContent {
 
   /** The sector of this byte is all zeros, where it is stored and in what the process sees. */
   zeroSector(at: number): void {
+    this.#keepAll();
     const from = at - (at % SECTOR_BYTES);
     for (const bytes of [this.#seen, this.#stable]) bytes.fill(0, from, from + SECTOR_BYTES);
   }
@@ -109,10 +123,9 @@ export class SimulatedFileContent {
   #settle(sector: number, count: number): void {
     const states = this.#unsynced.get(sector);
     if (states === undefined) return;
-    const newest = states[count - 1];
-    if (newest !== undefined) this.#place(sector, newest);
-    states.splice(0, count);
-    if (states.length === 0) this.#unsynced.delete(sector);
+    if (count <= states.length) this.#place(sector, states[count - 1]);
+    if (states.length <= count) this.#unsynced.delete(sector);
+    else states.splice(0, count);
   }
 
   #reachDisk(effect: CutEffect, random: RandomSource): void {
@@ -121,29 +134,39 @@ export class SimulatedFileContent {
       this.#stable = grown(this.#stable, this.#seen.length);
     }
     for (const [sector, states] of this.#unsynced) {
-      const state = chosenState(states, effect, random);
-      if (state !== undefined) this.#place(sector, state);
+      const chosen = chosenState(states.length, effect, random);
+      if (chosen !== undefined) this.#place(sector, states[chosen]);
     }
   }
 
   /** A sector beyond the size that the disk knows of is not reached. */
-  #place(sector: number, state: Buffer): void {
+  #place(sector: number, state: SectorState): void {
     const at = sector * SECTOR_BYTES;
-    if (at < this.#stable.length) state.copy(this.#stable, at, 0, this.#stable.length - at);
+    const room = this.#stable.length - at;
+    if (room <= 0) return;
+    if (state !== undefined) state.copy(this.#stable, at, 0, room);
+    else this.#seen.copy(this.#stable, at, at, at + Math.min(SECTOR_BYTES, room));
+  }
+
+  /** Before the process sees something else: the newest state gets a content of its own. */
+  #keep(sector: number, states: SectorState[]): void {
+    const from = sector * SECTOR_BYTES;
+    states[states.length - 1] ??= Buffer.from(this.#seen.subarray(from, from + SECTOR_BYTES));
+  }
+
+  #keepAll(): void {
+    for (const [sector, states] of this.#unsynced) this.#keep(sector, states);
   }
 }
 
-function chosenState(
-  states: readonly Buffer[],
-  effect: CutEffect,
-  random: RandomSource,
-): Buffer | undefined {
+/** Its place among the states; undefined for the one that was synced. */
+function chosenState(count: number, effect: CutEffect, random: RandomSource): number | undefined {
   if (effect === "lose") return undefined;
-  if (effect === "keep") return states.at(-1);
+  if (effect === "keep") return count - 1;
   const choice = random.fraction();
   if (choice < 0.4) return undefined;
-  if (choice < 0.8) return states.at(-1);
-  return states[random.uint32() % states.length];
+  if (choice < 0.8) return count - 1;
+  return random.uint32() % count;
 }
 
 function grown(bytes: Buffer, size: number): Buffer {

@@ -1,10 +1,33 @@
-/** A timer of the virtual world. `order` breaks ties: earlier set, earlier fired. */
-export interface VirtualTimer {
+import type { TimerHandle } from "../core/contracts/environment.ts";
+
+/** Whoever set a timer, where the callback is not simply called: asked for each that is due. */
+export interface TimerOwner {
+  fire(timer: VirtualTimer): void;
+}
+
+/**
+ * A timer of the virtual world, and the handle that whoever set it is given. `order` breaks ties:
+ * earlier set, earlier fired.
+ */
+export interface VirtualTimer extends TimerHandle {
   readonly dueMs: number;
   readonly order: number;
   readonly callback: () => void;
+  readonly owner: TimerOwner | undefined;
   /** Fired or cancelled: it is passed over. */
   isOver: boolean;
+  /** For the owner, who may clear a timer that has fired and is held up. */
+  isCleared: boolean;
+}
+
+export function newTimer(
+  dueMs: number,
+  order: number,
+  callback: () => void,
+  owner?: TimerOwner,
+): VirtualTimer {
+  const timer = undefined;
+  return { timer, dueMs, order, callback, owner, isOver: false, isCleared: false };
 }
 
 /** Cancelled timers stay in the heap until they outnumber the others by this. */
@@ -27,9 +50,9 @@ export class TimerHeap {
     return this.#heap[0]?.dueMs ?? Number.POSITIVE_INFINITY;
   }
 
-  add(dueMs: number, callback: () => void): VirtualTimer {
+  add(dueMs: number, callback: () => void, owner?: TimerOwner): VirtualTimer {
     this.#order += 1;
-    const timer = { dueMs, order: this.#order, callback, isOver: false };
+    const timer = newTimer(dueMs, this.#order, callback, owner);
     this.#live += 1;
     this.#heap.push(timer);
     this.#rise(this.#heap.length - 1);

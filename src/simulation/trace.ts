@@ -32,6 +32,9 @@ export class Trace {
   #a = 0x811c9dc5;
   #b = 0x2545f491;
   #entries = 0;
+  #atMs = 0;
+  #wholeMs = 0;
+  #partOfMs = 0;
 
   get entries(): number {
     return this.#entries;
@@ -39,12 +42,16 @@ export class Trace {
 
   note(kind: number, atMs: number, x: number, y = 0): void {
     this.#entries += 1;
-    const whole = Math.floor(atMs);
-    this.#mix(kind);
-    this.#mix(whole | 0);
-    this.#mix(((atMs - whole) * 4_294_967_296) | 0);
-    this.#mix(x | 0);
-    this.#mix(y | 0);
+    if (atMs !== this.#atMs) {
+      // Most things happen at the same time as the one before them.
+      this.#atMs = atMs;
+      this.#wholeMs = Math.floor(atMs) | 0;
+      this.#partOfMs = ((atMs - Math.floor(atMs)) * 4_294_967_296) | 0;
+    }
+    const whole = this.#wholeMs;
+    const part = this.#partOfMs;
+    this.#a = nextA(nextA(nextA(nextA(nextA(this.#a, kind), whole), part), x | 0), y | 0);
+    this.#b = nextB(nextB(nextB(nextB(nextB(this.#b, kind), whole), part), x | 0), y | 0);
   }
 
   noteBytes(kind: number, atMs: number, x: number, bytes: Uint8Array): void {
@@ -56,16 +63,34 @@ export class Trace {
     this.note(kind, atMs, text.length, hashOfText(text));
   }
 
+  /** The same, of a text that is noted again and again. */
+  noteKnown(kind: number, atMs: number, { length, hash }: KnownText): void {
+    this.note(kind, atMs, length, hash);
+  }
+
   /** 16 hex digits. */
   digest(): string {
     return hex(this.#a) + hex(this.#b);
   }
+}
 
-  #mix(value: number): void {
-    this.#a = Math.imul(this.#a ^ value, 0x85ebca6b);
-    this.#a ^= this.#a >>> 13;
-    this.#b = Math.imul(((this.#b << 5) | (this.#b >>> 27)) ^ value, 0xc2b2ae35);
-  }
+/** What a trace takes of a text. */
+export interface KnownText {
+  readonly length: number;
+  readonly hash: number;
+}
+
+export function knownText(text: string): KnownText {
+  return { length: text.length, hash: hashOfText(text) };
+}
+
+function nextA(a: number, value: number): number {
+  const turned = Math.imul(a ^ value, 0x85ebca6b);
+  return turned ^ (turned >>> 13);
+}
+
+function nextB(b: number, value: number): number {
+  return Math.imul(((b << 5) | (b >>> 27)) ^ value, 0xc2b2ae35);
 }
 
 /** Of all bytes, four at a time, and of how many there are (after MurmurHash3's block and end). */

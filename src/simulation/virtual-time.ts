@@ -1,6 +1,17 @@
-import { TimerHeap, type VirtualTimer } from "./timer-heap.ts";
+import { TimerHeap, type TimerOwner, type VirtualTimer } from "./timer-heap.ts";
 
-export type { VirtualTimer } from "./timer-heap.ts";
+export type { TimerOwner, VirtualTimer } from "./timer-heap.ts";
+
+/** A process, which runs what comes to it now, later or never. */
+export interface CallbackOwner {
+  input(callback: () => void): void;
+}
+
+/** A list of callbacks in two columns: an object, or a closure, for each of them would cost more. */
+interface Callbacks {
+  readonly run: (() => void)[];
+  readonly owners: (CallbackOwner | undefined)[];
+}
 
 /** Deferred callbacks in one turn; beyond it something defers itself for ever. */
 const MAX_DEFERRED_PER_TURN = 100_000;
@@ -13,8 +24,8 @@ const MAX_TURNS = 1_000;
 export class VirtualTime {
   #nowMs = 0;
   readonly #timers = new TimerHeap();
-  #deferred: (() => void)[] = [];
-  #soon: (() => void)[] = [];
+  #deferred: Callbacks = { run: [], owners: [] };
+  #soon: Callbacks = { run: [], owners: [] };
   #events = 0;
 
   /** Milliseconds since the beginning of the world. */
@@ -38,32 +49,36 @@ export class VirtualTime {
 
   /** Whether something is to run before any time passes. */
   get isBusy(): boolean {
-    return this.#deferred.length > 0 || this.#soon.length > 0;
+    return this.#deferred.run.length > 0 || this.#soon.run.length > 0;
   }
 
-  setTimer(delayMs: number, callback: () => void): VirtualTimer {
-    return this.#timers.add(this.#nowMs + Math.max(0, delayMs), callback);
+  /** With an owner, that is asked to fire the timer; otherwise the callback is called. */
+  setTimer(delayMs: number, callback: () => void, owner?: TimerOwner): VirtualTimer {
+    return this.#timers.add(this.#nowMs + Math.max(0, delayMs), callback, owner);
   }
 
   clearTimer(timer: VirtualTimer): void {
     this.#timers.cancel(timer);
   }
 
-  defer(callback: () => void): void {
-    this.#deferred.push(callback);
+  defer(callback: () => void, owner?: CallbackOwner): void {
+    this.#deferred.run.push(callback);
+    this.#deferred.owners.push(owner);
   }
 
-  soon(callback: () => void): void {
-    this.#soon.push(callback);
+  soon(callback: () => void, owner?: CallbackOwner): void {
+    this.#soon.run.push(callback);
+    this.#soon.owners.push(owner);
   }
 
   /** Runs what was deferred, then one round of `soon`, then what that deferred. No time passes. */
   runTurn(): void {
     this.#runDeferred();
     const round = this.#soon;
-    this.#soon = [];
-    for (const callback of round) {
-      callback();
+    if (round.run.length === 0) return;
+    this.#soon = { run: [], owners: [] };
+    for (let at = 0; at < round.run.length; at += 1) {
+      runOf(round, at);
       this.#runDeferred();
     }
   }
@@ -80,7 +95,8 @@ export class VirtualTime {
     }
     this.#nowMs = Math.max(this.#nowMs, next.dueMs);
     this.#events += 1;
-    next.callback();
+    if (next.owner === undefined) next.callback();
+    else next.owner.fire(next);
     this.settle();
     return true;
   }
@@ -120,11 +136,20 @@ export class VirtualTime {
   }
 
   #runDeferred(): void {
-    if (this.#deferred.length === 0) return;
-    for (let at = 0; at < this.#deferred.length; at += 1) {
+    const deferred = this.#deferred;
+    if (deferred.run.length === 0) return;
+    for (let at = 0; at < deferred.run.length; at += 1) {
       if (at > MAX_DEFERRED_PER_TURN) throw new Error("something calls defer() for ever");
-      this.#deferred[at]?.();
+      runOf(deferred, at);
     }
-    this.#deferred = [];
+    deferred.run.length = 0;
+    deferred.owners.length = 0;
   }
+}
+
+function runOf({ run, owners }: Callbacks, at: number): void {
+  const callback = run[at] as () => void;
+  const owner = owners[at];
+  if (owner === undefined) callback();
+  else owner.input(callback);
 }

@@ -22,7 +22,9 @@ export function appliedSequenceOf(storage: Storage, shard: ShardId): LogSequence
 const writeDouble: (this: Uint8Array, value: number, at: number) => void =
   Buffer.prototype.writeDoubleBE;
 
+const readDouble: (this: Uint8Array, at: number) => number = Buffer.prototype.readDoubleBE;
+
 /** What `appliedBytes` has made of a sequence. */
 export function appliedSequenceIn(value: Uint8Array): LogSequence {
-  return new DataView(value.buffer, value.byteOffset, 8).getFloat64(0) as LogSequence;
+  return readDouble.call(value, 0) as LogSequence;
 }

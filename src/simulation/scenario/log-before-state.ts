@@ -29,7 +29,7 @@ export class LogBeforeState {
     for (const mutation of mutations) {
       if (mutation.type !== "put" || mutation.space !== "meta") continue;
       const { shard, key, value } = mutation;
-      if (Buffer.compare(key, APPLIED_KEY) !== 0) continue;
+      if (key.length !== APPLIED_KEY.length || Buffer.compare(key, APPLIED_KEY) !== 0) continue;
       const sequence = appliedSequenceIn(value);
       const position = this.#positions.get(node)?.get(shard)?.get(sequence) ?? 0;
       if (position <= durablePosition || this.violations.length >= MAX_REPORTED) continue;
