@@ -1,6 +1,7 @@
 import type { NodeId } from "../../../../../src/core/model/ids.ts";
 import { isQuorum } from "../../../../../src/strategies/raft/configuration.ts";
 import { termOfEntry } from "../../../../../src/strategies/raft/entry.ts";
+import { BrokenProperty } from "./broken-property.ts";
 import { World, type WorldOptions } from "./world.ts";
 import type { WorldNode } from "./world-node.ts";
 
@@ -266,17 +267,19 @@ function fallAsleep(world: World): void {
   const isAtRest = (): boolean => world.leader?.consensus?.describe().resting === true;
   if (!hasQuorum(world)) return;
   if (!world.run(world.nowMs + 3_000, isAtRest)) {
-    throw new Error(`it does not come to rest: ${describe(world)}; seed ${world.seed}`);
+    throw new BrokenProperty(`it does not come to rest: ${describe(world)}; seed ${world.seed}`);
   }
   const { leader } = world;
   const configuration = leader?.consensus?.configuration;
   if (leader === undefined || configuration === undefined) return;
   world.run(world.nowMs + 200);
-  if (!isAtRest()) throw new Error(`it does not rest for long: ${describe(world)}`);
+  if (!isAtRest()) throw new BrokenProperty(`it does not rest for long: ${describe(world)}`);
   for (const { node } of configuration.voters) {
     const applied = world.node(node)?.consensus?.commitIndex;
     if (applied === leader.consensus?.commitIndex) continue;
-    throw new Error(`${node} rests with ${applied}: ${describe(world)}; seed ${world.seed}`);
+    throw new BrokenProperty(
+      `${node} rests with ${applied}: ${describe(world)}; seed ${world.seed}`,
+    );
   }
   if (configuration.voters.length < 3) return;
   leader.crash();
@@ -299,7 +302,7 @@ function demand(world: World, how: string, isDone: (before: number) => boolean):
     world.stuck = true;
     return;
   }
-  throw new Error(`no liveness ${how}: ${describe(world)}; seed ${world.seed}`);
+  throw new BrokenProperty(`no liveness ${how}: ${describe(world)}; seed ${world.seed}`);
 }
 
 /**

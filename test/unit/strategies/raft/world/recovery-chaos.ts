@@ -1,4 +1,5 @@
 import type { NodeId } from "../../../../../src/core/model/ids.ts";
+import { BrokenProperty } from "./broken-property.ts";
 import { describe, isAgreed, work } from "./chaos.ts";
 import { World, type WorldOptions } from "./world.ts";
 import type { WorldNode } from "./world-node.ts";
@@ -128,7 +129,7 @@ function takeInAll(world: World): void {
     isAgreed(world, before);
   while (!isWhole()) {
     if (world.nowMs >= untilMs) {
-      throw new Error(`not all are taken in: ${describe(world)}; seed ${world.seed}`);
+      throw new BrokenProperty(`not all are taken in: ${describe(world)}; seed ${world.seed}`);
     }
     change(world);
     world.leader?.propose(`all ${world.nowMs}`);

@@ -9,6 +9,7 @@ import {
 import type { AppliedPoint } from "../../../../../src/strategies/raft/consensus-types.ts";
 import { payloadOfEntry, termOfEntry } from "../../../../../src/strategies/raft/entry.ts";
 import { groupOf } from "../../../../../src/strategies/raft/group.ts";
+import { BrokenProperty } from "./broken-property.ts";
 import type { World } from "./world.ts";
 import type { WorldNode } from "./world-node.ts";
 
@@ -346,7 +347,7 @@ export class WorldChecks {
     ...values: readonly (string | number)[]
   ): never {
     const where = node === undefined ? "" : ` at ${node.id}`;
-    throw new Error(
+    throw new BrokenProperty(
       `${property}${where}: ${values.join(", ")}; ${Math.round(this.#world.nowMs)} ms, seed ${this.#world.seed}`,
     );
   }

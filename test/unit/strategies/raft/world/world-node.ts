@@ -33,6 +33,7 @@ import {
 import type { PairMessage } from "../../../../../src/strategies/raft/pair-messages.ts";
 import { Pairs } from "../../../../../src/strategies/raft/pairs.ts";
 import type { PeerMessage } from "../../../../../src/strategies/raft/peer-messages.ts";
+import { BrokenProperty } from "./broken-property.ts";
 import type { World } from "./world.ts";
 import { type AppliedEntry, NO_STATE, WorldDisk } from "./world-disk.ts";
 
@@ -379,7 +380,8 @@ export class WorldNode {
       cancelTimer: (timer) => this.#timers.delete(timer),
       // No fault of these worlds brings that about.
       emit: ({ type }) => {
-        if (type === "raft-diverged") throw new Error("the leader lacks what is committed");
+        if (type === "raft-diverged")
+          throw new BrokenProperty("the leader lacks what is committed");
       },
     };
   }
