@@ -105,4 +105,24 @@ describe("what other strategies tell", () => {
     expect(row).toMatchObject({ key: "both", resolution: "lww", discarded: 1 });
     expect(row?.versions).toContain(row?.resolvedVersion);
   });
+
+  it("a blind write takes the place of what its own node holds, of which lww tells nobody", async () => {
+    cluster = await Cluster.open({
+      skewsMs: [1_000, 0, 0],
+      keyspaces: { default: { strategy: "dynamo", resolver: "lww" } },
+    });
+    const old = await cluster.until(cluster.keyspace("n1").put("k", "old", { consistency: "all" }));
+    // Neither knows of the other's client: the write is stamped after what its node holds, though that node's clock is behind.
+    const blind = { consistency: "all" } as const;
+    const { version } = await cluster.until(cluster.keyspace("n2").put("k", "blind", blind));
+    await cluster.advance(200);
+    for (const id of cluster.ids) {
+      const keyspace = cluster.keyspace(id);
+      const read = await cluster.until(keyspace.get("k", { consistency: "one" }));
+      expect(read).toMatchObject({ value: "blind", version });
+      expect((await cluster.node(id).store.admin.conflicts()).rows).toEqual([]);
+      expect(cluster.node(id).events.filter(({ type }) => type === "conflict")).toEqual([]);
+    }
+    expect(version).not.toBe(old.version);
+  });
 });

@@ -1,9 +1,10 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { ByteReader, ByteWriter } from "../../core/model/bytes.ts";
 import { CapstanError } from "../../core/model/errors.ts";
-import { hash32 } from "../../core/model/hash.ts";
+import { hashPair } from "../../core/model/hash.ts";
 import { type HybridTime, MAX_HYBRID_TIME } from "../../core/model/stamp.ts";
 import { CausalContext } from "./causal-context.ts";
+import { encodedContextOf, timeAbove } from "./dotted-record.ts";
 
 /** Marks tokens of contexts; those of stamped versions begin with another letter. */
 const MARK = "d";
@@ -13,7 +14,7 @@ const FLAG_SIGNED = 1;
 const SIGNATURE_BYTES = 16;
 const CHECKSUM_BYTES = 8;
 /** Two independent halves of a checksum against damage. */
-const SEEDS: readonly number[] = Object.freeze([0x646f7473, 0x63747874]);
+const SEEDS = Object.freeze([0x646f7473, 0x63747874] as const);
 const HEADER_BYTES = 2 + 8;
 
 /** The longest token, in characters, as a client carries it. */
@@ -49,15 +50,31 @@ export class ContextTokens {
   }
 
   tokenOf(key: Uint8Array, context: CausalContext, newestTime: HybridTime): string {
+    // What follows it has to be an event that its base does not cover.
+    const from = this.#begin(key, Math.max(newestTime, context.base));
+    context.write(this.#writer);
+    return this.#end(from);
+  }
+
+  /** `tokenOf` what a record that was checked says of itself, which is not read into objects for it. */
+  tokenOfRecord(key: Uint8Array, record: Uint8Array): string {
+    const from = this.#begin(key, timeAbove(record));
+    this.#writer.raw(encodedContextOf(record));
+    return this.#end(from);
+  }
+
+  #begin(key: Uint8Array, newestTime: HybridTime): number {
     const writer = this.#boundTo(key);
     const from = writer.length;
     writer.u8(FORMAT);
     writer.u8(this.#clusterKey === undefined ? 0 : FLAG_SIGNED);
-    // What follows it has to be an event that its base does not cover.
-    writer.u64(Math.max(newestTime, context.base));
-    context.write(writer);
-    this.#seal(writer);
-    return MARK + writer.base64url(from);
+    writer.u64(newestTime);
+    return from;
+  }
+
+  #end(from: number): string {
+    this.#seal(this.#writer);
+    return MARK + this.#writer.base64url(from);
   }
 
   /** @throws CapstanError `INVALID_ARGUMENT` for what was not made for this key, here. */
@@ -124,6 +141,10 @@ export class ContextTokens {
       writer.raw(hmac.digest().subarray(0, SIGNATURE_BYTES));
       return;
     }
-    for (const seed of SEEDS) writer.u32(hash32(bytes, seed));
+    const [high, low] = SEEDS;
+    const sums = { high, low };
+    hashPair(bytes, sums);
+    writer.u32(sums.high);
+    writer.u32(sums.low);
   }
 }

@@ -1,10 +1,18 @@
-import { u64At } from "../../core/model/big-endian.ts";
+import { u16At, u64At } from "../../core/model/big-endian.ts";
 import { ByteReader, ByteWriter } from "../../core/model/bytes.ts";
 import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
 import { type HybridTime, MAX_HYBRID_TIME } from "../../core/model/stamp.ts";
 import type { KeyedRecord } from "../leaderless/record.ts";
 import type { Relation } from "../leaderless/record-rules.ts";
-import { CausalContext, compareDots, type EventDot, readDot, writeDot } from "./causal-context.ts";
+import {
+  CausalContext,
+  CONTEXT_ENTRY_BYTES,
+  CONTEXT_HEADER_BYTES,
+  compareDots,
+  type EventDot,
+  readDot,
+  writeDot,
+} from "./causal-context.ts";
 import { relationOfEncoded } from "./context-bytes.ts";
 import {
   DELETION,
@@ -222,6 +230,18 @@ export function newestTimeOf(bytes: Uint8Array): HybridTime {
   const time = u64At(bytes, TIME_AT);
   if (time > MAX_HYBRID_TIME) throw new MalformedBytesError(`a time of ${time}`);
   return time;
+}
+
+/** Of a record that was checked: nothing that it knows of is newer. */
+export function timeAbove(bytes: Uint8Array): HybridTime {
+  return Math.max(u64At(bytes, TIME_AT), u64At(bytes, HEADER_BYTES));
+}
+
+/** A view: the context of a record that was checked, as it is encoded. */
+export function encodedContextOf(bytes: Uint8Array): Uint8Array {
+  const count = u16At(bytes, HEADER_BYTES + CONTEXT_HEADER_BYTES - 2);
+  const length = CONTEXT_HEADER_BYTES + count * CONTEXT_ENTRY_BYTES;
+  return bytes.subarray(HEADER_BYTES, HEADER_BYTES + length);
 }
 
 function readHeader(reader: ByteReader): number {

@@ -12,7 +12,7 @@ import { type CopyMessage, makeCopyCodec } from "../leaderless/messages.ts";
 import { type AtEpoch, type PlaceMessage, withPlaces } from "../leaderless/place/place-messages.ts";
 import { type KeyedRecord, splitPayload } from "../leaderless/record.ts";
 import { CausalContext } from "./causal-context.ts";
-import { checkRecord, type RecordVersion } from "./dotted-record.ts";
+import { checkRecord } from "./dotted-record.ts";
 import type { NewEvent } from "./mint.ts";
 import { readDelta, type StateDelta, writeDelta } from "./states/state-delta.ts";
 
@@ -61,8 +61,6 @@ export interface MintedMessage {
   readonly keyed: KeyedRecord | undefined;
   /** Of an operation on a CRDT: over the wire in the place of `keyed`, within a node beside it. */
   readonly delta?: StateDelta | undefined;
-  /** Within a node, beside `keyed`: what its record says of itself. */
-  readonly version?: RecordVersion | undefined;
   /** What a person may want to know of a refusal. */
   readonly reason: string;
 }

@@ -1,6 +1,7 @@
 import type { Request } from "../../core/contracts/machine.ts";
 import type { ReplicationFact } from "../../core/model/facts.ts";
 import type { NodeId } from "../../core/model/ids.ts";
+import { NO_SESSION_MARK, type SessionMark } from "../../core/model/session-token.ts";
 import type { HybridTime, Stamp } from "../../core/model/stamp.ts";
 import type { Demand } from "../leaderless/demand.ts";
 import type { KeyedRecord } from "../leaderless/record.ts";
@@ -10,9 +11,10 @@ import {
   type ReplicaAnswers,
   type ReplicaMask,
 } from "../leaderless/replica-answers.ts";
-import type { SeenContext } from "./context-token.ts";
+import type { ContextTokens, SeenContext } from "./context-token.ts";
 import { contextOf, newestTimeOf, type RecordVersion } from "./dotted-record.ts";
 import type { MintedMessage } from "./messages.ts";
+import { markOfContext } from "./session-contexts.ts";
 import { contextAfter, type StateDelta } from "./states/state-delta.ts";
 
 /** A request's memo while it is written. */
@@ -35,8 +37,8 @@ export class PendingWrite {
   resendAtMs = 0;
   /** A message to the minter is out that asks for this very operation. */
   asked = false;
-  /** What the write is a version of, once it is minted. */
-  minted: RecordVersion | undefined = undefined;
+  /** What the write is a version of, once it is minted: by the first word of it, which counts. */
+  minted: RecordVersion | Uint8Array | undefined = undefined;
   /** The key's record with this write in it, once it is known. */
   keyed: KeyedRecord | undefined = undefined;
   /** What an operation has added to that record; sent first, and once. */
@@ -76,15 +78,33 @@ export class PendingWrite {
     this.standIns = parts.standIns;
   }
 
-  takeMinted({ keyed, delta, version }: MintedMessage): void {
+  takeMinted({ keyed, delta }: MintedMessage): void {
     this.keyed = keyed;
     if (this.minted !== undefined) return;
     this.delta = delta;
     if (delta !== undefined) {
       this.minted = { context: contextAfter(delta), newestTime: delta.dot.time };
-    } else if (keyed !== undefined) {
-      this.minted = version ?? versionOf(keyed.record);
-    }
+    } else this.minted = keyed?.record;
+  }
+
+  /** What its caller hands to the next write; only once it is minted. */
+  versionBy(tokens: ContextTokens): string {
+    const { minted } = this;
+    const { key } = this.request.operation;
+    if (minted === undefined) throw new Error("a version of what is not minted");
+    return minted instanceof Uint8Array
+      ? tokens.tokenOfRecord(key, minted)
+      : tokens.tokenOf(key, minted.context, minted.newestTime);
+  }
+
+  /** What a session has seen with it. */
+  get sessionMark(): SessionMark {
+    const { minted } = this;
+    const { key } = this.request.operation;
+    if (minted === undefined) return NO_SESSION_MARK;
+    return minted instanceof Uint8Array
+      ? markOfContext(key, contextOf(minted), newestTimeOf(minted))
+      : markOfContext(key, minted.context, minted.newestTime);
   }
 
   /** Replicas that hold it durably, and count. */
@@ -99,10 +119,6 @@ export class PendingWrite {
   get isAnswered(): boolean {
     return this.answers.complete && this.standIns.complete;
   }
-}
-
-function versionOf(record: Uint8Array): RecordVersion {
-  return { context: contextOf(record), newestTime: newestTimeOf(record) };
 }
 
 /** Where the write is by now, as far as its coordinator knows. */

@@ -13,14 +13,15 @@ import { FIRST_EPOCH } from "../leaderless/place/shard-map.ts";
 import { type KeyedRecord, keyRecord } from "../leaderless/record.ts";
 import { DEFAULT_REPAIR } from "../leaderless/repair-settings.ts";
 import { LeaderlessReplica } from "../leaderless/replica.ts";
-import { actorText, CausalContext, type EventDot } from "./causal-context.ts";
-import { ContextTokens, MAX_CONTEXT_BYTES } from "./context-token.ts";
+import { CausalContext, type EventDot } from "./causal-context.ts";
+import { conflictOf } from "./conflict-facts.ts";
+import { ContextTokens } from "./context-token.ts";
 import {
   type DottedRecord,
   decodeRecord,
   keyDottedRecord,
   NOTHING,
-  type Sibling,
+  timeAbove,
 } from "./dotted-record.ts";
 import { makeDottedRules } from "./dotted-rules.ts";
 import { settledUpTo } from "./dotted-settling.ts";
@@ -33,9 +34,11 @@ import type {
   RecallMessage,
 } from "./messages.ts";
 import { MAX_RECORD_BYTES, mint, NO_OPERATIONS } from "./mint.ts";
+import { mintNewest } from "./newest-mint.ts";
 import { NO_PLANTED_DYNAMO_BUGS, type PlantedDynamoBugs } from "./planted-bugs.ts";
 import { withPlantedJoin } from "./planted-join.ts";
 import { RecordReader } from "./read-result.ts";
+import { refusalOf } from "./record-limits.ts";
 import { RememberedWrites } from "./remembered-writes.ts";
 import type { ResolverFailures } from "./resolver-failures.ts";
 import type { DynamoSettings } from "./settings.ts";
@@ -85,6 +88,8 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
   #spareActor: Actor | undefined;
   #counter = 0;
   readonly #maxRecordBytes: number;
+  /** Of versions side by side one stays, whatever is in them: see `mintNewest`. */
+  readonly #keepsNewest: boolean;
   readonly #reapAfterMs: number;
   /** Wall time since when this machine remembers what it minted. */
   #sinceMs = Number.POSITIVE_INFINITY;
@@ -110,7 +115,9 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     // Two that meet have to fit the log together.
     const half = ((context.maxRecordBytes ?? Number.POSITIVE_INFINITY) - BYTES_BESIDE_RECORD) / 2;
     this.#maxRecordBytes = Math.min(MAX_RECORD_BYTES, Math.floor(half));
-    const { keyspace, keyspaceHash, clusterKey } = context;
+    const picks = this.#settlement.kind === "pick" && this.#settlement.resolver;
+    this.#keepsNewest = picks && picks.capabilities.keepsNewest === true && !mintsWrong(planted);
+    const { keyspace, keyspaceHash, clusterKey, shardIndex } = context;
     const tokens = new ContextTokens(keyspace, keyspaceHash, clusterKey);
     const reader = new RecordReader(this.#settlement, tokens);
     this.#failures = reader.failures;
@@ -118,7 +125,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
       planted,
       changeOf: (key, record) => reader.changeOf(key, record),
       onMeeting: (key, versions, kept) => {
-        this.#meetings.push(this.#conflictOf(key, versions, kept));
+        this.#meetings.push(conflictOf(this.#settlement, { shardIndex, key, versions, kept }));
       },
     });
     this.#copies = new LeaderlessReplica(context, planted, rules, () => {
@@ -182,24 +189,6 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     };
   }
 
-  #conflictOf(
-    key: Uint8Array,
-    versions: readonly Sibling[],
-    kept: readonly Sibling[],
-  ): ConflictFact {
-    const isPicked = this.#settlement.kind === "pick" && kept.length === 1;
-    const [winner] = kept;
-    return {
-      type: "conflict",
-      shardIndex: this.#context.shardIndex,
-      key,
-      versions: versions.map(nameOf),
-      resolution: isPicked ? (this.#settlement.resolver?.name ?? "siblings") : "siblings",
-      ...(isPicked && winner !== undefined && { resolvedVersion: nameOf(winner) }),
-      discarded: isPicked ? versions.length - 1 : 0,
-    };
-  }
-
   #onAtEpoch(
     event: Extract<MachineEvent<DynamoMessage>, { type: "message" }>,
     { epoch, vote, message }: Extract<DynamoMessage, { type: "at-epoch" }>,
@@ -239,7 +228,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
       const record = effects.get(key);
       // The copy may have left this node since: the event is out there, and is not minted again.
       if (record === undefined) this.#answer(from, message, "forgotten", "", effects);
-      else this.#hand(from, message, keyRecord(key, record), {}, effects);
+      else this.#hand(from, message, keyRecord(key, record), undefined, effects);
       return;
     }
     if (this.#mayHaveForgotten(message)) {
@@ -258,8 +247,14 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     const bytes = effects.get(key);
     const forgets = this.#planted.counterReusedAfterReaping === true && this.#copies.floor > 0;
     if (forgets && bytes === undefined) this.#counter = 0;
+    const time = this.#timeAfter(this.#newestOf(bytes, message), wallMs);
+    const newest = this.#mintNewest(bytes, event, key, time);
+    if (newest !== undefined) {
+      this.#keep(message, newest, wallMs, effects);
+      this.#hand(from, message, newest, undefined, effects);
+      return;
+    }
     const held = bytes === undefined ? this.#nothing : decodeRecord(bytes);
-    const time = this.#timeAfter(this.#newestOf(held, message), wallMs);
     const dot = this.#nextDot(held, event, time);
     if (event.type === "update") {
       this.#operate(from, message, { bytes, held, dot, time }, wallMs, effects);
@@ -280,7 +275,21 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     }
     this.#countGone(minted.record.context.entries.length - kept.context.entries.length);
     this.#keep(message, keyed, wallMs, effects);
-    this.#hand(from, message, keyed, { version: kept }, effects);
+    this.#hand(from, message, keyed, undefined, effects);
+  }
+
+  /** Undefined: there is more to it. */
+  #mintNewest(
+    held: Uint8Array | undefined,
+    { type, value, seen, expiresAtMs }: MintMessage["event"],
+    key: Uint8Array,
+    time: HybridTime,
+  ): KeyedRecord | undefined {
+    if (!this.#keepsNewest || type === "update" || seen !== undefined) return undefined;
+    const counter = this.#counter + 1;
+    const version = { key, value, expiresAtMs, actor: this.#actor, counter, time };
+    const keyed = mintNewest(held, version, this.#copies.floor);
+    return keyed !== undefined && keyed.record.length <= this.#maxRecordBytes ? keyed : undefined;
   }
 
   /** As `mint` has it, for the state of a CRDT. */
@@ -309,7 +318,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     this.#countGone(namesGone);
     this.#keep(message, keyed, wallMs, effects);
     this.#states?.keep(keyed, encoded);
-    this.#hand(from, message, keyed, { delta }, effects);
+    this.#hand(from, message, keyed, delta, effects);
   }
 
   #countGone(names: number): void {
@@ -359,7 +368,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     from: Sender,
     { requestId }: MintMessage,
     keyed: KeyedRecord,
-    { delta, version }: Pick<MintedMessage, "delta" | "version">,
+    delta: MintedMessage["delta"],
     effects: Fx,
   ): void {
     const shard = this.#context.shardIndex;
@@ -371,7 +380,6 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
       verdict: "minted",
       keyed,
       delta,
-      version,
       reason: "",
     });
     effects.send(from.node, "coordinator", shard, {
@@ -415,8 +423,9 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
   }
 
   /** A new event has to lie above all that it follows, and above what is promised to be over. */
-  #newestOf({ newestTime, context }: DottedRecord, message: MintMessage): HybridTime {
-    return Math.max(newestTime, message.newestTime, context.base, this.#copies.fence);
+  #newestOf(held: Uint8Array | undefined, message: MintMessage): HybridTime {
+    const above = held === undefined ? this.#copies.floor : timeAbove(held);
+    return Math.max(above, message.newestTime, this.#copies.fence);
   }
 
   /**
@@ -473,23 +482,8 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
   }
 }
 
-function refusalOf(
-  context: CausalContext,
-  byteLength: number,
-  maxBytes: number,
-): { readonly verdict: MintVerdict; readonly reason: string } | undefined {
-  if (byteLength > maxBytes) {
-    const reason = `${byteLength} bytes with all its versions; at most ${maxBytes}`;
-    return { verdict: "too-large", reason };
-  }
-  if (context.byteLength > MAX_CONTEXT_BYTES) {
-    const reason = `a context of ${context.byteLength} bytes; at most ${MAX_CONTEXT_BYTES}`;
-    return { verdict: "context-full", reason };
-  }
-  return undefined;
-}
-
-/** A version by its dot: who wrote it, and as which of his writes. */
-function nameOf({ dot }: Sibling): string {
-  return `${actorText(dot.actor)}:${dot.counter}`;
+/** Bugs that are planted where a record is read to be minted upon. */
+function mintsWrong(planted: PlantedDynamoBugs): boolean {
+  const { contextIgnored, blindWriteReplaces, actorsRetiredWithoutProof } = planted;
+  return [contextIgnored, blindWriteReplaces, actorsRetiredWithoutProof].includes(true);
 }

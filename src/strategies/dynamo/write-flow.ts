@@ -25,7 +25,6 @@ import { chooseMinter } from "./minter-choice.ts";
 import { encodeOperationName } from "./operation-names.ts";
 import { PendingWrite, replicationOf } from "./pending-write.ts";
 import type { PlantedDynamoBugs } from "./planted-bugs.ts";
-import { markOfContext } from "./session-contexts.ts";
 import { DYNAMO_LEVELS, type DynamoSettings } from "./settings.ts";
 import { StandIns } from "./stand-ins.ts";
 import type { WriteIntents } from "./write-intent.ts";
@@ -409,13 +408,9 @@ export class WriteFlow {
 
   #succeed(pending: PendingWrite, nowMs: number, met: boolean, effects: Fx): void {
     this.#end(pending);
-    const { request, answers, minted } = pending;
-    if (minted === undefined) return;
-    const { context, newestTime } = minted;
-    const counted = pending.counted;
-    const version = this.#tokens.tokenOf(request.operation.key, context, newestTime);
+    const { request, answers, counted } = pending;
+    const version = pending.versionBy(this.#tokens);
     effects.recordFact(replicationOf(pending, version, this.#lists));
-    const { key, options } = request.operation;
     const receipt = receiptOf({
       asked: request.operation.level,
       counted,
@@ -429,8 +424,8 @@ export class WriteFlow {
       durationMs: nowMs - request.startedAtMs,
       side: "Write",
     });
-    const isInSession = options?.session !== undefined;
-    const session = isInSession ? markOfContext(key, context, newestTime) : undefined;
+    const isInSession = request.operation.options?.session !== undefined;
+    const session = isInSession ? pending.sessionMark : undefined;
     effects.reply(request, session ? { version, session, receipt } : { version, receipt });
   }
 

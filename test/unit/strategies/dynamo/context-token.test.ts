@@ -9,6 +9,7 @@ import {
   MAX_CONTEXT_BYTES,
   MAX_CONTEXT_CHARACTERS,
 } from "../../../../src/strategies/dynamo/context-token.ts";
+import { encodeRecord, NOTHING } from "../../../../src/strategies/dynamo/dotted-record.ts";
 
 const KEY = Buffer.from("alice");
 const CLUSTER_KEY = Buffer.alloc(32, 7);
@@ -32,6 +33,12 @@ describe.each(both)("tokens %s", (_name, tokens) => {
     const seen = tokens.parse(KEY, token);
     expect(seen.context.entries).toEqual(CONTEXT.entries);
     expect(seen).toMatchObject({ newestTime: 4_096, isSigned: tokens === signed });
+  });
+
+  test.each([0, 300, 5_000])("are the same of a record that says it, with the base %d", (base) => {
+    const context = CONTEXT.raisedTo(base);
+    const record = encodeRecord({ ...NOTHING, context, newestTime: 4_096 });
+    expect(tokens.tokenOfRecord(KEY, record)).toBe(tokens.tokenOf(KEY, context, 4_096));
   });
 
   test("are refused for another key, naming it", () => {
