@@ -4,10 +4,10 @@ import type { Disk, DiskCallback, DiskFile } from "../disk.ts";
 import { Segment } from "./segment.ts";
 import { encodeSegmentHeader, segmentName } from "./segment-format.ts";
 
+/** That one is made as soon as the last one goes into use. */
+const READY = 1;
 /** Zeros that are written and synced at once: a sync of the log waits for no more than that. */
 const SLICE_BYTES = 512 * 1024;
-/** Files that wait for their next use; more are removed. */
-const MAX_FREE = 2;
 
 export interface SegmentSupplyOptions {
   readonly disk: Disk;
@@ -16,6 +16,8 @@ export interface SegmentSupplyOptions {
   readonly logId: number;
   readonly segmentBytes: number;
   readonly nextNumber: number;
+  /** In use at opening. */
+  readonly segments: readonly Segment[];
   readonly free: readonly Segment[];
 }
 
@@ -23,11 +25,22 @@ export interface SegmentSupplyOptions {
  * Has the next segment ready before it is needed: one that was used before, as it is, or a new file
  * full of zeros, so that no write of the log changes the size of a file. To make one early may
  * fail, for want of space above all, and is tried again when it is needed.
+ *
+ * Segments come back in waves, several at once whenever the state has been written; between two
+ * waves as many are needed again. So as many are kept, in use and free together, as were in use in
+ * this wave or the last one, and the one that is ready: while a file is filled with zeros, the
+ * syncs beside it are dear.
  */
 export class SegmentSupply {
   readonly #options: SegmentSupplyOptions;
   readonly #free: Segment[];
   #nextNumber: number;
+  /** Given out, and not given back. */
+  #inUse: number;
+  /** The most that were in use since segments began to be taken again, and before that. */
+  #most: number;
+  #mostBefore = 0;
+  #isEbbing = false;
   #isPreparing = false;
   #retries = 0;
   #taker: DiskCallback<Segment> | undefined;
@@ -37,12 +50,17 @@ export class SegmentSupply {
     this.#options = options;
     this.#nextNumber = options.nextNumber;
     this.#free = [...options.free];
+    this.#inUse = options.segments.length;
+    this.#most = this.#inUse;
   }
 
   /** Gives a segment, at once or later; one call at a time. */
   take(done: DiskCallback<Segment>): void {
     const free = this.#free.pop();
-    if (free !== undefined) return done(undefined, free);
+    if (free !== undefined) {
+      this.#taken();
+      return done(undefined, free);
+    }
     this.#taker = done;
     this.#retries = this.#isPreparing ? 1 : 0;
     if (!this.#isPreparing) this.#make();
@@ -55,9 +73,13 @@ export class SegmentSupply {
 
   /** Nothing in it is needed any more. */
   give(segment: Segment): void {
+    this.#inUse -= 1;
+    this.#isEbbing = true;
     const isOfSize = segment.bytes === this.#options.segmentBytes;
-    if (isOfSize && this.#free.length < MAX_FREE) this.#deliver(segment);
+    if (isOfSize) this.#deliver(segment);
     else this.#discard(segment.file, () => undefined);
+    const kept = Math.max(this.#most, this.#mostBefore) + READY - this.#inUse;
+    for (const { file } of this.#free.splice(kept)) this.#discard(file, () => undefined);
   }
 
   /** Stops making one, if it is, and closes those that wait. */
@@ -114,8 +136,22 @@ export class SegmentSupply {
   #deliver(segment: Segment): void {
     const taker = this.#taker;
     this.#taker = undefined;
-    if (taker === undefined) this.#free.push(segment);
-    else taker(undefined, segment);
+    if (taker === undefined) {
+      this.#free.push(segment);
+      return;
+    }
+    this.#taken();
+    taker(undefined, segment);
+  }
+
+  #taken(): void {
+    if (this.#isEbbing) {
+      this.#isEbbing = false;
+      this.#mostBefore = this.#most;
+      this.#most = 0;
+    }
+    this.#inUse += 1;
+    this.#most = Math.max(this.#most, this.#inUse);
   }
 
   #abandon(file: DiskFile, error: Error | undefined): void {
