@@ -122,7 +122,7 @@ class Assembly {
     keepPlacement(records, configuration);
     const engines = await this.#openEngines(selected, host);
     this.#goOn();
-    const peers = this.#createPeers(self, selected, node, host, isUnused(storage));
+    const peers = this.#createPeers(self, selected, node, host, storage);
     host.attach(peers);
     const keyspaces = new Map<string, OpenKeyspace>();
     for (const keyspace of configuration.keyspaces) {
@@ -247,7 +247,7 @@ class Assembly {
     selected: SelectedPlugIns,
     node: ResolvedNode,
     host: MachineHost,
-    isUnused: boolean,
+    storage: Storage,
   ) {
     const { configuration, environment, observer, frameFilter } = this.#parts;
     const { name: cluster } = configuration.cluster;
@@ -263,7 +263,8 @@ class Assembly {
       logPosition: () => host.logPosition(),
       openedPosition: host.openedPosition,
       saveClusterId: (id, origin, done) => host.saveClusterId(id, origin, done),
-      isUnused,
+      isUnused: isUnused(storage),
+      isPersistent: storage.log.capabilities.persistent,
       keyspaces: host.ownKeyspaces,
       met: host.met,
     });

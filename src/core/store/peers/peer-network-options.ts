@@ -35,6 +35,8 @@ export interface PeerNetworkOptions {
    * what it held is `empty`, though the cluster was born with it in it.
    */
   readonly isUnused: boolean;
+  /** Whether this store is on a disk, and so its peers': writes wait for syncs. Default false. */
+  readonly isPersistent?: boolean | undefined;
   /** What is to be said of this node's keyspaces; without, they are nothing new here. */
   readonly keyspaces?: OwnKeyspaces | undefined;
   /** What this node knows of the stores that it has met, per node, over its restarts. */

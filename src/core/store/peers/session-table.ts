@@ -12,16 +12,22 @@ import { PeerSession } from "./session.ts";
  * turns (docs/performance.md).
  */
 const FIRST_FRAME_BYTES = 6 * 1024;
+/**
+ * Where writes wait for a disk: a peer begins a sync with what came first, and the rest of the turn
+ * has to wait for the next one. A sync costs more than working at the same time saves.
+ */
+const FIRST_DURABLE_FRAME_BYTES = 64 * 1024;
 /** Large enough that a frame's own cost vanishes, small enough to be gone in a few milliseconds. */
 const FRAME_TARGET_BYTES = 1024 * 1024;
 
 /** One for every configured node but this one. */
 export function makeSessions(
-  { configuration, self, transport, met, planted }: PeerNetworkOptions,
+  { configuration, self, transport, met, planted, isPersistent }: PeerNetworkOptions,
   wire: FilteredTransport,
 ): ReadonlyMap<NodeId, PeerSession> {
+  const firstBytes = isPersistent === true ? FIRST_DURABLE_FRAME_BYTES : FIRST_FRAME_BYTES;
   const limits = {
-    firstBytes: Math.min(FIRST_FRAME_BYTES, transport.maxFrameBytes),
+    firstBytes: Math.min(firstBytes, transport.maxFrameBytes),
     targetBytes: Math.min(FRAME_TARGET_BYTES, transport.maxFrameBytes),
     maxBytes: transport.maxFrameBytes,
   };

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { nodeId, World } from "./world.ts";
 
-async function met() {
+async function met(options?: { readonly isPersistent: boolean }) {
   const world = new World("a", "b");
-  const [a, b] = await world.startAll();
+  const [a, b] = await world.startAll(options);
   world.advance(1);
   const frames = () => a!.transport.sent.filter(({ lane }) => lane !== "control").length;
   return { world, a: a!, b: b!, frames };
@@ -20,6 +20,17 @@ describe("flushing", () => {
     expect(frames()).toBe(1);
     expect(b.texts()).toEqual(Array.from({ length: 64 }, (_, n) => `${n}`));
     expect(b.turnEnds).toBe(1);
+  });
+
+  it.each([
+    ["hands over the first 6 KiB of a turn at once", false, 1, 2],
+    ["keeps a turn together where a peer would begin a sync with its first part", true, 0, 1],
+  ])("%s", async (_what, isPersistent, early, inAll) => {
+    const { a, frames } = await met({ isPersistent });
+    for (let n = 0; n < 64; n += 1) a.say("b", "x".repeat(150));
+    expect(frames()).toBe(early);
+    a.network.flush();
+    expect(frames()).toBe(inAll);
   });
 
   it("flushes by itself at the end of the turn when nobody did", async () => {

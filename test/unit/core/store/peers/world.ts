@@ -44,6 +44,7 @@ export interface NodeOptions {
   /** How long it takes to make a cluster id durable; default: not at all. */
   readonly saveMs?: number;
   readonly isUnused?: boolean;
+  readonly isPersistent?: boolean;
   /** What an earlier start of this node has kept of those that it met. */
   readonly met?: ReadonlyMap<NodeId, Uint8Array>;
   readonly queuedBytes?: number;
@@ -105,6 +106,7 @@ export class TestNode {
         else this.environment.setTimer(options.saveMs, done);
       },
       isUnused: options.isUnused ?? true,
+      isPersistent: options.isPersistent,
       keyspaces: options.keyspaces,
       met: {
         load: (node) => options.met?.get(node),
