@@ -1,10 +1,19 @@
 import { contextOfRecord, decodeDottedRecord } from "../../../built-ins.ts";
 import { ByteWriter } from "../../../core/model/bytes.ts";
 import type { Violation } from "../strategy-scenario.ts";
-import { valuesIn } from "./copies.ts";
+import { type CausalContext, eventsIn, valuesIn } from "./copies.ts";
 import type { Workload } from "./workloads.ts";
 
 const MAX_REPORTED = 5;
+
+/** A version that a copy held and its next record does not, nor one that descends from it. */
+interface Drop {
+  readonly node: string;
+  readonly key: string;
+  readonly id: string;
+  /** What the copy knows from then on. */
+  readonly context: CausalContext;
+}
 
 /** Judges every record of a dynamo keyspace that comes to be held, against what was held before. */
 export class CommitCheck {
@@ -12,13 +21,23 @@ export class CommitCheck {
   readonly #violations: Violation[] = [];
   /** By key and context: what the state of a CRDT was wherever just this was known. */
   readonly #states = new Map<string, string>();
+  readonly #drops: Drop[] = [];
 
   constructor(workload: Workload) {
     this.#workload = workload;
   }
 
+  /** In the end: what a write that is under way comes to, and is called, is known only later. */
   violations(): readonly Violation[] {
-    return this.#violations;
+    const { ghosts } = this.#workload;
+    const dropped = this.#drops.filter(({ id, context }) => {
+      return ghosts?.mayBeGone(id, [], context) === false;
+    });
+    const falsely = dropped.slice(0, MAX_REPORTED).map(({ node, key, id }) => ({
+      check: "false-dominance",
+      message: `${node}: ${key} dropped ${id}, and knows of no write that had seen it`,
+    }));
+    return [...this.#violations, ...falsely];
   }
 
   onPut(node: string, key: string, held: Uint8Array | undefined, record: Uint8Array): void {
@@ -29,9 +48,10 @@ export class CommitCheck {
     const { ghosts } = this.#workload;
     if (ghosts === undefined) return;
     const now = valuesIn(record);
+    for (const [id, event] of eventsIn(record)) ghosts.named(id, event);
     for (const id of held === undefined ? [] : valuesIn(held)) {
-      if (now.includes(id) || ghosts.isReplaced(id)) continue;
-      this.#violate("false-dominance", `${node}: ${key} dropped ${id}, which nobody had seen`);
+      if (now.includes(id) || now.some((newer) => ghosts.descends(newer, id))) continue;
+      this.#drops.push({ node, key, id, context: contextOfRecord(record) });
     }
     const doubled = now.find((id, at) => now.indexOf(id) !== at);
     if (doubled !== undefined) {

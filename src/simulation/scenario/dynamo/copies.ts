@@ -5,6 +5,7 @@ import type { SimNode } from "../../sim-node.ts";
 import type { SimWorld } from "../../sim-world.ts";
 import type { ShownVersion } from "../leaderless/session-keys.ts";
 import type { KeyspaceTopology } from "../topology.ts";
+import type { NamedEvent } from "./ghost-writes.ts";
 
 type Named = ReturnType<typeof decodeDottedRecord>["siblings"][number];
 
@@ -120,6 +121,15 @@ export class DynamoCopies {
     this.#contexts.set(name, context);
     return context;
   }
+}
+
+/** The same with the events of their writes. */
+export function eventsIn(
+  record: Uint8Array,
+): readonly (readonly [id: string, event: NamedEvent])[] {
+  return decodeDottedRecord(record).siblings.flatMap(({ dot, time, value }) =>
+    value === undefined ? [] : [[String(decodeValue(value)), { ...dot, time }] as const],
+  );
 }
 
 /** Values of the versions that stand side by side in a record. */

@@ -151,6 +151,8 @@ export class DynamoRun implements KeyspaceRun {
     const finals = [...this.#finals].map(([key, result]) => ({
       key,
       result,
+      known:
+        result?.version === undefined ? undefined : this.#copies.contextOf(key, result.version),
       covers: (version: string) =>
         result?.version !== undefined &&
         this.#copies.covers(key, result.version, version) &&

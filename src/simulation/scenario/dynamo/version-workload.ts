@@ -1,6 +1,7 @@
 import type { GetResult } from "../../../core/store/api.ts";
 import type { Draw } from "../draw.ts";
 import type { Violation } from "../strategy-scenario.ts";
+import type { CausalContext } from "./copies.ts";
 import { GhostWrites } from "./ghost-writes.ts";
 import type { Final, Workload, WriteCall } from "./workloads.ts";
 
@@ -32,6 +33,8 @@ export function mergeIds(values: readonly unknown[]): string {
 
 interface VersionCall extends WriteCall {
   readonly isDeletion: boolean;
+  /** The version of what was read before it. */
+  readonly context: string | undefined;
 }
 
 /** Values that are written once, upon what was read or blindly. */
@@ -46,8 +49,14 @@ export class VersionWorkload implements Workload {
 
   readonly #form: Form;
 
-  /** @param resolver of those that take puts. */
-  constructor(resolver: string) {
+  readonly #contextOf: (key: string, version: string) => CausalContext;
+
+  /**
+   * @param resolver of those that take puts.
+   * @param contextOf what a version says that is known.
+   */
+  constructor(resolver: string, contextOf: (key: string, version: string) => CausalContext) {
+    this.#contextOf = contextOf;
     this.#form = FORMS[resolver] ?? PLAIN;
     this.#keepsSiblings = resolver !== "lww";
     this.ghosts = this.#keepsSiblings ? new GhostWrites() : undefined;
@@ -57,11 +66,12 @@ export class VersionWorkload implements Workload {
     const context = read?.version;
     const isDeletion = read?.found === true && draw.chance(DELETE_SHARE);
     const seen = read === undefined ? [] : this.#idsIn(read);
-    this.ghosts?.add(id, seen);
+    this.ghosts?.add(id, seen, isDeletion);
     return {
       id,
       key,
       isDeletion,
+      context,
       send: (keyspace, options) => {
         const all = context === undefined ? options : { ...options, context };
         return isDeletion
@@ -75,12 +85,19 @@ export class VersionWorkload implements Workload {
     // Its ghost was made when it was drawn.
   }
 
-  acknowledged(call: WriteCall, version: string): void {
-    this.#acknowledged.push({ call: call as VersionCall, version });
+  acknowledged(written: WriteCall, version: string): void {
+    const call = written as VersionCall;
+    if (call.isDeletion && call.context !== undefined) {
+      const seen = this.#contextOf(call.key, call.context);
+      this.ghosts?.deleted(call.id, { seen, answered: this.#contextOf(call.key, version) });
+    }
+    this.#acknowledged.push({ call, version });
   }
 
   failed({ id }: WriteCall, isUnknown: boolean): void {
-    if (!isUnknown) this.#refused.add(id);
+    if (isUnknown) return;
+    this.#refused.add(id);
+    this.ghosts?.refused(id);
   }
 
   noteRead(key: string, result: GetResult<unknown>): void {
@@ -95,7 +112,7 @@ export class VersionWorkload implements Workload {
     return this.#violations;
   }
 
-  judgeFinal({ key, result, covers }: Final): readonly Violation[] {
+  judgeFinal({ key, result, covers, known }: Final): readonly Violation[] {
     const { ghosts } = this;
     if (result === undefined || ghosts === undefined || !this.#keepsSiblings) return [];
     const alive = this.#idsIn(result);
@@ -103,8 +120,9 @@ export class VersionWorkload implements Workload {
     for (const { call, version } of this.#acknowledged) {
       // What is not known in the end at all is another check's finding.
       if (call.key !== key || !covers(version)) continue;
-      if (!call.isDeletion && !alive.includes(call.id) && !ghosts.isReplaced(call.id)) {
-        const message = `${key}: ${call.id} is gone, and nobody who wrote had seen it`;
+      const isGone = !call.isDeletion && !alive.includes(call.id);
+      if (isGone && known !== undefined && !ghosts.mayBeGone(call.id, alive, known)) {
+        const message = `${key}: ${call.id} is gone, and no write that is known had seen it`;
         violations.push({ check: "false-dominance", message });
       }
       const back = [...ghosts.seenBy(call.id)].find((id) => alive.includes(id));

@@ -1,6 +1,7 @@
 import type { EmbeddedKeyspace, GetResult, Written } from "../../../core/store/api.ts";
 import type { Draw } from "../draw.ts";
 import type { Violation } from "../strategy-scenario.ts";
+import type { CausalContext } from "./copies.ts";
 import { type CrdtScene, CrdtWorkload } from "./crdt-workload.ts";
 import type { GhostWrites } from "./ghost-writes.ts";
 import { VersionWorkload } from "./version-workload.ts";
@@ -25,6 +26,8 @@ export interface Final {
    * although all who held it have lost it: that says nothing of what became of it.
    */
   covers(version: string): boolean;
+  /** All that is known in the end; undefined where only what the values come to is judged. */
+  readonly known?: CausalContext | undefined;
 }
 
 /** A node's copy of a key is about to become this record. */
@@ -61,5 +64,5 @@ export function makeWorkload(
   scene: CrdtScene,
 ): Workload {
   if (watched !== undefined) return new CrdtWorkload(watched, scene);
-  return new VersionWorkload(resolver);
+  return new VersionWorkload(resolver, scene.contextOf);
 }

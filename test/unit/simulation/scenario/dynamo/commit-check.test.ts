@@ -17,22 +17,28 @@ function version(id: string, counter: number): Sibling {
   return { dot: { actor: ACTOR, counter }, time: counter, value: encodeValue(id) };
 }
 
-/** Of all events up to the counter these are alive. */
-function record(upTo: number, ...siblings: readonly Sibling[]): Uint8Array {
-  const context = CausalContext.of([{ actor: ACTOR, counter: upTo, time: upTo }]);
-  return encodeRecord({ ...NOTHING, context, newestTime: upTo, siblings });
+/** All events up to the counter. */
+function upTo(counter: number): CausalContext {
+  return CausalContext.of([{ actor: ACTOR, counter, time: counter }]);
 }
 
-function stateRecord(upTo: number, state: unknown): Uint8Array {
-  const context = CausalContext.of([{ actor: ACTOR, counter: upTo, time: upTo }]);
-  return encodeRecord({ ...NOTHING, context, newestTime: upTo, states: [encodeValue(state)] });
+/** Of all events up to the counter these are alive. */
+function record(counter: number, ...siblings: readonly Sibling[]): Uint8Array {
+  return encodeRecord({ ...NOTHING, context: upTo(counter), newestTime: counter, siblings });
 }
+
+function stateRecord(counter: number, state: unknown): Uint8Array {
+  const context = upTo(counter);
+  return encodeRecord({ ...NOTHING, context, newestTime: counter, states: [encodeValue(state)] });
+}
+
+const DROPPED_A = "false-dominance: n1: k dropped a, and knows of no write that had seen it";
 
 let check: CommitCheck;
 let ghosts: GhostWrites;
 
 beforeEach(() => {
-  const workload = new VersionWorkload("siblings");
+  const workload = new VersionWorkload("siblings", () => CausalContext.EMPTY);
   check = new CommitCheck(workload);
   ghosts = workload.ghosts as GhostWrites;
 });
@@ -61,7 +67,37 @@ describe("a record that comes to be held", () => {
     ghosts.add("a", []);
     ghosts.add("b", []);
     check.onPut("n1", "k", record(1, version("a", 1)), record(2, version("b", 2)));
-    expect(found()).toEqual(["false-dominance: n1: k dropped a, which nobody had seen"]);
+    expect(found()).toEqual([DROPPED_A]);
+  });
+
+  test("may lack what a deletion had seen that it knows, or that may have happened unanswered", () => {
+    ghosts.add("a", []);
+    ghosts.add("d", ["a"], true);
+    check.onPut("n1", "k", record(1, version("a", 1)), record(2));
+    expect(found()).toEqual([]);
+    ghosts.deleted("d", { seen: upTo(1), answered: upTo(3) });
+    expect(found()).toEqual([]);
+  });
+
+  test("is found where a write has seen the version, and the record knows nothing of that write", () => {
+    ghosts.add("a", []);
+    ghosts.add("d", ["a"], true);
+    ghosts.deleted("d", { seen: upTo(2), answered: upTo(3) });
+    check.onPut("n1", "k", record(1, version("a", 1)), record(2));
+    expect(found()).toEqual([DROPPED_A]);
+  });
+
+  test("is found where those who had seen the version were refused, or kept nowhere", () => {
+    ghosts.add("a", []);
+    ghosts.add("b", ["a"]);
+    ghosts.add("d", ["a"], true);
+    check.onPut("n1", "k", record(1, version("a", 1)), record(2));
+    expect(found()).toEqual([]);
+    ghosts.refused("d");
+    expect(found()).toEqual([DROPPED_A]);
+    // Some other copy has it, and this one knows its event.
+    check.onPut("n2", "k", undefined, record(2, version("b", 2)));
+    expect(found()).toEqual([]);
   });
 
   test("is found where it has a version beside one that had seen it: no false siblings", () => {

@@ -2,21 +2,31 @@ import { describe, expect, test } from "vitest";
 import type { GetResult } from "../../../../../src/core/store/api.ts";
 import type { Draw } from "../../../../../src/simulation/scenario/draw.ts";
 import { VersionWorkload } from "../../../../../src/simulation/scenario/dynamo/version-workload.ts";
+import { CausalContext } from "../../../../../src/strategies/dynamo/causal-context.ts";
 
 /** Draws that always, or never, take the rare way: here, to delete. */
 const drawing = (chance: boolean) => ({ chance: () => chance }) as unknown as Draw;
 
 function shows(...values: readonly string[]): GetResult<unknown> {
   const [value] = values;
-  if (values.length === 0) return { found: false, version: "seen" } as GetResult<unknown>;
+  if (values.length === 0)
+    return { found: false, version: values.at(-1) ?? "a" } as GetResult<unknown>;
   const said =
     values.length > 1 ? { conflict: true, siblings: values } : { conflict: false, value };
-  return { found: true, version: "seen", ...said } as GetResult<unknown>;
+  return { found: true, version: values.at(-1) ?? "a", ...said } as GetResult<unknown>;
+}
+
+const LAST = "z";
+
+/** Writes are named by letters, in the order of their events: all up to that one. */
+function upTo(letter: string): CausalContext {
+  const at = letter.charCodeAt(0);
+  return CausalContext.of([{ actor: { high: 1, low: 1 }, counter: at, time: at }]);
 }
 
 /** Clients of one key: whom they have seen, and what became of their writes. */
 class Clients {
-  readonly workload = new VersionWorkload("siblings");
+  readonly workload = new VersionWorkload("siblings", (_key, letter) => upTo(letter));
 
   put(id: string, ...seen: readonly string[]) {
     return this.#acknowledge(id, seen, false);
@@ -26,17 +36,37 @@ class Clients {
     return this.#acknowledge(id, seen, true);
   }
 
+  /** One whose answer never came: it may have been applied. */
+  deleteUnanswered(id: string, ...seen: readonly string[]): void {
+    this.workload.failed(this.#draw(id, seen, true), true);
+  }
+
+  refused(id: string, ...seen: readonly string[]): void {
+    this.workload.failed(this.#draw(id, seen, false), false);
+  }
+
   /** What the end shows, of which every acknowledged write is known. */
   found(...values: readonly string[]): readonly string[] {
-    const final = { key: "k", result: shows(...values), covers: () => true };
+    return this.foundKnowing(LAST, values);
+  }
+
+  /** And of whose events those up to the letter alone are known. */
+  foundKnowing(letter: string, values: readonly string[]): readonly string[] {
+    const known = upTo(letter);
+    const final = { key: "k", result: shows(...values), covers: () => true, known };
     return this.workload.judgeFinal(final).map(({ check, message }) => `${check}: ${message}`);
   }
 
   #acknowledge(id: string, seen: readonly string[], deletes: boolean): void {
+    const call = this.#draw(id, seen, deletes);
+    this.workload.acknowledged(call, id);
+  }
+
+  #draw(id: string, seen: readonly string[], deletes: boolean) {
     const read = seen.length === 0 ? undefined : shows(...seen);
     const call = this.workload.draw(drawing(deletes), "k", read, id);
     expect(call.isDeletion).toBe(deletes);
-    this.workload.acknowledged(call, `version of ${id}`);
+    return call;
   }
 }
 
@@ -56,7 +86,28 @@ describe("in the end", () => {
     clients.put("a");
     clients.put("b");
     expect(clients.found("b")).toEqual([
-      "false-dominance: k: a is gone, and nobody who wrote had seen it",
+      "false-dominance: k: a is gone, and no write that is known had seen it",
+    ]);
+  });
+
+  test("a write that was refused is no reason for what it had seen to be gone", () => {
+    const clients = new Clients();
+    clients.put("a");
+    clients.refused("b", "a");
+    expect(clients.found()).toEqual([
+      "false-dominance: k: a is gone, and no write that is known had seen it",
+    ]);
+    clients.deleteUnanswered("c", "a");
+    expect(clients.found()).toEqual([]);
+  });
+
+  test("nor is one of which the end does not know", () => {
+    const clients = new Clients();
+    clients.put("a");
+    clients.delete("b", "a");
+    expect(clients.foundKnowing("b", [])).toEqual([]);
+    expect(clients.foundKnowing("a", [])).toEqual([
+      "false-dominance: k: a is gone, and no write that is known had seen it",
     ]);
   });
 
