@@ -25,6 +25,10 @@ const LONG = {
     files: ["test/processes/nats-partition.test.ts"],
     env: { CAPSTAN_REPAIR_KEYS: "100000", CAPSTAN_REQUIRE_NATS: "1" },
   },
+  idle: {
+    files: ["test/processes/idle-shards.test.ts"],
+    env: { CAPSTAN_IDLE_SHARDS: "1000", CAPSTAN_IDLE_MS: "16000" },
+  },
   load: {
     files: [
       "test/processes/cli-load.test.ts",

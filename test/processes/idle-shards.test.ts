@@ -11,18 +11,18 @@ import {
   temporaryFolder,
 } from "../support/processes.ts";
 
-// What shards cost that nobody uses. The full size, on a machine that does nothing else:
-// CAPSTAN_IDLE_SHARDS=1000 npx vitest run --project processes test/processes/idle-shards.test.ts
+// What shards cost that nobody uses. The full size, on a machine that does nothing else, is
+// `npm run test:idle`.
 
+const FULL_SHARDS = 1_000;
 const SHARDS = Number(process.env.CAPSTAN_IDLE_SHARDS ?? 200);
 const QUIET_MS = Number(process.env.CAPSTAN_IDLE_MS ?? 4_000);
 const NODES = ["n1", "n2", "n3"] as const;
 /**
- * Of a core, in percent. Heartbeats of shards that do not rest cost several times as much; what is
- * aimed at, 2 for a thousand shards on a machine that does nothing else, is for people to read.
+ * Of a core, in percent: what is promised of the full size. Beside other tests a run of less is only
+ * to see that shards rest: heartbeats of those that do not cost several times as much.
  */
-const MOST_PERCENT = Number(process.env.CAPSTAN_IDLE_PERCENT ?? 15);
-
+const MOST_PERCENT = SHARDS >= FULL_SHARDS ? 2 : 15;
 /** User and system time of a process so far, in milliseconds. */
 function cpuMs(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
@@ -99,7 +99,7 @@ test.runIf(process.platform === "linux")(
       const percents = await percentOf(running, QUIET_MS);
       const shown = percents.map((percent) => percent.toFixed(2)).join(", ");
       process.stdout.write(`${SHARDS} idle shards, percent of a core per node: ${shown}\n`);
-      for (const percent of percents) expect(percent).toBeLessThan(MOST_PERCENT);
+      for (const percent of percents) expect(percent).toBeLessThanOrEqual(MOST_PERCENT);
     } finally {
       await Promise.all(running.map((each) => each.end()));
       folder.remove();
