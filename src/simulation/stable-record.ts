@@ -1,6 +1,6 @@
 import type { LogSequence, ShardId } from "../core/model/ids.ts";
 import { asBuffer } from "../storage/disk/log/as-buffer.ts";
-import { readU64 } from "../storage/disk/log/batch-format.ts";
+import { getU64 } from "../storage/disk/log/get-number.ts";
 import {
   payloadIsWhole,
   RECORD_HEADER_BYTES,
@@ -61,7 +61,7 @@ function isWithin(
 
 function payloadAt(bytes: Buffer, at: number, sequence: LogSequence): Uint8Array | undefined {
   const from = at + RECORD_HEADER_BYTES;
-  if (from > bytes.length || readU64(bytes, at + SEQUENCE_AT) !== sequence) return undefined;
+  if (from > bytes.length || getU64(bytes, at + SEQUENCE_AT) !== sequence) return undefined;
   const kind = bytes[at + KIND_AT];
   if (kind !== RECORD_KINDS.append && kind !== RECORD_KINDS.rewritten) return undefined;
   const payloadBytes = bytes.readUInt32BE(at + PAYLOAD_BYTES_AT);

@@ -34,10 +34,12 @@ const SESSION_FORMAT = 2;
 const NO_SHARD = 0xffff;
 const MAX_ID_CHARACTERS = 1_500;
 const CHECK_BYTES = 4;
+/** An id with a key of usual length fits: then nothing has to grow. */
+const USUAL_BYTES = 96;
 
 /** base64url of: format, keyspace hash, stamp, key, and a checksum against damage. */
 export function encodeOperationId(id: StampedOperationId): string {
-  const writer = new ByteWriter();
+  const writer = new ByteWriter(USUAL_BYTES);
   writer.u8(STAMPED_FORMAT);
   writer.u32(id.keyspaceHash);
   writeStamp(writer, id.stamp);
@@ -47,7 +49,7 @@ export function encodeOperationId(id: StampedOperationId): string {
 
 /** base64url of: format, keyspace hash, session, sequence, shard, and the same checksum. */
 export function encodeSessionOperationId(id: SessionOperationId): string {
-  const writer = new ByteWriter();
+  const writer = new ByteWriter(USUAL_BYTES);
   writer.u8(SESSION_FORMAT);
   writer.u32(id.keyspaceHash);
   writeStamp(writer, id.session);
@@ -103,7 +105,7 @@ function readSession(reader: ByteReader): SessionOperationId {
 
 function sealed(writer: ByteWriter): string {
   writer.u32(hash32(writer.view()));
-  return Buffer.from(writer.view()).toString("base64url");
+  return writer.base64url();
 }
 
 function tryDecode<Id>(

@@ -27,6 +27,8 @@ const MAX_TOKEN_BYTES = 9_216;
 export const MAX_SESSION_TOKEN_CHARACTERS = (MAX_TOKEN_BYTES * 4) / 3;
 const MAX_COMPONENT_BYTES = 64;
 const MAX_COMPONENTS = 255;
+/** A token of few shards fits: then nothing has to grow. */
+const USUAL_BYTES = 192;
 
 type Marks = ReadonlyMap<number, SessionMark>;
 
@@ -142,7 +144,7 @@ export class SessionToken {
   }
 
   #encode(): string {
-    const writer = new ByteWriter();
+    const writer = new ByteWriter(USUAL_BYTES);
     writer.u8(FORMAT);
     writer.u32(this.keyspaceHash);
     writer.u8(this.isFull ? FLAG_FULL : 0);
@@ -152,7 +154,7 @@ export class SessionToken {
     }
     if (writer.length + CHECK_BYTES > MAX_TOKEN_BYTES) return this.#full().toString();
     writer.u32(hash32(writer.view()));
-    return Buffer.from(writer.view()).toString("base64url");
+    return writer.base64url();
   }
 }
 

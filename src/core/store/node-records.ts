@@ -11,6 +11,8 @@ const FORMAT = 1;
 const READ_BYTES = 256 * 1024;
 const ALL_BYTES = 64 * 1024 * 1024;
 const MAX_KEY_BYTES = 1_024;
+/** Of a record, beside its name and its value. */
+const ENCODED_BYTES = 4;
 
 /** What takes the stores' news once there is a host; until then nothing is appended. */
 export interface StorageListener {
@@ -232,7 +234,7 @@ function mutationOf(name: string, value: Uint8Array | undefined): StateMutation 
 }
 
 function encode(name: string, value: Uint8Array | undefined): Uint8Array {
-  const writer = new ByteWriter();
+  const writer = new ByteWriter(ENCODED_BYTES + 3 * name.length + (value?.length ?? 0));
   writer.u8(FORMAT);
   writer.u8(value === undefined ? 0 : 1);
   writer.string(name);

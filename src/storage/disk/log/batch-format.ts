@@ -1,6 +1,7 @@
 import { crc32 } from "node:zlib";
 import type { ShardId } from "../../../core/model/ids.ts";
 import { asBuffer } from "./as-buffer.ts";
+import { getU32, getU64 } from "./get-number.ts";
 import { putU32, putU48, putU64 } from "./put-number.ts";
 import { shortChecksum } from "./short-checksum.ts";
 
@@ -20,7 +21,6 @@ export const BATCH_TRAILER_MAGIC = 0xca957a62;
 const ALIGNMENT = 8;
 const SHARD_BYTES = 6;
 const CHECKSUM_BYTES = 4;
-const TWO_POW_32 = 4_294_967_296;
 
 export interface BatchHeader {
   /** Random, one per log: bytes of another log that a user stored are never taken for ours. */
@@ -131,23 +131,22 @@ export function decodeHeader(
   at: number,
   magic: number,
 ): BatchHeader | undefined {
-  const bytes = asBuffer(source);
-  if (at + BATCH_HEADER_BYTES > bytes.length || bytes.readUInt32BE(at) !== magic) return undefined;
-  const checksum = crc32(bytes.subarray(at + 8, at + BATCH_HEADER_BYTES));
-  if (bytes.readUInt32BE(at + 4) !== checksum) return undefined;
+  const end = at + BATCH_HEADER_BYTES;
+  if (end > source.length || getU32(source, at) !== magic) return undefined;
+  if (getU32(source, at + 4) !== shortChecksum(source, at + 8, end)) return undefined;
   return {
-    logId: bytes.readUInt32BE(at + 8),
-    recordsBytes: bytes.readUInt32BE(at + 12),
-    shardCount: bytes.readUInt32BE(at + 16),
-    positions: bytes.readUInt32BE(at + 20),
-    generation: readU64(bytes, at + 24),
-    sequence: readU64(bytes, at + 32),
-    epoch: bytes.readUInt32BE(at + 40),
-    recordsChecksum: bytes.readUInt32BE(at + 44),
-    epochStart: readU64(bytes, at + 48),
-    mark: readU64(bytes, at + 56),
-    start: readU64(bytes, at + 64),
-    firstPosition: readU64(bytes, at + 72),
+    logId: getU32(source, at + 8),
+    recordsBytes: getU32(source, at + 12),
+    shardCount: getU32(source, at + 16),
+    positions: getU32(source, at + 20),
+    generation: getU64(source, at + 24),
+    sequence: getU64(source, at + 32),
+    epoch: getU32(source, at + 40),
+    recordsChecksum: getU32(source, at + 44),
+    epochStart: getU64(source, at + 48),
+    mark: getU64(source, at + 56),
+    start: getU64(source, at + 64),
+    firstPosition: getU64(source, at + 72),
   };
 }
 
@@ -168,9 +167,4 @@ export function shardsOf(source: Uint8Array, header: BatchHeader): readonly Shar
     shards.push(batch.readUIntBE(at, SHARD_BYTES) as ShardId);
   }
   return shards;
-}
-
-export function readU64(source: Uint8Array, at: number): number {
-  const bytes = asBuffer(source);
-  return bytes.readUInt32BE(at) * TWO_POW_32 + bytes.readUInt32BE(at + 4);
 }

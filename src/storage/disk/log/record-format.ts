@@ -1,7 +1,6 @@
 import { crc32 } from "node:zlib";
 import type { ShardId } from "../../../core/model/ids.ts";
-import { asBuffer } from "./as-buffer.ts";
-import { readU64 } from "./batch-format.ts";
+import { getU32, getU48, getU64 } from "./get-number.ts";
 import { putU32, putU48, putU64 } from "./put-number.ts";
 import { shortChecksum } from "./short-checksum.ts";
 
@@ -79,21 +78,20 @@ export function decodeRecord(
   at: number,
   seed: number,
 ): RecordHeader | undefined {
-  const bytes = asBuffer(source);
-  if (at + RECORD_HEADER_BYTES > bytes.length) return undefined;
-  const checksum = crc32(bytes.subarray(at + 4, at + RECORD_HEADER_BYTES), seed);
-  if (bytes.readUInt32BE(at) !== checksum) return undefined;
-  const kind = bytes[at + 4] as RecordKind;
-  const payloadBytes = bytes.readUInt32BE(at + 12);
+  const end = at + RECORD_HEADER_BYTES;
+  if (end > source.length) return undefined;
+  if (getU32(source, at) !== shortChecksum(source, at + 4, end, seed)) return undefined;
+  const kind = source[at + 4] as RecordKind;
+  const payloadBytes = getU32(source, at + 12);
   if (kind < RECORD_KINDS.append || kind > RECORD_KINDS.rewritten) return undefined;
-  if (at + RECORD_HEADER_BYTES + payloadBytes > bytes.length) return undefined;
+  if (end + payloadBytes > source.length) return undefined;
   return {
     kind,
-    flags: bytes[at + 5] as number,
-    shard: bytes.readUIntBE(at + 6, 6) as ShardId,
-    sequence: readU64(bytes, at + 16),
+    flags: source[at + 5] as number,
+    shard: getU48(source, at + 6) as ShardId,
+    sequence: getU64(source, at + 16),
     payloadBytes,
-    payloadChecksum: bytes.readUInt32BE(at + 24),
+    payloadChecksum: getU32(source, at + 24),
   };
 }
 
