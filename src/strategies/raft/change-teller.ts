@@ -1,5 +1,9 @@
 import type { Effects } from "../../core/contracts/machine.ts";
-import type { ChangesReached } from "../../core/contracts/machine-change.ts";
+import type {
+  ChangePosition,
+  ChangesReached,
+  MachineChange,
+} from "../../core/contracts/machine-change.ts";
 import type { ShardChange, ShardMachine } from "./apply.ts";
 import { EntryChanges, LAST_OF_ENTRY } from "./entry-changes.ts";
 import { encodeRevision, orderOf } from "./version.ts";
@@ -15,9 +19,8 @@ export class ChangeTeller {
   readonly #machine: Pick<ShardMachine, "books" | "lifeMark">;
   readonly #effects: () => Fx;
   readonly #ofEntry = new EntryChanges((change, offset) => this.#tell(change, offset));
-  /** The order that is told of, and the life that it is named for: each change names it. */
-  #order = "";
-  #orderOfLife: number | undefined;
+  /** What is told of, and the name of its order: each change names it. */
+  #life: ToldLife | undefined;
 
   /** @param effects those of the step that is running. */
   constructor(
@@ -35,7 +38,7 @@ export class ChangeTeller {
     const { books, lifeMark } = this.#machine;
     return books.salt === 0
       ? undefined
-      : { order: this.#orderNow(lifeMark), sequence: books.appliedIndex };
+      : { order: this.#lifeNow(lifeMark).order, sequence: books.appliedIndex };
   }
 
   /** One of the changes of the entry that is being applied. */
@@ -56,19 +59,75 @@ export class ChangeTeller {
     this.#effects().change({ type: "gap", reason, position });
   }
 
-  #orderNow(lifeMark: number): string {
-    if (lifeMark !== this.#orderOfLife) {
-      this.#orderOfLife = lifeMark;
-      this.#order = orderOf(lifeMark);
-    }
-    return this.#order;
+  #lifeNow(lifeMark: number): ToldLife {
+    if (this.#life?.lifeMark === lifeMark) return this.#life;
+    this.#life = { keyspaceHash: this.#keyspaceHash, lifeMark, order: orderOf(lifeMark) };
+    return this.#life;
   }
 
   #tell({ type, key, value, index }: ShardChange, offset: number): void {
-    const { lifeMark } = this.#machine;
-    const version = encodeRevision(this.#keyspaceHash, lifeMark, index);
-    const position = { order: this.#orderNow(lifeMark), sequence: index, offset };
-    const change = { type, key, version, position };
-    this.#effects().change(value === undefined ? change : { type, key, value, version, position });
+    const life = this.#lifeNow(this.#machine.lifeMark);
+    this.#effects().change(
+      value === undefined
+        ? new ToldChange(type, key, index, offset, life)
+        : new ToldPut(type, key, value, index, offset, life),
+    );
+  }
+}
+
+interface ToldLife {
+  readonly keyspaceHash: number;
+  readonly lifeMark: number;
+  readonly order: string;
+}
+
+/** Is its own position, and writes its version out when a watch is told of it: few are. */
+class ToldChange implements MachineChange, ChangePosition {
+  readonly type: ShardChange["type"];
+  readonly key: Uint8Array;
+  readonly sequence: number;
+  readonly offset: number;
+  readonly #life: ToldLife;
+
+  constructor(
+    type: ShardChange["type"],
+    key: Uint8Array,
+    sequence: number,
+    offset: number,
+    life: ToldLife,
+  ) {
+    this.type = type;
+    this.key = key;
+    this.sequence = sequence;
+    this.offset = offset;
+    this.#life = life;
+  }
+
+  get order(): string {
+    return this.#life.order;
+  }
+
+  get version(): string {
+    return encodeRevision(this.#life.keyspaceHash, this.#life.lifeMark, this.sequence);
+  }
+
+  get position(): ChangePosition {
+    return this;
+  }
+}
+
+class ToldPut extends ToldChange {
+  readonly value: Uint8Array;
+
+  constructor(
+    type: ShardChange["type"],
+    key: Uint8Array,
+    value: Uint8Array,
+    sequence: number,
+    offset: number,
+    life: ToldLife,
+  ) {
+    super(type, key, sequence, offset, life);
+    this.value = value;
   }
 }

@@ -94,23 +94,20 @@ export class ChangeFeed {
   append(change: MachineChange): void {
     const { type, key, position } = change;
     const order = position?.order ?? this.#ownOrder();
-    const place =
+    const kept =
       position === undefined
-        ? { sequence: this.#last.sequence + 1, offset: 0 }
-        : { sequence: position.sequence, offset: position.offset ?? 0 };
+        ? new Kept(change, this.#last.sequence + 1, 0)
+        : new Kept(change, position.sequence, position.offset ?? 0);
     if (type === "gap" || key === undefined) {
-      this.#restart(order, place, change.reason ?? "changes are missing");
+      this.#restart(order, placeOf(kept), change.reason ?? "changes are missing");
       return;
     }
     if (order !== this.#order) {
       const isFirst = this.#order === undefined;
-      const before = { sequence: place.sequence, offset: place.offset - 1 };
+      const before = { sequence: kept.sequence, offset: kept.offset - 1 };
       this.#restart(order, before, isFirst ? OPENED : "the replica has begun another order");
     }
-    if (compare(place, this.#last) <= 0) return;
-    const { value, siblings, version } = change;
-    const { sequence, offset } = place;
-    this.#keep({ type, key, value, siblings, version, sequence, offset });
+    if (compare(kept, this.#last) > 0) this.#keep(kept);
   }
 
   /** Behind `from`, or from now on; undefined while no order has begun. */
@@ -188,7 +185,7 @@ export class ChangeFeed {
     while (this.#count > maxChanges || (this.#bytes > maxBytes && this.#count > 1)) {
       const dropped = this.#kept[this.#head] as KeptChange;
       this.#bytes -= sizeOf(dropped);
-      this.#base = { sequence: dropped.sequence, offset: dropped.offset };
+      this.#base = placeOf(dropped);
       this.#gap = undefined;
       // Its place in the list must not hold on to its bytes.
       this.#kept[this.#head] = undefined;
@@ -215,11 +212,49 @@ interface Place {
   readonly offset: number;
 }
 
+/** A machine's change, at its place: nothing of it is read before somebody watches. */
+class Kept implements KeptChange {
+  readonly sequence: number;
+  readonly offset: number;
+  readonly #change: MachineChange;
+
+  constructor(change: MachineChange, sequence: number, offset: number) {
+    this.#change = change;
+    this.sequence = sequence;
+    this.offset = offset;
+  }
+
+  get type(): KeptChange["type"] {
+    return this.#change.type as KeptChange["type"];
+  }
+
+  get key(): Uint8Array {
+    return this.#change.key as Uint8Array;
+  }
+
+  get value(): Uint8Array | undefined {
+    return this.#change.value;
+  }
+
+  get siblings(): readonly Uint8Array[] | undefined {
+    return this.#change.siblings;
+  }
+
+  get version(): string | undefined {
+    return this.#change.version;
+  }
+}
+
 const NOWHERE: Place = Object.freeze({ sequence: 0, offset: 0 });
 const OPENED = "the replica was opened here";
 
 function pageAt(position: FeedPosition, gap: string | undefined, caughtUp: boolean): FeedPage {
   return { events: [], position, gap, more: false, caughtUp };
+}
+
+/** Holds on to nothing else. */
+function placeOf({ sequence, offset }: Place): Place {
+  return { sequence, offset };
 }
 
 function compare(a: Place, b: Place): number {
