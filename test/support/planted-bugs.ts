@@ -86,8 +86,15 @@ const RAFT: readonly (keyof PlantedReplicaBugs)[] = [
   "sweptThoughRewritten",
   "changesOfBatchDropped",
 ];
-/** All of them are found in a world of its own, in the unit tests; these in whole stores, too. */
-const CONSENSUS: readonly (keyof PlantedConsensusBugs)[] = ["voteNotKept", "readBeforeOwnCommit"];
+/**
+ * Most of them are found in a world of its own, in the unit tests; these in whole stores, too. What is
+ * told of changes of replicas only those show.
+ */
+const CONSENSUS: readonly (keyof PlantedConsensusBugs)[] = [
+  "voteNotKept",
+  "readBeforeOwnCommit",
+  "goalLeftStanding",
+];
 const RAFT_PREFIX = "raft/";
 const HOST: readonly (keyof PlantedHostBugs)[] = [
   "wordsBeforeDurability",

@@ -6,6 +6,7 @@ import { makeDynamoStrategy } from "../../src/strategies/dynamo/dynamo-strategy.
 import { makeTunableStrategy } from "../../src/strategies/tunable/tunable-strategy.ts";
 import { PLANTED_DYNAMO_SCENES } from "./planted-dynamo-scenes.ts";
 import { PLANTED_TUNABLE_SCENES } from "./planted-leaderless-scenes.ts";
+import { PLANTED_RAFT_SCENES } from "./planted-raft-scenes.ts";
 import { moveMajority, Stage } from "./planted-stage.ts";
 
 /** Longer than any test runs: the state of such a disk is always behind its log. */
@@ -211,4 +212,5 @@ export const PLANTED_SCENES: Readonly<Record<string, Scene>> = Object.freeze({
   "dynamo/emptyReplicaServes": dynamoEmptyReplicaServes,
   "dynamo/rebuildOverwritesNewer": dynamoRebuildOverwritesNewer,
   ...PLANTED_DYNAMO_SCENES,
+  ...PLANTED_RAFT_SCENES,
 });

@@ -63,6 +63,8 @@ export interface ScenarioPlan {
   /** Milliseconds between two faults; exponential. */
   readonly meanFaultPauseMs: number;
   readonly faults: readonly FaultKind[];
+  /** Of these each comes at least once, if it can. */
+  readonly demandedFaults: readonly FaultKind[];
   /** Of the old copies, this share is put in place though a peer may take it for the newest. */
   readonly boldCopies: number;
   /** Milliseconds that each wall clock is ahead at the beginning. */
@@ -82,6 +84,9 @@ const BESIDE_SHARE = 0.3;
 /** Of the keyspaces, this share meets partitions as its strategy does by default. */
 const DEFAULT_POLICY_SHARE = 0.8;
 
+/** With fewer, a loss leaves nothing, and a partition nobody. */
+const NODES_OF_DEMANDED = 3;
+
 /** What a seed is at least. */
 const CHAOS_MS = 60_000;
 
@@ -96,7 +101,8 @@ const MIN_RATE = 12;
 const MAX_RATE = 60;
 
 /**
- * Draws knobs and a mix of faults: each kind is on with even odds.
+ * Draws knobs and a mix of faults: each kind is on with even odds, but for those that the strategy of
+ * a keyspace has to meet in every seed.
  *
  * @param strategies of which keyspaces are drawn; default: all that have a scenario.
  */
@@ -125,16 +131,17 @@ export function drawPlan(seed: number, strategies?: readonly string[]): Scenario
   const meanThinkMs = (clients * 1_000) / knobs.between(MIN_RATE, MAX_RATE);
   const writeShare = knobs.between(0.3, 0.8);
   const first = { replicas, shards, durability, hasDefaultPolicy };
+  const keyspaces = drawKeyspaces(seed, machines, strategies, {
+    ...{ ...first, patience, keysPerGroup, writeShare },
+  });
   return {
     ...machines,
     meanThinkMs,
     inBursts: knobs.chance(0.5),
     chaosMs: CHAOS_MS,
-    keyspaces: drawKeyspaces(seed, machines, strategies, {
-      ...{ ...first, patience, keysPerGroup, writeShare },
-    }),
+    keyspaces,
     ...drawBounds(seed),
-    ...drawFaults(seed),
+    ...drawFaults(seed, demandedBy(keyspaces, nodes)),
     boldCopies: BOLD_COPIES,
     aheadMs: drawClocks(seed, nodes),
   };
@@ -227,7 +234,16 @@ function drawLog(knobs: Draw): SegmentedLogOptions {
   };
 }
 
-function drawFaults(seed: number): Pick<ScenarioPlan, "network" | "meanFaultPauseMs" | "faults"> {
+/** What every seed with these keyspaces has to go through. */
+function demandedBy(keyspaces: readonly KeyspacePlan[], nodes: number): readonly FaultKind[] {
+  if (nodes < NODES_OF_DEMANDED) return [];
+  return keyspaces.flatMap(({ strategy }) => strategyScenario(strategy).faults ?? []);
+}
+
+function drawFaults(
+  seed: number,
+  demandedFaults: readonly FaultKind[],
+): Pick<ScenarioPlan, "network" | "meanFaultPauseMs" | "faults" | "demandedFaults"> {
   const draw = new Draw(new SeededRandom(seed, "plan/faults"));
   const on = (): boolean => draw.chance(0.5);
   const network: NetworkConditions = {
@@ -240,9 +256,14 @@ function drawFaults(seed: number): Pick<ScenarioPlan, "network" | "meanFaultPaus
     reorders: on(),
     bytesPerMs: drawBandwidth(seed),
   };
-  const faults = FAULT_KINDS.filter(on);
+  // Drawn for every kind: what else a seed draws does not hang on its keyspaces.
+  const drawn = FAULT_KINDS.filter(on);
+  const faults = FAULT_KINDS.filter(
+    (kind) => drawn.includes(kind) || demandedFaults.includes(kind),
+  );
   return {
     network,
+    demandedFaults,
     faults: faults.length === 0 ? ["kill"] : faults,
     meanFaultPauseMs: draw.between(800, 2_400),
   };

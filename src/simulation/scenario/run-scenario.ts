@@ -22,6 +22,8 @@ const MIN_FAULTS = 20;
 /** What is still missing after the first minute is waited for in steps of this, in milliseconds. */
 const MORE_MS = 5_000;
 const LONGEST_CHAOS_MS = 300_000;
+/** What a seed is to have in any case, but cannot have, is not waited for any longer. */
+const LONGEST_UNMIXED_MS = 180_000;
 const OPENING_MS = 60_000;
 const HEALED_MS = 120_000;
 const QUEUES_EVERY_MS = 200;
@@ -216,8 +218,14 @@ class Scenario {
     const { driver, time } = this.#world;
     const beganMs = time.nowMs;
     await driver.run(this.#plan.chaosMs);
+    const { counts } = this.#nemesis;
+    const isMixed = (): boolean =>
+      this.#plan.demandedFaults.every((kind) => counts[kind] !== undefined) &&
+      this.#runs.every((run) => run.hasActed?.() ?? true);
     const isEnough = (): boolean =>
-      this.#calls.begun >= MIN_OPERATIONS && this.#nemesis.total >= MIN_FAULTS;
+      this.#calls.begun >= MIN_OPERATIONS &&
+      this.#nemesis.total >= MIN_FAULTS &&
+      (time.nowMs >= LONGEST_UNMIXED_MS || isMixed());
     while (!isEnough() && time.nowMs < LONGEST_CHAOS_MS) await driver.run(MORE_MS);
     const { begun, answers } = this.#calls;
     return { chaosMs: time.nowMs - beganMs, chaosOperations: begun, chaosAnswers: answers };

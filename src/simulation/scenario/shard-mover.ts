@@ -23,8 +23,12 @@ export interface ShardMoverOptions {
   readonly draw: Draw;
   /** What a move that was answered as done is counted as. */
   readonly counted: string;
-  /** Other nodes than `current`, the ones that hold the shard. */
-  readonly drawGoal: (current: readonly string[]) => readonly string[];
+  /** Other nodes than `current`, the ones that hold the shard; undefined: it stays where it is. */
+  readonly drawGoal: (current: readonly string[]) => readonly string[] | undefined;
+  /** Default: any. */
+  readonly drawShard?: () => number;
+  /** Told of a move that was answered as done. */
+  readonly onMoved?: (goal: readonly string[]) => void;
 }
 
 type Outcome = "done" | "not-applied" | "unknown";
@@ -41,7 +45,9 @@ export class ShardMover {
   async move(node: SimNode): Promise<void> {
     const { scene, draw } = this.#options;
     const { keyspace } = scene;
-    const shard = draw.whole(0, keyspace.keyspace.shards - 1);
+    const drawShard =
+      this.#options.drawShard ?? (() => draw.whole(0, keyspace.keyspace.shards - 1));
+    const shard = drawShard();
     const sets = keyspace.decidersOf(shard);
     const timeoutMs = Math.round(draw.magnitude(...TIMEOUT_MS));
     if (sets.length > 1) {
@@ -50,6 +56,7 @@ export class ShardMover {
       return;
     }
     const goal = this.#options.drawGoal(sets[0] as readonly string[]);
+    if (goal === undefined) return;
     keyspace.mayMoveTo(shard, goal);
     const outcome = await this.#ask(node, shard, goal, timeoutMs);
     if (outcome === "not-applied") keyspace.hasNotMovedTo(shard, goal);
@@ -151,6 +158,7 @@ export class ShardMover {
       }
       keyspace.hasMovedTo(shard, goal);
       records.count(counted);
+      this.#options.onMoved?.(goal);
       return "done";
     } catch (error) {
       const { outcome } = calls.noteFault("mover", `shard ${shard}`, error);

@@ -7,6 +7,7 @@ import type { LogNews } from "../watched-log.ts";
 import type { ClientCalls, Ending } from "./client-calls.ts";
 import type { Draw } from "./draw.ts";
 import type { WatchedCrdt } from "./dynamo/watched-crdt.ts";
+import type { FaultKind } from "./plan.ts";
 import type { KeyspaceTopology, Topology } from "./topology.ts";
 
 /** What a seed draws for a keyspace, whatever its strategy is. */
@@ -109,6 +110,8 @@ export interface KeyspaceRun {
   calm?(): void;
   /** Nothing is broken any more: ends what it has begun. Runs the world. */
   settle?(): Promise<void>;
+  /** Whether what it does of its own has come, too, while faults come. Default: it has. */
+  hasActed?(): boolean;
   /** Everything is whole, and every client has ended: reads what `judge` has to know. Runs the world. */
   readAtTheEnd(): Promise<void>;
   /** Before a commit of some node's state takes effect, with the state as it is. */
@@ -131,6 +134,8 @@ export interface StrategyScenario {
   readonly sometimes: readonly string[];
   /** Where nothing outlives a process it has no keyspace. Default false. */
   readonly needsDisk?: boolean;
+  /** Kinds of faults that come in every seed with a keyspace of it, from three nodes on. */
+  readonly faults?: readonly FaultKind[];
   /** The keyspace's configuration; what only this strategy knows is drawn from `draw`. */
   configure(
     knobs: KeyspaceKnobs,
@@ -142,6 +147,11 @@ export interface StrategyScenario {
    * many that they share one with every majority.
    */
   othersToServe?(replicas: number): number;
+  /**
+   * How many replicas of a shard may have lost what they held at a time. Default: fewer than a
+   * majority, so that one that has not holds every write of a majority.
+   */
+  bearableLosses?(replicas: number): number;
   /**
    * Whether a replica that serves again counts for good, from what `describe()` says of its shard:
    * only then may another one be lost. Default: it does.

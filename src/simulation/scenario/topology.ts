@@ -67,6 +67,12 @@ export class KeyspaceTopology {
     return this.#deciders.flat();
   }
 
+  /** Of so many replicas, how many may have lost what they held at a time. */
+  bearableLosses(replicas: number): number {
+    const scenario = STRATEGY_SCENARIOS.find(({ strategy }) => strategy === this.keyspace.strategy);
+    return scenario?.bearableLosses?.(replicas) ?? majorityOf(replicas) - 1;
+  }
+
   /** Who decides, where that is known; else those whom the last move was to. */
   newestOf(shard: number): readonly string[] {
     return this.decidersOf(shard).at(-1) ?? [];
@@ -166,15 +172,18 @@ export class Topology {
 
   /**
    * Whether the node may lose what it holds now, so that every write of a majority is still held by
-   * somebody who has not: of each shard, fewer copies than a majority are gone at a time.
+   * somebody who has not, and the others can go on: of each shard, no more copies are gone at a time
+   * than its strategy bears.
    */
   mayLose(id: string): boolean {
     this.#review();
-    return this.deciders.every((replicas) => {
-      if (!replicas.includes(id)) return true;
-      const gone = replicas.filter((other) => other === id || this.#weak.has(other));
-      return gone.length < majorityOf(replicas.length);
-    });
+    return this.keyspaces.every((keyspace) =>
+      keyspace.deciders.every((replicas) => {
+        if (!replicas.includes(id)) return true;
+        const gone = replicas.filter((other) => other === id || this.#weak.has(other));
+        return gone.length <= keyspace.bearableLosses(replicas.length);
+      }),
+    );
   }
 
   /** Something on the node's disk is not what was written there. */

@@ -113,12 +113,12 @@ export class Membership {
   }
 
   #aim(goal: MemberSet): ConfigurationRefusal | undefined {
-    const { configuration } = this.#core;
+    const { configuration, planted } = this.#core;
     const voters = sortMembers(goal.voters);
     const learners = sortMembers(goal.learners);
     const isVoting = isSameSet(voters, configuration.voters);
     // What another change is to come to has to go, also where nobody joins for it.
-    const isTakenBack = configuration.goal !== undefined;
+    const isTakenBack = configuration.goal !== undefined && planted.goalLeftStanding !== true;
     if (isVoting && isSameSet(learners, configuration.learners) && !isTakenBack) return "unchanged";
     if (isVoting) {
       // Learners decide nothing: one step is enough.

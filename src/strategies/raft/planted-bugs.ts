@@ -8,11 +8,17 @@ export interface PlantedRecoveryBugs {
   readonly supersededForgotten?: boolean;
 }
 
+/** Of changes of a shard's replicas: what is told of them, which only a whole store shows. */
+export interface PlantedMembershipBugs {
+  /** Asked for the replicas in force, a leader leaves the goal of another change standing. */
+  readonly goalLeftStanding?: boolean;
+}
+
 /**
  * Bugs of the consensus that tests switch on to show that they would be found. Nothing but a test
  * makes one; each changes one condition.
  */
-export interface PlantedConsensusBugs extends PlantedRecoveryBugs {
+export interface PlantedConsensusBugs extends PlantedRecoveryBugs, PlantedMembershipBugs {
   /** Term and vote are kept in memory alone. */
   readonly voteNotKept?: boolean;
   /** The no-op and what else an earlier term left is committed by counting replicas (Figure 8). */

@@ -20,7 +20,7 @@ import { RaftRecords } from "./raft-records.ts";
 import { RaftSessions } from "./raft-sessions.ts";
 import { RaftWatches } from "./raft-watches.ts";
 import { RaftWrites } from "./raft-writes.ts";
-import { ReplicaMoves } from "./replica-moves.ts";
+import { MOVES_SOMETIMES, ReplicaMoves } from "./replica-moves.ts";
 import { ReplicaStates } from "./replica-states.ts";
 import { ReplicaTerms } from "./replica-terms.ts";
 import { SafetyWatch } from "./safety-watch.ts";
@@ -39,7 +39,7 @@ export const RAFT_SOMETIMES: readonly string[] = Object.freeze([
   "an unknown raft write was resolved",
   "a batch of several keys was written",
   "a value with a time to live was written",
-  "a raft shard was moved",
+  ...MOVES_SOMETIMES,
   "many raft shards were all led in the end",
   "a watch was told of a gap",
   "a watch was told of an expiry",
@@ -101,6 +101,10 @@ export class RaftRun implements KeyspaceRun {
 
   calm(): void {
     this.#moves.stop();
+  }
+
+  hasActed(): boolean {
+    return this.#moves.hasMoved;
   }
 
   settle(): Promise<void> {

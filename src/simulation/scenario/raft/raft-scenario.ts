@@ -1,3 +1,4 @@
+import { majorityOf } from "../../../core/model/quorum.ts";
 import { SeededRandom } from "../../seeded-random.ts";
 import { Draw } from "../draw.ts";
 import { MANY_SHARDS } from "../many-shards.ts";
@@ -27,13 +28,14 @@ const REPLICAS_OF_MANY = 3;
 export const raftScenario: StrategyScenario = Object.freeze<StrategyScenario>({
   strategy: "raft",
   sometimes: RAFT_SOMETIMES,
+  // And moves of shards, which come in every such seed anyway.
+  faults: Object.freeze(["partition", "power-cut", "wipe"] as const),
   configure: (knobs, machines, draw): KeyspacePlan["configuration"] => {
     const electionTimeout = ELECTION_TIMEOUTS_MS[draw.whole(0, ELECTION_TIMEOUTS_MS.length - 1)];
     const many = drawManyShards(machines);
     const deadlineMs = Math.max(50, Math.round(DEADLINE_MS * knobs.patience));
     return {
-      // With an even number one replica less may be lost than the nemesis takes for granted.
-      replicas: knobs.replicas - ((knobs.replicas + 1) % 2),
+      replicas: knobs.replicas,
       shards: knobs.shards,
       groupBy: RAFT_GROUP_BY,
       electionTimeout,
@@ -47,6 +49,10 @@ export const raftScenario: StrategyScenario = Object.freeze<StrategyScenario>({
   // that was lost be among those who decide again.
   isWhole: ({ serving, isVoter, isSettled }) =>
     serving === true && isVoter === true && isSettled === true,
+  // Those who vote for a store that was lost are a majority without it; who loses none has all.
+  othersToServe: (replicas) => Math.min(majorityOf(replicas), replicas - 1),
+  // A store that was lost never votes again: a majority of those that were asked last has to be left.
+  bearableLosses: (replicas) => replicas - majorityOf(replicas),
   createRun: (scene) => new RaftRun(scene),
 });
 

@@ -1,7 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { resolveConfiguration } from "../../../../src/core/model/configuration.ts";
 import { separatePlugIns } from "../../../../src/core/store/handed-over.ts";
-import { configurationOf, drawPlan } from "../../../../src/simulation/scenario/plan.ts";
+import {
+  configurationOf,
+  drawPlan,
+  FAULT_KINDS,
+} from "../../../../src/simulation/scenario/plan.ts";
 import {
   STRATEGY_SCENARIOS,
   strategyScenario,
@@ -58,6 +62,29 @@ describe("the plan of a seed", () => {
     const usual = policies.filter((each) => each === policy).length;
     expect(usual / SEEDS.length).toBeGreaterThan(0.7);
     expect(new Set(policies).size).toBe(2);
+  });
+
+  test("has cuts of the network, of the power and wipes wherever raft has three nodes or more", () => {
+    const demanded = ["partition", "power-cut", "wipe"];
+    const larger = SEEDS.map((seed) => drawPlan(seed, ["raft"])).filter(({ nodes }) => nodes >= 3);
+    for (const { faults, demandedFaults } of larger) {
+      expect(demandedFaults).toEqual(demanded);
+      expect(faults).toEqual(expect.arrayContaining(demanded));
+    }
+    const others = FAULT_KINDS.filter((kind) => !demanded.includes(kind));
+    for (const kind of others) {
+      const share = larger.filter(({ faults }) => faults.includes(kind)).length / larger.length;
+      expect(share).toBeGreaterThan(0.35);
+      expect(share).toBeLessThan(0.65);
+    }
+  });
+
+  test("demands no fault of fewer nodes, or of another strategy, and draws the same ones", () => {
+    for (const seed of SEEDS) {
+      const { nodes, faults, demandedFaults } = drawPlan(seed, ["tunable"]);
+      expect(demandedFaults).toEqual([]);
+      if (nodes < 3) expect(drawPlan(seed, ["raft"])).toMatchObject({ faults, demandedFaults });
+    }
   });
 
   test("puts a substitute in the place of a strategy", () => {

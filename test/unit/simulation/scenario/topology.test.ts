@@ -61,6 +61,26 @@ async function openUndecided() {
   return { world, topology, leader, emptied, other };
 }
 
+/** How many nodes of a shard that so many hold may be emptied, one after the other. */
+function mayBeEmptied(strategy: string, replicas: number): number {
+  const nodes = Array.from({ length: replicas }, (_, at) => `n${at + 1}`);
+  const configuration = { keyspaces: { [KEYSPACE]: { strategy, replicas, shards: 1 } } };
+  const world = new SimWorld({ seed: 1, nodes, configuration });
+  const topology = new Topology(world, configuration);
+  for (const [emptied, id] of nodes.entries()) {
+    if (!topology.mayLose(id)) return emptied;
+    topology.noteLoss(world.node(id), "damage");
+  }
+  return replicas;
+}
+
+test("of raft replicas a majority is left that votes, of leaderless ones one that has each write", () => {
+  const emptied = (strategy: string) =>
+    [1, 2, 3, 4, 5].map((replicas) => mayBeEmptied(strategy, replicas));
+  expect(emptied("raft")).toEqual([0, 0, 1, 1, 2]);
+  expect(emptied("tunable")).toEqual([0, 1, 1, 2, 2]);
+});
+
 /** As the nemesis asks, now and then. */
 async function askForLong(world: SimWorld, ask: () => boolean): Promise<boolean> {
   ask();

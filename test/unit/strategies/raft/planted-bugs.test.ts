@@ -2,13 +2,20 @@ import { expect, test } from "vitest";
 import { InvariantViolation } from "../../../../src/strategies/raft/invariant.ts";
 import type {
   PlantedConsensusBugs,
+  PlantedMembershipBugs,
   PlantedRecoveryBugs,
 } from "../../../../src/strategies/raft/planted-bugs.ts";
 import { BrokenProperty } from "./world/broken-property.ts";
 import { runChaos } from "./world/chaos.ts";
 
-/** What only recoveries show is in `recovery-chaos.test.ts`. */
-type BugOfConsensus = Exclude<keyof PlantedConsensusBugs, keyof PlantedRecoveryBugs>;
+/**
+ * What only recoveries show is in `recovery-chaos.test.ts`, and what only whole stores show in
+ * `test/simulation/planted`.
+ */
+type BugOfConsensus = Exclude<
+  keyof PlantedConsensusBugs,
+  keyof PlantedRecoveryBugs | keyof PlantedMembershipBugs
+>;
 
 /**
  * For each bug that can be planted the first seed whose chaos shows it. `CAPSTAN_FIND=1` looks for
