@@ -3,7 +3,7 @@ import { runScenario, type ScenarioOptions } from "../../src/simulation/scenario
 import { makeRaftStrategy } from "../../src/strategies/raft/raft-strategy.ts";
 
 /** Three nodes with disks, and writes that are acknowledged as `fsync`. */
-const SEED = 3;
+const SEED = 24;
 const SLOW = { timeout: 60_000 };
 
 async function foundBySeed(options: ScenarioOptions): Promise<readonly string[]> {
