@@ -55,7 +55,6 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
       file: RESTARTS,
       name: "is not stopped while frames of its earlier life are still coming",
     },
-    runs: "wipe",
   },
   {
     seed: 100_104,
@@ -128,7 +127,6 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
       file: "test/unit/core/store/peers/refusals.test.ts",
       name: "that was held off, and has written more meanwhile than the store had",
     },
-    runs: "an old copy was recognised",
   },
   {
     seed: 200_384,
