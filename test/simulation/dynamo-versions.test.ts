@@ -15,6 +15,15 @@ const KEYSPACES = {
 
 const openAll = (nodes = 3): Promise<Cluster> => open({ nodes, keyspaces: KEYSPACES });
 
+/** What all replicas together hold, in order. */
+async function siblingsOf(cluster: Cluster, key: string): Promise<readonly unknown[]> {
+  const read = await cluster.until(
+    cluster.keyspace("n2", "notes").get(key, { consistency: "all" }),
+  );
+  if (!read.found) return [];
+  return read.conflict ? [...read.siblings].sort() : [read.value];
+}
+
 describe("versions of one key", () => {
   test("a write is read back at every node, with a version", async () => {
     const cluster = await openAll();
@@ -40,6 +49,62 @@ describe("versions of one key", () => {
     const read = await cluster.until(notes.get("k"));
     expect(read).toMatchObject({ found: true, conflict: true });
     expect(read.found && read.conflict && [...read.siblings].sort()).toEqual(["a", "b"]);
+  });
+
+  // A write's version covered all that stood beside it at the node that named it, read or not.
+  test("a write upon a write's version replaces that write, and nothing that nobody has read", async () => {
+    const cluster = await openAll();
+    const notes = cluster.keyspace("n1", "notes");
+    await cluster.until(notes.put("k", "a", { consistency: "all" }));
+    const { version } = await cluster.until(notes.put("k", "b", { consistency: "all" }));
+    for (const id of cluster.ids) {
+      // Whoever names the next one, and whoever is asked for it again.
+      const key = `on ${id}`;
+      await cluster.until(notes.put(key, "a", { consistency: "all" }));
+      const { version: context } = await cluster.until(notes.put(key, "b", { consistency: "all" }));
+      const other = cluster.keyspace(id, "notes");
+      await cluster.until(other.put(key, "c", { context }));
+      expect(await siblingsOf(cluster, key)).toEqual(["a", "c"]);
+    }
+    const after = await cluster.until(notes.put("k", "c", { context: version }));
+    await cluster.until(notes.put("k", "d", { context: after.version, consistency: "all" }));
+    expect(await siblingsOf(cluster, "k")).toEqual(["a", "d"]);
+    const deleted = await cluster.until(notes.put("k", "e"));
+    await cluster.until(notes.delete("k", { context: deleted.version }));
+    expect(await siblingsOf(cluster, "k")).toEqual(["a", "d"]);
+  });
+
+  test("it does so where its write is given again, after others have come", async () => {
+    const cluster = await openAll();
+    const notes = cluster.keyspace("n1", "notes");
+    const operationId = await notes.operationId();
+    await cluster.until(notes.put("k", "b", { operationId, consistency: "all" }));
+    await cluster.until(notes.put("k", "later", { consistency: "all" }));
+    const again = await cluster.until(notes.put("k", "b", { operationId, consistency: "all" }));
+    await cluster.until(notes.put("k", "c", { context: again.version, consistency: "all" }));
+    expect(await siblingsOf(cluster, "k")).toEqual(["c", "later"]);
+  });
+
+  test("where the next node has not heard of what stood beside it, more stays, and never less", async () => {
+    const cluster = await openAll();
+    const notes = cluster.keyspace("n1", "notes");
+    const first = await cluster.until(notes.put("k", "replaced by a", { consistency: "all" }));
+    cluster.isolate("n1");
+    const options = { consistency: "one" } as const;
+    await cluster.until(notes.put("k", "a", { ...options, context: first.version }));
+    const { version } = await cluster.until(notes.put("k", "b", options));
+    const there = cluster.keyspace("n2", "notes");
+    await cluster.until(there.put("k", "c", { ...options, context: version }));
+    // Neither that nor what has replaced it was seen: it may not go before that has come.
+    const meanwhile = await cluster.until(there.get("k", options));
+    expect(meanwhile.found && meanwhile.conflict && [...meanwhile.siblings].sort()).toEqual([
+      "c",
+      "replaced by a",
+    ]);
+    cluster.network.heal();
+    await cluster.waitUntilReachable("n1", ["n2", "n3"]);
+    await cluster.advance(50);
+    expect(await siblingsOf(cluster, "k")).toEqual(["a", "b", "c"]);
   });
 
   test("a write with what was read as context replaces exactly that", async () => {

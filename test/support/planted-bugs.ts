@@ -53,6 +53,7 @@ const DYNAMO: readonly (keyof PlantedDynamoBugs)[] = [
   "standInsCount",
   "contextIgnored",
   "blindWriteReplaces",
+  "receiptCoversUnseen",
   "minterKeepsNothing",
   "newestRecordWins",
   "statesNotJoined",

@@ -214,6 +214,24 @@ export function readDot(reader: ByteReader): EventDot {
   return { actor, counter: readCounter(reader) };
 }
 
+/** Any events, in any order: unlike the entries of a context they stand for none but themselves. */
+export function writeTimedDots(writer: ByteWriter, dots: readonly TimedDot[]): void {
+  writer.u16(dots.length);
+  for (const dot of dots) {
+    writeDot(writer, dot);
+    writer.u64(dot.time);
+  }
+}
+
+/** @throws MalformedBytesError */
+export function readTimedDots(reader: ByteReader): TimedDot[] {
+  const count = reader.u16();
+  if (count * CONTEXT_ENTRY_BYTES > reader.remaining) {
+    throw new MalformedBytesError(`${count} events in ${reader.remaining} bytes`);
+  }
+  return Array.from({ length: count }, () => ({ ...readDot(reader), time: readTime(reader) }));
+}
+
 function readActor(reader: ByteReader): Actor {
   return { high: reader.u32(), low: reader.u32() };
 }

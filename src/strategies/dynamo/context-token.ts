@@ -3,13 +3,21 @@ import { ByteReader, ByteWriter } from "../../core/model/bytes.ts";
 import { CapstanError } from "../../core/model/errors.ts";
 import { hashPair } from "../../core/model/hash.ts";
 import { type HybridTime, MAX_HYBRID_TIME } from "../../core/model/stamp.ts";
-import { CausalContext } from "./causal-context.ts";
+import {
+  CausalContext,
+  CONTEXT_ENTRY_BYTES,
+  readTimedDots,
+  type TimedDot,
+  writeTimedDots,
+} from "./causal-context.ts";
 import { encodedContextOf, timeAbove } from "./dotted-record.ts";
 
 /** Marks tokens of contexts; those of stamped versions begin with another letter. */
 const MARK = "d";
 const FORMAT = 2;
 const FLAG_SIGNED = 1;
+/** Versions are named that the context covers, and that were not seen. */
+const FLAG_UNSEEN = 2;
 /** What RFC 2104 §5 allows to be left of a SHA-256: half of it. */
 const SIGNATURE_BYTES = 16;
 const CHECKSUM_BYTES = 8;
@@ -26,6 +34,8 @@ export const MAX_CONTEXT_BYTES =
 /** What a client has seen of a key. */
 export interface SeenContext {
   readonly context: CausalContext;
+  /** Versions that were not seen though the context covers them: they stood beside a write. */
+  readonly unseen: readonly TimedDot[];
   /** Greatest time of any event in it: what follows it is stamped above. */
   readonly newestTime: HybridTime;
   /** False: nothing vouches for it but a checksum. */
@@ -51,25 +61,38 @@ export class ContextTokens {
 
   tokenOf(key: Uint8Array, context: CausalContext, newestTime: HybridTime): string {
     // What follows it has to be an event that its base does not cover.
-    const from = this.#begin(key, Math.max(newestTime, context.base));
+    const from = this.#begin(key, Math.max(newestTime, context.base), 0);
     context.write(this.#writer);
     return this.#end(from);
   }
 
-  /** `tokenOf` what a record that was checked says of itself, which is not read into objects for it. */
-  tokenOfRecord(key: Uint8Array, record: Uint8Array): string {
-    const from = this.#begin(key, timeAbove(record));
-    this.#writer.raw(encodedContextOf(record));
+  /**
+   * `tokenOf` what a record that was checked says of itself, which is not read into objects for it,
+   * but for versions of it that were not seen.
+   */
+  tokenOfRecord(key: Uint8Array, record: Uint8Array, unseen: readonly TimedDot[]): string {
+    const context = encodedContextOf(record);
+    if (context.length + unseenBytes(unseen) > MAX_CONTEXT_BYTES) {
+      // That nothing was seen is always true enough: all stays beside what is written next.
+      return this.tokenOf(key, CausalContext.EMPTY, timeAbove(record));
+    }
+    const from = this.#begin(key, timeAbove(record), unseen.length === 0 ? 0 : FLAG_UNSEEN);
+    this.#writer.raw(context);
+    if (unseen.length > 0) writeTimedDots(this.#writer, unseen);
     return this.#end(from);
   }
 
-  #begin(key: Uint8Array, newestTime: HybridTime): number {
+  #begin(key: Uint8Array, newestTime: HybridTime, flags: number): number {
     const writer = this.#boundTo(key);
     const from = writer.length;
     writer.u8(FORMAT);
-    writer.u8(this.#clusterKey === undefined ? 0 : FLAG_SIGNED);
+    writer.u8(flags | this.#signedFlag);
     writer.u64(newestTime);
     return from;
+  }
+
+  get #signedFlag(): number {
+    return this.#clusterKey === undefined ? 0 : FLAG_SIGNED;
   }
 
   #end(from: number): string {
@@ -112,12 +135,18 @@ export class ContextTokens {
   #decode(bytes: Uint8Array): SeenContext | undefined {
     const reader = new ByteReader(bytes);
     const isSigned = this.#clusterKey !== undefined;
-    if (reader.u8() !== FORMAT || reader.u8() !== (isSigned ? FLAG_SIGNED : 0)) return undefined;
+    if (reader.u8() !== FORMAT) return undefined;
+    const flags = reader.u8();
+    if ((flags & ~FLAG_UNSEEN) !== this.#signedFlag) return undefined;
     const newestTime = reader.u64();
     const context = CausalContext.read(reader);
+    const unseen = (flags & FLAG_UNSEEN) === 0 ? [] : readTimedDots(reader);
     reader.end();
-    const isPossible = newestTime <= MAX_HYBRID_TIME && context.base <= newestTime;
-    return isPossible ? { context, newestTime, isSigned } : undefined;
+    const isPossible =
+      newestTime <= MAX_HYBRID_TIME &&
+      context.base <= newestTime &&
+      unseen.every((dot) => context.covers(dot, dot.time));
+    return isPossible ? { context, unseen, newestTime, isSigned } : undefined;
   }
 
   get #sealBytes(): number {
@@ -147,4 +176,9 @@ export class ContextTokens {
     writer.u32(sums.high);
     writer.u32(sums.low);
   }
+}
+
+/** Two bytes of their number, and each as long as an entry of a context. */
+function unseenBytes(unseen: readonly TimedDot[]): number {
+  return unseen.length === 0 ? 0 : 2 + unseen.length * CONTEXT_ENTRY_BYTES;
 }

@@ -11,7 +11,7 @@ import {
 import { type CopyMessage, makeCopyCodec } from "../leaderless/messages.ts";
 import { type AtEpoch, type PlaceMessage, withPlaces } from "../leaderless/place/place-messages.ts";
 import { type KeyedRecord, splitPayload } from "../leaderless/record.ts";
-import { CausalContext } from "./causal-context.ts";
+import { CausalContext, readTimedDots, writeTimedDots } from "./causal-context.ts";
 import { checkRecord } from "./dotted-record.ts";
 import type { NewEvent } from "./mint.ts";
 import { readDelta, type StateDelta, writeDelta } from "./states/state-delta.ts";
@@ -113,6 +113,7 @@ const MAX_KEY_BYTES = 1_024;
 /** Of a write that is to be named. */
 const HAS_SEEN = 1;
 const HAS_EXPIRY = 2;
+const HAS_UNSEEN = 4;
 
 const OWN = Object.freeze({ mint: MINT, minted: MINTED, recall: RECALL, delta: DELTA, gap: GAP });
 const inner = makeCopyCodec(checkRecord);
@@ -166,9 +167,14 @@ function encodeMint(message: MintMessage, writer: ByteWriter): void {
   writer.u8(message.again ? 1 : 0);
   writer.u64(message.newestTime);
   writer.u8(EVENTS.indexOf(event.type));
-  const { seen, expiresAtMs } = event;
-  writer.u8((seen === undefined ? 0 : HAS_SEEN) | (expiresAtMs === undefined ? 0 : HAS_EXPIRY));
+  const { seen, unseen = [], expiresAtMs } = event;
+  writer.u8(
+    (seen === undefined ? 0 : HAS_SEEN) |
+      (expiresAtMs === undefined ? 0 : HAS_EXPIRY) |
+      (unseen.length === 0 ? 0 : HAS_UNSEEN),
+  );
   seen?.write(writer);
+  if (unseen.length > 0) writeTimedDots(writer, unseen);
   if (expiresAtMs !== undefined) writer.u64(expiresAtMs);
   writer.bytes(message.key);
   if (event.value !== undefined) writer.raw(event.value);
@@ -222,8 +228,14 @@ function decodeMint(reader: ByteReader): MintMessage {
   const type = EVENTS[reader.u8()];
   if (type === undefined) throw new MalformedBytesError("an unknown kind of write");
   const flags = reader.u8();
-  if (flags > (HAS_SEEN | HAS_EXPIRY)) throw new MalformedBytesError(`flags ${flags} of a write`);
+  if (flags > (HAS_SEEN | HAS_EXPIRY | HAS_UNSEEN)) {
+    throw new MalformedBytesError(`flags ${flags} of a write`);
+  }
   const seen = (flags & HAS_SEEN) === 0 ? undefined : CausalContext.read(reader);
+  const unseen = (flags & HAS_UNSEEN) === 0 ? [] : readTimedDots(reader);
+  if (seen === undefined && unseen.length > 0) {
+    throw new MalformedBytesError("a write without a context that names what is not in it");
+  }
   const expiresAtMs = (flags & HAS_EXPIRY) === 0 ? undefined : reader.u64();
   if (expiresAtMs !== undefined && (type !== "put" || !Number.isSafeInteger(expiresAtMs))) {
     throw new MalformedBytesError(`an expiry of ${expiresAtMs} of a ${type}`);
@@ -233,7 +245,11 @@ function decodeMint(reader: ByteReader): MintMessage {
   const rest = owned(reader.raw(reader.remaining));
   if (type === "delete" && rest.length > 0) throw new MalformedBytesError("a deletion of a value");
   const value = type === "delete" ? undefined : rest;
-  const event: NewEvent = { type, value, seen, ...(expiresAtMs !== undefined && { expiresAtMs }) };
+  const event: NewEvent = {
+    ...{ type, value, seen },
+    ...(unseen.length > 0 && { unseen }),
+    ...(expiresAtMs !== undefined && { expiresAtMs }),
+  };
   return { type: "mint", requestId, operation, again, newestTime, key, event };
 }
 

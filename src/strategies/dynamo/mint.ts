@@ -3,10 +3,17 @@ import { actorName } from "../../core/model/actor-name.ts";
 import { isCapstanError } from "../../core/model/errors.ts";
 import type { HybridTime } from "../../core/model/stamp.ts";
 import { decodeValue, encodeValue } from "../../core/model/values.ts";
-import { actorText, type CausalContext, compareDots, type EventDot } from "./causal-context.ts";
+import {
+  actorText,
+  CausalContext,
+  compareDots,
+  type EventDot,
+  type TimedDot,
+} from "./causal-context.ts";
 import { type DottedRecord, isAlive, NOTHING, type Sibling } from "./dotted-record.ts";
 import { settled } from "./dotted-rules.ts";
 import { joined, type Settlement } from "./settlement.ts";
+import { hasSeen } from "./unseen-versions.ts";
 
 /** Versions that a key holds side by side; above it a write has to say what it replaces. */
 export const MAX_SIBLINGS = 64;
@@ -20,6 +27,8 @@ export interface NewEvent {
   readonly value: Uint8Array | undefined;
   /** What the client has seen; undefined if it does not say. */
   readonly seen: CausalContext | undefined;
+  /** Versions that the context covers, and the client has not seen. Default: none. */
+  readonly unseen?: readonly TimedDot[] | undefined;
   /** When the value is gone, in milliseconds of wall time. Only of a put. */
   readonly expiresAtMs?: number | undefined;
 }
@@ -33,7 +42,10 @@ export type Minted =
 /**
  * The record after one client's write, which `dot` names: `event` of the 2014 paper (§5).
  *
- * A write replaces exactly what its context covers. Without one a put replaces nothing, and stands
+ * A write replaces exactly what its client has seen: what its context covers, but for what stands
+ * there as unseen. Of that this node may not have heard: then it cannot tell what of the context was
+ * replaced by it, and has not been seen either. So the write replaces nothing: more is kept, and never
+ * less. Without a context a put replaces nothing, and stands
  * beside what is there; a deletion removes what this node holds, since there is nobody else who
  * could say what it meant.
  */
@@ -45,11 +57,12 @@ export function mint(
   time: HybridTime,
 ): Minted {
   if (event.type === "update") return mutated(settlement, held, event, dot, time);
-  const seen = event.seen ?? (event.type === "delete" ? held.context : undefined);
+  const { unseen = [] } = event;
+  const seen = seenHere(event, held);
   const left =
     seen === undefined
       ? held.siblings
-      : held.siblings.filter((each) => !seen.covers(each.dot, each.time));
+      : held.siblings.filter((each) => !hasSeen({ context: seen, unseen }, each));
   if (event.seen === undefined && left.length >= MAX_SIBLINGS) return { type: "too-many-siblings" };
   const { value, expiresAtMs } = event;
   const isKept = value === undefined || expiresAtMs === undefined;
@@ -59,6 +72,15 @@ export function mint(
   const known = context.with({ actor, counter, time });
   const siblings = settled(settlement, inOrder(left, version));
   return { type: "record", record: { context: known, newestTime: time, siblings, states: [] } };
+}
+
+function seenHere(
+  { type, seen, unseen = [] }: NewEvent,
+  { context }: DottedRecord,
+): CausalContext | undefined {
+  if (seen === undefined) return type === "delete" ? context : undefined;
+  const isTold = unseen.every((each) => context.covers(each, each.time));
+  return isTold ? seen : CausalContext.EMPTY;
 }
 
 /** The versions, which are in the order of their dots, with one more. */

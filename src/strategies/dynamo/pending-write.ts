@@ -14,8 +14,10 @@ import {
 import type { ContextTokens, SeenContext } from "./context-token.ts";
 import { contextOf, newestTimeOf, type RecordVersion } from "./dotted-record.ts";
 import type { MintedMessage } from "./messages.ts";
+import type { PlantedDynamoBugs } from "./planted-bugs.ts";
 import { markOfContext } from "./session-contexts.ts";
 import { contextAfter, type StateDelta } from "./states/state-delta.ts";
+import { unseenIn } from "./unseen-versions.ts";
 
 /** A request's memo while it is written. */
 export class PendingWrite {
@@ -88,13 +90,16 @@ export class PendingWrite {
   }
 
   /** What its caller hands to the next write; only once it is minted. */
-  versionBy(tokens: ContextTokens): string {
+  versionBy(tokens: ContextTokens, planted: PlantedDynamoBugs): string {
     const { minted } = this;
-    const { key } = this.request.operation;
+    const { key, value } = this.request.operation;
     if (minted === undefined) throw new Error("a version of what is not minted");
-    return minted instanceof Uint8Array
-      ? tokens.tokenOfRecord(key, minted)
-      : tokens.tokenOf(key, minted.context, minted.newestTime);
+    if (!(minted instanceof Uint8Array)) {
+      return tokens.tokenOf(key, minted.context, minted.newestTime);
+    }
+    const isBlind = planted.receiptCoversUnseen === true;
+    const unseen = isBlind ? [] : unseenIn(minted, value, this.seen);
+    return tokens.tokenOfRecord(key, minted, unseen);
   }
 
   /** What a session has seen with it. */

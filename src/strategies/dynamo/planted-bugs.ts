@@ -17,6 +17,8 @@ export interface PlantedDynamoBugs extends PlantedReplicaBugs {
   readonly contextIgnored?: boolean;
   /** A write without a context replaces what its minter holds. */
   readonly blindWriteReplaces?: boolean;
+  /** The version of a write says that its client has seen all that stands beside it. */
+  readonly receiptCoversUnseen?: boolean;
   /** The maker of a version sends it on before it keeps it, and does not keep it. */
   readonly minterKeepsNothing?: boolean;
   /** Merging takes the record with the greater time instead of the versions of both. */

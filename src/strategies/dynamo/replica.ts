@@ -459,7 +459,7 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
 
   #seenBy(event: MintMessage["event"], held: DottedRecord): MintMessage["event"] {
     const { contextIgnored, blindWriteReplaces } = this.#planted;
-    if (contextIgnored === true) return { ...event, seen: held.context };
+    if (contextIgnored === true) return { ...event, seen: held.context, unseen: [] };
     if (blindWriteReplaces === true) return { ...event, seen: event.seen ?? held.context };
     return event;
   }

@@ -263,7 +263,8 @@ export class WriteFlow {
     const { key, shardIndex, value, type: kind } = pending.request.operation;
     const { expiresAtMs } = pending;
     const type = kind as NewEvent["type"];
-    const event: NewEvent = { type, value, seen: pending.seen?.context, expiresAtMs };
+    const { context: seen, unseen } = pending.seen ?? {};
+    const event: NewEvent = { type, value, seen, unseen, expiresAtMs };
     const message = atEpoch<CopyMessages>(pending.answers.placement, {
       type: "mint",
       requestId: pending.roundId,
@@ -409,7 +410,7 @@ export class WriteFlow {
   #succeed(pending: PendingWrite, nowMs: number, met: boolean, effects: Fx): void {
     this.#end(pending);
     const { request, answers, counted } = pending;
-    const version = pending.versionBy(this.#tokens);
+    const version = pending.versionBy(this.#tokens, this.#planted);
     effects.recordFact(replicationOf(pending, version, this.#lists));
     const receipt = receiptOf({
       asked: request.operation.level,

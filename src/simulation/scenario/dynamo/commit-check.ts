@@ -58,7 +58,7 @@ export class CommitCheck {
       this.#violate("doubled-write", `${node}: ${key} holds the write ${doubled} twice`);
     }
     for (const newer of now) {
-      const older = now.find((id) => id !== newer && ghosts.descends(newer, id));
+      const older = now.find((id) => id !== newer && ghosts.replaces(newer, id));
       if (older === undefined) continue;
       this.#violate("false-siblings", `${node}: ${key} holds ${older} beside ${newer}`);
     }

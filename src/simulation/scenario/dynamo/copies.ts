@@ -10,6 +10,7 @@ import type { NamedEvent } from "./ghost-writes.ts";
 type Named = ReturnType<typeof decodeDottedRecord>["siblings"][number];
 
 export type CausalContext = ReturnType<typeof contextOfRecord>;
+export type SeenIn = ReturnType<ContextTokens["parse"]>;
 
 /** What nodes hold of a dynamo keyspace, and what its versions say. */
 export class DynamoCopies {
@@ -17,7 +18,7 @@ export class DynamoCopies {
   readonly #keyspace: KeyspaceTopology;
   readonly #tokens: ContextTokens;
   /** By key and version: in the end each is compared with many others. */
-  readonly #contexts = new Map<string, CausalContext>();
+  readonly #seen = new Map<string, SeenIn>();
   /** By key and value: the versions that were committed anywhere; every value is written once. */
   readonly #named = new Map<string, Named>();
 
@@ -114,12 +115,17 @@ export class DynamoCopies {
 
   /** What the version says that is known. */
   contextOf(key: string, version: string): CausalContext {
+    return this.seenIn(key, version).context;
+  }
+
+  /** What a client has seen that has the version. */
+  seenIn(key: string, version: string): SeenIn {
     const name = `${key}\n${version}`;
-    const known = this.#contexts.get(name);
+    const known = this.#seen.get(name);
     if (known !== undefined) return known;
-    const { context } = this.#tokens.parse(Buffer.from(key, "utf8"), version);
-    this.#contexts.set(name, context);
-    return context;
+    const seen = this.#tokens.parse(Buffer.from(key, "utf8"), version);
+    this.#seen.set(name, seen);
+    return seen;
   }
 }
 

@@ -71,6 +71,7 @@ export class DynamoRun implements KeyspaceRun {
     const { resolver } = scene.plan.configuration as { readonly resolver?: string };
     this.#workload = makeWorkload(resolver ?? "siblings", scene.instruments?.watched, {
       contextOf: (key, version) => this.#copies.contextOf(key, version),
+      seenIn: (key, version) => this.#copies.seenIn(key, version),
       losses: () => scene.topology.losses,
     });
     this.#commits = new CommitCheck(this.#workload);

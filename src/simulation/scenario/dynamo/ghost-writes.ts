@@ -23,15 +23,22 @@ export class GhostWrites {
   readonly #events = new Map<string, NamedEvent[]>();
   readonly #deletions = new Map<string, DeletedWithin>();
   readonly #refused = new Set<string>();
+  /** Replaced by writes whose contexts leave something out. */
+  readonly #mayStay = new Set<string>();
 
-  /** A write that is about to be sent, by a client that has seen these versions. */
-  add(id: string, seen: readonly string[], isDeletion = false): void {
+  /**
+   * A write that is about to be sent, by a client that has seen these versions.
+   *
+   * @param mayLeave its context leaves something out, so that more may stay than it has seen.
+   */
+  add(id: string, seen: readonly string[], isDeletion = false, mayLeave = false): void {
     const descendsFrom = new Set<string>();
     for (const each of seen) {
       descendsFrom.add(each);
       for (const earlier of this.#ghosts.get(each)?.descendsFrom ?? []) descendsFrom.add(earlier);
     }
     this.#ghosts.set(id, { id, descendsFrom, isDeletion });
+    if (mayLeave) for (const each of descendsFrom) this.#mayStay.add(each);
     for (const each of descendsFrom) {
       const successors = this.#successors.get(each);
       if (successors === undefined) this.#successors.set(each, [id]);
@@ -65,6 +72,11 @@ export class GhostWrites {
     return version !== undefined && from !== undefined && descends(version, from);
   }
 
+  /** Whether the older may not stand where the newer is known. */
+  replaces(newer: string, older: string): boolean {
+    return this.descends(newer, older) && !this.#mayStay.has(older);
+  }
+
   /**
    * Whether the write may be gone where these others are there and so much is known: one of those
    * descends from it, or a write that does may be known. A value that was kept nowhere has replaced
@@ -81,11 +93,6 @@ export class GhostWrites {
       const within = this.#deletions.get(successor);
       return within === undefined || mayKnow(known, within);
     });
-  }
-
-  /** Versions that the write has seen, and those that they had. */
-  seenBy(id: string): ReadonlySet<string> {
-    return this.#ghosts.get(id)?.descendsFrom ?? new Set();
   }
 }
 

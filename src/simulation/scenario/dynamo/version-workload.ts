@@ -1,7 +1,8 @@
+import { hashText } from "../../../core/model/hash.ts";
 import type { GetResult } from "../../../core/store/api.ts";
 import type { Draw } from "../draw.ts";
 import type { Violation } from "../strategy-scenario.ts";
-import type { CausalContext } from "./copies.ts";
+import type { SeenIn } from "./copies.ts";
 import { GhostWrites } from "./ghost-writes.ts";
 import type { Final, Workload, WriteCall } from "./workloads.ts";
 
@@ -37,7 +38,15 @@ interface VersionCall extends WriteCall {
   readonly context: string | undefined;
 }
 
-/** Values that are written once, upon what was read or blindly. */
+/** Of writes before which nothing is read: so many are made upon the last write's version. */
+const UPON_RECEIPT_EVERY = 3;
+
+export interface VersionScene {
+  /** What a version says that was seen. */
+  seenIn(key: string, version: string): Pick<SeenIn, "context" | "unseen">;
+}
+
+/** Values that are written once, upon what was read, upon another write, or blindly. */
 export class VersionWorkload implements Workload {
   readonly readFirstShare = 0.7;
   readonly ghosts: GhostWrites | undefined;
@@ -49,24 +58,27 @@ export class VersionWorkload implements Workload {
 
   readonly #form: Form;
 
-  readonly #contextOf: (key: string, version: string) => CausalContext;
+  readonly #scene: VersionScene;
+  /** By key: the last put that was answered, which another client may build upon. */
+  readonly #receipts = new Map<string, { readonly id: string; readonly version: string }>();
 
-  /**
-   * @param resolver of those that take puts.
-   * @param contextOf what a version says that is known.
-   */
-  constructor(resolver: string, contextOf: (key: string, version: string) => CausalContext) {
-    this.#contextOf = contextOf;
+  /** @param resolver of those that take puts. */
+  constructor(resolver: string, scene: VersionScene) {
+    this.#scene = scene;
     this.#form = FORMS[resolver] ?? PLAIN;
     this.#keepsSiblings = resolver !== "lww";
     this.ghosts = this.#keepsSiblings ? new GhostWrites() : undefined;
   }
 
   draw(draw: Draw, key: string, read: GetResult<unknown> | undefined, id: string): VersionCall {
-    const context = read?.version;
+    const receipt = read === undefined ? this.#receiptFor(key, id) : undefined;
+    const context = read?.version ?? receipt?.version;
     const isDeletion = read?.found === true && draw.chance(DELETE_SHARE);
-    const seen = read === undefined ? [] : this.#idsIn(read);
-    this.ghosts?.add(id, seen, isDeletion);
+    const seen =
+      read === undefined ? (receipt === undefined ? [] : [receipt.id]) : this.#idsIn(read);
+    const leavesOut =
+      receipt !== undefined && this.#scene.seenIn(key, receipt.version).unseen.length > 0;
+    this.ghosts?.add(id, seen, isDeletion, leavesOut);
     return {
       id,
       key,
@@ -88,9 +100,11 @@ export class VersionWorkload implements Workload {
   acknowledged(written: WriteCall, version: string): void {
     const call = written as VersionCall;
     if (call.isDeletion && call.context !== undefined) {
-      const seen = this.#contextOf(call.key, call.context);
-      this.ghosts?.deleted(call.id, { seen, answered: this.#contextOf(call.key, version) });
+      const seen = this.#scene.seenIn(call.key, call.context).context;
+      const answered = this.#scene.seenIn(call.key, version).context;
+      this.ghosts?.deleted(call.id, { seen, answered });
     }
+    if (!call.isDeletion) this.#receipts.set(call.key, { id: call.id, version });
     this.#acknowledged.push({ call, version });
   }
 
@@ -125,13 +139,19 @@ export class VersionWorkload implements Workload {
         const message = `${key}: ${call.id} is gone, and no write that is known had seen it`;
         violations.push({ check: "false-dominance", message });
       }
-      const back = [...ghosts.seenBy(call.id)].find((id) => alive.includes(id));
+      const back = alive.find((id) => id !== call.id && ghosts.replaces(call.id, id));
       if (back !== undefined) {
         const message = `${key}: ${back} is there, though ${call.id} had replaced or deleted it`;
         violations.push({ check: "resurrection", message });
       }
     }
     return violations;
+  }
+
+  /** Drawn from the id alone, so that no other draw of the seed depends on it. */
+  #receiptFor(key: string, id: string) {
+    const isUpon = hashText(id) % UPON_RECEIPT_EVERY === 0;
+    return isUpon ? this.#receipts.get(key) : undefined;
   }
 
   #idsIn(result: GetResult<unknown>): readonly string[] {

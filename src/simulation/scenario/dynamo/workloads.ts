@@ -4,7 +4,7 @@ import type { Violation } from "../strategy-scenario.ts";
 import type { CausalContext } from "./copies.ts";
 import { type CrdtScene, CrdtWorkload } from "./crdt-workload.ts";
 import type { GhostWrites } from "./ghost-writes.ts";
-import { VersionWorkload } from "./version-workload.ts";
+import { type VersionScene, VersionWorkload } from "./version-workload.ts";
 import type { WatchedCrdt } from "./watched-crdt.ts";
 
 type WriteOptions = Parameters<EmbeddedKeyspace["put"]>[2];
@@ -61,8 +61,8 @@ export interface Workload {
 export function makeWorkload(
   resolver: string,
   watched: WatchedCrdt | undefined,
-  scene: CrdtScene,
+  scene: CrdtScene & VersionScene,
 ): Workload {
   if (watched !== undefined) return new CrdtWorkload(watched, scene);
-  return new VersionWorkload(resolver, scene.contextOf);
+  return new VersionWorkload(resolver, scene);
 }

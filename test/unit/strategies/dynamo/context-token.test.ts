@@ -38,7 +38,33 @@ describe.each(both)("tokens %s", (_name, tokens) => {
   test.each([0, 300, 5_000])("are the same of a record that says it, with the base %d", (base) => {
     const context = CONTEXT.raisedTo(base);
     const record = encodeRecord({ ...NOTHING, context, newestTime: 4_096 });
-    expect(tokens.tokenOfRecord(KEY, record)).toBe(tokens.tokenOf(KEY, context, 4_096));
+    expect(tokens.tokenOfRecord(KEY, record, [])).toBe(tokens.tokenOf(KEY, context, 4_096));
+  });
+
+  test("name versions that the context covers and nobody has seen", () => {
+    const unseen = [
+      { actor: { high: 1, low: 2 }, counter: 2, time: 4 },
+      { actor: { high: 1, low: 2 }, counter: 3, time: 5 },
+    ];
+    const record = encodeRecord({ ...NOTHING, context: CONTEXT, newestTime: 4_096 });
+    const seen = tokens.parse(KEY, tokens.tokenOfRecord(KEY, record, unseen));
+    expect(seen.context.entries).toEqual(CONTEXT.entries);
+    expect(seen).toMatchObject({ unseen, newestTime: 4_096, isSigned: tokens === signed });
+    expect(tokens.parse(KEY, token).unseen).toEqual([]);
+  });
+
+  test("say that nothing was seen where they would be too long, and never more", () => {
+    let context = CausalContext.EMPTY;
+    while (context.byteLength + CONTEXT_ENTRY_BYTES <= MAX_CONTEXT_BYTES) {
+      const low = context.entries.length + 1;
+      context = context.with({ actor: { high: 0, low }, counter: 2, time: low });
+    }
+    const record = encodeRecord({ ...NOTHING, context, newestTime: 4_096 });
+    const unseen = { actor: { high: 0, low: 7 }, counter: 1, time: 6 };
+    const text = tokens.tokenOfRecord(KEY, record, [unseen]);
+    expect(text.length).toBeLessThanOrEqual(MAX_CONTEXT_CHARACTERS);
+    const seen = tokens.parse(KEY, text);
+    expect(seen).toMatchObject({ context: CausalContext.EMPTY, unseen: [], newestTime: 4_096 });
   });
 
   test("are refused for another key, naming it", () => {

@@ -38,7 +38,9 @@ let check: CommitCheck;
 let ghosts: GhostWrites;
 
 beforeEach(() => {
-  const workload = new VersionWorkload("siblings", () => CausalContext.EMPTY);
+  const workload = new VersionWorkload("siblings", {
+    seenIn: () => ({ context: CausalContext.EMPTY, unseen: [] }),
+  });
   check = new CommitCheck(workload);
   ghosts = workload.ghosts as GhostWrites;
 });

@@ -26,7 +26,9 @@ function upTo(letter: string): CausalContext {
 
 /** Clients of one key: whom they have seen, and what became of their writes. */
 class Clients {
-  readonly workload = new VersionWorkload("siblings", (_key, letter) => upTo(letter));
+  readonly workload = new VersionWorkload("siblings", {
+    seenIn: (_key, letter) => ({ context: upTo(letter), unseen: [] }),
+  });
 
   put(id: string, ...seen: readonly string[]) {
     return this.#acknowledge(id, seen, false);
