@@ -94,17 +94,23 @@ describe("versions of one key", () => {
     await cluster.until(notes.put("k", "a", { ...options, context: first.version }));
     const { version } = await cluster.until(notes.put("k", "b", options));
     const there = cluster.keyspace("n2", "notes");
-    await cluster.until(there.put("k", "c", { ...options, context: version }));
+    const upon = await cluster.until(there.put("k", "c", { ...options, context: version }));
     // Neither that nor what has replaced it was seen: it may not go before that has come.
     const meanwhile = await cluster.until(there.get("k", options));
     expect(meanwhile.found && meanwhile.conflict && [...meanwhile.siblings].sort()).toEqual([
       "c",
       "replaced by a",
     ]);
+    await cluster.until(there.put("k", "d", { ...options, context: upon.version }));
+    const then = await cluster.until(there.get("k", options));
+    expect(then.found && then.conflict && [...then.siblings].sort()).toEqual([
+      "d",
+      "replaced by a",
+    ]);
     cluster.network.heal();
     await cluster.waitUntilReachable("n1", ["n2", "n3"]);
     await cluster.advance(50);
-    expect(await siblingsOf(cluster, "k")).toEqual(["a", "b", "c"]);
+    expect(await siblingsOf(cluster, "k")).toEqual(["a", "b", "d"]);
   });
 
   test("a write with what was read as context replaces exactly that", async () => {

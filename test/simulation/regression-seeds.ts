@@ -282,4 +282,14 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
       name: "do not come back from a copy that knows more, and has not come to it yet",
     },
   },
+  {
+    seed: 900_527,
+    strategies: undefined,
+    what: "A write upon a write's version replaced nothing, as its node had not heard of what stood beside that; its own version covered what it had left there, and the next one took it away unread.",
+    commit: "A write that could replace nothing has seen nothing of what it left",
+    test: {
+      file: "test/simulation/dynamo-versions.test.ts",
+      name: "where the next node has not heard of what stood beside it, more stays, and never less",
+    },
+  },
 ];

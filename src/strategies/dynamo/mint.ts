@@ -13,7 +13,7 @@ import {
 import { type DottedRecord, isAlive, NOTHING, type Sibling } from "./dotted-record.ts";
 import { settled } from "./dotted-rules.ts";
 import { joined, type Settlement } from "./settlement.ts";
-import { hasSeen } from "./unseen-versions.ts";
+import { hasSeen, knowsUnseen } from "./unseen-versions.ts";
 
 /** Versions that a key holds side by side; above it a write has to say what it replaces. */
 export const MAX_SIBLINGS = 64;
@@ -79,8 +79,7 @@ function seenHere(
   { context }: DottedRecord,
 ): CausalContext | undefined {
   if (seen === undefined) return type === "delete" ? context : undefined;
-  const isTold = unseen.every((each) => context.covers(each, each.time));
-  return isTold ? seen : CausalContext.EMPTY;
+  return knowsUnseen(context, unseen) ? seen : CausalContext.EMPTY;
 }
 
 /** The versions, which are in the order of their dots, with one more. */

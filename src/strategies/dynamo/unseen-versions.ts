@@ -26,6 +26,14 @@ export function hasSeen({ context, unseen }: Seen, { dot, time }: Sibling): bool
   return context.covers(dot, time) && !unseen.some((each) => compareDots(each, dot) === 0);
 }
 
+/**
+ * Whether a node that knows so much has heard of all that was not seen. If not, it cannot tell what of a
+ * context was seen: some of it was replaced by versions that were not, and may be alive here.
+ */
+export function knowsUnseen(known: CausalContext, unseen: readonly TimedDot[]): boolean {
+  return unseen.every((each) => known.covers(each, each.time));
+}
+
 /** In the head of a version: behind its dot and its time. */
 const KIND_AT = CONTEXT_ENTRY_BYTES;
 const NONE: readonly TimedDot[] = Object.freeze([]);
@@ -48,8 +56,9 @@ export function unseenIn(
   seen: Seen | undefined,
 ): readonly TimedDot[] {
   if (isAlone(record, value)) return NONE;
-  const { siblings, newestTime } = decodeRecord(record);
-  const others = siblings.filter((each) => seen === undefined || !hasSeen(seen, each));
+  const { siblings, newestTime, context } = decodeRecord(record);
+  const isTold = seen !== undefined && knowsUnseen(context, seen.unseen);
+  const others = siblings.filter((each) => !isTold || !hasSeen(seen, each));
   const equal = others.filter((each) => isSameValue(each.value, value));
   const own =
     equal.find(({ time }) => time === newestTime) ?? (equal.length === 1 ? equal[0] : undefined);

@@ -44,6 +44,15 @@ test("what stands beside it was not seen, unless the client had said so", () => 
   expect(countersUnseen([version(3, "a")], undefined)).toEqual([3]);
 });
 
+test("nothing was seen where what was not seen is not known", () => {
+  const siblings = [version(3, "a"), version(9, "b")];
+  const context = CausalContext.of([{ actor: ACTOR, counter: 8, time: 80 }]);
+  const elsewhere = { actor: { high: 7, low: 7 }, counter: 1, time: 35 };
+  expect(countersUnseen(siblings, "b", { context, unseen: [] })).toEqual([]);
+  // It may be what has replaced the third, which is alive here.
+  expect(countersUnseen(siblings, "b", { context, unseen: [elsewhere] })).toEqual([3]);
+});
+
 test("what has taken its place was not seen", () => {
   expect(countersUnseen([version(9, "e")], "b")).toEqual([9]);
   expect(countersUnseen([version(9, undefined)], "b")).toEqual([9]);
