@@ -95,6 +95,28 @@ describe.each([
     }
   });
 
+  test("has no write acknowledged that its id puts before what it has seen", async () => {
+    const cluster = await openAll();
+    // Asked for in advance, or made where the clock is behind.
+    const operationId = cluster.node("n3").store.operationId("default");
+    await cluster.advance(5);
+    const session = await writtenPast(cluster);
+    await cluster.waitUntilReachable("n3", []);
+    const options = { ...one, session, operationId };
+    const keyspace = cluster.keyspace("n3");
+    if (what === "tunable") {
+      const fault = await faultOf(cluster, keyspace.put("a", "late", options));
+      expect([fault.code, fault.outcome]).toEqual(["SUPERSEDED", "unknown"]);
+      expect(fault.operationId).toBe(operationId);
+      const anew = cluster.node("n3").store.operationId("default");
+      await cluster.until(keyspace.put("a", "late", { ...options, operationId: anew }));
+    } else await cluster.until(keyspace.put("a", "late", options));
+    cluster.network.heal();
+    await cluster.waitUntilReachable("n3", ["n1", "n2"]);
+    const read = await cluster.until(keyspace.get("a", { consistency: "all" }));
+    expect(read.found && (read.conflict ? read.siblings : [read.value])).toContain("late");
+  });
+
   test("carries what it has seen of many keys, and says when that is too much", async () => {
     const cluster = await openAll({ keyspaces: { default: { ...declared, shards: 8 } } });
     const session = cluster.keyspace("n1").withSession();

@@ -96,6 +96,23 @@ describe.each([
     expect(await found(cluster, "n1", "a", "quorum")).toBe(false);
   });
 
+  test("is the same write when it is tried again under the id of its fault, whatever the clocks", async () => {
+    // The stamp follows the other nodes' clocks, and lies ahead of this node's wall clock.
+    const cluster = await openAll({ skewsMs: [-300, 0, 0] });
+    await cluster.until(cluster.keyspace("n2").put("b", 0, { consistency: "all" }));
+    cluster.isolate("n1");
+    const options = { consistency: "each-quorum", ttlMs: 3_000 } as const;
+    const fault = await faultOf(cluster, cluster.keyspace("n1").put("a", 1, options));
+    expect(fault.code).toBe("OUTCOME_UNKNOWN");
+    cluster.network.heal();
+    await cluster.waitUntilReachable("n1", ["n2", "n3"]);
+    const again = { ...options, operationId: fault.operationId as string };
+    await cluster.until(cluster.keyspace("n1").put("a", 1, again));
+    expect(await found(cluster, "n1", "a", "quorum")).toBe(true);
+    await cluster.advance(3_500);
+    expect(await found(cluster, "n1", "a", "quorum")).toBe(false);
+  });
+
   test("is gone after a restart, and stays gone at a node whose clock is set back", async () => {
     const cluster = await openAll({ persistent: true });
     await cluster.until(cluster.keyspace("n2").put("a", 1, { consistency: "all", ttlMs: 400 }));

@@ -13,8 +13,6 @@ export interface GivenInWrite {
   readonly fixedStamp: Stamp | undefined;
   /** What its writer has seen; below everything if it does not say. */
   readonly seen: Stamp;
-  /** When its value is gone, in milliseconds of wall time. */
-  readonly expiresAtMs: number | undefined;
 }
 
 /** Or why the write is refused. */
@@ -28,7 +26,8 @@ export function givenIn(
     const inSession = stampSeenInSession(operation, context.clock, wallMs);
     const inContext = stampSeenBy(operation);
     const seen = compareStamps(inSession, inContext) > 0 ? inSession : inContext;
-    return { fixedStamp, seen, expiresAtMs: expiryOfWrite(operation, fixedStamp, wallMs) };
+    expiryOfWrite(operation, fixedStamp, wallMs);
+    return { fixedStamp, seen };
   } catch (error) {
     if (error instanceof CapstanError) return error;
     throw error;

@@ -11,8 +11,6 @@ export class PendingWrite {
   demand: Demand;
   /** Given by an operation id: the write has this stamp or none. */
   readonly fixedStamp: Stamp | undefined;
-  /** When its value is gone, in milliseconds of wall time. The same in every round and every try. */
-  readonly expiresAtMs: number | undefined;
   /** Names this round on the wire; late answers to an earlier round meet nobody. */
   roundId = 0;
   phase: "learn" | "write" = "learn";
@@ -22,6 +20,11 @@ export class PendingWrite {
   paced = false;
   answers: ReplicaAnswers;
   stamp: Stamp = ZERO_STAMP;
+  /**
+   * When its value is gone, in milliseconds of wall time. Of the stamp, so that it is the same in every
+   * round, and in every try: of one under an id that a fault carried the stamp is all that is known.
+   */
+  expiresAtMs: number | undefined = undefined;
   /** The stamp's token, once it was answered. */
   version: string | undefined = undefined;
   /** What a stamp beyond the clock guard follows. */
@@ -55,7 +58,6 @@ export class PendingWrite {
     this.fixedStamp = given.fixedStamp;
     this.answers = answers;
     this.newest = given.seen;
-    this.expiresAtMs = given.expiresAtMs;
   }
 }
 
@@ -78,6 +80,14 @@ export function isOnlyOutdated({ stored, outdated, sentTo }: PendingWrite): bool
 /** No earlier try, of its operation id or of an earlier round, may have been stored. */
 export function isFirstTry({ fixedStamp, sentAgain }: PendingWrite): boolean {
   return fixedStamp === undefined && !sentAgain;
+}
+
+/**
+ * Its id names a time that is before what its writer has seen: it would lose to that wherever they
+ * meet, also where nobody who is asked notices. The very time may be that of an earlier try of it.
+ */
+export function isBehindSeen({ fixedStamp, newest }: PendingWrite): boolean {
+  return fixedStamp !== undefined && fixedStamp.time < newest.time;
 }
 
 /** A write that met only refusals is stamped again at most this often. */

@@ -6,6 +6,7 @@ import { compareStamps, type Stamp, ZERO_STAMP } from "../../core/model/stamp.ts
 import { versionTokenOf } from "../../core/model/version-token.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
 import { type Demands, isMetBy, mayLower, oneLess } from "../leaderless/demand.ts";
+import { expiryOfStamp } from "../leaderless/expiry.ts";
 import { levelTooHigh, tooFewReachable } from "../leaderless/faults.ts";
 import type { LeaderlessMessage, ReadReply, WriteAck } from "../leaderless/messages.ts";
 import { stampOf } from "../leaderless/record.ts";
@@ -14,6 +15,7 @@ import { reusedId, superseded } from "./faults.ts";
 import { givenIn } from "./given-stamps.ts";
 import { missedWrite } from "./missed-write.ts";
 import {
+  isBehindSeen,
   isFirstTry,
   isMet,
   isOnlyOutdated,
@@ -107,6 +109,10 @@ export class WriteFlow {
       forgets ? { ...given, fixedStamp: undefined } : given,
     );
     request.memo = pending;
+    if (isBehindSeen(pending) && this.#context.clock.observe(given.seen, wallMs) === "observed") {
+      effects.refuse(request, superseded(given.seen, "unknown", this.#idOf(pending)));
+      return;
+    }
     this.#slow.maybeAdd(pending, operation.deadlineMs ?? nowMs, nowMs);
     if (this.#mustLearn(pending, wallMs)) this.#rounds.learn(pending, reachable, nowMs, effects);
     else this.#write(pending, reachable, nowMs, wallMs, effects);
@@ -330,7 +336,7 @@ export class WriteFlow {
     wallMs: number,
     effects: Fx,
   ): void {
-    const { newest, fixedStamp } = pending;
+    const { newest, fixedStamp, request } = pending;
     let proof: Stamp | undefined;
     if (fixedStamp !== undefined) {
       pending.stamp = fixedStamp;
@@ -341,6 +347,7 @@ export class WriteFlow {
       ({ stamp: pending.stamp, proof } = this.#context.clock.mintAbove(newest, wallMs));
     }
     pending.proof = proof;
+    pending.expiresAtMs = expiryOfStamp(request.operation, pending.stamp);
     pending.sentTo = 0;
     pending.phase = "write";
     pending.attempts++;
