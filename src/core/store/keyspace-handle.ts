@@ -38,6 +38,7 @@ import {
   refuseIdsOfWrites,
 } from "./call-lists.ts";
 import { CallSettings, NO_SETTINGS, OPTIONS_OF, parseOptions } from "./call-options.ts";
+import { checkedInTime, withoutTime } from "./checked-in-time.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { ManyCalls } from "./many-calls.ts";
 import { modifyKey } from "./modify-key.ts";
@@ -117,9 +118,10 @@ export class KeyspaceHandle implements EmbeddedKeyspace {
       // Refused before the schema runs, which may be the caller's slow code.
       this.#maker.writeOptions(settings);
       const checked = validate(schema, value);
-      return checked instanceof Promise
-        ? checked.then((valid) => this.#put(key, valid, settings)).catch(rethrowFault)
-        : this.#put(key, checked, settings);
+      if (!(checked instanceof Promise)) return this.#put(key, checked, settings);
+      return checkedInTime(checked, settings, this.#parts.environment)
+        .then(({ value: valid, settings: left }) => this.#put(key, valid, left))
+        .catch(rethrowFault);
     } catch (error) {
       return Promise.reject(toFault(error));
     }
@@ -216,19 +218,28 @@ export class KeyspaceHandle implements EmbeddedKeyspace {
     if (writes.length === 0) return [];
     if (this.#maker.capabilities.batch === "per-key") return this.#batchPerKey(writes, settings);
     refuseIdsOfWrites(writes);
-    const members = await Promise.all(writes.map((write, index) => this.#memberOf(write, index)));
-    const operation = this.#maker.batch(members, settings);
+    const { environment } = this.#parts;
+    const startMs = environment.monotonicMs();
+    const members = await Promise.all(
+      writes.map((write, index) => this.#memberOf(write, index, settings)),
+    );
+    const left = withoutTime(settings, environment.monotonicMs() - startMs);
+    const operation = this.#maker.batch(members, left);
     const result = await this.#execute(operation, toWritten, settings);
     return writes.map((write) => ({ key: keyOfWrite(write), ok: true, result }));
   }
 
-  #memberOf(write: BatchWrite, index: number): Operation | Promise<Operation> {
+  #memberOf(
+    write: BatchWrite,
+    index: number,
+    ofBatch: Readonly<CallSettings>,
+  ): Operation | Promise<Operation> {
     const refuse = (error: unknown): never => {
       throw refusedWrite(toFault(error), index);
     };
     try {
       if (!("put" in write)) return this.#maker.delete(write.delete, NO_SETTINGS);
-      const made = this.#putOf([write.put, write.value], NO_SETTINGS);
+      const made = this.#putOf([write.put, write.value], NO_SETTINGS, ofBatch);
       return made instanceof Promise ? made.catch(refuse) : made;
     } catch (error) {
       return refuse(error);
@@ -350,19 +361,26 @@ export class KeyspaceHandle implements EmbeddedKeyspace {
     return withSessionToken(settings, session, hash, this.#maker);
   }
 
-  #many(settings: Readonly<CallSettings>) {
-    return { engine: this.#engine, lifecycle: this.#lifecycle, signal: settings.signal };
+  #many({ signal, timeoutMs }: Readonly<CallSettings>) {
+    const deadlineMs = () => this.#maker.deadlineMs(timeoutMs);
+    return { engine: this.#engine, lifecycle: this.#lifecycle, signal, deadlineMs };
   }
 
-  #putOf(entry: Entry, settings: Readonly<CallSettings>): Operation | Promise<Operation> {
+  /** @param ofCall says how long the whole call may take. */
+  #putOf(
+    entry: Entry,
+    settings: Readonly<CallSettings>,
+    ofCall: Readonly<CallSettings> = settings,
+  ): Operation | Promise<Operation> {
     checkEntry(entry);
     const [key, value] = entry;
     const { schema } = this.#parts;
     if (schema === undefined) return this.#maker.put(key, value, settings);
     const checked = validate(schema, value);
-    return checked instanceof Promise
-      ? checked.then((valid) => this.#maker.put(key, valid, settings))
-      : this.#maker.put(key, checked, settings);
+    if (!(checked instanceof Promise)) return this.#maker.put(key, checked, settings);
+    return checkedInTime(checked, ofCall, this.#parts.environment).then((made) =>
+      this.#maker.put(key, made.value, settings === ofCall ? made.settings : settings),
+    );
   }
 }
 

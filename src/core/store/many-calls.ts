@@ -1,10 +1,10 @@
 import type { Cancellation, Completion, Engine } from "../contracts/strategy.ts";
-import type { CapstanError } from "../model/errors.ts";
+import { type CapstanError, isCapstanError } from "../model/errors.ts";
 import type { Operation, OperationResult } from "../model/operations.ts";
 import type { ManyResult } from "./api.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { listenToAbort } from "./listen-to-abort.ts";
-import { type Finish, refuseAborted, toFault } from "./pending-call.ts";
+import { type Finish, refuseAborted, toFault, toFaultOfAnswer } from "./pending-call.ts";
 
 /** So many of one call's operations are under way at once; the others wait for their turn. */
 const MAX_IN_FLIGHT = 64;
@@ -14,6 +14,8 @@ export interface ManyCallsParts<Item, Result> {
   readonly lifecycle: Lifecycle;
   readonly signal: AbortSignal | undefined;
   readonly items: readonly Item[];
+  /** Of an operation that begins now; undefined where the call has no deadline of its own. */
+  deadlineMs(): number | undefined;
   keyOf(item: Item): string;
   /** A promise only where a schema is asynchronous; a throw is that item's outcome alone. */
   make(item: Item): Operation | Promise<Operation>;
@@ -21,11 +23,18 @@ export interface ManyCallsParts<Item, Result> {
   finishOf(operation: Operation): Finish<Result>;
 }
 
-/** `getMany` and `putMany`: one promise for all, one outcome per key, in the order given. */
+/**
+ * `getMany`, `putMany` and batches per key: one promise for all, one outcome per key, in the order
+ * given. Where a bound of the store is met that the call's own operations help to fill, the rest
+ * waits for these instead of being refused.
+ */
 export class ManyCalls<Item, Result> {
   readonly #parts: ManyCallsParts<Item, Result>;
   readonly #results: ManyResult<Result>[];
   readonly #inFlight = new Set<Member>();
+  /** Made, and refused because there were too many at once. */
+  readonly #heldBack: Member[] = [];
+  #isFull = false;
   #next = 0;
   #answered = 0;
   #pumping = false;
@@ -50,20 +59,31 @@ export class ManyCalls<Item, Result> {
   }
 
   succeeded(member: Member, result: OperationResult): void {
-    this.#inFlight.delete(member);
+    this.#leave(member);
     try {
       const finished = this.#parts.finishOf(member.operation as Operation)(result);
       this.#answer(member.index, { key: this.#keyAt(member.index), ok: true, result: finished });
     } catch (error) {
-      this.#refuse(member.index, error);
+      this.#refuse(member.index, toFaultOfAnswer(error, member.operation as Operation));
     }
     this.#pump();
   }
 
   failed(member: Member, error: unknown): void {
-    this.#inFlight.delete(member);
+    const isRefused = member.isBeginning && isCapstanError(error) && error.code === "OVERLOADED";
+    this.#leave(member);
+    if (isRefused && this.#inFlight.size > 0) {
+      this.#heldBack.push(member);
+      this.#isFull = true;
+      return;
+    }
     this.#refuse(member.index, error);
     this.#pump();
+  }
+
+  #leave(member: Member): void {
+    this.#inFlight.delete(member);
+    this.#isFull = false;
   }
 
   /** An answer may come from within `execute`: then the loop below goes on, not the stack down. */
@@ -71,8 +91,11 @@ export class ManyCalls<Item, Result> {
     if (this.#pumping) return;
     this.#pumping = true;
     const { items } = this.#parts;
-    while (this.#next < items.length && this.#inFlight.size < MAX_IN_FLIGHT) {
-      this.#begin(this.#next++);
+    while (!this.#isFull && this.#inFlight.size < MAX_IN_FLIGHT) {
+      const member = this.#heldBack.shift();
+      if (member !== undefined) this.#beginAgain(member);
+      else if (this.#next < items.length) this.#begin(this.#next++);
+      else break;
     }
     this.#pumping = false;
     if (this.#answered < items.length) return;
@@ -82,11 +105,11 @@ export class ManyCalls<Item, Result> {
 
   #begin(index: number): void {
     const { make, items, lifecycle, signal, engine } = this.#parts;
+    const member = new Member(this, index);
     try {
       if (!lifecycle.isAccepting) throw lifecycle.refusal();
       refuseAborted(signal);
       const made = make(items[index] as Item);
-      const member = new Member(this, index);
       this.#inFlight.add(member);
       if (!(made instanceof Promise)) {
         member.begin(engine, made);
@@ -100,7 +123,22 @@ export class ManyCalls<Item, Result> {
         })
         .catch((error: unknown) => this.failed(member, error));
     } catch (error) {
+      this.#inFlight.delete(member);
       this.#refuse(index, error);
+    }
+  }
+
+  #beginAgain(member: Member): void {
+    const { lifecycle, signal, engine } = this.#parts;
+    try {
+      if (!lifecycle.isAccepting) throw lifecycle.refusal();
+      refuseAborted(signal);
+      const deadlineMs = this.#parts.deadlineMs();
+      this.#inFlight.add(member);
+      member.begin(engine, { ...(member.operation as Operation), deadlineMs });
+    } catch (error) {
+      this.#inFlight.delete(member);
+      this.#refuse(member.index, error);
     }
   }
 
@@ -127,6 +165,8 @@ interface Owner {
 class Member implements Completion {
   readonly index: number;
   operation: Operation | undefined = undefined;
+  /** The engine has been asked, and has not taken it yet. */
+  isBeginning = false;
   readonly #owner: Owner;
   #cancellation: Cancellation | undefined = undefined;
 
@@ -138,8 +178,13 @@ class Member implements Completion {
   begin(engine: Engine, operation: Operation): void {
     this.operation = operation;
     const now = operation.type === "get" ? engine.readNow(operation) : undefined;
-    if (now !== undefined) this.succeed(now);
-    else this.#cancellation = engine.execute(operation, this);
+    if (now !== undefined) {
+      this.succeed(now);
+      return;
+    }
+    this.isBeginning = true;
+    this.#cancellation = engine.execute(operation, this);
+    this.isBeginning = false;
   }
 
   cancel(): void {

@@ -1,6 +1,6 @@
 import type { Cancellation, Completion, Engine } from "../contracts/strategy.ts";
 import { CapstanError, isCapstanError } from "../model/errors.ts";
-import type { Operation, OperationResult } from "../model/operations.ts";
+import type { Operation, OperationResult, OperationType } from "../model/operations.ts";
 import { listenToAbort } from "./listen-to-abort.ts";
 
 /** Makes of an engine's result what the caller gets. One function per kind of call, not per call. */
@@ -15,6 +15,7 @@ export class PendingCall<Result> implements Completion {
   readonly #finish: Finish<Result>;
   readonly #resolve: (result: Result) => void;
   readonly #reject: (error: Error) => void;
+  #operation: Operation | undefined = undefined;
   #settled = false;
   #cancellation: Cancellation | undefined = undefined;
   #signal: AbortSignal | undefined = undefined;
@@ -30,6 +31,7 @@ export class PendingCall<Result> implements Completion {
   }
 
   begin(engine: Engine, operation: Operation, signal: AbortSignal | undefined): void {
+    this.#operation = operation;
     const cancellation = engine.execute(operation, this);
     if (this.#settled || signal === undefined) return;
     this.#cancellation = cancellation;
@@ -43,7 +45,7 @@ export class PendingCall<Result> implements Completion {
     try {
       finished = this.#finish(result);
     } catch (error) {
-      this.#reject(toFault(error));
+      this.#reject(toFaultOfAnswer(error, this.#operation));
       return;
     }
     this.#resolve(finished);
@@ -76,9 +78,28 @@ export function toFault(error: unknown): CapstanError {
   const message = error instanceof Error ? error.message : String(error);
   return new CapstanError("INTERNAL", `an internal fault: ${message}`, {
     outcome: "not-applied",
+    retry: "never",
     cause: error,
   });
 }
+
+/** An answer that makes no sense: the engine has done the write all the same, or may have. */
+export function toFaultOfAnswer(error: unknown, operation: Operation | undefined): CapstanError {
+  const fault = toFault(error);
+  if (fault === error || operation === undefined || !CHANGES.has(operation.type)) return fault;
+  const { operationId } = operation;
+  return new CapstanError("INTERNAL", fault.message, {
+    ...(operationId === undefined ? {} : { operationId }),
+    cause: error,
+  });
+}
+
+const CHANGES: ReadonlySet<OperationType> = new Set<OperationType>([
+  "put",
+  "delete",
+  "update",
+  "batch",
+]);
 
 /** An already aborted signal: nothing is sent. */
 export function refuseAborted(signal: AbortSignal | undefined): void {

@@ -3,8 +3,8 @@ import type {
   StandardSchemaIssue,
   StandardSchemaResult,
 } from "../contracts/standard-schema.ts";
-import { invalidConfiguration } from "../model/configuration-problems.ts";
-import { CapstanError } from "../model/errors.ts";
+import { describeValue, invalidConfiguration } from "../model/configuration-problems.ts";
+import { CapstanError, isCapstanError } from "../model/errors.ts";
 
 const TYPES_ALONE = "capstan.types-alone";
 
@@ -45,21 +45,44 @@ export function checkingSchemaOf(schema: object | undefined, path: string) {
 /**
  * What the schema makes of a value; a promise only if the schema is asynchronous.
  *
- * @throws CapstanError `INVALID_VALUE` with the schema's issues, also as a rejection.
+ * @throws CapstanError `INVALID_VALUE` with the schema's issues, or with what the schema itself has
+ * thrown, which is no fault of ours; also as a rejection.
  */
 export function validate(schema: StandardSchema, value: unknown): unknown {
-  const result = schema["~standard"].validate(value);
+  let result: ReturnType<StandardSchema["~standard"]["validate"]>;
+  try {
+    result = schema["~standard"].validate(value);
+  } catch (error) {
+    throw schemaFailed(error);
+  }
+  if (!isObject(result) || !("then" in result)) return valueOrThrow(result);
   // A promise of another realm, or a thenable, is made one of ours.
-  return "then" in result ? Promise.resolve(result).then(valueOrThrow) : valueOrThrow(result);
+  return Promise.resolve(result).then(valueOrThrow, (error: unknown) => {
+    throw schemaFailed(error);
+  });
 }
 
 function valueOrThrow(result: StandardSchemaResult<unknown>): unknown {
+  if (!isObject(result)) throw schemaFailed(`it gave ${describeValue(result)}`);
   if (result.issues === undefined) return result.value;
+  if (!Array.isArray(result.issues)) throw schemaFailed("its issues are no list");
   const issues = result.issues.map((issue) => ({ path: pathOf(issue), message: issue.message }));
   const listed = issues.map(({ path, message }) => `${path}: ${message}`).join("; ");
   throw new CapstanError("INVALID_VALUE", `the keyspace's schema refuses the value: ${listed}`, {
     details: { issues },
   });
+}
+
+function schemaFailed(error: unknown): CapstanError {
+  if (isCapstanError(error)) return error;
+  const why = error instanceof Error ? error.message : String(error);
+  return new CapstanError("INVALID_VALUE", `the keyspace's schema failed on the value: ${why}`, {
+    cause: error,
+  });
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }
 
 function pathOf({ path = [] }: StandardSchemaIssue): string {

@@ -75,6 +75,8 @@ export class FakeEngine implements Engine {
   /** Ends the watches that are open. */
   endWatches: (fault?: CapstanError) => void = () => undefined;
   hold = false;
+  /** What it takes at once while it holds; above it operations are refused. */
+  limit = Number.POSITIVE_INFINITY;
   holdScans = false;
   answersNow = false;
   ready = true;
@@ -93,6 +95,10 @@ export class FakeEngine implements Engine {
 
   execute(operation: Operation, done: Completion): Cancellation {
     this.executed.push(operation);
+    if (this.held.length >= this.limit) {
+      done.fail(new CapstanError("OVERLOADED", "too many"));
+      return { cancel: () => undefined };
+    }
     const held: Held = { operation, done, cancelled: false };
     if (!this.hold) {
       done.succeed(this.#apply(operation));

@@ -5,9 +5,9 @@ import { isCapstanError } from "../../../../src/core/model/errors.ts";
 import { hash32 } from "../../../../src/core/model/hash.ts";
 import { keyText } from "../../../../src/core/model/key-text.ts";
 import { decodeValue } from "../../../../src/core/model/values.ts";
-import type { BatchWrite } from "../../../../src/core/store/api.ts";
+import type { BatchWrite, WriteOptions } from "../../../../src/core/store/api.ts";
 import { valuesOf } from "../../../../src/core/store/value-schema.ts";
-import { EVERYTHING, NOTHING_MORE, openBench } from "./fake-engine.ts";
+import { type Bench, EVERYTHING, NOTHING_MORE, openBench } from "./fake-engine.ts";
 
 const THROWS = {
   get field(): never {
@@ -16,6 +16,13 @@ const THROWS = {
 };
 
 const PER_KEY = { ...EVERYTHING, batch: "per-key" } as const;
+
+const schemaOf = (validate: (value: unknown) => unknown) =>
+  ({ "~standard": { version: 1, vendor: "test", validate } }) as never;
+
+function fail(why: string): never {
+  throw new Error(why);
+}
 
 const untyped = (options: unknown) => options as never;
 
@@ -545,6 +552,25 @@ describe("signals and deadlines", () => {
   });
 });
 
+describe("an engine's answer that makes no sense", () => {
+  it("does not make a write one that was not applied", async () => {
+    const { keyspace, engine } = openBench();
+    engine.execute = (_operation, done) => {
+      done.succeed(undefined as never);
+      return { cancel: () => undefined };
+    };
+    const operationId = await keyspace.operationId();
+    const written = keyspace.put("k", 1, { operationId });
+    await expect(written).rejects.toMatchObject({
+      ...{ code: "INTERNAL", outcome: "unknown", retry: "same-operation-id", operationId },
+    });
+    const [one] = await keyspace.putMany([["k", 1]]);
+    expect(one).toMatchObject({ ok: false, error: { code: "INTERNAL", outcome: "unknown" } });
+    const read = keyspace.get("k");
+    await expect(read).rejects.toMatchObject({ code: "INTERNAL", outcome: "not-applied" });
+  });
+});
+
 describe("schemas", () => {
   const schema = z.strictObject({ name: z.string(), age: z.number().default(1) });
 
@@ -612,6 +638,59 @@ describe("schemas", () => {
     expect(engine.executed).toHaveLength(0);
   });
 
+  const nonsense: [string, () => unknown, string][] = [
+    ["throws", () => fail("bug"), "bug"],
+    ["rejects with what is no error", () => Promise.reject(5), "5"],
+    ["gives nothing", () => undefined, "it gave undefined"],
+    ["gives a promise of nothing", async () => undefined, "it gave undefined"],
+    ["gives issues that are no list", () => ({ issues: "none" }), "its issues are no list"],
+  ];
+  it.each(nonsense)("names the schema where one %s", async (_what, check, why) => {
+    const { keyspace, engine } = openBench(EVERYTHING, { schema: schemaOf(check) });
+    const fault = await keyspace.put("k", 1).catch((error: unknown) => error);
+    expect(fault).toMatchObject({
+      ...{ code: "INVALID_VALUE", outcome: "not-applied", retry: "never" },
+      message: `the keyspace's schema failed on the value: ${why}`,
+    });
+    expect(engine.executed).toHaveLength(0);
+  });
+
+  const writes: [string, (bench: Bench, options: WriteOptions) => Promise<unknown>][] = [
+    ["put", ({ keyspace }, options) => keyspace.put("k", 1, options)],
+    ["a batch", ({ keyspace }, options) => keyspace.batch([{ put: "k", value: 1 }], options)],
+    [
+      "putMany",
+      ({ keyspace }, options) =>
+        keyspace.putMany([["k", 1]], options).then(([one]) => {
+          if (one?.ok === false) throw one.error;
+        }),
+    ],
+  ];
+  it.each(writes)("ends %s in its time while a schema never ends", async (_what, write) => {
+    const schema = schemaOf(() => new Promise(() => undefined));
+    const bench = openBench(EVERYTHING, { schema });
+    const late = write(bench, { timeoutMs: 100 });
+    bench.time.advance(100);
+    await expect(late).rejects.toMatchObject({ code: "UNAVAILABLE", outcome: "not-applied" });
+    const controller = new AbortController();
+    const aborted = write(bench, { signal: controller.signal, timeoutMs: 100 });
+    controller.abort();
+    await expect(aborted).rejects.toMatchObject({ code: "ABORTED", outcome: "not-applied" });
+    expect(getEventListeners(controller.signal, "abort")).toHaveLength(0);
+    expect(bench.engine.executed).toHaveLength(0);
+  });
+
+  it("leaves a write the time that its schema has not used", async () => {
+    const checked: ((result: unknown) => void)[] = [];
+    const schema = schemaOf(() => new Promise((resolve) => checked.push(resolve)));
+    const { keyspace, engine, time } = openBench(EVERYTHING, { schema });
+    const written = keyspace.put("k", 1, { timeoutMs: 100 });
+    time.advance(60);
+    for (const settle of checked) settle({ value: 2 });
+    await written;
+    expect(engine.executed[0]).toMatchObject({ deadlineMs: 100 });
+  });
+
   it("does not call a schema that only types", async () => {
     const types = valuesOf<string>();
     let called = false;
@@ -660,6 +739,41 @@ describe("many keys", () => {
     while (engine.held.length > 0) engine.release();
     expect(await all).toHaveLength(200);
     expect(engine.mostHeld).toBe(64);
+  });
+
+  it("keeps to what the store takes at once, and refuses none of its own for that", async () => {
+    const { keyspace, engine, time } = openBench();
+    Object.assign(engine, { hold: true, limit: 3 });
+    const entries = Array.from({ length: 20 }, (_, index) => [`k${index}`, index] as const);
+    const all = keyspace.putMany(entries, { timeoutMs: 50 });
+    while (engine.held.length > 0) {
+      time.advance(10);
+      expect(engine.held.at(-1)?.operation.deadlineMs).toBeGreaterThan(time.nowMs);
+      engine.release();
+    }
+    const written = await all;
+    expect(written.map(({ key, ok }) => [key, ok])).toEqual(entries.map(([key]) => [key, true]));
+    expect(engine.mostHeld).toBe(3);
+  });
+
+  it("is refused where others alone fill what the store takes", async () => {
+    const { keyspace, engine } = openBench();
+    Object.assign(engine, { hold: true, limit: 0 });
+    const results = await keyspace.getMany(["a", "b"]);
+    expect(results.map((one) => !one.ok && (one.error as { code?: string }).code)).toEqual([
+      "OVERLOADED",
+      "OVERLOADED",
+    ]);
+  });
+
+  it("begins nothing more of what waits when the caller gives up", async () => {
+    const { keyspace, engine } = openBench();
+    Object.assign(engine, { hold: true, limit: 2 });
+    const controller = new AbortController();
+    const all = keyspace.getMany(["a", "b", "c", "d"], { signal: controller.signal });
+    controller.abort();
+    const codes = (await all).map((one) => !one.ok && (one.error as { code?: string }).code);
+    expect(codes).toEqual(["OUTCOME_UNKNOWN", "OUTCOME_UNKNOWN", "ABORTED", "ABORTED"]);
   });
 
   it("says of each key what became of it when the caller gives up", async () => {
