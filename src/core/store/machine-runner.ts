@@ -457,7 +457,10 @@ export class MachineRunner {
   }
 
   #readLog(cell: MachineCell, token: number, from: LogSequence, maxBytes: number): void {
+    const turn = cell.openings;
     this.#storage.log.read(cell.shardId, from, maxBytes, (result: LogReadResult) => {
+      // Whoever stands in the place of the machine that has asked has tokens of its own.
+      if (cell.openings !== turn) return;
       if (result.type === "records") {
         const { records, end } = result;
         this.run(cell, { type: "log-records", token, records, end });

@@ -15,9 +15,15 @@ const READ_BYTES = 1_048_576;
  */
 export class Application {
   readonly #core: ConsensusCore;
-  /** Read back from the log because memory had forgotten them; the first is the next to apply. */
+  /**
+   * Read back from the log because memory had forgotten them; the first is the next to apply. None
+   * that was not committed when it was asked for: another leader may overwrite it.
+   */
   #fetched: readonly LogRecord[] = [];
-  #isReading = false;
+  /** Up to here it was committed what is being read; undefined: nothing is. */
+  #readingTo: number | undefined;
+  /** Of which beginning of the log what was read is. */
+  #restarts = 0;
 
   constructor(core: ConsensusCore) {
     this.#core = core;
@@ -46,17 +52,18 @@ export class Application {
     }
     core.history.forgetBefore(core.appliedIndex);
     this.#forget(effects);
-    return core.appliedIndex < core.commitIndex && !this.#isReading;
+    return core.appliedIndex < core.commitIndex && this.#readingTo === undefined;
   }
 
   onRecords(records: readonly LogRecord[]): void {
-    this.#isReading = false;
-    this.#fetched = records;
+    const readingTo = this.#readingTo ?? 0;
+    this.#readingTo = undefined;
+    this.#fetched = records.filter(({ sequence }) => sequence <= readingTo);
   }
 
   /** A snapshot has taken the place of what was asked for, or the host deals with the damage. */
   onUnreadable(): void {
-    this.#isReading = false;
+    this.#readingTo = undefined;
   }
 
   point(): AppliedPoint {
@@ -68,7 +75,9 @@ export class Application {
 
   #fetchedRecord(index: number): Uint8Array | undefined {
     const first = this.#fetched[0]?.sequence;
-    if (first === undefined || index < first) return undefined;
+    if (first === undefined || index < first || this.#restarts !== this.#core.restarts) {
+      return undefined;
+    }
     const found = this.#fetched[index - first];
     if (found !== undefined && found.sequence !== index) {
       violated("records come without a hole", index, found.sequence);
@@ -77,8 +86,9 @@ export class Application {
   }
 
   #read(index: number, effects: ConsensusEffects): void {
-    if (this.#isReading) return;
-    this.#isReading = true;
+    if (this.#readingTo !== undefined) return;
+    this.#readingTo = this.#core.commitIndex;
+    this.#restarts = this.#core.restarts;
     this.#fetched = [];
     effects.readLog(TOKEN, index as LogSequence, READ_BYTES);
   }

@@ -13,6 +13,9 @@ import type { PlantedConsensusBugs } from "./planted-bugs.ts";
 import { RaftLog } from "./raft-log.ts";
 import { ToldDismissal } from "./told-dismissal.ts";
 
+/** Of reads from the log; 0 belongs to the state. */
+export const MAX_TOKEN = 65_535;
+
 /**
  * What all parts of a shard's consensus share: Figure 2's state, and the step that is running.
  *
@@ -33,8 +36,11 @@ export class ConsensusCore {
   appliedIndex = 0;
   /** Of the newest entry that is applied. */
   appliedTerm = 0;
+  /** How often the log has begun anew behind a state: what was read of it before says nothing. */
+  restarts = 0;
   #isResting = false;
   #commitIndex = 0;
+  #lastReadToken = 0;
   #hard: HardState = {
     ...{ term: 0, votedFor: undefined, original: false },
     ...{ recovering: false, superseded: false },
@@ -277,9 +283,19 @@ export class ConsensusCore {
   /** The state and the log begin at this entry. */
   restart(index: number, term: number): void {
     this.log.reset(index, term);
+    this.restarts++;
     this.#commitIndex = index;
     this.appliedIndex = index;
     this.appliedTerm = term;
+  }
+
+  /**
+   * For a read from the log on behalf of a follower. No leadership takes another's: an answer to an
+   * earlier one may have entries that were overwritten since.
+   */
+  nextReadToken(): number {
+    this.#lastReadToken = (this.#lastReadToken % MAX_TOKEN) + 1;
+    return this.#lastReadToken;
   }
 
   /** Drops the entries above `index`, which no majority has. */

@@ -4,7 +4,7 @@ import type { LogSequence, NodeId } from "../../core/model/ids.ts";
 import { Acceptance, noteConfiguration } from "./acceptance.ts";
 import { Application } from "./application.ts";
 import { type Configuration, describeConfiguration, nodesOf } from "./configuration.ts";
-import { ConsensusCore } from "./consensus-core.ts";
+import { ConsensusCore, MAX_TOKEN } from "./consensus-core.ts";
 import type {
   AppliedPoint,
   ApplyEntry,
@@ -35,7 +35,6 @@ import type {
 import { NO_PLANTED_CONSENSUS_BUGS, type PlantedConsensusBugs } from "./planted-bugs.ts";
 import { answerRead } from "./read-index.ts";
 import { beginAnotherGroup } from "./recovery.ts";
-import { MAX_TOKEN } from "./replication.ts";
 import { SnapshotReceiver } from "./snapshot-receiver.ts";
 
 const TIMER = "raft-timer";

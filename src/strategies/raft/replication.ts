@@ -11,8 +11,6 @@ import { SnapshotSender } from "./snapshot-sender.ts";
 
 /** With a question where the logs agree goes what is short enough to be wasted. */
 const PROBE_BYTES = 16 * 1024;
-/** Tokens of reads from the log; 0 belongs to the state. */
-export const MAX_TOKEN = 65_535;
 
 /** A follower's entries on their way from the log. */
 interface Reading {
@@ -29,7 +27,6 @@ export class Replication {
   readonly #followers: Followers;
   readonly #readings = new Map<number, Reading>();
   readonly #snapshots = new Map<NodeId, SnapshotSender>();
-  #lastToken = 0;
   #lastSnapshot = 0;
 
   constructor(core: ConsensusCore, followers: Followers) {
@@ -194,13 +191,13 @@ export class Replication {
 
   #read(node: NodeId, progress: Progress): void {
     progress.isReading = true;
-    this.#lastToken = (this.#lastToken % MAX_TOKEN) + 1;
+    const token = this.#core.nextReadToken();
     const { nextIndex } = progress;
-    this.#readings.set(this.#lastToken, { node, nextIndex });
+    this.#readings.set(token, { node, nextIndex });
     const isKnown = this.#prevTerm(progress) !== undefined;
     const from = (isKnown ? nextIndex : nextIndex - 1) as LogSequence;
     const { messageBytes } = this.#core.options.limits;
-    this.#core.effects.readLog(this.#lastToken, from, messageBytes);
+    this.#core.effects.readLog(token, from, messageBytes);
   }
 
   #ended(token: number) {

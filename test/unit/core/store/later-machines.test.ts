@@ -269,6 +269,19 @@ describe("what a step does to its log", () => {
     expect(bench.read((effects) => effects.append(bytes("b")))).toBe(2);
   });
 
+  // Its successor counts its reads anew: the answer would be taken for that to one of its own.
+  test("is read for the machine that has asked, and for none that is made in its place", async () => {
+    const bench = await open("newborn");
+    await bench.stepAndSettle(appending("a", "b"));
+    bench.step((effects) => effects.readLog(7, seq(1), 1_000));
+    bench.step(() => {
+      throw new Error("a bug");
+    });
+    await bench.settle();
+    expect(bench.made).toBe(2);
+    expect(bench.eventsOf("log-records")).toEqual([]);
+  });
+
   test("is read back while it is on its way", async () => {
     const bench = await open("newborn");
     disk.log.syncMs = 50;

@@ -4,6 +4,7 @@ import type {
   Incarnation,
   LogSequence,
   NodeId,
+  ShardId,
   StoreId,
 } from "../../../../src/core/model/ids.ts";
 import { Consensus } from "../../../../src/strategies/raft/consensus.ts";
@@ -11,6 +12,7 @@ import type {
   ConsensusEffects,
   ConsensusOptions,
   Moment,
+  RaftLimits,
 } from "../../../../src/strategies/raft/consensus-types.ts";
 import {
   payloadOfEntry,
@@ -41,6 +43,13 @@ export interface Chance {
   readonly random?: number;
   /** By node. Default: all are equal. */
   readonly priorities?: Readonly<Record<string, number>>;
+  readonly limits?: Partial<RaftLimits>;
+}
+
+/** A question for what the log has, which the test answers. */
+export interface LogRead {
+  readonly token: number;
+  readonly from: number;
 }
 
 /** One consensus, n1 of n1, n2 and n3 (or of more), and a test in the place of all others. */
@@ -48,10 +57,14 @@ export class LoneConsensus {
   readonly consensus: Consensus;
   /** Term and text of every entry of its log, from index 1 on. */
   readonly log: string[] = [];
+  /** The same, as they lie in its log. */
+  readonly records: Uint8Array[] = [];
   readonly applied: string[] = [];
   readonly kept: Map<string, Uint8Array>;
   readonly emitted: string[] = [];
   sent: Sent[] = [];
+  /** Asked for and not answered yet. */
+  readonly reads: LogRead[] = [];
   nowMs = 0;
   readonly unreachable = new Set<string>();
   /** How its node fares. */
@@ -119,6 +132,15 @@ export class LoneConsensus {
     return this.do((at, effects) => this.consensus.durable(sequence, at, effects));
   }
 
+  /** Answers the oldest read with the log as it is, or as it was at that time. */
+  answerRead(records: readonly Uint8Array[] = this.records): readonly Sent[] {
+    const { token, from } = this.reads.shift() as LogRead;
+    const found = records.slice(from - 1).map((payload, i) => {
+      return { shard: 0 as ShardId, sequence: (from + i) as LogSequence, payload };
+    });
+    return this.do((at, effects) => this.consensus.logRecords(token, found, at, effects));
+  }
+
   propose(text: string): readonly Sent[] {
     return this.do((at, effects) => {
       this.consensus.propose(unsealedEntry(Buffer.from(text)), at, effects);
@@ -151,16 +173,21 @@ export class LoneConsensus {
       append: (record) => {
         const text = Buffer.from(payloadOfEntry(record)).toString();
         this.log.push(`${termOfEntry(record)} ${text}`.trimEnd());
+        this.records.push(record);
         return this.log.length as LogSequence;
       },
       truncateSuffix: (sequence) => {
         this.log.length = sequence;
+        this.records.length = sequence;
       },
       resetLog: (first) => {
         this.log.length = first - 1;
+        this.records.length = first - 1;
       },
       releaseLog: () => {},
-      readLog: () => {},
+      readLog: (token, from) => {
+        this.reads.push({ token, from });
+      },
       keep: (name, value) => {
         if (value === undefined) this.kept.delete(name);
         else this.kept.set(name, value);
@@ -190,6 +217,7 @@ export class LoneConsensus {
         ...{ uncommittedBytes: 100, inflightBytes: 1_000, inflightMessages: 4 },
         ...{ messageBytes: 1_000, earlyBytes: 60, memoryBytes: 10_000, retainedBytes: 10_000 },
         ...{ snapshotChunkBytes: 1_000, snapshotBytesPerSecond: 100_000 },
+        ...chance.limits,
       },
       randomUint32: () => chance.random ?? 0,
       isReachable: (node) => !this.unreachable.has(node),

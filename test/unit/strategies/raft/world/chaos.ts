@@ -37,6 +37,7 @@ export function runChaos(options: {
   readonly chaosMs: number;
   readonly planted?: WorldOptions["planted"];
   readonly rests?: WorldOptions["rests"];
+  readonly forgetful?: boolean;
 }): World {
   const world = new World({ ...drawShape(options.seed), ...options });
   const faults = drawFaults(world);

@@ -386,16 +386,20 @@ export class WorldNode {
     };
   }
 
+  /** What it finds is what was there when it was asked, or when it answers, which may be late. */
   #readLog(token: number, from: number, maxBytes: number): void {
     const { incarnation } = this;
-    this.world.after(this.world.random.fraction() * 2, () => {
+    const asked = this.disk.image.first <= from ? this.#records(from, maxBytes) : [];
+    const delayMs = this.world.random.fraction() * 2 + this.world.slowReadMs();
+    this.world.after(delayMs, () => {
       const { consensus } = this;
       if (this.incarnation !== incarnation || consensus === undefined) return;
       if (from < this.disk.image.first) {
         this.step((at, effects) => consensus.logUnreadable(token, at, effects));
         return;
       }
-      const records = this.#records(from, maxBytes);
+      const records =
+        asked.length > 0 && this.world.isReadEarly ? asked : this.#records(from, maxBytes);
       this.step((at, effects) => consensus.logRecords(token, records, at, effects));
     });
   }

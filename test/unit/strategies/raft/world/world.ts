@@ -30,7 +30,11 @@ export interface WorldOptions {
   readonly flushesAtOnce?: boolean;
   /** The shard rests when nobody wants anything of it, with these bugs. Default: it never does. */
   readonly rests?: PlantedPairBugs | undefined;
+  /** Memory holds two entries of the log or three, and reads of the others may be slow. */
+  readonly forgetful?: boolean | undefined;
 }
+
+const FORGETFUL_BYTES = 60;
 
 const TIMING: RaftTiming = {
   electionTimeoutMs: 100,
@@ -69,6 +73,11 @@ export class World {
   stuck = false;
   /** Links that are cut, as `from>to`. */
   readonly cut = new Set<string>();
+  /** A read of the log finds what was there when it was asked, and not when it answers. */
+  readonly isReadEarly: boolean;
+  /** A stream of its own: what else a seed draws does not hang on it. */
+  readonly #reads: SeededRandom;
+  readonly #slowReads: boolean;
   readonly #hasPriorities: boolean;
   readonly #heap: Due[] = [];
   #lastNumber = 0;
@@ -78,6 +87,9 @@ export class World {
   constructor(options: WorldOptions) {
     this.seed = options.seed;
     this.random = new SeededRandom(options.seed, "world");
+    this.#reads = new SeededRandom(options.seed, "log-reads");
+    this.isReadEarly = options.forgetful === true && this.#reads.fraction() < 0.5;
+    this.#slowReads = options.forgetful === true && this.#reads.fraction() < 0.5;
     this.planted = options.planted ?? {};
     this.rests = options.rests;
     this.clockBound = options.clockBound ?? 0.05;
@@ -89,7 +101,7 @@ export class World {
       inflightMessages: 4,
       messageBytes: 100,
       earlyBytes: 40,
-      memoryBytes: 400,
+      memoryBytes: options.forgetful === true ? FORGETFUL_BYTES : 400,
       retainedBytes: 200,
       snapshotChunkBytes: 320,
       snapshotBytesPerSecond: 100_000,
@@ -202,6 +214,12 @@ export class World {
       at = parent;
     }
     heap[at] = due;
+  }
+
+  /** Of some reads of the log: the disk is slow at times. */
+  slowReadMs(): number {
+    if (!this.#slowReads || this.#reads.fraction() < 0.8) return 0;
+    return this.#reads.fraction() * 200;
   }
 
   #pop(): void {
