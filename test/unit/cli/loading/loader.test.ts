@@ -166,6 +166,28 @@ describe("a load that meets faults", () => {
     expect([loader.written, loader.unknown]).toEqual([0, 1]);
   });
 
+  test.each([
+    ["UNAVAILABLE", 1],
+    ["STORE_CLOSED", 1],
+    // That one says what became of all tries.
+    ["OPERATION_FENCED", 0],
+  ] as const)(
+    "says so where an earlier try may have been done, whatever the last one says (%s)",
+    async (code, isUnknown) => {
+      let calls = 0;
+      const write = () => {
+        calls += 1;
+        return Promise.reject(calls === 1 ? unknown("op-1") : new CapstanError(code, "refused"));
+      };
+      const loader = await load(lines(1), { write });
+      expect([loader.written, loader.unknown]).toEqual([0, isUnknown]);
+      const [failed] = loader.failed;
+      if (isUnknown === 1) {
+        expect(failed?.error).toMatchObject({ code: "OUTCOME_UNKNOWN", operationId: "op-1" });
+      } else expect(failed?.error).toMatchObject({ code, outcome: "not-applied" });
+    },
+  );
+
   test("does not repeat what would fail again", async () => {
     let calls = 0;
     const write = () => {
