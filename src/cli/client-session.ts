@@ -28,7 +28,12 @@ export function addServerOptions(command: Command): Command {
         `HTTP address of a node (or CAPSTAN_URL; otherwise ${DEFAULT_URL})`,
       ).argParser(urlOption),
     )
-    .option("--timeout <time>", "give up after this long, such as 500ms or 5s", durationOption)
+    .option(
+      "--timeout <time>",
+      "give up after this long, such as 500ms or 5s; at most the node's limits.timeout (60s unless " +
+        "it is configured)",
+      durationOption,
+    )
     .option("--json", "print results and faults as JSON on standard output");
 }
 

@@ -21,6 +21,7 @@ async function main(): Promise<void> {
     interruption,
   };
   listenToSignals(interruption, environment);
+  noticeEndlessWait();
   noticeGoneReaders(interruption);
   const exitCode = await runCommandLine(process.argv.slice(2), surroundings).catch(
     (error: unknown) => reportFault(error, surroundings, false),
@@ -37,6 +38,16 @@ function listenToSignals(interruption: Interruption, environment: SystemEnvironm
   // A command may have to do something at once as well (kill its children): it gets this turn.
   interruption.immediate.addEventListener("abort", () =>
     environment.soon(() => process.exit(EXIT.interrupted)),
+  );
+}
+
+/**
+ * Node ends a process with code 0 once nothing is left that could wake it. A command that waits then
+ * waits for ever, and must not pass for one that is done.
+ */
+function noticeEndlessWait(): void {
+  process.once("beforeExit", () =>
+    end("this waits for what never comes: a module that never finishes loading?", EXIT.unknown),
   );
 }
 

@@ -2,12 +2,14 @@ import type { Logger } from "pino";
 import type { LogLevel } from "../core/contracts/observer.ts";
 import { resolveConfiguration } from "../core/model/configuration.ts";
 import type { StoreConfigurationInput } from "../core/model/configuration-types.ts";
+import { isCapstanError } from "../core/model/errors.ts";
 import type { StoreEvent } from "../core/store/api.ts";
 import { separatePlugIns } from "../core/store/handed-over.ts";
 import { serveHttp } from "../http/index.ts";
 import { openStore } from "../open-store.ts";
 import { EXIT } from "./exit-codes.ts";
 import { httpAddressOf } from "./http-address.ts";
+import type { Interruption } from "./interruption.ts";
 import { loadConfiguration } from "./load-configuration.ts";
 import { loadResolvers } from "./load-resolvers.ts";
 import { logStoreEvent } from "./log-store-event.ts";
@@ -38,10 +40,15 @@ export async function runNode(options: NodeOptions, surroundings: Surroundings):
     surroundings,
   );
   const observer = observerOf(log);
-  const { signal } = surroundings.interruption;
+  const { interruption } = surroundings;
   const insecure = configuration.insecure === true;
   const live = async (): Promise<NodeEnd> => {
-    const store = await openStore(configuration, { node, observer, signal });
+    const opening = openStore(configuration, { node, observer, signal: interruption.signal });
+    const store = await opening.catch((error: unknown) => {
+      if (!interruption.requested || !isCapstanError(error) || error.code !== "ABORTED")
+        throw error;
+    });
+    if (store === undefined) return stoppedWhileStarting(log, interruption);
     const ended = new AbortController();
     // From the beginning: what was found at opening is told first.
     const events = store.events({ signal: ended.signal });
@@ -62,6 +69,17 @@ export async function runNode(options: NodeOptions, surroundings: Surroundings):
     }
   };
   return runWithRenewal(live, log);
+}
+
+/** What was opened by then is closed again. */
+function stoppedWhileStarting(log: Logger, { cause }: Interruption): NodeEnd {
+  log.info({ signal: cause ?? "none" }, "stopped while it was starting");
+  return { exitCode: exitCodeOfStop(cause), disowned: false };
+}
+
+/** A service manager ends a service by SIGTERM, and takes any other code than 0 for a fault. */
+function exitCodeOfStop(cause: string | undefined): number {
+  return cause === "SIGINT" ? EXIT.interrupted : EXIT.done;
 }
 
 const LEAST_BODY_BYTES = 4 * 1024 * 1024;
@@ -100,7 +118,5 @@ async function serveUntilEnd(
     return { exitCode: EXIT.notApplied, disowned: failure.code === "DATA_DISOWNED" };
   }
   log.info({ signal: interruption.cause ?? "none" }, "stopping: operations under way may end");
-  // A service manager ends a service by SIGTERM, and takes any other code than 0 for a fault.
-  const exitCode = interruption.cause === "SIGINT" ? EXIT.interrupted : EXIT.done;
-  return { exitCode, disowned: false };
+  return { exitCode: exitCodeOfStop(interruption.cause), disowned: false };
 }

@@ -47,6 +47,13 @@ describe("where something around it is wrong", () => {
     });
   });
 
+  test("a wait for what never comes does not pass for an end", async () => {
+    await writeFile(join(directory, "never.mjs"), "await new Promise(() => {});\n");
+    const ran = shell('exec "$1" "$2" start --config never.mjs --node n1');
+    expect(ran).toMatchObject({ status: 5, stdout: "" });
+    expect(ran.stderr).toMatch(/^error: this waits for what never comes[^\n]*\n$/);
+  });
+
   test.runIf(existsSync("/dev/full"))("a full disk below the output is said in a line", () => {
     const ran = shell('exec "$1" "$2" --help > /dev/full');
     expect(ran.status).toBe(5);

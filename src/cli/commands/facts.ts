@@ -90,7 +90,7 @@ function addFactCommand<Row extends AnyRow>(
     .option("--keyspace <name>", "only of this keyspace")
     .option("--key <key>", "only of this key")
     .option("--before <id>", "rows older than this one", countOption(1, 1e15 - 1))
-    .option("--limit <count>", "at most this many rows (default 100)", countOption(1, 1_000));
+    .option("--limit <count>", "at most this many rows (default: 100)", countOption(1, 1_000));
   addServerOptions(command)
     .addHelpText(
       "after",

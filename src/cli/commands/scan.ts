@@ -70,7 +70,7 @@ async function scan(options: CommandOptions, surroundings: Surroundings): Promis
       cursor = entry.cursor;
     }
   });
-  if (!options.json && count === options.limit) {
+  if (count === options.limit) {
     printLine(stderr, `${count} entries: the limit. Go on with --cursor ${cursor}`);
   }
   return EXIT.done;

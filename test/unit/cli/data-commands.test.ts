@@ -220,6 +220,7 @@ describe("scan", () => {
       expect(first.stdout).toBe("a\t1\nb\t1\n");
       const cursor = /--cursor (\S+)/.exec(first.stderr)?.[1] ?? "";
       expect((await capstan("scan", "--cursor", cursor)).stdout).toBe("c\t1\n");
+      expect((await capstan("scan", "--limit", "2", "--json")).stderr).toBe(first.stderr);
     }));
 
   test("as JSON prints lines that load takes", () =>
