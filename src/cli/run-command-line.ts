@@ -1,41 +1,31 @@
 import { Command, CommanderError } from "commander";
 import { type CommandAdder, CommandRunner } from "./command-runner.ts";
-import { addCheckCommand } from "./commands/check.ts";
-import { addClusterCommand } from "./commands/cluster.ts";
-import { addDeleteCommand } from "./commands/delete.ts";
-import { addConflictsCommand, addReplicationsCommand } from "./commands/facts.ts";
-import { addGetCommand } from "./commands/get.ts";
-import { addLoadCommand } from "./commands/load.ts";
-import { addMembersCommand } from "./commands/members.ts";
-import { addPutCommand } from "./commands/put.ts";
-import { addScanCommand } from "./commands/scan.ts";
-import { addStartCommand } from "./commands/start.ts";
-import { addStatusCommand } from "./commands/status.ts";
-import { addUpdateCommand } from "./commands/update.ts";
-import { addVerifyCommand } from "./commands/verify.ts";
-import { addWatchCommand } from "./commands/watch.ts";
 import { EXIT } from "./exit-codes.ts";
 import { hasColors, paintFor } from "./paint.ts";
 import { printLine, type Surroundings } from "./surroundings.ts";
 import { packageVersion } from "./version.ts";
 
-const COMMANDS: readonly CommandAdder[] = [
-  addClusterCommand,
-  addStartCommand,
-  addGetCommand,
-  addPutCommand,
-  addUpdateCommand,
-  addDeleteCommand,
-  addScanCommand,
-  addWatchCommand,
-  addLoadCommand,
-  addStatusCommand,
-  addReplicationsCommand,
-  addConflictsCommand,
-  addMembersCommand,
-  addCheckCommand,
-  addVerifyCommand,
-];
+/**
+ * In the order of the help. Each has a file of its own, which is loaded for it alone: `capstan put`
+ * must not wait for what `capstan verify` needs.
+ */
+const COMMANDS: Readonly<Record<string, () => Promise<CommandAdder>>> = Object.freeze({
+  cluster: async () => (await import("./commands/cluster.ts")).addClusterCommand,
+  start: async () => (await import("./commands/start.ts")).addStartCommand,
+  get: async () => (await import("./commands/get.ts")).addGetCommand,
+  put: async () => (await import("./commands/put.ts")).addPutCommand,
+  update: async () => (await import("./commands/update.ts")).addUpdateCommand,
+  delete: async () => (await import("./commands/delete.ts")).addDeleteCommand,
+  scan: async () => (await import("./commands/scan.ts")).addScanCommand,
+  watch: async () => (await import("./commands/watch.ts")).addWatchCommand,
+  load: async () => (await import("./commands/load.ts")).addLoadCommand,
+  status: async () => (await import("./commands/status.ts")).addStatusCommand,
+  replications: async () => (await import("./commands/facts.ts")).addReplicationsCommand,
+  conflicts: async () => (await import("./commands/facts.ts")).addConflictsCommand,
+  members: async () => (await import("./commands/members.ts")).addMembersCommand,
+  check: async () => (await import("./commands/check.ts")).addCheckCommand,
+  verify: async () => (await import("./commands/verify.ts")).addVerifyCommand,
+});
 
 const GUIDE = `
 Examples:
@@ -57,7 +47,7 @@ export async function runCommandLine(
   const runner = new CommandRunner(surroundings);
   const asJson = words.includes("--json");
   const program = createProgram(surroundings, asJson);
-  for (const add of COMMANDS) add(program, runner);
+  for (const add of await commandsFor(words)) add(program, runner);
   shareSettings(program, "capstan", asJson);
   try {
     await program.parseAsync(words, { from: "user" });
@@ -68,6 +58,14 @@ export async function runCommandLine(
     if (asJson) printLine(surroundings.stdout, usageJson(error));
     return EXIT.usage;
   }
+}
+
+/** The command that the first word names; all of them for help, and to say what there is. */
+function commandsFor([first = ""]: readonly string[]): Promise<CommandAdder[]> {
+  if (first === "--version" || first === "-V") return Promise.resolve([]);
+  const names = Object.keys(COMMANDS);
+  const needed = names.includes(first) ? [first] : names;
+  return Promise.all(needed.map((name) => COMMANDS[name]!()));
 }
 
 function createProgram(surroundings: Surroundings, asJson: boolean): Command {

@@ -1,10 +1,9 @@
 import { STATUS_CODES } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import fastifySwagger from "@fastify/swagger";
-import { type FastifyInstance, fastify } from "fastify";
-import { jsonSchemaTransform } from "fastify-type-provider-zod";
+import { type FastifyInstance, type FastifyServerOptions, fastify } from "fastify";
 import { CapstanError } from "../core/model/errors.ts";
 import type { Store } from "../core/store/api.ts";
+import { apiDescriber } from "./api-description.ts";
 import { addBodyParsers } from "./body-parsers.ts";
 import { headerOf } from "./call-options.ts";
 import { inputValidator } from "./check-input.ts";
@@ -65,9 +64,9 @@ export async function serveHttp(store: Store, options: HttpOptions): Promise<Htt
   addBodyParsers(app);
   addRequestGuards(app, new HostGuard(resolved.host, resolved.allowedHosts), connections);
   addFaultAnswers(app, resolved);
-  await addApiDescription(app);
   const streams = new OpenStreams(resolved.maxWatches);
   addRoutes(app, store, resolved, streams);
+  addApiDescription(app, store, resolved, streams);
   await listen(app, resolved);
   const { port } = app.server.address() as AddressInfo;
   const host = resolved.host.includes(":") ? `[${resolved.host}]` : resolved.host;
@@ -81,6 +80,17 @@ export async function serveHttp(store: Store, options: HttpOptions): Promise<Htt
     },
   };
 }
+
+/** Every answer is sent as text or bytes: nothing is left to be serialised by schema. */
+const serializer = () => JSON.stringify;
+
+/**
+ * Without them Fastify loads compilers of its own, a hundred files, of which nothing is used. Its
+ * types know only of those for JSON Schema.
+ */
+const COMPILERS = Object.freeze({
+  compilersFactory: { buildValidator: () => inputValidator, buildSerializer: () => serializer },
+}) as unknown as NonNullable<FastifyServerOptions["schemaController"]>;
 
 function createApp(options: ResolvedHttpOptions): FastifyInstance {
   const app: FastifyInstance = fastify({
@@ -97,12 +107,12 @@ function createApp(options: ResolvedHttpOptions): FastifyInstance {
     frameworkErrors: (error, request, reply) => {
       void sendProblem(request, reply, faultOf(error));
     },
+    schemaController: COMPILERS,
     // Ours is set once there is a tracker to ask; Fastify's own would answer first.
     clientErrorHandler: () => undefined,
   });
   app.setValidatorCompiler(inputValidator);
-  // Every answer is sent as text or bytes: nothing is left to be serialised by schema.
-  app.setSerializerCompiler(() => JSON.stringify);
+  app.setSerializerCompiler(serializer);
   return app;
 }
 
@@ -127,6 +137,19 @@ function addRoutes(
   addMemberRoutes(app, store);
 }
 
+function addApiDescription(
+  app: FastifyInstance,
+  store: Store,
+  options: ResolvedHttpOptions,
+  streams: OpenStreams,
+): void {
+  const describeApi = apiDescriber(
+    () => createApp(options),
+    (described) => addRoutes(described, store, options, streams),
+  );
+  app.get(`${API}/openapi.json`, describeApi);
+}
+
 function addFaultAnswers(app: FastifyInstance, options: ResolvedHttpOptions): void {
   app.setErrorHandler((error, request, reply) => {
     const fault = faultOf(error, headerOf(request, "idempotency-key"));
@@ -148,23 +171,6 @@ function addFaultAnswers(app: FastifyInstance, options: ResolvedHttpOptions): vo
       ),
     ),
   );
-}
-
-async function addApiDescription(app: FastifyInstance): Promise<void> {
-  await app.register(fastifySwagger, {
-    openapi: {
-      openapi: "3.1.0",
-      info: {
-        title: "Capstan",
-        version: "1",
-        description:
-          "A replicated key-value store. Keys are percent-encoded, and may hold slashes. Every " +
-          "answer to a write says in X-Outcome what became of it: applied, not-applied, unknown; or " +
-          "per-key, where the body of a batch says it of each write.",
-      },
-    },
-    transform: jsonSchemaTransform,
-  });
 }
 
 async function listen(app: FastifyInstance, options: ResolvedHttpOptions): Promise<void> {

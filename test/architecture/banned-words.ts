@@ -127,7 +127,7 @@ function occurrences(file: SourceFile, bans: readonly Ban[]): Finding[] {
     findings.set(`${line} ${message}`, { path: file.path, line, message });
   };
   for (const { specifier, line } of file.imports) {
-    const instead = byModule.get(specifier);
+    const [, instead] = [...byModule].find(([name]) => isOf(name, specifier)) ?? [];
     if (instead !== undefined) add(line, `"${specifier}"`, instead);
   }
   visit(file.program, (node, place) => {
@@ -137,6 +137,11 @@ function occurrences(file: SourceFile, bans: readonly Ban[]): Finding[] {
     }
   });
   return [...findings.values()];
+}
+
+/** `rxjs/internal/Subject` is of `rxjs`. */
+function isOf(module: string, specifier: string): boolean {
+  return specifier === module || specifier.startsWith(`${module}/`);
 }
 
 /** The words of a ban that this node could be: see `Ban`. */

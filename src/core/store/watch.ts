@@ -1,4 +1,4 @@
-import { Observable } from "rxjs";
+import { Observable } from "rxjs/internal/Observable";
 import type { TimerHandle } from "../contracts/environment.ts";
 import type { Cancellation } from "../contracts/strategy.ts";
 import { CapstanError } from "../model/errors.ts";

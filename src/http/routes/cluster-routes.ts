@@ -23,7 +23,6 @@ export function addClusterRoutes(app: FastifyInstance, store: Store, insecure: b
     },
     async () => healthOf(store, insecure),
   );
-  app.get(`${API}/openapi.json`, { schema: { hide: true } }, async () => app.swagger());
 }
 
 function healthOf(store: Store, insecure: boolean): Health {
