@@ -6,12 +6,16 @@ import { SESSION_WINDOW } from "./sessions.ts";
 
 /** A session unused for this part of its lifetime is not used again: it may be over. */
 const IDLE_PARTS = 4;
+/** The second half of a window after an operation's own takes its slot over. */
+const HALF_WINDOW = SESSION_WINDOW / 2;
 
 interface OpenSession {
   readonly id: Stamp;
   readonly mintedAtMs: number;
   usedAtMs: number;
   next: number;
+  /** Operations that are under way, of the even halves of a window and of the odd. */
+  readonly underWay: [number, number];
 }
 
 export type SessionIdentity = Extract<Identity, { type: "session" }>;
@@ -19,7 +23,8 @@ export type SessionIdentity = Extract<Identity, { type: "session" }>;
 /**
  * The names under which one coordinator's writes are applied at most once.
  *
- * Writes that come without an id have a session for each shard, whose window slides on with them.
+ * Writes that come without an id have a session for each shard, whose window slides on with them,
+ * but never over one that is under way: where that would come next, another session is begun.
  * When the outcome of one of them stays unknown its session is left alone, and the next write
  * begins another: the unknown one stays in a window that moves no more, and can be resolved for as
  * long as the session lives. Ids that are handed out have sessions of their own, over all shards,
@@ -39,12 +44,21 @@ export class OperationSessions {
   /** For a write to the shard. */
   next(shardIndex: number, nowMs: number, wallMs: number): SessionIdentity {
     let session = this.#own.get(shardIndex);
-    if (session === undefined || nowMs - session.usedAtMs > this.#idleMs) {
+    if (session === undefined || !this.#isUsable(session, nowMs)) {
       session = this.#mint(nowMs, wallMs);
       this.#own.set(shardIndex, session);
     }
     session.usedAtMs = nowMs;
-    return { type: "session", session: session.id, sequence: session.next++ };
+    const sequence = session.next++;
+    session.underWay[halfOf(sequence)]++;
+    return { type: "session", session: session.id, sequence };
+  }
+
+  /** What `next` has named is over: nobody asks for it again under this name. */
+  settled(shardIndex: number, { session, sequence }: SessionIdentity): void {
+    const own = this.#own.get(shardIndex);
+    if (own === undefined || compareStamps(own.id, session) !== 0) return;
+    own.underWay[halfOf(sequence)]--;
   }
 
   /** The session is not used any more by further writes. */
@@ -56,11 +70,11 @@ export class OperationSessions {
   /** An id for a caller, who may use it later, for a key of any shard. */
   handOut(nowMs: number, wallMs: number): string {
     let session = this.#handedOut;
-    const isUsable =
+    const hasRoom =
       session !== undefined &&
       session.next < SESSION_WINDOW &&
       nowMs - session.mintedAtMs <= this.#idleMs;
-    if (session === undefined || !isUsable) session = this.#mint(nowMs, wallMs);
+    if (session === undefined || !hasRoom) session = this.#mint(nowMs, wallMs);
     this.#handedOut = session;
     return this.textOf({ type: "session", session: session.id, sequence: session.next++ });
   }
@@ -70,8 +84,22 @@ export class OperationSessions {
     return encodeSessionOperationId({ keyspaceHash, session, sequence, shardIndex });
   }
 
+  /**
+   * With the first sequence of a half those of the half before the last one begin to lose their
+   * slots: none of them may still be asked for.
+   */
+  #isUsable({ next, underWay, usedAtMs }: OpenSession, nowMs: number): boolean {
+    if (nowMs - usedAtMs > this.#idleMs) return false;
+    return next % HALF_WINDOW !== 0 || underWay[halfOf(next)] === 0;
+  }
+
   #mint(nowMs: number, wallMs: number): OpenSession {
     const id = this.#context.clock.mint(wallMs);
-    return { id, mintedAtMs: nowMs, usedAtMs: nowMs, next: 0 };
+    return { id, mintedAtMs: nowMs, usedAtMs: nowMs, next: 0, underWay: [0, 0] };
   }
+}
+
+/** Whether a sequence is of an even half of a window or of an odd one. */
+function halfOf(sequence: number): 0 | 1 {
+  return sequence % SESSION_WINDOW < HALF_WINDOW ? 0 : 1;
 }

@@ -28,7 +28,7 @@ import {
   unknownOutcome,
 } from "./faults.ts";
 import { actionsOf, identityOf } from "./given-writes.ts";
-import type { OperationSessions } from "./operation-sessions.ts";
+import type { OperationSessions, SessionIdentity } from "./operation-sessions.ts";
 import { readResultOf, sessionMarkOf } from "./read-results.ts";
 import { writeReceipt } from "./receipts.ts";
 import { RecordSlab } from "./record-slab.ts";
@@ -113,11 +113,13 @@ export class WriteFlow {
       effects.refuse(request, noMajority(level, replicas, reachable));
       return;
     }
+    let named: SessionIdentity | undefined;
     try {
       const given = identityOf(operation, this.#context);
       const actions = actionsOf(operation, this.#context);
       if (actions.length > MAX_ACTIONS) throw tooMany(actions.length, MAX_ACTIONS);
-      const identity = given ?? this.#sessions.next(shardIndex, nowMs, wallMs);
+      if (given === undefined) named = this.#sessions.next(shardIndex, nowMs, wallMs);
+      const identity = given ?? (named as SessionIdentity);
       const { key, value } = operation;
       const slab = this.#slab;
       writeWriteBody(slab.begin(key.length + (value?.length ?? 0)), identity, actions);
@@ -128,6 +130,7 @@ export class WriteFlow {
       this.#send(new PendingWrite(this, request, identity, isGiven, record), nowMs, effects);
     } catch (error) {
       if (!(error instanceof CapstanError)) throw error;
+      if (named !== undefined) this.#sessions.settled(shardIndex, named);
       effects.refuse(request, error);
     }
   }
@@ -141,6 +144,7 @@ export class WriteFlow {
   ): void {
     const { applied } = reply;
     const { request } = pending;
+    this.#settled(pending);
     switch (applied.type) {
       case "written":
       case "rejected":
@@ -172,6 +176,7 @@ export class WriteFlow {
     }
     if (reason !== "backlog" || !pending.isNowhere) return true;
     if (pending.errand !== undefined) this.#errands.end(pending.errand);
+    this.#settled(pending);
     effects.refuse(pending.request, overloaded("too much waits to be committed in the shard"));
     return false;
   }
@@ -206,6 +211,7 @@ export class WriteFlow {
   /** No leader will come; a copy that was appended before may still lie in a log. */
   #refuseLost(pending: PendingWrite, effects: Fx): void {
     if (pending.errand !== undefined) this.#errands.end(pending.errand);
+    this.#settled(pending);
     const { isNowhere, shardIndex, request } = pending;
     effects.refuse(request, quorumLost(shardIndex, isNowhere ? undefined : this.#idOf(pending)));
     if (!isNowhere) this.#leaveSession(pending);
@@ -214,6 +220,7 @@ export class WriteFlow {
   #giveUp(pending: PendingWrite, what: string, effects: Fx, notApplied: () => CapstanError): void {
     const { errand } = pending;
     if (errand !== undefined) this.#errands.end(errand);
+    this.#settled(pending);
     // A given id may have been sent by an earlier call, but this one's copies are nowhere.
     if (pending.isNowhere) {
       effects.refuse(pending.request, notApplied());
@@ -247,6 +254,11 @@ export class WriteFlow {
     } else {
       effects.refuse(pending.request, fault);
     }
+  }
+
+  /** It is not asked for again; where its outcome is unknown its session is left as well. */
+  #settled({ identity, isGiven, shardIndex }: PendingWrite): void {
+    if (!isGiven && identity.type === "session") this.#sessions.settled(shardIndex, identity);
   }
 
   #leaveSession({ identity, isGiven, shardIndex }: PendingWrite): void {
