@@ -159,6 +159,27 @@ describe.each(["tunable", "dynamo"])("the replicas of a %s shard", (strategy) =>
   });
 });
 
+describe("a strong read while the shard is given to others", () => {
+  test("is answered of what was written long ago, too, and outlives the switch", async () => {
+    const { cluster, replicas, idle } = await openFive("tunable", { bytesPerSecond: "64KiB" });
+    const value = "v".repeat(8 * 1024);
+    for (let n = 0; n < 60; n++) await cluster.until(cluster.keyspace("n1").put(`k${n}`, value));
+    // By then a copy that learns takes nothing so old but from those who give it the shard.
+    await cluster.advance(6 * 60_000);
+    const moving = change(cluster, "n1", [replicas[0], ...idle]);
+    await cluster.waitFor(() => placeAt(cluster, idle[0]).streaming !== undefined);
+    for (let n = 0; n < 60; n += 7) {
+      const keyspace = cluster.keyspace(cluster.ids[n % 5] as string);
+      const read = await cluster.until(keyspace.get(`k${n}`, { consistency: "strong" }));
+      expect(read.found).toBe(true);
+    }
+    expect(shardAt(cluster, idle[0]).state).toBe("joining");
+    await cluster.until(moving);
+    for (const id of replicas.slice(1)) cluster.kill(id);
+    for (let n = 0; n < 60; n++) expect(await readAt(cluster, idle[0], `k${n}`)).toBe(value);
+  });
+});
+
 describe.each(["tunable", "dynamo"])("of a change of %s replicas", (strategy) => {
   /** `other` knows of a change to `joining`, which is away, and not that it was taken back. */
   async function takenBack() {

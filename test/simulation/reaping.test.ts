@@ -107,6 +107,24 @@ describe.each(["tunable", "dynamo"])("tombstones of a %s keyspace", (strategy) =
     expect(settlingOf(cluster, "n1").blockedBy).toBeUndefined();
   });
 
+  test("stay while the replica that leads is away; the next one says so, and when it is back", async () => {
+    const cluster = await openThree(strategy);
+    await writeAndDelete(cluster, 3);
+    cluster.isolate("n1");
+    await cluster.waitUntilReachable("n2", ["n3"]);
+    await cluster.until(cluster.keyspace("n3").delete("k0"));
+    const types = (id: string) => cluster.node(id).events.map(({ type }) => type);
+    await cluster.waitFor(() => types("n2").includes("reaping-blocked"));
+    const said = cluster.node("n2").events.find(({ type }) => type === "reaping-blocked");
+    expect(said).toMatchObject({ nodes: ["n1"], shard: 0, reason: "cannot be reached" });
+    expect(settlingOf(cluster, "n2")).toMatchObject({ blockedBy: ["n1"], tombstones: 3 });
+    expect(types("n3")).not.toContain("reaping-blocked");
+    await healAll(cluster);
+    expect(types("n2")).toContain("reaping-resumed");
+    expect(settlingOf(cluster, "n2").blockedBy).toBeUndefined();
+    await cluster.waitFor(() => cluster.ids.every((id) => settlingOf(cluster, id).reaped === 3));
+  });
+
   test("are not given up for what one replica alone has acknowledged", async () => {
     const cluster = await openThree(strategy);
     await writeAndDelete(cluster, 3);

@@ -112,6 +112,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     this.#gate = new Gate({
       ...{ settling: this.#settling, rules, planted, reapAfterMs: repair.reapAfterMs },
       isLearning: () => this.#wholeness.isRebuilding || this.#place.known.isJoining,
+      isJoining: () => this.#place.known.isJoining,
     });
     this.#verdicts = new WriteVerdicts({ rules, planted, clock: context.clock, gate: this.#gate });
   }
@@ -182,10 +183,8 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
       case "reachability":
         this.#antiEntropy.onReachability(event.peer, event.reachable, event.nowMs, effects);
         this.#handoff.onReachability(event.peer, event.reachable, effects);
-        if (event.reachable) {
-          this.#place.known.tell(event.peer, effects);
-          this.#settling.tell(event.peer, effects);
-        }
+        if (event.reachable) this.#place.known.tell(event.peer, effects);
+        this.#settling.onReachability(event.peer, event.reachable, effects);
         break;
       case "identity":
         this.#wholeness.onIdentity(event.peer);
@@ -337,7 +336,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     const held = effects.get(keyed.key);
     // No answer: the coordinator counts nobody who has not said that he holds it.
     if (held === undefined && !this.hasRoom) return;
-    const judged = kind === "first-hand" ? "news" : this.#gate.judge(keyed, held, wallMs);
+    const judged = kind === "first-hand" ? "news" : this.#gate.judge(message, held, wallMs);
     if (judged === "refused") return;
     const { verdict, stored } =
       judged === "held"

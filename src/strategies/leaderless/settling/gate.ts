@@ -1,5 +1,6 @@
 import type { StateReader } from "../../../core/contracts/machine.ts";
 import { hybridTimeOf, type Stamp } from "../../../core/model/stamp.ts";
+import type { WriteMessage } from "../messages.ts";
 import type { PlantedReplicaBugs } from "../planted-bugs.ts";
 import { type KeyedRecord, keyRecord } from "../record.ts";
 import type { RecordRules } from "../record-rules.ts";
@@ -16,6 +17,8 @@ export interface GateParts {
   readonly reapAfterMs: number;
   /** While a copy learns the shard, it does not know what is settled: only its sources do. */
   readonly isLearning: () => boolean;
+  /** The copy is being given the shard. */
+  readonly isJoining: () => boolean;
 }
 
 /** What a replica lets in, by each of the ways on which records come. */
@@ -42,13 +45,18 @@ export class Gate {
     return { time, actorHigh: U32_MAX, actorLow: U32_MAX };
   }
 
-  /** Repair and copies. */
+  /**
+   * Repair and copies. A copy that is being given the shard takes what a write-back brings, however old:
+   * a read has to leave there what it has shown, and what it has just found at those who hold the shard
+   * is not over. Floors do not rise meanwhile.
+   */
   judge(
-    { key, record }: KeyedRecord,
+    { keyed: { key, record }, kind }: Pick<WriteMessage, "keyed" | "kind">,
     held: Uint8Array | undefined,
     wallMs: number,
   ): "news" | "held" | "refused" {
-    if (this.#isTooOldToTell(record, wallMs)) return "refused";
+    const isGiven = kind === "write-back" && this.#parts.isJoining();
+    if (!isGiven && this.#isTooOldToTell(record, wallMs)) return "refused";
     const { settling, rules } = this.#parts;
     const admitted = settling.admit(key, held, record);
     if (admitted === record) return "news";

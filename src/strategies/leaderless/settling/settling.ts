@@ -121,6 +121,12 @@ export class Settling {
     if (!isAlone || !isEmpty(effects)) this.#newestTime = hybridTimeOf(wallMs);
   }
 
+  /** A peer was met again; or is away, and may be the one whose rounds are waited for. */
+  onReachability(peer: NodeId, reachable: boolean, effects: LeaderlessEffects): void {
+    if (reachable) this.tell(peer, effects);
+    this.#reviewWatch(effects);
+  }
+
   /** What is held from below `stripTo` has to go before anything is learned from others. */
   get isStripping(): boolean {
     return this.#isStripping;
@@ -131,6 +137,7 @@ export class Settling {
     const { self } = this.#parts.context;
     this.#leader.giveUp([], "the shard changes its place");
     this.#participant.forget();
+    this.#reviewWatch(effects);
     if (membersOf(before).includes(self.node) || !this.#parts.place.isJoining) return;
     // What is left of an earlier time here may be older than what the others have reaped.
     this.#streamed = isEmpty(effects)
@@ -262,6 +269,12 @@ export class Settling {
       return true;
     }
     if (!this.#isNeeded) return true;
+    if (!this.#isLeader) {
+      this.#noteHindrance({ nodes: this.#earlier(), reason: "cannot be reached" });
+      this.#rearm(Number.POSITIVE_INFINITY, effects);
+      this.#sayHindrance(nowMs, effects);
+      return true;
+    }
     // Between two milliseconds: no event has the very time of a floor, so that what a floor says of
     // a key is above whatever it has settled there.
     const upTo = hybridTimeOf(wallMs) - this.#span - 1;
@@ -294,9 +307,8 @@ export class Settling {
   /** All replicas have the floor. */
   #onFloor(upTo: HybridTime, effects: LeaderlessEffects): void {
     this.#rounds++;
-    const { shardIndex: shard, count } = this.#parts.context;
-    count?.("floors_found", 1);
-    if (this.#hindrance?.isSaid === true) effects.emit({ type: "reaping-resumed", shard });
+    this.#parts.context.count?.("floors_found", 1);
+    if (this.#hindrance?.isSaid === true) this.#sayResumed(effects);
     this.#hindrance = undefined;
     this.#reaper.begin("reap", upTo, effects);
   }
@@ -324,6 +336,10 @@ export class Settling {
     const { reapable } = this.#floors.values;
     if (this.#parts.rules.settling.timeOf(tombstone) > reapable) return;
     this.#reaper.beginAgain(reapable, effects);
+  }
+
+  #sayResumed(effects: LeaderlessEffects): void {
+    effects.emit({ type: "reaping-resumed", shard: this.#parts.context.shardIndex });
   }
 
   #noteHindrance(hindrance: Hindrance): void {
@@ -366,17 +382,34 @@ export class Settling {
     if (this.#parts.rules.settling.timeOf(tombstone) <= reapable) this.tell(peer, effects);
   }
 
+  /** Rounds are to be led here, or it is to be told that whoever leads them is away. */
   get #isNeeded(): boolean {
-    return this.#isLeader && this.#newestTime > this.#floors.values.reapable;
+    if (this.#newestTime <= this.#floors.values.reapable) return false;
+    const { settings, context, place, isServing } = this.#parts;
+    if (!isServing() || settings.reapAfterMs === Number.POSITIVE_INFINITY) return false;
+    // On the path of every write: a loop makes nothing.
+    for (const node of place.map.replicas) {
+      if (node < context.self.node && context.isReachable(node)) return false;
+    }
+    return true;
   }
 
   /** The one whose node's name comes first leads. */
   get #isLeader(): boolean {
-    const { settings, context } = this.#parts;
-    if (!this.#parts.isServing() || settings.reapAfterMs === Number.POSITIVE_INFINITY) return false;
-    // On the path of every write: a loop makes nothing.
-    for (const node of this.#parts.place.map.replicas) if (node < context.self.node) return false;
-    return true;
+    return this.#earlier().length === 0;
+  }
+
+  /** Of the replicas, those whose names come before this one's. */
+  #earlier(): readonly NodeId[] {
+    return this.#others().filter((node) => node < this.#parts.context.self.node);
+  }
+
+  /** Whoever leads the rounds has come or gone: one of the others watches while it is away. */
+  #reviewWatch(effects: LeaderlessEffects): void {
+    if (!this.#isArmed) this.#arm(this.#pauseMs, effects);
+    if (this.#hindrance === undefined || this.#isLeader || this.#isNeeded) return;
+    if (this.#hindrance.isSaid) this.#sayResumed(effects);
+    this.#hindrance = undefined;
   }
 
   #others(): readonly NodeId[] {
