@@ -55,15 +55,29 @@ export class Expiries {
     effects: LeaderlessEffects,
   ): KeyedRecord {
     const { key, record } = keyed;
-    if (this.#rules.expiryOf(record) === undefined) return keyed;
+    if (this.#rules.expiryOf(record) === undefined) {
+      this.#forgetHeld(key, undefined, effects);
+      return keyed;
+    }
     const isKept = this.#planted.expiredIsShown === true;
     const left = isKept ? record : this.#rules.expire(record, this.#clock.at(wallMs));
     if (isMember) this.note(key, left, wallMs, effects);
+    else this.#forgetHeld(key, undefined, effects);
     return left === record ? keyed : keyRecord(key, left);
   }
 
+  /** Before the record takes the place of what is held. */
   note(key: Uint8Array, record: Uint8Array, wallMs: number, effects: LeaderlessEffects): void {
     const expiresAtMs = this.#rules.expiryOf(record);
+    this.#forgetHeld(key, expiresAtMs, effects);
     if (expiresAtMs !== undefined) this.#rows.note(key, expiresAtMs, wallMs, effects);
+  }
+
+  /** The row of what is held, unless what comes expires then, too. */
+  #forgetHeld(key: Uint8Array, next: number | undefined, effects: LeaderlessEffects): void {
+    if (this.#rows.isEmpty) return;
+    const held = effects.get(key);
+    const before = held === undefined ? undefined : this.#rules.expiryOf(held);
+    if (before !== undefined && before !== next) this.#rows.forget(key, before, effects);
   }
 }

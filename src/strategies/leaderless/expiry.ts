@@ -83,19 +83,33 @@ export function expiryOfStamp({ options }: Operation, { time }: Stamp): number |
 /**
  * What a replica holds that expires, as rows of the shard's own records, `"expiry", time, key`, so
  * that it is found without a walk over the shard, also after a start. A row says only where to look:
- * its key may hold something else by then.
+ * its key may hold something else by then. A key that is written again and again has one of them, not
+ * one for each write.
  */
 export class ExpiryRows {
+  /** So long nobody has to look whether a row is to be taken back. */
+  #isEmpty = true;
   /** When the timer that is set fires, in wall time. */
   #wakeMs = Number.POSITIVE_INFINITY;
 
   /** Before any write of the step. */
   open(wallMs: number, effects: LeaderlessEffects): void {
     const [first] = effects.rangeSide(PREFIX, upTo(Number.MAX_SAFE_INTEGER), 1);
+    this.#isEmpty = first === undefined;
     if (first !== undefined) this.#wakeAt(timeOf(first.key), wallMs, effects);
   }
 
+  get isEmpty(): boolean {
+    return this.#isEmpty;
+  }
+
+  /** Of what the key holds no more. */
+  forget(key: Uint8Array, expiresAtMs: number, effects: LeaderlessEffects): void {
+    effects.deleteSide(Buffer.concat([upTo(expiresAtMs), key]));
+  }
+
   note(key: Uint8Array, expiresAtMs: number, wallMs: number, effects: LeaderlessEffects): void {
+    this.#isEmpty = false;
     effects.putSide(Buffer.concat([upTo(expiresAtMs), key]), ROW);
     this.#wakeAt(expiresAtMs, wallMs, effects);
   }

@@ -490,9 +490,9 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     const merged = mergedOf(this.#rules, held, record);
     if (merged === held) return;
     this.#context.clock.observeTime(this.#rules.settling.timeOf(record), wallMs);
+    if (this.#place.known.isMember) this.#expiries.note(key, merged, wallMs, effects);
     effects.put(key, merged);
     this.#settling.noteReplayed(merged, effects);
-    if (this.#place.known.isMember) this.#expiries.note(key, merged, wallMs, effects);
     this.#antiEntropy.touch(key);
     if (!this.#place.known.isMember) this.#handoff.noteCopy(key, merged.length, wallMs, effects);
   }

@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import type { StateEntry, StateRange } from "../../../../../src/core/contracts/storage.ts";
 import {
   type Epoch,
   type Incarnation,
@@ -11,8 +10,8 @@ import { Summary } from "../../../../../src/strategies/leaderless/anti-entropy/f
 import type { LeaderlessMessage } from "../../../../../src/strategies/leaderless/messages.ts";
 import { makeKeyedRecord } from "../../../../../src/strategies/leaderless/record.ts";
 import { LeaderlessReplica } from "../../../../../src/strategies/leaderless/replica.ts";
-import { PlainState } from "../../../../support/plain-state.ts";
-import { contextOf, SendingEffects } from "../place/place-world.ts";
+import { contextOf } from "../place/place-world.ts";
+import { SidedEffects } from "../sided-effects.ts";
 
 const NONE = NO_SEQUENCE;
 const KEPT = {
@@ -24,31 +23,6 @@ const KEPT = {
 const STAMP = { time: 1, actorHigh: 1, actorLow: 1 };
 const KEYED = makeKeyedRecord(Buffer.from("key"), STAMP, Buffer.from("v"));
 const MOVED = { epoch: 2 as Epoch, replicas: ["b", "c", "d"] as NodeId[] };
-
-/** Effects whose side rows can be walked: hints are such rows. */
-class SidedEffects extends SendingEffects {
-  readonly #side = new PlainState();
-
-  override putSide(key: Uint8Array, value: Uint8Array): void {
-    this.#side.put(key, value);
-  }
-
-  override deleteSide(key: Uint8Array): void {
-    this.#side.delete(key);
-  }
-
-  override getSide(key: Uint8Array): Uint8Array | undefined {
-    return this.#side.get(key);
-  }
-
-  override rangeSide(...span: Parameters<PlainState["range"]> | []): readonly StateEntry[] {
-    return this.#side.range(span[0], span[1], span[2] ?? Number.MAX_SAFE_INTEGER).entries;
-  }
-
-  rows(): StateRange {
-    return this.range(undefined, undefined, Number.MAX_SAFE_INTEGER);
-  }
-}
 
 /** Node a's replica, which holds one record and has summed it up. */
 class SummedReplica {
