@@ -39,13 +39,17 @@ export const LEADERLESS_SAMPLES: readonly LeaderlessMessage[] = [
   { type: "handoff", requestId: 7, records: [RECORD] },
   { type: "handoff-ack", requestId: 7 },
   {
-    ...{ type: "reconcile", requestId: 4, settledRound: 0, isAnswer: false },
+    ...{ type: "reconcile", requestId: 4, settledRound: 0, isAnswer: false, upTo: 0 },
     ...{ spans: [{ span: WHOLE, summary: SUM }], lists: [], records: [], wants: [] },
   },
   {
-    ...{ type: "reconcile", requestId: 0, settledRound: 9, isAnswer: true, spans: [] },
+    ...{ type: "reconcile", requestId: 0, settledRound: 9, isAnswer: true, upTo: 0, spans: [] },
     lists: [{ span: PART, entries: [{ key: KEY, summary: ONE }] }],
     ...{ records: [RECORD], wants: [Buffer.from("cart/f"), Buffer.from("cart/g")] },
+  },
+  {
+    ...{ type: "reconcile", requestId: 5, settledRound: 0, isAnswer: false, upTo: 2 ** 52 + 3 },
+    ...{ spans: [{ span: WHOLE, summary: SUM }], lists: [], records: [], wants: [] },
   },
   { type: "place-map", requestId: 0, map: MAP },
   { type: "place-map", requestId: 5, map: NEXT },

@@ -1,6 +1,6 @@
 import type { Effects, ReplicaContext, Sender } from "../../../core/contracts/machine.ts";
 import type { NodeId } from "../../../core/model/ids.ts";
-import { hybridTimeOf } from "../../../core/model/stamp.ts";
+import { type HybridTime, hybridTimeOf } from "../../../core/model/stamp.ts";
 import type { LeaderlessMessage } from "../messages.ts";
 import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "../planted-bugs.ts";
 import type { KeyedRecord } from "../record.ts";
@@ -49,10 +49,11 @@ type LeaderlessEffects = Effects<LeaderlessMessage>;
 export class AntiEntropy {
   readonly #context: ReplicaContext;
   readonly #settings: RepairSettings;
-  readonly #reconciler = new Reconciler();
+  readonly #reconciler: Reconciler;
   readonly #peers = new Map<NodeId, PeerRounds>();
   readonly #planted: PlantedReplicaBugs;
   readonly #isBeingWritten: IsUnderWay;
+  readonly #onItsWayMs: number;
   /** Not while the replica is being rebuilt: that is a stream of everything. */
   #isRunning = false;
   #isWorking = false;
@@ -65,12 +66,13 @@ export class AntiEntropy {
   constructor(
     context: ReplicaContext,
     settings: RepairSettings,
-    rules: Pick<RecordRules, "stampOf">,
+    rules: { readonly settling: Pick<RecordRules["settling"], "timeOf"> },
     planted: PlantedReplicaBugs = NO_PLANTED_REPLICA_BUGS,
   ) {
-    const onItsWayMs = Math.min(ON_ITS_WAY_MS, settings.intervalMs / 2);
-    this.#isBeingWritten = (record) =>
-      rules.stampOf(record).time > hybridTimeOf(this.#wallMs - onItsWayMs);
+    const { timeOf } = rules.settling;
+    this.#reconciler = new Reconciler(timeOf);
+    this.#onItsWayMs = Math.min(ON_ITS_WAY_MS, settings.intervalMs / 2);
+    this.#isBeingWritten = (record, upTo) => timeOf(record) > (upTo || this.#settledBy());
     this.#planted = planted;
     this.#context = context;
     this.#settings = settings;
@@ -207,8 +209,8 @@ export class AntiEntropy {
   }
 
   #settle(rounds: PeerRounds, nowMs: number, effects: LeaderlessEffects): void {
-    rounds.settle(nowMs, this.#pauseMs());
-    if (rounds.exchanged > 0) {
+    const isWhole = rounds.settle(nowMs, this.#pauseMs());
+    if (isWhole && rounds.exchanged > 0) {
       const { exchanged: records, node: peer } = rounds;
       effects.emit({ type: "replicas-equal", shard: this.#context.shardIndex, peer, records });
       rounds.exchanged = 0;
@@ -227,8 +229,8 @@ export class AntiEntropy {
       const pauseMs = this.#pauseMs();
       if (!this.#context.isReachable(rounds.node)) rounds.nextAtMs = nowMs + pauseMs;
       else if (!rounds.maybeEndBusy(nowMs, pauseMs)) {
-        rounds.begin(nowMs, pauseMs);
-        this.#reconciler.begin(rounds.node, rounds.round);
+        rounds.begin(nowMs, pauseMs, this.#settledBy());
+        this.#reconciler.begin(rounds.node, rounds.round, rounds.upTo);
       }
     }
     this.#armWork(0, effects);
@@ -240,9 +242,10 @@ export class AntiEntropy {
     const budget = new ScanBudget(STEP_ENTRIES, STEP_BYTES);
     let sent = 0;
     while (sent < STEP_SENT_BYTES) {
-      const peer = this.#reconciler.nextPeer;
-      if (peer === undefined) break;
-      const draft = new ReconcileDraft(peer);
+      const { next } = this.#reconciler;
+      if (next === undefined) break;
+      const { peer, upTo } = next;
+      const draft = new ReconcileDraft(peer, upTo);
       this.#reconciler.work(effects, budget, draft, STEP_SENT_BYTES - sent);
       if (draft.isEmpty && budget.isSpent) break;
       if (draft.isEmpty) continue;
@@ -255,6 +258,11 @@ export class AntiEntropy {
       effects.send(peer, "replica", this.#context.shardIndex, message, "bulk");
     }
     this.#armWork((sent * 1_000) / this.#settings.bytesPerSecond, effects);
+  }
+
+  /** What was written by then has arrived where all is well. */
+  #settledBy(): HybridTime {
+    return hybridTimeOf(this.#wallMs - this.#onItsWayMs);
   }
 
   #count(draft: ReconcileDraft): void {

@@ -1,5 +1,6 @@
 import type { StateReader } from "../../../core/contracts/machine.ts";
 import type { StateEntry } from "../../../core/contracts/storage.ts";
+import type { HybridTime } from "../../../core/model/stamp.ts";
 import { justAbove, type KeySpan, Summary, separatorBetween } from "./fingerprint.ts";
 
 const BLOCK_ENTRIES = 64;
@@ -19,7 +20,12 @@ interface Block {
   readonly summary: Summary;
   /** Something of it was written since it was summed up. */
   stale: boolean;
+  /** Time of its youngest record, where it is not stale. */
+  newest: HybridTime;
 }
+
+/** The time of a record: of the youngest event in it. */
+export type TimeOf = (record: Uint8Array) => HybridTime;
 
 /** What a step may still read: steps are short. */
 export class ScanBudget {
@@ -49,12 +55,16 @@ export class ScanBudget {
 export interface SpanProgress {
   at: Uint8Array;
   readonly summary: Summary;
+  /** Younger records are left out; 0: none are. */
+  readonly upTo: HybridTime;
+  /** Entries that there are, with those that are left out. */
+  seen: number;
 }
 
 const FIRST_KEY = new Uint8Array(0);
 
-export function beginOf(span: KeySpan): SpanProgress {
-  return { at: span.from ?? FIRST_KEY, summary: new Summary() };
+export function beginOf(span: KeySpan, upTo: HybridTime = 0): SpanProgress {
+  return { at: span.from ?? FIRST_KEY, summary: new Summary(), upTo, seen: 0 };
 }
 
 /**
@@ -72,6 +82,11 @@ export class FingerprintIndex {
   #blocks: Block[] = [staleBlock(FIRST_KEY)];
   #fresh = 0;
   #touched: Uint8Array[] = [];
+  readonly #timeOf: TimeOf;
+
+  constructor(timeOf: TimeOf = () => 0) {
+    this.#timeOf = timeOf;
+  }
 
   /** The key's entry has changed. */
   touch(key: Uint8Array): void {
@@ -107,6 +122,11 @@ export class FingerprintIndex {
       if (to !== undefined && Buffer.compare(progress.at, to) >= 0) return true;
       if (budget.isSpent) return false;
       const block = this.#blocks[index] as Block;
+      if (progress.upTo > 0 && (block.stale || block.newest > progress.upTo)) {
+        if (!this.#addOlder(index, to, progress, state, budget)) return true;
+        index = this.#indexOf(progress.at);
+        continue;
+      }
       if (block.stale) {
         this.#refresh(index, state, budget);
         index = this.#indexOf(progress.at);
@@ -117,10 +137,12 @@ export class FingerprintIndex {
       const endsWithin = to !== undefined && (end === undefined || Buffer.compare(to, end) < 0);
       if (isWhole && !endsWithin) {
         progress.summary.add(block.summary);
+        progress.seen += block.summary.count;
         budget.spendBlock();
       } else {
         const entries = readRun(state, progress.at, endsWithin ? to : end, budget);
         for (const { key, value } of entries) progress.summary.addEntry(key, value);
+        progress.seen += entries.length;
       }
       if (endsWithin || end === undefined) return true;
       progress.at = end;
@@ -152,6 +174,41 @@ export class FingerprintIndex {
     return cuts;
   }
 
+  /**
+   * Goes on with a sum of what is not younger than its `upTo`, within one block: of a shard that is
+   * written all the time nothing is summed up for later, since it would be stale by then. False: the
+   * span ends there.
+   */
+  #addOlder(
+    index: number,
+    to: Uint8Array | undefined,
+    progress: SpanProgress,
+    state: StateReader,
+    budget: ScanBudget,
+  ): boolean {
+    const block = this.#blocks[index] as Block;
+    const end = this.#blocks[index + 1]?.start;
+    const endsWithin = to !== undefined && (end === undefined || Buffer.compare(to, end) < 0);
+    const { at, summary, upTo } = progress;
+    const bound = endsWithin ? to : end;
+    const { entries, more } = state.range(at, bound, BLOCK_BYTES, MAX_BLOCK_ENTRIES);
+    budget.spend(entries);
+    for (const { key, value } of entries) {
+      if (this.#timeOf(value) <= upTo) summary.addEntry(key, value);
+    }
+    progress.seen += entries.length;
+    if (more) {
+      progress.at = justAbove((entries.at(-1) as StateEntry).key);
+      // It has grown too long to be one: spans are cut where blocks begin.
+      if (block.stale) this.#blocks.splice(index + 1, 0, staleBlock(progress.at));
+    }
+    if (block.stale && Buffer.compare(at, block.start) === 0) block.summary.count = entries.length;
+    if (more) return true;
+    if (endsWithin || end === undefined) return false;
+    progress.at = end;
+    return true;
+  }
+
   /** Reads a stale block; one that has become too large is cut, and its rest stays stale. */
   #refresh(index: number, state: StateReader, budget: ScanBudget): void {
     const block = this.#blocks[index] as Block;
@@ -160,9 +217,11 @@ export class FingerprintIndex {
     budget.spend(entries);
     const kept = more && entries.length > BLOCK_ENTRIES ? BLOCK_ENTRIES : entries.length;
     block.summary.clear();
+    block.newest = 0;
     for (let at = 0; at < kept; at++) {
       const { key, value } = entries[at] as StateEntry;
       block.summary.addEntry(key, value);
+      block.newest = Math.max(block.newest, this.#timeOf(value));
     }
     block.stale = false;
     this.#fresh++;
@@ -184,6 +243,7 @@ export class FingerprintIndex {
     if (next === undefined || block.stale || next.stale) return;
     if (block.summary.count + next.summary.count > MERGED_ENTRIES) return;
     block.summary.add(next.summary);
+    block.newest = Math.max(block.newest, next.newest);
     this.#blocks.splice(index + 1, 1);
     this.#fresh--;
   }
@@ -215,7 +275,7 @@ export class FingerprintIndex {
 }
 
 function staleBlock(start: Uint8Array): Block {
-  return { start, summary: new Summary(), stale: true };
+  return { start, summary: new Summary(), stale: true, newest: 0 };
 }
 
 function isBelow(key: Uint8Array, to: Uint8Array | undefined): boolean {

@@ -1,5 +1,6 @@
 import type { NodeId } from "../../../core/model/ids.ts";
 import { keyText } from "../../../core/model/key-text.ts";
+import type { HybridTime } from "../../../core/model/stamp.ts";
 import type { KeyedRecord } from "../record.ts";
 
 /** After a round that found a difference; doubled from round to round, up to the interval. */
@@ -7,8 +8,14 @@ export const NEXT_ROUND_MS = 1_000;
 /** Keys whose older record was sent, and of which the peer may still say that it has a younger one. */
 const MAX_DOUBTS = 256;
 
-/** Whether a record was written so lately that it may still be on its way to other replicas. */
-export type IsUnderWay = (record: Uint8Array) => boolean;
+/** Of rounds between two under steady writing each so-and-so-manieth compares everything. */
+const WHOLE_ROUND_EVERY = 6;
+
+/**
+ * Whether a record was written so lately that it may still be on its way to other replicas: by now,
+ * or, where a round leaves out what is younger than `upTo`, by then.
+ */
+export type IsUnderWay = (record: Uint8Array, upTo: HybridTime) => boolean;
 
 /**
  * The rounds with one peer: when the next one comes, and what the last one found.
@@ -17,13 +24,20 @@ export type IsUnderWay = (record: Uint8Array) => boolean;
  * here before it is there, or there before it is here. A round that has found nothing else, between
  * two replicas that have been equal since they met, is as good as one that found them equal: what it
  * found it has exchanged, and there is nothing that a second one would find out sooner.
+ *
+ * To find that out takes reading the shard several times, down to single entries, since all sums differ.
+ * So rounds after such a one leave out what is being written, on both sides: what is left stands still.
+ * What a round leaves out is compared when it has come of age, if nothing has taken its place by then, and
+ * by each sixth round at the latest.
  */
 export class PeerRounds {
   readonly node: NodeId;
   nextAtMs: number;
   /** Number of the last round that was begun. */
   round = 0;
-  /** Of the last round that found both equal. */
+  /** The last round leaves out what is younger than that; 0: it compares everything. */
+  upTo: HybridTime = 0;
+  /** Of the last round that found both equal in everything. */
   settledAtMs: number | undefined;
   /** Records sent or taken since the two were last equal. */
   exchanged = 0;
@@ -37,6 +51,8 @@ export class PeerRounds {
   #foundOlder = false;
   /** Since they met. */
   #wereEqual = false;
+  /** Rounds since the last that compared everything; undefined: that has not found them busy. */
+  #busyRounds: number | undefined;
 
   constructor(node: NodeId, nextAtMs: number, isBeingWritten: IsUnderWay) {
     this.node = node;
@@ -44,8 +60,15 @@ export class PeerRounds {
     this.#isBeingWritten = isBeingWritten;
   }
 
-  /** A round begins; the next one comes at `pauseMs` at the latest if nothing is heard of it. */
-  begin(nowMs: number, pauseMs: number): void {
+  /**
+   * A round begins; the next one comes at `pauseMs` at the latest if nothing is heard of it. It leaves
+   * out what is younger than `settledBy`, if that is enough.
+   */
+  begin(nowMs: number, pauseMs: number, settledBy: HybridTime): void {
+    const busy = this.#isUnderWay ? undefined : this.#busyRounds;
+    const isPartial = busy !== undefined && busy + 1 < WHOLE_ROUND_EVERY;
+    this.#busyRounds = isPartial ? busy + 1 : undefined;
+    this.upTo = isPartial ? settledBy : 0;
     this.round++;
     this.#isUnderWay = true;
     this.#begunAtMs = nowMs;
@@ -56,16 +79,19 @@ export class PeerRounds {
     this.#waitMs *= 2;
   }
 
-  /** The round found both equal. */
-  settle(nowMs: number, pauseMs: number): void {
+  /** The round found both equal. Answers whether in everything. */
+  settle(nowMs: number, pauseMs: number): boolean {
+    this.#end(nowMs + pauseMs);
+    if (this.upTo > 0) return false;
     this.settledAtMs = nowMs;
     this.#wereEqual = true;
-    this.#end(nowMs + pauseMs);
+    return true;
   }
 
   /** The two have met, or met again. */
   meet(nextAtMs: number): void {
     this.#wereEqual = false;
+    this.#busyRounds = undefined;
     this.#end(nextAtMs);
   }
 
@@ -73,6 +99,7 @@ export class PeerRounds {
   maybeEndBusy(nowMs: number, pauseMs: number): boolean {
     const isBusyOnly = this.#wereEqual && !this.#foundOlder && this.#doubts.size === 0;
     if (!this.#isUnderWay || !this.#wasAnswered || !isBusyOnly) return false;
+    this.#busyRounds ??= 0;
     this.#end(Math.max(nowMs, this.#begunAtMs + pauseMs));
     return true;
   }
@@ -93,7 +120,7 @@ export class PeerRounds {
     this.exchanged += records.length;
     if (!this.#isUnderWay || this.#foundOlder) return;
     for (const { key, record } of records) {
-      if (!this.#isBeingWritten(record)) this.#doubts.add(keyText(key));
+      if (!this.#isBeingWritten(record, this.upTo)) this.#doubts.add(keyText(key));
     }
     if (this.#doubts.size > MAX_DOUBTS) this.#foundOlder = true;
   }
@@ -103,7 +130,7 @@ export class PeerRounds {
     this.exchanged += merged.length;
     if (!this.#isUnderWay || this.#foundOlder) return;
     for (const { key, record } of merged) {
-      if (this.#isBeingWritten(record)) this.#doubts.delete(keyText(key));
+      if (this.#isBeingWritten(record, this.upTo)) this.#doubts.delete(keyText(key));
       else this.#foundOlder = true;
     }
   }

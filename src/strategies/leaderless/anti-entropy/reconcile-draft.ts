@@ -1,4 +1,5 @@
 import type { NodeId } from "../../../core/model/ids.ts";
+import type { HybridTime } from "../../../core/model/stamp.ts";
 import type { KeyedRecord } from "../record.ts";
 import type { KeySpan, Summary } from "./fingerprint.ts";
 import type { ListedSpan, ReconcileMessage, SummarizedSpan } from "./reconcile-message.ts";
@@ -10,6 +11,7 @@ const MAX_LENGTH = 65_535;
 /** A message to one peer that is being put together. */
 export class ReconcileDraft {
   readonly peer: NodeId;
+  readonly upTo: HybridTime;
   #round = 0;
   #settledRound = 0;
   readonly #spans: SummarizedSpan[] = [];
@@ -19,8 +21,9 @@ export class ReconcileDraft {
   /** About what it takes on the wire. */
   bytes = 0;
 
-  constructor(peer: NodeId) {
+  constructor(peer: NodeId, upTo: HybridTime = 0) {
     this.peer = peer;
+    this.upTo = upTo;
   }
 
   /** Nothing more fits the counts of the format, or belongs into it. */
@@ -80,6 +83,7 @@ export class ReconcileDraft {
       lists: this.#lists,
       records: this.#records,
       isAnswer: false,
+      upTo: this.upTo,
       wants: this.#wants,
     };
   }

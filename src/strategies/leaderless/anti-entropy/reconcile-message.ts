@@ -1,8 +1,12 @@
 import type { ByteReader, ByteWriter } from "../../../core/model/bytes.ts";
 import { MalformedBytesError } from "../../../core/model/malformed-bytes-error.ts";
+import { type HybridTime, MAX_HYBRID_TIME } from "../../../core/model/stamp.ts";
 import { type KeyedRecord, splitPayload } from "../record.ts";
 import { type KeySpan, Summary } from "./fingerprint.ts";
 import { KeyReader, KeyWriter } from "./front-coding.ts";
+
+const FLAG_ANSWER = 1;
+const FLAG_UP_TO = 2;
 
 export interface SummarizedSpan {
   readonly span: KeySpan;
@@ -17,7 +21,7 @@ export interface ListedEntry {
 
 export interface ListedSpan {
   readonly span: KeySpan;
-  /** Everything that the sender holds of the span. */
+  /** Everything that the sender holds of the span, but for what is younger than the message's `upTo`. */
   readonly entries: readonly ListedEntry[];
 }
 
@@ -38,6 +42,8 @@ export interface ReconcileMessage {
   readonly records: readonly KeyedRecord[];
   /** The records are what came back: they are not answered again, whatever merging makes of them. */
   readonly isAnswer: boolean;
+  /** Younger records are left out of what is said of spans, and lists; 0: none are. */
+  readonly upTo: HybridTime;
   /** Keys whose records the sender lacks. */
   readonly wants: readonly Uint8Array[];
 }
@@ -45,7 +51,8 @@ export interface ReconcileMessage {
 export function writeReconcile(message: ReconcileMessage, writer: ByteWriter): void {
   const keys = new KeyWriter(writer);
   writer.u32(message.settledRound);
-  writer.u8(message.isAnswer ? 1 : 0);
+  writer.u8((message.isAnswer ? FLAG_ANSWER : 0) | (message.upTo > 0 ? FLAG_UP_TO : 0));
+  if (message.upTo > 0) writer.u64(message.upTo);
   writer.u16(message.spans.length);
   for (const { span, summary } of message.spans) {
     writeSpan(keys, span);
@@ -75,9 +82,11 @@ export function readReconcile(
 ): ReconcileMessage {
   const keys = new KeyReader(reader);
   const settledRound = reader.u32();
-  const flag = reader.u8();
-  if (flag > 1) throw new MalformedBytesError(`flag ${flag}`);
-  const isAnswer = flag === 1;
+  const flags = reader.u8();
+  if (flags > (FLAG_ANSWER | FLAG_UP_TO)) throw new MalformedBytesError(`flags ${flags}`);
+  const isAnswer = (flags & FLAG_ANSWER) !== 0;
+  const upTo = (flags & FLAG_UP_TO) === 0 ? 0 : reader.u64();
+  if (upTo > MAX_HYBRID_TIME) throw new MalformedBytesError(`a time of ${upTo}`);
   const spans = readMany(reader, () => {
     const span = readSpan(keys);
     const summary = new Summary();
@@ -92,7 +101,8 @@ export function readReconcile(
   const records = readMany(reader, () => splitPayload(owned(reader.bytes()), check));
   const wants = readMany(reader, () => readKey(keys));
   reader.end();
-  return { type: "reconcile", requestId, settledRound, spans, lists, records, isAnswer, wants };
+  const parts = { spans, lists, records, wants };
+  return { type: "reconcile", requestId, settledRound, isAnswer, upTo, ...parts };
 }
 
 function readEntry(reader: ByteReader, keys: KeyReader): ListedEntry {

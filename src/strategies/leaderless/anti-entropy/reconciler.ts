@@ -2,11 +2,12 @@ import type { StateReader } from "../../../core/contracts/machine.ts";
 import type { StateEntry } from "../../../core/contracts/storage.ts";
 import type { NodeId } from "../../../core/model/ids.ts";
 import { keyText } from "../../../core/model/key-text.ts";
+import type { HybridTime } from "../../../core/model/stamp.ts";
 import { keyRecord } from "../record.ts";
 import {
   justAbove,
   type KeySpan,
-  type Summary,
+  Summary,
   separatorBetween,
   summaryOfEntry,
 } from "./fingerprint.ts";
@@ -15,6 +16,7 @@ import {
   FingerprintIndex,
   type ScanBudget,
   type SpanProgress,
+  type TimeOf,
 } from "./fingerprint-index.ts";
 import type { ReconcileDraft } from "./reconcile-draft.ts";
 import type { ListedSpan, ReconcileMessage } from "./reconcile-message.ts";
@@ -30,7 +32,11 @@ const RUN_BYTES = 64 * 1024;
 const MAX_TASKS = 1_024;
 const WHOLE: KeySpan = Object.freeze({ from: undefined, to: undefined });
 
-type Task = { readonly peer: NodeId } & (
+type Task = {
+  readonly peer: NodeId;
+  /** What is younger is not compared; 0: everything is. */
+  readonly upTo: HybridTime;
+} & (
   | {
       readonly type: "compare";
       readonly span: KeySpan;
@@ -50,6 +56,10 @@ type Task = { readonly peer: NodeId } & (
   | { readonly type: "wants"; readonly keys: readonly Uint8Array[]; at: number }
 );
 
+type IsYounger = (record: Uint8Array) => boolean;
+
+const NOTHING_IS: IsYounger = () => false;
+
 /**
  * Makes a replica's entries equal to its peers' by range-based set reconciliation (Meyer,
  * "Range-Based Set Reconciliation", 2023): two sides compare summaries of a span, cut it where they
@@ -60,10 +70,16 @@ type Task = { readonly peer: NodeId } & (
  * there is no state but the tasks under way, so that anything may be lost.
  */
 export class Reconciler {
-  readonly index = new FingerprintIndex();
+  readonly index: FingerprintIndex;
+  readonly #timeOf: TimeOf;
   readonly #tasks: Task[] = [];
   /** Tasks that were dropped because too many waited. */
   dropped = 0;
+
+  constructor(timeOf: TimeOf = () => 0) {
+    this.index = new FingerprintIndex(timeOf);
+    this.#timeOf = timeOf;
+  }
 
   get isIdle(): boolean {
     return this.#tasks.length === 0;
@@ -71,33 +87,33 @@ export class Reconciler {
 
   /** Lays up what a message asks for; its records are the replica's affair. */
   take(peer: NodeId, message: ReconcileMessage): void {
+    const { upTo } = message;
     for (const { span, summary } of message.spans) {
       this.#add({
         type: "compare",
-        peer,
-        span,
+        ...{ peer, upTo, span },
         theirs: summary,
         round: message.requestId,
-        progress: beginOf(span),
+        progress: beginOf(span, upTo),
       });
     }
     for (const { span, entries } of message.lists) {
       const theirs = new Map(entries.map((entry) => [keyText(entry.key), entry]));
-      this.#add({ type: "list", peer, span, at: span.from, theirs });
+      this.#add({ type: "list", peer, upTo, span, at: span.from, theirs });
     }
     if (message.wants.length > 0) {
-      this.#add({ type: "wants", peer, keys: message.wants, at: 0 });
+      this.#add({ type: "wants", peer, upTo, keys: message.wants, at: 0 });
     }
   }
 
-  /** The whole shard is to be summed up for the peer: a round begins with that. */
-  begin(peer: NodeId, round: number): void {
-    this.#add({ type: "begin", peer, round, progress: beginOf(WHOLE) });
+  /** The shard is to be summed up for the peer, but for what is younger: a round begins with that. */
+  begin(peer: NodeId, round: number, upTo: HybridTime = 0): void {
+    this.#add({ type: "begin", peer, upTo, round, progress: beginOf(WHOLE, upTo) });
   }
 
   /** What is held of a span is to be summed up for the peer, who answers if it holds something else. */
   beginSpan(peer: NodeId, span: KeySpan): void {
-    this.#add({ type: "summarize", peer, span, progress: beginOf(span) });
+    this.#add({ type: "summarize", peer, upTo: 0, span, progress: beginOf(span) });
   }
 
   /** The peer is somebody else now, or out of reach: nothing waits for it any more. */
@@ -106,16 +122,16 @@ export class Reconciler {
     this.#tasks.splice(0, this.#tasks.length, ...others);
   }
 
-  /** The peer that the next task is for; undefined: there is none. */
-  get nextPeer(): NodeId | undefined {
-    return this.#tasks[0]?.peer;
+  /** What the next task's message is for; undefined: there is none. */
+  get next(): Pick<Task, "peer" | "upTo"> | undefined {
+    return this.#tasks[0];
   }
 
-  /** Works on the first tasks, as long as they are for the draft's peer, within the budget. */
+  /** Works on the first tasks, as long as they are for the draft, within the budget. */
   work(state: StateReader, budget: ScanBudget, draft: ReconcileDraft, maxBytes: number): void {
     while (!budget.isSpent && draft.bytes < maxBytes && !draft.isFull) {
       const task = this.#tasks[0];
-      if (task === undefined || task.peer !== draft.peer) return;
+      if (task?.peer !== draft.peer || task.upTo !== draft.upTo) return;
       if (!this.#advance(task, state, budget, draft)) return;
       this.#tasks.shift();
     }
@@ -136,12 +152,12 @@ export class Reconciler {
       case "compare": {
         if (!this.index.summarize(task.span, task.progress, state, budget)) return false;
         const mine = task.progress.summary;
-        if (!mine.equals(task.theirs)) this.#answer(task, mine, state, budget, draft);
+        if (!mine.equals(task.theirs)) this.#answer(task, state, budget, draft);
         else if (task.round > 0) draft.addSettled(task.round);
         return true;
       }
       case "list":
-        return tellDifferences(task, state, budget, draft);
+        return tellDifferences(task, state, budget, draft, this.#timeOf);
       case "wants":
         return sendWanted(task, state, budget, draft);
     }
@@ -149,23 +165,27 @@ export class Reconciler {
 
   /** The span differs: say more of it. */
   #answer(
-    { peer, span, theirs }: Extract<Task, { type: "compare" }>,
-    mine: Summary,
+    { peer, upTo, span, theirs, progress }: Extract<Task, { type: "compare" }>,
     state: StateReader,
     budget: ScanBudget,
     draft: ReconcileDraft,
   ): void {
+    const isYounger = this.#isYounger(upTo);
     if (theirs.count === 0) {
-      this.#add({ type: "list", peer, span, at: span.from, theirs: new Map() });
-    } else if (mine.count <= LISTED_ENTRIES) {
-      draft.addList(listOf(span, state, budget));
-    } else if (mine.count <= CUT_BY_ENTRIES) {
-      cutByEntries(span, mine.count, state, budget, draft);
+      this.#add({ type: "list", peer, upTo, span, at: span.from, theirs: new Map() });
+    } else if (progress.seen <= LISTED_ENTRIES) {
+      draft.addList(listOf(span, state, budget, isYounger));
+    } else if (progress.seen <= CUT_BY_ENTRIES) {
+      cutByEntries(span, progress.seen, state, budget, draft, isYounger);
     } else {
       for (const part of partsOf(span, this.index.cuts(span, PARTS))) {
-        this.#add({ type: "summarize", peer, span: part, progress: beginOf(part) });
+        this.#add({ type: "summarize", peer, upTo, span: part, progress: beginOf(part, upTo) });
       }
     }
+  }
+
+  #isYounger(upTo: HybridTime): IsYounger {
+    return upTo === 0 ? NOTHING_IS : (record) => this.#timeOf(record) > upTo;
   }
 
   #add(task: Task): void {
@@ -174,14 +194,20 @@ export class Reconciler {
   }
 }
 
-function listOf(span: KeySpan, state: StateReader, budget: ScanBudget): ListedSpan {
+function listOf(
+  span: KeySpan,
+  state: StateReader,
+  budget: ScanBudget,
+  isYounger: IsYounger,
+): ListedSpan {
   const { entries, more } = state.range(span.from, span.to, RUN_BYTES, RUN_ENTRIES);
   budget.spend(entries);
   const last = entries.at(-1)?.key;
   const told = more && last !== undefined ? { from: span.from, to: justAbove(last) } : span;
+  const compared = entries.filter(({ value }) => !isYounger(value));
   return {
     span: told,
-    entries: entries.map(({ key, value }) => ({ key, summary: summaryOfEntry(key, value) })),
+    entries: compared.map(({ key, value }) => ({ key, summary: summaryOfEntry(key, value) })),
   };
 }
 
@@ -191,6 +217,7 @@ function cutByEntries(
   state: StateReader,
   budget: ScanBudget,
   draft: ReconcileDraft,
+  isYounger: IsYounger,
 ): void {
   const parts = Math.min(PARTS, Math.ceil(count / LISTED_ENTRIES));
   const perPart = Math.ceil(count / parts);
@@ -202,11 +229,8 @@ function cutByEntries(
     const next = entries[first + perPart]?.key;
     const last = (members.at(-1) as StateEntry).key;
     const to = next === undefined ? span.to : separatorBetween(last, next);
-    const summary = summaryOfEntry(
-      (members[0] as StateEntry).key,
-      (members[0] as StateEntry).value,
-    );
-    for (const { key, value } of members.slice(1)) summary.addEntry(key, value);
+    const summary = new Summary();
+    for (const { key, value } of members) if (!isYounger(value)) summary.addEntry(key, value);
     draft.addSpan({ from, to }, summary);
     from = to;
   }
@@ -225,6 +249,7 @@ function tellDifferences(
   state: StateReader,
   budget: ScanBudget,
   draft: ReconcileDraft,
+  timeOf: TimeOf,
 ): boolean {
   const { entries, more } = state.range(task.at, task.span.to, RUN_BYTES, RUN_ENTRIES);
   budget.spend(entries);
@@ -232,6 +257,8 @@ function tellDifferences(
     const text = keyText(key);
     const theirs = task.theirs.get(text);
     task.theirs.delete(text);
+    // It may have left out its own, too.
+    if (theirs === undefined && task.upTo > 0 && timeOf(value) > task.upTo) continue;
     if (theirs?.summary.equals(summaryOfEntry(key, value)) === true) continue;
     draft.addRecord(keyRecord(key, value));
   }

@@ -18,6 +18,7 @@ const NO_DIFFERENCE: ReconcileMessage = {
   lists: [],
   records: [],
   isAnswer: false,
+  upTo: 0,
   wants: [],
 };
 
@@ -49,7 +50,7 @@ class Replica {
       health: { eventLoopLagMs: () => lagMs },
     } as unknown as ReplicaContext;
     this.#antiEntropy = new AntiEntropy(context, DEFAULT_REPAIR, {
-      stampOf: () => ({ time: hybridTimeOf(writtenMs), actorHigh: 0, actorLow: 0 }),
+      settling: { timeOf: () => hybridTimeOf(writtenMs) },
     });
     this.#antiEntropy.start(0, this.#effects);
   }

@@ -13,17 +13,26 @@ import {
 import { PlainState } from "../../../../support/plain-state.ts";
 
 const keyOf = (number: number): Uint8Array => Buffer.from(`key-${number}`);
+/** As if the first byte of a record were its time. */
+const timeOf = (record: Uint8Array): number => record[0] as number;
 const WHOLE: KeySpan = { from: undefined, to: undefined };
 
-function counted(state: PlainState, span: KeySpan): Summary {
+function counted(state: PlainState, span: KeySpan, upTo?: number): Summary {
   const summary = new Summary();
   const { entries } = state.range(span.from, span.to, Number.MAX_SAFE_INTEGER);
-  for (const { key, value } of entries) summary.addEntry(key, value);
+  for (const { key, value } of entries) {
+    if (upTo === undefined || timeOf(value) <= upTo) summary.addEntry(key, value);
+  }
   return summary;
 }
 
-function summarize(index: FingerprintIndex, state: PlainState, span: KeySpan): Summary {
-  const progress = beginOf(span);
+function summarize(
+  index: FingerprintIndex,
+  state: PlainState,
+  span: KeySpan,
+  upTo?: number,
+): Summary {
+  const progress = beginOf(span, upTo);
   for (let steps = 0; !index.summarize(span, progress, state, new ScanBudget(100, 1e6)); steps++) {
     if (steps > 10_000) throw new Error("the sum does not end");
   }
@@ -63,6 +72,43 @@ describe("the index of fingerprints", () => {
       }),
       { numRuns: 20 },
     );
+  });
+
+  it("leaves out what is younger than it is asked for, whatever else it was asked", () => {
+    const change = fc.record({
+      key: fc.nat(600),
+      value: fc.option(fc.nat(255), { nil: undefined }),
+      ask: fc.option(fc.tuple(fc.nat(600), fc.nat(255), fc.boolean()), { nil: undefined, freq: 8 }),
+    });
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 900, minLength: 300 }), (changes) => {
+        const { state } = filled(300);
+        const index = new FingerprintIndex(timeOf);
+        for (const { key, value, ask } of changes) {
+          if (value === undefined) state.delete(keyOf(key));
+          else state.put(keyOf(key), Buffer.from([value]));
+          index.touch(keyOf(key));
+          if (ask === undefined) continue;
+          const [from, upTo, isWhole] = ask;
+          const span = { from: keyOf(from), to: undefined };
+          const asked = isWhole ? undefined : upTo + 1;
+          expect(summarize(index, state, span, asked)).toEqual(counted(state, span, asked));
+        }
+        expect(summarize(index, state, WHOLE)).toEqual(counted(state, WHOLE));
+        expect(summarize(index, state, WHOLE, 100)).toEqual(counted(state, WHOLE, 100));
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it("has places to cut at, though nothing but what is not younger was ever asked for", () => {
+    const { state } = filled(4_000);
+    const index = new FingerprintIndex(timeOf);
+    const progress = beginOf(WHOLE, 100);
+    while (!index.summarize(WHOLE, progress, state, new ScanBudget(100, 1e6)));
+    expect(progress.seen).toBe(4_000);
+    expect(state.mostRead).toBeLessThanOrEqual(128);
+    expect(index.cuts(WHOLE, 16).length).toBeGreaterThan(10);
   });
 
   it("reads little at a time, and after a write no more than the blocks that were written to", () => {

@@ -6,6 +6,7 @@ import { type KeyedRecord, keyRecord } from "../../../../../src/strategies/leade
 const PAUSE_MS = 10_000;
 const BEGUN_AT_MS = 20_000;
 const LATER_MS = 21_500;
+const SETTLED_BY = 7;
 const YOUNG = 1;
 const OLD = 0;
 
@@ -16,13 +17,13 @@ function record(name: number, age: number): KeyedRecord {
 describe("a round that was begun between two that have been equal", () => {
   let rounds: PeerRounds;
   const begin = (): void => {
-    rounds.begin(BEGUN_AT_MS, PAUSE_MS);
+    rounds.begin(BEGUN_AT_MS, PAUSE_MS, SETTLED_BY);
     rounds.noteAnswer();
   };
 
   beforeEach(() => {
     rounds = new PeerRounds("b" as NodeId, 0, (each) => each[0] === YOUNG);
-    rounds.begin(0, PAUSE_MS);
+    rounds.begin(0, PAUSE_MS, SETTLED_BY);
     rounds.settle(10, PAUSE_MS);
   });
 
@@ -42,7 +43,7 @@ describe("a round that was begun between two that have been equal", () => {
   });
 
   test("is not over while the peer has not said anything", () => {
-    rounds.begin(BEGUN_AT_MS, PAUSE_MS);
+    rounds.begin(BEGUN_AT_MS, PAUSE_MS, SETTLED_BY);
     expect(rounds.maybeEndBusy(LATER_MS, PAUSE_MS)).toBe(false);
     expect(rounds.nextAtMs).toBe(BEGUN_AT_MS + 1_000);
   });
@@ -80,11 +81,65 @@ describe("a round that was begun between two that have been equal", () => {
   });
 });
 
+describe("rounds after one that found nothing but what is being written", () => {
+  let rounds: PeerRounds;
+  let atMs: number;
+  /** Begins one, which finds something of that age, and is over where that is young. */
+  const busyRound = (age = YOUNG): number => {
+    atMs += PAUSE_MS;
+    rounds.begin(atMs, PAUSE_MS, SETTLED_BY);
+    rounds.noteAnswer();
+    rounds.noteTaken([record(1, age)]);
+    rounds.maybeEndBusy(atMs, PAUSE_MS);
+    return rounds.upTo;
+  };
+
+  beforeEach(() => {
+    atMs = BEGUN_AT_MS;
+    rounds = new PeerRounds("b" as NodeId, 0, (each) => each[0] === YOUNG);
+    rounds.begin(0, PAUSE_MS, SETTLED_BY);
+    expect(rounds.settle(10, PAUSE_MS)).toBe(true);
+  });
+
+  test("leave out what is being written, each sixth excepted", () => {
+    const upTo = Array.from({ length: 13 }, () => busyRound());
+    const five = Array.from({ length: 5 }, () => SETTLED_BY);
+    expect(upTo).toEqual([0, ...five, 0, ...five, 0]);
+  });
+
+  test("compare everything after one that has found something older", () => {
+    expect([busyRound(), busyRound(OLD), busyRound(), busyRound()]).toEqual([
+      ...[0, SETTLED_BY, 0, SETTLED_BY],
+    ]);
+  });
+
+  test("compare everything after one that nobody has answered", () => {
+    busyRound();
+    rounds.begin(atMs, PAUSE_MS, SETTLED_BY);
+    expect(rounds.upTo).toBe(SETTLED_BY);
+    expect(busyRound()).toBe(0);
+  });
+
+  test("compare everything when the two have met again", () => {
+    busyRound();
+    rounds.meet(atMs);
+    expect(busyRound()).toBe(0);
+  });
+
+  test("have not found both equal in everything where they find them equal", () => {
+    busyRound();
+    rounds.begin(atMs, PAUSE_MS, SETTLED_BY);
+    expect(rounds.settle(atMs + 1, PAUSE_MS)).toBe(false);
+    expect([rounds.settledAtMs, rounds.nextAtMs]).toEqual([10, atMs + 1 + PAUSE_MS]);
+    expect(busyRound()).toBe(SETTLED_BY);
+  });
+});
+
 test("a round that is not over is followed by others after 1, 2, 4 seconds, and then the pause", () => {
   const rounds = new PeerRounds("b" as NodeId, 0, () => true);
   const waits = Array.from({ length: 6 }, () => {
     const atMs = rounds.nextAtMs;
-    rounds.begin(atMs, PAUSE_MS);
+    rounds.begin(atMs, PAUSE_MS, SETTLED_BY);
     return rounds.nextAtMs - atMs;
   });
   expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, PAUSE_MS, PAUSE_MS]);

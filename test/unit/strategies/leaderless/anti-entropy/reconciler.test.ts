@@ -7,7 +7,11 @@ import { ReconcileDraft } from "../../../../../src/strategies/leaderless/anti-en
 import type { ReconcileMessage } from "../../../../../src/strategies/leaderless/anti-entropy/reconcile-message.ts";
 import { Reconciler } from "../../../../../src/strategies/leaderless/anti-entropy/reconciler.ts";
 import { leaderlessCodec } from "../../../../../src/strategies/leaderless/messages.ts";
-import { keyRecord, makeKeyedRecord } from "../../../../../src/strategies/leaderless/record.ts";
+import {
+  keyRecord,
+  makeKeyedRecord,
+  timeOf,
+} from "../../../../../src/strategies/leaderless/record.ts";
 import { mergedOf } from "../../../../../src/strategies/leaderless/record-rules.ts";
 import { stampedRules } from "../../../../../src/strategies/leaderless/stamped-rules.ts";
 import { PlainState } from "../../../../support/plain-state.ts";
@@ -31,11 +35,12 @@ class CountingState extends PlainState {
 /** A replica reduced to what anti-entropy needs of it. */
 class Side {
   readonly state = new CountingState();
-  readonly reconciler = new Reconciler();
+  readonly reconciler = new Reconciler(timeOf);
   readonly name: NodeId;
   settledRound = 0;
   mostSent = 0;
   mostRead = 0;
+  allRead = 0;
 
   constructor(name: string) {
     this.name = name as NodeId;
@@ -69,10 +74,11 @@ class Side {
 
   /** One step's work for the peer. */
   work(peer: Side): ReconcileMessage | undefined {
-    const draft = new ReconcileDraft(peer.name);
+    const draft = new ReconcileDraft(peer.name, this.reconciler.next?.upTo);
     this.state.read = 0;
     this.reconciler.work(this.state, new ScanBudget(STEP_ENTRIES, 1e6), draft, 32 * 1024);
     this.mostRead = Math.max(this.mostRead, this.state.read);
+    this.allRead += this.state.read;
     this.mostSent = Math.max(this.mostSent, draft.bytes);
     return draft.isEmpty ? undefined : draft.finish();
   }
@@ -84,15 +90,22 @@ interface Traffic {
 }
 
 /** Until both have nothing left to do. `lose` decides about each message. */
-function runRound(a: Side, b: Side, round: number, lose = (): boolean => false): Traffic {
+function runRound(
+  a: Side,
+  b: Side,
+  round: number,
+  lose = (): boolean => false,
+  { upTo = 0, meanwhile = () => undefined as unknown } = {},
+): Traffic {
   const traffic = { bytes: 0, messages: 0 };
-  a.reconciler.begin(b.name, round);
+  a.reconciler.begin(b.name, round, upTo);
   for (let steps = 0; !(a.reconciler.isIdle && b.reconciler.isIdle); steps++) {
     if (steps > 20_000) throw new Error("the round does not end");
     for (const [from, to] of [
       [a, b],
       [b, a],
     ] as const) {
+      meanwhile();
       const message = from.work(to);
       const answer = message === undefined ? undefined : carry(message, from, to, traffic, lose);
       if (answer !== undefined) carry(answer, to, from, traffic, lose);
@@ -218,6 +231,65 @@ describe("two sides that reconcile", () => {
     }
   });
 
+  it("may leave out what is younger, and mend all else", () => {
+    const write = fc.record({
+      key: fc.nat(900).map((number) => `k${number}`),
+      time: fc.integer({ min: 1, max: 1_000 }),
+      at: fc.constantFrom("a", "b", "both"),
+    });
+    fc.assert(
+      fc.property(fc.array(write, { maxLength: 1_500, size: "max" }), (writes) => {
+        const upTo = 700;
+        const { a, b } = twoSides();
+        for (const { key, time, at } of writes) {
+          if (at !== "b") a.write(key, time, "v");
+          if (at !== "a") b.write(key, time, "v");
+        }
+        const [merged, older] = [new Side("merged"), new Set<string>()];
+        const before = new Map(entriesOf(a).map((each) => [each.split("=")[0], each]));
+        for (const side of [a, b]) {
+          for (const { key, value } of side.state.entries) {
+            merged.merge(key, value);
+            if (timeOf(value) <= upTo) older.add(Buffer.from(key).toString());
+          }
+        }
+        runRound(a, b, 1, undefined, { upTo });
+        const wanted = entriesOf(merged).filter((each) => older.has(each.split("=")[0] as string));
+        for (const side of [a, b]) expect(entriesOf(side)).toEqual(expect.arrayContaining(wanted));
+        for (const each of entriesOf(a)) {
+          const [key] = each.split("=");
+          if (!older.has(key as string)) expect(each).toBe(before.get(key));
+        }
+        runRound(a, b, 2, undefined, { upTo });
+        expect(a.settledRound).toBe(2);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it("read a shard that is written all the time once, where they leave out what is younger", () => {
+    const keys = 4_000;
+    const readWith = (upTo: number, missed: boolean): number => {
+      const { a, b } = twoSides();
+      for (const side of [a, b]) for (let key = 0; key < keys; key++) side.write(`k${key}`, 9, "v");
+      let time = 10;
+      const meanwhile = (): void => {
+        for (let count = 0; count < 40; count++, time++) {
+          for (const side of [a, b]) side.write(`k${(time * 7_919) % keys}`, time, "v");
+        }
+      };
+      for (let steps = 0; steps < 200; steps++) meanwhile();
+      if (missed) a.write("missed", 5, "v");
+      runRound(a, b, 1, undefined, { upTo, meanwhile });
+      expect(b.state.get(Buffer.from("missed")) !== undefined).toBe(missed);
+      expect(a.settledRound).toBe(upTo > 0 && !missed ? 1 : 0);
+      return (a.allRead + b.allRead) / keys;
+    };
+    expect(readWith(9, false)).toBeLessThan(2.1);
+    expect(readWith(9, true)).toBeLessThan(4.5);
+    expect(readWith(0, false)).toBeGreaterThan(8);
+  });
+
   it("drop work that a peer lays up without end, and count it", () => {
     const { a, b } = twoSides();
     for (let i = 0; i < 5_000; i++) a.reconciler.begin(b.name, i + 1);
@@ -231,7 +303,8 @@ describe("a message of anti-entropy", () => {
   it.each([
     ["a span that ends before it begins", [7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 9, 0, 1, 3]],
     ["more parts than there are bytes", [7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255]],
-    ["an unknown flag", [7, 0, 0, 0, 0, 0, 0, 0, 0, 2]],
+    ["an unknown flag", [7, 0, 0, 0, 0, 0, 0, 0, 0, 4]],
+    ["a time beyond 2^53", [7, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 32, 0, 0, 0, 0, 0, 0]],
   ])("is refused with %s", (_name, bytes) => {
     expect(() => leaderlessCodec.decode(new ByteReader(Buffer.from(bytes)))).toThrow(
       expect.objectContaining({ name: "MalformedBytesError" }),
