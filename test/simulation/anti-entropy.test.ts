@@ -84,6 +84,26 @@ describe("anti-entropy", () => {
     expect(await heldBy(cluster, "n1", "here-19")).toBe(19);
   });
 
+  test("finds what was lost while everything else is written all the time", async () => {
+    const cluster = await openRepairing();
+    const writer = cluster.keyspace("n1");
+    let next = 0;
+    const write = async (forMs: number): Promise<void> => {
+      for (const endMs = cluster.time.nowMs + forMs; cluster.time.nowMs < endMs; ) {
+        for (let count = 0; count < 4; count++, next++) void writer.put(`key-${next % 100}`, next);
+        await cluster.advance(10);
+      }
+    };
+    await write(6_000);
+    cluster.network.faults = { loss: 1, lanes: ["log"] };
+    await cluster.until(writer.put("lost", 1, { consistency: "one" }));
+    await cluster.advance(20);
+    cluster.network.faults = {};
+    for (const id of ["n2", "n3"]) expect(await heldBy(cluster, id, "lost")).toBeUndefined();
+    await write(5_000);
+    for (const id of ["n2", "n3"]) expect(await heldBy(cluster, id, "lost")).toBe(1);
+  });
+
   test("with the interval off, and no hints, leaves replicas as they are", async () => {
     const cluster = await open({
       keyspaces: { default: { repair: { interval: "off", maxHints: 0 } } },
