@@ -49,7 +49,8 @@ export class PeerRounds {
   #isUnderWay = false;
   #wasAnswered = false;
   #foundOlder = false;
-  /** Since they met. */
+  #metAtMs: number;
+  /** Since they met, at least in what was not being written. */
   #wereEqual = false;
   /** Rounds since the last that compared everything; undefined: that has not found them busy. */
   #busyRounds: number | undefined;
@@ -57,6 +58,7 @@ export class PeerRounds {
   constructor(node: NodeId, nextAtMs: number, isBeingWritten: IsUnderWay) {
     this.node = node;
     this.nextAtMs = nextAtMs;
+    this.#metAtMs = nextAtMs;
     this.#isBeingWritten = isBeingWritten;
   }
 
@@ -65,7 +67,9 @@ export class PeerRounds {
    * out what is younger than `settledBy`, if that is enough.
    */
   begin(nowMs: number, pauseMs: number, settledBy: HybridTime): void {
-    const busy = this.#isUnderWay ? undefined : this.#busyRounds;
+    if (this.#isUnderWay && !this.#mayBeBusy(nowMs, pauseMs)) this.#busyRounds = undefined;
+    else if (this.#isUnderWay) this.#busyRounds ??= 0;
+    const busy = this.#busyRounds;
     const isPartial = busy !== undefined && busy + 1 < WHOLE_ROUND_EVERY;
     this.#busyRounds = isPartial ? busy + 1 : undefined;
     this.upTo = isPartial ? settledBy : 0;
@@ -82,23 +86,23 @@ export class PeerRounds {
   /** The round found both equal. Answers whether in everything. */
   settle(nowMs: number, pauseMs: number): boolean {
     this.#end(nowMs + pauseMs);
+    this.#wereEqual = true;
     if (this.upTo > 0) return false;
     this.settledAtMs = nowMs;
-    this.#wereEqual = true;
     return true;
   }
 
   /** The two have met, or met again. */
   meet(nextAtMs: number): void {
     this.#wereEqual = false;
+    this.#metAtMs = nextAtMs;
     this.#busyRounds = undefined;
     this.#end(nextAtMs);
   }
 
   /** True: the round under way has found nothing but what is being written, and is over. */
   maybeEndBusy(nowMs: number, pauseMs: number): boolean {
-    const isBusyOnly = this.#wereEqual && !this.#foundOlder && this.#doubts.size === 0;
-    if (!this.#isUnderWay || !this.#wasAnswered || !isBusyOnly) return false;
+    if (!this.#isUnderWay || !this.#wereEqual || !this.#hasFoundNothingElse) return false;
     this.#busyRounds ??= 0;
     this.#end(Math.max(nowMs, this.#begunAtMs + pauseMs));
     return true;
@@ -133,6 +137,19 @@ export class PeerRounds {
       if (this.#isBeingWritten(record, this.upTo)) this.#doubts.delete(keyText(key));
       else this.#foundOlder = true;
     }
+  }
+
+  /** Than what is being written. */
+  get #hasFoundNothingElse(): boolean {
+    return this.#wasAnswered && !this.#foundOlder && this.#doubts.size === 0;
+  }
+
+  /**
+   * Whether two that meet while they are written to all the time, and are never equal at one moment, may
+   * be so but for that: what was written before they met is old by now, and is not left out.
+   */
+  #mayBeBusy(nowMs: number, pauseMs: number): boolean {
+    return this.#hasFoundNothingElse && nowMs - this.#metAtMs >= pauseMs;
   }
 
   #end(nextAtMs: number): void {

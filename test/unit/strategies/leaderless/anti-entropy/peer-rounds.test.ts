@@ -126,6 +126,22 @@ describe("rounds after one that found nothing but what is being written", () => 
     expect(busyRound()).toBe(0);
   });
 
+  test("leave it out, too, where two have met under writing, once all before that is old", () => {
+    rounds.meet(atMs);
+    const upTo = Array.from({ length: 4 }, () => {
+      atMs += PAUSE_MS / 2;
+      rounds.begin(atMs, PAUSE_MS, SETTLED_BY);
+      rounds.noteAnswer();
+      rounds.noteTaken([record(1, YOUNG)]);
+      expect(rounds.maybeEndBusy(atMs, PAUSE_MS)).toBe(false);
+      return rounds.upTo;
+    });
+    expect(upTo).toEqual([0, SETTLED_BY, SETTLED_BY, SETTLED_BY]);
+    expect(rounds.settle(atMs, PAUSE_MS)).toBe(false);
+    expect([busyRound(), busyRound()]).toEqual([SETTLED_BY, SETTLED_BY]);
+    expect(rounds.maybeEndBusy(atMs, PAUSE_MS)).toBe(false);
+  });
+
   test("have not found both equal in everything where they find them equal", () => {
     busyRound();
     rounds.begin(atMs, PAUSE_MS, SETTLED_BY);
