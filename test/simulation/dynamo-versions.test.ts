@@ -324,6 +324,30 @@ describe("operation ids", () => {
     expect(await cluster.until(notes.get("k"))).toMatchObject({ value: { a: 1, b: 2 } });
   });
 
+  test("an id that a fault carried is one for what was written then, also at its first retry", async () => {
+    const cluster = await openAll();
+    const notes = cluster.keyspace("n1", "notes");
+    cluster.isolate("n1");
+    const options = { consistency: "each-quorum", timeoutMs: 100 } as const;
+    const { operationId = "" } = await faultOf(cluster, notes.put("k", "a", options));
+    cluster.network.heal();
+    await cluster.waitUntilReachable("n1", ["n2", "n3"]);
+    const others = [
+      () => notes.put("k", "b", { operationId }),
+      () => notes.put("k", "a", { operationId, ttlMs: 1_000 }),
+      () => notes.delete("k", { operationId }),
+      () => notes.put("other", "a", { operationId }),
+    ];
+    for (const other of others) {
+      const fault = await faultOf(cluster, other());
+      expect(fault).toMatchObject({ code: "OPERATION_ID_REUSED", outcome: "not-applied" });
+    }
+    await cluster.until(notes.put("k", "a", { operationId }));
+    const resolved = cluster.node("n1").store.resolve(operationId);
+    expect(await cluster.until(resolved)).toMatchObject({ outcome: "applied" });
+    expect(await cluster.until(notes.get("k"))).toMatchObject({ value: "a", conflict: false });
+  });
+
   test("used at a node that has not made it, it cannot be told whether it was used", async () => {
     const cluster = await openAll();
     const operationId = await cluster.until(cluster.keyspace("n1", "notes").operationId());

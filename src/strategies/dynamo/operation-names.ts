@@ -1,3 +1,4 @@
+import { u32At } from "../../core/model/big-endian.ts";
 import { CapstanError } from "../../core/model/errors.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import { decodeOperationId, encodeOperationId } from "../../core/model/operation-id.ts";
@@ -13,12 +14,22 @@ export interface OperationName {
   readonly node: NodeId;
   /** Undefined in an id that was asked for before there was an operation. */
   readonly key: Uint8Array | undefined;
+  /** What tells the operation from another one of its key, beside the key. */
+  readonly content?: number | undefined;
 }
 
-/** In the place of the key of a stamped id: a length, the node, and the key. */
+/** Beside the length of the node's name, which is shorter: what the operation was follows the name. */
+const HAS_CONTENT = 0x80;
+const CONTENT_BYTES = 4;
+
+/** In the place of the key of a stamped id: a length, the node, what the operation was, and the key. */
 export function encodeOperationName(keyspaceHash: number, name: OperationName): string {
   const node = Buffer.from(name.node, "utf8");
-  const key = Buffer.concat([Buffer.of(node.length), node, name.key ?? Buffer.alloc(0)]);
+  const { content } = name;
+  const what = Buffer.alloc(content === undefined ? 0 : CONTENT_BYTES);
+  if (content !== undefined) what.writeUInt32BE(content >>> 0);
+  const length = node.length | (content === undefined ? 0 : HAS_CONTENT);
+  const key = Buffer.concat([Buffer.of(length), node, what, name.key ?? Buffer.alloc(0)]);
   return encodeOperationId({ keyspaceHash, stamp: name.stamp, key });
 }
 
@@ -32,16 +43,19 @@ export function decodeOperationName(
   key?: Uint8Array,
 ): OperationName {
   const id = decodeOperationId(operationId);
-  const length = id.key?.[0] ?? 0;
+  const head = id.key?.[0] ?? 0;
+  const length = head & ~HAS_CONTENT;
+  const contentBytes = (head & HAS_CONTENT) === 0 ? 0 : CONTENT_BYTES;
   const isOurs = id.keyspaceHash === keyspace.keyspaceHash && id.key !== undefined && length > 0;
-  if (!isOurs || id.key.length < 1 + length) {
+  if (!isOurs || id.key.length < 1 + length + contentBytes) {
     throw new CapstanError(
       "INVALID_OPERATION_ID",
       `operation id ${operationId} was not made for the keyspace ${keyspace.keyspace}`,
     );
   }
   const node = Buffer.from(id.key.subarray(1, 1 + length)).toString("utf8") as NodeId;
-  const rest = id.key.subarray(1 + length);
+  const content = contentBytes === 0 ? undefined : u32At(id.key, 1 + length);
+  const rest = id.key.subarray(1 + length + contentBytes);
   const named = rest.length === 0 ? undefined : rest;
   if (named !== undefined && key !== undefined && Buffer.compare(named, key) !== 0) {
     throw new CapstanError(
@@ -50,5 +64,5 @@ export function decodeOperationName(
         JSON.stringify(Buffer.from(named).toString("utf8")),
     );
   }
-  return { stamp: id.stamp, node, key: named };
+  return { stamp: id.stamp, node, key: named, content };
 }

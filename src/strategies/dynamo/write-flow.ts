@@ -27,7 +27,7 @@ import { PendingWrite, replicationOf } from "./pending-write.ts";
 import type { PlantedDynamoBugs } from "./planted-bugs.ts";
 import { DYNAMO_LEVELS, type DynamoSettings } from "./settings.ts";
 import { StandIns } from "./stand-ins.ts";
-import type { WriteIntents } from "./write-intent.ts";
+import { contentOf, type WriteIntents } from "./write-intent.ts";
 
 /** Part of what is left of its time after which what is not answered is sent again. */
 const RESEND_AFTER_PART = 0.5;
@@ -453,6 +453,7 @@ export class WriteFlow {
       stamp: operation,
       node: minter,
       key: request.operation.key,
+      content: contentOf(request.operation),
     });
   }
 

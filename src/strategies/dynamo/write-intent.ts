@@ -111,7 +111,9 @@ export class WriteIntents {
     const name = decodeOperationName(operationId, this.#context, key);
     const { stamp } = name;
     const used = this.#used.get(operationId);
-    const isSame = used === undefined || used.content === contentOf(operation);
+    // A fault has made the id: it says itself for what.
+    const content = used?.content ?? name.content;
+    const isSame = content === undefined || content === contentOf(operation);
     if (used !== undefined && Buffer.compare(used.key, key) !== 0) throw reused(operationId, "key");
     // Its minter would answer with the write that it has taken, and this one would be nowhere.
     if (!isSame) throw reused(operationId, "value");
@@ -207,7 +209,7 @@ function checkedBy(resolver: CrdtResolver, operation: unknown): void {
 }
 
 /** Two writes under one id are told apart by it: what they do, with which value, and for how long. */
-function contentOf({ type, value, options }: Operation): number {
+export function contentOf({ type, value, options }: Operation): number {
   const how = hashText(`${type} ${options?.ttlMs ?? ""}`);
   return value === undefined ? how : hash32(value, how);
 }
