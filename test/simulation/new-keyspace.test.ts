@@ -336,6 +336,36 @@ describe("keyspaces that are added node by node", () => {
   });
 });
 
+describe.each(["tunable", "dynamo", "raft"])("a %s shard", (strategy) => {
+  test("is not moved to a node that was not given its keyspace, nor does it wait for that", async () => {
+    const cluster = await open({ keyspaces: BEFORE, persistent: true });
+    const given: Keyspaces = { ...BEFORE, audit: { strategy }, more: { strategy, replicas: 1 } };
+    for (const id of ["n1", "n2"]) {
+      await cluster.stop(id);
+      await cluster.restart(id, given);
+      await cluster.waitUntilReachable(id, IDS);
+      await cluster.waitFor(() => begun(cluster, id).length === 2);
+    }
+    const { admin } = cluster.node("n1").store;
+    const change = (keyspace: string, replicas: readonly string[]) =>
+      admin.changeReplicas({ keyspace, shard: 0, replicas });
+    const before = await cluster.until(admin.members({ keyspace: "more", shard: 0 }));
+    expect(before.replicas).not.toContain("n3");
+    const fault = await faultOf(cluster, change("more", ["n3"]));
+    expect([fault.code, fault.outcome]).toEqual(["UNAVAILABLE", "not-applied"]);
+    expect(fault.message).toContain('replicas names n3, not configured with keyspace "more"');
+    expect([fault.allowed, fault.details?.lacking]).toEqual([["n1", "n2"], ["n3"]]);
+    await cluster.until(put(cluster, "n2", "more", "a"));
+    expect(await has(cluster, "n1", "more", "a")).toBe(true);
+    const after = await cluster.until(admin.members({ keyspace: "more", shard: 0 }));
+    expect(after).toMatchObject({ replicas: before.replicas, learners: [] });
+    // One that has a part in it may be named, as who takes a change back has to.
+    await cluster.until(change("audit", IDS));
+    await cluster.until(change("audit", ["n1", "n2"]));
+    expect(await faultOf(cluster, change("audit", IDS))).toMatchObject({ code: "UNAVAILABLE" });
+  });
+});
+
 describe("a keyspace that is taken out node by node, and comes back", () => {
   test("has its data again, on all nodes, with what was written while others had it", async () => {
     const cluster = await open({ keyspaces: AFTER, persistent: true });

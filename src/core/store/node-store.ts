@@ -80,9 +80,15 @@ export class NodeStore implements Store {
     const { self, keyspaces, lifecycle, environment, configuration, peers } = parts;
     this.#parts = parts;
     this.node = self.node;
+    const lackedBy = (keyspace: string): readonly string[] =>
+      peers
+        .describe()
+        .peers.filter(({ lacking }) => lacking?.includes(keyspace) === true)
+        .map(({ node }) => node);
     const desk = new MembersDesk({
       ...{ configuration, keyspaces, lifecycle },
       monotonicMs: () => environment.monotonicMs(),
+      lackedBy,
     });
     this.admin = Object.freeze({
       members: (query, options) => desk.members(query, options),
@@ -95,8 +101,7 @@ export class NodeStore implements Store {
     const open = [...keyspaces.values()];
     const { timeoutMs } = configuration.limits;
     const unmet = () => unmetPeers(peers, configuration.digest);
-    const comesLater = (keyspace: string): boolean =>
-      peers.describe().peers.some(({ lacking }) => lacking?.includes(keyspace) === true);
+    const comesLater = (keyspace: string): boolean => lackedBy(keyspace).length > 0;
     this.#readiness = new Readiness(open, lifecycle, environment, timeoutMs, unmet, comesLater);
     if (configuration.cluster.nodes.length === 1) return;
     const { observer, events } = parts;

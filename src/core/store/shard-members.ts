@@ -18,6 +18,8 @@ export interface MembersDeskOptions {
   readonly keyspaces: ReadonlyMap<string, OpenKeyspace>;
   readonly lifecycle: Lifecycle;
   readonly monotonicMs: () => number;
+  /** Nodes that were met, and were given a configuration without the keyspace. */
+  readonly lackedBy: (keyspace: string) => readonly string[];
 }
 
 /** Checks what `store.admin` is asked about who holds a shard, and asks the keyspace's engine. */
@@ -36,7 +38,40 @@ export class MembersDesk {
   async changeReplicas(change: ReplicaChange, options?: CallOptions): Promise<ShardMembers> {
     checkFields(change, ["keyspace", "shard", "replicas"]);
     const replicas = this.#nodesOf(change.replicas);
+    await this.#refuseWithout(change, replicas, options);
     return this.#ask(change, { replicas }, this.#changeTimeoutMs, options);
+  }
+
+  /**
+   * A node without the keyspace can be given nothing: the change would be under way until somebody takes
+   * it back, and writes would have to meet their level there, too. One that takes part already may be
+   * named: a change is taken back by asking for the replicas of before.
+   */
+  async #refuseWithout(
+    { keyspace, shard }: ReplicaChange,
+    replicas: readonly NodeId[],
+    options: CallOptions | undefined,
+  ): Promise<void> {
+    const lacking = this.#options.lackedBy(keyspace);
+    if (!replicas.some((node) => lacking.includes(node))) return;
+    const {
+      replicas: held,
+      learners,
+      changingTo = [],
+    } = await this.members({ keyspace, shard }, options);
+    const there: readonly string[] = [...held, ...learners, ...changingTo];
+    const named = replicas.filter((node) => lacking.includes(node) && !there.includes(node));
+    if (named.length === 0) return;
+    const nodes = this.#options.configuration.cluster.nodes.map(({ id }) => id);
+    throw new CapstanError(
+      "UNAVAILABLE",
+      `replicas names ${named.join(", ")}, not configured with keyspace "${keyspace}": give it to such a ` +
+        "node first, and ask again",
+      {
+        details: { option: "replicas", lacking: named },
+        allowed: nodes.filter((node) => !lacking.includes(node)),
+      },
+    );
   }
 
   get #changeTimeoutMs(): number {

@@ -24,7 +24,8 @@ function openDesk() {
     transport: { type: "tcp" },
     keyspaces: { things: { shards: 2 }, fixed: {} },
   });
-  const desk = new MembersDesk({ configuration, keyspaces, lifecycle, monotonicMs: () => 0 });
+  const now = { monotonicMs: () => 0, lackedBy: () => [] };
+  const desk = new MembersDesk({ configuration, keyspaces, lifecycle, ...now });
   return { desk, engines: [bench.engine, fixed.engine] };
 }
 
