@@ -9,6 +9,7 @@ export function consensusOptions(
   pairs: Pairs | undefined,
   outputs: ConsensusOutputs,
   state: SnapshotState,
+  firstQuestion: number,
 ): ConsensusOptions {
   const { self, shardIndex, placement, isReachable, randomUint32, health } = context;
   const { timing, limits } = context.settings as unknown as RaftSettings;
@@ -25,6 +26,7 @@ export function consensusOptions(
     timing,
     limits,
     randomUint32,
+    firstQuestion,
     isReachable,
     health: {
       isDiskSick: () => health.diskState() !== "ok",

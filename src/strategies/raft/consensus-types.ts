@@ -88,6 +88,8 @@ export interface ConsensusOptions {
   readonly timing: RaftTiming;
   readonly limits: RaftLimits;
   randomUint32(): number;
+  /** A u32, drawn for this machine: where it begins to number its questions to leaders. */
+  readonly firstQuestion: number;
   isReachable(node: NodeId): boolean;
   readonly health: HealthReader;
   /** What of this node rests. Undefined: nothing ever does. */

@@ -4,7 +4,7 @@ import type { ReadIndexReply } from "./peer-messages.ts";
 
 const QUESTIONS_PER_LIFE = 4_294_967_296;
 /** As many as a safe integer has room for. */
-const MAX_LIVES = 2_097_152;
+const MAX_LIVES = 1_048_576;
 
 interface Question {
   readonly id: number;
@@ -23,10 +23,14 @@ export class FollowerReads {
   #question: Question | undefined;
   #lastId: number;
 
-  /** An answer may reach a later life of this node: its questions are not those of this one. */
+  /**
+   * An answer may reach a later life of this node, or the machine that was made in the place of one
+   * that threw: its questions are not those of this one.
+   */
   constructor(core: ConsensusCore) {
     this.#core = core;
-    this.#lastId = (core.options.self.incarnation % MAX_LIVES) * QUESTIONS_PER_LIFE;
+    const { self, firstQuestion } = core.options;
+    this.#lastId = (self.incarnation % MAX_LIVES) * QUESTIONS_PER_LIFE + firstQuestion;
   }
 
   get isIdle(): boolean {

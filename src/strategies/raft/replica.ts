@@ -115,8 +115,9 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
         this.#consensus.propose(this.#head.recordOf(body, at), at, effects);
       },
     });
+    const outputs = this.#outputsOfConsensus();
     this.#consensus = makeConsensus(
-      consensusOptions(context, this.#pairs, this.#outputsOfConsensus(), this.#installer),
+      consensusOptions(context, this.#pairs, outputs, this.#installer, firstToken),
     );
   }
 

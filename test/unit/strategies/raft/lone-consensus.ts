@@ -41,6 +41,7 @@ export function entry(text: string, term: number): Uint8Array {
 export interface Chance {
   /** Every draw, of 2^32. Default 0. */
   readonly random?: number;
+  readonly firstQuestion?: number;
   /** By node. Default: all are equal. */
   readonly priorities?: Readonly<Record<string, number>>;
   readonly limits?: Partial<RaftLimits>;
@@ -220,6 +221,7 @@ export class LoneConsensus {
         ...chance.limits,
       },
       randomUint32: () => chance.random ?? 0,
+      firstQuestion: chance.firstQuestion ?? 0,
       isReachable: (node) => !this.unreachable.has(node),
       health: { isDiskSick: () => this.isDiskSick, loopLagMs: () => this.loopLagMs },
       outputs: { standingChanged: () => {}, readConfirmed: () => {}, readFailed: () => {} },

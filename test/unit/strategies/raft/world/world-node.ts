@@ -427,6 +427,7 @@ export class WorldNode {
       priorityOf: (node) => world.priorityOf(node),
       timing: world.timing,
       limits: world.limits,
+      firstQuestion: 0,
       randomUint32: () => world.random.uint32(),
       isReachable: (node) => world.isReachable(node),
       pairs: this.#pairs,
