@@ -33,6 +33,10 @@ export class ConsensusCore {
   role: Role = "follower";
   leader: NodeId | undefined;
   isOpen = false;
+  /** Its node goes: what leadership it has, or is still given, it hands on. */
+  isLeaving = false;
+  /** When it last did so. */
+  leftAtMs = Number.NEGATIVE_INFINITY;
   appliedIndex = 0;
   /** Of the newest entry that is applied. */
   appliedTerm = 0;

@@ -93,7 +93,7 @@ export class Consensus implements ShardConsensus {
   }
 
   get isHandingOver(): boolean {
-    return this.#leadership?.transfer.isUnderWay === true;
+    return this.#leadership?.isHandingOver === true;
   }
 
   get isVoter(): boolean {
@@ -289,8 +289,8 @@ export class Consensus implements ShardConsensus {
 
   transferLeadership(to: NodeId | undefined, at: Moment, effects: ConsensusEffects): boolean {
     this.#enter(at, effects);
-    const leadership = this.#leadership;
-    return (to === undefined ? leadership?.leave() : leadership?.startTransfer(to)) ?? false;
+    if (to === undefined) this.#core.isLeaving = true;
+    return this.#leadership?.startTransfer(to) ?? false;
   }
 
   read(token: number, at: Moment, effects: ConsensusEffects): void {

@@ -51,7 +51,6 @@ export class Leadership {
   /** Stores that have answered for nodes outside the configuration. */
   readonly #known = new Map<NodeId, Identity>();
   #triedTransferAtMs = Number.NEGATIVE_INFINITY;
-  #isLeaving = false;
   #tickAtMs: number;
   /** The followers were at rest: they are to hear from this leader. */
   #owesHeartbeat = false;
@@ -137,16 +136,27 @@ export class Leadership {
     this.stir();
     if (!this.transfer.start(to)) return false;
     this.#triedTransferAtMs = this.#core.nowMs;
+    if (this.#core.isLeaving) this.#core.leftAtMs = this.#core.nowMs;
     // Before the target can hear of it (thesis §6.4.1).
     this.lease.end();
     this.transfer.maybeTell();
     return true;
   }
 
-  /** Whoever can is to lead in place of this node, which goes: one after another. */
-  leave(): boolean {
-    this.#isLeaving = true;
-    return this.startTransfer(undefined);
+  /** It is, or will: one that was given leadership while it goes knows of nobody at first. */
+  get isHandingOver(): boolean {
+    if (this.transfer.isUnderWay) return true;
+    return this.#core.isLeaving && (!this.commit.isOwnTermCommitted || this.transfer.isPossible);
+  }
+
+  /**
+   * Whoever can is to lead in place of this node, if it goes: one after another. Where all go they
+   * must not hand leadership round and do nothing else: what they wait for is still to be written.
+   */
+  #maybeLeave(): void {
+    const { isLeaving, leftAtMs, nowMs, options } = this.#core;
+    if (!isLeaving || this.transfer.isUnderWay || !this.commit.isOwnTermCommitted) return;
+    if (nowMs - leftAtMs >= options.timing.electionTimeoutMs) this.startTransfer(undefined);
   }
 
   read(token: number): void {
@@ -206,7 +216,8 @@ export class Leadership {
       return;
     }
     this.lease.renewed();
-    if (this.transfer.tick() && this.#isLeaving) this.leave();
+    this.transfer.tick();
+    this.#maybeLeave();
     this.replication.tick();
     this.#membership.advance();
     if (health.isDiskSick()) this.#maybeHandOver(undefined, 1);
@@ -242,6 +253,7 @@ export class Leadership {
     this.lease.renewed();
     this.#maybeCommit();
     this.#reads.maybeConfirm();
+    this.#maybeLeave();
     this.transfer.maybeTell();
     this.#isDirty = true;
   }

@@ -29,6 +29,11 @@ export class Transfer {
     return this.#target;
   }
 
+  /** Whether there is anybody who could lead. */
+  get isPossible(): boolean {
+    return this.#choose(undefined) !== undefined;
+  }
+
   /** The shard has been resting until now. */
   stirred(): void {
     this.#stirredAtMs = this.#core.nowMs;
@@ -54,14 +59,13 @@ export class Transfer {
     this.#core.sendAtOnce(target, { type: "take-over", term }, "control");
   }
 
-  /** Gives up what takes too long: true if it has. */
-  tick(): boolean {
-    if (this.#target === undefined) return false;
+  /** Gives up what takes too long. */
+  tick(): void {
+    if (this.#target === undefined) return;
     const { nowMs, options } = this.#core;
-    if (nowMs - this.#startedAtMs < options.timing.electionTimeoutMs) return false;
+    if (nowMs - this.#startedAtMs < options.timing.electionTimeoutMs) return;
     this.#core.emit("raft-transfer-failed", { to: this.#target });
     this.#target = undefined;
-    return true;
   }
 
   /** `to`, or the voter that answers and has most; among equals the one that should lead. */

@@ -57,6 +57,41 @@ test("a leader that was to hand over to one goes on where that one does not take
   expect(lone.consensus.standing.role).toBe("leader");
 });
 
+test("one that is given leadership while it goes hands it on, once it knows to whom", () => {
+  const lone = new LoneConsensus();
+  expect(targetsIn(transfer(lone))).toEqual([]);
+  expect(lone.consensus.isHandingOver).toBe(false);
+  lone.lead();
+  expect(lone.consensus.isHandingOver).toBe(true);
+  lone.sync();
+  expect(goOn(lone)).toContain("n3");
+  expect(lone.consensus.isHandingOver).toBe(true);
+});
+
+test("leaders that all go do not hand leadership round, and do nothing else", () => {
+  const lone = leading();
+  transfer(lone);
+  lone.hear("n2", { type: "heartbeat", term: 2, round: 1, commitIndex: 0, lastIndex: 1 });
+  lone.hear("n2", { type: "take-over", term: 2 });
+  const vote = { type: "vote-reply", term: 3, pre: false, granted: true } as const;
+  for (const node of ["n1", "n2"]) {
+    lone.hear(node, { ...vote, recovering: false, original: true });
+  }
+  lone.sync();
+  expect(targetsIn(answer(lone, "n3", lone.wait(10)))).toEqual([]);
+  expect(lone.consensus.standing).toMatchObject({ role: "leader", term: 3 });
+  expect(lone.consensus.isHandingOver).toBe(true);
+  expect(goOn(lone)).toEqual(["n3"]);
+});
+
+test("a leader that goes does not wait for those who cannot take over", () => {
+  const lone = new LoneConsensus(1);
+  lone.lead();
+  transfer(lone);
+  lone.sync();
+  expect(lone.consensus.isHandingOver).toBe(false);
+});
+
 test("nobody is asked to take over who cannot be reached", () => {
   const lone = leading();
   lone.unreachable.add("n2");

@@ -197,9 +197,12 @@ function partition(world: World): void {
 
 function transfer(world: World, node: WorldNode): void {
   const { leader } = world;
-  const to = world.pick(2) === 0 ? node.id : undefined;
+  // None of these worlds' nodes goes for good.
+  const others = world.nodes.filter((other) => other !== leader);
+  const to = world.pick(2) === 0 ? node.id : others[0]?.id;
+  if (to === undefined) return;
   leader?.step((at, effects) => {
-    leader.consensus?.transferLeadership(to, at, effects);
+    leader.consensus?.transferLeadership(to as NodeId, at, effects);
   });
 }
 
