@@ -1,3 +1,4 @@
+import { graceMs } from "../core/model/held-loop.ts";
 import type { AbortListener, AbortListeners } from "./abort-listeners.ts";
 
 /**
@@ -6,13 +7,21 @@ import type { AbortListener, AbortListeners } from "./abort-listeners.ts";
  */
 export class CallDeadline implements AbortListener {
   readonly #controller = new AbortController();
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout;
+  #isSpared: boolean;
   readonly #callerSignal: AbortSignal | undefined;
   readonly #listeners: AbortListeners;
   #cause: "timeout" | "aborted" | undefined;
 
-  constructor(timeoutMs: number, callerSignal: AbortSignal | undefined, listeners: AbortListeners) {
-    this.#timer = setTimeout(() => this.#end("timeout"), timeoutMs);
+  /** @param isStrict a pause, or a wait after which something else is tried: nothing is lost by its end. */
+  constructor(
+    timeoutMs: number,
+    callerSignal: AbortSignal | undefined,
+    listeners: AbortListeners,
+    isStrict = false,
+  ) {
+    this.#isSpared = isStrict;
+    this.#timer = this.#startTimer(timeoutMs);
     this.#callerSignal = callerSignal;
     this.#listeners = listeners;
     if (callerSignal !== undefined) listeners.add(callerSignal, this);
@@ -36,6 +45,22 @@ export class CallDeadline implements AbortListener {
   dispose(): void {
     clearTimeout(this.#timer);
     if (this.#callerSignal !== undefined) this.#listeners.remove(this.#callerSignal, this);
+  }
+
+  /**
+   * Where the event loop was held beyond the time, the answer may lie in the socket: it is given a
+   * moment to be read.
+   */
+  #startTimer(delayMs: number): NodeJS.Timeout {
+    const dueMs = performance.now() + delayMs;
+    return setTimeout(() => {
+      const spareMs = this.#isSpared ? 0 : graceMs(performance.now() - dueMs);
+      if (spareMs === 0) this.#end("timeout");
+      else {
+        this.#isSpared = true;
+        this.#timer = this.#startTimer(spareMs);
+      }
+    }, delayMs);
   }
 
   #end(cause: "timeout" | "aborted"): void {

@@ -120,7 +120,7 @@ export class RemoteWatch implements AsyncIterator<WatchEvent<unknown>, undefined
   async #tryToOpen(path: string, patience: AbortSignal): Promise<StreamAttempt> {
     const { patienceMs, serverCount, abortListeners } = this.#connection;
     const limitMs = patienceMs / serverCount;
-    const limit = new CallDeadline(limitMs, patience, abortListeners);
+    const limit = new CallDeadline(limitMs, patience, abortListeners, true);
     try {
       const signal = AbortSignal.any([this.#ending.signal, limit.signal]);
       const attempt = await this.#connection.openStream(path, {}, signal);
@@ -199,7 +199,7 @@ export class RemoteWatch implements AsyncIterator<WatchEvent<unknown>, undefined
   async #pause(tries: number): Promise<void> {
     const lengthMs = Math.min(FIRST_PAUSE_MS * 2 ** tries, LONGEST_PAUSE_MS);
     const { abortListeners } = this.#connection;
-    const pause = new CallDeadline(lengthMs, this.#ending.signal, abortListeners);
+    const pause = new CallDeadline(lengthMs, this.#ending.signal, abortListeners, true);
     await new Promise((resolve) => {
       if (pause.cause !== undefined) resolve(undefined);
       else pause.signal.addEventListener("abort", resolve);

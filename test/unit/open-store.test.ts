@@ -1,7 +1,9 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, it, vi } from "vitest";
 import type { LogHandlers, StorageFactory } from "../../src/core/contracts/storage.ts";
 import type { TransportFactory } from "../../src/core/contracts/transport.ts";
 import { isCapstanError } from "../../src/core/model/errors.ts";
+import type { Outcome } from "../../src/core/model/outcome.ts";
 import {
   CapstanError,
   capstanModule,
@@ -12,6 +14,8 @@ import {
 } from "../../src/index.ts";
 import { memoryStorage } from "../../src/storage/memory/memory-storage.ts";
 import { memoryTransport } from "../../src/transports/memory/memory-transport.ts";
+import { runVirtually } from "../support/run-virtually.ts";
+import { VirtualEnvironment } from "../support/virtual-environment.ts";
 import { type FakeEngine, fakeStrategy } from "./core/store/fake-engine.ts";
 
 /** Records what was opened and closed, and lets a test fail the log. */
@@ -356,6 +360,54 @@ describe("plug-ins", () => {
     expect(await store.resolve(operationId)).toEqual({ outcome: "applied" });
     await store.close({ drain: false, timeoutMs: 100 });
     for (const { closed } of engines) expect(closed).toMatchObject({ drain: false });
+  });
+});
+
+describe("a question for what became of a write", () => {
+  async function openSilent() {
+    const engines: FakeEngine[] = [];
+    const environment = new VirtualEnvironment();
+    const keyspaces = { k: { strategy: fakeStrategy(engines) } };
+    const { time } = environment;
+    const store: Store = await runVirtually(time, openStore({ keyspaces }, { environment }));
+    const [engine] = engines as [FakeEngine];
+    let answer: (outcome: Outcome) => void = () => undefined;
+    engine.resolve = (_id, done) => {
+      answer = done;
+    };
+    const operationId = store.operationId("k");
+    return { store, time, operationId, answer: (outcome: Outcome) => answer(outcome) };
+  }
+
+  it("is answered with unknown when its time is up, but not while the event loop was held", async () => {
+    const { store, time, operationId, answer } = await openSilent();
+    const late = store.resolve(operationId, { timeoutMs: 50 });
+    time.advance(50);
+    expect(await late).toEqual({ outcome: "unknown" });
+    const held = store.resolve(operationId, { timeoutMs: 50 });
+    time.stall(1_000);
+    time.runTurn();
+    answer("applied");
+    time.advance(1_000);
+    expect(await held).toEqual({ outcome: "applied" });
+    await runVirtually(time, store.close());
+  });
+
+  it("leaves neither timer nor listener behind when it is aborted", async () => {
+    const { store, time, operationId } = await openSilent();
+    const timers = time.pendingTimers;
+    const controller = new AbortController();
+    const warned = vi.spyOn(process, "emitWarning");
+    const calls = Array.from({ length: 20 }, () =>
+      faultOf(store.resolve(operationId, { timeoutMs: 50, signal: controller.signal })),
+    );
+    controller.abort();
+    for (const fault of await Promise.all(calls)) expect(fault.code).toBe("ABORTED");
+    expect(warned).not.toHaveBeenCalled();
+    warned.mockRestore();
+    expect(time.pendingTimers).toBe(timers);
+    expect(getEventListeners(controller.signal, "abort")).toHaveLength(0);
+    await runVirtually(time, store.close());
   });
 });
 

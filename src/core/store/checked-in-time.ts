@@ -1,6 +1,7 @@
 import type { Environment } from "../contracts/environment.ts";
 import { CapstanError } from "../model/errors.ts";
 import { CallSettings } from "./call-options.ts";
+import { CallTimer } from "./call-timer.ts";
 import { listenToAbort } from "./listen-to-abort.ts";
 
 /** What is left of a call's options once its value is checked. */
@@ -30,10 +31,10 @@ export function checkedInTime(
     const timer =
       timeoutMs === undefined
         ? undefined
-        : environment.setTimer(timeoutMs, () => end(() => reject(late(timeoutMs))));
+        : new CallTimer(environment, timeoutMs, () => end(() => reject(late(timeoutMs))));
     const onAbort = { handleEvent: () => end(() => reject(aborted(signal))) };
     const end = (settle: () => void): void => {
-      if (timer !== undefined) environment.clearTimer(timer);
+      timer?.stop();
       signal?.removeEventListener("abort", onAbort);
       settle();
     };

@@ -20,11 +20,13 @@ import type {
   StoreEvent,
 } from "./api.ts";
 import { OPTIONS_OF, parseOptions } from "./call-options.ts";
+import { CallTimer } from "./call-timer.ts";
 import { describeStore } from "./describe-store.ts";
 import type { NodeFacts } from "./facts/node-facts.ts";
 import { JoiningWatch } from "./joining-watch.ts";
 import type { KeyspaceHandle } from "./keyspace-handle.ts";
 import type { Lifecycle } from "./lifecycle.ts";
+import { listenToAbort } from "./listen-to-abort.ts";
 import type { DefaultLevels } from "./operation-maker.ts";
 import { refuseAborted, toFault } from "./pending-call.ts";
 import { Readiness } from "./readiness.ts";
@@ -150,18 +152,25 @@ export class NodeStore implements Store {
       refuseAborted(signal);
       const { engine } = this.#keyspaceOf(operationId);
       return new Promise((settle, reject) => {
-        const onAbort = (): void =>
-          reject(new CapstanError("ABORTED", "resolve was aborted", { cause: signal?.reason }));
+        const end = (): void => {
+          signal?.removeEventListener("abort", onAbort);
+          timer?.stop();
+        };
+        const answer = (outcome: Outcome): void => {
+          end();
+          settle({ outcome });
+        };
+        const onAbort = {
+          handleEvent: () => {
+            end();
+            reject(new CapstanError("ABORTED", "resolve was aborted", { cause: signal?.reason }));
+          },
+        };
         const timer =
           timeoutMs === undefined
             ? undefined
-            : environment.setTimer(timeoutMs, () => answer("unknown"));
-        const answer = (outcome: Outcome): void => {
-          signal?.removeEventListener("abort", onAbort);
-          if (timer !== undefined) environment.clearTimer(timer);
-          settle({ outcome });
-        };
-        signal?.addEventListener("abort", onAbort);
+            : new CallTimer(environment, timeoutMs, () => answer("unknown"));
+        if (signal !== undefined) listenToAbort(signal, onAbort);
         engine.resolve(operationId, answer);
       });
     } catch (error) {

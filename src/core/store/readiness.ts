@@ -4,7 +4,9 @@ import { CapstanError } from "../model/errors.ts";
 import type { Level } from "../model/levels.ts";
 import type { ReadyOptions } from "./api.ts";
 import { OPTIONS_OF, parseOptions } from "./call-options.ts";
+import { CallTimer } from "./call-timer.ts";
 import type { Lifecycle } from "./lifecycle.ts";
+import { listenToAbort } from "./listen-to-abort.ts";
 import type { DefaultLevels } from "./operation-maker.ts";
 import { refuseAborted, toFault } from "./pending-call.ts";
 import type { UnmetPeers } from "./unmet-peers.ts";
@@ -97,22 +99,26 @@ export class Readiness {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
-      const onAbort = (): void =>
-        waiter.settle(new CapstanError("ABORTED", "ready was aborted", { cause: signal?.reason }));
-      const timer = this.#environment.setTimer(timeoutMs, () =>
+      const onAbort = {
+        handleEvent: () =>
+          waiter.settle(
+            new CapstanError("ABORTED", "ready was aborted", { cause: signal?.reason }),
+          ),
+      };
+      const timer = new CallTimer(this.#environment, timeoutMs, () =>
         waiter.settle(this.#unavailable(level, timeoutMs)),
       );
       const waiter: Waiter = {
         level,
         settle: (fault) => {
           if (!this.#waiters.delete(waiter)) return;
-          this.#environment.clearTimer(timer);
+          timer.stop();
           signal?.removeEventListener("abort", onAbort);
           if (fault === undefined) resolve();
           else reject(fault);
         },
       };
-      signal?.addEventListener("abort", onAbort);
+      if (signal !== undefined) listenToAbort(signal, onAbort);
       this.#waiters.add(waiter);
       this.check();
       this.#arm();

@@ -1,23 +1,12 @@
 import type { Environment } from "../contracts/environment.ts";
 import type { Request, ScanTask } from "../contracts/machine.ts";
 import type { Cancellation, Completion, ScanCompletion } from "../contracts/strategy.ts";
+import { graceMs } from "../model/held-loop.ts";
 import { IdTable } from "../model/id-table.ts";
 import type { Operation, ScanRequest } from "../model/operations.ts";
 
 /** Deadlines are kept to this grain, so that one timer serves thousands of operations. */
 const GRAIN_MS = 5;
-
-/**
- * A deadline that is looked at so much later than it was due has passed while the event loop was
- * held: by a long loop of the caller, by the collection of garbage, by a process that was stopped.
- * Nothing could be read, written or synced meanwhile, so that the answer may be ready, or only need
- * a moment. The call is therefore spared once, for about as long as it was late.
- */
-const HELD_MS = 2 * GRAIN_MS;
-/** What waits for a sync, or for another node, takes as long where much of it waits. */
-const SHORTEST_GRACE_MS = 100;
-/** Every call ends within this after the loop goes on; `CallOptions.timeoutMs` says so. */
-const LONGEST_GRACE_MS = 500;
 
 const MAX_REQUEST_ID = 0xffff_fffe;
 
@@ -212,13 +201,13 @@ export class RequestTable {
   #end(id: number, nowMs: number, lateMs: number): void {
     const pending = this.#pending.get(id);
     if (pending === undefined || pending.deadlineAtMs > nowMs) return;
-    if (lateMs < HELD_MS || pending.isSpared) {
+    const spareMs = pending.isSpared ? 0 : graceMs(lateMs);
+    if (spareMs === 0) {
       this.#expired(pending);
       return;
     }
     pending.isSpared = true;
-    const graceMs = Math.min(Math.max(lateMs, SHORTEST_GRACE_MS), LONGEST_GRACE_MS);
-    this.#schedule(id, nowMs + graceMs);
+    this.#schedule(id, nowMs + spareMs);
   }
 }
 

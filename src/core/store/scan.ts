@@ -5,6 +5,7 @@ import type { KeyRange, ScanEntry, ScanPage, ScanRequest } from "../model/operat
 import type { ScanEntryResult, ScanOptions } from "./api.ts";
 import { type CallSettings, OPTIONS_OF, parseOptions } from "./call-options.ts";
 import type { KeyspaceParts } from "./keyspace-handle.ts";
+import { listenToAbort } from "./listen-to-abort.ts";
 import { refuseAborted, toFault } from "./pending-call.ts";
 import { decode } from "./result-decoder.ts";
 import { decodeScanCursor, encodeScanCursor } from "./scan-cursor.ts";
@@ -112,7 +113,7 @@ class PendingPage implements ScanCompletion {
   }
 
   begin(engine: Engine, request: ScanRequest): void {
-    this.#signal?.addEventListener("abort", this);
+    if (this.#signal !== undefined) listenToAbort(this.#signal, this);
     this.#cancellation = engine.scan(request, this);
   }
 

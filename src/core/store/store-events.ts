@@ -4,6 +4,7 @@ import type { Environment } from "../contracts/environment.ts";
 import type { StoreEvent } from "./api.ts";
 import { BoundedStream } from "./bounded-stream.ts";
 import { OPTIONS_OF, parseOptions } from "./call-options.ts";
+import { listenToAbort } from "./listen-to-abort.ts";
 import { refuseAborted, toFault } from "./pending-call.ts";
 
 /** Events that wait for a reader of `events()`, before the oldest are dropped. */
@@ -51,7 +52,7 @@ export class StoreEvents {
 
   stream(options: { readonly signal?: AbortSignal } | undefined): AsyncIterable<StoreEvent> {
     let signal: AbortSignal | undefined;
-    const onAbort = (): void => stream.end();
+    const onAbort = { handleEvent: () => stream.end() };
     const stream = new BoundedStream<StoreEvent>(MAX_WAITING_EVENTS, gapFor, () => {
       signal?.removeEventListener("abort", onAbort);
       this.#streams.delete(stream);
@@ -59,7 +60,7 @@ export class StoreEvents {
     try {
       signal = parseOptions(options, OPTIONS_OF.events, 1).signal;
       refuseAborted(signal);
-      signal?.addEventListener("abort", onAbort);
+      if (signal !== undefined) listenToAbort(signal, onAbort);
       if (this.#ended) stream.end();
       else this.#streams.add(stream);
     } catch (error) {

@@ -1,5 +1,4 @@
 import { Observable } from "rxjs/internal/Observable";
-import type { TimerHandle } from "../contracts/environment.ts";
 import type { Cancellation } from "../contracts/strategy.ts";
 import { CapstanError } from "../model/errors.ts";
 import { decodeKey, encodeKey } from "../model/keys.ts";
@@ -7,7 +6,9 @@ import type { EngineChange } from "../model/operations.ts";
 import type { WatchEvent, WatchOptions } from "./api.ts";
 import { BoundedStream } from "./bounded-stream.ts";
 import { type CallSettings, NO_SETTINGS, OPTIONS_OF, parseOptions } from "./call-options.ts";
+import { CallTimer } from "./call-timer.ts";
 import type { KeyspaceParts } from "./keyspace-handle.ts";
+import { listenToAbort } from "./listen-to-abort.ts";
 import { refuseAborted, toFault } from "./pending-call.ts";
 import { decode } from "./result-decoder.ts";
 
@@ -73,18 +74,17 @@ interface WatchSink {
 
 /** One reader's watch, from its beginning until it stops, is aborted, or the keyspace closes. */
 class Watching {
-  readonly #parts: KeyspaceParts;
   readonly #settings: Readonly<CallSettings>;
   readonly #sink: WatchSink;
-  readonly #cancellation: Cancellation;
-  #deadline: TimerHandle | undefined;
-  readonly #onAbort = (): void => this.#end(abortedFault(this.#settings.signal));
+  #cancellation: Cancellation | undefined;
+  #isOver = false;
+  #deadline: CallTimer | undefined;
+  readonly #onAbort = { handleEvent: () => this.#end(abortedFault(this.#settings.signal)) };
 
   constructor(parts: KeyspaceParts, settings: Readonly<CallSettings>, sink: WatchSink) {
     const { lifecycle, maker, engine, environment } = parts;
     if (!lifecycle.isAccepting) throw lifecycle.refusal();
     maker.need("watch", "watch");
-    this.#parts = parts;
     this.#settings = settings;
     this.#sink = sink;
     const { prefix, cursor, signal, timeoutMs } = settings;
@@ -93,13 +93,19 @@ class Watching {
       (change) => this.#take(change),
       (fault) => this.#end(fault),
     );
-    signal?.addEventListener("abort", this.#onAbort);
+    // An engine may end a watch before it has given it back.
+    if (this.#isOver) {
+      this.#cancellation.cancel();
+      return;
+    }
+    if (signal !== undefined) listenToAbort(signal, this.#onAbort);
     if (timeoutMs === undefined) return;
-    this.#deadline = environment.setTimer(timeoutMs, () => this.#end(lateFault(timeoutMs)));
+    this.#deadline = new CallTimer(environment, timeoutMs, () => this.#end(lateFault(timeoutMs)));
   }
 
   stop(): void {
-    this.#cancellation.cancel();
+    this.#isOver = true;
+    this.#cancellation?.cancel();
     this.#settings.signal?.removeEventListener("abort", this.#onAbort);
     this.#clearDeadline();
   }
@@ -117,8 +123,7 @@ class Watching {
   }
 
   #clearDeadline(): void {
-    if (this.#deadline === undefined) return;
-    this.#parts.environment.clearTimer(this.#deadline);
+    this.#deadline?.stop();
     this.#deadline = undefined;
   }
 }

@@ -55,6 +55,17 @@ describe("ready", () => {
     });
   });
 
+  it("is ready where it came to be so while the event loop was held", async () => {
+    const { readiness, engine, time } = setUp();
+    const waiting = readiness.wait({ timeoutMs: 10 });
+    time.stall(1_000);
+    time.advance(0);
+    engine.ready = true;
+    time.advance(100);
+    await waiting;
+    expect(time.pendingTimers).toBe(0);
+  });
+
   it("names the peers that it waits for, as they are at its deadline", async () => {
     const { readiness, unmet, time } = setUp();
     const waiting = readiness.wait({ timeoutMs: 500 });

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
 import { CapstanError } from "../../../../src/core/model/errors.ts";
 import { encodeKey } from "../../../../src/core/model/keys.ts";
@@ -125,6 +126,32 @@ describe("watch", () => {
     engine.change(changeOf(2));
     expect((await iterator.next()).value).toMatchObject({ type: "synced" });
     expect((await iterator.next()).value).toMatchObject({ key: "k2" });
+  });
+
+  it("comes in step where the event loop was held beyond its timeout", async () => {
+    const { keyspace, engine, time } = openBench();
+    const iterator = keyspace.watch({ timeoutMs: 50 })[Symbol.asyncIterator]();
+    time.stall(1_000);
+    time.runTurn();
+    engine.change({ ...changeOf(1), type: "synced", key: undefined, value: undefined });
+    time.advance(1_000);
+    expect((await iterator.next()).value).toMatchObject({ type: "synced" });
+    expect(time.pendingTimers).toBe(0);
+  });
+
+  it("ends in order where its engine ends it before it is given back", async () => {
+    const { keyspace, engine, time } = openBench();
+    let cancelled = 0;
+    engine.watch = (_request, _sink, end) => {
+      end(new CapstanError("OVERLOADED", "too many"));
+      return { cancel: () => cancelled++ };
+    };
+    const { signal } = new AbortController();
+    const iterator = keyspace.watch({ timeoutMs: 50, signal })[Symbol.asyncIterator]();
+    await expect(iterator.next()).rejects.toMatchObject({ code: "OVERLOADED" });
+    expect([cancelled, time.pendingTimers, getEventListeners(signal, "abort").length]).toEqual([
+      1, 0, 0,
+    ]);
   });
 
   it("hands prefix and cursor to the engine", () => {
