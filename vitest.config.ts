@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
@@ -7,10 +8,34 @@ import { defineConfig } from "vitest/config";
  */
 const maxWorkers = availableParallelism();
 
-// One project per kind of evidence, run one after another (`groupOrder`), so that the tests that
-// start real processes never compete for the processor with anything else. Modules hold no state
-// (a rule of the house), so that files of tests without processes share those of their worker
-// (`isolate`) rather than load some hundred of them each.
+/** Files that judge times or use of the processor, or that build: with nothing beside them. */
+const ALONE = [
+  "benchmark",
+  "cluster-npm-start",
+  "failover",
+  "held-event-loop",
+  "idle-shards",
+  "nats-disk",
+  "nats-failover",
+  "nats-partition",
+  "nats-store",
+  "soak",
+].map((name) => `test/processes/${name}.test.ts`);
+
+for (const file of ALONE) {
+  if (!existsSync(new URL(file, import.meta.url))) throw new Error(`there is no ${file}`);
+}
+
+const processes = {
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+  globalSetup: "test/support/build-first.ts",
+};
+
+// One project per kind of evidence. The tests that start real processes come after all that keeps
+// processors busy (`groupOrder`): two files at a time, of which most waits, and those that judge
+// times one by one. Modules hold no state (a rule of the house), so that files of tests without
+// processes share those of their worker (`isolate`) rather than load some hundred of them each.
 export default defineConfig({
   test: {
     passWithNoTests: true,
@@ -32,6 +57,25 @@ export default defineConfig({
       },
       {
         test: {
+          name: "house",
+          include: ["test/*.test.ts"],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          maxWorkers,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: "examples",
+          include: ["examples/**/*.test.ts"],
+          testTimeout: 120_000,
+          maxWorkers,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
           name: "simulation",
           include: ["test/simulation/**/*.test.ts"],
           testTimeout: 120_000,
@@ -42,30 +86,20 @@ export default defineConfig({
       },
       {
         test: {
-          name: "house",
-          include: ["test/*.test.ts"],
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
-          maxWorkers,
-          sequence: { groupOrder: 3 },
-        },
-      },
-      {
-        test: {
-          name: "examples",
-          include: ["examples/**/*.test.ts"],
-          testTimeout: 120_000,
-          maxWorkers,
-          sequence: { groupOrder: 3 },
-        },
-      },
-      {
-        test: {
           name: "processes",
           include: ["test/processes/**/*.test.ts"],
+          exclude: ALONE,
+          maxWorkers: 2,
+          ...processes,
+          sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        test: {
+          name: "processes-alone",
+          include: ALONE,
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          ...processes,
           sequence: { groupOrder: 4 },
         },
       },

@@ -63,9 +63,12 @@ if (chosen === undefined || others.length > 0) {
   process.exit(2);
 }
 const root = fileURLToPath(new URL("..", import.meta.url));
+const ofProcesses = chosen.files.some((file) => file.startsWith("test/processes/"));
+// At their full length they are too heavy to run beside each other.
+const words = ofProcesses ? ["--no-file-parallelism", ...chosen.files] : chosen.files;
 const { status } = spawnSync(
   process.execPath,
-  [`${root}node_modules/vitest/vitest.mjs`, "run", ...chosen.files],
+  [`${root}node_modules/vitest/vitest.mjs`, "run", ...words],
   { cwd: root, stdio: "inherit", env: { ...chosen.env, ...process.env } },
 );
 process.exit(status ?? 1);

@@ -120,10 +120,18 @@ export function temporaryFolder(): { readonly path: string; remove(): void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** The first of `count` ports in a row that are free, below those that the system hands out. */
+const FIRST_PORT = 10_000;
+const PORTS_OF_A_WORKER = 5_000;
+
+/**
+ * The first of `count` ports in a row that are free, below those that the system hands out. Each
+ * worker of Vitest has a range of its own: some are listened on only later.
+ */
 export async function freePorts(count: number): Promise<number> {
+  const worker = Number(process.env.VITEST_POOL_ID ?? 0) % 4;
+  const least = FIRST_PORT + worker * PORTS_OF_A_WORKER;
   for (let attempt = 0; attempt < 100; attempt += 1) {
-    const first = 10_000 + Math.floor(Math.random() * (32_000 - 10_000 - count));
+    const first = least + Math.floor(Math.random() * (PORTS_OF_A_WORKER - count));
     const ports = Array.from({ length: count }, (_, index) => first + index);
     if ((await Promise.all(ports.map(isFree))).every(Boolean)) return first;
   }
