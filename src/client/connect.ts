@@ -1,5 +1,6 @@
 import { CapstanError } from "../core/model/errors.ts";
 import type { Outcome } from "../core/model/outcome.ts";
+import { isWellFormed } from "../core/model/utf8.ts";
 import type {
   CallOptions,
   ConflictRow,
@@ -14,7 +15,7 @@ import type {
 } from "../core/store/api.ts";
 import { RemoteKeyspace } from "./remote-keyspace.ts";
 import { wholeMs } from "./remote-writer.ts";
-import { checkOptions, OPTIONS, queryOf } from "./request-parts.ts";
+import { checkOperationId, checkOptions, OPTIONS, queryOf } from "./request-parts.ts";
 import { ServerConnection } from "./server-connection.ts";
 import { askMembers, sendChange, sendRecovery } from "./shard-members.ts";
 import { toResolved } from "./wire.ts";
@@ -80,7 +81,7 @@ export function connect(options: ConnectOptions): Client {
   checkNames(options);
   const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
   checkOptions({ timeoutMs }, OPTIONS.plain);
-  const urls = typeof options.url === "string" ? [options.url] : options.url;
+  const urls: unknown = typeof options.url === "string" ? [options.url] : options.url;
   if (!Array.isArray(urls) || urls.length === 0)
     throw invalid(`url is ${describe(options.url)}; ${URLS}`);
   return new HttpClient(
@@ -107,6 +108,10 @@ function checkNames(options: unknown): void {
     throw invalid(`connect needs an object with a url; ${URLS}`);
   }
   const unknown = Object.keys(options).find((name) => !OPTION_NAMES.includes(name));
+  const { fetch: given } = options as { readonly fetch?: unknown };
+  if (given !== undefined && typeof given !== "function") {
+    throw invalid(`fetch has to be a function, not of type ${typeof given}`);
+  }
   if (unknown === undefined) return;
   throw invalid(`there is no option "${unknown}" here; there are: ${OPTION_NAMES.join(", ")}`);
 }
@@ -135,7 +140,7 @@ class HttpClient implements Client {
   }
 
   keyspace(name: string): Keyspace {
-    if (typeof name === "string" && name !== "" && name !== "." && name !== "..") {
+    if (typeof name === "string" && isWellFormed(name) && !["", ".", ".."].includes(name)) {
       return new RemoteKeyspace(this.#connection, name);
     }
     throw new CapstanError("INVALID_ARGUMENT", `${JSON.stringify(name)} is no keyspace's name`);
@@ -153,6 +158,7 @@ class HttpClient implements Client {
     options?: CallOptions,
   ): Promise<{ readonly outcome: Outcome }> {
     checkOptions(options, OPTIONS.plain);
+    checkOperationId(operationId);
     const query = queryOf({ timeout_ms: wholeMs(options?.timeoutMs) });
     const path = `/api/v1/operations/${encodeURIComponent(operationId)}/resolve${query}`;
     const request = { method: "POST", path, headers: {} } as const;
@@ -177,8 +183,8 @@ class HttpClient implements Client {
   }
 }
 
-function checkUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
+function checkUrl(text: unknown): string {
+  const url = typeof text === "string" && URL.canParse(text) ? new URL(text) : undefined;
   const isHttp = url?.protocol === "http:" || url?.protocol === "https:";
   if (url !== undefined && (url.username !== "" || url.password !== "")) {
     // The words are not shown: they hold a password.
@@ -189,6 +195,6 @@ function checkUrl(text: string): string {
   }
   throw new CapstanError(
     "INVALID_ARGUMENT",
-    `${JSON.stringify(text)} is no URL of a server; allowed is http(s)://host:port`,
+    `${typeof text === "string" ? JSON.stringify(text) : String(text)} is no URL of a server; allowed is http(s)://host:port`,
   );
 }

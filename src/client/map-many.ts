@@ -10,12 +10,13 @@ export async function mapMany<Item, Result>(
   keyOf: (item: Item) => string,
   call: (item: Item) => Promise<Result>,
 ): Promise<readonly ManyResult<Result>[]> {
-  const results: ManyResult<Result>[] = new Array(items.length);
+  const list = [...items];
+  const results: ManyResult<Result>[] = new Array(list.length);
   let next = 0;
   const work = async (): Promise<void> => {
-    while (next < items.length) {
+    while (next < list.length) {
       const index = next++;
-      const item = items[index] as Item;
+      const item = list[index] as Item;
       const key = keyOf(item);
       try {
         results[index] = { key, ok: true, result: await call(item) };
@@ -24,7 +25,7 @@ export async function mapMany<Item, Result>(
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.min(MAX_IN_FLIGHT, items.length) }, work));
+  await Promise.all(Array.from({ length: Math.min(MAX_IN_FLIGHT, list.length) }, work));
   return results;
 }
 

@@ -25,7 +25,15 @@ import { RemoteBatch } from "./remote-batch.ts";
 import { RemoteSession, sessionOf } from "./remote-session.ts";
 import { RemoteWatch } from "./remote-watch.ts";
 import { type RemoteWrite, RemoteWriter, wholeMs } from "./remote-writer.ts";
-import { checkOptions, headersOf, keyPath, OPTIONS, queryOf } from "./request-parts.ts";
+import {
+  checkEntry,
+  checkList,
+  checkOptions,
+  headersOf,
+  keyPath,
+  OPTIONS,
+  queryOf,
+} from "./request-parts.ts";
 import type { ServerConnection } from "./server-connection.ts";
 import { toGetResult, toScanPage } from "./wire.ts";
 
@@ -78,6 +86,7 @@ export class RemoteKeyspace implements Keyspace {
     options?: ReadOptions,
   ): Promise<readonly ManyResult<GetResult<unknown>>[]> {
     checkOptions(options, OPTIONS.read);
+    checkList(keys, "keys");
     return mapMany(
       keys,
       (key) => key,
@@ -105,12 +114,13 @@ export class RemoteKeyspace implements Keyspace {
     options?: Omit<WriteOptions, "operationId">,
   ): Promise<readonly ManyResult<Written>[]> {
     checkOptions(options, OPTIONS.many);
+    checkList(entries, "entries");
     const ids = this.#writer.idSupply(entries.length, options);
-    return mapMany(
-      entries,
-      ([key]) => key,
-      ([key, value]) => this.#unconditional({ ...putOf(key, value, options), ids }),
-    );
+    return mapMany(entries, keyOfEntry, (entry) => {
+      checkEntry(entry);
+      const [key, value] = entry;
+      return this.#unconditional({ ...putOf(key, value, options), ids });
+    });
   }
 
   delete(key: string, options?: WriteOptions): Promise<Written>;
@@ -218,6 +228,11 @@ class RemoteSessionKeyspace extends RemoteKeyspace implements SessionKeyspace {
   get token(): string {
     return this.#seen.token;
   }
+}
+
+/** Of an entry that is none, too: its refusal is its own, and the others are written. */
+function keyOfEntry(entry: readonly [key: string, value: unknown]): string {
+  return Array.isArray(entry) ? entry[0] : "";
 }
 
 function putOf(

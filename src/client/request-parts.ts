@@ -37,7 +37,11 @@ export const OPTIONS = Object.freeze({
  * @throws CapstanError `INVALID_ARGUMENT`.
  */
 export function checkOptions(options: object | undefined, allowed: readonly string[]): void {
-  for (const [name, value] of Object.entries(options ?? {})) {
+  if (options === undefined) return;
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw invalid(`options have to be an object, not ${kindOf(options)}`);
+  }
+  for (const [name, value] of Object.entries(options)) {
     if (!allowed.includes(name)) {
       throw invalid(
         `there is no option ${JSON.stringify(name)} here; there are: ${allowed.join(", ")}`,
@@ -51,6 +55,22 @@ export function checkOptions(options: object | undefined, allowed: readonly stri
   }
 }
 
+/** @throws CapstanError `INVALID_ARGUMENT`. */
+export function checkList(list: unknown, what: string): void {
+  if (!Array.isArray(list)) throw invalid(`${what} have to be an array, not ${kindOf(list)}`);
+}
+
+/** @throws CapstanError `INVALID_ARGUMENT`. */
+export function checkEntry(entry: unknown): void {
+  if (Array.isArray(entry) && entry.length === 2) return;
+  throw invalid("an entry has to be [key, value]");
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  return Array.isArray(value) ? "an array" : `of type ${typeof value}`;
+}
+
 /** The headers that a call's options become. */
 export function headersOf(options: ReadOptions | undefined): Record<string, string> {
   const { consistency, session } = options ?? {};
@@ -62,10 +82,16 @@ export function headersOf(options: ReadOptions | undefined): Record<string, stri
 
 export function idempotencyHeader(operationId: string | undefined): Record<string, string> {
   if (operationId === undefined) return {};
-  if (TOKEN.test(operationId)) return { "idempotency-key": operationId };
+  checkOperationId(operationId);
+  return { "idempotency-key": operationId };
+}
+
+/** @throws CapstanError `INVALID_OPERATION_ID`. */
+export function checkOperationId(operationId: string): void {
+  if (typeof operationId === "string" && TOKEN.test(operationId)) return;
   throw new CapstanError(
     "INVALID_OPERATION_ID",
-    `operation id ${JSON.stringify(operationId.slice(0, 60))} was not made by a store`,
+    `operation id ${shown(operationId)} was not made by a store`,
   );
 }
 

@@ -146,6 +146,33 @@ describe("the same as embedded", () => {
     ]);
   });
 
+  test("an entry that is none is refused by itself, and no list as a whole", async () => {
+    const odd = [["odd/1", 1], 5, ["odd/2"], ["odd/3", 3]] as never;
+    const written = await keys.putMany(odd);
+    expect(written.map((each) => each.ok || (each.error as { code?: string }).code)).toEqual([
+      true,
+      "INVALID_ARGUMENT",
+      "INVALID_ARGUMENT",
+      true,
+    ]);
+    const refused = { code: "INVALID_ARGUMENT", outcome: "not-applied" };
+    for (const list of [null, "abc", 5] as never[]) {
+      await expect(keys.putMany(list)).rejects.toMatchObject(refused);
+      await expect(keys.getMany(list)).rejects.toMatchObject(refused);
+    }
+  });
+
+  test("options that are no object are refused, as the embedded store does", async () => {
+    for (const options of [null, 5, "x", []] as never[]) {
+      await expect(keys.get("k", options)).rejects.toMatchObject({
+        ...{
+          code: "INVALID_ARGUMENT",
+          message: expect.stringMatching(/^options have to be an object, not/),
+        },
+      });
+    }
+  });
+
   test("a scan goes over pages, in order, up to its limit, and again", async () => {
     const names = Array.from(
       { length: 1_203 },
@@ -184,7 +211,9 @@ describe("the same as embedded", () => {
     expect(await client.resolve(id)).toMatchObject({ outcome: "unknown" });
     await keys.put("k", 1, { operationId: id });
     expect(await client.resolve(id)).toMatchObject({ outcome: "applied" });
-    await expect(client.resolve("made-up")).rejects.toMatchObject({ code: "INVALID_OPERATION_ID" });
+    for (const id of ["made-up", "\ud800", "", 5 as never, undefined as never]) {
+      await expect(client.resolve(id)).rejects.toMatchObject({ code: "INVALID_OPERATION_ID" });
+    }
   });
 
   test("faults have the store's code, outcome, id, advice, details and list", async () => {
@@ -279,8 +308,13 @@ describe("refused here, before anything is sent", () => {
     [{}, /url is missing; allowed is http/],
     [{ url: 5 }, /url is 5; allowed is http/],
     [{ url: [] }, /url is an empty list; allowed is http/],
+    [{ url: "http://a", fetch: 5 }, /fetch has to be a function, not of type number/],
   ])("connect(%j), by what it lacks", (options, message) => {
     expect(() => connect(options as never)).toThrow(message);
+  });
+
+  test.each(["", ".", "..", "\ud800", 5])("a keyspace called %j", (name) => {
+    expect(() => client.keyspace(name as string)).toThrow(CapstanError);
   });
 
   test.each(["", "localhost:1", "ftp://x", "http://x/?a=1", []])("connect to %j", (url) => {
@@ -295,6 +329,7 @@ test.each<unknown>([
   { url: 5 },
   { url: [] },
   { url: [5] },
+  { url: [Symbol("no text")] },
   { urls: "http://a" },
 ])("is not made of %j", (options) => {
   expect(() => connect(options as never)).toThrow(
