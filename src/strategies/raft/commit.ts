@@ -49,8 +49,18 @@ export class CommitRule {
     if (core.log.termOf(index) !== core.term && core.planted.oldTermCommitted !== true)
       return false;
     core.commit(index);
-    this.#uncommittedBytes -= core.log.bytesBetween(before + 1, index);
-    if (index === core.log.lastIndex) this.#uncommittedBytes = 0;
+    this.#committed(before, index);
     return true;
+  }
+
+  /** Of entries that memory has forgotten nobody knows how long they were: then the rest is counted. */
+  #committed(before: number, index: number): void {
+    const { log } = this.#core;
+    const { memoryFirst, lastIndex } = log;
+    if (index === lastIndex) this.#uncommittedBytes = 0;
+    else if (before + 1 >= memoryFirst)
+      this.#uncommittedBytes -= log.bytesBetween(before + 1, index);
+    else if (index + 1 >= memoryFirst)
+      this.#uncommittedBytes = log.bytesBetween(index + 1, lastIndex);
   }
 }
