@@ -479,6 +479,7 @@ export class Consensus implements ShardConsensus {
     const before = this.#standing;
     if (role !== before.role || term !== before.term || leader !== before.leader) {
       this.#standing = { role, term, leader };
+      this.#receiver.abortOlder();
       this.#core.options.outputs.standingChanged(this.#standing);
       this.#core.emit("raft-standing", { role, term, leader });
     }

@@ -77,6 +77,11 @@ export class SnapshotReceiver {
     this.#core.options.state.abortInstall();
   }
 
+  /** A leader that was replaced sends no more of its picture: nothing will come of what is here. */
+  abortOlder(): void {
+    if (this.#installation !== undefined && this.#installation.term < this.#core.term) this.abort();
+  }
+
   #has({ index, term }: AppliedPoint): boolean {
     const { commitIndex, log, superseded } = this.#core;
     if (superseded || this.#acceptance.hasDiverged) return false;

@@ -230,7 +230,9 @@ export class LoneConsensus {
         beginInstall: () => {},
         installChunk: () => {},
         finishInstall: () => {},
-        abortInstall: () => {},
+        abortInstall: () => {
+          this.emitted.push("install-aborted");
+        },
       },
     };
   }
