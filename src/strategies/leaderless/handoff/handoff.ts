@@ -149,7 +149,10 @@ export class Handoff {
       if (this.#planted.hintsNeverDeleted !== true) this.#table.remove(from.node, hint, effects);
       this.#delivered++;
       this.#context.count?.("hints_delivered", 1);
-      if (!this.#isReplica && held !== undefined) this.#giveUpCopy(hint.key, effects);
+      // What a replica has held goes by the walk of those that leave, which asks every new one.
+      if (!this.#isReplica && held !== undefined && hint.isCopy) {
+        this.#giveUpCopy(hint.key, effects);
+      }
     }
     if (this.#table.count(from.node) === 0) {
       const { shardIndex: shard } = this.#context;

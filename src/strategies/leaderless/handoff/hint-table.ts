@@ -14,6 +14,8 @@ export interface Hint {
   readonly row: Uint8Array;
   readonly key: Uint8Array;
   readonly sinceMs: number;
+  /** What is here under the key is here for the targets alone. */
+  readonly isCopy: boolean;
 }
 
 type RowWriter = Pick<Effects<never>, "getSide" | "putSide" | "deleteSide">;
@@ -75,12 +77,15 @@ export class HintTable {
     return effects.getSide(rowOf(target, key)) !== undefined;
   }
 
-  /** False if it was there. `copyBytes`: of the copy, where nobody but the hint has a use for it. */
+  /**
+   * False if it was there. `copyBytes`: of the copy, where nobody but the hint has a use for it. The hint
+   * of a copy stays one.
+   */
   add(target: NodeId, key: Uint8Array, wallMs: number, effects: RowWriter, copyBytes = 0): boolean {
     const row = rowOf(target, key);
     const before = effects.getSide(row);
     const bytesBefore = before === undefined ? 0 : copyBytesOf(before);
-    if (before !== undefined && bytesBefore === copyBytes) return false;
+    if (before !== undefined && (copyBytes === 0 || bytesBefore === copyBytes)) return false;
     this.#weigh(target, copyBytes - bytesBefore);
     const sinceMs = before === undefined ? wallMs : sinceMsOf(before);
     effects.putSide(row, valueOfRow(sinceMs, copyBytes));
@@ -108,6 +113,7 @@ export class HintTable {
       row,
       key: row.subarray(from.length),
       sinceMs: sinceMsOf(value),
+      isCopy: isCopyRow(value),
     }));
   }
 
@@ -151,6 +157,11 @@ function sinceMsOf(value: Uint8Array): number {
 /** Rows of before copies were measured end with the time. */
 function copyBytesOf(value: Uint8Array): number {
   return value.length < VALUE_BYTES ? 0 : viewOf(value).readUInt32BE(TIME_BYTES);
+}
+
+/** Of rows of before copies were measured nobody knows. */
+function isCopyRow(value: Uint8Array): boolean {
+  return value.length < VALUE_BYTES || copyBytesOf(value) > 0;
 }
 
 function viewOf(value: Uint8Array): Buffer {

@@ -1,9 +1,13 @@
 import { expect, test } from "vitest";
-import type { Effects, ReplicaContext } from "../../../../../src/core/contracts/machine.ts";
+import type { Effects, ReplicaContext, Sender } from "../../../../../src/core/contracts/machine.ts";
 import type { NodeId } from "../../../../../src/core/model/ids.ts";
 import { Handoff } from "../../../../../src/strategies/leaderless/handoff/handoff.ts";
+import type { HandoffMessage } from "../../../../../src/strategies/leaderless/handoff/handoff-messages.ts";
 import type { LeaderlessMessage } from "../../../../../src/strategies/leaderless/messages.ts";
-import { makeKeyedRecord } from "../../../../../src/strategies/leaderless/record.ts";
+import {
+  type KeyedRecord,
+  makeKeyedRecord,
+} from "../../../../../src/strategies/leaderless/record.ts";
 import { DEFAULT_REPAIR } from "../../../../../src/strategies/leaderless/repair-settings.ts";
 import { PlainState } from "../../../../support/plain-state.ts";
 
@@ -11,6 +15,7 @@ import { PlainState } from "../../../../support/plain-state.ts";
 class HintingReplica {
   replicas = ["a", "b", "c"] as NodeId[];
   readonly sentTo: NodeId[] = [];
+  readonly sent: { readonly to: NodeId; readonly requestId: number }[] = [];
   readonly #records = new PlainState();
   readonly #rows = new PlainState();
   readonly handoff: Handoff;
@@ -19,12 +24,17 @@ class HintingReplica {
     get: (key: Uint8Array) => this.#records.get(key),
     getSide: (key: Uint8Array) => this.#rows.get(key),
     putSide: (key: Uint8Array, value: Uint8Array) => this.#rows.put(key, value),
+    delete: (key: Uint8Array) => this.#records.delete(key),
     deleteSide: (key: Uint8Array) => this.#rows.delete(key),
     rangeSide: (...span: Parameters<PlainState["range"]>) => this.#rows.range(...span).entries,
     setTimer: () => {
       this.#isArmed = true;
     },
-    send: (to: NodeId) => this.sentTo.push(to),
+    emit: () => undefined,
+    send: (to: NodeId, _role: string, _shard: number, message: HandoffMessage) => {
+      this.sentTo.push(to);
+      this.sent.push({ to, requestId: message.requestId });
+    },
   } as unknown as Effects<LeaderlessMessage>;
 
   constructor() {
@@ -44,11 +54,33 @@ class HintingReplica {
     return handoff;
   }
 
+  get held(): number {
+    return this.#records.entries.length;
+  }
+
   note(text: string, targets: readonly string[]): void {
+    this.handoff.note(this.#put(text).key, targets as NodeId[], 1_000, this.effects);
+  }
+
+  /** It is not one of the replicas. */
+  standIn(text: string): void {
+    const { key, record } = this.#put(text);
+    this.handoff.noteCopy(key, record.length, 1_000, this.effects);
+  }
+
+  /** All that was sent is acknowledged. */
+  acknowledge(): void {
+    for (const { to, requestId } of this.sent.splice(0)) {
+      const from = { node: to, storeId: "s", incarnation: 1 } as unknown as Sender;
+      this.handoff.onAck(from, requestId, this.effects);
+    }
+  }
+
+  #put(text: string): KeyedRecord {
     const stamp = { time: 1, actorHigh: 1, actorLow: 1 };
-    const { key, record } = makeKeyedRecord(Buffer.from(text), stamp, Buffer.from("v"));
-    this.#records.put(key, record);
-    this.handoff.note(key, targets as NodeId[], 1_000, this.effects);
+    const keyed = makeKeyedRecord(Buffer.from(text), stamp, Buffer.from("v"));
+    this.#records.put(keyed.key, keyed.record);
+    return keyed;
   }
 
   run(handoff = this.handoff): void {
@@ -89,4 +121,27 @@ test("the next start forgets those whose target left while the node was down", (
   expect(next.held).toBe(1);
   replica.run(next);
   expect(next.held).toBe(0);
+});
+
+test("a replica that has left keeps what its last hint was about, until its walk has given it to all", () => {
+  const replica = new HintingReplica();
+  replica.note("key", ["b"]);
+  replica.replicas = ["b", "d", "e"] as NodeId[];
+  replica.handoff.review(replica.effects);
+  replica.run();
+  replica.acknowledge();
+  expect(new Set(replica.sentTo)).toEqual(new Set(["b"]));
+  expect([replica.handoff.held, replica.held]).toEqual([0, 1]);
+});
+
+test("a copy that a node keeps for others goes when all have it, whoever was told to remember it", () => {
+  const replica = new HintingReplica();
+  replica.replicas = ["b", "d"] as NodeId[];
+  replica.standIn("key");
+  replica.note("key", ["b"]);
+  replica.run();
+  expect(new Set(replica.sentTo)).toEqual(new Set(["b", "d"]));
+  replica.acknowledge();
+  expect([replica.handoff.held, replica.held]).toEqual([0, 0]);
+  expect(replica.handoff.describe()).toMatchObject({ copyBytes: 0 });
 });
