@@ -27,7 +27,7 @@ export const STORE_EVENTS = Object.freeze({
   "rebuild-started": "A leaderless replica learns from its peers what it may lack.",
   "rebuild-finished": "It has, and serves.",
   "writes-may-be-lost":
-    "Too few whole copies of a shard were left to learn from, or a loss was accepted.",
+    "Too few whole copies of a shard were left to learn from, or none as its keyspace began, or a loss was accepted.",
   "replicas-equal": "Two replicas of a shard had differed, and are equal now.",
   "hints-delivered": "A peer has acknowledged all that was kept for it.",
   "reaping-blocked": "Tombstones of a shard stay, because these nodes cannot confirm them.",

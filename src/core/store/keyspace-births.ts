@@ -156,23 +156,25 @@ export class KeyspaceBirths implements OwnKeyspaces {
 
   /**
    * How the waiting keyspace begins, if it can be told now. `mark` is called before that is written
-   * down, `open` once it is, perhaps at once.
+   * down, `open` once it is, perhaps at once. `isAnew`: with nothing, though others have it who have to
+   * learn it, and nobody is left to learn it from.
    */
   review(
     keyspace: string,
     peers: readonly PeerStanding[],
-    { mark, open }: Record<"mark" | "open", (origin: "newborn" | "empty") => void>,
+    { mark, open }: Record<"mark" | "open", (origin: "newborn" | "empty", isAnew: boolean) => void>,
   ): void {
     if (this.#origin === undefined || !this.#waiting.has(keyspace)) return;
     const decision = this.#decide(peers);
     if (decision === "wait") return;
     this.#waiting.delete(keyspace);
-    mark(decision);
     const isBorn = decision === "newborn";
+    const isAnew = isBorn && isLostToAll(peers);
+    mark(decision, isAnew);
     const founders = isBorn ? peers.flatMap(({ storeId }) => storeId ?? []).map(founderOf) : [];
     this.#known ??= new Map();
     this.#known.set(keyspace, { founders });
-    this.#save(() => open(decision));
+    this.#save(() => open(decision, isAnew));
   }
 
   /** That very store was there, and had none, when the keyspace began here. */
@@ -208,6 +210,12 @@ export class KeyspaceBirths implements OwnKeyspaces {
     const text = JSON.stringify({ followed: this.#followed, known } satisfies Kept);
     this.#options.records.put(RECORD, Buffer.from(text, "utf8"), done);
   }
+}
+
+/** Somebody learns what somebody had, and nobody has it. */
+function isLostToAll(peers: readonly PeerStanding[]): boolean {
+  const isOf = (wanted: string) => peers.some(({ standing }) => standing === wanted);
+  return isOf("learning") && !isOf("born-with-you");
 }
 
 function rankOf(loss: Durability | undefined): number {

@@ -317,11 +317,14 @@ class SilentMachineHost implements MachineHost {
       const machines = this.#keyspaces.get(name) as KeyspaceMachines;
       const peers = this.#peers.standingsOf(name);
       const mark = (origin: "newborn" | "empty"): void => this.#shards.markNew(machines, origin);
-      const open = (origin: "newborn" | "empty"): void => {
+      const open = (origin: "newborn" | "empty", isAnew: boolean): void => {
         if (this.#isOver) return;
         machines.coordinator.open = true;
         this.#shards.openNew(machines, origin);
         this.#options.onNotice({ type: "keyspace-begun", keyspace: name, origin });
+        for (const { shardIndex } of isAnew ? machines.placedReplicas() : []) {
+          this.#options.onNotice({ type: "writes-may-be-lost", keyspace: name, shard: shardIndex });
+        }
         this.#runner.drain();
       };
       try {
