@@ -253,6 +253,35 @@ const VIEWS: readonly StorageCase[] = [
       checkListing(probe.list(), "k=w", "a view that was opened since");
     },
   },
+  {
+    name: "a view that can be prolonged lives as if it had just been opened, and is closed all the same",
+    run: async (storage, { clock }) => {
+      const probe = new StateProbe(storage, clock);
+      const { maxViewAgeMs } = probe.state.capabilities;
+      probe.commit(put("k", "v"));
+      const view = probe.state.view(SHARD_A);
+      if (view.prolong === undefined) return view.close();
+      const other = probe.state.view(SHARD_A);
+      for (let times = 0; times < 3; times++) {
+        await pause(clock, maxViewAgeMs / 2 - 1);
+        view.prolong();
+      }
+      probe.commit(put("k", "w"));
+      check(!isClosed(view), "a view that was prolonged has ended with its first age");
+      checkListing(listOf(view), "k=v", "a view that was prolonged");
+      checkThrows(() => other.get("data", utf8("k")), isError, "get of one that was not");
+      await pause(clock, maxViewAgeMs + 20);
+      checkThrows(
+        () => view.get("data", utf8("k")),
+        isError,
+        "get of one that is prolonged no more",
+      );
+      view.prolong();
+      checkThrows(() => view.get("data", utf8("k")), isError, "get of one prolonged too late");
+      view.close();
+      other.close();
+    },
+  },
 ];
 
 function isClosed(view: StateView): boolean {

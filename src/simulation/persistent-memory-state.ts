@@ -134,6 +134,7 @@ export class PersistentMemoryState implements StateStore {
         for (const { key } of range.entries) this.#disk.check(shard, space, key);
         return range;
       },
+      prolong: () => view.prolong?.(),
       close: () => view.close(),
     };
   }

@@ -10,7 +10,6 @@ export interface AgingView {
 export class OpenViews<View extends AgingView> {
   readonly #environment: Environment;
   readonly #maxAgeMs: number;
-  /** In the order of opening, and so of expiry. */
   readonly #views = new Set<View>();
   #expiry: TimerHandle | undefined;
 
@@ -23,9 +22,14 @@ export class OpenViews<View extends AgingView> {
     return this.#environment.monotonicMs();
   }
 
+  /** Of a view that is opened now. */
+  nextExpiryMs(): number {
+    return this.nowMs() + this.#maxAgeMs;
+  }
+
   /** Makes a view that ends when it should, and calls `forget` when it is closed. */
   open(make: (expiresAtMs: number) => View): View {
-    const view = make(this.nowMs() + this.#maxAgeMs);
+    const view = make(this.nextExpiryMs());
     this.#views.add(view);
     this.#expiry ??= this.#environment.setTimer(this.#maxAgeMs, this.#closeExpired);
     return view;
@@ -49,8 +53,8 @@ export class OpenViews<View extends AgingView> {
     for (const view of [...this.#views]) {
       if (view.expiresAtMs <= nowMs) view.close();
     }
-    const [oldest] = this.#views;
-    if (oldest === undefined) return;
-    this.#expiry = this.#environment.setTimer(oldest.expiresAtMs - nowMs, this.#closeExpired);
+    if (this.#views.size === 0) return;
+    const nextMs = Math.min(...[...this.#views].map(({ expiresAtMs }) => expiresAtMs));
+    this.#expiry = this.#environment.setTimer(nextMs - nowMs, this.#closeExpired);
   };
 }

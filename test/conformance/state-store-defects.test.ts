@@ -289,6 +289,10 @@ const DEFECTS: Readonly<Record<string, readonly [Members, string]>> = {
     }),
     "a view lives half of maxViewAgeMs, and not longer than it",
   ],
+  "prolongs no view": [
+    views(() => ({ prolong: () => undefined })),
+    "a view that can be prolonged lives as if it had just been opened, and is closed all the same",
+  ],
   "shows a generation that is written beside": [
     mutates((each) => {
       if (each.type === "switch-generation") return each;

@@ -322,6 +322,8 @@ export interface StateViewHandle {
     limitBytes: number,
     limitEntries?: number,
   ): StateRange;
+  /** It may be kept as long as if it had just been opened, where the storage can do that. */
+  prolong?(): void;
   close(): void;
 }
 

@@ -204,6 +204,11 @@ export interface StateView {
     limitEntries?: number,
   ): StateRange;
   /**
+   * Its age is counted from now on: for a reader that gets on, but slowly. Without effect on one that
+   * is closed. Left out: nothing makes a view's life longer.
+   */
+  prolong?(): void;
+  /**
    * Must be called; a view that outlives `maxViewAgeMs` is closed by the store. A closed view
    * throws. Idempotent.
    */

@@ -80,6 +80,7 @@ export class ShardState implements ServingState {
     return {
       range: (from, to, limitBytes, limitEntries) =>
         view.range("data", from, to, limitBytes, limitEntries),
+      prolong: () => view.prolong?.(),
       close: () => view.close(),
     };
   }

@@ -11,7 +11,7 @@ import type { Spaces } from "./shard-state.ts";
 const NOTHING: StateRange = Object.freeze({ entries: Object.freeze([]), more: false });
 
 export class MemoryStateView implements StateView {
-  readonly expiresAtMs: number;
+  expiresAtMs: number;
   readonly #keeper: OpenViews<MemoryStateView>;
   readonly #pictures: { [S in Space]?: OrderedPicture } = {};
   #isOpen = true;
@@ -40,6 +40,10 @@ export class MemoryStateView implements StateView {
   ): StateRange {
     this.#checkOpen();
     return this.#pictures[space]?.range(from, to, limitBytes, limitEntries) ?? NOTHING;
+  }
+
+  prolong(): void {
+    if (this.#isOpen) this.expiresAtMs = this.#keeper.nextExpiryMs();
   }
 
   close(): void {

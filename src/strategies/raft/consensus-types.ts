@@ -199,6 +199,8 @@ export interface StatePicture {
     cursor: Uint8Array | undefined,
     limitBytes: number,
   ): { readonly chunk: Uint8Array; readonly next: Uint8Array | undefined };
+  /** Its life begins anew: somebody gets on with it, but slowly. */
+  prolong?(): void;
   close(): void;
 }
 

@@ -98,6 +98,7 @@ export class SnapshotSender {
       this.#wanted = reply.next;
       this.#next = Math.max(this.#next, this.#wanted);
       this.#progressedAtMs = this.#core.nowMs;
+      this.#picture.prolong?.();
     }
     return false;
   }

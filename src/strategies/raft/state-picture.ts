@@ -40,6 +40,10 @@ export class ShardPicture implements StatePicture {
     return { chunk: writer.copy(), next: more ? entries.at(-1)?.key : undefined };
   }
 
+  prolong(): void {
+    this.#view.prolong?.();
+  }
+
   close(): void {
     this.#view.close();
   }

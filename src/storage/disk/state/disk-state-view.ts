@@ -29,7 +29,7 @@ const NO_PICTURES: readonly SpacePicture[] = Object.freeze([]);
 
 /** A moment of one generation: a snapshot of the file under pictures of what is not in it. */
 export class DiskStateView implements StateView {
-  readonly expiresAtMs: number;
+  expiresAtMs: number;
   readonly #views: OpenViews<DiskStateView>;
   readonly #state: ViewedState;
   readonly #snapshot: FileSnapshot;
@@ -80,6 +80,10 @@ export class DiskStateView implements StateView {
     } finally {
       file.close();
     }
+  }
+
+  prolong(): void {
+    if (this.#isOpen) this.expiresAtMs = this.#views.nextExpiryMs();
   }
 
   close(): void {
