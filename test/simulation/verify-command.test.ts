@@ -70,6 +70,8 @@ describe("capstan verify", () => {
     expect(ran.exitCode).toBe(0);
     const text = flat(ran.stdout);
     expect(text).toContain("default quorum * regular, read-your-writes, monotonic-writes,");
+    // One datacenter is simulated, and its majority is one of all.
+    expect(text).toContain("default local-quorum regular, read-your-writes, monotonic-writes,");
     expect(text).toMatch(/counters quorum \* operations-add-up, .*every-increment-counts counters/);
     expect(text).toMatch(/carts quorum \* operations-add-up, .*sees-acknowledged carts/);
     expect(text).toMatch(/accounts strong \* .*conditional-writes, .*all-or-nothing accounts/);

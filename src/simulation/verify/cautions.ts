@@ -180,6 +180,14 @@ function simulated(subject: Subject) {
   if (nodes > MAX_NODES) {
     sentences.push(["simulated", `of its ${nodes} nodes ${MAX_NODES} are simulated.`]);
   }
+  const datacenters = new Set(resolved.cluster.nodes.map(({ datacenter }) => datacenter)).size;
+  if (datacenters > 1 && hasLevelOfDatacenters(subject)) {
+    sentences.push([
+      "simulated",
+      `its nodes are in ${datacenters} datacenters, and were simulated in one: local-quorum and each-quorum ` +
+        "were tried as what they are there, a quorum.",
+    ]);
+  }
   if (!clocksMayDiffer(subject)) {
     sentences.push([
       "simulated",
@@ -188,4 +196,11 @@ function simulated(subject: Subject) {
     ]);
   }
   return sentences;
+}
+
+function hasLevelOfDatacenters({ description }: Subject): boolean {
+  const { readLevels, writeLevels } = description;
+  return [...readLevels, ...writeLevels].some(
+    (level) => level === "local-quorum" || level === "each-quorum",
+  );
 }

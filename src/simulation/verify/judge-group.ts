@@ -1,4 +1,5 @@
 import type { HistoryCheck } from "../../core/contracts/strategy.ts";
+import type { Level } from "../../core/model/levels.ts";
 import { type KeyValueOperation, keysOf } from "../../verification/index.ts";
 import type { LossOfNode } from "../scenario/topology.ts";
 import type { Clients, KeyGroup } from "./clients.ts";
@@ -9,7 +10,7 @@ import { judgeConditions } from "./judge-conditions.ts";
 import { judgeCrdts } from "./judge-crdts.ts";
 import { type FinalRead, judgeIncrements, judgeLost } from "./judge-finals.ts";
 import { judgeSeesAcknowledged, judgeSilentLoss } from "./judge-siblings.ts";
-import { promisedChecks } from "./promised-checks.ts";
+import { type LevelPair, promisedChecks } from "./promised-checks.ts";
 import type { Subject } from "./subject.ts";
 
 /** What a run leaves behind, of which its keys are judged. */
@@ -132,5 +133,11 @@ function judgeSiblings(
 }
 
 function promisedOf({ pair }: KeyGroup, { subject }: Facts): ReadonlySet<HistoryCheck> {
-  return promisedChecks(subject.guarantees, pair, subject.replicas);
+  return promisedChecks(subject.guarantees, inOneDatacenter(pair), subject.replicas);
+}
+
+/** All simulated nodes are in one: there a majority of the datacenter is one of all replicas. */
+function inOneDatacenter({ write, read }: LevelPair): LevelPair {
+  const levelOf = (level: Level) => (level === "local-quorum" ? "quorum" : level);
+  return { write: levelOf(write), read: levelOf(read) };
 }

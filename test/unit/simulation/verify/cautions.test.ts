@@ -79,6 +79,13 @@ describe("what a configuration cannot promise", () => {
     expect(many).toMatchObject([
       { code: "simulated", sentence: "of its 9 nodes 7 are simulated." },
     ]);
+    const apart = { n1: { datacenter: "east" }, n2: { datacenter: "west" }, n3: {} };
+    const [datacenters] = await cautions({}, { cluster: { nodes: apart } });
+    expect(datacenters).toMatchObject({
+      code: "simulated",
+      sentence: expect.stringMatching(/^its nodes are in 3 datacenters, and were simulated in one/),
+    });
+    expect(await cautions({ strategy: "raft" }, { cluster: { nodes: apart } })).toEqual([]);
     const [exact] = await cautions({}, { clock: { maxSkew: "100ms" } });
     expect(exact?.sentence).toContain("clock.maxSkew is 100 ms: clocks were not skewed");
   });
