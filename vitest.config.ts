@@ -81,6 +81,8 @@ export default defineConfig({
           testTimeout: 120_000,
           maxWorkers,
           isolate: false,
+          // Most of what a simulated second makes is garbage before the next: less of it is copied.
+          execArgv: ["--max-semi-space-size=32"],
           sequence: { groupOrder: 2 },
         },
       },
