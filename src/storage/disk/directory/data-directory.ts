@@ -207,9 +207,19 @@ function checkOwner(
   );
 }
 
+/** Of the machine as it is now, not of the path that somebody wrote down. */
+const TROUBLE: readonly string[] = ["EDQUOT", "EIO", "EMFILE", "ENFILE", "ENOMEM", "ENOSPC"];
+
 function refusePath(path: string, error: unknown): never {
   const code = errorCode(error);
   if (code === undefined || error instanceof CapstanError) throw error;
+  if (TROUBLE.includes(code)) {
+    throw new CapstanError(
+      "STORE_FAILED",
+      `storage.path is "${path}", where no data can be kept now (${(error as Error).message})`,
+      { cause: error },
+    );
+  }
   throw invalidConfiguration([
     {
       path: "storage.path",

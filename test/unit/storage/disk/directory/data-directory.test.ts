@@ -27,15 +27,16 @@ interface Surroundings {
   readonly node?: string;
   readonly bootId?: string | undefined;
   readonly at?: string;
+  readonly disk?: NodeDisk;
 }
 
 async function open(given: Surroundings = {}): Promise<DataDirectory> {
   seed += 1;
-  const { cluster = "shop", node = "n1", at = path } = given;
+  const { cluster = "shop", node = "n1", at = path, disk = new NodeDisk() } = given;
   const bootId = "bootId" in given ? given.bootId : "first boot";
   const environment = new VirtualEnvironment({ seed });
   const context = { cluster, node, environment, observer: SILENT_OBSERVER };
-  const surroundings = { disk: new NodeDisk(), bootId, lock: lockDirectory };
+  const surroundings = { disk, bootId, lock: lockDirectory };
   const directory = await DataDirectory.open(at, context, surroundings);
   opened.add(directory);
   return directory;
@@ -194,6 +195,20 @@ test("an interrupted setting aside goes on at the next opening", async () => {
   await rm(join(directory.path, "log"), { recursive: true });
   expect((await open()).identity.fresh).toBe(true);
 });
+
+test.each(["ENOSPC", "EIO", "EMFILE"])(
+  "a disk in trouble (%s) is no fault of the configuration",
+  async (code) => {
+    const disk = new NodeDisk();
+    disk.create = (_file, done) => {
+      setImmediate(() => done(Object.assign(new Error(`${code}: no luck`), { code }), undefined));
+    };
+    await expect(open({ disk })).rejects.toMatchObject({
+      code: "STORE_FAILED",
+      message: `storage.path is "${path}", where no data can be kept now (${code}: no luck)`,
+    });
+  },
+);
 
 test("a path that is a file is refused, and named", async () => {
   const at = join(path, "file");
