@@ -63,7 +63,7 @@ export class Rebuild {
   readonly #startAtMs: number;
   readonly #purpose: RangePurpose;
   readonly #bytesPerSecond: number;
-  #nextRequestId = 1;
+  readonly #nextRequestId: () => number;
   /** Nothing is asked for before this: what has come has used up the time until then. */
   #pausedUntilMs = Number.NEGATIVE_INFINITY;
   #isWaitedFor: (node: NodeId) => boolean = () => true;
@@ -83,7 +83,11 @@ export class Rebuild {
     readonly purpose?: RangePurpose;
     /** Of all sources together. Default: as fast as they answer. */
     readonly bytesPerSecond?: number;
+    /** Goes on from stream to stream: a late answer to an earlier one is of another run of keys. */
+    readonly nextRequestId?: () => number;
   }) {
+    let last = 0;
+    this.#nextRequestId = options.nextRequestId ?? (() => ++last);
     this.#purpose = options.purpose ?? "rebuild";
     this.#bytesPerSecond = options.bytesPerSecond ?? Number.POSITIVE_INFINITY;
     this.#needed = options.needed ?? rebuildSources(options.replicas, majorityOf(options.replicas));
@@ -146,7 +150,7 @@ export class Rebuild {
       if (source.done || nowMs < source.notBeforeMs || !isReachable(source.node)) continue;
       const waiting = source.outstanding !== undefined;
       if (waiting && nowMs - source.askedAtMs < CHUNK_TIMEOUT_MS) continue;
-      source.outstanding = this.#nextRequestId++;
+      source.outstanding = this.#nextRequestId();
       source.askedAtMs = nowMs;
       requests.push({ node: source.node, message: chunkRequest(source, this.#purpose) });
     }

@@ -38,6 +38,7 @@ export class Wholeness {
   readonly #settling: Settling;
   readonly #onWhole: (nowMs: number, effects: Fx) => void;
   #rebuild: Rebuild | undefined;
+  #lastRequestId = 0;
 
   /** `onWhole` is told when there is nothing left to learn. */
   constructor(options: {
@@ -165,6 +166,7 @@ export class Wholeness {
       near: others.filter((node) => this.#isNear(node)),
       ...(this.#planted.rebuildFromOne === true && { needed: 1 }),
       startAtMs: nowMs + rebuildDelayMsOf(this.#context.settings),
+      nextRequestId: () => ++this.#lastRequestId,
     });
     effects.keep(COMPLETE, undefined);
     effects.deleteSide(COMPLETE_KEY);

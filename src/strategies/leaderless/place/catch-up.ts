@@ -28,6 +28,7 @@ export class CatchUp {
    */
   wasLost = false;
   #toldAtMs = Number.NEGATIVE_INFINITY;
+  #lastRequestId = 0;
 
   constructor(context: ReplicaContext, settings: RepairSettings, place: ReplicaPlace) {
     this.#context = context;
@@ -60,6 +61,7 @@ export class CatchUp {
       startAtMs: this.wasLost ? nowMs + rebuildDelayMsOf(this.#context.settings) : nowMs,
       purpose: "move",
       bytesPerSecond: this.#settings.bytesPerSecond,
+      nextRequestId: () => ++this.#lastRequestId,
     });
     const { shardIndex: shard } = this.#context;
     effects.emit({ type: "move-started", shard, epoch: map.epoch, from: replicas });
