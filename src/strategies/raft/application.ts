@@ -96,7 +96,8 @@ export class Application {
   #forget(effects: ConsensusEffects): void {
     const { log, appliedIndex, options } = this.#core;
     log.evict(options.limits.memoryBytes);
-    const below = log.releasable(appliedIndex, options.limits.retainedBytes);
+    const { retainedBytes } = options.limits;
+    const below = log.releasable(appliedIndex, retainedBytes, this.#core.wantedFrom);
     if (below !== undefined) effects.releaseLog(below as LogSequence);
   }
 }

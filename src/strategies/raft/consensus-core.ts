@@ -40,6 +40,8 @@ export class ConsensusCore {
   appliedIndex = 0;
   /** Of the newest entry that is applied. */
   appliedTerm = 0;
+  /** From here on a follower of this leader's that is given a picture will want the log. */
+  wantedFrom: number | undefined;
   /** How often the log has begun anew behind a state: what was read of it before says nothing. */
   restarts = 0;
   #isResting = false;

@@ -17,6 +17,7 @@ interface ByteMark {
 const MARKS = 16;
 const MAX_MARK_BYTES = 64 * 1024;
 const COMPACT_AT = 1_024;
+const WANTED_TIMES = 8;
 const NO_RECORDS: readonly Uint8Array[] = Object.freeze([]);
 
 /**
@@ -178,12 +179,14 @@ export class RaftLog {
 
   /**
    * Below which entries are not kept for followers: those at least `retainedBytes` back from the
-   * end, and none above `applied`. Undefined if that is where it was.
+   * end, and none above `applied`; from `wanted` on somebody is about to ask for them, and
+   * `WANTED_TIMES` as many bytes are kept. Undefined if that is where it was.
    */
-  releasable(applied: number, retainedBytes: number): number | undefined {
+  releasable(applied: number, retainedBytes: number, wanted?: number): number | undefined {
     let count = 0;
     for (const { index, bytes } of this.#marks) {
-      if (index > applied || this.#appendedBytes - bytes < retainedBytes) break;
+      const keptBytes = wanted === undefined || index < wanted ? 1 : WANTED_TIMES;
+      if (index > applied || this.#appendedBytes - bytes < keptBytes * retainedBytes) break;
       count++;
     }
     if (count === 0) return undefined;

@@ -27,6 +27,8 @@ export class Replication {
   readonly #followers: Followers;
   readonly #readings = new Map<number, Reading>();
   readonly #snapshots = new Map<NodeId, SnapshotSender>();
+  /** What those will want of the log next that were given a picture, until memory has it. */
+  readonly #wanted = new Map<NodeId, number>();
   #lastSnapshot = 0;
 
   constructor(core: ConsensusCore, followers: Followers) {
@@ -41,6 +43,7 @@ export class Replication {
 
   /** At every heartbeat: what was lost is sent again. */
   tick(): void {
+    this.#noteWanted();
     for (const [node, progress] of this.#followers.entries()) {
       progress.awaits = false;
       if (progress.state !== "snapshot") continue;
@@ -121,6 +124,7 @@ export class Replication {
 
   /** The leadership ends: pictures are given back. */
   close(): void {
+    this.#core.wantedFrom = undefined;
     for (const node of [...this.#snapshots.keys()]) this.#dropSnapshot(node);
   }
 
@@ -236,8 +240,29 @@ export class Replication {
     const point = isBeyond ? { ...picture.point, index: lastIndex, term: lastTerm } : picture.point;
     const sender = new SnapshotSender(core, node, this.#lastSnapshot, point, picture);
     this.#snapshots.set(node, sender);
+    this.#wanted.set(node, point.index + 1);
+    this.#noteWanted();
     core.emit("raft-snapshot-started", { to: node, index: point.index });
     return sender;
+  }
+
+  /** Of a follower that is silent nothing is kept. */
+  #noteWanted(): void {
+    if (this.#wanted.size === 0) return;
+    const { nowMs, log, options } = this.#core;
+    for (const node of this.#wanted.keys()) {
+      const progress = this.#followers.get(node);
+      if (progress === undefined) {
+        this.#wanted.delete(node);
+        continue;
+      }
+      const isServed = progress.state !== "snapshot" && progress.nextIndex >= log.memoryFirst;
+      const isSilent = nowMs - progress.ackedSentAtMs > options.timing.electionTimeoutMs;
+      if (isServed || isSilent) this.#wanted.delete(node);
+      else if (progress.state === "replicate") this.#wanted.set(node, progress.matchIndex + 1);
+    }
+    const from = Math.min(...this.#wanted.values());
+    this.#core.wantedFrom = Number.isFinite(from) ? from : undefined;
   }
 
   #dropSnapshot(node: NodeId): void {

@@ -31,7 +31,7 @@ const FOUND_AT: Readonly<Record<BugOfConsensus, number>> = Object.freeze({
   promiseForgotten: 127,
   jointSkipped: 2,
   configurationAtCommit: 151,
-  unreadyPromoted: 7,
+  unreadyPromoted: 11,
   snapshotBeyondState: 2,
   snapshotInstalledOverNewer: 292,
   appliedTwice: 1,

@@ -74,6 +74,15 @@ test("what is kept for followers is at least as much as was asked for, and never
   expect(log.releasable(35, 100)).toBeUndefined();
 });
 
+test("what somebody will ask for is kept longer, and not for ever", () => {
+  const log = new RaftLog(100);
+  for (let index = 1; index <= 60; index++) log.append(entry("x", 1));
+  const wanted = 20;
+  expect(log.releasable(60, 100, wanted)).toBeLessThanOrEqual(wanted);
+  for (let index = 61; index <= 200; index++) log.append(entry("x", 1));
+  expect(log.releasable(200, 100, wanted)).toBeGreaterThan(wanted);
+});
+
 test("a term that falls, and a cut below where the log begins, are violations", () => {
   const log = new RaftLog(100);
   log.reset(7, 3);
