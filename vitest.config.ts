@@ -27,8 +27,9 @@ for (const file of ALONE) {
 }
 
 const processes = {
-  testTimeout: 120_000,
-  hookTimeout: 120_000,
+  // Beyond what the tests themselves wait for a condition, so that they say which.
+  testTimeout: 300_000,
+  hookTimeout: 300_000,
   globalSetup: "test/support/build-first.ts",
 };
 

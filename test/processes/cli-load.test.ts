@@ -10,7 +10,7 @@ import { RunningCluster } from "../support/processes-cluster.ts";
 // nothing else to do: `npm run test:load`
 
 const LINES = Number(process.env.CAPSTAN_LOAD_LINES ?? 2_000);
-const PATIENCE_MS = 60_000 + LINES * 20;
+const PATIENCE_MS = 240_000 + LINES * 20;
 
 let cluster: RunningCluster;
 

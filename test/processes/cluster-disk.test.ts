@@ -10,7 +10,7 @@ import { RunningCluster } from "../support/processes-cluster.ts";
 // The full size, 100,000 lines: `npm run test:load`
 
 const LINES = Number(process.env.CAPSTAN_LOAD_LINES ?? 2_000);
-const PATIENCE_MS = 60_000 + LINES * 20;
+const PATIENCE_MS = 240_000 + LINES * 20;
 const IN_FLIGHT = 64;
 /** The machine may be busy with much else: what counts is what is there, not when. */
 const PATIENT = { consistency: "quorum", timeoutMs: 20_000 } as const;

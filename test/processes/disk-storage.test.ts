@@ -50,7 +50,7 @@ function writer(path: string): Running {
       await store.ready();
       const keyspace = store.keyspace("k");
       for (let at = 0; ; at += 1) {
-        await keyspace.put("key-" + (at % 500), at);
+        await keyspace.put("key-" + (at % 500), at, { timeoutMs: 20_000 });
         if (at % 100 === 0) console.log("wrote");
       }
     } catch (fault) {
@@ -60,7 +60,7 @@ function writer(path: string): Running {
 }
 
 async function said(process: Running, text: string): Promise<void> {
-  await expect.poll(() => process.stdout, { timeout: 60_000, interval: 10 }).toContain(text);
+  await expect.poll(() => process.stdout, { timeout: 110_000, interval: 10 }).toContain(text);
 }
 
 async function kill(process: Running): Promise<void> {

@@ -22,7 +22,7 @@ afterEach(() => folder.remove());
 
 describe("a node that is killed at random moments", () => {
   test(`keeps what it acknowledged and nothing that it refused, over ${KILLS} kills (CAPSTAN_SEED=${SEED})`, {
-    timeout: 20_000 + KILLS * 5_000,
+    timeout: 60_000 + KILLS * 15_000,
   }, async () => {
     const random = new SeededRandom(SEED, "kills");
     const writes = new KeptWrites();

@@ -12,8 +12,8 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 export const MAIN = join(ROOT, "dist/cli/main.js");
 
-/** Generous: two cores may be shared with much else. */
-const PATIENCE_MS = 60_000;
+/** Generous: two cores may be shared with another file of tests, and with much else. */
+const PATIENCE_MS = 120_000;
 const POLL_MS = 20;
 
 /** Builds if there is no build, or a source is younger than it. */
