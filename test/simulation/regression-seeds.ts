@@ -16,6 +16,17 @@ const RESTARTS = "test/unit/core/store/peers/restarts.test.ts";
 
 export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
   {
+    seed: 25,
+    strategies: ["tunable"],
+    what: "A put with a time to live, tried again under the id of its fault, was taken for another value where its stamp was ahead of its node's clock.",
+    commit:
+      "A retry with a time to live is the same write whatever the clocks, and an id older than what its session has seen acknowledges nothing",
+    test: {
+      file: "test/simulation/leaderless-ttl.test.ts",
+      name: "is the same write when it is tried again under the id of its fault, whatever the clocks",
+    },
+  },
+  {
     seed: 905,
     strategies: ["raft"],
     what: "Some of 70 shards were not led within the bound, as one election of all of them filled what a node may hold for its disk.",

@@ -49,6 +49,8 @@ export class ExpiringKeys {
   readonly #clocks: ClockSpread;
   readonly #puts = new Map<string, Put>();
   readonly #reads: Read[] = [];
+  /** Tries that were taken for other writes than they are. */
+  readonly #taken: string[] = [];
 
   constructor(scene: KeyspaceScene) {
     this.#scene = scene;
@@ -101,7 +103,10 @@ export class ExpiringKeys {
     const slackMs = spreadMs + ROUNDING_MS;
     const puts = new Map([...this.#puts.values()].map((put) => [`${put.key} ${put.version}`, put]));
     const goneAt = new Map<string, number>();
-    const violations: Violation[] = [];
+    const violations: Violation[] = this.#taken.map((message) => ({
+      check: "expiring-retry",
+      message,
+    }));
     const violate = (check: string, read: Read, what: string): void => {
       const atMs = read.calledAtMs.toFixed(1);
       violations.push({
@@ -162,9 +167,33 @@ export class ExpiringKeys {
       calls.noteOk(client, keys.join(), versions.join());
       return "ok";
     } catch (error) {
-      return calls.noteFault(client, keys.join(), error).code === "down" ? "down" : "fault";
+      const fault = calls.noteFault(client, keys.join(), error);
+      const [put] = puts;
+      if (fault.operationId !== undefined && put !== undefined) {
+        await this.#tryAgain(client, node, put, { ...options, operationId: fault.operationId });
+      }
+      return fault.code === "down" ? "down" : "fault";
     } finally {
       for (const [, put] of puts) put.returnedAtMs = world.time.nowMs;
+    }
+  }
+
+  /** Under the id that its fault carried: it is the very same write, and never taken for another one. */
+  async #tryAgain(
+    client: string,
+    node: SimNode,
+    [value, { key }]: [string, Put],
+    options: { readonly consistency: Level; readonly ttlMs: number; readonly operationId: string },
+  ): Promise<void> {
+    const { calls, plan } = this.#scene;
+    try {
+      const again = calls.keyspaceOf(node, plan.name).put(key, value, options);
+      const { version } = await calls.alive(node, again);
+      calls.noteOk(client, key, `again ${version}`);
+    } catch (error) {
+      const { code } = calls.noteFault(client, key, error);
+      if (code !== "OPERATION_ID_REUSED") return;
+      this.#taken.push(`${key}: ${value}, tried again under the id of its fault, is ${code}`);
     }
   }
 
