@@ -78,7 +78,7 @@ describe("three processes that are given one more keyspace one by one", () => {
     await restart("n1");
     const early = keyspace("n1", "accounts").put("alice", 1, { timeoutMs: 3_000 });
     await expect(early).rejects.toMatchObject({ outcome: "not-applied" });
-    for (const id of IDS) await keyspace(id, "users").put(`at ${id}`, 1);
+    for (const id of IDS) await keyspace(id, "users").put(`at ${id}`, 1, PATIENT);
     for (const id of ["n1", "n2"]) {
       const said = await statusOf(id);
       for (const old of ["n2", "n3"]) {
@@ -94,7 +94,7 @@ describe("three processes that are given one more keyspace one by one", () => {
         .then(() => true)
         .catch(() => false),
     );
-    await keyspace("n3", "users").put("between", 1);
+    await keyspace("n3", "users").put("between", 1, PATIENT);
 
     await restart("n3");
     expect(await statusOf("n3")).not.toContain("lacks");
