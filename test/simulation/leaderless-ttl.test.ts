@@ -126,6 +126,17 @@ describe.each([
     for (const id of NODES) expect(await found(cluster, id, "a")).toBe(false);
   });
 
+  test("lives no longer where its node has just started, and stamps what is written ahead of its clock", async () => {
+    const cluster = await openAll({ persistent: true });
+    await cluster.until(cluster.keyspace("n1").put("b", 1, { consistency: "all" }));
+    cluster.kill("n1");
+    await cluster.restart("n1");
+    await cluster.ready("n1");
+    await cluster.until(cluster.keyspace("n1").put("a", 1, { consistency: "all", ttlMs: 100 }));
+    await cluster.advance(110);
+    for (const id of NODES) expect(await found(cluster, id)).toBe(false);
+  });
+
   test("is gone for a reader whose clock is behind, once one that it meets has seen it go", async () => {
     const cluster = await openAll({ skewsMs: [0, 0, -2_000] });
     await cluster.until(cluster.keyspace("n1").put("a", 1, { consistency: "all", ttlMs: 400 }));

@@ -12,6 +12,8 @@ export interface StampedOperationId {
   readonly keyspaceHash: number;
   readonly stamp: Stamp;
   readonly key: Uint8Array | undefined;
+  /** When what the write has brought is gone, in milliseconds of wall time; undefined: not said. */
+  readonly expiresAtMs?: number | undefined;
 }
 
 /**
@@ -37,13 +39,14 @@ const CHECK_BYTES = 4;
 /** An id with a key of usual length fits: then nothing has to grow. */
 const USUAL_BYTES = 96;
 
-/** base64url of: format, keyspace hash, stamp, key, and a checksum against damage. */
+/** base64url of: format, keyspace hash, stamp, key, expiry (if there is one), and a checksum against damage. */
 export function encodeOperationId(id: StampedOperationId): string {
   const writer = new ByteWriter(USUAL_BYTES);
   writer.u8(STAMPED_FORMAT);
   writer.u32(id.keyspaceHash);
   writeStamp(writer, id.stamp);
   writer.bytes(id.key ?? new Uint8Array(0));
+  if (id.expiresAtMs !== undefined) writer.u64(id.expiresAtMs);
   return sealed(writer);
 }
 
@@ -86,8 +89,10 @@ export function keyspaceHashOfOperationId(text: string): number | undefined {
 function readStamped(reader: ByteReader): StampedOperationId {
   const keyspaceHash = reader.u32();
   const stamp = readStamp(reader);
-  const key = reader.bytes();
-  return { keyspaceHash, stamp, key: key.length === 0 ? undefined : new Uint8Array(key) };
+  const bytes = reader.bytes();
+  const key = bytes.length === 0 ? undefined : new Uint8Array(bytes);
+  if (reader.remaining === 0) return { keyspaceHash, stamp, key };
+  return { keyspaceHash, stamp, key, expiresAtMs: reader.u64() };
 }
 
 function readSession(reader: ByteReader): SessionOperationId {

@@ -73,13 +73,6 @@ export function expiryOfWrite(
   );
 }
 
-/** The same, of a write that has passed that, by the stamp that it has been given. */
-export function expiryOfStamp({ options }: Operation, { time }: Stamp): number | undefined {
-  const ttlMs = options?.ttlMs;
-  if (ttlMs === undefined) return undefined;
-  return Math.min(Number.MAX_SAFE_INTEGER, wallMsOf(time) + ttlMs);
-}
-
 /**
  * What a replica holds that expires, as rows of the shard's own records, `"expiry", time, key`, so
  * that it is found without a walk over the shard, also after a start. A row says only where to look:

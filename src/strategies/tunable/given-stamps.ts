@@ -1,6 +1,6 @@
 import type { CoordinatorContext } from "../../core/contracts/machine.ts";
 import { CapstanError } from "../../core/model/errors.ts";
-import { decodeOperationId } from "../../core/model/operation-id.ts";
+import { decodeOperationId, type StampedOperationId } from "../../core/model/operation-id.ts";
 import type { Operation } from "../../core/model/operations.ts";
 import { compareStamps, type Stamp, ZERO_STAMP } from "../../core/model/stamp.ts";
 import { stampOfVersionToken } from "../../core/model/version-token.ts";
@@ -13,6 +13,8 @@ export interface GivenInWrite {
   readonly fixedStamp: Stamp | undefined;
   /** What its writer has seen; below everything if it does not say. */
   readonly seen: Stamp;
+  /** When its value is gone, in milliseconds of wall time. */
+  readonly expiresAtMs: number | undefined;
 }
 
 /** Or why the write is refused. */
@@ -22,12 +24,15 @@ export function givenIn(
   wallMs: number,
 ): GivenInWrite | CapstanError {
   try {
-    const fixedStamp = fixedStampOf(operation, context);
+    const id = idOf(operation, context);
+    const fixedStamp = id?.stamp;
     const inSession = stampSeenInSession(operation, context.clock, wallMs);
     const inContext = stampSeenBy(operation);
     const seen = compareStamps(inSession, inContext) > 0 ? inSession : inContext;
-    expiryOfWrite(operation, fixedStamp, wallMs);
-    return { fixedStamp, seen };
+    const expiresAtMs = expiryOfWrite(operation, fixedStamp, wallMs);
+    // A fault has made the id, of a write that was counted by its node's clock, and not by its stamp.
+    const isCounted = expiresAtMs !== undefined && id?.expiresAtMs !== undefined;
+    return { fixedStamp, seen, expiresAtMs: isCounted ? id.expiresAtMs : expiresAtMs };
   } catch (error) {
     if (error instanceof CapstanError) return error;
     throw error;
@@ -35,14 +40,14 @@ export function givenIn(
 }
 
 /**
- * The stamp in the operation's id; undefined if it has none.
+ * What the operation's id says, whose stamp is the write's; undefined if it has none.
  *
  * @throws CapstanError if the id is not one for this key of this keyspace.
  */
-function fixedStampOf(
+function idOf(
   { operationId, key }: Operation,
   { keyspace, keyspaceHash }: CoordinatorContext,
-): Stamp | undefined {
+): StampedOperationId | undefined {
   if (operationId === undefined) return undefined;
   const id = decodeOperationId(operationId);
   if (id.keyspaceHash !== keyspaceHash) {
@@ -58,7 +63,7 @@ function fixedStampOf(
         JSON.stringify(Buffer.from(id.key).toString("utf8")),
     );
   }
-  return id.stamp;
+  return id;
 }
 
 /**

@@ -11,6 +11,11 @@ export class PendingWrite {
   demand: Demand;
   /** Given by an operation id: the write has this stamp or none. */
   readonly fixedStamp: Stamp | undefined;
+  /**
+   * When its value is gone, in milliseconds of wall time. The same in every round and every try: the id
+   * that a fault carries says it.
+   */
+  readonly expiresAtMs: number | undefined;
   /** Names this round on the wire; late answers to an earlier round meet nobody. */
   roundId = 0;
   phase: "learn" | "write" = "learn";
@@ -20,11 +25,6 @@ export class PendingWrite {
   paced = false;
   answers: ReplicaAnswers;
   stamp: Stamp = ZERO_STAMP;
-  /**
-   * When its value is gone, in milliseconds of wall time. Of the stamp, so that it is the same in every
-   * round, and in every try: of one under an id that a fault carried the stamp is all that is known.
-   */
-  expiresAtMs: number | undefined = undefined;
   /** The stamp's token, once it was answered. */
   version: string | undefined = undefined;
   /** What a stamp beyond the clock guard follows. */
@@ -58,6 +58,7 @@ export class PendingWrite {
     this.fixedStamp = given.fixedStamp;
     this.answers = answers;
     this.newest = given.seen;
+    this.expiresAtMs = given.expiresAtMs;
   }
 }
 

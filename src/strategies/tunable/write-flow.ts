@@ -6,7 +6,6 @@ import { compareStamps, type Stamp, ZERO_STAMP } from "../../core/model/stamp.ts
 import { versionTokenOf } from "../../core/model/version-token.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
 import { type Demands, isMetBy, mayLower, oneLess } from "../leaderless/demand.ts";
-import { expiryOfStamp } from "../leaderless/expiry.ts";
 import { levelTooHigh, tooFewReachable } from "../leaderless/faults.ts";
 import type { LeaderlessMessage, ReadReply, WriteAck } from "../leaderless/messages.ts";
 import { stampOf } from "../leaderless/record.ts";
@@ -336,7 +335,7 @@ export class WriteFlow {
     wallMs: number,
     effects: Fx,
   ): void {
-    const { newest, fixedStamp, request } = pending;
+    const { newest, fixedStamp } = pending;
     let proof: Stamp | undefined;
     if (fixedStamp !== undefined) {
       pending.stamp = fixedStamp;
@@ -347,7 +346,6 @@ export class WriteFlow {
       ({ stamp: pending.stamp, proof } = this.#context.clock.mintAbove(newest, wallMs));
     }
     pending.proof = proof;
-    pending.expiresAtMs = expiryOfStamp(request.operation, pending.stamp);
     pending.sentTo = 0;
     pending.phase = "write";
     pending.attempts++;
@@ -495,6 +493,7 @@ export class WriteFlow {
     const { operationId, key } = pending.request.operation;
     if (operationId !== undefined) return operationId;
     const { keyspaceHash } = this.#context;
-    return encodeOperationId({ keyspaceHash, stamp: pending.stamp, key });
+    const { stamp, expiresAtMs } = pending;
+    return encodeOperationId({ keyspaceHash, stamp, key, expiresAtMs });
   }
 }

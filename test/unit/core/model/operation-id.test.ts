@@ -18,6 +18,21 @@ const sessionId = fc.record({
   shardIndex: fc.oneof(fc.constant(undefined), fc.integer({ min: 0, max: 0xfffe })),
 });
 
+describe("ids of stamped writes", () => {
+  test("come back as they were made, with when what they brought is gone, or without", () => {
+    const key = fc.option(fc.uint8Array({ minLength: 1, maxLength: 40 }), { nil: undefined });
+    const gone = fc.option(whole, { nil: undefined });
+    fc.assert(
+      fc.property(u32, stamp, key, gone, (keyspaceHash, of, bytes, expiresAtMs) => {
+        const id = { keyspaceHash, stamp: of, key: bytes, expiresAtMs };
+        const text = encodeOperationId(id);
+        expect(decodeOperationId(text)).toEqual(id);
+        expect(keyspaceHashOfOperationId(text)).toBe(keyspaceHash);
+      }),
+    );
+  });
+});
+
 describe("ids of a session's operations", () => {
   test("come back as they were made", () => {
     fc.assert(
