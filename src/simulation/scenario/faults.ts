@@ -57,6 +57,8 @@ export const FAULTS: Readonly<Record<FaultKind, FaultStart>> = Object.freeze({
     if (node === undefined || scene.plan.storage === "memory") return undefined;
     const copy = node.disk.copy();
     const logPosition = node.disk.storage?.log.syncedPosition ?? 0;
+    // Who has others in the group today decides by such a copy without them, before they can say what it is.
+    const wasAlone = scene.topology.decidesAlone(node.id);
     // Where somebody does not know of the later state the copy may count, and nothing is promised:
     // a few have to show that the others still stand.
     const isBold = draw.chance(scene.plan.boldCopies);
@@ -64,7 +66,7 @@ export const FAULTS: Readonly<Record<FaultKind, FaultStart>> = Object.freeze({
       durationMs: draw.between(500, 8_000),
       undo: () => {
         const isThere = node.life !== undefined && scene.topology.mayLose(node.id);
-        if (!isThere) return;
+        if (!isThere || wasAlone) return;
         const { storeId } = node.disk;
         const of = { storeId: copy.storeId, logPosition };
         if (!isBold && !scene.copies.everybodyKnows(node.id, storeId, of)) return;

@@ -186,6 +186,11 @@ export class Topology {
     );
   }
 
+  /** Whether the node decides about some shard with nobody beside it. */
+  decidesAlone(id: string): boolean {
+    return this.deciders.some((replicas) => replicas.every((other) => other === id));
+  }
+
   /** Something on the node's disk is not what was written there. */
   noteDamage(id: string): void {
     this.#damaged.add(id);

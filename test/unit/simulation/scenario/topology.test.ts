@@ -81,6 +81,18 @@ test("of raft replicas a majority is left that votes, of leaderless ones one tha
   expect(emptied("tunable")).toEqual([0, 1, 1, 2, 2]);
 });
 
+test("a node decides alone while there is a shard that nobody else may decide about", () => {
+  const world = new SimWorld({ seed: 1, nodes: NODES, configuration: CONFIGURATION });
+  const topology = new Topology(world, CONFIGURATION);
+  const things = topology.of(KEYSPACE);
+  const alone = () => NODES.filter((id) => topology.decidesAlone(id));
+  expect(alone()).toEqual([]);
+  things.mayMoveTo(0, ["n2"]);
+  expect(alone()).toEqual(["n2"]);
+  things.hasMovedTo(0, ["n1", "n2"]);
+  expect(alone()).toEqual([]);
+});
+
 /** As the nemesis asks, now and then. */
 async function askForLong(world: SimWorld, ask: () => boolean): Promise<boolean> {
   ask();
