@@ -1,7 +1,7 @@
 import { isPlainObject } from "../core/model/plain-object.ts";
 import { CONNECTION_MODES, GOOD_NETWORK, type NetworkConditions } from "./network-conditions.ts";
 import type { CrashOptions } from "./sim-world.ts";
-import type { SimulationOptions } from "./simulate.ts";
+import type { SimulatedNodes, SimulationOptions } from "./simulate.ts";
 import { CUT_EFFECTS } from "./simulated-file.ts";
 
 // A test that is misspelt must not pass for that: nothing is taken for what it might have meant.
@@ -25,15 +25,32 @@ export function checkOptions(options: SimulationOptions): void {
   checkConditions(network);
 }
 
-function checkNodes(nodes: number | readonly string[]): void {
+function checkNodes(nodes: SimulatedNodes): void {
   if (typeof nodes === "number" && !Number.isInteger(nodes)) {
     throw new RangeError(`nodes: ${nodes} is not a whole number`);
   }
-  const count = typeof nodes === "number" ? nodes : nodes.length;
+  const isList = Array.isArray(nodes);
+  if (typeof nodes !== "number" && !isList && !isPlainObject(nodes)) {
+    throw refusal(
+      "nodes",
+      nodes,
+      `1 to ${MAX_NODES}, names, or the datacenter of each by its name`,
+    );
+  }
+  const count = typeof nodes === "number" ? nodes : Object.keys(nodes).length;
   if (!(count >= 1 && count <= MAX_NODES)) {
     throw new RangeError(`nodes: ${count}; allowed are 1 to ${MAX_NODES}`);
   }
-  if (typeof nodes !== "number") checkOnce("nodes", nodes);
+  if (isList) checkOnce("nodes", nodes);
+  else if (typeof nodes !== "number") checkDatacenters(nodes);
+}
+
+function checkDatacenters(nodes: object): void {
+  for (const [id, node] of Object.entries(nodes)) {
+    const keys = isPlainObject(node) ? Object.keys(node) : [];
+    if (keys.length === 1 && keys[0] === "datacenter") continue;
+    throw refusal(`nodes.${id}`, JSON.stringify(node), "{ datacenter }");
+  }
 }
 
 export function checkConditions(conditions: Partial<NetworkConditions>): void {

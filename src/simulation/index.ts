@@ -23,6 +23,6 @@ export { SeededRandom } from "./seeded-random.ts";
 export { SimEnvironment, type SimEnvironmentOptions } from "./sim-environment.ts";
 export { SimNetwork, type SimNetworkOptions } from "./sim-network.ts";
 export { type CrashOptions, SimWorld, type SimWorldOptions } from "./sim-world.ts";
-export { Simulation, type SimulationOptions, simulate } from "./simulate.ts";
+export { type SimulatedNodes, Simulation, type SimulationOptions, simulate } from "./simulate.ts";
 export type { CutEffect } from "./simulated-file.ts";
 export { VirtualTime } from "./virtual-time.ts";

@@ -27,6 +27,8 @@ export interface SimWorldOptions {
   readonly seed: number;
   /** Ids of the nodes. */
   readonly nodes: readonly string[];
+  /** Of each node. Default: all are in one. */
+  readonly datacenters?: Readonly<Record<string, string>> | undefined;
   /** A configuration without `cluster`, `transport` and `storage`: the world has its own. */
   readonly configuration?: Readonly<Record<string, unknown>>;
   /** `memory`: nothing outlives a process. Default `disk`. */
@@ -116,6 +118,21 @@ export class SimWorld {
       life: undefined,
       starts: 0,
     }));
+  }
+
+  /** As a configuration has them in `cluster.nodes`. */
+  get clusterNodes(): readonly string[] | Readonly<Record<string, object>> {
+    const { nodes, datacenters } = this.#options;
+    if (datacenters === undefined) return nodes;
+    return Object.fromEntries(nodes.map((id) => [id, { datacenter: datacenters[id] }]));
+  }
+
+  /** Nodes that are in one datacenter, for each of them; nothing where nobody says so. */
+  get datacenters(): readonly (readonly string[])[] {
+    const { nodes, datacenters } = this.#options;
+    if (datacenters === undefined) return [];
+    const names = new Set(nodes.map((id) => datacenters[id]));
+    return [...names].map((name) => nodes.filter((id) => datacenters[id] === name));
   }
 
   /** A stream of chance of its own, so that one more draw here changes nothing there. */
@@ -250,10 +267,9 @@ export class SimWorld {
   }
 
   #configurationOf(node: SimNode, environment: SimEnvironment): Readonly<Record<string, unknown>> {
-    const { nodes, configuration } = this.#options;
     return {
-      ...configuration,
-      cluster: { name: "simulated", nodes },
+      ...this.#options.configuration,
+      cluster: { name: "simulated", nodes: this.clusterNodes },
       transport: this.network.transportFor(environment),
       storage: node.disk.storageFor(environment),
     };

@@ -14,9 +14,18 @@ const OPENING_MS = 60_000;
 const CLOSING_MS = 60_000;
 const DEFAULT_PATIENCE_MS = 120_000;
 
+/** `5`, `["n1", "n2"]`, or `{ n1: { datacenter: "east" }, n2: { datacenter: "west" } }`. */
+export type SimulatedNodes =
+  | number
+  | readonly string[]
+  | Readonly<Record<string, { readonly datacenter: string }>>;
+
 export interface SimulationOptions {
-  /** How many, named `n1`, `n2`, …, or their names. Default 3; at most 7. */
-  readonly nodes?: number | readonly string[];
+  /**
+   * How many, named `n1`, `n2`, …, or their names, or by their names the datacenter of each. Default
+   * 3, at most 7, in one datacenter.
+   */
+  readonly nodes?: SimulatedNodes;
   /** Decides everything that is left to chance. Default 1. */
   readonly seed?: number;
   /**
@@ -43,13 +52,14 @@ export interface SimulationOptions {
 export async function simulate(options: SimulationOptions = {}): Promise<Simulation> {
   checkOptions(options);
   const { nodes = 3, seed = 1, config = {}, connections, log } = options;
-  const ids = typeof nodes === "number" ? namesOf(nodes) : nodes;
+  const ids = idsOf(nodes);
   const { cluster: _cluster, transport: _transport, storage, ...configuration } = config;
   const world = new SimWorld({
     ...{ seed, nodes: ids, configuration },
     storage: isMemory(storage) ? "memory" : "disk",
     log: log ?? { segmentBytes: 64 * 1024 },
     ...(connections && { connections }),
+    datacenters: datacentersOf(nodes),
   });
   const simulation = new Simulation(world);
   await simulation.until(Promise.all(ids.map((id) => world.start(id))), OPENING_MS);
@@ -186,6 +196,21 @@ export class Simulation implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+function idsOf(nodes: SimulatedNodes): readonly string[] {
+  if (typeof nodes === "number") return namesOf(nodes);
+  return isList(nodes) ? nodes : Object.keys(nodes);
+}
+
+function datacentersOf(nodes: SimulatedNodes): Readonly<Record<string, string>> | undefined {
+  if (typeof nodes === "number" || isList(nodes)) return undefined;
+  const pairs = Object.entries(nodes).map(([id, { datacenter }]) => [id, datacenter] as const);
+  return Object.fromEntries(pairs);
+}
+
+function isList(nodes: Exclude<SimulatedNodes, number>): nodes is readonly string[] {
+  return Array.isArray(nodes);
 }
 
 function namesOf(count: number): readonly string[] {

@@ -115,7 +115,11 @@ function resolveTransport(
     problems.add({
       path: "transport",
       value: input,
-      allowed: ['{ type: "memory", hub } with what createMemoryHub() returns', '{ type: "tcp" }'],
+      allowed: [
+        '{ type: "memory", hub } with what createMemoryHub() returns',
+        '{ type: "tcp" }',
+        '{ type: "nats", servers }',
+      ],
       reason: `connects none of the ${nodes.length} nodes`,
     });
   }

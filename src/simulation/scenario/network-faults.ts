@@ -8,6 +8,8 @@ type NetworkFault = Extract<
   "partition" | "one-way" | "isolation" | "bridge" | "flapping" | "clog" | "disconnect"
 >;
 
+/** Of the partitions of a world with datacenters, this share cuts one of them off. */
+const AWAY_SHARE = 0.5;
 const FLAP_MS: readonly [number, number] = Object.freeze([50, 600] as const);
 
 export const NETWORK_FAULTS: Readonly<Record<NetworkFault, FaultStart>> = Object.freeze({
@@ -15,6 +17,10 @@ export const NETWORK_FAULTS: Readonly<Record<NetworkFault, FaultStart>> = Object
     if (world.nodes.length < 2) return undefined;
     const ids = draw.shuffled(idsOf(world));
     const size = draw.whole(1, ids.length - 1);
+    const [away, ...others] = draw.shuffled(world.datacenters.map((nodes) => [...nodes]));
+    if (away !== undefined && others.length > 0 && draw.chance(AWAY_SHARE)) {
+      return cutBetween(world, draw, away, others.flat());
+    }
     return cutBetween(world, draw, ids.slice(0, size), ids.slice(size));
   },
   "one-way": ({ world }, draw) => {

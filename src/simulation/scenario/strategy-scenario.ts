@@ -152,6 +152,8 @@ export interface StrategyScenario {
    * majority, so that one that has not holds every write of a majority.
    */
   bearableLosses?(replicas: number): number;
+  /** Whether it has levels of datacenters (`local-quorum`, `each-quorum`). Default false. */
+  readonly knowsDatacenters?: boolean;
   /**
    * Whether a replica that serves again counts for good, from what `describe()` says of its shard:
    * only then may another one be lost. Default: it does.

@@ -8,6 +8,7 @@ import { separatePlugIns } from "../../core/store/handed-over.ts";
 import type { SimNode } from "../sim-node.ts";
 import type { SimWorld } from "../sim-world.ts";
 import { STRATEGY_SCENARIOS } from "./strategies.ts";
+import type { StrategyScenario } from "./strategy-scenario.ts";
 
 /** A replica that came back serves for this long before it is taken for whole again. */
 const TRIAL_MS = 1_000;
@@ -69,8 +70,16 @@ export class KeyspaceTopology {
 
   /** Of so many replicas, how many may have lost what they held at a time. */
   bearableLosses(replicas: number): number {
-    const scenario = STRATEGY_SCENARIOS.find(({ strategy }) => strategy === this.keyspace.strategy);
-    return scenario?.bearableLosses?.(replicas) ?? majorityOf(replicas) - 1;
+    return this.#scenario?.bearableLosses?.(replicas) ?? majorityOf(replicas) - 1;
+  }
+
+  /** Whether it may be used at levels of datacenters. */
+  get knowsDatacenters(): boolean {
+    return this.#scenario?.knowsDatacenters ?? false;
+  }
+
+  get #scenario(): StrategyScenario | undefined {
+    return STRATEGY_SCENARIOS.find(({ strategy }) => strategy === this.keyspace.strategy);
   }
 
   /** Who decides, where that is known; else those whom the last move was to. */
@@ -121,7 +130,7 @@ export class Topology {
     const plugIn = () => undefined;
     const { plain } = separatePlugIns({
       ...configuration,
-      cluster: { nodes: world.nodes.map(({ id }) => id) },
+      cluster: { nodes: world.clusterNodes },
       transport: plugIn,
       storage: plugIn,
     });
@@ -173,17 +182,33 @@ export class Topology {
   /**
    * Whether the node may lose what it holds now, so that every write of a majority is still held by
    * somebody who has not, and the others can go on: of each shard, no more copies are gone at a time
-   * than its strategy bears.
+   * than its strategy bears. A majority of a datacenter (`local-quorum`) may be all that holds a write,
+   * too; where one copy is such a majority, nothing is asked of it.
    */
   mayLose(id: string): boolean {
     this.#review();
     return this.keyspaces.every((keyspace) =>
       keyspace.deciders.every((replicas) => {
         if (!replicas.includes(id)) return true;
-        const gone = replicas.filter((other) => other === id || this.#weak.has(other));
-        return gone.length <= keyspace.bearableLosses(replicas.length);
+        return [replicas, ...this.#localMajorities(id, keyspace, replicas)].every((copies) => {
+          const gone = copies.filter((other) => other === id || this.#weak.has(other));
+          return gone.length <= keyspace.bearableLosses(copies.length);
+        });
       }),
     );
+  }
+
+  /** Of the replicas those in the node's datacenter, where a majority of them holds writes alone. */
+  #localMajorities(
+    id: string,
+    { knowsDatacenters }: KeyspaceTopology,
+    replicas: readonly string[],
+  ): readonly (readonly string[])[] {
+    if (!knowsDatacenters) return [];
+    return this.#world.datacenters
+      .filter((nodes) => nodes.includes(id))
+      .map((nodes) => replicas.filter((node) => nodes.includes(node)))
+      .filter(({ length }) => length > 1);
   }
 
   /** Whether the node decides about some shard with nobody beside it. */

@@ -1,3 +1,4 @@
+import { LOCAL_COPIES } from "./datacenter-groups.ts";
 import { clocksMayDiffer } from "./draw-run.ts";
 import { countOf, countsMeet } from "./promised-checks.ts";
 import { takesConditions, valuesDiffer } from "./side-groups.ts";
@@ -8,6 +9,7 @@ export interface Caution {
   readonly keyspace: string;
   readonly code:
     | "reads-may-miss-writes"
+    | "local-alone"
     | "counts-get-lost"
     | "two-replicas"
     | "one-replica"
@@ -30,6 +32,7 @@ export function cautionsOf(subject: Subject, workload: "register" | "counter"): 
   const { name } = subject.keyspace;
   const all: readonly (readonly [Caution["code"], string | undefined])[] = [
     ["reads-may-miss-writes", readsMayMiss(subject)],
+    ["local-alone", localAlone(subject)],
     ["counts-get-lost", countsGetLost(subject, workload)],
     ...replicas(subject),
     ...durability(subject),
@@ -64,6 +67,29 @@ function readsMayMiss(subject: Subject): string | undefined {
   return (
     `${lead}2 W <= N, so two writes may miss each other, and the one with the slower clock is lost ` +
     "although it came later. Write at quorum."
+  );
+}
+
+/** Both sides of a cut go on, and each sees its own. */
+function localAlone({ defaults, datacenters, use }: Subject): string | undefined {
+  const { write, read } = defaults;
+  const isLocalRead = read === "local-quorum" && !["each-quorum", "all"].includes(write);
+  if (datacenters === undefined || (write !== "local-quorum" && !isLocalRead)) return undefined;
+  const count = new Set(Object.values(datacenters)).size;
+  const lead = `it reads at ${read} and writes at ${write}, in ${count} datacenters: `;
+  if (write !== "local-quorum") {
+    return (
+      `${lead}a read asks the nodes of its own one, which need not have what was acknowledged elsewhere. ` +
+      "Write at each-quorum to read so."
+    );
+  }
+  const clocks =
+    use === "register"
+      ? ", and of two writes in two of them the one with the later clock stays"
+      : "";
+  return (
+    `${lead}what is written in one of them is seen in another only once they have met${clocks}. Keep each key ` +
+    "to one datacenter, or write at each-quorum."
   );
 }
 
@@ -180,12 +206,12 @@ function simulated(subject: Subject) {
   if (nodes > MAX_NODES) {
     sentences.push(["simulated", `of its ${nodes} nodes ${MAX_NODES} are simulated.`]);
   }
-  const datacenters = new Set(resolved.cluster.nodes.map(({ datacenter }) => datacenter)).size;
-  if (datacenters > 1 && hasLevelOfDatacenters(subject)) {
+  const count = new Set(Object.values(subject.datacenters ?? {})).size;
+  if (subject.replicas < LOCAL_COPIES * count && hasLocalLevel(subject)) {
     sentences.push([
       "simulated",
-      `its nodes are in ${datacenters} datacenters, and were simulated in one: local-quorum and each-quorum ` +
-        "were tried as what they are there, a quorum.",
+      `${subject.replicas} replicas over ${count} datacenters: where one of these holds a single copy of a key, ` +
+        "local-quorum is that copy, and what is lost with it was not tried.",
     ]);
   }
   if (!clocksMayDiffer(subject)) {
@@ -198,9 +224,6 @@ function simulated(subject: Subject) {
   return sentences;
 }
 
-function hasLevelOfDatacenters({ description }: Subject): boolean {
-  const { readLevels, writeLevels } = description;
-  return [...readLevels, ...writeLevels].some(
-    (level) => level === "local-quorum" || level === "each-quorum",
-  );
+function hasLocalLevel({ description }: Subject): boolean {
+  return description.writeLevels.includes("local-quorum");
 }

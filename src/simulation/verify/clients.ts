@@ -48,6 +48,8 @@ export interface KeyGroup {
   readonly pair: LevelPair;
   readonly workload: GroupWorkload;
   readonly keys: readonly string[];
+  /** Used through these nodes alone. Default: through any. */
+  readonly nodes?: readonly string[];
   /** Beside those that are there for their levels. Default: it is one of these. */
   readonly isAside?: boolean;
 }
@@ -152,8 +154,10 @@ export class Clients {
       await this.#pause(this.#thinkMs(draw));
       const running = world.running();
       if (running.length === 0 || this.#isStopped) continue;
-      const node = draw.pick(running);
+      const drawn = draw.pick(running);
       const group = this.#drawGroup(draw);
+      const node = nodeFor(group, drawn, running, draw);
+      if (node === undefined) continue;
       const key = draw.pick(group.keys);
       await this.#options.calls.count(async () => {
         const isWrite = group.workload !== "reads" && draw.chance(plan.writeShare);
@@ -297,6 +301,18 @@ export class Clients {
       this.#options.world.time.setTimer(durationMs, resolve);
     });
   }
+}
+
+/** The one that was drawn, unless the group has nodes of its own; undefined if none of those runs. */
+function nodeFor(
+  { nodes }: KeyGroup,
+  drawn: SimNode,
+  running: readonly SimNode[],
+  draw: Draw,
+): SimNode | undefined {
+  if (nodes === undefined || nodes.includes(drawn.id)) return drawn;
+  const possible = running.filter(({ id }) => nodes.includes(id));
+  return possible.length === 0 ? undefined : draw.pick(possible);
 }
 
 /** Keys for each pair; few, so that operations meet. */

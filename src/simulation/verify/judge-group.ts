@@ -132,11 +132,13 @@ function judgeSiblings(
   ];
 }
 
-function promisedOf({ pair }: KeyGroup, { subject }: Facts): ReadonlySet<HistoryCheck> {
-  return promisedChecks(subject.guarantees, inOneDatacenter(pair), subject.replicas);
+function promisedOf({ pair, nodes }: KeyGroup, { subject }: Facts): ReadonlySet<HistoryCheck> {
+  const isInOne = nodes !== undefined || subject.datacenters === undefined;
+  const meant = isInOne ? inOneDatacenter(pair) : pair;
+  return promisedChecks(subject.guarantees, meant, subject.replicas);
 }
 
-/** All simulated nodes are in one: there a majority of the datacenter is one of all replicas. */
+/** What is used in one datacenter alone: its majority is there what one of all replicas is. */
 function inOneDatacenter({ write, read }: LevelPair): LevelPair {
   const levelOf = (level: Level) => (level === "local-quorum" ? "quorum" : level);
   return { write: levelOf(write), read: levelOf(read) };

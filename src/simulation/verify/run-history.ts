@@ -18,6 +18,7 @@ import {
   type Workload,
 } from "./clients.ts";
 import { type CrdtSide, configurationWith, crdtSideOf, watchedOf } from "./crdt-side.ts";
+import { inEachDatacenter, isLocal } from "./datacenter-groups.ts";
 import { drawRun, type RunPlan } from "./draw-run.ts";
 import { FaultLog, type FaultSpan } from "./fault-log.ts";
 import type { Judgement } from "./judge.ts";
@@ -92,12 +93,12 @@ class HistoryRun {
   constructor(subject: Subject, plan: RunPlan, workload: Workload) {
     this.#subject = subject;
     this.#plan = plan;
-    const { nodes, storage, connections, keyspace } = subject;
+    const { nodes, datacenters, storage, connections, keyspace } = subject;
     const { seed, log, maxHeldBytes } = plan;
     const watched = watchedOf(subject);
     const configuration = configurationWith(watched, subject);
     const world = new SimWorld({
-      ...{ seed, nodes, storage, connections, configuration, log, maxHeldBytes },
+      ...{ seed, nodes, datacenters, storage, connections, configuration, log, maxHeldBytes },
     });
     this.#world = world;
     this.#topology = new Topology(world, subject.configuration);
@@ -112,7 +113,9 @@ class HistoryRun {
     this.#nemesis.around = (kind, begin) => this.#faults.note(kind, begin);
     const place = this.#topology.of(keyspace.name);
     this.#groups = [
-      ...drawGroups(subject, plan, workload),
+      ...drawGroups(subject, plan, workload).flatMap((group) =>
+        isLocal(group.pair) ? inEachDatacenter(group, world.datacenters, place) : [group],
+      ),
       ...(workload === "register" ? sideGroups(subject, place) : []),
     ];
     this.#calls = new ClientCalls(world);
@@ -208,9 +211,9 @@ class HistoryRun {
   /** Each key once more, as its clients read it, and as all replicas have it. */
   async #readAll(): Promise<ReadonlyMap<string, FinalRead>> {
     const finals = new Map<string, FinalRead>();
-    const node = this.#world.nodes[0] as SimNode;
     const strongest = strongestOf(this.#subject);
-    for (const { keys, pair } of this.#groups) {
+    for (const { keys, pair, nodes } of this.#groups) {
+      const node = this.#world.node(nodes?.[0] ?? (this.#subject.nodes[0] as string));
       for (const key of keys) {
         await this.#readSurely("last", node, key, pair);
         const found = await this.#readSurely("final", node, key, { ...pair, read: strongest });

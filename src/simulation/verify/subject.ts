@@ -3,6 +3,7 @@ import { resolveConfiguration } from "../../core/model/configuration.ts";
 import type {
   ResolvedConfiguration,
   ResolvedKeyspace,
+  ResolvedNode,
 } from "../../core/model/configuration-types.ts";
 import { CapstanError, isCapstanError } from "../../core/model/errors.ts";
 import type { EmbeddedKeyspace, KeyspaceDescription } from "../../core/store/api.ts";
@@ -25,6 +26,8 @@ export interface Subject {
   readonly resolved: ResolvedConfiguration;
   /** At most `MAX_NODES` of those of the configuration. */
   readonly nodes: readonly string[];
+  /** Of each of these nodes, where they are in more than one. */
+  readonly datacenters: Readonly<Record<string, string>> | undefined;
   /** Copies of each key: no more than there are nodes. */
   readonly replicas: number;
   readonly storage: "disk" | "memory";
@@ -63,17 +66,19 @@ export async function inspectSubject(
   const keyspace = resolved.keyspaces.find((each) => each.name === name);
   if (keyspace === undefined) throw unknownKeyspace(name, resolved);
   const alone = onlyKeyspace(configuration, name);
-  const nodes = resolved.cluster.nodes.slice(0, MAX_NODES).map(({ id }) => id as string);
+  const simulated = simulatedOf(resolved.cluster.nodes);
+  const nodes = simulated.map(({ id }) => id as string);
+  const datacenters = datacentersOf(simulated);
   const storage = resolved.storage.type === "memory" ? "memory" : "disk";
   const { description, guarantees, conditional } = await describeOnce(name, {
-    ...{ nodes, storage, configuration: alone },
+    ...{ nodes, datacenters, storage, configuration: alone },
   });
   const replicas = Math.min(keyspace.replicas, nodes.length);
   const defaults = { write: description.writeDefault, read: description.readDefault };
   const values = await drawsFor(checkingSchemaOf(keyspace.schema, `keyspaces.${name}.schema`));
   return {
-    ...{ keyspace, resolved, nodes, replicas, storage, description, guarantees, defaults, values },
-    conditional,
+    ...{ keyspace, resolved, nodes, datacenters, replicas, storage, description, guarantees },
+    ...{ defaults, values, conditional },
     use: useOf(keyspace),
     connections: resolved.transport.type === "nats" ? "server" : "pairs",
     partitionPolicy: policyOf(keyspace),
@@ -81,6 +86,24 @@ export async function inspectSubject(
     // A schema that none of the drawn values passes would leave nothing to look at.
     configuration: values.isSchemaLeftOut ? withoutSchema(alone, name) : alone,
   };
+}
+
+/** The first ones; where there are too many, one of each datacenter after the other. */
+function simulatedOf(nodes: readonly ResolvedNode[]): readonly ResolvedNode[] {
+  const seen = new Map<string, number>();
+  const placed = nodes.map((node) => {
+    const round = seen.get(node.datacenter) ?? 0;
+    seen.set(node.datacenter, round + 1);
+    return { node, round };
+  });
+  const chosen = placed.toSorted((a, b) => a.round - b.round).slice(0, MAX_NODES);
+  return nodes.filter((node) => chosen.some((each) => each.node === node));
+}
+
+function datacentersOf(nodes: readonly ResolvedNode[]): Subject["datacenters"] {
+  const names = new Set(nodes.map(({ datacenter }) => datacenter));
+  if (names.size < 2) return undefined;
+  return Object.fromEntries(nodes.map(({ id, datacenter }) => [id, datacenter]));
 }
 
 /** Each level with itself; levels for reads alone with the default for writes; the defaults. */
@@ -103,6 +126,7 @@ async function describeOnce(
   name: string,
   options: {
     readonly nodes: readonly string[];
+    readonly datacenters: Subject["datacenters"];
     readonly storage: "disk" | "memory";
     readonly configuration: Readonly<Record<string, unknown>>;
   },

@@ -56,6 +56,24 @@ describe("simulate", () => {
     expect(() => sim.store("n9")).toThrow(/no node "n9".*n1, n2, n3/);
   });
 
+  test("nodes are in the datacenters that they are given", async () => {
+    const [east, west] = [{ datacenter: "east" }, { datacenter: "west" }];
+    await using sim = await simulate({
+      nodes: { a: east, b: east, c: west, d: west },
+      config: { keyspaces: { things: { replicas: 4, shards: 1 } } },
+    });
+    const things = (id: string) => sim.store(id).keyspace("things");
+    sim.partition(["a", "b"], ["c", "d"]);
+    await sim.run(5_000);
+    const local = { consistency: "local-quorum" } as const;
+    await sim.until(things("a").put("key", "of the east", local));
+    expect(await sim.until(things("b").get("key", local))).toMatchObject({ value: "of the east" });
+    expect(await sim.until(things("c").get("key", local))).toMatchObject({ found: false });
+    await expect(
+      sim.until(things("a").put("key", 1, { consistency: "each-quorum" })),
+    ).rejects.toMatchObject({ code: "UNAVAILABLE", outcome: "not-applied" });
+  });
+
   test("refuses a number of nodes that it cannot open", async () => {
     await expect(simulate({ nodes: 0 })).rejects.toThrow(RangeError);
     await expect(simulate({ nodes: 8 })).rejects.toThrow(/allowed are 1 to 7/);
@@ -67,6 +85,9 @@ describe("simulate", () => {
     [{ seed: "7" }, /seed: 7; allowed: a whole number/],
     [{ seed: 1.5 }, /seed: 1\.5; allowed: a whole number/],
     [{ nodes: ["a", "a"] }, /nodes: "a" twice; allowed: each node once/],
+    [{ nodes: { a: "east" } }, /nodes\.a: "east"; allowed: \{ datacenter \}/],
+    [{ nodes: { a: { dc: "east" } } }, /nodes\.a: \{"dc":"east"\}; allowed: \{ datacenter \}/],
+    [{ nodes: "3" }, /nodes: 3; allowed: 1 to 7, names, or the datacenter of each/],
     [{ config: 5 }, /config: 5; allowed: an object/],
     [{ connections: "star" }, /connections: star; allowed: pairs, server/],
     [{ network: { losss: 1 } }, /network: there is no option "losss"; allowed: loss, doubling, /],

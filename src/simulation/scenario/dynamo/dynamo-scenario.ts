@@ -36,6 +36,7 @@ const INSTEAD: Readonly<Record<(typeof RESOLVERS)[number], readonly string[]>> =
 /** Keys that clients read, change by what they have read, and change blindly. */
 export const dynamoScenario: StrategyScenario = Object.freeze<StrategyScenario>({
   strategy: "dynamo",
+  knowsDatacenters: true,
   sometimes: [
     "siblings were read",
     "three siblings were read",

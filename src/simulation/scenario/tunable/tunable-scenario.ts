@@ -20,6 +20,7 @@ const DEFAULT_DEADLINES_MS = Object.freeze({
 /** Groups of keys that are written at one level and read at another, each with its promise. */
 export const tunableScenario: StrategyScenario = Object.freeze<StrategyScenario>({
   strategy: "tunable",
+  knowsDatacenters: true,
   sometimes: [
     "an unknown write was seen later",
     ...SIDE_SOMETIMES,

@@ -81,6 +81,21 @@ test("of raft replicas a majority is left that votes, of leaderless ones one tha
   expect(emptied("tunable")).toEqual([0, 1, 1, 2, 2]);
 });
 
+test("of a datacenter a majority keeps what it holds, where that may hold a write alone", () => {
+  const nodes = ["n1", "n2", "n3", "n4", "n5"];
+  const datacenters = { n1: "east", n2: "east", n3: "east", n4: "west", n5: "west" };
+  const mayFollow = (strategy: string) => {
+    const configuration = { keyspaces: { [KEYSPACE]: { strategy, replicas: 5, shards: 1 } } };
+    const world = new SimWorld({ seed: 1, nodes, datacenters, configuration });
+    const topology = new Topology(world, configuration);
+    topology.noteLoss(world.node("n1"), "damage");
+    return nodes.slice(1).filter((id) => topology.mayLose(id));
+  };
+  expect(mayFollow("tunable")).toEqual(["n4", "n5"]);
+  // Raft has no majority but that of all.
+  expect(mayFollow("raft")).toEqual(["n2", "n3", "n4", "n5"]);
+});
+
 test("a node decides alone while there is a shard that nobody else may decide about", () => {
   const world = new SimWorld({ seed: 1, nodes: NODES, configuration: CONFIGURATION });
   const topology = new Topology(world, CONFIGURATION);

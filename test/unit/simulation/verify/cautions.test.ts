@@ -69,6 +69,25 @@ describe("what a configuration cannot promise", () => {
     expect(codes(found)).toEqual(["lower-levels"]);
   });
 
+  test("levels of one datacenter, where there are two", async () => {
+    const nodes = Object.fromEntries(
+      [1, 2, 3, 4].map((at) => [`n${at}`, { datacenter: at < 3 ? "east" : "west" }]),
+    );
+    const said = (keyspace: object) =>
+      cautions({ replicas: 4, ...keyspace }, { cluster: { nodes } });
+    const local = { read: "local-quorum", write: "local-quorum" };
+    const [alone] = await said(local);
+    expect(alone?.code).toBe("local-alone");
+    expect(alone?.sentence).toContain("the one with the later clock stays");
+    const [kept] = await said({ ...local, strategy: "dynamo" });
+    expect(kept?.sentence).toContain("seen in another only once they have met. Keep each key");
+    const [missed] = await said({ read: "local-quorum", write: "quorum" });
+    expect(missed?.sentence).toContain("Write at each-quorum to read so.");
+    for (const write of ["each-quorum", "all"]) {
+      expect(await said({ read: "local-quorum", write })).toEqual([]);
+    }
+  });
+
   test("counts, where the last writer wins", async () => {
     expect(codes(await cautions({}, {}, "counter"))).toEqual(["counts-get-lost"]);
   });
@@ -83,7 +102,7 @@ describe("what a configuration cannot promise", () => {
     const [datacenters] = await cautions({}, { cluster: { nodes: apart } });
     expect(datacenters).toMatchObject({
       code: "simulated",
-      sentence: expect.stringMatching(/^its nodes are in 3 datacenters, and were simulated in one/),
+      sentence: expect.stringMatching(/^3 replicas over 3 datacenters: .* that copy/),
     });
     expect(await cautions({ strategy: "raft" }, { cluster: { nodes: apart } })).toEqual([]);
     const [exact] = await cautions({}, { clock: { maxSkew: "100ms" } });
