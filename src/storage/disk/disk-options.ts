@@ -11,7 +11,9 @@ export interface DiskStorageOptions {
   /**
    * How long what was committed may wait to be written to the state file together with what comes
    * after it; 1 ms to a minute. The log has it durable before; it is what a start after a crash reads
-   * back. Each write costs two syncs, which the log waits behind. Default 5 s.
+   * back. Each write costs two syncs, which the log waits behind. So that the nodes of a cluster do not
+   * write at once, a write comes before its time by chance: the first after a rest by up to two thirds
+   * of it, a later one by up to a tenth. Default 5 s.
    */
   readonly commitInterval?: Duration;
   /**

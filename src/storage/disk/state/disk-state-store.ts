@@ -19,6 +19,7 @@ import type { GenerationTable } from "./generation-table.ts";
 import { DELETED, Overlay } from "./overlay.ts";
 import { entryPrefix, joined } from "./record-format.ts";
 import type { StateFile } from "./state-file.ts";
+import { WritePace } from "./write-pace.ts";
 
 /** Bounds of the state on disk; see `DiskStorageOptions`. */
 export interface StateSettings {
@@ -52,7 +53,7 @@ const FULL_BYTES = 16 * 1024 * 1024;
 export class DiskStateStore implements StateStore {
   readonly capabilities: StateStoreCapabilities;
   readonly #environment: Environment;
-  readonly #settings: StateSettings;
+  readonly #pace: WritePace;
   readonly #file: StateFile;
   readonly #writer: FileWriter;
   readonly #generations: GenerationTable;
@@ -77,7 +78,7 @@ export class DiskStateStore implements StateStore {
 
   constructor(environment: Environment, settings: StateSettings, loaded: LoadedState) {
     this.#environment = environment;
-    this.#settings = settings;
+    this.#pace = new WritePace(environment, settings.commitIntervalMs);
     this.#file = loaded.file;
     this.#writer = loaded.writer;
     this.#generations = loaded.generations;
@@ -228,7 +229,7 @@ export class DiskStateStore implements StateStore {
       this.#isSoon = true;
       this.#environment.soon(this.#write);
     } else if (this.#timer === undefined && (this.#isDirty || this.#writer.hasLeftovers)) {
-      this.#timer = this.#environment.setTimer(this.#settings.commitIntervalMs, this.#write);
+      this.#timer = this.#environment.setTimer(this.#pace.delayMs(), this.#write);
     }
   }
 
@@ -259,6 +260,7 @@ export class DiskStateStore implements StateStore {
     this.#writing = undefined;
     this.#flying = undefined;
     this.#durablePosition = position;
+    this.#pace.onWritten();
     const heard = this.#flyingHastened;
     this.#flyingHastened = [];
     if (this.#closing !== undefined) return;
