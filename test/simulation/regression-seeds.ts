@@ -303,4 +303,14 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
       name: "where the next node has not heard of what stood beside it, more stays, and never less",
     },
   },
+  {
+    seed: 1_104_600,
+    strategies: undefined,
+    what: "Shards of which 90 elected at once had no leader for ever: votes took longer than a candidate waits, and came when it asked about the next term.",
+    commit: "A candidate wins its term also by votes that come while it asks about the next one",
+    test: {
+      file: "test/unit/strategies/raft/election.test.ts",
+      name: "wins its term by votes that come while it asks about the next one",
+    },
+  },
 ];

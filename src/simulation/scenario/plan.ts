@@ -272,7 +272,10 @@ function drawFaults(
 /**
  * The network while liveness is demanded: a leader can be elected, and stay, only where messages
  * take far less time than an election timeout (extended Raft paper §5.6). In a connection a late
- * message holds up all behind it, so that even a rare tail is everybody's.
+ * message holds up all behind it, so that even a rare tail is everybody's: where many shards elect,
+ * the frames are so many that the half of them takes twice this mean, and a vote longer than a
+ * candidate waits. That is left to be met, as votes count while their term lasts, and less is said
+ * the more shards are led.
  */
 export function calmNetworkOf({ network, keyspaces }: ScenarioPlan): NetworkConditions {
   const timeoutsMs = keyspaces.flatMap(({ configuration }) => configuration.electionTimeout ?? []);

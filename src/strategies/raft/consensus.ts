@@ -457,7 +457,7 @@ export class Consensus implements ShardConsensus {
     core.leader = leader;
     leadership?.end();
     this.#reads.fail("not-leader");
-    this.#election.expect();
+    this.#election.followed();
   }
 
   #lead(): void {

@@ -29,6 +29,8 @@ export interface ElectionOutcomes {
  * Invariants:
  * - a vote or pre-vote is given only if `now ≥ silentUntil` and, but for a transfer,
  *   `now ≥ last answer to a leader + lower end of the draw`;
+ * - a candidacy is over when this replica follows, has won, or stands again; while it is not, its
+ *   term is the current one, in which this replica has voted for itself;
  * - votes count only from members of the configuration in force, each under its own identity;
  * - the vote of a replica that may have lost its tail counts only if every voter has voted so: of
  *   what its lost answers helped to commit one of the others has a copy, if anybody has.
@@ -46,8 +48,16 @@ export class Election {
   #suspects = false;
   /** Who has spoken as the leader last, unless another store is in its place by now. */
   #heardFrom: Sender | undefined;
-  /** Who has voted for this candidate, or would. */
+  /** Who would vote for it, if it stood in the next term. */
+  readonly #preVotes = new Map<NodeId, Vote>();
+  /** Who has voted for it, in the current term. */
   readonly #votes = new Map<NodeId, Vote>();
+  /**
+   * It has stood in the current term, and may win that yet: also while it asks about the next one.
+   * Where votes take longer than it waits, because all shards of a node elect at once or the disks
+   * before them are slow, they come no sooner the next time, and nobody would win ever.
+   */
+  #isCandidacyOpen = false;
   /** As whom nodes have last answered a request, with whatever. */
   readonly #answeredAs = new Map<NodeId, Identity>();
 
@@ -75,6 +85,12 @@ export class Election {
     if (this.#answeredAs.size > 0) this.#answeredAs.clear();
     this.#promisedUntilMs = this.#core.nowMs + this.#core.options.timing.electionLowerMs;
     this.#dueAtMs = this.#core.nowMs + this.#timeoutMs;
+  }
+
+  /** It follows, whoever leads or will: what it has stood for is over. */
+  followed(): void {
+    this.#isCandidacyOpen = false;
+    this.expect();
   }
 
   /** Waits for a leader from now on, for as long as a new draw says. */
@@ -137,12 +153,15 @@ export class Election {
 
   #ask(pre: boolean, transfer: boolean): void {
     const core = this.#core;
-    this.#votes.clear();
+    (pre ? this.#preVotes : this.#votes).clear();
     const { identity, recovering } = core;
-    if (pre) this.#votes.set(core.self, { identity, recovering });
+    if (pre) this.#preVotes.set(core.self, { identity, recovering });
     core.leader = undefined;
     core.role = pre ? "pre-candidate" : "candidate";
-    if (!pre) core.keepVote(core.term + 1, core.self);
+    if (!pre) {
+      core.keepVote(core.term + 1, core.self);
+      this.#isCandidacyOpen = true;
+    }
     this.expect();
     this.#outcomes.stood();
     const term = pre ? core.term + 1 : core.term;
@@ -152,7 +171,7 @@ export class Election {
       if (node !== core.self) core.send(node, request, "control");
     }
     // A candidate's own vote counts like all others once it is durable: by then it is spoken.
-    if (pre) this.#count();
+    if (pre) this.#count(this.#preVotes);
     else core.send(core.self, this.#reply(request, term, true), "control");
   }
 
@@ -161,11 +180,12 @@ export class Election {
     return [...new Set([...voters, ...outgoing].map((member) => member.node))];
   }
 
-  #count(): void {
+  #count(votes: ReadonlyMap<NodeId, Vote>): void {
     const core = this.#core;
-    const { configuration, role } = core;
+    const { configuration } = core;
+    const pre = votes === this.#preVotes;
     const voteOf = (member: Member): Vote | undefined => {
-      const vote = this.#votes.get(member.node);
+      const vote = votes.get(member.node);
       return vote !== undefined && isMember(member, vote.identity) ? vote : undefined;
     };
     const isSure = isQuorum(configuration, (member) => voteOf(member)?.recovering === false);
@@ -174,13 +194,15 @@ export class Election {
       const isWon = [...voters, ...outgoing].every((member) => voteOf(member) !== undefined);
       if (!isWon || voters.length === 0) return;
       // Of what only lost copies had nobody knows any more.
-      if (role === "candidate") core.emit("writes-may-be-lost", {});
+      if (!pre) core.emit("writes-may-be-lost", {});
     }
-    if (role === "pre-candidate") this.#ask(false, false);
-    else if (role === "candidate") {
-      this.#answeredAs.clear();
-      this.#outcomes.won();
+    if (pre) {
+      this.#ask(false, false);
+      return;
     }
+    this.#isCandidacyOpen = false;
+    this.#answeredAs.clear();
+    this.#outcomes.won();
   }
 
   onRequest(from: Sender, request: VoteRequest): void {
@@ -264,7 +286,7 @@ export class Election {
   onReply(from: Sender, reply: VoteReply): void {
     const core = this.#core;
     this.#answeredAs.set(from.node, identityOf(from, reply.original));
-    const isAsking = core.role === (reply.pre ? "pre-candidate" : "candidate");
+    const isAsking = reply.pre ? core.role === "pre-candidate" : this.#isCandidacyOpen;
     const asked = reply.pre ? core.term + 1 : core.term;
     if (!reply.granted) {
       if (reply.term > core.term) this.#outcomes.followed(reply.term, undefined);
@@ -272,8 +294,9 @@ export class Election {
     }
     if (!isAsking || reply.term !== asked) return;
     const { recovering, original } = reply;
-    this.#votes.set(from.node, { identity: identityOf(from, original), recovering });
-    this.#count();
+    const votes = reply.pre ? this.#preVotes : this.#votes;
+    votes.set(from.node, { identity: identityOf(from, original), recovering });
+    this.#count(votes);
   }
 
   /**

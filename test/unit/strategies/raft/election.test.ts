@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { NodeId } from "../../../../src/core/model/ids.ts";
+import type { VoteReply } from "../../../../src/strategies/raft/peer-messages.ts";
 import { type Chance, LoneConsensus } from "./lone-consensus.ts";
 
 /** The draw of `LoneConsensus` is of 50 to 100 ms. */
@@ -75,5 +76,80 @@ describe("a follower whose leader's connection is closed", () => {
     lone.wait(10);
     lone.append("n2", { term: 1 });
     expect(asksAtMs(lone)).toBe(20 + UPPER_MS);
+  });
+});
+
+describe("a candidate whose votes take longer than it waits", () => {
+  const VOTE = Object.freeze({
+    ...{ type: "vote-reply", term: 1, pre: false },
+    ...{ granted: true, recovering: false, original: true },
+  }) satisfies VoteReply;
+
+  /** Has stood in term 1, has its own vote, and asks about term 2. */
+  function asking(): LoneConsensus {
+    const lone = new LoneConsensus(3);
+    lone.wait(2 * UPPER_MS);
+    lone.hear("n2", { ...VOTE, pre: true });
+    lone.hear("n1", VOTE);
+    lone.wait(UPPER_MS);
+    expect(lone.consensus.standing).toMatchObject({ role: "pre-candidate", term: 1 });
+    return lone;
+  }
+
+  test("wins its term by votes that come while it asks about the next one", () => {
+    const lone = asking();
+    lone.hear("n3", VOTE);
+    expect(lone.consensus.standing).toMatchObject({ role: "leader", term: 1 });
+  });
+
+  test("wins it by its own vote, where its disk was what took so long", () => {
+    const lone = new LoneConsensus(3);
+    lone.wait(2 * UPPER_MS);
+    lone.hear("n2", { ...VOTE, pre: true });
+    lone.hear("n2", VOTE);
+    lone.wait(UPPER_MS);
+    lone.hear("n1", VOTE);
+    expect(lone.consensus.standing).toMatchObject({ role: "leader", term: 1 });
+  });
+
+  test("does not take them for an answer about the next one, nor that for a vote", () => {
+    const lone = asking();
+    lone.hear("n3", { ...VOTE, term: 2 });
+    expect(lone.consensus.standing).toMatchObject({ role: "pre-candidate", term: 1 });
+    lone.hear("n3", { ...VOTE, pre: true });
+    expect(lone.consensus.standing).toMatchObject({ role: "pre-candidate", term: 1 });
+  });
+
+  test("wins no term that another has won", () => {
+    const lone = asking();
+    lone.append("n2", { term: 1 });
+    lone.hear("n3", VOTE);
+    expect(lone.consensus.standing).toMatchObject({ role: "follower", leader: "n2" });
+    lone.wait(UPPER_MS);
+    lone.hear("n3", VOTE);
+    expect(lone.consensus.standing).toMatchObject({ role: "pre-candidate", term: 1 });
+  });
+
+  test("wins no term that is over: the next one takes votes of its own", () => {
+    const lone = asking();
+    lone.hear("n2", { ...VOTE, term: 2, pre: true });
+    expect(lone.consensus.standing).toMatchObject({ role: "candidate", term: 2 });
+    lone.hear("n1", { ...VOTE, term: 2 });
+    lone.hear("n3", VOTE);
+    expect(lone.consensus.standing).toMatchObject({ role: "candidate", term: 2 });
+    lone.hear("n3", { ...VOTE, term: 2 });
+    expect(lone.consensus.standing).toMatchObject({ role: "leader", term: 2 });
+  });
+
+  test("wins it once: votes that come again do not give it back to who has stepped down", () => {
+    const lone = asking();
+    lone.hear("n3", VOTE);
+    // Nobody answers (CheckQuorum).
+    for (let beats = 0; beats < 20; beats++) lone.wait(LOWER_MS / 5);
+    const { role, term } = lone.consensus.standing;
+    expect({ role, term }).toEqual({ role: "pre-candidate", term: 1 });
+    lone.hear("n3", VOTE);
+    lone.hear("n2", VOTE);
+    expect(lone.consensus.standing).toMatchObject({ role: "pre-candidate", term: 1 });
   });
 });
