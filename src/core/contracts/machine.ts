@@ -388,6 +388,12 @@ export interface NodeHealth {
 
 export interface ReplicaContext extends MachineContext {
   readonly shardIndex: number;
+  /**
+   * Tells the machines from one another that are made in this place, one after another, in one process:
+   * each has a greater number than those before it. Left out: 0, as the first one has. What was asked
+   * by one may be answered to the next.
+   */
+  readonly opening?: number;
 }
 
 export interface CoordinatorContext extends MachineContext {

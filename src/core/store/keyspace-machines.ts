@@ -177,7 +177,7 @@ export class KeyspaceMachines {
     cell.strayGeneration ??= cell.buildingGeneration;
     cell.buildingGeneration = undefined;
     cell.held = undefined;
-    const replica = this.#createReplica(cell.shardIndex);
+    const replica = this.#createReplica(cell.shardIndex, cell.openings);
     cell.machine = replica;
     cell.replica = replica;
   }
@@ -272,14 +272,14 @@ export class KeyspaceMachines {
   }
 
   #makeReplica(shardIndex: number): MachineCell {
-    const replica = this.#createReplica(shardIndex);
+    const replica = this.#createReplica(shardIndex, 0);
     const cell = this.#makeCell("replica", shardIndex, replica);
     cell.replica = replica;
     return cell;
   }
 
-  #createReplica(shardIndex: number): ReplicaMachine<unknown> {
-    const context = { ...this.#machineContext(`replica/${shardIndex}`), shardIndex };
+  #createReplica(shardIndex: number, opening: number): ReplicaMachine<unknown> {
+    const context = { ...this.#machineContext(`replica/${shardIndex}`), shardIndex, opening };
     return this.#options.strategy.createReplica(context);
   }
 

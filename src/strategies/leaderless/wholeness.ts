@@ -12,6 +12,7 @@ import type { ReplicaPlace } from "./place/replica-place.ts";
 import { homeOf, isHolder, isSameSet, stageOf } from "./place/shard-map.ts";
 import type { PlantedReplicaBugs } from "./planted-bugs.ts";
 import { Rebuild, rebuildDelayMsOf } from "./rebuild.ts";
+import { RequestNumbers } from "./request-numbers.ts";
 import type { Settling } from "./settling/settling.ts";
 
 /**
@@ -38,7 +39,7 @@ export class Wholeness {
   readonly #settling: Settling;
   readonly #onWhole: (nowMs: number, effects: Fx) => void;
   #rebuild: Rebuild | undefined;
-  #lastRequestId = 0;
+  readonly #numbers: RequestNumbers;
 
   /** `onWhole` is told when there is nothing left to learn. */
   constructor(options: {
@@ -49,6 +50,7 @@ export class Wholeness {
     readonly onWhole: (nowMs: number, effects: Fx) => void;
   }) {
     this.#context = options.context;
+    this.#numbers = new RequestNumbers(options.context);
     this.#place = options.place;
     this.#planted = options.planted;
     this.#settling = options.settling;
@@ -166,7 +168,7 @@ export class Wholeness {
       near: others.filter((node) => this.#isNear(node)),
       ...(this.#planted.rebuildFromOne === true && { needed: 1 }),
       startAtMs: nowMs + rebuildDelayMsOf(this.#context.settings),
-      nextRequestId: () => ++this.#lastRequestId,
+      nextRequestId: () => this.#numbers.next(),
     });
     effects.keep(COMPLETE, undefined);
     effects.deleteSide(COMPLETE_KEY);

@@ -4,6 +4,7 @@ import type { LeaderlessMessage } from "../messages.ts";
 import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "../planted-bugs.ts";
 import { type KeyedRecord, keyRecord } from "../record.ts";
 import type { RepairSettings } from "../repair-settings.ts";
+import { RequestNumbers } from "../request-numbers.ts";
 import { type Hint, HintTable } from "./hint-table.ts";
 
 const TIMER = "handoff";
@@ -39,7 +40,7 @@ export class Handoff {
   readonly #batches = new Map<NodeId, Batch>();
   readonly #onLeft: (key: Uint8Array) => void;
   readonly #planted: PlantedReplicaBugs;
-  #nextRequestId = 1;
+  readonly #numbers: RequestNumbers;
   #isArmed = false;
   /** The whole rows' walk starts behind the last target, so that none of them starves the others. */
   #lastTarget: NodeId | undefined;
@@ -56,6 +57,7 @@ export class Handoff {
   ) {
     this.#planted = planted;
     this.#context = context;
+    this.#numbers = new RequestNumbers(context);
     this.#settings = settings;
     this.#onLeft = onLeft;
   }
@@ -227,7 +229,7 @@ export class Handoff {
       records.push(keyed);
     }
     if (records.length === 0) return 0;
-    const requestId = this.#nextRequestId++;
+    const requestId = this.#numbers.next();
     this.#batches.set(target, { requestId, sent, sentAtMs: nowMs });
     const message = { type: "handoff", requestId, records } as const;
     effects.send(target, "replica", this.#context.shardIndex, message, "bulk");

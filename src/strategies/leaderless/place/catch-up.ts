@@ -2,6 +2,7 @@ import type { Effects, ReplicaContext, Sender } from "../../../core/contracts/ma
 import type { LeaderlessMessage, RangeReply } from "../messages.ts";
 import { Rebuild, rebuildDelayMsOf } from "../rebuild.ts";
 import type { RepairSettings } from "../repair-settings.ts";
+import { RequestNumbers } from "../request-numbers.ts";
 import { atEpoch } from "./place-messages.ts";
 import type { ReplicaPlace } from "./replica-place.ts";
 import { learnedFrom, learnersOf, type PromisedLevels } from "./shard-map.ts";
@@ -28,10 +29,11 @@ export class CatchUp {
    */
   wasLost = false;
   #toldAtMs = Number.NEGATIVE_INFINITY;
-  #lastRequestId = 0;
+  readonly #numbers: RequestNumbers;
 
   constructor(context: ReplicaContext, settings: RepairSettings, place: ReplicaPlace) {
     this.#context = context;
+    this.#numbers = new RequestNumbers(context);
     this.#settings = settings;
     this.#place = place;
   }
@@ -61,7 +63,7 @@ export class CatchUp {
       startAtMs: this.wasLost ? nowMs + rebuildDelayMsOf(this.#context.settings) : nowMs,
       purpose: "move",
       bytesPerSecond: this.#settings.bytesPerSecond,
-      nextRequestId: () => ++this.#lastRequestId,
+      nextRequestId: () => this.#numbers.next(),
     });
     const { shardIndex: shard } = this.#context;
     effects.emit({ type: "move-started", shard, epoch: map.epoch, from: replicas });

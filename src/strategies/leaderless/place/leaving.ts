@@ -3,6 +3,7 @@ import type { NodeId } from "../../../core/model/ids.ts";
 import type { LeaderlessMessage } from "../messages.ts";
 import { type KeyedRecord, keyRecord } from "../record.ts";
 import type { RepairSettings } from "../repair-settings.ts";
+import { RequestNumbers, UPPER_HALF } from "../request-numbers.ts";
 
 const TIMER = "place-leave";
 const BATCH_BYTES = 64 * 1024;
@@ -11,8 +12,6 @@ const FIRST_MS = 20;
 const STEP_PAUSE_MS = 2;
 /** A batch that is not acknowledged by all by then is sent again to those who have not. */
 const ACK_TIMEOUT_MS = 2_000;
-/** Above all that hints use for the same messages. */
-const FIRST_REQUEST_ID = 0x8000_0000;
 
 type Fx = Effects<LeaderlessMessage>;
 
@@ -42,7 +41,7 @@ export class Leaving {
   #isArmed = false;
   #from: Uint8Array | undefined;
   #batch: Batch | undefined;
-  #nextRequestId = FIRST_REQUEST_ID;
+  readonly #numbers: RequestNumbers;
   #dropped = 0;
 
   /** `onLeft` is told of each record that is dropped. */
@@ -53,6 +52,7 @@ export class Leaving {
     readonly onLeft: (key: Uint8Array) => void;
   }) {
     this.#context = options.context;
+    this.#numbers = new RequestNumbers(options.context);
     this.#settings = options.settings;
     this.#replicas = options.replicas;
     this.#onLeft = options.onLeft;
@@ -87,7 +87,7 @@ export class Leaving {
 
   /** False: the acknowledgement is of something else. */
   onAck(from: Sender, requestId: number, effects: Fx): boolean {
-    if (requestId < FIRST_REQUEST_ID) return false;
+    if (requestId < UPPER_HALF) return false;
     const batch = this.#batch;
     if (batch === undefined || batch.requestId !== requestId) return true;
     batch.missing.delete(from.node);
@@ -123,7 +123,8 @@ export class Leaving {
     this.#from = Buffer.concat([last.key, Buffer.of(0)]);
     const records = entries.map(({ key, value }) => keyRecord(key, value));
     this.#batch = {
-      requestId: this.#nextRequestId++,
+      // Above all that hints use for the same messages.
+      requestId: UPPER_HALF + this.#numbers.next(),
       records,
       bytes: records.reduce((sum, { payload }) => sum + payload.length, 0),
       missing: new Set(this.#replicas()),

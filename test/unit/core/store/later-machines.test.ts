@@ -93,6 +93,21 @@ async function moveOn(bench: MachineBench): Promise<void> {
   }
 }
 
+test("a machine made in the place of one that threw is told that it is another", async () => {
+  const bench = await open("newborn");
+  const openings = [bench.context?.opening];
+  for (let times = 0; times < 2; times++) {
+    await bench.stepAndSettle(() => {
+      throw new Error("a bug");
+    });
+    openings.push(bench.context?.opening);
+  }
+  const [first, second, third] = openings as [number, number, number];
+  expect(first).toBe(0);
+  expect(second).toBeGreaterThan(first);
+  expect(third).toBeGreaterThan(second);
+});
+
 describe("a machine that applies later than it appends", () => {
   test("is fed, after a crash, what its state does not include", async () => {
     const first = await open("newborn");

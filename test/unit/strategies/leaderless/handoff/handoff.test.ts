@@ -41,9 +41,10 @@ class HintingReplica {
     this.handoff = this.started();
   }
 
-  /** As another start of the node, upon the same rows. */
-  started(): Handoff {
+  /** As another start of the node, upon the same rows; or another machine in the place of this one. */
+  started(opening = 0): Handoff {
     const context = {
+      opening,
       shardIndex: 0,
       self: { node: "a" },
       placement: () => ({ replicas: this.replicas }),
@@ -69,10 +70,10 @@ class HintingReplica {
   }
 
   /** All that was sent is acknowledged. */
-  acknowledge(): void {
+  acknowledge(handoff = this.handoff): void {
     for (const { to, requestId } of this.sent.splice(0)) {
       const from = { node: to, storeId: "s", incarnation: 1 } as unknown as Sender;
-      this.handoff.onAck(from, requestId, this.effects);
+      handoff.onAck(from, requestId, this.effects);
     }
   }
 
@@ -83,8 +84,8 @@ class HintingReplica {
     return keyed;
   }
 
-  run(handoff = this.handoff): void {
-    for (let times = 0; this.#isArmed && times < 100; times++) {
+  run(handoff = this.handoff, atMost = 100): void {
+    for (let times = 0; this.#isArmed && times < atMost; times++) {
       this.#isArmed = false;
       handoff.onTimer("handoff", 100 * times, 1_000, this.effects);
     }
@@ -120,6 +121,23 @@ test("the next start forgets those whose target left while the node was down", (
   const next = replica.started();
   expect(next.held).toBe(1);
   replica.run(next);
+  expect(next.held).toBe(0);
+});
+
+test("what one machine has sent, and another in its place is told has arrived, is no hint of that one's", () => {
+  const replica = new HintingReplica();
+  replica.note("before", ["b"]);
+  replica.run(replica.handoff, 1);
+  const late = replica.sent.splice(0);
+  replica.note("after", ["b"]);
+  const next = replica.started(2);
+  replica.run(next, 1);
+  const own = replica.sent.splice(0, 1, ...late);
+  expect([late.length, own.length]).toEqual([1, 1]);
+  replica.acknowledge(next);
+  expect(next.held).toBe(2);
+  replica.sent.push(...own);
+  replica.acknowledge(next);
   expect(next.held).toBe(0);
 });
 
