@@ -51,6 +51,20 @@ async function faultOf(promise: Promise<unknown>): Promise<CapstanError> {
   return error;
 }
 
+// By that it knows which of its connections are dead, though nothing says so.
+it("hands its transport how often nodes speak", async () => {
+  const told: unknown[] = [];
+  const hub = createMemoryHub();
+  const transport: TransportFactory = (_options, context) => {
+    told.push(context.heartbeatMs);
+    return memoryTransport({ hub }, context);
+  };
+  for (const detector of [{}, { heartbeatInterval: "100ms" }] as const) {
+    await using _store = await openStore({ transport, detector });
+  }
+  expect(told).toEqual([250, 100]);
+});
+
 describe("a store of one node", () => {
   it("opens without arguments, and says that it is degraded", async () => {
     const store = await openStore();

@@ -83,6 +83,12 @@ export interface TransportContext {
   readonly address: string | undefined;
   readonly environment: Environment;
   readonly observer: Observer;
+  /**
+   * Every node sends something to each peer that it is connected with at least so often, in
+   * milliseconds: where nothing comes for much longer, the connection is dead, though nothing says so.
+   * Left out: they do not.
+   */
+  readonly heartbeatMs?: number;
 }
 
 /**

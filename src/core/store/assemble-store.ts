@@ -253,6 +253,7 @@ class Assembly {
     const { name: cluster } = configuration.cluster;
     const transport = selected.transport(configuration.transport.options, {
       ...{ self: self.node, cluster, address: node.peer, environment, observer },
+      heartbeatMs: configuration.detector.heartbeatIntervalMs,
     });
     const peers = createPeerNetwork({
       planted: this.#parts.planted,

@@ -26,6 +26,8 @@ export interface LaneLimits {
 export class LaneConnection implements SocketOwner {
   readonly lane: Lane;
   readonly writer: LaneWriter;
+  /** Bytes have come since whoever asks has set it back: of a frame, too, that is not whole. */
+  hasHeard = true;
   readonly #socket: PeerSocket;
   readonly #listener: LaneListener;
   readonly #reader: FrameReader;
@@ -66,6 +68,7 @@ export class LaneConnection implements SocketOwner {
 
   onChunk(chunk: Uint8Array): void {
     if (this.#state !== "active") return;
+    this.hasHeard = true;
     const fault = this.#reader.push(chunk);
     if (fault !== undefined) this.#listener.onMalformed(fault);
   }

@@ -9,6 +9,9 @@ import type { TcpNode } from "./tcp-node.ts";
 /** A session without a frame for this share of the stall timeout may be dead: 2.5 s by default. */
 export const SILENCE_SHARE = 0.25;
 
+/** So often within `silenceMs` it is looked at whether anything has come. */
+const CHECKS_PER_SILENCE = 4;
+
 /** What a session tells its link; nothing after `destroy`. */
 export interface SessionListener {
   /** All lanes stand: `activate` it. */
@@ -40,6 +43,9 @@ export class PeerSession implements LaneListener, Flushable {
   #dirty = false;
   #ended = 0;
   #timer: TimerHandle | undefined;
+  #silenceTimer: TimerHandle | undefined;
+  /** Looks in a row at which nothing had come. */
+  #quietChecks = 0;
 
   constructor(
     node: TcpNode,
@@ -106,6 +112,7 @@ export class PeerSession implements LaneListener, Flushable {
     this.#state = "open";
     announce();
     for (const lane of this.#lanes()) if (!this.isDown) lane.activate();
+    if (!this.isDown) this.#listen();
   }
 
   send(frame: Uint8Array, lane: Lane): SendResult {
@@ -199,9 +206,35 @@ export class PeerSession implements LaneListener, Flushable {
     this.#listener.onDown(this, reason);
   }
 
+  /**
+   * Ends the session once nothing has come for `silenceMs`. The system takes what is sent to a peer that
+   * is gone, or behind a firewall that has forgotten the connection, and says nothing for a quarter of an
+   * hour; and after a cut it tries again minutes later, where a new connection is made in a second.
+   */
+  #listen(): void {
+    const { environment, silenceMs } = this.#node;
+    if (silenceMs === undefined) return;
+    const intervalMs = silenceMs / CHECKS_PER_SILENCE;
+    const dueMs = environment.monotonicMs() + intervalMs;
+    this.#silenceTimer = environment.setTimer(intervalMs, () => {
+      if (this.#state !== "open") return;
+      // What came while this node stood still has not been read yet.
+      const isLate = environment.monotonicMs() - dueMs > intervalMs;
+      const hasHeard = this.#lanes().some((lane) => lane.hasHeard);
+      for (const lane of this.#lanes()) lane.hasHeard = false;
+      this.#quietChecks = isLate || hasHeard ? 0 : this.#quietChecks + 1;
+      if (this.#quietChecks < CHECKS_PER_SILENCE) return this.#listen();
+      this.#node.observer.count("transport_silences", 1, { peer: this.peer });
+      this.#fail(`nothing came from the peer for ${silenceMs} ms`);
+    });
+  }
+
   #clearTimer(): void {
-    if (this.#timer !== undefined) this.#node.environment.clearTimer(this.#timer);
+    const { environment } = this.#node;
+    if (this.#timer !== undefined) environment.clearTimer(this.#timer);
+    if (this.#silenceTimer !== undefined) environment.clearTimer(this.#silenceTimer);
     this.#timer = undefined;
+    this.#silenceTimer = undefined;
   }
 
   #connection(lane: Lane): LaneConnection | undefined {

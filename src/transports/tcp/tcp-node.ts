@@ -18,6 +18,8 @@ export interface TcpNode {
   /** This start's own; see `Introduction.nonce`. */
   readonly nonce: string;
   readonly scheduler: FlushScheduler;
+  /** A session of which nothing comes for so long is dead; undefined: it may be quiet. */
+  readonly silenceMs: number | undefined;
   /** Undefined before `start` and after `close`: nobody is told anything then. */
   readonly handlers: TransportHandlers | undefined;
 }

@@ -8,8 +8,8 @@ export interface TcpTransportOptions {
   /** For a connection to be made and to introduce itself; 50 ms to a minute. Default 5 s. */
   readonly connectTimeout?: Duration;
   /**
-   * Without progress for so long, a connection that has bytes to send is given up; 100 ms to ten
-   * minutes. Default 10 s.
+   * Without progress for so long, a connection that has bytes to send is given up, and so is one on which
+   * nothing comes, though eight heartbeats should have; 100 ms to ten minutes. Default 10 s.
    */
   readonly stallTimeout?: Duration;
   /**

@@ -19,6 +19,8 @@ import { parseTcpOptions, type TcpSettings } from "./tcp-options.ts";
 
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 const DEFAULT_CLOSE_TIMEOUT_MS = 2_000;
+/** A peer of which so many in a row do not come is not there, however long `stallTimeout` is. */
+const HEARTBEATS_MISSED = 8;
 
 const CAPABILITIES: TransportCapabilities = Object.freeze({
   addressed: true,
@@ -59,6 +61,7 @@ class TcpTransport implements Transport, TcpNode {
   readonly limits: TcpNode["limits"];
   readonly nonce: TcpNode["nonce"];
   readonly scheduler: FlushScheduler;
+  readonly silenceMs: TcpNode["silenceMs"];
   handlers: TransportHandlers | undefined;
   readonly #address: SocketAddress;
   readonly #acceptor: Acceptor;
@@ -80,6 +83,10 @@ class TcpTransport implements Transport, TcpNode {
     };
     this.nonce = Buffer.from(this.random.bytes(NONCE_BYTES)).toString("hex");
     this.scheduler = new FlushScheduler(context.environment, settings.stallTimeoutMs);
+    const { heartbeatMs } = context;
+    if (heartbeatMs !== undefined) {
+      this.silenceMs = Math.max(settings.stallTimeoutMs, HEARTBEATS_MISSED * heartbeatMs);
+    }
     this.#address = { host: settings.host ?? address.host, port: address.port };
     this.#acceptor = new Acceptor(this, (peer) => this.#links.get(peer));
   }

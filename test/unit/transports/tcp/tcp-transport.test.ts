@@ -1,4 +1,4 @@
-import { createServer, Server, type Socket } from "node:net";
+import { connect, createServer, Server, type Socket } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Transport, TransportHandlers } from "../../../../src/core/contracts/transport.ts";
 import type { NodeId } from "../../../../src/core/model/ids.ts";
@@ -30,9 +30,11 @@ async function startNode(
   address: string,
   peers: Record<string, string>,
   options: Record<string, unknown> = {},
+  heartbeats: { readonly heartbeatMs?: number } = {},
 ): Promise<Started> {
   const observer = new RecordingObserver();
-  const transport = tcpTransport(options, { ...contextOf(self, "test", address), observer });
+  const context = { ...contextOf(self, "test", address), ...heartbeats, observer };
+  const transport = tcpTransport(options, context);
   const events: string[] = [];
   const handlers: TransportHandlers = {
     onFrame: (from, frame) => events.push(`${from}: ${Buffer.from(frame).toString()}`),
@@ -245,5 +247,92 @@ describe("a peer that takes nothing", () => {
     expect(b.transport.bufferedBytes(A)).toBeGreaterThan(0);
     await b.transport.close({ timeoutMs: 100 });
     expect(b.transport.bufferedBytes(A)).toBe(0);
+  });
+});
+
+describe("a connection on which nothing comes any more, though nobody closed it,", () => {
+  /** What stands between two nodes, and may forget the connections that there are. */
+  async function gateTo(port: number): Promise<{ readonly port: number; forget(): void }> {
+    const gate = await freePort();
+    let forgotten = 0;
+    let calls = 0;
+    await listen(gate, (near) => {
+      const number = calls++;
+      const far = connect({ port, host: "127.0.0.1" });
+      cleanups.push(() => {
+        far.destroy();
+      });
+      far.on("error", () => undefined);
+      for (const [from, to] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        from.on("data", (chunk: Buffer) => {
+          if (number >= forgotten) to.write(chunk);
+        });
+        from.on("close", () => {
+          if (number >= forgotten) to.destroy();
+        });
+      }
+    });
+    return {
+      port: gate,
+      forget: () => {
+        forgotten = calls;
+      },
+    };
+  }
+
+  /** Each node says something to the other every so often. */
+  function speak(...nodes: readonly (readonly [Started, NodeId])[]): void {
+    const timer = setInterval(() => {
+      for (const [{ transport }, peer] of nodes) transport.send(peer, Buffer.from("."), "control");
+    }, 20);
+    cleanups.push(() => clearInterval(timer));
+  }
+
+  const story = ({ events }: Started): readonly string[] =>
+    events.filter((event) => event.endsWith("connected"));
+
+  async function startBoth(heartbeats: { readonly heartbeatMs?: number }) {
+    const [portA, portB] = [await freePort(), await freePort()];
+    const gate = await gateTo(portB);
+    const options = { stallTimeout: 200 };
+    const peersOfA = { "node-b": `127.0.0.1:${gate.port}` };
+    const peersOfB = { "node-a": `127.0.0.1:${portA}` };
+    const a = await startNode("node-a", `127.0.0.1:${portA}`, peersOfA, options, heartbeats);
+    const b = await startNode("node-b", `127.0.0.1:${portB}`, peersOfB, options, heartbeats);
+    await vi.waitFor(() => {
+      expect(story(a)).toEqual(["node-b connected"]);
+      expect(story(b)).toEqual(["node-a connected"]);
+    }, PATIENCE);
+    return { a, b, gate };
+  }
+
+  test("is given up, and made anew", async () => {
+    const { a, b, gate } = await startBoth({ heartbeatMs: 20 });
+    speak([a, B], [b, A]);
+    gate.forget();
+    await vi.waitFor(() => {
+      expect(story(a).at(-1)).toBe("node-b connected");
+      expect(story(a).length).toBeGreaterThan(1);
+      expect(story(b).at(-1)).toBe("node-a connected");
+      expect(story(b).length).toBeGreaterThan(1);
+    }, PATIENCE);
+    expect(
+      a.observer.counted("transport_silences") + b.observer.counted("transport_silences"),
+    ).toBe(
+      a.observer.counted("transport_disconnections") +
+        b.observer.counted("transport_disconnections"),
+    );
+  });
+
+  test("is kept where nodes need not speak, or speak seldom", async () => {
+    for (const heartbeats of [{}, { heartbeatMs: 60_000 }]) {
+      const { a, b } = await startBoth(heartbeats);
+      speak([a, B]);
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      expect([story(a), story(b)]).toEqual([["node-b connected"], ["node-a connected"]]);
+    }
   });
 });
