@@ -19,13 +19,15 @@ import {
   type TimeOf,
 } from "./fingerprint-index.ts";
 import type { ReconcileDraft } from "./reconcile-draft.ts";
-import type { ListedSpan, ReconcileMessage } from "./reconcile-message.ts";
+import type { ReconcileMessage } from "./reconcile-message.ts";
 
 /** A span with no more entries is told entry by entry: a key and 8 bytes each. */
 const LISTED_ENTRIES = 4;
 const PARTS = 16;
 /** A span with no more entries is cut by its entries, a larger one by the index's blocks. */
 const CUT_BY_ENTRIES = 256;
+/** Nor is one with more bytes than that read at once, if it is of several blocks. */
+const CUT_BYTES = 512 * 1024;
 const RUN_ENTRIES = 64;
 const RUN_BYTES = 64 * 1024;
 /** Work that peers may lay up here. What is beyond is dropped: the next round finds it again. */
@@ -173,15 +175,38 @@ export class Reconciler {
     const isYounger = this.#isYounger(upTo);
     if (theirs.count === 0) {
       this.#add({ type: "list", peer, upTo, span, at: span.from, theirs: new Map() });
-    } else if (progress.seen <= LISTED_ENTRIES) {
-      draft.addList(listOf(span, state, budget, isYounger));
-    } else if (progress.seen <= CUT_BY_ENTRIES) {
-      cutByEntries(span, progress.seen, state, budget, draft, isYounger);
     } else {
-      for (const part of partsOf(span, this.index.cuts(span, PARTS))) {
+      const rest =
+        progress.seen <= LISTED_ENTRIES
+          ? tellList(span, state, budget, draft, isYounger)
+          : this.#cut(span, progress.seen, state, budget, draft, isYounger);
+      for (const part of rest) {
         this.#add({ type: "summarize", peer, upTo, span: part, progress: beginOf(part, upTo) });
       }
     }
+  }
+
+  /** Tells of a span part by part, as far as it is read; answers the parts that are to be summed up. */
+  #cut(
+    span: KeySpan,
+    count: number,
+    state: StateReader,
+    budget: ScanBudget,
+    draft: ReconcileDraft,
+    isYounger: IsYounger,
+  ): readonly KeySpan[] {
+    if (count > CUT_BY_ENTRIES) return partsOf(span, this.index.cuts(span, PARTS));
+    const { entries, more } = state.range(span.from, span.to, CUT_BYTES);
+    budget.spend(entries);
+    if (!more) {
+      cutByEntries(span, count, entries, draft, isYounger);
+      return [];
+    }
+    const cuts = this.index.cuts(span, PARTS);
+    if (cuts.length > 0) return partsOf(span, cuts);
+    const to = justAbove((entries.at(-1) as StateEntry).key);
+    cutByEntries({ from: span.from, to }, entries.length, entries, draft, isYounger);
+    return [{ from: to, to: span.to }];
   }
 
   #isYounger(upTo: HybridTime): IsYounger {
@@ -194,35 +219,35 @@ export class Reconciler {
   }
 }
 
-function listOf(
+/** As far as it is read; answers what is left of the span. */
+function tellList(
   span: KeySpan,
   state: StateReader,
   budget: ScanBudget,
+  draft: ReconcileDraft,
   isYounger: IsYounger,
-): ListedSpan {
+): readonly KeySpan[] {
   const { entries, more } = state.range(span.from, span.to, RUN_BYTES, RUN_ENTRIES);
   budget.spend(entries);
   const last = entries.at(-1)?.key;
-  const told = more && last !== undefined ? { from: span.from, to: justAbove(last) } : span;
+  const to = more && last !== undefined ? justAbove(last) : span.to;
   const compared = entries.filter(({ value }) => !isYounger(value));
-  return {
-    span: told,
+  draft.addList({
+    span: { from: span.from, to },
     entries: compared.map(({ key, value }) => ({ key, summary: summaryOfEntry(key, value) })),
-  };
+  });
+  return to === span.to ? [] : [{ from: to, to: span.to }];
 }
 
 function cutByEntries(
   span: KeySpan,
   count: number,
-  state: StateReader,
-  budget: ScanBudget,
+  entries: readonly StateEntry[],
   draft: ReconcileDraft,
   isYounger: IsYounger,
 ): void {
   const parts = Math.min(PARTS, Math.ceil(count / LISTED_ENTRIES));
   const perPart = Math.ceil(count / parts);
-  const { entries } = state.range(span.from, span.to, Number.MAX_SAFE_INTEGER);
-  budget.spend(entries);
   let from = span.from;
   for (let first = 0; first < entries.length; first += perPart) {
     const members = entries.slice(first, first + perPart);

@@ -24,10 +24,14 @@ const LARGEST_RUN = 256;
 class CountingState extends PlainState {
   /** Entries that were read in runs. */
   read = 0;
+  /** Their bytes, of one run at the most. */
+  mostBytes = 0;
 
   override range(...span: Parameters<PlainState["range"]>): ReturnType<PlainState["range"]> {
     const result = super.range(...span);
     this.read += result.entries.length;
+    const bytes = result.entries.reduce((sum, { value }) => sum + value.length, 0);
+    this.mostBytes = Math.max(this.mostBytes, bytes);
     return result;
   }
 }
@@ -191,6 +195,33 @@ describe("two sides that reconcile", () => {
     const differing = 20 * 256;
     expect(Math.max(...sent)).toBeLessThan(6 * differing);
     expect(sent[1] as number).toBeLessThan((sent[0] as number) * 2);
+  });
+
+  it("find each difference between values of any size, in one round", () => {
+    for (const kib of [1, 10, 20, 30, 60, 100, 400]) {
+      const value = "x".repeat(kib * 1024);
+      for (let differing = 100; differing < 109; differing++) {
+        const { a, b } = twoSides();
+        for (const side of [a, b]) for (let i = 100; i < 109; i++) side.write(`k${i}`, 1, value);
+        (differing % 2 === 0 ? a : b).write(`k${differing}`, 2, value);
+        runRound(a, b, 1);
+        expect(entriesOf(a), `${kib} KiB, ${differing}`).toEqual(entriesOf(b));
+      }
+    }
+  });
+
+  it("never read many large values at once", () => {
+    const { a, b } = twoSides();
+    const value = "x".repeat(200 * 1024);
+    for (const side of [a, b]) for (let i = 100; i < 200; i++) side.write(`k${i}`, 1, value);
+    for (const side of [a, b]) for (let i = 200; i < 300; i++) side.write(`k${i}`, 1, "small");
+    a.write("k150", 2, "other");
+    b.write("k199", 2, "other");
+    b.write("k250", 2, "other");
+    const { messages } = runRound(a, b, 1);
+    expect(entriesOf(a)).toEqual(entriesOf(b));
+    expect(Math.max(a.state.mostBytes, b.state.mostBytes)).toBeLessThan(1024 * 1024);
+    expect(messages).toBeLessThan(40);
   });
 
   it("fill an empty one, in messages that are bounded", () => {
