@@ -6,6 +6,7 @@ import { CapstanError } from "../../src/core/model/errors.ts";
 import { keyspaceHash } from "../../src/core/model/hash.ts";
 import { shardIdOf } from "../../src/core/model/ids.ts";
 import type { Level } from "../../src/core/model/levels.ts";
+import { wallMsOf } from "../../src/core/model/stamp.ts";
 import { stampOfVersionToken } from "../../src/core/model/version-token.ts";
 import { memoryTransport } from "../../src/transports/memory/memory-transport.ts";
 import type { Cluster, ClusterOptions } from "../support/cluster.ts";
@@ -56,6 +57,27 @@ describe("the clock of a node that keeps its data", () => {
     const before = stampOfVersionToken(version)?.time as number;
     expect(stampOfVersionToken(again.version)?.time).toBeGreaterThan(before);
   });
+
+  test.each(["crashes", "is closed"])(
+    "is not ahead of it by more for each start that ends soon, where it %s",
+    async (how) => {
+      const cluster = await open({ persistent: true });
+      let last = 0;
+      for (let start = 0; start < 8; start += 1) {
+        const { version } = await put(cluster, "n1", `key ${start}`, start);
+        const { time } = stampOfVersionToken(version) ?? { time: 0 };
+        expect(time).toBeGreaterThan(last);
+        last = time;
+        if (how === "crashes") cluster.kill("n1");
+        else await cluster.stop("n1");
+        await restart(cluster, "n1");
+        await cluster.waitUntilReachable("n1", ["n2", "n3"]);
+      }
+      const aheadMs = wallMsOf(last) - cluster.node("n1").environment.wallMs();
+      // A crash leaves a reserve of two seconds; eight of them used to make it sixteen.
+      expect(aheadMs).toBeLessThan(how === "crashes" ? 2_200 : 10);
+    },
+  );
 
   test("no frame that carries a stamp leaves before the mark that covers it is durable", async () => {
     const cluster = await open({ persistent: true });

@@ -192,14 +192,28 @@ class SilentMachineHost implements MachineHost {
     this.#refusal ??= new CapstanError("STORE_CLOSED", "the store is closing");
     await Promise.all([...this.#keyspaces.values()].map((machines) => machines.drain(options)));
     this.#runner.endTurn();
+    const isInOrder = !this.#isOver;
     this.#isOver = true;
     this.#runner.stop();
+    if (isInOrder) this.#closeClock();
     for (const machines of this.#keyspaces.values()) machines.stop();
     if (this.#disowned === undefined) return;
     const leftMs = endMs - environment.monotonicMs();
     if (await settlesWithin(this.#disowned, leftMs, environment)) return;
     // The storage, which is closed later, writes it down before it has closed.
     observer.log("warn", "it is not written down yet that the data is given up; closing goes on");
+  }
+
+  /** No step runs any more: what the clock has minted is all that it ever will. */
+  #closeClock(): void {
+    try {
+      this.#clock.close();
+    } catch (error) {
+      // The mark that stands covers as much.
+      this.#options.observer.log("warn", "how far the clock has come was not written down", {
+        error,
+      });
+    }
   }
 
   #isReachable(node: NodeId, keyspaceHash: number): boolean {

@@ -2,7 +2,12 @@ import { expect, test } from "vitest";
 import { SILENT_OBSERVER } from "../../../../src/core/contracts/observer.ts";
 import { NODE_SHARD, type Storage } from "../../../../src/core/contracts/storage.ts";
 import type { LogPosition } from "../../../../src/core/model/ids.ts";
-import { compareStamps, HYBRID_COUNTER_SPAN } from "../../../../src/core/model/stamp.ts";
+import {
+  compareStamps,
+  HYBRID_COUNTER_SPAN,
+  hybridTimeOf,
+  type Stamp,
+} from "../../../../src/core/model/stamp.ts";
 import { ClockKeeper } from "../../../../src/core/store/clock-keeper.ts";
 import { NodeRecords } from "../../../../src/core/store/node-records.ts";
 import { memoryStorage } from "../../../../src/storage/memory/memory-storage.ts";
@@ -119,6 +124,100 @@ test("the mark is moved on at half of its reserve, so that a steady load never w
   }
   expect(waits).toHaveLength(1);
   expect(appended()).toBe(10);
+});
+
+/** Each mints one stamp at the same moment, and ends as `end` has it. */
+async function starts(
+  count: number,
+  end: (opened: Awaited<ReturnType<typeof openOn>>, disk: PersistentMemoryDisk) => void,
+) {
+  const disk = new PersistentMemoryDisk();
+  const stamps: Stamp[] = [];
+  const environment = environmentOf(20, 0);
+  for (let start = 0; start < count; start += 1) {
+    const opened = await openOn(disk, environment);
+    stamps.push(opened.keeper.clock.mint(environment.wallMs()));
+    opened.keeper.keep();
+    opened.storage.log.flush();
+    time.settle();
+    end(opened, disk);
+    disk.crash();
+  }
+  const times = stamps.map((stamp) => stamp.time);
+  expect(times).toEqual([...new Set(times)].sort((a, b) => a - b));
+  const last = times.at(-1) as number;
+  return { aheadMs: (last - hybridTimeOf(environment.wallMs())) / HYBRID_COUNTER_SPAN };
+}
+
+test("starts that crash soon do not add up what each of them has reserved", async () => {
+  const { aheadMs } = await starts(20, () => undefined);
+  expect(aheadMs).toBeGreaterThan(1_900);
+  expect(aheadMs).toBeLessThan(2_400);
+});
+
+test("a start after an orderly close begins right above what was minted", async () => {
+  const { aheadMs } = await starts(20, ({ keeper, storage }) => {
+    keeper.close();
+    storage.log.flush();
+    time.settle();
+  });
+  expect(aheadMs).toBeLessThan(1);
+});
+
+test("where what closing writes is lost, the mark from before covers what was minted", async () => {
+  const { aheadMs } = await starts(2, ({ keeper }) => keeper.close());
+  expect(aheadMs).toBeGreaterThan(1_900);
+});
+
+test("a start that has minted nothing leaves the mark as it found it", async () => {
+  const disk = new PersistentMemoryDisk();
+  const environment = environmentOf(21, 0);
+  const first = await openOn(disk, environment);
+  const before = first.keeper.clock.mint(environment.wallMs());
+  first.keeper.keep();
+  first.storage.log.flush();
+  time.settle();
+  disk.crash();
+  const second = await openOn(disk, environment);
+  second.keeper.close();
+  expect(second.appended()).toBe(0);
+  disk.crash();
+  const third = await openOn(disk, environment);
+  expect(third.keeper.clock.mint(environment.wallMs()).time).toBeGreaterThan(before.time);
+});
+
+test("what is minted after closing all the same waits for a mark of its own", async () => {
+  const environment = environmentOf(22, 0);
+  const { keeper, storage } = await openOn(new PersistentMemoryDisk(), environment);
+  keeper.clock.mint(environment.wallMs());
+  keeper.keep();
+  keeper.close();
+  storage.log.flush();
+  time.settle();
+  keeper.clock.mint(environment.wallMs());
+  expect(keeper.keep()).toBe(storage.log.lastPosition);
+});
+
+// Its own clock lags behind what it is shown, by more than the reserve.
+test("a clock that follows others far ahead soon reserves as much at a time as any", async () => {
+  const environment = environmentOf(23, 0);
+  const { storage, keeper, appended } = await openOn(new PersistentMemoryDisk(), environment);
+  const mark = { actorHigh: 1, actorLow: 1 };
+  const run = (): void => {
+    for (let n = 0; n < 10_000; n++) {
+      const seen = hybridTimeOf(environment.wallMs() + 5_000);
+      keeper.clock.observe({ ...mark, time: seen }, environment.wallMs());
+      keeper.clock.mint(environment.wallMs());
+      keeper.keep();
+      storage.log.flush();
+      time.advance(1);
+    }
+  };
+  run();
+  expect(appended()).toBeLessThan(20);
+  const begun = appended();
+  run();
+  expect(appended() - begun).toBe(10);
 });
 
 test("a node that only stores what others have stamped keeps no mark", async () => {
