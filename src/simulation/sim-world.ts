@@ -135,6 +135,11 @@ export class SimWorld {
     return [...names].map((name) => nodes.filter((id) => datacenters[id] === name));
   }
 
+  /** All nodes of the node's datacenter, where there is more than one. */
+  nearTo(id: string): readonly string[] | undefined {
+    return this.datacenters.find((nodes) => nodes.includes(id));
+  }
+
   /** A stream of chance of its own, so that one more draw here changes nothing there. */
   random(stream: string): RandomSource {
     return new SeededRandom(this.#options.seed, stream);

@@ -44,6 +44,7 @@ const STRATEGY: readonly (keyof PlantedBugs)[] = [
   "hintsNeverDeleted",
   "treeNotKeptInStep",
   "fenceIgnored",
+  "eachCountedOverAll",
 ];
 /** With `dynamo/` before them: some are of both leaderless strategies. */
 const DYNAMO: readonly (keyof PlantedDynamoBugs)[] = [

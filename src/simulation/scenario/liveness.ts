@@ -82,7 +82,7 @@ export async function demandLiveness(
     nodes.every(({ life }) => (life?.store?.describe().state ?? "failed") !== "failed");
   if (!(await world.driver.runWhile(() => !isUp(), SERVING_MS))) miss("a node did not come up");
   const served = await world.driver.runWhile(
-    () => !nodes.every((node) => canServe(node, core, topology)),
+    () => !nodes.every((node) => canServe(node, core, topology, nearOf(world, topology, node))),
     SERVING_MS,
   );
   if (!served) miss(`replicas do not serve: ${describeServing(nodes, topology)}`);
@@ -106,15 +106,38 @@ export async function demandLiveness(
   return violations;
 }
 
-function canServe(node: SimNode, core: readonly string[], topology: Topology): boolean {
-  return topology.keyspaces.every((keyspace) => canServeIn(keyspace, node, core));
+function canServe(
+  node: SimNode,
+  core: readonly string[],
+  topology: Topology,
+  near: Near | undefined,
+): boolean {
+  return topology.keyspaces.every((keyspace) => canServeIn(keyspace, node, core, near));
+}
+
+/** The other nodes of a node's datacenter: all, and those that have lost nothing. */
+interface Near {
+  readonly all: readonly string[];
+  readonly whole: readonly string[];
+}
+
+function nearOf(world: SimWorld, topology: Topology, node: SimNode): Near | undefined {
+  const all = world.nearTo(node.id)?.filter((id) => id !== node.id);
+  if (all === undefined) return undefined;
+  const weak = topology.weak();
+  return { all, whole: all.filter((id) => !weak.has(id)) };
 }
 
 /**
  * Every replica of the node that has enough others to learn from in the core serves, and a majority
  * of each shard can be reached.
  */
-function canServeIn(topology: KeyspaceTopology, node: SimNode, core: readonly string[]): boolean {
+function canServeIn(
+  topology: KeyspaceTopology,
+  node: SimNode,
+  core: readonly string[],
+  near: Near | undefined,
+): boolean {
   const { keyspace } = topology;
   if (node.life?.store === undefined) return false;
   const { shards } = node.life.store.keyspace(keyspace.name).describe() as {
@@ -126,9 +149,21 @@ function canServeIn(topology: KeyspaceTopology, node: SimNode, core: readonly st
     // Whoever decides, it has to be one of them, with enough others.
     return !topology.decidersOf(shard).every((replicas) => {
       const others = replicas.filter((id) => id !== node.id && core.includes(id));
-      return replicas.includes(node.id) && others.length >= needed(replicas.length);
+      if (!replicas.includes(node.id) || others.length < needed(replicas.length)) return false;
+      return !topology.knowsDatacenters || near === undefined || isEnoughNear(near, replicas, core);
     });
   });
+}
+
+/** What a majority of its datacenter alone has written it learns there, too (`local-quorum`). */
+function isEnoughNear(
+  { all, whole }: Near,
+  replicas: readonly string[],
+  core: readonly string[],
+): boolean {
+  const others = all.filter((id) => replicas.includes(id)).length;
+  const able = whole.filter((id) => replicas.includes(id) && core.includes(id)).length;
+  return able >= Math.min(others, sharedWithEveryMajority(others + 1));
 }
 
 /** So many replicas that they share one with every majority. */

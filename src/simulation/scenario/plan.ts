@@ -38,6 +38,8 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
 export interface ScenarioPlan {
   readonly seed: number;
   readonly nodes: number;
+  /** Of each node, by its place; undefined: all are in one. */
+  readonly datacenters: readonly string[] | undefined;
   readonly storage: "disk" | "memory";
   readonly keyspaces: readonly KeyspacePlan[];
   readonly connections: ConnectionMode;
@@ -83,6 +85,11 @@ const BESIDE_SHARE = 0.3;
 
 /** Of the keyspaces, this share meets partitions as its strategy does by default. */
 const DEFAULT_POLICY_SHARE = 0.8;
+
+/** Of the seeds with so many nodes or more, this share has them in two datacenters, or three. */
+const DATACENTERS_SHARE = 0.25;
+const NODES_OF_DATACENTERS = 4;
+const DATACENTERS: readonly string[] = Object.freeze(["east", "west", "north"]);
 
 /** With fewer, a loss leaves nothing, and a partition nobody. */
 const NODES_OF_DEMANDED = 3;
@@ -144,7 +151,17 @@ export function drawPlan(seed: number, strategies?: readonly string[]): Scenario
     ...drawFaults(seed, demandedBy(keyspaces, nodes)),
     boldCopies: BOLD_COPIES,
     aheadMs: drawClocks(seed, nodes),
+    datacenters: drawDatacenters(seed, nodes),
   };
+}
+
+/** Some nodes in each. From a stream of its own, so that all else is drawn as without them. */
+function drawDatacenters(seed: number, nodes: number): ScenarioPlan["datacenters"] {
+  const draw = new Draw(new SeededRandom(seed, "plan/sites"));
+  if (nodes < NODES_OF_DATACENTERS || !draw.chance(DATACENTERS_SHARE)) return undefined;
+  const names = DATACENTERS.slice(0, nodes > NODES_OF_DATACENTERS ? draw.whole(2, 3) : 2);
+  const placed = Array.from({ length: nodes }, (_, at) => names[at] ?? draw.pick(names));
+  return draw.shuffled(placed);
 }
 
 /** One keyspace of a strategy that is drawn, and now and then one of another strategy beside it. */

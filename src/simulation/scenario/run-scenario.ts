@@ -100,9 +100,11 @@ class Scenario {
       strategyScenario(each.strategy).instrument?.(each),
     );
     const configuration = configurationOf(instrumented(plan, instruments), options.substitutes);
+    const nodes = Array.from({ length: plan.nodes }, (_, index) => `n${index + 1}`);
     const world = new SimWorld({
       seed: plan.seed,
-      nodes: Array.from({ length: plan.nodes }, (_, index) => `n${index + 1}`),
+      nodes,
+      datacenters: datacentersOf(plan, nodes),
       configuration,
       planted: options.planted,
       ...{ storage: plan.storage, log: plan.log },
@@ -315,6 +317,14 @@ class Scenario {
   #violate(check: string, message: string): void {
     this.#violations.push({ check, message });
   }
+}
+
+function datacentersOf(
+  { datacenters }: ScenarioPlan,
+  nodes: readonly string[],
+): Readonly<Record<string, string>> | undefined {
+  if (datacenters === undefined) return undefined;
+  return Object.fromEntries(nodes.map((id, at) => [id, datacenters[at] as string]));
 }
 
 function instrumented(

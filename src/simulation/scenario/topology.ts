@@ -204,11 +204,8 @@ export class Topology {
     { knowsDatacenters }: KeyspaceTopology,
     replicas: readonly string[],
   ): readonly (readonly string[])[] {
-    if (!knowsDatacenters) return [];
-    return this.#world.datacenters
-      .filter((nodes) => nodes.includes(id))
-      .map((nodes) => replicas.filter((node) => nodes.includes(node)))
-      .filter(({ length }) => length > 1);
+    const near = replicas.filter((node) => this.#world.nearTo(id)?.includes(node));
+    return knowsDatacenters && near.length > 1 ? [near] : [];
   }
 
   /** Whether the node decides about some shard with nobody beside it. */

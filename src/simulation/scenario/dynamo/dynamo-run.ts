@@ -27,6 +27,9 @@ import { makeWorkload, type Workload, type WriteCall } from "./workloads.ts";
 
 const KEY_PREFIX = "key/";
 const LEVELS: readonly Level[] = Object.freeze(["one", "quorum", "quorum", "all"]);
+/** And those of datacenters, where there are several. */
+const LOCAL_LEVELS: readonly Level[] = Object.freeze(["local-quorum", "each-quorum"]);
+const LOCAL_SHARE = 0.35;
 /** Of the writes whose outcome is unknown, this share is tried again under the same id. */
 const RETRY_SHARE = 0.5;
 const THREE = 3;
@@ -88,9 +91,10 @@ export class DynamoRun implements KeyspaceRun {
   ): Promise<Ending> {
     this.#moves.begin();
     if (this.#side.takes()) return this.#side.operate(client, node, another);
-    const { plan } = this.#scene;
+    const { plan, world } = this.#scene;
     const key = `${KEY_PREFIX}${draw.whole(1, plan.keysPerGroup)}`;
-    const level = draw.pick(LEVELS);
+    const isLocal = world.datacenters.length > 1 && draw.chance(LOCAL_SHARE);
+    const level = draw.pick(isLocal ? LOCAL_LEVELS : LEVELS);
     if (!draw.chance(plan.writeShare)) {
       const read = await this.#read(client, node, key, level);
       return typeof read === "string" ? read : "ok";

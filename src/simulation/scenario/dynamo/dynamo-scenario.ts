@@ -16,6 +16,7 @@ const DEFAULT_DEADLINES_MS = Object.freeze({
   one: 50,
   quorum: 200,
   all: 1_000,
+  "local-quorum": 200,
   "each-quorum": 1_000,
 });
 

@@ -29,9 +29,26 @@ export const GROUPS: readonly KeyGroup[] = Object.freeze<KeyGroup[]>([
   { name: "one", write: "one", read: "one", promised: "nothing", share: 0.1 },
 ]);
 
+/**
+ * Where nodes are in several datacenters, each key of these is used in one of them alone: that is what
+ * `local-quorum` promises something of. A write at `each-quorum` is seen in every one.
+ */
+export const LOCAL_GROUPS: readonly KeyGroup[] = Object.freeze<KeyGroup[]>([
+  {
+    name: "local",
+    ...{ write: "local-quorum", read: "local-quorum", promised: "regular", share: 0.5 },
+  },
+  {
+    name: "each-local",
+    ...{ write: "each-quorum", read: "local-quorum", promised: "regular", share: 0.5 },
+  },
+]);
+
+export const ALL_GROUPS: readonly KeyGroup[] = Object.freeze([...GROUPS, ...LOCAL_GROUPS]);
+
 export function groupOf(key: string): KeyGroup {
-  const name = key.slice(0, key.lastIndexOf("/"));
-  const group = GROUPS.find((each) => each.name === name);
+  const name = key.slice(0, key.lastIndexOf("/")).replace(/@.*/, "");
+  const group = ALL_GROUPS.find((each) => each.name === name);
   if (group === undefined) throw new Error(`key ${JSON.stringify(key)} belongs to no group`);
   return group;
 }

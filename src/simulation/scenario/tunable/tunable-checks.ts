@@ -4,6 +4,7 @@ import {
   checkRegularRegister,
   type KeyValueOperation,
   OPEN_ENDED,
+  type RegularViolation,
   registerModel,
   stampOrder,
 } from "../../../verification/index.ts";
@@ -11,7 +12,7 @@ import type { CheckReport, Circumstances, Violation } from "../strategy-scenario
 import type { LossOfNode } from "../topology.ts";
 import { regularAcrossSwitches, type SwitchedMaps } from "./across-switches.ts";
 import { isFloorVersion } from "./floor-version.ts";
-import { GROUPS, groupOf, type KeyGroup } from "./groups.ts";
+import { ALL_GROUPS, groupOf, type KeyGroup, LOCAL_GROUPS } from "./groups.ts";
 
 /** A write that was answered as done. */
 export interface Acknowledged {
@@ -32,6 +33,8 @@ export interface Evidence extends Circumstances {
   readonly superseded: readonly number[];
   /** Versions that a read of all replicas found in the end, per key. */
   readonly finals: ReadonlyMap<string, string | undefined>;
+  /** Whether the key is promised what levels of datacenters promise. */
+  readonly isHeldToLocal: (key: string) => boolean;
   /** By places in the history: the epoch of the map by which it was answered. */
   readonly epochs: ReadonlyMap<number, number>;
   /** Epochs of the switches of the key's shard. */
@@ -63,12 +66,7 @@ export function checkEvidence(evidence: Evidence): CheckReport {
         });
       }
     } else if (group.promised === "regular" && isHeldTo(group, evidence)) {
-      // No keyspace of a seed has `one` for its own level: see docs/dynamo.md, moving a shard.
-      const found =
-        group.read === "one"
-          ? regularAcrossSwitches(part, switchedMaps(evidence))
-          : checkRegularRegister(part).violations;
-      const [first, ...others] = found;
+      const [first, ...others] = notRegular(group, part, evidence);
       if (first !== undefined) {
         const { read, key, reason } = first;
         violations.push({
@@ -86,6 +84,18 @@ export function checkEvidence(evidence: Evidence): CheckReport {
   return { violations, checked, unknown };
 }
 
+function notRegular(
+  group: KeyGroup,
+  part: readonly KeyValueOperation[],
+  evidence: Evidence,
+): readonly RegularViolation[] {
+  // No keyspace of a seed has `one` for its own level: see docs/dynamo.md, moving a shard.
+  if (group.read === "one") return regularAcrossSwitches(part, switchedMaps(evidence));
+  if (!LOCAL_GROUPS.includes(group)) return checkRegularRegister(part).violations;
+  const held = part.filter(({ input }) => "key" in input && evidence.isHeldToLocal(input.key));
+  return checkRegularRegister(held).violations;
+}
+
 /**
  * Per group of keys: reads that reached their level, and all writes. A write that did not reach its
  * level may be seen, and nothing is demanded of when.
@@ -93,7 +103,7 @@ export function checkEvidence(evidence: Evidence): CheckReport {
 function byGroup(
   history: readonly KeyValueOperation[],
 ): ReadonlyMap<KeyGroup, readonly KeyValueOperation[]> {
-  const parts = new Map(GROUPS.map((group): [KeyGroup, KeyValueOperation[]] => [group, []]));
+  const parts = new Map(ALL_GROUPS.map((group): [KeyGroup, KeyValueOperation[]] => [group, []]));
   const groups = new Map<string, KeyGroup>();
   for (const operation of history) {
     const { input, achieved, outcome } = operation;

@@ -25,8 +25,9 @@ import type {
   Violation,
 } from "../strategy-scenario.ts";
 import { isFloorVersion } from "./floor-version.ts";
-import { GROUPS, groupOf, type KeyGroup } from "./groups.ts";
+import { GROUPS, groupOf, type KeyGroup, LOCAL_GROUPS } from "./groups.ts";
 import { holdersOf, stampAt } from "./holders.ts";
+import { LocalKeys } from "./local-keys.ts";
 import { RisingStamps } from "./rising-stamps.ts";
 import { type Acknowledged, checkEvidence } from "./tunable-checks.ts";
 
@@ -36,6 +37,8 @@ const MAX_TRIES = 3;
 /** Of the operations, this share is followed by reads of the same key through other nodes. */
 const CHASE_SHARE = 0.25;
 const DELETE_SHARE = 0.08;
+/** Of the operations, this share is about datacenters, where there are several. */
+const LOCAL_SHARE = 0.35;
 /** In this share of the seeds some writes wait for longer than any deadline, and are sent again. */
 const PATIENT_SEEDS = 0.3;
 const PATIENT_SHARE = 0.3;
@@ -74,6 +77,7 @@ export class TunableRun implements KeyspaceRun {
   readonly #moves: ShardMoves;
   readonly #clocks: RisingStamps;
   readonly #derived: DerivedState;
+  readonly #local: LocalKeys;
   #reaping: Readonly<Record<string, number>> = {};
 
   constructor(scene: KeyspaceScene) {
@@ -86,6 +90,8 @@ export class TunableRun implements KeyspaceRun {
     this.#moves = new ShardMoves(scene);
     this.#clocks = new RisingStamps(scene);
     this.#derived = new DerivedState(scene);
+    const { world, keyspace, plan } = scene;
+    this.#local = new LocalKeys(world.datacenters, keyspace, plan.keysPerGroup);
     this.#hasPatience = new Draw(scene.world.random("patience")).chance(PATIENT_SEEDS);
     this.#recorder = new HistoryRecorder({ now: () => time.nowMs });
   }
@@ -100,15 +106,19 @@ export class TunableRun implements KeyspaceRun {
     if (this.#clocks.takes(node)) return this.#clocks.probe(client, node);
     if (this.#side.takes()) return this.#side.operate(client, node, another);
     const { plan } = this.#scene;
-    const group = drawGroup(draw, plan.focus);
-    const key = `${group.name}/${draw.whole(1, plan.keysPerGroup)}`;
+    const isLocal = this.#local.isUsed && draw.chance(LOCAL_SHARE);
+    const group = isLocal
+      ? drawGroup(draw, undefined, LOCAL_GROUPS)
+      : drawGroup(draw, plan.focus, GROUPS);
+    const key = this.#local.nameFor(group, node.id, draw.whole(1, plan.keysPerGroup));
     const ending = draw.chance(plan.writeShare)
       ? await this.#write(client, draw, node, group, key)
       : await this.#read(client, node, group, key);
     // What was written, or read, and is not everywhere yet shows in a read elsewhere right after.
     for (let reads = draw.chance(CHASE_SHARE) ? draw.whole(1, 3) : 0; reads > 0; reads -= 1) {
       const next = another();
-      if (next !== undefined) await this.#read(client, next, group, key);
+      if (next === undefined || !this.#local.mayUse(key, next.id)) continue;
+      await this.#read(client, next, group, key);
     }
     return ending;
   }
@@ -124,8 +134,9 @@ export class TunableRun implements KeyspaceRun {
   async readAtTheEnd(): Promise<void> {
     await this.#side.readAtTheEnd();
     const { driver, nodes } = this.#scene.world;
-    const node = nodes[0] as SimNode;
     for (const key of this.#keys()) {
+      const home = this.#local.homeOf(key);
+      const node = home === undefined ? (nodes[0] as SimNode) : this.#scene.world.node(home);
       await driver.until(this.#read("last", node, groupOf(key), key), FINAL_READ_MS);
       this.#finals.set(key, await this.#versionOfAll(node, key));
     }
@@ -162,6 +173,7 @@ export class TunableRun implements KeyspaceRun {
       refused: this.#refused,
       superseded: this.#superseded,
       epochs: this.#epochs,
+      isHeldToLocal: (key) => this.#local.isHeldTo(key),
       switchesOf: (key) => this.#moves.switchesOf(this.#scene.keyspace.shardOf(key)),
       finals: this.#finals,
       losses: this.#scene.topology.losses,
@@ -186,6 +198,7 @@ export class TunableRun implements KeyspaceRun {
       .filter(({ input, output }) => input.type === "get" && this.#unknown.has(`${output?.value}`));
     return {
       "an unknown write was seen later": seen.length,
+      "datacenters were told apart": this.#local.isUsed ? 1 : 0,
       ...this.#side.sometimes(),
       ...this.#moves.sometimes(),
       ...this.#derived.sometimes(),
@@ -351,7 +364,8 @@ export class TunableRun implements KeyspaceRun {
   #keys(): readonly string[] {
     const { keysPerGroup } = this.#scene.plan;
     const numbers = Array.from({ length: keysPerGroup }, (_, index) => index + 1);
-    return GROUPS.flatMap(({ name }) => numbers.map((number) => `${name}/${number}`));
+    const keys = GROUPS.flatMap(({ name }) => numbers.map((number) => `${name}/${number}`));
+    return [...keys, ...this.#local.all()];
   }
 
   #violate(check: string, message: string): void {
@@ -359,11 +373,11 @@ export class TunableRun implements KeyspaceRun {
   }
 }
 
-function drawGroup(draw: Draw, focus: number | undefined): KeyGroup {
+function drawGroup(draw: Draw, focus: number | undefined, groups: readonly KeyGroup[]): KeyGroup {
   let left = focus ?? draw.between(0, 1);
-  for (const group of GROUPS) {
+  for (const group of groups) {
     left -= group.share;
     if (left < 0) return group;
   }
-  return GROUPS[0] as KeyGroup;
+  return groups[0] as KeyGroup;
 }

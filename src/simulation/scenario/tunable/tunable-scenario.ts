@@ -13,6 +13,7 @@ const DEFAULT_DEADLINES_MS = Object.freeze({
   three: 200,
   quorum: 200,
   all: 1_000,
+  "local-quorum": 200,
   "each-quorum": 1_000,
   strong: 400,
 });
@@ -23,6 +24,7 @@ export const tunableScenario: StrategyScenario = Object.freeze<StrategyScenario>
   knowsDatacenters: true,
   sometimes: [
     "an unknown write was seen later",
+    "datacenters were told apart",
     ...SIDE_SOMETIMES,
     ...REAPING_SOMETIMES,
     ...MOVES_SOMETIMES,

@@ -31,6 +31,19 @@ describe("the plan of a seed", () => {
     }
   });
 
+  test("has nodes in two datacenters or three, in some seeds of four nodes or more", () => {
+    const drawn = SEEDS.map((seed) => drawPlan(seed)).filter(({ datacenters }) => datacenters);
+    expect(drawn.length).toBeGreaterThan(10);
+    expect(drawn.length).toBeLessThan(SEEDS.length / 4);
+    const counts = new Set<number>();
+    for (const { nodes, datacenters = [] } of drawn) {
+      expect(nodes).toBeGreaterThanOrEqual(4);
+      expect(datacenters).toHaveLength(nodes);
+      counts.add(new Set(datacenters).size);
+    }
+    expect([...counts].sort()).toEqual([2, 3]);
+  });
+
   test("is the same each time, and another one for another seed", () => {
     expect(drawPlan(7)).toEqual(drawPlan(7));
     expect(drawPlan(7)).not.toEqual(drawPlan(8));

@@ -35,7 +35,7 @@ const read = (at: number, version?: string, value?: string): KeyValueOperation =
 function checksOf(history: readonly KeyValueOperation[], given: Partial<Evidence>): string[] {
   const evidence: Evidence = {
     ...{ history, acknowledged: [], refused: new Set(), superseded: [], finals: new Map() },
-    ...{ epochs: new Map(), switchesOf: () => [] },
+    ...{ epochs: new Map(), switchesOf: () => [], isHeldToLocal: () => true },
     ...{ losses: [], copyHasCounted: false, reapAfterMs: Number.POSITIVE_INFINITY },
     ...given,
   };
