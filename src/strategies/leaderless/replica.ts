@@ -25,6 +25,7 @@ import { atEpoch, type PlaceMessage } from "./place/place-messages.ts";
 import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "./planted-bugs.ts";
 import { readRun } from "./range-run.ts";
 import { type KeyedRecord, keyRecord, splitPayload } from "./record.ts";
+import { RecordBound } from "./record-bound.ts";
 import { mergedOf, type RecordRules } from "./record-rules.ts";
 import { DEFAULT_REPAIR, type RepairSettings } from "./repair-settings.ts";
 import { Gate } from "./settling/gate.ts";
@@ -60,6 +61,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
   readonly #rules: RecordRules;
   readonly #antiEntropy: AntiEntropy;
   readonly #handoff: Handoff;
+  readonly #bound: RecordBound;
   readonly #expiries: Expiries;
   readonly #settling: Settling;
   readonly #gate: Gate;
@@ -90,6 +92,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     });
     this.#place = place;
     this.#antiEntropy = new AntiEntropy(place.amongReplicas, repair, rules, planted);
+    this.#bound = new RecordBound(context);
     this.#handoff = new Handoff(place.amongMembers, repair, onLeft, planted);
     this.#settling = new Settling({
       ...{ context, settings: repair, rules, planted, place: place.known },
@@ -150,6 +153,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
 
   /** Whether a record may take the place of what is held: without room not one that is longer. */
   hasRoomFor(record: Uint8Array, held: Uint8Array | undefined): boolean {
+    if (!this.#bound.takes(record)) return false;
     return (held !== undefined && record.length <= held.length) || this.hasRoom;
   }
 
@@ -356,24 +360,14 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
 
   #onRead(from: Sender, message: ReadMessage, effects: LeaderlessEffects): void {
     const held = effects.get(message.key) ?? this.#settling.absent;
-    const { digestAbove } = message;
-    if (digestAbove !== undefined && held !== undefined && held.length > digestAbove) {
-      effects.send(from.node, "coordinator", this.#context.shardIndex, {
-        type: "read-reply",
-        requestId: message.requestId,
-        serving: this.serving,
-        record: this.#rules.summaryOf(held),
-        fullBytes: held.length,
-      });
-      return;
-    }
-    const record = message.stampOnly && held !== undefined ? this.#rules.summaryOf(held) : held;
-    effects.send(from.node, "coordinator", this.#context.shardIndex, {
-      type: "read-reply",
-      requestId: message.requestId,
-      serving: this.serving,
-      record,
-    });
+    const { digestAbove, requestId, stampOnly } = message;
+    const { serving } = this;
+    const isDigest = digestAbove !== undefined && held !== undefined && held.length > digestAbove;
+    const isShort = held !== undefined && (isDigest || stampOnly);
+    const record = isShort ? this.#rules.summaryOf(held) : held;
+    const reply = { type: "read-reply", requestId, serving, record } as const;
+    const answer = isDigest ? { ...reply, fullBytes: held.length } : reply;
+    effects.send(from.node, "coordinator", this.#context.shardIndex, answer);
   }
 
   #onRange(from: Sender, message: RangeMessage, effects: LeaderlessEffects): void {
@@ -418,17 +412,19 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
 
   #takeHandedOver(records: readonly KeyedRecord[], wallMs: number, effects: LeaderlessEffects) {
     const overwrites = this.#planted.hintsOverwriteNewer === true;
-    return this.#gate.takeHandedOver(records, wallMs, effects, (keyed, admitted) =>
+    const { refused } = this.#bound;
+    const isAll = this.#gate.takeHandedOver(records, wallMs, effects, (keyed, admitted) =>
       overwrites
         ? this.store(keyed, wallMs, effects)
         : this.merge(keyed, wallMs, effects, admitted),
     );
+    return isAll && this.#bound.refused === refused;
   }
 
   /**
    * Streams, hints and anti-entropy: what is held and what comes become one, whatever the clock
    * says. `admitted` is what of the record is news. Answers what is held then: `keyed` itself if
-   * that is all there is.
+   * that is all there is, or if nothing is held, as it is too large.
    */
   merge(
     keyed: KeyedRecord,
@@ -440,8 +436,11 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     const overwrites = this.#planted.rebuildOverwritesNewer === true;
     const merged = overwrites ? admitted : mergedOf(this.#rules, held, admitted, keyed.key);
     const cause = this.#planted.repairIsNotTold === true ? "not-told" : undefined;
+    let result = merged === keyed.record ? keyed : keyRecord(keyed.key, merged);
+    if (merged !== held && !this.#bound.takes(result.record)) {
+      return held === undefined ? keyed : keyRecord(keyed.key, held);
+    }
     if (merged === keyed.record) return this.store(keyed, wallMs, effects, cause);
-    let result = keyRecord(keyed.key, merged);
     if (merged !== held) result = this.store(result, wallMs, effects, cause);
     // It may have been held since this node stood in, which does not look when a copy expires.
     else if (this.#place.known.isMember) {

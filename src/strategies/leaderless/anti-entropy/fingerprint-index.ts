@@ -20,8 +20,9 @@ interface Block {
   readonly summary: Summary;
   /** Something of it was written since it was summed up. */
   stale: boolean;
-  /** Time of its youngest record, where it is not stale. */
+  /** Time of its youngest record, where it is not stale; and what its entries take. */
   newest: HybridTime;
+  bytes: number;
 }
 
 /** The time of a record: of the youngest event in it. */
@@ -218,10 +219,12 @@ export class FingerprintIndex {
     const kept = more && entries.length > BLOCK_ENTRIES ? BLOCK_ENTRIES : entries.length;
     block.summary.clear();
     block.newest = 0;
+    block.bytes = 0;
     for (let at = 0; at < kept; at++) {
       const { key, value } = entries[at] as StateEntry;
       block.summary.addEntry(key, value);
       block.newest = Math.max(block.newest, this.#timeOf(value));
+      block.bytes += key.length + value.length;
     }
     block.stale = false;
     this.#fresh++;
@@ -242,8 +245,10 @@ export class FingerprintIndex {
     const next = this.#blocks[index + 1];
     if (next === undefined || block.stale || next.stale) return;
     if (block.summary.count + next.summary.count > MERGED_ENTRIES) return;
+    if (block.bytes + next.bytes > BLOCK_BYTES) return;
     block.summary.add(next.summary);
     block.newest = Math.max(block.newest, next.newest);
+    block.bytes += next.bytes;
     this.#blocks.splice(index + 1, 1);
     this.#fresh--;
   }
@@ -275,7 +280,7 @@ export class FingerprintIndex {
 }
 
 function staleBlock(start: Uint8Array): Block {
-  return { start, summary: new Summary(), stale: true, newest: 0 };
+  return { start, summary: new Summary(), stale: true, newest: 0, bytes: 0 };
 }
 
 function isBelow(key: Uint8Array, to: Uint8Array | undefined): boolean {

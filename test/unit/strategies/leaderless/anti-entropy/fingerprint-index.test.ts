@@ -165,6 +165,22 @@ describe("the index of fingerprints", () => {
     expect(index.blocks).toBeLessThan(before / 4);
   });
 
+  it("does not join blocks of large entries, which a step would have to read at once", () => {
+    const state = new PlainState();
+    const index = new FingerprintIndex();
+    const put = (number: number, byte: number): void => {
+      state.put(keyOf(number), Buffer.alloc(100 * 1024, byte));
+      index.touch(keyOf(number));
+    };
+    for (let number = 100; number < 130; number++) put(number, 1);
+    summarize(index, state, WHOLE);
+    for (let number = 100; number < 130; number++) {
+      put(number, 2);
+      expect(summarize(index, state, WHOLE)).toEqual(counted(state, WHOLE));
+    }
+    expect(index.blocks).toBeGreaterThanOrEqual(30);
+  });
+
   it("cuts a span into parts of about the same number of entries", () => {
     const { state, index } = filled(4_000);
     summarize(index, state, WHOLE);
