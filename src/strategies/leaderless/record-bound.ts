@@ -2,9 +2,11 @@ import type { ReplicaContext } from "../../core/contracts/machine.ts";
 
 /** The longest key, and its length. */
 const KEY_BYTES = 1_026;
+/** A message with it has to fit a frame of the transports, of which each has 16 MiB. */
+const SENT_BYTES = 15 * 1024 * 1024;
 
 /**
- * What one record of the log may hold. A node names no event beyond half of it; but where more than two
+ * What one record of the log may hold, and one message. A node names no event beyond half of it; but where more than two
  * sides that knew nothing of each other meet, what they wrote may be more together. Met in the log it
  * would stop the node, and every other one: each side keeps its own instead, and reads show what they
  * ask for, until a write with their context takes its place.
@@ -17,7 +19,7 @@ export class RecordBound {
 
   constructor(context: ReplicaContext) {
     this.#context = context;
-    this.#maxBytes = context.maxRecordBytes ?? Number.POSITIVE_INFINITY;
+    this.#maxBytes = Math.min(context.maxRecordBytes ?? SENT_BYTES, SENT_BYTES);
   }
 
   /** False: it is not to be stored. */

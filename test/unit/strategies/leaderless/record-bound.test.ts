@@ -16,9 +16,13 @@ const SEQUENCES = { lastSequence: NONE, appliedSequence: NONE, durableSequence: 
 const MAX_RECORD_BYTES = 8_000;
 
 /** What a replica of node a answers to a value of so many bytes, and whether it keeps it. */
-function answerTo(valueBytes: number, how: "write" | "handoff") {
+function answerTo(
+  valueBytes: number,
+  how: "write" | "handoff",
+  bound: { readonly maxRecordBytes?: number } = { maxRecordBytes: MAX_RECORD_BYTES },
+) {
   const effects = new SendingEffects();
-  const replica = new LeaderlessReplica({ ...contextOf("a"), maxRecordBytes: MAX_RECORD_BYTES });
+  const replica = new LeaderlessReplica({ ...contextOf("a"), ...bound });
   const state = { origin: "newborn", ...SEQUENCES } as const;
   replica.step({ type: "opened", state, nowMs: 0, wallMs: 1_000 }, effects);
   const stamp = { time: 1, actorHigh: 1, actorLow: 1 };
@@ -43,4 +47,9 @@ test("a record that the log cannot hold is not taken, and nobody is told that it
     expect(answerTo(4_000, how)).toEqual({ answers: 1, isHeld: true });
     expect(answerTo(8_000, how)).toEqual({ answers: 0, isHeld: false });
   }
+});
+
+test("nor is one that no message can carry, where a log in memory would hold it", () => {
+  expect(answerTo(12 * 2 ** 20, "write", {})).toEqual({ answers: 1, isHeld: true });
+  expect(answerTo(16 * 2 ** 20, "write", {})).toEqual({ answers: 0, isHeld: false });
 });
