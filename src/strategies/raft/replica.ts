@@ -112,7 +112,8 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
       sessionLifetimeMs,
       serving: () => this.serving,
       propose: (body, at, effects) => {
-        this.#consensus.propose(this.#head.recordOf(body, at), at, effects);
+        const record = this.#head.recordOf(body, at);
+        return this.#consensus.propose(record, at, effects).refused === undefined;
       },
     });
     const outputs = this.#outputsOfConsensus();

@@ -14,8 +14,8 @@ export interface UpkeepPorts {
   /** How long a session is remembered. */
   readonly sessionLifetimeMs: number;
   serving(): boolean;
-  /** Proposes a command with this body. Whether it is taken nobody here has to know. */
-  propose(body: Uint8Array, at: Moment, effects: Fx): void;
+  /** Proposes a command with this body. False if it is refused now. */
+  propose(body: Uint8Array, at: Moment, effects: Fx): boolean;
 }
 
 /**
@@ -57,14 +57,15 @@ export class Upkeep {
 
   /**
    * A shard that has applied no command has no life yet: no order of changes, no version tokens. Its
-   * first leader begins one before it takes writes, with a command that changes nothing else.
+   * first leader begins one before it takes writes, with a command that changes nothing else. Refused,
+   * as while it hands over, it tries again at the next event: what watches a shard that is never
+   * written waits for it.
    */
   #maybeBegin(at: Moment, effects: Fx): void {
     const term = this.#leadsInTerm;
     if (term === undefined || this.#begunInTerm === term) return;
     if (this.#ports.machine.books.salt !== 0) return;
-    this.#begunInTerm = term;
-    this.#ports.propose(Sweeper.nothing(), at, effects);
+    if (this.#ports.propose(Sweeper.nothing(), at, effects)) this.#begunInTerm = term;
     effects.atTurnEnd();
   }
 

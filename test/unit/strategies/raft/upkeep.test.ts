@@ -34,6 +34,8 @@ class Replica {
   readonly proposed: CommandBody["type"][] = [];
   serving = true;
   takes = true;
+  /** What is taken is committed. */
+  commits = true;
   nowMs = 0;
   /** How far the wall clock is beyond the monotonic one. */
   wallAheadMs = START_MS;
@@ -51,7 +53,8 @@ class Replica {
     propose: (body, at) => {
       const record = this.#head.recordOf(body, at);
       this.proposed.push(decodeCommand(record, ENTRY_HEADER_BYTES).body.type);
-      if (this.takes) this.#apply(record);
+      if (this.takes && this.commits) this.#apply(record);
+      return this.takes;
     },
   });
 
@@ -153,14 +156,14 @@ function leader(): Replica {
 
 test("the first leader of a shard begins its life, once in a term", () => {
   const replica = new Replica();
-  replica.takes = false;
+  replica.commits = false;
   replica.look();
   expect(replica.proposed).toEqual([]);
   replica.lead();
   replica.look();
   expect(replica.proposed).toEqual(["sweep"]);
   expect(replica.machine.books.salt).toBe(0);
-  replica.takes = true;
+  replica.commits = true;
   replica.follow();
   replica.lead();
   expect(replica.proposed).toEqual(["sweep", "sweep"]);
@@ -168,6 +171,20 @@ test("the first leader of a shard begins its life, once in a term", () => {
   replica.follow();
   replica.lead();
   expect(replica.proposed).toHaveLength(2);
+});
+
+test("a leader that was refused, as while it hands over, begins the life once it is not", () => {
+  const replica = new Replica();
+  replica.takes = false;
+  replica.lead();
+  replica.look();
+  expect(replica.machine.books.salt).toBe(0);
+  replica.takes = true;
+  replica.look();
+  expect(replica.machine.books.salt).toBe(SALT);
+  const { length } = replica.proposed;
+  replica.look();
+  expect(replica.proposed).toHaveLength(length);
 });
 
 test("a leader removes rows whose time has come, each at its time, and no others", () => {
