@@ -57,6 +57,18 @@ describe("hints of a tunable keyspace", () => {
     );
   });
 
+  // A batch that was sent again had another number, so that no acknowledgement was of the last one.
+  test("are handed over also where each acknowledgement takes longer than a batch waits to be sent again", async () => {
+    const cluster = await open({ keyspaces: { default: { repair: REPAIR } } });
+    cluster.isolate("n3");
+    await cluster.waitUntilReachable("n1", ["n2"]);
+    for (let i = 0; i < 20; i++) await cluster.until(cluster.keyspace("n1").put(`key-${i}`, i));
+    await healAll(cluster);
+    cluster.network.faults = { delayMs: [1_500, 1_500] };
+    await cluster.advance(30_000);
+    expect(hintsOf(cluster, "n1")).toMatchObject({ held: 0, delivered: 20 });
+  });
+
   test("are a merge: what the replica has taken meanwhile stays, if it is newer", async () => {
     const cluster = await open({ keyspaces: { default: { repair: REPAIR } } });
     cluster.isolate("n3");

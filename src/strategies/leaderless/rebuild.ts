@@ -3,13 +3,12 @@ import type { NodeId } from "../../core/model/ids.ts";
 import { majorityOf, rebuildSources } from "../../core/model/quorum.ts";
 import type { HybridTime } from "../../core/model/stamp.ts";
 import type { RangeMessage, RangePurpose, RangeReply } from "./messages.ts";
+import { Patience } from "./patience.ts";
 
 const CHUNK_BYTES = 64 * 1024;
 const CHUNK_ENTRIES = 1_024;
 const RETRY_MS = 100;
 const LEAST_PAUSE_MS = 2;
-/** A chunk that has not come by then is asked for again. */
-const CHUNK_TIMEOUT_MS = 2_000;
 
 /**
  * A source that was being rebuilt itself is streamed this often again, and this long after all have
@@ -32,8 +31,8 @@ interface Source {
   done: boolean;
   /** The source said `serving` with every chunk so far. */
   serving: boolean;
-  outstanding: number | undefined;
-  askedAtMs: number;
+  /** With which the chunk behind `from` is asked for. */
+  readonly patience: Patience;
   roundsLeft: number;
   notBeforeMs: number;
   /** As the source had them at the first chunk: all that it streams is behind them. */
@@ -41,7 +40,7 @@ interface Source {
   reapable: HybridTime;
 }
 
-type Stream = Omit<Source, "node" | "roundsLeft" | "notBeforeMs">;
+type Stream = Omit<Source, "node" | "patience" | "roundsLeft" | "notBeforeMs">;
 
 /**
  * What an emptied replica has streamed from whom.
@@ -101,6 +100,7 @@ export class Rebuild {
     this.#sources = options.peers.map((node) => ({
       node,
       ...untouched(),
+      patience: new Patience(),
       roundsLeft: EXTRA_ROUNDS,
       notBeforeMs: options.startAtMs,
     }));
@@ -112,18 +112,17 @@ export class Rebuild {
     if (source === undefined || source.identity === undefined) return;
     const same =
       source.identity.storeId === peer.storeId && source.identity.incarnation === peer.incarnation;
-    if (!same) Object.assign(source, untouched());
+    if (!same) beginAnew(source);
   }
 
   /** True if the chunk is the one that is awaited: its entries are to be merged. */
-  onReply(from: Sender, reply: RangeReply, nowMs = Number.NEGATIVE_INFINITY): boolean {
+  onReply(from: Sender, reply: RangeReply, nowMs: number): boolean {
     const source = this.#sources.find((candidate) => candidate.node === from.node);
-    if (source === undefined || source.outstanding !== reply.requestId) return false;
+    if (source?.patience.awaits(reply.requestId) !== true) return false;
     this.onIdentity(from);
-    if (source.outstanding === undefined) return false;
+    if (!source.patience.isWaiting) return false;
     source.identity = from;
-    source.outstanding = undefined;
-    source.askedAtMs = Number.NEGATIVE_INFINITY;
+    source.patience.answered(reply.requestId, nowMs);
     source.serving = source.serving && reply.serving;
     if (source.floor === undefined) {
       source.floor = reply.floor;
@@ -147,12 +146,12 @@ export class Rebuild {
     const requests: { node: NodeId; message: RangeMessage }[] = [];
     if (nowMs < this.#pausedUntilMs) return requests;
     for (const source of this.#sources) {
-      if (source.done || nowMs < source.notBeforeMs || !isReachable(source.node)) continue;
-      const waiting = source.outstanding !== undefined;
-      if (waiting && nowMs - source.askedAtMs < CHUNK_TIMEOUT_MS) continue;
-      source.outstanding = this.#nextRequestId();
-      source.askedAtMs = nowMs;
-      requests.push({ node: source.node, message: chunkRequest(source, this.#purpose) });
+      const { node, patience } = source;
+      if (source.done || nowMs < source.notBeforeMs || !isReachable(node)) continue;
+      if (!patience.isDue(nowMs)) continue;
+      const requestId = this.#nextRequestId();
+      patience.asked(requestId, nowMs);
+      requests.push({ node, message: chunkRequest(requestId, source, this.#purpose) });
     }
     return requests;
   }
@@ -182,7 +181,7 @@ export class Rebuild {
       ({ serving, roundsLeft, node }) => !serving && roundsLeft > 0 && this.#isWaitedFor(node),
     );
     for (const source of again) {
-      Object.assign(source, untouched());
+      beginAnew(source);
       source.roundsLeft--;
       source.notBeforeMs = nowMs + ROUND_PAUSE_MS;
     }
@@ -215,19 +214,22 @@ function untouched(): Stream {
     from: undefined,
     done: false,
     serving: true,
-    outstanding: undefined,
-    askedAtMs: Number.NEGATIVE_INFINITY,
     floor: undefined,
     reapable: 0,
   };
 }
 
-function chunkRequest(source: Source, purpose: RangePurpose): RangeMessage {
+function beginAnew(source: Source): void {
+  Object.assign(source, untouched());
+  source.patience.forget();
+}
+
+function chunkRequest(requestId: number, { from }: Source, purpose: RangePurpose): RangeMessage {
   return {
     type: "range",
-    requestId: source.outstanding as number,
+    requestId,
     purpose,
-    from: source.from,
+    from,
     to: undefined,
     limitBytes: CHUNK_BYTES,
     limitEntries: CHUNK_ENTRIES,

@@ -309,7 +309,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
         break;
       case "handoff-ack":
         if (!this.#place.leaving.onAck(from, message.requestId, effects)) {
-          this.#handoff.onAck(from, message.requestId, effects);
+          this.#handoff.onAck(from, message.requestId, nowMs, effects);
         }
         break;
       case "place-map":
@@ -405,7 +405,7 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
       this.#place.catchUp.advance(nowMs, effects);
       return;
     }
-    if (!this.#wholeness.takes(from, reply)) return;
+    if (!this.#wholeness.takes(from, reply, nowMs)) return;
     for (const keyed of reply.entries) this.merge(keyed, wallMs, effects);
     this.#wholeness.advance(nowMs, effects);
   }

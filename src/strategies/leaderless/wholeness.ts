@@ -125,8 +125,8 @@ export class Wholeness {
   }
 
   /** True if the entries are to be merged; `advance` comes after that. */
-  takes(from: Sender, reply: RangeReply): boolean {
-    return this.#rebuild?.onReply(from, reply) === true;
+  takes(from: Sender, reply: RangeReply, nowMs: number): boolean {
+    return this.#rebuild?.onReply(from, reply, nowMs) === true;
   }
 
   advance(nowMs: number, effects: Fx): void {

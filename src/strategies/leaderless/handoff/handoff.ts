@@ -1,6 +1,7 @@
 import type { Effects, ReplicaContext, Sender } from "../../../core/contracts/machine.ts";
 import type { NodeId } from "../../../core/model/ids.ts";
 import type { LeaderlessMessage } from "../messages.ts";
+import { Patience } from "../patience.ts";
 import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "../planted-bugs.ts";
 import { type KeyedRecord, keyRecord } from "../record.ts";
 import type { RepairSettings } from "../repair-settings.ts";
@@ -13,15 +14,16 @@ const BATCH_BYTES = 64 * 1024;
 const ROWS_BYTES = 8 * 1024;
 const FIRST_MS = 20;
 const STEP_PAUSE_MS = 2;
-/** A batch that is not acknowledged by then is sent again. */
-const ACK_TIMEOUT_MS = 2_000;
+/** Between two looks whether a batch is to be sent again. */
+const LOOK_MS = 2_000;
 
 type LeaderlessEffects = Effects<LeaderlessMessage>;
 
+/** Sent again it is the same: any acknowledgement of it is one of all that is in it. */
 interface Batch {
-  readonly requestId: number;
   readonly sent: readonly { readonly hint: Hint; readonly record: Uint8Array }[];
-  readonly sentAtMs: number;
+  readonly records: readonly KeyedRecord[];
+  readonly bytes: number;
 }
 
 /**
@@ -38,6 +40,7 @@ export class Handoff {
   readonly #settings: RepairSettings;
   readonly #table = new HintTable();
   readonly #batches = new Map<NodeId, Batch>();
+  readonly #patience = new Map<NodeId, Patience>();
   readonly #onLeft: (key: Uint8Array) => void;
   readonly #planted: PlantedReplicaBugs;
   readonly #numbers: RequestNumbers;
@@ -117,15 +120,13 @@ export class Handoff {
     if (timer !== TIMER) return false;
     this.#isArmed = false;
     if (this.#forgetWhoLeft(effects)) return true;
-    for (const [target, batch] of this.#batches) {
-      if (nowMs - batch.sentAtMs >= ACK_TIMEOUT_MS) this.#batches.delete(target);
-    }
+    let bytes = this.#sendAgain(nowMs, wallMs, effects);
     const target = this.#nextTarget();
-    const bytes = target === undefined ? 0 : this.#send(target, nowMs, wallMs, effects);
+    if (target !== undefined) bytes += this.#sendNext(target, nowMs, wallMs, effects);
     if (this.#nextTarget() !== undefined) {
       const pauseMs = (bytes * 1_000) / this.#settings.bytesPerSecond;
       this.#arm(Math.max(STEP_PAUSE_MS, pauseMs), effects);
-    } else if (this.#batches.size > 0) this.#arm(ACK_TIMEOUT_MS, effects);
+    } else if (this.#batches.size > 0) this.#arm(LOOK_MS, effects);
     return true;
   }
 
@@ -140,10 +141,12 @@ export class Handoff {
     if (this.#table.count(node) > 0) this.#hurry(FIRST_MS, effects);
   }
 
-  onAck(from: Sender, requestId: number, effects: LeaderlessEffects): void {
+  onAck(from: Sender, requestId: number, nowMs: number, effects: LeaderlessEffects): void {
     const batch = this.#batches.get(from.node);
-    if (batch === undefined || batch.requestId !== requestId) return;
+    const patience = this.#patienceWith(from.node);
+    if (batch === undefined || !patience.awaits(requestId)) return;
     this.#batches.delete(from.node);
+    patience.answered(requestId, nowMs);
     for (const { hint, record } of batch.sent) {
       const held = effects.get(hint.key);
       // What came in between is still to be handed over.
@@ -208,15 +211,56 @@ export class Handoff {
     return true;
   }
 
+  /** Batches that are not acknowledged for too long. What is in bytes on its way then. */
+  #sendAgain(nowMs: number, wallMs: number, effects: LeaderlessEffects): number {
+    let bytes = 0;
+    for (const [target, batch] of this.#batches) {
+      if (!this.#patienceWith(target).isDue(nowMs)) continue;
+      if (this.#isOutdated(batch, wallMs, effects)) {
+        this.#batches.delete(target);
+        continue;
+      }
+      this.#send(target, batch, nowMs, effects);
+      bytes += batch.bytes;
+    }
+    return bytes;
+  }
+
+  /** Something in it is no longer to be handed over, or not as it was then. */
+  #isOutdated({ sent }: Batch, wallMs: number, effects: LeaderlessEffects): boolean {
+    return sent.some(({ hint, record }) => {
+      const held = effects.get(hint.key);
+      const isSame = held !== undefined && Buffer.compare(held, record) === 0;
+      return !isSame || this.#isOld(hint, wallMs);
+    });
+  }
+
+  #isOld({ sinceMs }: Hint, wallMs: number): boolean {
+    return this.#isReplica && wallMs - sinceMs > this.#settings.hintMaxAgeMs;
+  }
+
+  #patienceWith(target: NodeId): Patience {
+    const known = this.#patience.get(target) ?? new Patience();
+    this.#patience.set(target, known);
+    return known;
+  }
+
+  #send(target: NodeId, { records }: Batch, nowMs: number, effects: LeaderlessEffects): void {
+    const requestId = this.#numbers.next();
+    this.#patienceWith(target).asked(requestId, nowMs);
+    const message = { type: "handoff", requestId, records } as const;
+    effects.send(target, "replica", this.#context.shardIndex, message, "bulk");
+  }
+
   /** What is in bytes on its way then. */
-  #send(target: NodeId, nowMs: number, wallMs: number, effects: LeaderlessEffects): number {
+  #sendNext(target: NodeId, nowMs: number, wallMs: number, effects: LeaderlessEffects): number {
     this.#lastTarget = target;
     const sent: { hint: Hint; record: Uint8Array }[] = [];
     const records: KeyedRecord[] = [];
     let bytes = 0;
     for (const hint of this.#table.first(target, ROWS_BYTES, effects)) {
       const record = effects.get(hint.key);
-      const isOld = this.#isReplica && wallMs - hint.sinceMs > this.#settings.hintMaxAgeMs;
+      const isOld = this.#isOld(hint, wallMs);
       if (record === undefined || isOld) {
         this.#table.remove(target, hint, effects);
         if (isOld) this.#expire();
@@ -229,10 +273,10 @@ export class Handoff {
       records.push(keyed);
     }
     if (records.length === 0) return 0;
-    const requestId = this.#numbers.next();
-    this.#batches.set(target, { requestId, sent, sentAtMs: nowMs });
-    const message = { type: "handoff", requestId, records } as const;
-    effects.send(target, "replica", this.#context.shardIndex, message, "bulk");
+    const batch = { sent, records, bytes };
+    this.#batches.set(target, batch);
+    this.#patienceWith(target).forget();
+    this.#send(target, batch, nowMs, effects);
     return bytes;
   }
 

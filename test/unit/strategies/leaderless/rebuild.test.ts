@@ -53,7 +53,7 @@ describe("a rebuild", () => {
     for (const [index, { node, message }] of requests.entries()) {
       expect(rebuild.settle(0)).toBe(index < needed ? undefined : "enough");
       if (index === needed) return;
-      expect(rebuild.onReply(senderOf(node), chunk(message.requestId))).toBe(true);
+      expect(rebuild.onReply(senderOf(node), chunk(message.requestId), 0)).toBe(true);
     }
     expect(rebuild.settle(0)).toBe("enough");
   });
@@ -65,7 +65,7 @@ describe("a rebuild", () => {
     const requests = rebuild.requests(0, everybody);
     for (const { node, message } of [...requests].reverse()) {
       expect(rebuild.settle(0)).toBeUndefined();
-      rebuild.onReply(senderOf(node), chunk(message.requestId));
+      rebuild.onReply(senderOf(node), chunk(message.requestId), 0);
     }
     expect(rebuild.settle(0)).toBe("enough");
   });
@@ -77,7 +77,7 @@ describe("a rebuild", () => {
     const [request] = rebuild.requests(0, isReachable);
     rebuild.acceptLoss(isReachable);
     expect(rebuild.settle(0)).toBeUndefined();
-    rebuild.onReply(senderOf("p0"), chunk(request?.message.requestId as number));
+    rebuild.onReply(senderOf("p0"), chunk(request?.message.requestId as number), 0);
     expect(rebuild.settle(0)).toBe("loss-accepted");
   });
 
@@ -88,11 +88,11 @@ describe("a rebuild", () => {
     rebuild.acceptLoss(isReachable);
     for (const { node, message } of rebuild.requests(0, isReachable)) {
       reachable.add("p1");
-      rebuild.onReply(senderOf(node), chunk(message.requestId));
+      rebuild.onReply(senderOf(node), chunk(message.requestId), 0);
     }
     expect(rebuild.settle(0)).toBeUndefined();
     for (const { node, message } of rebuild.requests(0, isReachable)) {
-      rebuild.onReply(senderOf(node), chunk(message.requestId));
+      rebuild.onReply(senderOf(node), chunk(message.requestId), 0);
     }
     expect(rebuild.settle(0)).toBe("enough");
   });
@@ -101,7 +101,7 @@ describe("a rebuild", () => {
     const rebuild = rebuildOf(5);
     for (const [index, { node, message }] of rebuild.requests(0, everybody).entries()) {
       expect(rebuild.settle(0)).toBeUndefined();
-      rebuild.onReply(senderOf(node), chunk(message.requestId, [], { serving: index < 2 }));
+      rebuild.onReply(senderOf(node), chunk(message.requestId, [], { serving: index < 2 }), 0);
     }
     for (let round = 1; round <= 3; round++) {
       expect(rebuild.settle((round - 1) * 1_000)).toBeUndefined();
@@ -109,7 +109,7 @@ describe("a rebuild", () => {
       const again = rebuild.requests(round * 1_000, everybody);
       expect(again.map(({ node }) => node)).toEqual(["p2", "p3"]);
       for (const { node, message } of again) {
-        rebuild.onReply(senderOf(node), chunk(message.requestId, [], { serving: false }));
+        rebuild.onReply(senderOf(node), chunk(message.requestId, [], { serving: false }), 0);
       }
     }
     expect(rebuild.settle(3_000)).toBe("all-others");
@@ -120,12 +120,16 @@ describe("a rebuild", () => {
   test("counts a source that has become whole in a later round", () => {
     const rebuild = rebuildOf(3);
     const [first, second] = rebuild.requests(0, everybody);
-    rebuild.onReply(senderOf("p0"), chunk(first?.message.requestId ?? 0));
-    rebuild.onReply(senderOf("p1"), chunk(second?.message.requestId ?? 0, [], { serving: false }));
+    rebuild.onReply(senderOf("p0"), chunk(first?.message.requestId ?? 0), 0);
+    rebuild.onReply(
+      senderOf("p1"),
+      chunk(second?.message.requestId ?? 0, [], { serving: false }),
+      0,
+    );
     expect(rebuild.settle(0)).toBeUndefined();
     const [again] = rebuild.requests(1_000, everybody);
     expect(again?.node).toBe("p1");
-    rebuild.onReply(senderOf("p1"), chunk(again?.message.requestId ?? 0));
+    rebuild.onReply(senderOf("p1"), chunk(again?.message.requestId ?? 0), 0);
     expect(rebuild.settle(1_001)).toBe("enough");
   });
 
@@ -136,9 +140,10 @@ describe("a rebuild", () => {
     rebuild.onReply(
       from,
       chunk(first?.message.requestId ?? 0, ["a"], { serving: false, more: true }),
+      0,
     );
     const [second] = rebuild.requests(1, everybody);
-    rebuild.onReply(from, chunk(second?.message.requestId ?? 0, ["b"]));
+    rebuild.onReply(from, chunk(second?.message.requestId ?? 0, ["b"]), 0);
     expect(rebuild.settle(1)).toBeUndefined();
     const [again] = rebuild.requests(1_001, everybody);
     expect(again?.message.from).toBeUndefined();
@@ -150,16 +155,36 @@ describe("a rebuild", () => {
     rebuild.onReply(
       senderOf("p0"),
       chunk(first?.message.requestId ?? 0, ["a", "b"], { more: true }),
+      0,
     );
     const [second] = rebuild.requests(1, everybody);
     expect(Buffer.from(second?.message.from ?? [])).toEqual(Buffer.from("b\0"));
     // The event of its new identity may come later than its first answer: neither is taken.
-    expect(rebuild.onReply(senderOf("p0", 2), chunk(second?.message.requestId ?? 0, ["c"]))).toBe(
-      false,
-    );
+    expect(
+      rebuild.onReply(senderOf("p0", 2), chunk(second?.message.requestId ?? 0, ["c"]), 0),
+    ).toBe(false);
     const [third] = rebuild.requests(2, everybody);
     expect(third?.message.from).toBeUndefined();
     expect(rebuild.settle(0)).toBeUndefined();
+  });
+
+  // Only an answer to the last repetition was taken, and each came after the next one.
+  test("takes the first answer to a question that was asked again, whichever that is to, and no other", () => {
+    const rebuild = rebuildOf(2);
+    const [first] = rebuild.requests(0, everybody);
+    const [again] = rebuild.requests(2_000, everybody);
+    expect(again?.message).toEqual({ ...first?.message, requestId: again?.message.requestId });
+    const answerTo = (asked: typeof first) =>
+      chunk(asked?.message.requestId ?? 0, ["a"], { more: true });
+    expect(rebuild.onReply(senderOf("p0"), answerTo(first), 3_000)).toBe(true);
+    expect(rebuild.onReply(senderOf("p0"), answerTo(again), 4_000)).toBe(false);
+    const [next] = rebuild.requests(4_000, everybody);
+    expect(rebuild.onReply(senderOf("p0"), answerTo(again), 5_000)).toBe(false);
+    expect(Buffer.from(next?.message.from ?? [])).toEqual(Buffer.from("a\0"));
+    expect(rebuild.entries).toBe(1);
+    // The next chunk may take twice as long as this one did.
+    expect(rebuild.requests(9_999, everybody)).toEqual([]);
+    expect(rebuild.requests(10_000, everybody)).toHaveLength(1);
   });
 
   test("asks nobody before its start, nobody who is away, and nobody twice while it waits", () => {

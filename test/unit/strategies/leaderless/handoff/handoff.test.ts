@@ -15,7 +15,11 @@ import { PlainState } from "../../../../support/plain-state.ts";
 class HintingReplica {
   replicas = ["a", "b", "c"] as NodeId[];
   readonly sentTo: NodeId[] = [];
-  readonly sent: { readonly to: NodeId; readonly requestId: number }[] = [];
+  readonly sent: {
+    readonly to: NodeId;
+    readonly requestId: number;
+    readonly records: number;
+  }[] = [];
   readonly #records = new PlainState();
   readonly #rows = new PlainState();
   readonly handoff: Handoff;
@@ -33,7 +37,7 @@ class HintingReplica {
     emit: () => undefined,
     send: (to: NodeId, _role: string, _shard: number, message: HandoffMessage) => {
       this.sentTo.push(to);
-      this.sent.push({ to, requestId: message.requestId });
+      this.sent.push({ to, requestId: message.requestId, records: message.records.length });
     },
   } as unknown as Effects<LeaderlessMessage>;
 
@@ -59,6 +63,11 @@ class HintingReplica {
     return this.#records.entries.length;
   }
 
+  /** Its value is another one from now on. */
+  change(text: string, value: string): void {
+    this.#put(text, value);
+  }
+
   note(text: string, targets: readonly string[]): void {
     this.handoff.note(this.#put(text).key, targets as NodeId[], 1_000, this.effects);
   }
@@ -70,16 +79,16 @@ class HintingReplica {
   }
 
   /** All that was sent is acknowledged. */
-  acknowledge(handoff = this.handoff): void {
+  acknowledge(handoff = this.handoff, nowMs = 0): void {
     for (const { to, requestId } of this.sent.splice(0)) {
       const from = { node: to, storeId: "s", incarnation: 1 } as unknown as Sender;
-      handoff.onAck(from, requestId, this.effects);
+      handoff.onAck(from, requestId, nowMs, this.effects);
     }
   }
 
-  #put(text: string): KeyedRecord {
+  #put(text: string, value = "v"): KeyedRecord {
     const stamp = { time: 1, actorHigh: 1, actorLow: 1 };
-    const keyed = makeKeyedRecord(Buffer.from(text), stamp, Buffer.from("v"));
+    const keyed = makeKeyedRecord(Buffer.from(text), stamp, Buffer.from(value));
     this.#records.put(keyed.key, keyed.record);
     return keyed;
   }
@@ -162,4 +171,31 @@ test("a copy that a node keeps for others goes when all have it, whoever was tol
   replica.acknowledge();
   expect([replica.handoff.held, replica.held]).toEqual([0, 0]);
   expect(replica.handoff.describe()).toMatchObject({ copyBytes: 0 });
+});
+
+// An acknowledgement of any repetition but the last was nobody's.
+test("an acknowledgement counts also after the batch was sent again", () => {
+  const replica = new HintingReplica();
+  replica.note("key", ["b"]);
+  // For ten seconds: after 2, 3 more, and 4.5 more.
+  replica.run();
+  expect(replica.sent).toEqual(
+    [1, 2, 3, 4].map((requestId) => ({ to: "b", requestId, records: 1 })),
+  );
+  replica.sent.splice(1);
+  replica.acknowledge(replica.handoff, 9_900);
+  expect(replica.handoff.held).toBe(0);
+});
+
+test("a batch is made anew where one of its records is another one by the time it is sent again", () => {
+  const replica = new HintingReplica();
+  replica.note("key", ["b"]);
+  replica.note("other", ["b"]);
+  replica.handoff.onTimer("handoff", 0, 1_000, replica.effects);
+  replica.change("key", "w");
+  replica.handoff.onTimer("handoff", 2_000, 1_000, replica.effects);
+  expect(replica.sent).toEqual([
+    { to: "b", requestId: 1, records: 2 },
+    { to: "b", requestId: 2, records: 2 },
+  ]);
 });
