@@ -262,3 +262,13 @@ describe("a change of leaderless replicas is refused, with what is allowed", () 
     expect(fault.message).toBe("replicas names 1 nodes, and the keyspace's level two needs more");
   });
 });
+
+// Each try had at most 0.8 s, for ever: where a vote took longer none came to a decision.
+test("a shard is moved also where each vote takes longer than the first tries have time", async () => {
+  const { cluster, replicas, idle } = await openFive("tunable");
+  cluster.network.faults = { delayMs: [500, 500] };
+  const goal = [...replicas.slice(1), idle[0]];
+  const { admin } = cluster.node("n1").store;
+  const change = admin.changeReplicas({ ...SHARD, replicas: goal }, { timeoutMs: 60_000 });
+  expect([...(await cluster.until(change)).replicas].sort()).toEqual(goal.sort());
+});

@@ -20,6 +20,8 @@ export class PendingPlace {
   said = "";
   sentAtMs = Number.NEGATIVE_INFINITY;
   tryEndsAtMs = 0;
+  /** Tries whose time was over before they came to a decision. */
+  triesInVain = 0;
   /** One that was taken on. */
   endsAtMs = Number.POSITIVE_INFINITY;
   readonly #firstEpoch: Epoch;

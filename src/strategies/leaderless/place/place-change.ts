@@ -143,10 +143,15 @@ export class PlaceChange {
     return replicas.map((to) => ({ to, message }));
   }
 
-  /** Others have tried meanwhile, or too few answer: the next try is above theirs. */
-  tryAgain(): void {
+  /**
+   * Others have tried meanwhile, or too few answer: the next try is above theirs. False: there was
+   * none to give up.
+   */
+  tryAgain(): boolean {
+    const wasTrying = this.#try !== undefined;
     this.#try = undefined;
     this.#hasWaited = true;
+    return wasTrying;
   }
 
   #adopt(map: ShardMap): void {

@@ -26,8 +26,12 @@ import { PlaceRecovery } from "./place-recovery.ts";
 import { isHolder, isSameSet, membersOf, type PromisedLevels, stageOf } from "./shard-map.ts";
 
 const RESEND_MS = 100;
-/** A try that has not come to a decision by then makes room for others, for a while of its own. */
+/**
+ * A try that has not come to a decision by then makes room for others, for a while of its own. Each has
+ * twice as long as the one before, up to a bound: where a vote takes longer, none would decide ever.
+ */
 const TRY_MS = 400;
+const MAX_DOUBLED = 5;
 
 type Fx = Effects<LeaderlessMessage>;
 
@@ -133,8 +137,8 @@ export class PlaceFlow {
         continue;
       }
       if (place.task instanceof PlaceChange && nowMs >= place.tryEndsAtMs) {
-        place.task.tryAgain();
-        place.tryEndsAtMs = this.#tryEnd(nowMs);
+        if (place.task.tryAgain()) place.triesInVain++;
+        place.tryEndsAtMs = this.#tryEnd(place, nowMs);
       }
       this.#go(place, nowMs, effects);
     }
@@ -233,7 +237,7 @@ export class PlaceFlow {
     const said = saidOf(task.map, messages[0]?.message);
     const isNew = said !== place.said;
     if (!isNew && nowMs - place.sentAtMs < RESEND_MS) return;
-    if (isNew) place.tryEndsAtMs = this.#tryEnd(nowMs);
+    if (isNew) place.tryEndsAtMs = this.#tryEnd(place, nowMs);
     place.said = said;
     place.sentAtMs = nowMs;
     for (const { to, message } of messages) {
@@ -300,8 +304,9 @@ export class PlaceFlow {
   }
 
   /** Half as long again by chance, so that two who compete do not go on doing so. */
-  #tryEnd(nowMs: number): number {
-    return nowMs + TRY_MS * (1 + this.#context.randomUint32() / 2 ** 32);
+  #tryEnd({ triesInVain }: PendingPlace, nowMs: number): number {
+    const tryMs = TRY_MS * 2 ** Math.min(triesInVain, MAX_DOUBLED);
+    return nowMs + tryMs * (1 + this.#context.randomUint32() / 2 ** 32);
   }
 }
 
