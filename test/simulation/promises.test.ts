@@ -12,7 +12,7 @@ import { makeTunableStrategy } from "../../src/strategies/tunable/tunable-strate
 import { everyPairOf, findingsOfRow, promiseRows } from "../support/promise-rows.ts";
 
 const SEEDS = [1, 2, 3];
-const MOST_SEEDS = 25;
+const MOST_SEEDS = 60;
 /** Of each row; those that speak of many pairs of levels have hundreds and more. */
 const FEWEST_JUDGED = 50;
 const EVERY_PAIR = everyPairOf(TUNABLE_LEVELS);
