@@ -304,6 +304,17 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     },
   },
   {
+    seed: 1_103_384,
+    strategies: undefined,
+    what: "A raft node whose earlier store had come back was elected while the change that was to replace that store stood in the log, and waited for ever for the store that was gone.",
+    commit:
+      "A raft leader takes back the change that was to replace its own store, which came back",
+    test: {
+      file: "test/unit/strategies/raft/transcripts.test.ts",
+      name: "a leader takes back the change that was to replace its own store, which came back",
+    },
+  },
+  {
     seed: 1_104_600,
     strategies: undefined,
     what: "Shards of which 90 elected at once had no leader for ever: votes took longer than a candidate waits, and came when it asked about the next term.",

@@ -152,11 +152,16 @@ export class Membership {
   /**
    * A member's node answers under another store: its own is lost, and the new one takes its place,
    * as a learner first, like all that join. True if there was one.
+   *
+   * The leader's own, too, while it votes: the store that was to take the place of its own is gone
+   * where its own came back, and would be waited for by this leader for ever.
    */
   #replaceLostStores({ voters, learners }: MemberSet): boolean {
+    const { isVoter, identity: own } = this.#core;
     let isLost = false;
     const replaced = (member: Member): Member => {
-      const identity = this.#followers.get(member.node)?.identity;
+      const isOwn = isVoter && member.node === own.node;
+      const identity = isOwn ? own : this.#followers.get(member.node)?.identity;
       if (identity === undefined || isMember(member, identity)) return member;
       isLost = true;
       return boundMember(identity);

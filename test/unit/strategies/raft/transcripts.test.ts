@@ -36,3 +36,10 @@ test("figure-8.txt comes to where a leader that counts an earlier term's entry c
   const replayed = () => replay(text, { oldTermCommitted: true });
   expect(replayed).toThrow("a leader commits entries of its own term at n1: 2, 1");
 });
+
+test("a leader takes back the change that was to replace its own store, which came back", () => {
+  const now = replay(readFileSync(new URL("store-back.txt", FOLDER), "utf8"));
+  const [before = "", after = ""] = now.split("n1 leads term 2");
+  expect(before).toContain("n1 is in n1 n2 n3 / n1@0004 (to n1@0004 n2 n3)");
+  expect(after).toContain("n1 is in n1 n2 n3\n");
+});

@@ -19,6 +19,7 @@ const LONG_ENTRY_BYTES = 20 * 1024;
  * - `fill n1 60`: so many entries, of which nothing is told. `propose n1 x`, `read n2`, `lease n1`, `transfer n1 [n2]`, `change n1 to n1 n2 n4`.
  * - `long n1 x`: as `propose`, of an entry that goes alone also where it is asked where logs agree.
  * - `crash n1`, `start n1`, `wipe n1`: what was not synced is lost; so is, with `wipe`, everything.
+ *   `back n1`: what was there before it was wiped is there again.
  * - `recover n1`: somebody accepts that the others are lost for good.
  * - `cut n1>n2 …`, `cut n1` (from and to all), `heal`.
  * - `manual` / `automatic`; `deliver n1>n2 [type]`, `lose n1>n2 [type]`, `forget` (all in flight).
@@ -88,6 +89,10 @@ export class TranscriptRunner {
     else if (command === "wipe") {
       node.crash();
       node.wipe();
+      node.restart();
+    } else if (command === "back") {
+      node.crash();
+      node.bringBack();
       node.restart();
     } else if (command === "show") show(stage, node);
     else return this.#onLeader(stage, node, command, words);

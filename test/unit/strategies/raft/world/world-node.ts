@@ -72,6 +72,8 @@ export class WorldNode {
   onRead: (answer: string) => void = () => {};
   /** What was asked of reads under way: the least index that an answer must have. */
   readonly reads = new Map<number, number>();
+  /** What the last wipe took. */
+  #setAside: Pick<WorldNode, "disk" | "storeId" | "joinsEmpty"> | undefined;
   /** Where shards rest. */
   #pairs: Pairs | undefined;
   #heartbeats: PairHeartbeats | undefined;
@@ -184,9 +186,17 @@ export class WorldNode {
   /** Everything that was stored is gone, and with it the store's name. */
   wipe(): void {
     this.world.tailsLost++;
+    this.#setAside = { disk: this.disk, storeId: this.storeId, joinsEmpty: this.joinsEmpty };
     this.disk = new WorldDisk();
     this.storeId = this.world.newStoreId();
     this.joinsEmpty = true;
+  }
+
+  /** What was there before the wipe is there again: somebody had moved it aside. */
+  bringBack(): void {
+    if (this.#setAside === undefined) throw new Error(`${this.id} was not wiped`);
+    this.world.tailsLost++;
+    Object.assign(this, this.#setAside);
   }
 
   /** The end of the log is lost, though it had been vouched for; what was kept is there. */
