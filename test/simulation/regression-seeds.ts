@@ -315,6 +315,17 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     },
   },
   {
+    seed: 1_104_535,
+    strategies: undefined,
+    what: "The check held a node to what it had committed between being found on an older copy and setting that copy aside: nobody had been told that it is done, and a floor passed it.",
+    commit:
+      "What was committed to a store after it was found to be an older copy is not held any more once that store is set aside",
+    test: {
+      file: "test/unit/simulation/scenario/dynamo/crdt-workload.test.ts",
+      name: "what was committed to a store after it was found to be an older copy goes with it, and no sooner",
+    },
+  },
+  {
     seed: 1_104_600,
     strategies: undefined,
     what: "Shards of which 90 elected at once had no leader for ever: votes took longer than a candidate waits, and came when it asked about the next term.",

@@ -45,6 +45,7 @@ export function crdtSideOf(
   const workload = new CrdtWorkload(watched, {
     contextOf: (key, version) => copies.contextOf(key, version),
     losses: () => topology.losses,
+    storeIdOf: (node) => copies.storeIdOf(node),
   });
   world.onCommit = (node, state, batch) => {
     const atMs = world.time.nowMs;

@@ -101,6 +101,13 @@ export class DynamoCopies {
     }
   }
 
+  /** The store that the node has now. */
+  storeIdOf(id: string): string {
+    const { disk, starts } = this.#world.node(id);
+    // What is kept in memory alone ends with its start.
+    return disk.storeId ?? `start ${starts}`;
+  }
+
   replicasOf(key: string): readonly string[] {
     return this.#keyspace.newestOf(this.#keyspace.shardOf(key));
   }

@@ -8,8 +8,11 @@ import { nameOfDot, type Performed, type WatchedCrdt } from "./watched-crdt.ts";
 /** Hexadecimal digits of half an actor. */
 const DIGITS = 8;
 
-interface Held {
+/** A copy has come to know something. */
+export interface Held {
   readonly node: string;
+  /** The one that the node had then. */
+  readonly storeId: string;
   readonly at: number;
 }
 
@@ -26,6 +29,7 @@ export interface Known {
 /** Which operations copies know, and who has held them. */
 export class CrdtEvents {
   readonly #watched: WatchedCrdt;
+  readonly #storeIdOf: (node: string) => string;
   /**
    * By key, then by `nameOfDot`. Counters count in a shard: that a record of `key` names `c` of an actor
    * says `∀ e ∈ events(key): actor(e) = a ∧ counter(e) ≤ c ⇒ e is held`, and of the counters between
@@ -34,8 +38,10 @@ export class CrdtEvents {
    */
   readonly #holders = new Map<string, Map<string, Held[]>>();
 
-  constructor(watched: WatchedCrdt) {
+  /** @param storeIdOf the store that the node has now. */
+  constructor(watched: WatchedCrdt, storeIdOf: (node: string) => string) {
     this.#watched = watched;
+    this.#storeIdOf = storeIdOf;
   }
 
   /** Before a copy of the key becomes this record. */
@@ -70,9 +76,21 @@ export class CrdtEvents {
 
   #isStillHeld(key: string, name: string, losses: readonly LossOfNode[]): boolean {
     const holders = this.#holders.get(key)?.get(name) ?? [];
-    return holders.some(({ node, at }) =>
-      isPromised({ key, version: name, acknowledgedAt: at, holders: [node] }, losses),
+    return holders.some(
+      (held) =>
+        !this.#wasSetAside(held, losses) &&
+        isPromised({ key, version: name, acknowledgedAt: held.at, holders: [held.node] }, losses),
     );
+  }
+
+  /**
+   * The node has another store now, and one was lost that explains it. A loss is dated when a store
+   * is found to be an older copy, and the next start sets it aside. What had been handed to the
+   * state by then is still committed, later than the loss, and goes with that store all the same.
+   * A store that is another for no loss at all excuses nothing.
+   */
+  #wasSetAside({ node, storeId }: Held, losses: readonly LossOfNode[]): boolean {
+    return storeId !== this.#storeIdOf(node) && losses.some((loss) => loss.node === node);
   }
 }
 

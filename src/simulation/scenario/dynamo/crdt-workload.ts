@@ -20,6 +20,8 @@ export interface CrdtScene {
   /** Of the versions that stores hand out. */
   contextOf(key: string, version: string): CausalContext;
   losses(): readonly LossOfNode[];
+  /** The store that the node has now. */
+  storeIdOf(node: string): string;
 }
 
 /** The call of one operation. */
@@ -48,7 +50,7 @@ export class CrdtWorkload implements Workload {
     this.#scene = scene;
     this.#model = modelOf(watched.resolver.name);
     this.#operations = new CrdtOperations(watched.resolver.name);
-    this.#events = new CrdtEvents(watched);
+    this.#events = new CrdtEvents(watched, (node) => scene.storeIdOf(node));
   }
 
   get readFirstShare(): number {
@@ -68,7 +70,8 @@ export class CrdtWorkload implements Workload {
   }
 
   noteCommit({ node, atMs, key, held, record }: Commit): void {
-    this.#events.note(key, held, record, { node, at: atMs });
+    const storeId = this.#scene.storeIdOf(node);
+    this.#events.note(key, held, record, { node, storeId, at: atMs });
   }
 
   begun(): void {

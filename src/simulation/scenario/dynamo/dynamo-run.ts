@@ -76,6 +76,7 @@ export class DynamoRun implements KeyspaceRun {
       contextOf: (key, version) => this.#copies.contextOf(key, version),
       seenIn: (key, version) => this.#copies.seenIn(key, version),
       losses: () => scene.topology.losses,
+      storeIdOf: (node) => this.#copies.storeIdOf(node),
     });
     this.#commits = new CommitCheck(this.#workload);
     const isPlain = resolver === undefined || resolver === "lww";
@@ -279,7 +280,7 @@ export class DynamoRun implements KeyspaceRun {
     this.#workload.acknowledged(call, version);
     const holders = this.#copies.holdersOf(key, version);
     const acknowledgedAt = this.#scene.world.time.nowMs;
-    const storeIds = new Map(holders.map((id) => [id, this.#storeIdOf(id)]));
+    const storeIds = new Map(holders.map((id) => [id, this.#copies.storeIdOf(id)]));
     this.#acknowledged.push({ key, version, acknowledgedAt, holders, storeIds });
   }
 
@@ -300,18 +301,12 @@ export class DynamoRun implements KeyspaceRun {
     this.#violate("consistent", `${key}: said to be held as ${asked} asks for, by ${by} alone`);
   }
 
-  #storeIdOf(id: string): string {
-    const { disk, starts } = this.#scene.world.node(id);
-    // What is kept in memory alone ends with its start.
-    return disk.storeId ?? `start ${starts}`;
-  }
-
   /** Acknowledged writes, each version together with its key. */
   #acknowledgedByName(): readonly AcknowledgedWrite<string>[] {
     return this.#acknowledged.map((each) => ({
       ...each,
       // A store that was found to be an old copy is set aside, with all that it took since then.
-      holders: each.holders.filter((id) => each.storeIds.get(id) === this.#storeIdOf(id)),
+      holders: each.holders.filter((id) => each.storeIds.get(id) === this.#copies.storeIdOf(id)),
       version: `${each.key}\n${each.version}`,
     }));
   }

@@ -21,6 +21,7 @@ class Pair {
   readonly workload: CrdtWorkload;
   readonly #contexts = new Map<string, CausalContext>();
   readonly #losses: { node: string; at: number; how: "damage" }[] = [];
+  readonly #stores = new Map<string, number>();
   #state: unknown;
   #context = CausalContext.EMPTY;
   #time = 10;
@@ -32,6 +33,7 @@ class Pair {
     this.workload = new CrdtWorkload(watched, {
       contextOf: (_key, version) => this.#contexts.get(version) as CausalContext,
       losses: () => this.#losses,
+      storeIdOf: (node) => `store ${this.#stores.get(node) ?? 1}`,
     });
   }
 
@@ -65,6 +67,11 @@ class Pair {
 
   lose(node: string): void {
     this.#losses.push({ node, at: this.#time, how: "damage" });
+  }
+
+  /** The node goes on with another store. */
+  replaceStore(node: string): void {
+    this.#stores.set(node, (this.#stores.get(node) ?? 1) + 1);
   }
 
   #commit(node: string, key: string, context: CausalContext): void {
@@ -239,4 +246,30 @@ test("a map's field may be gone with the only holder of its updates, and has to 
     expect(pair.checksOf({ count: 1 })).toEqual(missed);
     expect(pair.checksOf({ name: "y" })).toEqual([...missed, "model"]);
   }
+});
+
+test("what was committed to a store after it was found to be an older copy goes with it, and no sooner", () => {
+  for (const isSetAside of [false, true]) {
+    const pair = new Pair("pn-counter");
+    pair.lose("n1");
+    pair.perform([{ increment: 5 }]);
+    pair.hold("n1");
+    pair.settle();
+    if (isSetAside) pair.replaceStore("n1");
+    expect(pair.checksOf(5)).toEqual([]);
+    const missed = isSetAside ? [] : ["model"];
+    expect(pair.checksOf(0)).toEqual(missed);
+    expect(pair.checksOf(3)).toEqual([...missed, "model"]);
+  }
+});
+
+test("a store that is another one, though its node has lost nothing, excuses nothing", () => {
+  const pair = new Pair("pn-counter");
+  pair.lose("n2");
+  pair.perform([{ increment: 5 }]);
+  pair.hold("n1");
+  pair.settle();
+  pair.replaceStore("n1");
+  expect(pair.checksOf(5)).toEqual([]);
+  expect(pair.checksOf(0)).toEqual(["model"]);
 });
