@@ -315,6 +315,17 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     },
   },
   {
+    seed: 1_104_186,
+    strategies: undefined,
+    what: "A replica whose damage had hit the records of its shard's move found in what was left that it alone votes, and led beside those that the shard was moved to.",
+    commit:
+      "Damaged voters go on alone only once every other node has nothing later of their shard",
+    test: {
+      file: "test/simulation/raft-damaged-voters.test.ts",
+      name: "does not go on beside them where it does not hear them",
+    },
+  },
+  {
     seed: 1_104_535,
     strategies: undefined,
     what: "The check held a node to what it had committed between being found on an older copy and setting that copy aside: nobody had been told that it is done, and a floor passed it.",

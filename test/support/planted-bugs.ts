@@ -96,6 +96,7 @@ const CONSENSUS: readonly (keyof PlantedConsensusBugs)[] = [
   "voteNotKept",
   "readBeforeOwnCommit",
   "goalLeftStanding",
+  "othersNotAsked",
 ];
 const RAFT_PREFIX = "raft/";
 const HOST: readonly (keyof PlantedHostBugs)[] = [

@@ -1,6 +1,7 @@
 import { ok } from "node:assert/strict";
 import type { ShardMembers } from "../../src/core/store/api.ts";
 import { makeRaftStrategy } from "../../src/strategies/raft/raft-strategy.ts";
+import { DamagedVoter, LONG } from "./damaged-voter.ts";
 import type { Scene } from "./planted-scenes.ts";
 import { Stage } from "./planted-stage.ts";
 
@@ -37,6 +38,26 @@ const goalLeftStanding: Scene = async (isPlanted) => {
   return [`the shard was to stay with ${replicas.join("+")}, and is at ${told.join("+")}`];
 };
 
+/**
+ * n2 held the shard alone, and handed it to n1 and n3, which it does not hear any more. Then it loses
+ * of its log that it did.
+ */
+const othersNotAsked: Scene = async (isPlanted) => {
+  const voter = await DamagedVoter.open(makeRaftStrategy({ othersNotAsked: isPlanted }));
+  const { cluster } = voter;
+  await voter.move(["n1", "n3"]);
+  await cluster.until(cluster.keyspace("n1").put("a", 2, LONG));
+  cluster.isolate("n2");
+  await voter.damage();
+  const found = await cluster
+    .until(cluster.keyspace("n2").get("a", { consistency: "strong", timeoutMs: SETTLED_MS }))
+    .catch(() => undefined);
+  cluster.network.heal();
+  await cluster.close();
+  if (found === undefined || !found.found || found.conflict) return [];
+  return [`n2 holds the shard no more, and answers ${String(found.value)} as the newest value`];
+};
+
 function adminAt(stage: Stage, id: string) {
   const { store } = stage.node(id).life ?? {};
   if (store === undefined) throw new Error(`node ${id} is not running`);
@@ -49,4 +70,5 @@ function membersAt(stage: Stage, id: string): Promise<ShardMembers> {
 
 export const PLANTED_RAFT_SCENES: Readonly<Record<string, Scene>> = Object.freeze({
   "raft/goalLeftStanding": goalLeftStanding,
+  "raft/othersNotAsked": othersNotAsked,
 });

@@ -153,6 +153,7 @@ export class ReplicaRing {
         keyspaceHash: 7,
         settings: { repair: { ...DEFAULT_REPAIR, ...this.#options.repair } },
         clock: new HybridClock({ actor: { high: 1, low: ++this.#drawn }, maxSkewMs: 5_000 }),
+        nodes: ids,
         placement: () => ({ epoch: 1 as Epoch, replicas: ids, standIns: [] }),
         isReachable: (id) => id === node.id || !(this.#cut.has(id) || this.#cut.has(node.id)),
         randomUint32: () => ++this.#drawn,

@@ -113,6 +113,7 @@ export class TranscriptRunner {
       keyspaceHash: 7,
       settings,
       clock: new HybridClock({ actor: { high: 0, low: 1 }, maxSkewMs: MAX_SKEW_MS }),
+      nodes: NODES as NodeId[],
       placement: () => this.#placement,
       isReachable: (node) => this.#reachable.has(node),
       randomUint32: () => 0,

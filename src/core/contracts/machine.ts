@@ -355,6 +355,8 @@ export interface MachineContext {
   readonly maxRecordBytes?: number | undefined;
   /** One per node, shared by its machines. */
   readonly clock: HybridClock;
+  /** Every node of the cluster, this one too. */
+  readonly nodes: readonly NodeId[];
   /** Where a node is, by the name of its datacenter. Left out: all are in one. */
   datacenterOf?(node: NodeId): string;
   /** Counts for the node's observer, at once, whatever becomes of the step. */

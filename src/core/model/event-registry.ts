@@ -41,6 +41,8 @@ export const STORE_EVENTS = Object.freeze({
   "move-taken-on": "This node finishes a move whose caller is gone.",
   "shard-left": "A node that holds a shard no more has handed over and dropped what it had.",
   "raft-standing": "A raft replica has another role, term or leader.",
+  "raft-waits":
+    "A raft replica could only be elected by damaged ones, and waits for these nodes to say that they have nothing later.",
   "raft-configuration": "A raft shard's configuration is committed.",
   "raft-snapshot-started":
     "A leader sends a follower the state, which the log does not reach any more.",

@@ -65,6 +65,8 @@ export class KeyspaceMachines {
   readonly engine: BuiltInEngine;
   readonly coordinator: MachineCell;
   readonly #options: KeyspaceMachinesOptions;
+  /** Of the cluster. */
+  readonly #nodes: readonly NodeId[];
   readonly #requests: RequestTable;
   readonly #replicas: (MachineCell | undefined)[] = [];
   readonly #placements: ShardPlacement[];
@@ -77,6 +79,7 @@ export class KeyspaceMachines {
     const { keyspace, strategy, host, runner } = options;
     this.#options = options;
     this.name = keyspace.name;
+    this.#nodes = host.configuration.cluster.nodes.map(({ id }) => id);
     this.codec = strategy.codec;
     this.#shared = strategy.createShared?.();
     this.#placements = this.#placementsAtFirst();
@@ -324,6 +327,7 @@ export class KeyspaceMachines {
       clock,
       count: (name, by, labels) =>
         host.observer.count(`capstan_${name}`, by, { keyspace: keyspace.name, ...labels }),
+      nodes: this.#nodes,
       datacenterOf: (node) => datacenters.get(node) ?? "",
       placement: (shardIndex) => this.#placements[shardIndex] as ShardPlacement,
       isReachable,
@@ -353,13 +357,12 @@ export class KeyspaceMachines {
 
   #makeWatches(): KeyspaceWatches {
     const { host, keyspace, strategy, isReachable, sendWatch } = this.#options;
-    const { nodes } = host.configuration.cluster;
     return new KeyspaceWatches({
       self: host.self,
       keyspaceHash: keyspace.hash,
       environment: host.environment,
       placements: this.#placements,
-      elsewhere: strategy.hostsEverywhere === true ? nodes.map(({ id }) => id) : [],
+      elsewhere: strategy.hostsEverywhere === true ? this.#nodes : [],
       replicaOf: (shardIndex) => this.#replicas[shardIndex],
       sharesOrder: strategy.sharesOrder === true,
       isReachable,

@@ -11,11 +11,12 @@ export function consensusOptions(
   state: SnapshotState,
   firstQuestion: number,
 ): ConsensusOptions {
-  const { self, shardIndex, placement, isReachable, randomUint32, health } = context;
+  const { self, shardIndex, nodes, placement, isReachable, randomUint32, health } = context;
   const { timing, limits } = context.settings as unknown as RaftSettings;
   return {
     self,
     shardIndex,
+    nodes,
     placement: () => placement(shardIndex),
     // In the order of the placement, which differs from shard to shard: leaders spread.
     priorityOf: (node) => {

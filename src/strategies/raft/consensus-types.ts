@@ -81,6 +81,8 @@ export interface HealthReader {
 export interface ConsensusOptions {
   readonly self: Sender;
   readonly shardIndex: number;
+  /** Every node of the cluster. */
+  readonly nodes: readonly NodeId[];
   /** Whom the map names: the first voters of a shard that is born with its cluster. */
   placement(): ShardPlacement;
   /** Nodes with a higher number lead rather than others. Equal for all: no preference. */

@@ -336,8 +336,7 @@ export class Consensus implements ShardConsensus {
     return {
       ...this.#standing,
       configuration: describeConfiguration(this.#core.configuration),
-      quorumLost: this.quorumLost,
-      ...describeConsensus(this.#core, this.#leadership),
+      ...describeConsensus(this.#core, this.#election, this.#leadership),
     };
   }
 

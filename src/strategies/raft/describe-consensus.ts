@@ -1,16 +1,20 @@
 import type { NodeId } from "../../core/model/ids.ts";
 import { type Configuration, isJoint, isMember } from "./configuration.ts";
 import type { ConsensusCore } from "./consensus-core.ts";
+import type { Election } from "./election.ts";
 import { groupOf } from "./group.ts";
 import type { Leadership } from "./leadership.ts";
 
 /** What health, console and tests read of a shard's consensus. */
 export function describeConsensus(
   core: ConsensusCore,
+  { isQuorumLost, awaited }: Election,
   leadership: Leadership | undefined,
 ): Readonly<Record<string, unknown>> {
   return {
     state: stateOf(core),
+    quorumLost: isQuorumLost,
+    awaited,
     group: groupOf(core.term),
     isVoter: core.isVoter,
     deciders: decidersOf(core.configuration),

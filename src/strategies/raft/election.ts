@@ -1,5 +1,6 @@
 import type { Sender } from "../../core/contracts/machine.ts";
 import type { NodeId } from "../../core/model/ids.ts";
+import { type Awaited, Clearance } from "./clearance.ts";
 import { type Identity, isMember, isQuorum, type Member, nodesOf } from "./configuration.ts";
 import { type ConsensusCore, identityOf } from "./consensus-core.ts";
 import type { VoteReply, VoteRequest } from "./peer-messages.ts";
@@ -32,8 +33,9 @@ export interface ElectionOutcomes {
  * - a candidacy is over when this replica follows, has won, or stands again; while it is not, its
  *   term is the current one, in which this replica has voted for itself;
  * - votes count only from members of the configuration in force, each under its own identity;
- * - the vote of a replica that may have lost its tail counts only if every voter has voted so: of
- *   what its lost answers helped to commit one of the others has a copy, if anybody has.
+ * - the vote of a replica that may have lost its tail counts only if every voter has voted so, and
+ *   every other node has agreed (`Clearance`): of what its lost answers helped to commit one of the
+ *   others has a copy, if anybody has.
  */
 export class Election {
   readonly #core: ConsensusCore;
@@ -58,12 +60,14 @@ export class Election {
    * before them are slow, they come no sooner the next time, and nobody would win ever.
    */
   #isCandidacyOpen = false;
+  readonly #clearance: Clearance;
   /** As whom nodes have last answered a request, with whatever. */
   readonly #answeredAs = new Map<NodeId, Identity>();
 
   constructor(core: ConsensusCore, outcomes: ElectionOutcomes) {
     this.#core = core;
     this.#outcomes = outcomes;
+    this.#clearance = new Clearance(core);
   }
 
   /** @param hasPast whether this replica may have promised or voted anything before it started. */
@@ -155,7 +159,10 @@ export class Election {
     const core = this.#core;
     (pre ? this.#preVotes : this.#votes).clear();
     const { identity, recovering } = core;
-    if (pre) this.#preVotes.set(core.self, { identity, recovering });
+    if (pre) {
+      this.#preVotes.set(core.self, { identity, recovering });
+      this.#clearance.begin();
+    }
     core.leader = undefined;
     core.role = pre ? "pre-candidate" : "candidate";
     if (!pre) {
@@ -164,15 +171,19 @@ export class Election {
     }
     this.expect();
     this.#outcomes.stood();
-    const term = pre ? core.term + 1 : core.term;
-    const { lastIndex, lastTerm } = core.log;
-    const request: VoteRequest = { type: "vote", term, pre, transfer, lastIndex, lastTerm };
+    const request = this.#request(pre, transfer);
     for (const node of this.#electorate()) {
       if (node !== core.self) core.send(node, request, "control");
     }
     // A candidate's own vote counts like all others once it is durable: by then it is spoken.
     if (pre) this.#count(this.#preVotes);
-    else core.send(core.self, this.#reply(request, term, true), "control");
+    else core.send(core.self, this.#reply(request, request.term, true), "control");
+  }
+
+  #request(pre: boolean, transfer: boolean): VoteRequest {
+    const { log, term } = this.#core;
+    const { lastIndex, lastTerm } = log;
+    return { type: "vote", term: pre ? term + 1 : term, pre, transfer, lastIndex, lastTerm };
   }
 
   #electorate(): readonly NodeId[] {
@@ -192,7 +203,7 @@ export class Election {
     if (!isSure) {
       const { voters, outgoing } = configuration;
       const isWon = [...voters, ...outgoing].every((member) => voteOf(member) !== undefined);
-      if (!isWon || voters.length === 0) return;
+      if (!isWon || voters.length === 0 || !this.#isCleared(pre)) return;
       // Of what only lost copies had nobody knows any more.
       if (!pre) core.emit("writes-may-be-lost", {});
     }
@@ -203,6 +214,12 @@ export class Election {
     this.#isCandidacyOpen = false;
     this.#answeredAs.clear();
     this.#outcomes.won();
+  }
+
+  #isCleared(pre: boolean): boolean {
+    if (!pre) return this.#clearance.isGivenFor(this.#core.term);
+    const hasAgreed = (node: NodeId): boolean => this.#preVotes.has(node);
+    return this.#clearance.ask(this.#request(true, false), hasAgreed, this.#electorate());
   }
 
   onRequest(from: Sender, request: VoteRequest): void {
@@ -224,7 +241,9 @@ export class Election {
   }
 
   #reply({ pre }: VoteRequest, term: number, granted: boolean): VoteReply {
-    const { recovering, original } = this.#core;
+    const { original } = this.#core;
+    // What counts for nothing is asked as well, where all are.
+    const recovering = this.#core.recovering || this.#core.superseded;
     return { type: "vote-reply", term, pre, granted, recovering, original };
   }
 
@@ -240,8 +259,10 @@ export class Election {
 
   #grants(from: Sender, request: VoteRequest): boolean {
     const { term, votedFor, superseded } = this.#core;
+    // Of the group that asks it has nothing.
+    const isOutdated = superseded || this.#isUpToDate(request);
+    if (request.pre) return request.term > term && isOutdated;
     if (superseded) return false;
-    if (request.pre) return request.term > term && this.#isUpToDate(request);
     if (request.term < term) return false;
     return (votedFor === undefined || votedFor === from.node) && this.#isUpToDate(request);
   }
@@ -268,19 +289,30 @@ export class Election {
 
   /** Whether a quorum may be there, as far as is known: reachable, and not under another store. */
   get mayBeQuorate(): boolean {
-    const { configuration, identity, options, superseded, leader } = this.#core;
+    const { configuration, identity, options, superseded, leader, recovering } = this.#core;
     // The voters it knows are those of a group that is over; of the later one, who leads at most.
     if (superseded) {
       const isLed = leader !== undefined && this.#heardFrom?.node === leader;
       return isLed && options.isReachable(leader);
     }
-    return isQuorum(configuration, (member) => {
+    const isThere = (member: Member): boolean => {
       // A store that this node has lost is not there, whoever else is.
       if (member.node === identity.node) return isMember(member, identity);
       if (!options.isReachable(member.node)) return false;
       const answering = this.#answeredAs.get(member.node);
       return answering === undefined || isMember(member, answering);
-    });
+    };
+    if (!recovering) return isQuorum(configuration, isThere);
+    // Its own vote counts with all others' alone, and where nobody has anything later.
+    if (isQuorum(configuration, (member) => member.node !== identity.node && isThere(member)))
+      return true;
+    const { voters, outgoing } = configuration;
+    return this.#clearance.isPossible && [...voters, ...outgoing].every(isThere);
+  }
+
+  /** Whom it waits for beside its voters: see `Clearance`. */
+  get awaited(): Awaited | undefined {
+    return this.#clearance.awaited;
   }
 
   onReply(from: Sender, reply: VoteReply): void {
@@ -290,6 +322,7 @@ export class Election {
     const asked = reply.pre ? core.term + 1 : core.term;
     if (!reply.granted) {
       if (reply.term > core.term) this.#outcomes.followed(reply.term, undefined);
+      else if (isAsking && reply.pre) this.#clearance.refused(from.node);
       return;
     }
     if (!isAsking || reply.term !== asked) return;

@@ -14,11 +14,20 @@ export interface PlantedMembershipBugs {
   readonly goalLeftStanding?: boolean;
 }
 
+/** Of shards whose deciding replicas are damaged: see `Clearance`. */
+export interface PlantedClearanceBugs {
+  /** Where damaged replicas decide an election, nobody but the voters is asked. */
+  readonly othersNotAsked?: boolean;
+}
+
 /**
  * Bugs of the consensus that tests switch on to show that they would be found. Nothing but a test
  * makes one; each changes one condition.
  */
-export interface PlantedConsensusBugs extends PlantedRecoveryBugs, PlantedMembershipBugs {
+export interface PlantedConsensusBugs
+  extends PlantedRecoveryBugs,
+    PlantedMembershipBugs,
+    PlantedClearanceBugs {
   /** Term and vote are kept in memory alone. */
   readonly voteNotKept?: boolean;
   /** The no-op and what else an earlier term left is committed by counting replicas (Figure 8). */

@@ -51,6 +51,7 @@ class LoneReplica {
       keyspaceHash: 7,
       settings: {},
       clock: new HybridClock({ actor: { high: 0, low: 1 }, maxSkewMs: 1_000 }),
+      nodes: [SELF.node],
       placement: () => ({ epoch: 1 as Epoch, replicas: [SELF.node], standIns: [] }),
       isReachable: () => true,
       randomUint32: () => ++this.#drawn,

@@ -18,6 +18,7 @@ const CONTEXT: ReplicaContext = {
   keyspaceHash: 7,
   settings: {},
   clock: new HybridClock({ actor: { high: 0, low: 1 }, maxSkewMs: 1_000 }),
+  nodes: NODES,
   placement: () => ({ epoch: 1 as Epoch, replicas: NODES, standIns: [] }),
   isReachable: () => true,
   randomUint32: () => 0,

@@ -208,6 +208,7 @@ export class LoneConsensus {
     return {
       self: { node: "n1" as NodeId, storeId: "n1" as StoreId, incarnation: 1 as Incarnation },
       shardIndex: 0,
+      nodes: replicas,
       placement: () => ({ epoch: 1 as Epoch, replicas, standIns: [] }),
       priorityOf: (node) => chance.priorities?.[node] ?? 0,
       timing: {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { InvariantViolation } from "../../../../src/strategies/raft/invariant.ts";
 import type {
+  PlantedClearanceBugs,
   PlantedConsensusBugs,
   PlantedMembershipBugs,
   PlantedRecoveryBugs,
@@ -9,12 +10,12 @@ import { BrokenProperty } from "./world/broken-property.ts";
 import { runChaos } from "./world/chaos.ts";
 
 /**
- * What only recoveries show is in `recovery-chaos.test.ts`, and what only whole stores show in
- * `test/simulation/planted`.
+ * What only recoveries show is in `recovery-chaos.test.ts`, what only damage shows where the shard
+ * was in `moved-away-chaos.test.ts`, and what only whole stores show in `test/simulation/planted`.
  */
 type BugOfConsensus = Exclude<
   keyof PlantedConsensusBugs,
-  keyof PlantedRecoveryBugs | keyof PlantedMembershipBugs
+  keyof PlantedRecoveryBugs | keyof PlantedMembershipBugs | keyof PlantedClearanceBugs
 >;
 
 /**

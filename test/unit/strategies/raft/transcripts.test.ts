@@ -31,6 +31,12 @@ test.each(files)("%s", (name) => {
   else expect(now).toBe(text);
 });
 
+test("damaged-moved-away.txt comes to two leaders where nobody but the voters is asked", () => {
+  const text = readFileSync(new URL("damaged-moved-away.txt", FOLDER), "utf8");
+  const replayed = () => replay(text, { othersNotAsked: true });
+  expect(replayed).toThrow("Election Safety at n2: 3, n1 1");
+});
+
 test("figure-8.txt comes to where a leader that counts an earlier term's entry commits it", () => {
   const text = readFileSync(new URL("figure-8.txt", FOLDER), "utf8");
   const replayed = () => replay(text, { oldTermCommitted: true });

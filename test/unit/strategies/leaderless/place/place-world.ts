@@ -43,6 +43,7 @@ export function contextOf(node: string, replicas: readonly NodeId[] = OLD): Repl
     keyspaceHash: 7,
     settings: LEVELS,
     clock: new HybridClock({ actor: { high: 0, low: 1 }, maxSkewMs: 1_000 }),
+    nodes: replicas,
     placement: () => ({ epoch: 1 as Epoch, replicas, standIns: [] }),
     isReachable: () => true,
     randomUint32: () => 0,

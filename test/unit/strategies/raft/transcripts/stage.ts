@@ -54,6 +54,7 @@ export class Stage extends World {
       limits: { messageBytes, inflightBytes: 10_000, inflightMessages: 64 },
     });
     this.maxSyncMs = 0;
+    for (const node of this.nodes) node.onEvent = (event) => this.#hear(node, event);
     this.look();
     this.lines.length = 0;
   }
@@ -142,6 +143,12 @@ export class Stage extends World {
       applied: node.applied.length,
       configuration: describeConfiguration(consensus.configuration),
     };
+  }
+
+  #hear({ id }: WorldNode, { type, nodes, ahead }: Readonly<Record<string, unknown>>): void {
+    if (type === "writes-may-be-lost") this.say(`${id} says that writes may be lost`);
+    if (type === "raft-waits")
+      this.say(`${id} waits for ${nodes}; later: ${String(ahead) || "nobody"}`);
   }
 
   #arrive(flight: InFlight): void {

@@ -20,6 +20,7 @@ const LONG_ENTRY_BYTES = 20 * 1024;
  * - `long n1 x`: as `propose`, of an entry that goes alone also where it is asked where logs agree.
  * - `crash n1`, `start n1`, `wipe n1`: what was not synced is lost; so is, with `wipe`, everything.
  *   `back n1`: what was there before it was wiped is there again.
+ * - `damage n1 3`: it crashes and starts, and knows that it has lost what is behind that index.
  * - `recover n1`: somebody accepts that the others are lost for good.
  * - `cut n1>n2 …`, `cut n1` (from and to all), `heal`.
  * - `manual` / `automatic`; `deliver n1>n2 [type]`, `lose n1>n2 [type]`, `forget` (all in flight).
@@ -94,6 +95,11 @@ export class TranscriptRunner {
       node.crash();
       node.bringBack();
       node.restart();
+    } else if (command === "damage") {
+      node.crash();
+      node.disk.loseBehind(Number(words[0]));
+      stage.tailsLost++;
+      node.start("empty");
     } else if (command === "show") show(stage, node);
     else return this.#onLeader(stage, node, command, words);
     return true;

@@ -118,6 +118,14 @@ export class WorldDisk {
     this.image = this.durable.clone();
   }
 
+  /** Between two lives: the state is gone, and of the log what lies behind `last`. */
+  loseBehind(last: number): void {
+    this.state = NO_STATE;
+    this.durableState = NO_STATE;
+    this.durable.do({ type: "truncate", index: Math.min(last, this.durable.last) });
+    this.image = this.durable.clone();
+  }
+
   /** @param pick a draw below the number given. */
   crash(pick: (below: number) => number): void {
     const survivors = pick(this.#pending.length + 1);

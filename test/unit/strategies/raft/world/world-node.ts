@@ -70,6 +70,7 @@ export class WorldNode {
   /** Which configurations were in force, before and after the step, when so much was committed. */
   #commits: { readonly upTo: number; readonly inForce: readonly Configuration[] }[] = [];
   onRead: (answer: string) => void = () => {};
+  onEvent: (event: Readonly<Record<string, unknown>>) => void = () => {};
   /** What was asked of reads under way: the least index that an answer must have. */
   readonly reads = new Map<number, number>();
   /** What the last wipe took. */
@@ -389,9 +390,10 @@ export class WorldNode {
       setTimer: (timer, delayMs) => this.#setTimer(timer, delayMs),
       cancelTimer: (timer) => this.#timers.delete(timer),
       // No fault of these worlds brings that about.
-      emit: ({ type }) => {
-        if (type === "raft-diverged")
+      emit: (event) => {
+        if (event.type === "raft-diverged")
           throw new BrokenProperty("the leader lacks what is committed");
+        this.onEvent(event);
       },
     };
   }
@@ -433,6 +435,7 @@ export class WorldNode {
     return {
       self: this.self,
       shardIndex: 0,
+      nodes: world.nodes.map(({ id }) => id),
       placement: () => world.placement,
       priorityOf: (node) => world.priorityOf(node),
       timing: world.timing,
