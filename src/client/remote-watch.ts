@@ -122,12 +122,12 @@ export class RemoteWatch implements AsyncIterator<WatchEvent<unknown>, undefined
     const limitMs = patienceMs / serverCount;
     const limit = new CallDeadline(limitMs, patience, abortListeners, true);
     try {
-      const signal = AbortSignal.any([this.#ending.signal, limit.signal]);
-      const attempt = await this.#connection.openStream(path, {}, signal);
+      const attempt = await this.#connection.openStream(path, {}, limit.signal);
       if (attempt.type !== "failed" || limit.cause === undefined) return attempt;
       return { ...attempt, cause: new Error(`no answer came within ${Math.ceil(limitMs)} ms`) };
     } finally {
-      // The stream goes on under the other signal.
+      // What ends the stream once it is open cancels its body: signals that were put together
+      // (`AbortSignal.any`) may be collected meanwhile, and then tell it nothing.
       limit.dispose();
     }
   }
@@ -151,8 +151,13 @@ export class RemoteWatch implements AsyncIterator<WatchEvent<unknown>, undefined
 
   /** Undefined once the stream is over, for whatever reason. */
   async #chunk(body: Body): Promise<Uint8Array | undefined> {
-    const silence = new CallDeadline(SILENCE_MS, undefined, this.#connection.abortListeners);
+    const silence = new CallDeadline(
+      SILENCE_MS,
+      this.#ending.signal,
+      this.#connection.abortListeners,
+    );
     const cancel = (): void => void body.cancel().catch(() => undefined);
+    if (silence.cause !== undefined) cancel();
     silence.signal.addEventListener("abort", cancel);
     try {
       return (await body.read()).value;

@@ -1,4 +1,6 @@
 import { type AddressInfo, createServer, type Socket } from "node:net";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Client, type ConnectOptions, connect } from "../../../src/client/index.ts";
 import { CapstanError } from "../../../src/core/model/errors.ts";
@@ -31,6 +33,11 @@ function watch(client: Client, options?: WatchOptions, keyspace = "accounts") {
     WatchEvent<unknown>,
     undefined
   >;
+}
+
+function collectGarbage(): void {
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc")();
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -92,6 +99,21 @@ describe("a client's watch", () => {
     expect(await closed).toEqual({ done: true, value: undefined });
     await expect(watch(client).next()).rejects.toMatchObject({ code: "STORE_CLOSED" });
     await until(() => store.watches.length === 0);
+  });
+
+  test("ends when it is aborted, also where garbage was collected since it began", async () => {
+    const client = open();
+    for (let round = 1; round <= 5; round++) {
+      const controller = new AbortController();
+      const aborted = watch(client, { signal: controller.signal }).next();
+      await opened();
+      // The answer's head is here as well.
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      collectGarbage();
+      controller.abort();
+      await expect(aborted).rejects.toMatchObject({ code: "ABORTED" });
+      await until(() => store.watches.length === 0);
+    }
   });
 
   test("goes on behind the last event when its connection is lost", async () => {
