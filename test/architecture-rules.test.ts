@@ -294,6 +294,35 @@ const samples: Readonly<Record<string, readonly Sample[]>> = {
     },
   ],
 
+  "no signal is put together of others": [
+    {
+      shows: "AbortSignal.any, however it is called",
+      files: {
+        [store]: [
+          "const a = AbortSignal.any([one, other]);",
+          "const { any } = AbortSignal;",
+          "const b = globalThis.AbortSignal.any([one]);",
+          "const c = Promise.any([one]);",
+        ].join("\n"),
+        "src/cli/main.ts": "AbortSignal.any([one, other]);",
+      },
+      expected: [
+        [`${store}:1`, "AbortSignal.any is banned here; use a listener on each signal"],
+        [`${store}:2`, "AbortSignal.any is banned"],
+        [`${store}:3`, "AbortSignal.any is banned"],
+        ["src/cli/main.ts:1", "AbortSignal.any is banned"],
+      ],
+    },
+    {
+      shows: "signals where one stands for itself, and tests that may do as they like",
+      files: {
+        [store]: "const a = new AbortController().signal;\nconst b = AbortSignal.abort();",
+        "test/unit/some.test.ts": "AbortSignal.any([one, other]);",
+      },
+      expected: [],
+    },
+  ],
+
   "there is no default export": [
     {
       shows: "every way to export without a name",

@@ -73,6 +73,16 @@ const CONSOLE: readonly Ban[] = [
   { words: ["console"], instead: "the log of the Observer contract: the library is silent" },
 ];
 
+const SIGNALS: readonly Ban[] = [
+  {
+    words: ["AbortSignal.any"],
+    instead:
+      "a listener on each signal, taken off when the call ends (AbortListeners and CallDeadline of " +
+      "src/client, listenToAbort of src/core/store): Node 20 forgets a signal that was put together " +
+      "once garbage was collected, and what waits for it then waits for ever",
+  },
+];
+
 const CONCURRENCY: readonly Ban[] = [
   {
     words: ["Promise", "EventEmitter"],
@@ -110,6 +120,11 @@ export function consoleOutsideTheCommandLine(files: readonly SourceFile[]): Find
 
 export function orderThatDependsOnLocale(files: readonly SourceFile[]): Finding[] {
   return files.flatMap((file) => occurrences(file, LOCALE));
+}
+
+/** Also in the command line: nothing that it waits for may be forgotten. */
+export function signalsThatAreForgotten(files: readonly SourceFile[]): Finding[] {
+  return outsideOf([], files).flatMap((file) => occurrences(file, SIGNALS));
 }
 
 function outsideOf(exempt: readonly string[], files: readonly SourceFile[]): SourceFile[] {

@@ -4,6 +4,7 @@ import {
   orderThatDependsOnLocale,
   realChance,
   realTime,
+  signalsThatAreForgotten,
 } from "./banned-words.ts";
 import { unreachableFiles } from "./dead-files.ts";
 import { codesNobodyRaises, differencesOfTheErrorsPage } from "./error-registry.ts";
@@ -38,6 +39,10 @@ export const RULES: readonly Rule[] = Object.freeze<Rule[]>([
   {
     name: "order does not depend on the locale",
     findings: ({ files }) => orderThatDependsOnLocale(files),
+  },
+  {
+    name: "no signal is put together of others",
+    findings: ({ files }) => signalsThatAreForgotten(files),
   },
   { name: "there is no default export", findings: ({ files }) => defaultExports(files) },
   { name: "modules hold no state", findings: ({ files }) => moduleState(sources(files)) },
