@@ -28,7 +28,8 @@ export interface ConnectOptions {
   readonly url: string | readonly string[];
   /**
    * How long a request waits, over all its tries, whose call names no `timeoutMs` of its own; a
-   * write is two: for its id, and itself. Default 30,000.
+   * write is two: for its id, and itself. Default 30,000. Of several servers each gets its share of
+   * it, so that one that takes requests and says nothing leaves time for the others.
    */
   readonly timeoutMs?: number;
   /** Default: the global one. */

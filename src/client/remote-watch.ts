@@ -35,6 +35,8 @@ export class RemoteWatch implements AsyncIterator<WatchEvent<unknown>, undefined
   readonly #events: AsyncGenerator<WatchEvent<unknown>, undefined>;
   readonly #ending = new AbortController();
   #cursor: string | undefined;
+  /** The server that streams, or is asked to: see `ServerConnection.current`. */
+  #at = 0;
   #isSynced = false;
   /** Whether there ever was a stream: then one that is lost is looked for again. */
   #hasBegun = false;
@@ -98,6 +100,7 @@ export class RemoteWatch implements AsyncIterator<WatchEvent<unknown>, undefined
       ...{ prefix, cursor: this.#cursor, values: "canonical" },
       timeout_ms: this.#isSynced ? undefined : wholeMs(timeoutMs),
     };
+    this.#at = this.#connection.current;
     try {
       for (let tries = 0; ; tries++) {
         const path = this.#path + queryOf(query);
@@ -108,7 +111,7 @@ export class RemoteWatch implements AsyncIterator<WatchEvent<unknown>, undefined
         }
         if (this.#ending.signal.aborted) return undefined;
         this.#giveUp(attempt, tries + 1, patience.cause !== undefined);
-        this.#connection.moveOn();
+        this.#at = this.#connection.moveOn(this.#at);
         await this.#pause(tries);
       }
     } finally {
@@ -122,7 +125,7 @@ export class RemoteWatch implements AsyncIterator<WatchEvent<unknown>, undefined
     const limitMs = patienceMs / serverCount;
     const limit = new CallDeadline(limitMs, patience, abortListeners, true);
     try {
-      const attempt = await this.#connection.openStream(path, {}, limit.signal);
+      const attempt = await this.#connection.openStream(this.#at, path, {}, limit.signal);
       if (attempt.type !== "failed" || limit.cause === undefined) return attempt;
       return { ...attempt, cause: new Error(`no answer came within ${Math.ceil(limitMs)} ms`) };
     } finally {
@@ -175,7 +178,7 @@ export class RemoteWatch implements AsyncIterator<WatchEvent<unknown>, undefined
     if (event === "fault") {
       const fault = faultFromProblem(body, undefined);
       if (fault?.httpStatus === 503 && this.#connection.serverCount > 1 && this.#isSynced) {
-        this.#connection.moveOn();
+        this.#connection.moveOn(this.#at);
         return undefined;
       }
       throw fault ?? new CapstanError("INTERNAL", "the server's fault is not understood");

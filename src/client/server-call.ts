@@ -1,7 +1,6 @@
 import { CapstanError } from "../core/model/errors.ts";
 import { MalformedBytesError } from "../core/model/malformed-bytes-error.ts";
 import { decodeValue } from "../core/model/values.ts";
-import type { CallDeadline } from "./call-deadline.ts";
 import { faultFromProblem, PROBLEM_TYPE } from "./problem.ts";
 
 export const SESSION_HEADER = "x-session-token";
@@ -9,7 +8,7 @@ export const CAPSTAN_TYPE = "application/vnd.capstan.value";
 const JSON_TYPE = "application/json";
 const EVENT_STREAM_TYPE = "text/event-stream";
 
-/** Failures of a connection that never was: not a byte of the request has left. */
+/** Failures of a connection that never was: not a byte of the request has left (see `isUnsent`). */
 const UNSENT: readonly unknown[] = [
   "EAI_AGAIN",
   "ECONNREFUSED",
@@ -52,14 +51,14 @@ export async function attempt(
   fetchFunction: typeof fetch,
   url: string,
   request: ServerRequest,
-  deadline: CallDeadline,
+  signal: AbortSignal,
 ): Promise<Attempt> {
   try {
     const response = await fetchFunction(url + request.path, {
       method: request.method,
       headers: { accept: `${CAPSTAN_TYPE}, ${JSON_TYPE};q=0.5`, ...request.headers },
       redirect: "error",
-      signal: deadline.signal,
+      signal,
       ...(request.body === undefined ? {} : { body: request.body as Uint8Array<ArrayBuffer> }),
     });
     const bytes = new Uint8Array(await response.arrayBuffer());
@@ -135,9 +134,18 @@ function parse(bytes: Uint8Array): unknown {
   }
 }
 
+/** What the system was asked for when a connection could not be made. */
+const CONNECTING: readonly unknown[] = ["connect", "getaddrinfo", undefined];
+
+/**
+ * A peer that is out of reach for long ends a connection that stood with the same codes as one that
+ * could not be made: the request may have left on it.
+ */
 function isUnsent(error: unknown): boolean {
-  const cause = (error as { readonly cause?: { readonly code?: unknown } } | null)?.cause;
-  return UNSENT.includes(cause?.code);
+  const { cause } = (error ?? {}) as {
+    readonly cause?: { readonly code?: unknown; readonly syscall?: unknown };
+  };
+  return UNSENT.includes(cause?.code) && CONNECTING.includes(cause?.syscall);
 }
 
 /** Whether another node may do what this one could not. */

@@ -47,6 +47,7 @@ export class ServerConnection {
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #streams = new Set<() => void>();
   readonly #abortListeners = new AbortListeners();
+  /** Which server is used now, counted on without end: each call tries them from here, in a row. */
   #current = 0;
   #closed = false;
 
@@ -76,18 +77,28 @@ export class ServerConnection {
     return this.#abortListeners;
   }
 
-  /** One try at the server that is used now. */
+  /** The server that is used now. */
+  get current(): number {
+    return this.#current;
+  }
+
+  /** One try at the server `at`. */
   openStream(
+    at: number,
     path: string,
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<StreamAttempt> {
-    return attemptStream(this.#options.fetch, this.#url() + path, headers, signal);
+    return attemptStream(this.#options.fetch, this.#url(at) + path, headers, signal);
   }
 
-  /** The server that is used now does not do. */
-  moveOn(): void {
-    this.#current++;
+  /**
+   * The server `at` does not do. Gives the one behind it. Of several calls that find the same one gone
+   * only the first leads the others on: else two of them would lead back to it.
+   */
+  moveOn(at: number): number {
+    if (this.#current === at) this.#current++;
+    return at + 1;
   }
 
   /**
@@ -128,30 +139,56 @@ export class ServerConnection {
     const deadline = new CallDeadline(patienceMs, limits.signal, this.#abortListeners);
     const mayRepeat =
       !isWrite || request.operationId !== undefined || request.isRepeatable === true;
+    // A server that was told how long it may take is waited for as long.
+    const isShared = mayRepeat && limits.timeoutMs === undefined && urls.length > 1;
+    const shareMs = isShared ? patienceMs / urls.length : undefined;
     const attempts = urls.length === 1 ? ATTEMPTS_AT_ONE : Math.max(urls.length, ATTEMPTS_AT_ONE);
     let sent = false;
     let last: Attempt | undefined;
+    let at = this.#current;
+    let url = this.#url(at);
     try {
       for (let count = 0; count < attempts && deadline.cause === undefined; count++) {
-        last = await attempt(this.#options.fetch, this.#url(), request, deadline);
+        url = this.#url(at);
+        last = await this.#attempt(url, request, deadline, shareMs);
         if (last.type === "answered") {
           const { status, body, session } = last;
           return { status, body, session, isRepeated: sent };
         }
         if (last.type === "failed") sent ||= last.sent;
         else if (urls.length === 1 || !isWorthAnotherServer(last)) break;
-        if (deadline.cause !== undefined || (sent && !mayRepeat)) break;
-        this.#current++;
+        if (deadline.cause === "aborted") break;
+        at = this.moveOn(at);
+        if (sent && !mayRepeat) break;
       }
     } finally {
       deadline.dispose();
     }
-    throw faultOf({ last, sent: sent && isWrite, request, deadline, url: this.#url(), patienceMs });
+    throw faultOf({ last, sent: sent && isWrite, request, deadline, url, patienceMs });
   }
 
-  #url(): string {
+  /** @param shareMs after which a server that says nothing leaves the time to the others. */
+  async #attempt(
+    url: string,
+    request: ServerRequest,
+    deadline: CallDeadline,
+    shareMs: number | undefined,
+  ): Promise<Attempt> {
+    const { fetch } = this.#options;
+    if (shareMs === undefined) return attempt(fetch, url, request, deadline.signal);
+    const share = new CallDeadline(shareMs, deadline.signal, this.#abortListeners, true);
+    try {
+      const made = await attempt(fetch, url, request, share.signal);
+      if (made.type !== "failed" || share.cause !== "timeout") return made;
+      return { ...made, cause: new Error(`no answer came within ${Math.ceil(shareMs)} ms`) };
+    } finally {
+      share.dispose();
+    }
+  }
+
+  #url(at: number): string {
     const { urls } = this.#options;
-    return urls[this.#current % urls.length] as string;
+    return urls[at % urls.length] as string;
   }
 }
 

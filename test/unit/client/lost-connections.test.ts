@@ -116,6 +116,25 @@ describe("a lost answer", () => {
     expect(proxy.seen).toHaveLength(3);
   });
 
+  test.each(["EHOSTUNREACH", "ENETUNREACH", "ECONNREFUSED"])(
+    "%s of a connection that stood: the write may have left, and is unknown",
+    async (code) => {
+      // As the kernel says it of a connection whose peer has been out of reach for long.
+      const cause = Object.assign(new Error(`read ${code}`), { code, syscall: "read" });
+      const fetchFunction: typeof fetch = async (input, init) => {
+        if (init?.method !== "PUT") return fetch(input, init);
+        await fetch(input, init);
+        throw new TypeError("fetch failed", { cause });
+      };
+      const client = connect({ url: server.url, fetch: fetchFunction });
+      await expect(client.keyspace("default").put("k", 1)).rejects.toMatchObject({
+        code: "OUTCOME_UNKNOWN",
+        operationId: expect.any(String),
+      });
+      expect(store.writes).toHaveLength(3);
+    },
+  );
+
   test("an answer that is none: unknown for a write, unreachable for a read", async () => {
     const proxied = (init: RequestInit | undefined): boolean => init?.method === "PUT";
     const fetchFunction: typeof fetch = async (input, init) =>
@@ -169,6 +188,40 @@ describe("several servers", () => {
     });
     expect(other.writes).toHaveLength(1);
     await second.close();
+  });
+
+  test("calls side by side do not send each other back to a server that is gone", async () => {
+    const proxy = await proxyWith("pass");
+    const keys = connect({ url: [await deadUrl(), proxy.url] }).keyspace("default");
+    const names = Array.from({ length: 40 }, (_none, index) => `k${index}`);
+    const written = await keys.putMany(names.map((name) => [name, 1] as const));
+    expect(written.filter(({ ok }) => !ok)).toEqual([]);
+    const fresh = connect({ url: [await deadUrl(), proxy.url] }).keyspace("default");
+    const read = await fresh.getMany(names);
+    expect(read.filter(({ ok }) => !ok)).toEqual([]);
+  });
+
+  test("a server that takes a request and says nothing leaves time for the others", async () => {
+    const silent = await FlakyProxy.start(server.port, () => "hang");
+    proxies.push(silent);
+    const keys = connect({ url: [silent.url, server.url], timeoutMs: 600 }).keyspace("default");
+    expect(await keys.get("k")).toMatchObject({ found: false });
+    await keys.put("k", 1);
+    expect(await keys.get("k")).toMatchObject({ value: 1 });
+    // It was asked once, and not again.
+    expect(silent.seen).toHaveLength(1);
+  });
+
+  test("a call whose own time a silent server has used up leads the next one elsewhere", async () => {
+    const silent = await FlakyProxy.start(server.port, () => "hang");
+    proxies.push(silent);
+    const keys = connect({ url: [silent.url, server.url] }).keyspace("default");
+    await expect(keys.get("k", { timeoutMs: 1 })).rejects.toMatchObject({
+      code: "UNREACHABLE_SERVER",
+      message: expect.stringContaining(`${silent.url} cannot be reached: no answer came within`),
+    });
+    expect(await keys.get("k", { timeoutMs: 1_000 })).toMatchObject({ found: false });
+    expect(silent.seen).toHaveLength(1);
   });
 
   test("nobody there: unreachable, not applied", async () => {
