@@ -6,6 +6,8 @@ interface Connection {
   readonly open: Set<IncomingMessage>;
   /** Those of them that have reached the store. */
   readonly working: Set<IncomingMessage>;
+  /** Who wants to know when it closes. */
+  readonly ends: Set<() => void>;
   /** What came behind them is broken: no more requests can be read. */
   endsAfterAnswers: boolean;
 }
@@ -49,6 +51,17 @@ export class ConnectionTracker {
     if (connection !== undefined) connection.endsAfterAnswers = true;
   }
 
+  /**
+   * Calls `end` when the connection has closed, until what is returned is called. Node says nothing of
+   * that to a response that still waits for the one before it on the same connection.
+   */
+  whenClosed(socket: Socket, end: () => void): () => void {
+    const ends = this.#connections.get(socket)?.ends;
+    if (ends === undefined) end();
+    else ends.add(end);
+    return () => ends?.delete(end);
+  }
+
   beginClosing(): void {
     this.#closing = true;
     for (const [socket, connection] of this.#connections) {
@@ -60,10 +73,17 @@ export class ConnectionTracker {
     this.#connections.set(socket, {
       open: new Set(),
       working: new Set(),
+      ends: new Set(),
       endsAfterAnswers: false,
     });
-    socket.once("close", () => this.#connections.delete(socket));
+    socket.once("close", () => this.#close(socket));
     if (this.#closing) socket.destroy();
+  }
+
+  #close(socket: Socket): void {
+    const ends = this.#connections.get(socket)?.ends ?? [];
+    this.#connections.delete(socket);
+    for (const end of [...ends]) end();
   }
 
   #finish(request: IncomingMessage, connection: Connection): void {

@@ -23,7 +23,7 @@ import { addMemberRoutes } from "./routes/member-routes.ts";
 import { addKeyspaceOperationRoutes, addResolveRoute } from "./routes/operation-routes.ts";
 import { addReadRoutes } from "./routes/read-routes.ts";
 import { addScanRoute } from "./routes/scan-route.ts";
-import { addWatchRoute } from "./routes/watch-route.ts";
+import { addWatchRoute, type WatchRouteOptions } from "./routes/watch-route.ts";
 import { addWriteRoutes } from "./routes/write-routes.ts";
 
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -65,8 +65,8 @@ export async function serveHttp(store: Store, options: HttpOptions): Promise<Htt
   addRequestGuards(app, new HostGuard(resolved.host, resolved.allowedHosts), connections);
   addFaultAnswers(app, resolved);
   const streams = new OpenStreams(resolved.maxWatches);
-  addRoutes(app, store, resolved, streams);
-  addApiDescription(app, store, resolved, streams);
+  addRoutes(app, store, resolved, { streams, connections });
+  addApiDescription(app, store, resolved, { streams, connections });
   await listen(app, resolved);
   const { port } = app.server.address() as AddressInfo;
   const host = resolved.host.includes(":") ? `[${resolved.host}]` : resolved.host;
@@ -80,6 +80,8 @@ export async function serveHttp(store: Store, options: HttpOptions): Promise<Htt
     },
   };
 }
+
+type WatchingParts = Pick<WatchRouteOptions, "streams" | "connections">;
 
 /** Every answer is sent as text or bytes: nothing is left to be serialised by schema. */
 const serializer = () => JSON.stringify;
@@ -120,7 +122,7 @@ function addRoutes(
   app: FastifyInstance,
   store: Store,
   { insecure, watchHeartbeatMs: heartbeatMs }: ResolvedHttpOptions,
-  streams: OpenStreams,
+  watching: WatchingParts,
 ): void {
   for (const base of [API, `${KEYSPACES}/:keyspace`]) {
     const data = base === API ? DATA : `${base}/data`;
@@ -128,7 +130,7 @@ function addRoutes(
     addWriteRoutes(app, store, data);
     addScanRoute(app, store, data);
     addBatchRoute(app, store, base);
-    addWatchRoute(app, base, { store, streams, heartbeatMs });
+    addWatchRoute(app, base, { store, ...watching, heartbeatMs });
     addKeyspaceOperationRoutes(app, store, base);
   }
   addResolveRoute(app, store, OPERATIONS);
@@ -141,11 +143,11 @@ function addApiDescription(
   app: FastifyInstance,
   store: Store,
   options: ResolvedHttpOptions,
-  streams: OpenStreams,
+  watching: WatchingParts,
 ): void {
   const describeApi = apiDescriber(
     () => createApp(options),
-    (described) => addRoutes(described, store, options, streams),
+    (described) => addRoutes(described, store, options, watching),
   );
   app.get(`${API}/openapi.json`, describeApi);
 }

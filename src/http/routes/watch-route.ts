@@ -5,9 +5,10 @@ import { encodeValue } from "../../core/model/values.ts";
 import type { Store, WatchEvent, WatchOptions } from "../../core/store/api.ts";
 import { JSON_FORMAT } from "../answers.ts";
 import { headerOf } from "../call-options.ts";
+import type { ConnectionTracker } from "../connection-tracker.ts";
 import { EventStream } from "../event-stream.ts";
 import { EVENT_STREAM_TYPE, negotiate } from "../media-types.ts";
-import type { OpenStreams } from "../open-streams.ts";
+import type { OpenStreams, StreamPlace } from "../open-streams.ts";
 import { faultOf, problemOf } from "../problem.ts";
 import { keyspaceOf } from "../resource-path.ts";
 import { problemAnswer, watchHeaders, watchQuery } from "../schemas.ts";
@@ -15,6 +16,7 @@ import { problemAnswer, watchHeaders, watchQuery } from "../schemas.ts";
 export interface WatchRouteOptions {
   readonly store: Store;
   readonly streams: OpenStreams;
+  readonly connections: ConnectionTracker;
   readonly heartbeatMs: number;
 }
 
@@ -28,7 +30,7 @@ const CANONICAL: ValueForm = (value) => Buffer.from(encodeValue(value)).toString
 export function addWatchRoute(
   app: FastifyInstance,
   base: string,
-  { store, streams, heartbeatMs }: WatchRouteOptions,
+  { store, streams, connections, heartbeatMs }: WatchRouteOptions,
 ): void {
   app.withTypeProvider<ZodTypeProvider>().get(
     `${base}/watch`,
@@ -48,14 +50,20 @@ export function addWatchRoute(
     },
     async (request, reply) => {
       negotiate(request.headers.accept, [EVENT_STREAM_TYPE]);
-      streams.refuseMore();
-      const keyspace = store.keyspace(keyspaceOf(request.originalUrl));
-      const { prefix, timeout_ms, values } = request.query;
-      const watch = keyspace.watch(optionsOf(request, prefix, timeout_ms))[Symbol.asyncIterator]();
-      const first = watch.next();
-      // What is refused is refused before the stream begins: its status can still say so.
-      await Promise.race([first, Promise.resolve()]);
-      stream(reply, watch, first, { streams, heartbeatMs, value: formOf(values) });
+      const place = streams.take();
+      try {
+        const keyspace = store.keyspace(keyspaceOf(request.originalUrl));
+        const { prefix, timeout_ms, values } = request.query;
+        const options = optionsOf(request, prefix, timeout_ms);
+        const watch = keyspace.watch(options)[Symbol.asyncIterator]();
+        const first = watch.next();
+        // What is refused is refused before the stream begins: its status can still say so.
+        await Promise.race([first, Promise.resolve()]);
+        stream(reply, watch, first, { place, connections, heartbeatMs, value: formOf(values) });
+      } catch (error) {
+        place.free();
+        throw error;
+      }
       return reply;
     },
   );
@@ -81,7 +89,8 @@ function formOf(values: "json" | "canonical" | undefined): ValueForm {
 }
 
 interface StreamOptions {
-  readonly streams: OpenStreams;
+  readonly place: StreamPlace;
+  readonly connections: ConnectionTracker;
   readonly heartbeatMs: number;
   readonly value: ValueForm;
 }
@@ -90,17 +99,23 @@ function stream(
   reply: FastifyReply,
   watch: Watch,
   first: Promise<IteratorResult<WatchEvent<unknown>>>,
-  { streams, heartbeatMs, value }: StreamOptions,
+  { place, connections, heartbeatMs, value }: StreamOptions,
 ): void {
   reply.hijack();
   const events = new EventStream(reply.raw, heartbeatMs);
+  let isOver = false;
   const end = (): void => {
-    streams.delete(end);
+    if (isOver) return;
+    isOver = true;
+    forget();
+    place.free();
     void watch.return?.();
     events.end();
   };
+  let forget = (): void => undefined;
   reply.raw.once("close", end);
-  streams.add(end);
+  forget = connections.whenClosed(reply.request.raw.socket, end);
+  place.whenClosed(end);
   pass(watch, first, events, value).then(end, (error: unknown) => {
     events.end("fault", JSON.stringify(problemOf(faultOf(error))));
     end();

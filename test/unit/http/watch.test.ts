@@ -142,6 +142,18 @@ describe("a watch over HTTP", () => {
     expect(store.watches).toEqual([]);
   });
 
+  test("lets go of watches that wait behind another one of their connection", async () => {
+    const { host } = new URL(server.url);
+    const socket = open(server.port, `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`.repeat(4));
+    await until(() => store.watches.length > 0);
+    await new Promise(setImmediate);
+    // As many as may be, though they came all at once.
+    expect(store.watches).toHaveLength(2);
+    socket.destroy();
+    await until(() => store.watches.length === 0);
+    await begin();
+  });
+
   test("ends with the store's, and says why when that is a fault", async () => {
     const [closed, first] = await begin();
     first.push(put(1));
