@@ -229,8 +229,8 @@ export interface Keyspace<V = unknown> {
   scan(options?: ScanOptions): AsyncIterable<ScanEntryResult<V>>;
   /**
    * Changes from now on, or from behind a cursor, ordered per shard. Nothing is ever missing without
-   * a `gap`. 1,024 events of 16 MiB wait for a slow reader; beyond that the oldest are dropped. Ends when the
-   * store is closed, and rejects when it fails, with `ABORTED`, or `UNAVAILABLE` after `timeoutMs`.
+   * a `gap`. 1,024 events of 16 MiB wait for a slow reader (16,384 until it is in step, from a cursor);
+   * beyond that the oldest are dropped. Ends when the store is closed, and rejects when it fails, with `ABORTED`, or `UNAVAILABLE` after `timeoutMs`.
    */
   watch(options?: WatchOptions): AsyncIterable<WatchEvent<V>>;
   /** An id for one write, made before it is sent. */

@@ -3,7 +3,9 @@
  * in bytes, beyond which the oldest is dropped and an item that says so takes its place.
  */
 export class BoundedStream<Item> implements AsyncIterator<Item, undefined> {
-  readonly #capacity: number;
+  readonly #usualCapacity: number;
+  #capacity: number;
+  #isCaughtUp = false;
   readonly #maxBytes: number;
   readonly #gapFor: (dropped: number, last: Item) => Item;
   readonly #onReturn: () => void;
@@ -17,15 +19,18 @@ export class BoundedStream<Item> implements AsyncIterator<Item, undefined> {
   /**
    * @param gapFor makes the item that stands for `dropped` lost ones, of which `last` was the last.
    * @param onReturn is called once, when the reader goes away or the stream ends.
+   * @param firstCapacity until `caughtUp` is called, and what waits then is taken.
    */
   constructor(
     capacity: number,
     gapFor: (dropped: number, last: Item) => Item,
     onReturn: () => void,
     maxBytes = Number.POSITIVE_INFINITY,
+    firstCapacity = capacity,
   ) {
     this.#maxBytes = maxBytes;
-    this.#capacity = capacity;
+    this.#usualCapacity = capacity;
+    this.#capacity = firstCapacity;
     this.#gapFor = gapFor;
     this.#onReturn = onReturn;
   }
@@ -48,6 +53,12 @@ export class BoundedStream<Item> implements AsyncIterator<Item, undefined> {
       this.#lastDropped = this.#shift();
       this.#dropped++;
     }
+  }
+
+  /** What was there before the reader came has been pushed: what comes now comes one by one. */
+  caughtUp(): void {
+    this.#isCaughtUp = true;
+    this.#settle();
   }
 
   /** What waits is still given out; then the next reader meets the error, later ones the end. */
@@ -90,7 +101,14 @@ export class BoundedStream<Item> implements AsyncIterator<Item, undefined> {
   #shift(): Item | undefined {
     const first = this.#items.shift();
     this.#bytes -= first?.bytes ?? 0;
+    this.#settle();
     return first?.item;
+  }
+
+  #settle(): void {
+    if (this.#isCaughtUp && this.#items.length <= this.#usualCapacity) {
+      this.#capacity = this.#usualCapacity;
+    }
   }
 
   #finish(reader: Reader<Item>): void {

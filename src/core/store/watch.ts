@@ -14,6 +14,11 @@ import { decode } from "./result-decoder.ts";
 
 /** Events that wait for a reader, before the oldest are dropped and a `gap` says so. */
 const MAX_WAITING_EVENTS = 1_024;
+/**
+ * The same of a watch that goes on from a cursor, until it is in step: what the shards have kept for it
+ * comes in one turn, before any reader can take it. As much as 16 shards keep.
+ */
+const MAX_RESUMED_EVENTS = 16_384;
 /** Of the values in them; one event alone may be larger. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 
@@ -34,13 +39,17 @@ export class KeyspaceWatch implements AsyncIterable<WatchEvent<unknown>> {
       gapFor,
       () => watching?.stop(),
       MAX_WAITING_BYTES,
+      this.#options?.cursor === undefined ? MAX_WAITING_EVENTS : MAX_RESUMED_EVENTS,
     );
     try {
       const { maxTimeoutMs } = this.#parts;
       const settings = parseOptions(this.#options, OPTIONS_OF.watch, maxTimeoutMs);
       refuseAborted(settings.signal);
       watching = new Watching(this.#parts, settings, {
-        event: (event, bytes) => stream.push(event, bytes),
+        event: (event, bytes) => {
+          stream.push(event, bytes);
+          if (event.type === "synced") stream.caughtUp();
+        },
         end: (fault) => stream.end(fault),
       });
     } catch (error) {

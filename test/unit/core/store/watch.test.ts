@@ -37,6 +37,30 @@ describe("watch", () => {
     expect((await iterator.next()).value).toMatchObject({ key: "k6" });
   });
 
+  it("keeps what was there to be resumed until a reader has taken it", async () => {
+    const { keyspace, engine } = openBench();
+    const iterator = keyspace.watch({ cursor: "c0" })[Symbol.asyncIterator]();
+    const synced = { type: "synced", key: undefined, value: undefined } as const;
+    for (let index = 1; index <= 3_000; index++) engine.change(changeOf(index));
+    engine.change({ ...synced, cursor: "c3000" });
+    for (let index = 3_001; index <= 3_010; index++) engine.change(changeOf(index));
+    for (let index = 1; index <= 3_000; index++) {
+      expect((await iterator.next()).value).toMatchObject({ type: "put", key: `k${index}` });
+    }
+    expect((await iterator.next()).value).toMatchObject({ type: "synced" });
+    // From now on it is a reader like any other.
+    for (let index = 3_011; index <= 4_040; index++) engine.change(changeOf(index));
+    const reason = expect.stringContaining("16 events");
+    expect((await iterator.next()).value).toMatchObject({ type: "gap", cursor: "c3016", reason });
+  });
+
+  it("bounds what is resumed, too", async () => {
+    const { keyspace, engine } = openBench();
+    const iterator = keyspace.watch({ cursor: "c0" })[Symbol.asyncIterator]();
+    for (let index = 1; index <= 16_400; index++) engine.change(changeOf(index));
+    expect((await iterator.next()).value).toMatchObject({ type: "gap", cursor: "c16" });
+  });
+
   it("counts the bytes of what waits, too", async () => {
     const { keyspace, engine } = openBench();
     const iterator = keyspace.watch()[Symbol.asyncIterator]();
