@@ -61,8 +61,7 @@ export async function attempt(
       signal,
       ...(request.body === undefined ? {} : { body: request.body as Uint8Array<ArrayBuffer> }),
     });
-    const bytes = new Uint8Array(await response.arrayBuffer());
-    return readAnswer(response, bytes, request.operationId);
+    return readAnswer(response, await bytesOf(response, signal), request.operationId);
   } catch (cause) {
     return { type: "failed", sent: !isUnsent(cause), cause };
   }
@@ -93,13 +92,34 @@ export async function attemptStream(
     if (response.ok && type === EVENT_STREAM_TYPE && response.body !== null) {
       return { type: "opened", body: response.body };
     }
-    const bytes = new Uint8Array(await response.arrayBuffer());
-    const answer = readAnswer(response, bytes, undefined);
+    const answer = readAnswer(response, await bytesOf(response, signal), undefined);
     if (answer.type !== "answered") return answer;
     return { type: "failed", sent: true, cause: new Error("the answer is no stream of events") };
   } catch (cause) {
     return { type: "failed", sent: !isUnsent(cause), cause };
   }
+}
+
+/**
+ * The whole body. The signal that was given to `fetch` does not end this: Node 20 holds on to what
+ * passes it on by weak references alone once the head of the answer is there, and a server that stops
+ * in the middle of its body would be waited for without end.
+ */
+async function bytesOf({ body }: Response, signal: AbortSignal): Promise<Uint8Array> {
+  const reader = body?.getReader();
+  const end = (): void => void reader?.cancel().catch(() => undefined);
+  signal.addEventListener("abort", end);
+  const chunks: Uint8Array[] = [];
+  try {
+    if (signal.aborted) end();
+    for (let next = await reader?.read(); next?.done === false; next = await reader?.read()) {
+      chunks.push(next.value);
+    }
+  } finally {
+    signal.removeEventListener("abort", end);
+  }
+  signal.throwIfAborted();
+  return Buffer.concat(chunks);
 }
 
 function readAnswer(

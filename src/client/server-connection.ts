@@ -230,7 +230,12 @@ function faultOf({ last, sent, request, deadline, url, patienceMs }: Ending): Ca
 export function describeCause(last: Attempt | undefined): string {
   if (last === undefined || last.type === "answered") return "nothing was tried";
   if (last.type === "refused") return last.fault.message;
+  // Of `fetch` only the cause says what was wrong.
   const { message, cause } = last.cause as Error;
-  const code = (cause as { readonly code?: unknown } | undefined)?.code;
-  return typeof code === "string" ? code : message;
+  const { code, message: why } = (cause ?? {}) as {
+    readonly code?: unknown;
+    readonly message?: unknown;
+  };
+  if (typeof code === "string") return code;
+  return typeof why === "string" && why !== "" ? why : message;
 }

@@ -1,9 +1,11 @@
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { connect } from "../../../src/client/index.ts";
 import { CapstanError } from "../../../src/core/model/errors.ts";
 import { type HttpServer, serveHttp } from "../../../src/http/index.ts";
 import { FakeStore } from "../http/fake-store.ts";
 import { until } from "../http/requests.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import { type Fate, FlakyProxy } from "./flaky-proxy.ts";
 
 let store: FakeStore;
@@ -94,6 +96,37 @@ describe("a lost answer", () => {
     });
   });
 
+  test("a server that stops in the middle of its answer, also where garbage was collected since", async () => {
+    const half = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{";
+    const sockets: Socket[] = [];
+    const broken = createServer((socket) => {
+      sockets.push(socket.on("error", () => undefined));
+      socket.on("data", () => {
+        socket.write(half);
+        // What the answer has come to by then is not to be forgotten.
+        setTimeout(collectGarbage, 50);
+      });
+    });
+    await new Promise<void>((resolve) => broken.listen(0, "127.0.0.1", resolve));
+    const { port } = broken.address() as AddressInfo;
+    const client = connect({ url: `http://127.0.0.1:${port}`, timeoutMs: 400 });
+    const keys = client.keyspace("default");
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 200);
+    const [read, write, aborted] = await Promise.allSettled([
+      keys.get("k"),
+      keys.put("k", 1, { operationId: "op-1" }),
+      keys.put("k", 1, { operationId: "op-2", signal: controller.signal }),
+    ]);
+    expect(read).toMatchObject({ reason: { code: "UNREACHABLE_SERVER" } });
+    expect(write).toMatchObject({ reason: { code: "OUTCOME_UNKNOWN", operationId: "op-1" } });
+    expect(aborted).toMatchObject({ reason: { code: "OUTCOME_UNKNOWN", operationId: "op-2" } });
+    await client.close();
+    // The connections are given up, too.
+    await until(() => sockets.every(({ destroyed }) => destroyed));
+    broken.close();
+  });
+
   test("a server that gives no id: the write was not sent, and the call's own time is kept", async () => {
     const proxy = await FlakyProxy.start(server.port, () => "hang");
     proxies.push(proxy);
@@ -149,6 +182,9 @@ describe("a lost answer", () => {
       code: "UNREACHABLE_SERVER",
       outcome: "not-applied",
     });
+    const redirected = new TypeError("fetch failed", { cause: new Error("unexpected redirect") });
+    const led = connect({ url: server.url, fetch: () => Promise.reject(redirected) });
+    await expect(led.keyspace("default").get("k")).rejects.toThrow("unexpected redirect");
   });
 
   test("an answer to a write that makes no sense is as good as lost", async () => {

@@ -1,12 +1,11 @@
 import { type AddressInfo, createServer, type Socket } from "node:net";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Client, type ConnectOptions, connect } from "../../../src/client/index.ts";
 import { CapstanError } from "../../../src/core/model/errors.ts";
 import type { WatchEvent, WatchOptions } from "../../../src/core/store/api.ts";
 import { type HttpServer, serveHttp } from "../../../src/http/index.ts";
 import { FakeStore, type FakeWatch } from "../http/fake-store.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import { type Fate, FlakyProxy } from "./flaky-proxy.ts";
 
 let store: FakeStore;
@@ -33,11 +32,6 @@ function watch(client: Client, options?: WatchOptions, keyspace = "accounts") {
     WatchEvent<unknown>,
     undefined
   >;
-}
-
-function collectGarbage(): void {
-  setFlagsFromString("--expose-gc");
-  runInNewContext("gc")();
 }
 
 async function until(condition: () => boolean): Promise<void> {
