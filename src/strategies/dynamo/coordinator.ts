@@ -14,14 +14,14 @@ import type { Operation, OperationResult, ReadResult } from "../../core/model/op
 import { ableReplicas } from "../leaderless/able-replicas.ts";
 import { Demands, isMetBy } from "../leaderless/demand.ts";
 import { ExpiryView } from "../leaderless/expiry-view.ts";
-import { HEDGE_TIMER } from "../leaderless/hedges.ts";
 import { deadlineOfLevel } from "../leaderless/level-settings.ts";
-import { readLocally } from "../leaderless/local-read.ts";
 import { withJointPlacements } from "../leaderless/place/joint-placement.ts";
 import { PlaceFlow } from "../leaderless/place/place-flow.ts";
+import { HEDGE_TIMER } from "../leaderless/reads/hedges.ts";
+import { readLocally } from "../leaderless/reads/local-read.ts";
+import { ScanFlow } from "../leaderless/reads/scan-flow.ts";
 import type { RecordRules } from "../leaderless/record-rules.ts";
 import { ReplicaAnswers } from "../leaderless/replica-answers.ts";
-import { ScanFlow } from "../leaderless/scan-flow.ts";
 import { SweepTimer } from "../leaderless/sweep-timer.ts";
 import { ContextTokens } from "./context-token.ts";
 import { makeDottedRules } from "./dotted-rules.ts";

@@ -1,58 +1,30 @@
 import type { CoordinatorContext, Effects, Request, Sender } from "../../core/contracts/machine.ts";
 import { CapstanError } from "../../core/model/errors.ts";
-import { IdTable } from "../../core/model/id-table.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import type { Level } from "../../core/model/levels.ts";
 import type { ReadResult } from "../../core/model/operations.ts";
 import type { Receipt } from "../../core/model/receipt.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
-import { type Demand, type Demands, isMetBy, mayLower } from "../leaderless/demand.ts";
-import { type DigestedRead, Digests } from "../leaderless/digests.ts";
+import { type Demands, isMetBy, mayLower } from "../leaderless/demand.ts";
 import type { ExpiryView } from "../leaderless/expiry-view.ts";
 import { levelTooHigh, tooFewReachable, unansweredRead } from "../leaderless/faults.ts";
-import { type HedgedRead, Hedges } from "../leaderless/hedges.ts";
 import { deadlineOfLevel } from "../leaderless/level-settings.ts";
-import type { CopyMessage, ReadReply } from "../leaderless/messages.ts";
-import { atEpoch } from "../leaderless/place/place-messages.ts";
+import type { ReadReply } from "../leaderless/messages.ts";
+import { PendingReads } from "../leaderless/reads/pending-reads.ts";
+import { ReadFanOut } from "../leaderless/reads/read-fan-out.ts";
+import { repair } from "../leaderless/reads/read-repair.ts";
 import { receiptOf } from "../leaderless/receipts.ts";
-import { keyRecord } from "../leaderless/record.ts";
 import { mergedOf, type RecordRules } from "../leaderless/record-rules.ts";
 import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
 import { sessionBehind } from "../leaderless/session-keys.ts";
 import { keyTextOf, noCopyReachable } from "./faults.ts";
 import type { DynamoMessage } from "./messages.ts";
+import { PendingRead } from "./pending-read.ts";
 import type { PlantedDynamoBugs } from "./planted-bugs.ts";
 import type { RecordReader } from "./read-result.ts";
 import { hasAllSeen, markOfRecord } from "./session-contexts.ts";
 import { DYNAMO_LEVELS, type DynamoSettings } from "./settings.ts";
 import { StandIns } from "./stand-ins.ts";
-
-/** Part of its time after which a read asks those whom it did not ask at first. */
-const WIDEN_AFTER_PART = 0.5;
-
-interface PendingRead extends HedgedRead, DigestedRead {
-  readonly request: Request;
-  readonly demand: Demand;
-  readonly answers: ReplicaAnswers;
-  readonly standIns: ReplicaAnswers;
-  /** Per replica: what it answered. */
-  readonly records: (Uint8Array | undefined)[];
-  readonly roundId: number;
-  readonly startedAtMs: number;
-  readonly widenAtMs: number;
-  /** When late answers are not waited for any more. */
-  readonly endAtMs: number;
-  /** All answers as one; whoever they are from, nothing that is known is left out. */
-  merged: Uint8Array | undefined;
-  /** Answered; late answers still come, for read repair. */
-  answered: boolean;
-  hedgeAtMs: number;
-  hedgedAtMs: number;
-  hedged: ReplicaMask;
-  digests: ReplicaMask;
-  digestBytes: number[] | undefined;
-  fullAsked: ReplicaMask;
-}
 
 type Fx = Effects<DynamoMessage>;
 
@@ -74,11 +46,8 @@ export class ReadFlow {
   readonly #demands: Demands;
   readonly #planted: PlantedDynamoBugs;
   readonly #standIns = new StandIns();
-  readonly #hedges: Hedges<PendingRead>;
-  readonly #digests: Digests;
-  readonly #pending = new IdTable<PendingRead>();
-  readonly #unanswered = new IdTable<PendingRead>();
-  #sweepAtMs = Number.POSITIVE_INFINITY;
+  readonly #fanOut: ReadFanOut<PendingRead>;
+  readonly #pending = new PendingReads<PendingRead>();
 
   constructor(parts: {
     readonly context: CoordinatorContext;
@@ -93,8 +62,7 @@ export class ReadFlow {
     this.#context = parts.context;
     this.#settings = parts.settings;
     this.#planted = parts.planted;
-    this.#hedges = new Hedges(parts.context, parts.settings.hedge);
-    this.#digests = new Digests(parts.rules, parts.planted.digestMismatchIgnored);
+    this.#fanOut = new ReadFanOut(parts.context, parts.settings, parts.rules, parts.planted);
     this.#rules = parts.rules;
     this.#reader = parts.reader;
     this.#expiries = parts.expiries;
@@ -108,11 +76,11 @@ export class ReadFlow {
 
   /** See `Swept`. */
   get sweepAtMs(): number {
-    return this.#sweepAtMs;
+    return this.#pending.sweepAtMs;
   }
 
   start(request: Request, nowMs: number, effects: Fx): void {
-    const { level, shardIndex, deadlineMs } = request.operation;
+    const { key, level, shardIndex, deadlineMs } = request.operation;
     const placement = this.#context.placement(shardIndex);
     const answers = new ReplicaAnswers(placement);
     const demand = this.#demands.of(level, shardIndex);
@@ -126,31 +94,21 @@ export class ReadFlow {
       effects.refuse(request, tooFewReachable(demand, placement.replicas, nodes));
       return;
     }
-    const endAtMs = deadlineMs ?? nowMs + deadlineOfLevel(level, this.#settings.deadlinesMs);
-    const pending: PendingRead = {
-      request,
-      demand,
-      answers,
-      standIns: this.#standIns.answersOf(placement),
-      records: new Array(answers.total).fill(undefined),
-      roundId: this.#nextRoundId(),
-      startedAtMs: nowMs,
-      widenAtMs: nowMs + (endAtMs - nowMs) * WIDEN_AFTER_PART,
-      endAtMs,
-      merged: undefined,
-      answered: false,
-      hedgeAtMs: Number.POSITIVE_INFINITY,
-      hedgedAtMs: 0,
-      hedged: 0,
-      digests: 0,
-      digestBytes: undefined,
-      fullAsked: 0,
-    };
-    this.#pending.set(pending.roundId, pending);
-    this.#unanswered.set(request.id, pending);
-    this.#sweepAt(pending.widenAtMs);
-    this.#askFirst(pending, this.#hedges.first(pending, able, nowMs), effects);
-    this.#hedges.watch(pending, able, endAtMs, effects);
+    const pending = new PendingRead(
+      {
+        request,
+        key,
+        shardIndex,
+        demand,
+        answers,
+        roundId: this.#nextRoundId(),
+        nowMs,
+        deadlineMs: deadlineMs ?? nowMs + deadlineOfLevel(level, this.#settings.deadlinesMs),
+      },
+      this.#standIns.answersOf(placement),
+    );
+    this.#pending.add(pending);
+    this.#fanOut.begin(pending, able, effects);
     if (!isMetBy(demand, able)) this.#widen(pending, effects);
     // Nobody at all can be asked.
     if (answers.asked === 0 && pending.standIns.asked === 0) {
@@ -159,129 +117,81 @@ export class ReadFlow {
   }
 
   onReply(from: Sender, reply: ReadReply, nowMs: number, effects: Fx): boolean {
-    const pending = this.#pending.get(reply.requestId);
+    const pending = this.#pending.ofRound(reply.requestId);
     if (pending === undefined) return false;
-    const { answers, standIns } = pending;
-    const index = answers.placement.replicas.indexOf(from.node);
-    if (this.#digests.isOver(pending, index, reply)) return true;
-    const bit = answers.take(from.node, reply.serving);
-    if (bit === 0 && standIns.take(from.node, true) === 0) return true;
-    if (bit !== 0) this.#hedges.onReply(pending, from.node, bit, reply.serving, nowMs);
-    if (bit !== 0) this.#digests.note(pending, index, reply);
-    if (bit !== 0) pending.records[index] = reply.record;
+    const bit = this.#fanOut.onReply(pending, from, reply, nowMs);
+    if (bit === 0 && pending.standIns.take(from.node, true) === 0) return true;
     const before = pending.merged;
     if (reply.record !== undefined && reply.fullBytes === undefined) {
       pending.merged = mergedOf(this.#rules, before, reply.record);
     }
     if (pending.answered) {
       // What a late digest says beyond what was found is left to anti-entropy.
-      const isKnown = this.#settle(pending, pending.merged) === 0;
+      const isKnown = this.#fanOut.settle(pending, pending.merged) === 0;
       if (isKnown) this.#repairLate(pending, before, bit, effects);
+      if (pending.isAnsweredByAll) this.#pending.forget(pending);
     } else this.#evaluate(pending, nowMs, effects);
-    if (pending.answered && answers.complete && standIns.complete) this.#forget(pending);
     return true;
   }
 
   onDeadline(request: Request, nowMs: number, effects: Fx): boolean {
-    const pending = this.#unanswered.get(request.id);
+    const pending = this.#pending.ofRequest(request);
     if (pending === undefined) return false;
     this.#conclude(pending, nowMs, effects);
     return true;
   }
 
   onAborted(request: Request, effects: Fx): boolean {
-    const pending = this.#unanswered.get(request.id);
+    const pending = this.#pending.ofRequest(request);
     if (pending === undefined) return false;
-    this.#forget(pending);
+    this.#pending.forget(pending);
     effects.refuse(request, new CapstanError("ABORTED", "the read was aborted"));
     return true;
   }
 
   onIdentity(peer: NodeId): void {
-    this.#hedges.times.forget(peer);
-    for (const pending of this.#pending.values()) {
+    this.#fanOut.onIdentity(peer);
+    for (const pending of this.#pending.all()) {
       if (!pending.answered) pending.answers.void(peer);
     }
   }
 
+  /** Asks further replicas for reads that wait, and forgets those whose late answers are overdue. */
   sweep(nowMs: number, effects: Fx): void {
-    this.#sweepAtMs = Number.POSITIVE_INFINITY;
-    for (const pending of [...this.#pending.values()]) {
-      if (pending.answered) {
-        if (nowMs >= pending.endAtMs) this.#forget(pending);
-        else this.#sweepAt(pending.endAtMs);
-      } else if (nowMs >= pending.widenAtMs) {
-        this.#widen(pending, effects);
-        // Whom it has not asked by then could not be reached, and may be before it ends.
-        if (!this.#isEverybodyAsked(pending)) this.#sweepAt(nowMs);
-      } else this.#sweepAt(pending.widenAtMs);
-    }
+    this.#pending.sweep(nowMs, (pending) => {
+      this.#widen(pending, effects);
+      return this.#isEverybodyAsked(pending);
+    });
   }
 
   /** Asks further replicas for reads whose answers do not come in their usual time. */
   hedge(nowMs: number, effects: Fx): void {
-    this.#hedges.due(nowMs, (pending, more) => this.#ask(pending, more, effects), effects);
+    this.#fanOut.hedge(nowMs, effects);
+  }
+
+  /** Others hold the shard now: what is not answered is asked of them. */
+  onMap(shardIndex: number, nowMs: number, effects: Fx): void {
+    for (const pending of this.#pending.all()) {
+      if (pending.shardIndex !== shardIndex) continue;
+      this.#pending.forget(pending);
+      if (!pending.answered) this.start(pending.request, nowMs, effects);
+    }
   }
 
   describe(): Readonly<Record<string, unknown>> {
-    return { hedges: this.#hedges.describe(), digests: this.#digests.describe() };
-  }
-
-  /** Replicas whose record has to be asked for, after their digest. */
-  #settle(pending: PendingRead, newest: Uint8Array | undefined): ReplicaMask {
-    return pending.digests === 0 ? 0 : this.#digests.settle(pending, newest);
-  }
-
-  #isMet({ demand, answers, hedged }: PendingRead): boolean {
-    if (isMetBy(demand, answers.counted)) return true;
-    if (this.#planted.hedgeCountsTwice !== true) return false;
-    return countOf(answers.counted) + countOf(answers.counted & hedged) >= demand.count;
-  }
-
-  /** The record from one, this node's own if it can be; from the others its digest, if it is long. */
-  #askFirst(pending: PendingRead, mask: ReplicaMask, effects: Fx): void {
-    const { digestAbove } = this.#settings;
-    const own = pending.answers.bitOf(this.#context.self.node) & mask;
-    const full = own !== 0 ? own : mask & -mask;
-    if (digestAbove === undefined || full === mask) {
-      this.#ask(pending, mask, effects);
-      return;
-    }
-    this.#ask(pending, full, effects);
-    this.#ask(pending, mask & ~full, effects, pending.answers, digestAbove);
-  }
-
-  #ask(
-    pending: PendingRead,
-    mask: ReplicaMask,
-    effects: Fx,
-    among = pending.answers,
-    digestAbove?: number,
-  ): void {
-    const { roundId, request } = pending;
-    const { key, shardIndex } = request.operation;
-    among.asked |= mask;
-    const message = atEpoch<CopyMessage>(pending.answers.placement, {
-      type: "read",
-      requestId: roundId,
-      stampOnly: false,
-      digestAbove,
-      key,
-    });
-    for (const node of among.nodesOf(mask)) effects.send(node, "replica", shardIndex, message);
+    return this.#fanOut.describe();
   }
 
   /** The replicas that were not asked, and those who stand in. False if there are none. */
   #widen(pending: PendingRead, effects: Fx): boolean {
-    const { answers, standIns } = pending;
-    const { isReachable } = this.#context;
-    const replicas = answers.reachable(isReachable) & ~answers.asked;
-    const others = this.#prefersAvailability
-      ? standIns.reachable(isReachable) & ~standIns.asked
-      : 0;
-    if (replicas !== 0) this.#ask(pending, replicas, effects);
-    if (others !== 0) this.#ask(pending, others, effects, standIns);
-    return (replicas | others) !== 0;
+    const more = this.#fanOut.widen(pending, effects);
+    if (!this.#prefersAvailability) return more;
+    return this.#fanOut.widen(pending, effects, pending.standIns) || more;
+  }
+
+  #isEverybodyAsked({ answers, standIns }: PendingRead): boolean {
+    if (!answers.isEverybodyAsked) return false;
+    return !this.#prefersAvailability || standIns.isEverybodyAsked;
   }
 
   /** The answers have all that the session of the read has seen. */
@@ -292,24 +202,23 @@ export class ReadFlow {
   }
 
   #evaluate(pending: PendingRead, nowMs: number, effects: Fx): void {
-    const { answers, standIns } = pending;
-    const isMet = this.#isMet(pending);
-    const open = isMet ? this.#settle(pending, pending.merged) : 0;
+    const isMet = this.#fanOut.isMet(pending);
+    const open = isMet ? this.#fanOut.settle(pending, pending.merged) : 0;
     if (open !== 0) {
-      this.#ask(pending, open, effects);
+      this.#fanOut.ask(pending, open, effects);
       return;
     }
     if (isMet && this.#hasAllSeen(pending)) {
       this.#answer(pending, nowMs, true, effects);
-    } else if (answers.complete && standIns.complete && !this.#widen(pending, effects)) {
+    } else if (pending.isAnsweredByAll && !this.#widen(pending, effects)) {
       this.#conclude(pending, nowMs, effects);
     }
   }
 
   #conclude(pending: PendingRead, nowMs: number, effects: Fx): void {
-    const { answers, standIns, request, merged } = pending;
+    const { answers, request, merged } = pending;
     // There is no time left to ask for what a digest stands for.
-    this.#settle(pending, merged);
+    this.#fanOut.settle(pending, merged);
     // That nothing was found is only true in the mouth of a replica.
     const isKnown = answers.counted !== 0 || merged !== undefined;
     const { key, level } = request.operation;
@@ -318,23 +227,21 @@ export class ReadFlow {
       this.#answer(pending, nowMs, false, effects);
       return;
     }
-    this.#forget(pending);
+    this.#pending.forget(pending);
     if (
       !isShown &&
       isKnown &&
       (isMetBy(pending.demand, answers.counted) || this.#mayLower(level))
     ) {
-      const nodes = [...answers.nodesOf(answers.answered), ...standIns.nodesOf(standIns.answered)];
-      effects.refuse(request, sessionBehind(key, level, nodes));
+      effects.refuse(request, sessionBehind(key, level, pending.heard));
       return;
     }
     if (!this.#mayLower(level)) {
       effects.refuse(request, unansweredRead(pending.demand, answers));
       return;
     }
-    const heard = [...answers.nodesOf(answers.answered), ...standIns.nodesOf(standIns.answered)];
     const { replicas } = answers.placement;
-    effects.refuse(request, noCopyReachable(keyTextOf(key), replicas, heard));
+    effects.refuse(request, noCopyReachable(keyTextOf(key), replicas, pending.heard));
   }
 
   #answer(pending: PendingRead, nowMs: number, met: boolean, effects: Fx): void {
@@ -355,12 +262,9 @@ export class ReadFlow {
       durationMs: nowMs - request.startedAtMs,
       side: "Read",
     });
-    pending.answered = true;
-    this.#unanswered.delete(request.id);
+    this.#pending.answered(pending, pending.isAnsweredByAll);
     this.#reply(pending, receipt, effects);
-    this.#repair(pending, stale, effects);
-    if (answers.complete && standIns.complete) this.#forget(pending);
-    else this.#sweepAt(pending.endAtMs);
+    repair(pending, merged, stale, effects);
   }
 
   #reply({ request, merged }: PendingRead, receipt: Receipt, effects: Fx): void {
@@ -389,22 +293,7 @@ export class ReadFlow {
     if (merged === undefined) return;
     const behind = answers.answered & ~this.#holdersOf(pending, merged);
     // Where it has brought nothing new the others have been sent the same already.
-    this.#repair(pending, merged === before ? behind & bit : behind, effects);
-  }
-
-  #repair(pending: PendingRead, mask: ReplicaMask, effects: Fx): void {
-    if (mask === 0 || pending.merged === undefined) return;
-    const { key, shardIndex } = pending.request.operation;
-    const message = atEpoch<CopyMessage>(pending.answers.placement, {
-      type: "write",
-      requestId: 0,
-      kind: "repair",
-      proof: undefined,
-      keyed: keyRecord(key, pending.merged),
-    });
-    for (const node of pending.answers.nodesOf(mask)) {
-      effects.send(node, "replica", shardIndex, message, "bulk");
-    }
+    repair(pending, merged, merged === before ? behind & bit : behind, effects);
   }
 
   /** Replicas whose answer says all that the merged record says. */
@@ -416,29 +305,6 @@ export class ReadFlow {
       if (record === merged || this.#rules.relation(record, merged) === "equal") holders |= 1 << i;
     }
     return holders;
-  }
-
-  /** Others hold the shard now: what is not answered is asked of them. */
-  onMap(shardIndex: number, nowMs: number, effects: Fx): void {
-    for (const pending of [...this.#pending.values()]) {
-      if (pending.request.operation.shardIndex !== shardIndex) continue;
-      this.#forget(pending);
-      if (!pending.answered) this.start(pending.request, nowMs, effects);
-    }
-  }
-
-  #forget(pending: PendingRead): void {
-    this.#pending.delete(pending.roundId);
-    this.#unanswered.delete(pending.request.id);
-  }
-
-  #isEverybodyAsked({ answers, standIns }: PendingRead): boolean {
-    if (!answers.isEverybodyAsked) return false;
-    return !this.#prefersAvailability || standIns.isEverybodyAsked;
-  }
-
-  #sweepAt(dueMs: number): void {
-    if (dueMs < this.#sweepAtMs) this.#sweepAtMs = dueMs;
   }
 
   #mayLower(level: Level): boolean {

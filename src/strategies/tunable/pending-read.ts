@@ -1,49 +1,33 @@
-import type { Effects, Request } from "../../core/contracts/machine.ts";
+import type { Effects } from "../../core/contracts/machine.ts";
 import type { CapstanError } from "../../core/model/errors.ts";
 import type { Level } from "../../core/model/levels.ts";
 import type { ReadResult } from "../../core/model/operations.ts";
 import type { Receipt } from "../../core/model/receipt.ts";
 import { versionTokenOf } from "../../core/model/version-token.ts";
-import type { Demand } from "../leaderless/demand.ts";
-import type { DigestedRead } from "../leaderless/digests.ts";
-import type { HedgedRead } from "../leaderless/hedges.ts";
 import type { LeaderlessMessage } from "../leaderless/messages.ts";
+import { QuorumRead, type QuorumReadParts } from "../leaderless/reads/quorum-read.ts";
 import { compareRecords, isTombstone, liveValueOf, stampOf } from "../leaderless/record.ts";
 import type { ReplicaAnswers, ReplicaMask } from "../leaderless/replica-answers.ts";
 import { isFloorRecord } from "../leaderless/settling/stamped-settling.ts";
 
 type Fx = Effects<LeaderlessMessage>;
 
-/** A read under way. */
-export interface PendingRead extends HedgedRead, DigestedRead {
-  readonly request: Request;
-  readonly key: Uint8Array;
-  readonly shardIndex: number;
+/** A read under way, of a client's `get`, or of a `resolve`. */
+export class PendingRead extends QuorumRead {
   readonly level: Level;
-  readonly demand: Demand;
-  readonly answers: ReplicaAnswers;
-  /** Per replica: what it answered. */
-  readonly records: (Uint8Array | undefined)[];
-  readonly roundId: number;
-  readonly startedAtMs: number;
-  /** When to ask the replicas that were not asked at first. */
-  readonly widenAtMs: number;
-  /** When late answers are not waited for any more. */
-  readonly endAtMs: number;
-  newest: Uint8Array | undefined;
-  writeBack: WriteBack | undefined;
-  /** Late answers still come for read repair. */
-  answered: boolean;
-  hedgeAtMs: number;
-  hedgedAtMs: number;
-  hedged: ReplicaMask;
-  digests: ReplicaMask;
-  digestBytes: number[] | undefined;
-  fullAsked: ReplicaMask;
-  /** How the answer is given: a client's `get`, or `resolve`. */
+  /** How the answer is given. */
   readonly finish: ReadFinish;
+  newest: Uint8Array | undefined = undefined;
+  writeBack: WriteBack | undefined = undefined;
+
+  constructor(parts: QuorumReadParts, level: Level, finish: ReadFinish) {
+    super(parts);
+    this.level = level;
+    this.finish = finish;
+  }
 }
 
+/** The second round of a strong read. */
 export interface WriteBack {
   readonly roundId: number;
   readonly acks: ReplicaAnswers;

@@ -1,40 +1,25 @@
 import type { CoordinatorContext, Effects, Request, Sender } from "../../core/contracts/machine.ts";
 import { CapstanError } from "../../core/model/errors.ts";
-import { IdTable } from "../../core/model/id-table.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import type { Level } from "../../core/model/levels.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
 import { type Demands, isMetBy, mayLower, oneLess } from "../leaderless/demand.ts";
-import { Digests } from "../leaderless/digests.ts";
 import type { ExpiryView } from "../leaderless/expiry-view.ts";
 import { levelTooHigh, tooFewReachable, unansweredRead } from "../leaderless/faults.ts";
-import { Hedges } from "../leaderless/hedges.ts";
-import type {
-  CopyMessage,
-  LeaderlessMessage,
-  ReadReply,
-  WriteAck,
-} from "../leaderless/messages.ts";
-import { atEpoch } from "../leaderless/place/place-messages.ts";
+import type { LeaderlessMessage, ReadReply, WriteAck } from "../leaderless/messages.ts";
+import { PendingReads } from "../leaderless/reads/pending-reads.ts";
+import { ReadFanOut } from "../leaderless/reads/read-fan-out.ts";
+import { repair } from "../leaderless/reads/read-repair.ts";
 import { receiptOf } from "../leaderless/receipts.ts";
-import { compareRecords, keyRecord } from "../leaderless/record.ts";
+import { compareRecords } from "../leaderless/record.ts";
 import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
 import { sessionBehind } from "../leaderless/session-keys.ts";
 import { stampedRules } from "../leaderless/stamped-rules.ts";
-import {
-  holdersOf,
-  isBehind,
-  newestOf,
-  type PendingRead,
-  type ReadFinish,
-  type WriteBack,
-} from "./pending-read.ts";
+import { holdersOf, isBehind, newestOf, PendingRead, type ReadFinish } from "./pending-read.ts";
 import type { PlantedBugs } from "./planted-bugs.ts";
 import { shownInSession } from "./session-stamps.ts";
 import { TUNABLE_LEVELS, type TunableSettings } from "./settings.ts";
-
-/** Part of its time after which a read that asked only as many as it needs asks the others. */
-const WIDEN_AFTER_PART = 0.5;
+import { WriteBacks } from "./write-backs.ts";
 
 type Fx = Effects<LeaderlessMessage>;
 
@@ -53,13 +38,9 @@ export class ReadFlow {
   readonly #planted: PlantedBugs;
   readonly #demands: Demands;
   readonly #expiries: ExpiryView;
-  readonly #hedges: Hedges<PendingRead>;
-  readonly #digests: Digests;
-  readonly #pending = new IdTable<PendingRead>();
-  readonly #writeBacks = new IdTable<PendingRead>();
-  /** Those that are not answered, by the request's id. */
-  readonly #unanswered = new IdTable<PendingRead>();
-  #sweepAtMs = Number.POSITIVE_INFINITY;
+  readonly #fanOut: ReadFanOut<PendingRead>;
+  readonly #pending = new PendingReads<PendingRead>();
+  readonly #writeBacks: WriteBacks;
 
   constructor(
     context: CoordinatorContext,
@@ -74,8 +55,8 @@ export class ReadFlow {
     this.#planted = planted;
     this.#expiries = expiries;
     this.#settings = settings;
-    this.#hedges = new Hedges(context, settings.hedge);
-    this.#digests = new Digests(stampedRules, planted.digestMismatchIgnored);
+    this.#fanOut = new ReadFanOut(context, settings, stampedRules, planted);
+    this.#writeBacks = new WriteBacks(context, demands, nextRoundId);
     this.#nextRoundId = nextRoundId;
   }
 
@@ -85,7 +66,7 @@ export class ReadFlow {
 
   /** See `Swept`. */
   get sweepAtMs(): number {
-    return this.#sweepAtMs;
+    return this.#pending.sweepAtMs;
   }
 
   start(
@@ -109,81 +90,64 @@ export class ReadFlow {
       finish.failed(tooFewReachable(demand, placement.replicas, nodes), effects);
       return;
     }
-    const pending: PendingRead = {
-      request,
-      key: read.key,
-      shardIndex: read.shardIndex,
-      level: read.level,
-      demand: this.#planted.oneAnswerLess === true ? oneLess(demand) : demand,
-      answers,
-      records: new Array(answers.total).fill(undefined),
-      roundId: this.#nextRoundId(),
-      startedAtMs: timing.nowMs,
-      widenAtMs: timing.nowMs + (timing.deadlineMs - timing.nowMs) * WIDEN_AFTER_PART,
-      endAtMs: timing.deadlineMs,
-      newest: undefined,
-      writeBack: undefined,
-      answered: false,
-      hedgeAtMs: Number.POSITIVE_INFINITY,
-      hedgedAtMs: 0,
-      hedged: 0,
-      digests: 0,
-      digestBytes: undefined,
-      fullAsked: 0,
+    const pending = new PendingRead(
+      {
+        request,
+        key: read.key,
+        shardIndex: read.shardIndex,
+        demand: this.#planted.oneAnswerLess === true ? oneLess(demand) : demand,
+        answers,
+        roundId: this.#nextRoundId(),
+        nowMs: timing.nowMs,
+        deadlineMs: timing.deadlineMs,
+      },
+      read.level,
       finish,
-    };
-    this.#pending.set(pending.roundId, pending);
-    this.#unanswered.set(request.id, pending);
-    this.#sweepAt(pending.widenAtMs);
-    this.#askFirst(pending, this.#hedges.first(pending, able, timing.nowMs), effects);
-    this.#hedges.watch(pending, able, timing.deadlineMs, effects);
+    );
+    this.#pending.add(pending);
+    this.#fanOut.begin(pending, able, effects);
   }
 
   onReply(from: Sender, reply: ReadReply, nowMs: number, effects: Fx): boolean {
-    const pending = this.#pending.get(reply.requestId);
+    const pending = this.#pending.ofRound(reply.requestId);
     if (pending === undefined) return false;
-    const { answers } = pending;
-    const index = answers.placement.replicas.indexOf(from.node);
-    if (this.#digests.isOver(pending, index, reply)) return true;
-    const bit = answers.take(from.node, reply.serving);
+    const bit = this.#fanOut.onReply(pending, from, reply, nowMs);
     if (bit === 0) return true;
-    this.#digests.note(pending, index, reply);
-    this.#hedges.onReply(pending, from.node, bit, reply.serving, nowMs);
-    pending.records[index] = reply.record;
     if (pending.answered) {
       // What a late digest says beyond what was found is left to anti-entropy.
-      const isKnown = this.#settle(pending, pending.newest) === 0;
+      const isKnown = this.#fanOut.settle(pending, pending.newest) === 0;
+      const index = pending.answers.placement.replicas.indexOf(from.node);
       if (isKnown) this.#repairLate(pending, pending.records[index], bit, effects);
+      if (pending.answers.complete) this.#forget(pending);
     } else if (pending.writeBack === undefined) this.#evaluate(pending, nowMs, effects);
-    if (pending.answered && answers.complete) this.#forget(pending);
     return true;
   }
 
   onAck(from: Sender, ack: WriteAck, requestId: number, nowMs: number, effects: Fx): boolean {
-    const pending = this.#writeBacks.get(requestId);
+    const pending = this.#writeBacks.ofRound(requestId);
     if (pending?.writeBack === undefined) return false;
-    const bit = pending.writeBack.acks.take(from.node, ack.serving);
-    if (bit === 0 || !ack.serving) return true;
+    const bit = this.#writeBacks.onAck(pending, from, ack);
+    if (bit === 0) return true;
     if (this.#isTooOld(pending, nowMs)) {
       this.#startAgain(pending, nowMs, effects);
       return true;
     }
     pending.writeBack.holders |= bit;
-    if (this.#isWritten(pending, pending.writeBack.holders)) {
+    if (this.#writeBacks.isWritten(pending, pending.writeBack.holders)) {
       this.#answer(pending, nowMs, true, effects);
     }
     return true;
   }
 
   onDeadline(request: Request, nowMs: number, effects: Fx): boolean {
-    const pending = this.#unanswered.get(request.id);
+    const pending = this.#pending.ofRequest(request);
     if (pending === undefined) return false;
     this.#conclude(pending, nowMs, effects);
     return true;
   }
 
   onAborted(request: Request, effects: Fx): boolean {
-    const pending = this.#unanswered.get(request.id);
+    const pending = this.#pending.ofRequest(request);
     if (pending === undefined) return false;
     this.#forget(pending);
     pending.finish.failed(new CapstanError("ABORTED", "the read was aborted"), effects);
@@ -191,8 +155,8 @@ export class ReadFlow {
   }
 
   onIdentity(peer: NodeId): void {
-    this.#hedges.times.forget(peer);
-    for (const pending of this.#pending.values()) {
+    this.#fanOut.onIdentity(peer);
+    for (const pending of this.#pending.all()) {
       if (pending.answered) continue;
       const bit = pending.answers.void(peer);
       if (pending.writeBack !== undefined) pending.writeBack.holders &= ~bit;
@@ -201,107 +165,68 @@ export class ReadFlow {
 
   /** Asks further replicas for reads that wait, and forgets those whose late answers are overdue. */
   sweep(nowMs: number, effects: Fx): void {
-    this.#sweepAtMs = Number.POSITIVE_INFINITY;
-    for (const pending of this.#pending.values()) {
-      if (pending.answered) {
-        if (nowMs >= pending.endAtMs) this.#forget(pending);
-        else this.#sweepAt(pending.endAtMs);
-      } else if (nowMs >= pending.widenAtMs) {
-        this.#widen(pending, effects);
-        // Whom it has not asked by then could not be reached, and may be before it ends.
-        if (!pending.answers.isEverybodyAsked) this.#sweepAt(nowMs);
-      } else this.#sweepAt(pending.widenAtMs);
-    }
+    this.#pending.sweep(nowMs, (pending) => {
+      this.#fanOut.widen(pending, effects);
+      return pending.answers.isEverybodyAsked;
+    });
   }
 
   /** Asks further replicas for reads whose answers do not come in their usual time. */
   hedge(nowMs: number, effects: Fx): void {
-    this.#hedges.due(nowMs, (pending, more) => this.#ask(pending, more, effects), effects);
+    this.#fanOut.hedge(nowMs, effects);
+  }
+
+  /** Others hold the shard now: what is not answered is asked of them. */
+  onMap(shardIndex: number, nowMs: number, effects: Fx): void {
+    for (const pending of this.#pending.all()) {
+      if (pending.shardIndex !== shardIndex) continue;
+      if (pending.answered) this.#forget(pending);
+      else this.#startAgain(pending, nowMs, effects);
+    }
   }
 
   describe(): Readonly<Record<string, unknown>> {
-    return { hedges: this.#hedges.describe(), digests: this.#digests.describe() };
-  }
-
-  /** Replicas whose record has to be asked for, after their digest. */
-  #settle(pending: PendingRead, newest: Uint8Array | undefined): ReplicaMask {
-    return pending.digests === 0 ? 0 : this.#digests.settle(pending, newest);
-  }
-
-  #isMet({ demand, answers, hedged }: PendingRead): boolean {
-    if (isMetBy(demand, answers.counted)) return true;
-    if (this.#planted.hedgeCountsTwice !== true) return false;
-    return countOf(answers.counted) + countOf(answers.counted & hedged) >= demand.count;
-  }
-
-  /** The record from one, this node's own if it can be; from the others its digest, if it is long. */
-  #askFirst(pending: PendingRead, mask: ReplicaMask, effects: Fx): void {
-    const { digestAbove } = this.#settings;
-    const own = pending.answers.bitOf(this.#context.self.node) & mask;
-    const full = own !== 0 ? own : mask & -mask;
-    if (digestAbove === undefined || full === mask) {
-      this.#ask(pending, mask, effects);
-      return;
-    }
-    this.#ask(pending, full, effects);
-    this.#ask(pending, mask & ~full, effects, digestAbove);
-  }
-
-  #ask(pending: PendingRead, mask: ReplicaMask, effects: Fx, digestAbove?: number): void {
-    const { answers, key, roundId, shardIndex } = pending;
-    answers.asked |= mask;
-    const message = atEpoch<CopyMessage>(answers.placement, {
-      type: "read",
-      requestId: roundId,
-      stampOnly: false,
-      digestAbove,
-      key,
-    });
-    for (const node of answers.nodesOf(mask)) effects.send(node, "replica", shardIndex, message);
-  }
-
-  #widen(pending: PendingRead, effects: Fx): boolean {
-    const { answers } = pending;
-    const more = answers.reachable(this.#context.isReachable) & ~answers.asked;
-    if (more !== 0) this.#ask(pending, more, effects);
-    return more !== 0;
+    return this.#fanOut.describe();
   }
 
   #evaluate(pending: PendingRead, nowMs: number, effects: Fx): void {
-    const { answers } = pending;
-    if (!this.#isMet(pending)) {
-      if (answers.complete && !this.#widen(pending, effects)) {
-        this.#conclude(pending, nowMs, effects);
-      }
+    if (!this.#fanOut.isMet(pending)) {
+      this.#goOn(pending, nowMs, effects);
       return;
     }
     if (pending.digests !== 0) {
-      const open = this.#settle(pending, newestOf(pending));
+      const open = this.#fanOut.settle(pending, newestOf(pending));
       if (open !== 0) {
-        this.#ask(pending, open, effects);
+        this.#fanOut.ask(pending, open, effects);
         return;
       }
     }
     if (!this.#choose(pending)) {
-      if (answers.complete && !this.#widen(pending, effects)) {
-        this.#conclude(pending, nowMs, effects);
-      }
+      this.#goOn(pending, nowMs, effects);
       return;
     }
+    const { newest } = pending;
     const writesBack =
       pending.level === "strong" && this.#planted.strongReadDoesNotWriteBack !== true;
-    if (writesBack && pending.newest !== undefined) {
+    if (writesBack && newest !== undefined) {
       if (this.#isTooOld(pending, nowMs)) {
         this.#startAgain(pending, nowMs, effects);
         return;
       }
-      const holders = holdersOf(pending, pending.newest);
-      if (!this.#isWritten(pending, holders)) {
-        this.#beginWriteBack(pending, holders, effects);
+      const holders = holdersOf(pending, newest);
+      if (!this.#writeBacks.isWritten(pending, holders)) {
+        this.#writeBacks.begin(pending, newest, holders, effects);
         return;
       }
     }
     this.#answer(pending, nowMs, true, effects);
+  }
+
+  /** Once all who were asked have answered, others are; with nobody left it is over. */
+  #goOn(pending: PendingRead, nowMs: number, effects: Fx): void {
+    if (pending.answers.complete && !this.#fanOut.widen(pending, effects)) {
+      this.#conclude(pending, nowMs, effects);
+    }
   }
 
   /** False where the session of the read has seen more than the answers have. */
@@ -328,19 +253,10 @@ export class ReadFlow {
     this.start(pending.request, pending, timing, pending.finish, effects);
   }
 
-  #beginWriteBack(pending: PendingRead, holders: ReplicaMask, effects: Fx): void {
-    const acks = new ReplicaAnswers(pending.answers.placement);
-    acks.asked = acks.reachable(this.#context.isReachable) & ~holders;
-    const writeBack: WriteBack = { roundId: this.#nextRoundId(), acks, holders };
-    pending.writeBack = writeBack;
-    this.#writeBacks.set(writeBack.roundId, pending);
-    this.#sendNewest(pending, acks.asked, "write-back", writeBack.roundId, effects);
-  }
-
   #conclude(pending: PendingRead, nowMs: number, effects: Fx): void {
     const { answers } = pending;
     // There is no time left to ask for what a digest stands for.
-    this.#settle(pending, newestOf(pending));
+    this.#fanOut.settle(pending, newestOf(pending));
     const isShown = this.#choose(pending);
     if (isShown && answers.counted !== 0 && this.#mayLower(pending.level)) {
       this.#answer(pending, nowMs, false, effects);
@@ -357,7 +273,7 @@ export class ReadFlow {
 
   #answer(pending: PendingRead, nowMs: number, met: boolean, effects: Fx): void {
     const { answers, newest, request } = pending;
-    this.#settle(pending, newest);
+    this.#fanOut.settle(pending, newest);
     const stale = newest === undefined ? 0 : answers.answered & ~holdersOf(pending, newest, true);
     const holders = newest === undefined ? answers.counted : holdersOf(pending, newest);
     const written = pending.writeBack?.holders ?? 0;
@@ -373,16 +289,11 @@ export class ReadFlow {
       durationMs: nowMs - request.startedAtMs,
       side: "Read",
     });
-    pending.answered = true;
-    this.#unanswered.delete(request.id);
-    if (pending.writeBack !== undefined) this.#writeBacks.delete(pending.writeBack.roundId);
+    this.#pending.answered(pending, answers.complete);
+    this.#writeBacks.end(pending);
     pending.finish.found(newest, receipt, effects);
     // A write-back has gone to all of them already.
-    if (stale !== 0 && pending.writeBack === undefined) {
-      this.#sendNewest(pending, stale, "repair", 0, effects);
-    }
-    if (answers.complete) this.#forget(pending);
-    else this.#sweepAt(pending.endAtMs);
+    if (pending.writeBack === undefined) repair(pending, newest, stale, effects);
   }
 
   /** An answer that came after the client's: mends whichever side is behind. */
@@ -394,62 +305,19 @@ export class ReadFlow {
   ): void {
     const { newest, answers } = pending;
     if (newest !== undefined && isBehind(record, newest)) {
-      this.#sendNewest(pending, bit, "repair", 0, effects);
+      repair(pending, newest, bit, effects);
     } else if (
       record !== undefined &&
       (newest === undefined || compareRecords(record, newest) > 0)
     ) {
       pending.newest = record;
-      this.#sendNewest(pending, answers.answered & ~bit, "repair", 0, effects);
+      repair(pending, record, answers.answered & ~bit, effects);
     }
-  }
-
-  #sendNewest(
-    pending: PendingRead,
-    mask: ReplicaMask,
-    kind: "repair" | "write-back",
-    requestId: number,
-    effects: Fx,
-  ): void {
-    if (mask === 0 || pending.newest === undefined) return;
-    const keyed = keyRecord(pending.key, pending.newest);
-    const message = atEpoch<CopyMessage>(pending.answers.placement, {
-      type: "write",
-      requestId,
-      kind,
-      proof: undefined,
-      keyed,
-    });
-    const { shardIndex } = pending;
-    const lane = kind === "repair" ? "bulk" : "log";
-    for (const node of pending.answers.nodesOf(mask)) {
-      effects.send(node, "replica", shardIndex, message, lane);
-    }
-  }
-
-  /** Others hold the shard now: what is not answered is asked of them. */
-  onMap(shardIndex: number, nowMs: number, effects: Fx): void {
-    for (const pending of [...this.#pending.values()]) {
-      if (pending.shardIndex !== shardIndex) continue;
-      if (pending.answered) this.#forget(pending);
-      else this.#startAgain(pending, nowMs, effects);
-    }
-  }
-
-  /** These are as many as a strong write needs: every later read will see it, or something newer. */
-  #isWritten({ shardIndex }: PendingRead, holders: ReplicaMask): boolean {
-    const demand = this.#demands.of("strong", shardIndex, "write");
-    return demand !== undefined && isMetBy(demand, holders);
   }
 
   #forget(pending: PendingRead): void {
-    this.#pending.delete(pending.roundId);
-    this.#unanswered.delete(pending.request.id);
-    if (pending.writeBack !== undefined) this.#writeBacks.delete(pending.writeBack.roundId);
-  }
-
-  #sweepAt(dueMs: number): void {
-    if (dueMs < this.#sweepAtMs) this.#sweepAtMs = dueMs;
+    this.#pending.forget(pending);
+    this.#writeBacks.end(pending);
   }
 
   #mayLower(level: Level): boolean {

@@ -1,7 +1,5 @@
 import type { PartitionPolicy } from "../../core/model/configuration-types.ts";
 import type { Level, LevelName } from "../../core/model/levels.ts";
-import { type DigestSetting, parseDigestAbove } from "../leaderless/digests.ts";
-import { type HedgeSetting, parseHedge } from "../leaderless/hedges.ts";
 import {
   type LevelBounds,
   parseDeadlines,
@@ -9,6 +7,8 @@ import {
   parsePolicy,
   refuseSetting,
 } from "../leaderless/level-settings.ts";
+import { type DigestSetting, parseDigestAbove } from "../leaderless/reads/digests.ts";
+import { type HedgeSetting, parseHedge } from "../leaderless/reads/hedges.ts";
 import { parseRepairSettings, type RepairSettings } from "../leaderless/repair-settings.ts";
 
 /** The levels of a tunable keyspace; `eventual` is another word for `one`. */

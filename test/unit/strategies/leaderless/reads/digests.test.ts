@@ -1,15 +1,15 @@
 import { describe, expect, test } from "vitest";
-import type { ShardPlacement } from "../../../../src/core/contracts/machine.ts";
-import type { Epoch, NodeId } from "../../../../src/core/model/ids.ts";
+import type { ShardPlacement } from "../../../../../src/core/contracts/machine.ts";
+import type { Epoch, NodeId } from "../../../../../src/core/model/ids.ts";
+import type { ReadReply } from "../../../../../src/strategies/leaderless/messages.ts";
 import {
   type DigestedRead,
   Digests,
   parseDigestAbove,
-} from "../../../../src/strategies/leaderless/digests.ts";
-import type { ReadReply } from "../../../../src/strategies/leaderless/messages.ts";
-import { makeKeyedRecord } from "../../../../src/strategies/leaderless/record.ts";
-import { ReplicaAnswers } from "../../../../src/strategies/leaderless/replica-answers.ts";
-import { stampedRules } from "../../../../src/strategies/leaderless/stamped-rules.ts";
+} from "../../../../../src/strategies/leaderless/reads/digests.ts";
+import { makeKeyedRecord } from "../../../../../src/strategies/leaderless/record.ts";
+import { ReplicaAnswers } from "../../../../../src/strategies/leaderless/replica-answers.ts";
+import { stampedRules } from "../../../../../src/strategies/leaderless/stamped-rules.ts";
 
 const PLACEMENT: ShardPlacement = {
   epoch: 1 as Epoch,

@@ -1,8 +1,8 @@
-import { parseSizeBytes } from "../../core/model/sizes.ts";
-import { refuseSetting } from "./level-settings.ts";
-import type { ReadReply } from "./messages.ts";
-import type { RecordRules } from "./record-rules.ts";
-import type { ReplicaAnswers, ReplicaMask } from "./replica-answers.ts";
+import { parseSizeBytes } from "../../../core/model/sizes.ts";
+import { refuseSetting } from "../level-settings.ts";
+import type { ReadReply } from "../messages.ts";
+import type { RecordRules } from "../record-rules.ts";
+import type { ReplicaAnswers, ReplicaMask } from "../replica-answers.ts";
 
 /**
  * A reply has 6 bytes and the record; a digest has 10 and the record's summary (18 of a stamped one),

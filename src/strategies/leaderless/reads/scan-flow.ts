@@ -3,21 +3,21 @@ import type {
   Effects,
   ScanTask,
   Sender,
-} from "../../core/contracts/machine.ts";
-import type { PartitionPolicy } from "../../core/model/configuration-types.ts";
-import { CapstanError } from "../../core/model/errors.ts";
-import type { Level } from "../../core/model/levels.ts";
-import type { ScanEntry, ScanPage } from "../../core/model/operations.ts";
-import { ableReplicas } from "./able-replicas.ts";
-import { type Demand, type Demands, isMetBy, mayLower, membersOf } from "./demand.ts";
-import type { ExpiryView } from "./expiry-view.ts";
-import { levelTooHigh, tooFewReachable, unansweredRead } from "./faults.ts";
-import type { CopyMessage, LeaderlessMessage, RangeReply } from "./messages.ts";
-import { atEpoch } from "./place/place-messages.ts";
-import { receiptOf } from "./receipts.ts";
-import { type KeyedRecord, keyRecord } from "./record.ts";
-import { mergedOf, type RecordRules } from "./record-rules.ts";
-import { countOf, ReplicaAnswers, type ReplicaMask } from "./replica-answers.ts";
+} from "../../../core/contracts/machine.ts";
+import type { PartitionPolicy } from "../../../core/model/configuration-types.ts";
+import { CapstanError } from "../../../core/model/errors.ts";
+import type { Level } from "../../../core/model/levels.ts";
+import type { ScanEntry, ScanPage } from "../../../core/model/operations.ts";
+import { ableReplicas } from "../able-replicas.ts";
+import { type Demand, type Demands, isMetBy, mayLower, membersOf } from "../demand.ts";
+import type { ExpiryView } from "../expiry-view.ts";
+import { levelTooHigh, tooFewReachable, unansweredRead } from "../faults.ts";
+import type { CopyMessage, LeaderlessMessage, RangeReply } from "../messages.ts";
+import { atEpoch } from "../place/place-messages.ts";
+import { receiptOf } from "../receipts.ts";
+import { type KeyedRecord, keyRecord } from "../record.ts";
+import { mergedOf, type RecordRules } from "../record-rules.ts";
+import { countOf, ReplicaAnswers, type ReplicaMask } from "../replica-answers.ts";
 
 /** Keys are spread over the shards by hash, so each is asked for its share and a little more. */
 const SHARE_SLACK = 1.25;

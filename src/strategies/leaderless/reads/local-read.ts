@@ -1,8 +1,8 @@
-import type { Clocks, CoordinatorContext } from "../../core/contracts/machine.ts";
-import type { Operation } from "../../core/model/operations.ts";
-import type { Receipt } from "../../core/model/receipt.ts";
-import type { ExpiryView } from "./expiry-view.ts";
-import { receiptOf } from "./receipts.ts";
+import type { Clocks, CoordinatorContext } from "../../../core/contracts/machine.ts";
+import type { Operation } from "../../../core/model/operations.ts";
+import type { Receipt } from "../../../core/model/receipt.ts";
+import type { ExpiryView } from "../expiry-view.ts";
+import { receiptOf } from "../receipts.ts";
 
 /** What this node's own copy answers a read with. */
 export interface LocalRead {

@@ -1,4 +1,4 @@
-import type { NodeId } from "../../core/model/ids.ts";
+import type { NodeId } from "../../../core/model/ids.ts";
 
 /** Of a peer that has not answered yet. */
 const UNKNOWN_MS = 10;

@@ -1,16 +1,19 @@
 import { describe, expect, test } from "vitest";
-import type { CoordinatorContext, ShardPlacement } from "../../../../src/core/contracts/machine.ts";
-import type { Epoch, NodeId } from "../../../../src/core/model/ids.ts";
-import type { Level } from "../../../../src/core/model/levels.ts";
-import { type Demand, demandOf } from "../../../../src/strategies/leaderless/demand.ts";
+import type {
+  CoordinatorContext,
+  ShardPlacement,
+} from "../../../../../src/core/contracts/machine.ts";
+import type { Epoch, NodeId } from "../../../../../src/core/model/ids.ts";
+import type { Level } from "../../../../../src/core/model/levels.ts";
+import { type Demand, demandOf } from "../../../../../src/strategies/leaderless/demand.ts";
 import {
   type HedgedRead,
   type HedgeSetting,
   Hedges,
   parseHedge,
-} from "../../../../src/strategies/leaderless/hedges.ts";
-import { PeerTimes } from "../../../../src/strategies/leaderless/peer-times.ts";
-import { ReplicaAnswers } from "../../../../src/strategies/leaderless/replica-answers.ts";
+} from "../../../../../src/strategies/leaderless/reads/hedges.ts";
+import { PeerTimes } from "../../../../../src/strategies/leaderless/reads/peer-times.ts";
+import { ReplicaAnswers } from "../../../../../src/strategies/leaderless/replica-answers.ts";
 
 const [N1, N2, N3] = ["n1", "n2", "n3"] as NodeId[] as [NodeId, NodeId, NodeId];
 const PLACEMENT: ShardPlacement = { epoch: 1 as Epoch, replicas: [N1, N2, N3], standIns: [] };

@@ -1,10 +1,10 @@
-import type { CoordinatorContext, Effects } from "../../core/contracts/machine.ts";
-import { parseDurationMs } from "../../core/model/durations.ts";
-import type { NodeId } from "../../core/model/ids.ts";
-import { type Demand, isMetBy, membersOf } from "./demand.ts";
-import { refuseSetting } from "./level-settings.ts";
+import type { CoordinatorContext, Effects } from "../../../core/contracts/machine.ts";
+import { parseDurationMs } from "../../../core/model/durations.ts";
+import type { NodeId } from "../../../core/model/ids.ts";
+import { type Demand, isMetBy, membersOf } from "../demand.ts";
+import { refuseSetting } from "../level-settings.ts";
+import { countOf, type ReplicaAnswers, type ReplicaMask } from "../replica-answers.ts";
 import { PeerTimes } from "./peer-times.ts";
-import { countOf, type ReplicaAnswers, type ReplicaMask } from "./replica-answers.ts";
 
 /** The coordinator's timer whose event goes to `Hedges.due`. */
 export const HEDGE_TIMER = "hedge";
