@@ -188,7 +188,7 @@ const checks = {
     plain.watch({ prefix: "a" });
     plain.changes$;
     await plain.batch([{ delete: "k" }]);
-    await store.keyspace("carts").batch([{ delete: "k", operationId: "id" }]);
+    await store.keyspace("notes").batch([{ delete: "k", operationId: "id" }]);
     expectTypeOf(await plain.batchKind()).toEqualTypeOf<"all-or-nothing" | "per-key">();
 
     const carts = store.keyspace("carts");
@@ -250,6 +250,16 @@ const checks = {
     const latest = await store.keyspace("seen").get("k");
     if (latest.found) expectTypeOf(latest.value).toEqualTypeOf<Profile>();
     await store.keyspace("hits").update("k", { increment: 5 });
+    // @ts-expect-error: a CRDT is changed by its operations alone
+    await store.keyspace("hits").put("k", 5);
+    // @ts-expect-error: likewise
+    await store.keyspace("hits").delete("k");
+    // @ts-expect-error: likewise
+    await store.keyspace("hits").putMany([["k", 5]]);
+    // @ts-expect-error: likewise
+    await store.keyspace("hits").batch([{ put: "k", value: 5 }]);
+    await store.keyspace("hits").operationId();
+    await store.keyspace("seen").batch([{ put: "k", value: { name: "Ada" } }]);
     const hits = await store.keyspace("hits").get("k");
     if (hits.found) expectTypeOf(hits.value).toBeNumber();
     await openStore({

@@ -40,10 +40,10 @@ export type TypedKeyspace<T> =
   T extends KeyspaceTypes<infer S, infer R, infer Input, infer Value>
     ? S extends StrategyTypes
       ? ReadingKeyspace<S, R, Value> &
-          WritingKeyspace<S, Input> &
+          WriteIds &
+          PlainWrites<S, R, Input> &
           ConditionalMethods<S, R, Input, Value> &
           UpdateMethods<S, R> &
-          BatchMethods<S, Input> &
           WatchMethods<S, Value> &
           SessionMethods<S, T>
       : EmbeddedKeyspace<Value>
@@ -83,6 +83,23 @@ interface ReadingKeyspace<S extends StrategyTypes, R extends ResolverTypes, V> {
   guarantees(): readonly Guarantee[];
 }
 
+interface WriteIds {
+  /** An id for one write, made before it is sent. */
+  operationId(): Promise<string>;
+}
+
+/**
+ * The state of a CRDT is changed by operations alone: a plain write would undo what others add at the
+ * same time, and is refused. Where the operations are not known, run time decides.
+ */
+type PlainWrites<S extends StrategyTypes, R extends ResolverTypes, Input> = [
+  R["operation"],
+] extends [never]
+  ? WritingKeyspace<S, Input> & BatchMethods<S, Input>
+  : unknown extends R["operation"]
+    ? WritingKeyspace<S, Input> & BatchMethods<S, Input>
+    : unknown;
+
 interface WritingKeyspace<S extends StrategyTypes, Input> {
   put(key: string, value: Input, options?: WriteOptionsOf<S>): Promise<Written>;
   putMany(
@@ -90,8 +107,6 @@ interface WritingKeyspace<S extends StrategyTypes, Input> {
     options?: Omit<WriteOptionsOf<S>, "operationId">,
   ): Promise<readonly ManyResult<Written>[]>;
   delete(key: string, options?: WriteOptionsOf<S>): Promise<Written>;
-  /** An id for one write, made before it is sent. */
-  operationId(): Promise<string>;
 }
 
 type ConditionalMethods<
