@@ -88,7 +88,7 @@ function checkOptions(options: OpenStoreOptions): void {
       { allowed: OPTION_NAMES, details: { option: unknown } },
     );
   }
-  const { modules = [], observer = SILENT_OBSERVER, environment } = options;
+  const { modules = [], observer = SILENT_OBSERVER, environment, frameFilter } = options;
   if (!Array.isArray(modules) || !modules.every((each) => has(each, ["load"]))) {
     throw invalid("modules have to be a list of what capstanModule returns", "modules");
   }
@@ -97,6 +97,9 @@ function checkOptions(options: OpenStoreOptions): void {
   }
   if (environment !== undefined && !has(environment, ["monotonicMs", "wallMs", "setTimer"])) {
     throw invalid("environment has to be an Environment", "environment");
+  }
+  if (frameFilter !== undefined && !has(frameFilter, [])) {
+    throw invalid("frameFilter has to be an object with outgoing, incoming or both", "frameFilter");
   }
 }
 

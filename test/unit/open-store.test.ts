@@ -253,6 +253,7 @@ describe("what does not open", () => {
     ["modules", { modules: [5] }],
     ["modules", { modules: {} }],
     ["observer", { observer: {} }],
+    ["frameFilter", { frameFilter: 5 }],
     ["environment", { environment: {} }],
   ])("names the option `%s` that is not what it has to be", async (option, options) => {
     const fault = await faultOf(openStore({}, options as never));

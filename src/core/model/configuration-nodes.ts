@@ -107,10 +107,11 @@ function hostOf(address: string): string | undefined {
 }
 
 /** RFC 1122 §3.2.1.3, RFC 4291 §2.5.3, RFC 6761 §6.3. */
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   return (
     /^127(\.\d{1,3}){3}$/.test(host) ||
     host === "[::1]" ||
+    host === "::1" ||
     host === "localhost" ||
     host.endsWith(".localhost")
   );

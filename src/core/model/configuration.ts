@@ -2,7 +2,7 @@ import { checkSection, reportIssues } from "./check-section.ts";
 import { parseClusterKey } from "./cluster-key.ts";
 import { configurationDigest } from "./configuration-digest.ts";
 import { resolveKeyspaces } from "./configuration-keyspaces.ts";
-import { resolveNodes } from "./configuration-nodes.ts";
+import { isLoopback, resolveNodes } from "./configuration-nodes.ts";
 import { outlineOf } from "./configuration-outline.ts";
 import { ConfigurationProblems, joinPath } from "./configuration-problems.ts";
 import {
@@ -50,7 +50,7 @@ export function resolveConfiguration(input: unknown): ResolvedConfiguration {
   const insecure = given.insecure ?? false;
   const key = parseClusterKey(cluster.key, problems);
   const nodes = resolveNodes(cluster.nodes, insecure, problems);
-  const transport = resolveTransport(given.transport, nodes, problems);
+  const transport = resolveTransport(given.transport, nodes, insecure, problems);
   const storage = resolvePlugIn(given.storage, "storage", DEFAULTS.storage.type, problems);
   const keyspaces = resolveKeyspaces(given.keyspaces, storage.type, problems);
   const whole = Object.freeze({ name, nodes, key });
@@ -95,6 +95,7 @@ function plugIn(type: string, options: Record<string, unknown>): PlugIn {
 function resolveTransport(
   input: unknown,
   nodes: readonly ResolvedNode[],
+  insecure: boolean,
   problems: ConfigurationProblems,
 ): PlugIn {
   const unaddressed = nodes.filter(({ peer }) => peer === undefined);
@@ -102,6 +103,7 @@ function resolveTransport(
   const otherwise = isAddressed ? "tcp" : DEFAULTS.transport.type;
   const transport = resolvePlugIn(input, "transport", otherwise, problems);
   if (transport.type === "tcp") {
+    if (!insecure) checkListeningHost(transport.options.host, problems);
     for (const { id } of unaddressed) {
       problems.add({
         path: joinPath("cluster.nodes", id, "peer"),
@@ -124,6 +126,17 @@ function resolveTransport(
     });
   }
   return transport;
+}
+
+/** Where a node listens instead of on its own address counts as that address does. */
+function checkListeningHost(host: unknown, problems: ConfigurationProblems): void {
+  if (typeof host !== "string" || host === "" || isLoopback(host.toLowerCase())) return;
+  problems.add({
+    path: "transport.host",
+    value: host,
+    allowed: ["a loopback address", "insecure: true"],
+    reason: `is ${host}, where others can reach this node, and there is no TLS`,
+  });
 }
 
 function resolveClock(

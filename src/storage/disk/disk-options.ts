@@ -88,8 +88,14 @@ const DEFAULTS = Object.freeze({
 
 const COMMIT_INTERVAL_MS = Object.freeze({ min: 1, max: 60_000 });
 const MAX_PENDING_BYTES = Object.freeze({ min: MIB, max: 4 * 1024 * MIB });
-const BYTES = Object.freeze({ min: 4 * 1024, max: 1024 * MIB });
-const TIMES = Object.freeze({ min: 1, max: 600_000 });
+const LOG_SIZES = Object.freeze({
+  segmentBytes: Object.freeze({ min: 4 * 1024, max: 1024 * MIB }),
+  maxBatchBytes: Object.freeze({ min: 4 * 1024, max: 64 * MIB }),
+});
+const LOG_TIMES_MS = Object.freeze({
+  lazySync: Object.freeze({ min: 1, max: 60_000 }),
+  slowSync: Object.freeze({ min: 1, max: 600_000 }),
+});
 const MAX_VIEW_AGE_MS = Object.freeze({ min: 1_000, max: 3_600_000 });
 
 /** Throws `INVALID_CONFIGURATION` naming `storage.<option>`, its value and what is allowed. */
@@ -129,12 +135,16 @@ export function parseDiskOptions(options: Readonly<Record<string, unknown>>): Di
   });
 }
 
-/** Their bounds are the log's. */
+/** Their bounds are the log's, which knows no units: what is beyond them is told by the option's name. */
 function logOptions(given: Readonly<Record<string, unknown>>): SegmentedLogOptions {
-  const size = (name: string): number | undefined =>
-    given[name] === undefined ? undefined : parseSizeBytes(given[name], `storage.${name}`, BYTES);
-  const duration = (name: string): number | undefined =>
-    given[name] === undefined ? undefined : parseDurationMs(given[name], `storage.${name}`, TIMES);
+  const size = (name: keyof typeof LOG_SIZES): number | undefined =>
+    given[name] === undefined
+      ? undefined
+      : parseSizeBytes(given[name], `storage.${name}`, LOG_SIZES[name]);
+  const duration = (name: keyof typeof LOG_TIMES_MS): number | undefined =>
+    given[name] === undefined
+      ? undefined
+      : parseDurationMs(given[name], `storage.${name}`, LOG_TIMES_MS[name]);
   const options = {
     segmentBytes: size("segmentBytes"),
     maxBatchBytes: size("maxBatchBytes"),

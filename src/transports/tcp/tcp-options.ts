@@ -17,7 +17,10 @@ export interface TcpTransportOptions {
    * Default 16 MiB.
    */
   readonly maxBufferedBytes?: Size;
-  /** Listen here instead of on the host of the node's own address: `"0.0.0.0"` in a container. */
+  /**
+   * Listen here instead of on the host of the node's own address: `"0.0.0.0"` in a container. What is
+   * not loopback needs `insecure: true`, as addresses do.
+   */
   readonly host?: string;
 }
 

@@ -121,6 +121,20 @@ describe("what is said", () => {
     ]);
   });
 
+  test("a host to listen on is taken where it is loopback, and any with insecure: true", () => {
+    const nodes = { a: "127.0.0.1:7400" };
+    for (const [host, insecure] of [
+      ["127.0.0.2", false],
+      ["::1", false],
+      ["localhost", false],
+      ["0.0.0.0", true],
+    ] as const) {
+      const transport = { type: "tcp", host };
+      const resolved = resolveConfiguration({ cluster: { nodes }, transport, insecure });
+      expect(resolved.transport.options).toEqual({ host });
+    }
+  });
+
   test("an address that others can reach is taken with insecure: true", () => {
     const nodes = { a: "10.0.0.1:7300", b: "db.example.org:7300", c: "[fd00::1]:7300" };
     const { cluster } = resolveConfiguration({ cluster: { nodes }, insecure: true });
@@ -268,6 +282,11 @@ describe("refuses, naming path, value and what is allowed", () => {
       nodes({ a: "127.0.0.1:1", b: {} }, { transport: { type: "tcp" } }),
       "cluster.nodes.b.peer",
       'is missing, and the transport tcp needs it; allowed: "host:port"',
+    ],
+    [
+      nodes({ a: "127.0.0.1:1" }, { transport: { type: "tcp", host: "0.0.0.0" } }),
+      "transport.host",
+      "is 0.0.0.0, where others can reach this node, and there is no TLS; allowed: a loopback address, insecure: true",
     ],
     [{ transport: { typ: "tcp" } }, "transport.type", "is undefined; allowed: the name of what"],
     [{ transport: "tcp" }, "transport", 'is "tcp"; allowed: an object with type'],

@@ -33,6 +33,8 @@ test.each([
   ["maxPendingBytes", "1KiB"],
   ["maxViewAge", "1ms"],
   ["verifyAtOpen", "yes"],
+  ["lazySync", "5m"],
+  ["maxBatchBytes", "128MiB"],
   ["noSuchOption", 1],
 ])("storage.%s: %j is refused by name", (name, value) => {
   expect(() => parseDiskOptions({ [name]: value })).toThrow(
@@ -41,4 +43,16 @@ test.each([
       message: expect.stringContaining(`storage.${name} `),
     }),
   );
+});
+
+test("what a refusal names as allowed is taken", () => {
+  for (const [name, value, most] of [
+    ["lazySync", "5m", "1m"],
+    ["slowSync", "1h", "10m"],
+    ["maxBatchBytes", "128MiB", "64MiB"],
+    ["segmentBytes", "2GiB", "1GiB"],
+  ] as const) {
+    expect(() => parseDiskOptions({ [name]: value })).toThrow(` to ${most}, as `);
+    expect(() => parseDiskOptions({ [name]: most })).not.toThrow();
+  }
 });
