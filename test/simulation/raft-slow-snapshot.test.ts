@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { simulate } from "../../src/simulation/index.ts";
 import type { Cluster } from "../support/cluster.ts";
 import { open } from "../support/cluster-calls.ts";
 
@@ -52,4 +53,33 @@ test("a replica that has been given a snapshot is given what was written meanwhi
   }
   await cluster.advance(10_000);
   expect(shardOf(cluster, "n3").applied).toBe(shardOf(cluster, "n1").applied);
+});
+
+// What brought no answer for 250 ms was sent again, four chunks of 256 KiB at a time: more than the link carries.
+test("a replica is given a snapshot over a slow link that loses frames, and writes go on meanwhile", {
+  timeout: 60_000,
+}, async () => {
+  await using sim = await simulate({
+    config: {
+      storage: { type: "memory" },
+      keyspaces: { default: { strategy: "raft", shards: 1, retainedLog: "1MiB" } },
+    },
+  });
+  const keyspace = sim.store("n1").keyspace("default");
+  sim.crash("n3");
+  await sim.run(3_000);
+  const value = "x".repeat(60_000);
+  const keys = Array.from({ length: 100 }, (_, n) => `k${n}`);
+  await sim.until(Promise.all(keys.map((key) => keyspace.put(key, value, { timeoutMs: 20_000 }))));
+  await sim.restart("n3");
+  sim.network({ bytesPerMs: 200, minDelayMs: 150, loss: 0.01 });
+  // Six megabytes take half a minute, at best.
+  for (const endMs = sim.nowMs + 45_000; sim.nowMs < endMs; ) {
+    await sim.until(keyspace.put("live", "x", { timeoutMs: 2_000 }));
+    await sim.run(1_000);
+  }
+  const found = await sim.until(
+    sim.store("n3").keyspace("default").get("k99", { consistency: "stale" }),
+  );
+  expect(found.found).toBe(true);
 });

@@ -1,8 +1,5 @@
-const LEAST_MS = 2_000;
-const LONGEST_MS = 30_000;
-/** How much longer than before an answer may take until it is taken for lost. */
-const SLOWER = 2;
-const MORE = 1.5;
+import { AnswerWait } from "../../core/model/answer-wait.ts";
+
 /** What was asked before those is answered to nobody. */
 const MAX_ASKED = 16;
 
@@ -10,12 +7,9 @@ const MAX_ASKED = 16;
  * One question to one peer at a time, asked again, under another number, where its answer does not
  * come: any answer to it counts. Else there would be none where all take longer than the wait, as
  * for many shards at once over a slow link, which what is asked in vain fills further.
- *
- * The wait is twice what the last answer took, counted from the very asking that it answers, and
- * half as long again after each in vain.
  */
 export class Patience {
-  #waitMs = LEAST_MS;
+  readonly #wait = new AnswerWait();
   #lastAtMs = Number.NEGATIVE_INFINITY;
   /** When the question was asked under which number. */
   readonly #askedAtMs = new Map<number, number>();
@@ -26,11 +20,11 @@ export class Patience {
 
   /** Whether the question is to be asked, for the first time or again. */
   isDue(nowMs: number): boolean {
-    return !this.isWaiting || nowMs - this.#lastAtMs >= this.#waitMs;
+    return !this.isWaiting || nowMs - this.#lastAtMs >= this.#wait.ms;
   }
 
   asked(requestId: number, nowMs: number): void {
-    if (this.isWaiting) this.#wait(this.#waitMs * MORE);
+    if (this.isWaiting) this.#wait.inVain();
     this.#lastAtMs = nowMs;
     this.#askedAtMs.set(requestId, nowMs);
     const [oldest] = this.#askedAtMs.keys();
@@ -43,16 +37,12 @@ export class Patience {
   }
 
   answered(requestId: number, nowMs: number): void {
-    this.#wait(SLOWER * (nowMs - (this.#askedAtMs.get(requestId) ?? nowMs)));
+    this.#wait.answered(nowMs - (this.#askedAtMs.get(requestId) ?? nowMs));
     this.#askedAtMs.clear();
   }
 
   /** Nothing is awaited any more. */
   forget(): void {
     this.#askedAtMs.clear();
-  }
-
-  #wait(waitMs: number): void {
-    this.#waitMs = Math.min(Math.max(waitMs, LEAST_MS), LONGEST_MS);
   }
 }

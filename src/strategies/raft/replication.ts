@@ -1,5 +1,6 @@
 import type { Sender } from "../../core/contracts/machine.ts";
 import type { LogRecord } from "../../core/contracts/storage.ts";
+import { AnswerWait } from "../../core/model/answer-wait.ts";
 import type { LogSequence, NodeId } from "../../core/model/ids.ts";
 import { type ConsensusCore, identityOf } from "./consensus-core.ts";
 import { termOfEntry } from "./entry.ts";
@@ -9,6 +10,8 @@ import type { AppendReply, SnapshotReply } from "./peer-messages.ts";
 import type { Progress } from "./progress.ts";
 import { SnapshotSender } from "./snapshot-sender.ts";
 
+/** Where chunks of a picture are answered at once, one that is not is waited for so long. */
+const RESEND_HEARTBEATS = 5;
 /** With a question where the logs agree goes what is short enough to be wasted. */
 const PROBE_BYTES = 16 * 1024;
 
@@ -27,6 +30,7 @@ export class Replication {
   readonly #followers: Followers;
   readonly #readings = new Map<number, Reading>();
   readonly #snapshots = new Map<NodeId, SnapshotSender>();
+  readonly #waits = new Map<NodeId, AnswerWait>();
   /** What those will want of the log next that were given a picture, until memory has it. */
   readonly #wanted = new Map<NodeId, number>();
   #lastSnapshot = 0;
@@ -94,8 +98,9 @@ export class Replication {
   /** The peer's process is another one now: nothing that was on its way arrives. */
   restart(node: NodeId): void {
     const progress = this.#followers.get(node);
-    if (progress === undefined || progress.state === "snapshot") return;
-    progress.probe(progress.matchIndex + 1);
+    if (progress === undefined) return;
+    if (progress.state === "snapshot") this.#snapshots.get(node)?.restart();
+    else progress.probe(progress.matchIndex + 1);
   }
 
   onRecords(token: number, records: readonly LogRecord[]): void {
@@ -238,12 +243,20 @@ export class Replication {
     const { lastIndex, lastTerm } = core.log;
     const isBeyond = core.planted.snapshotBeyondState === true;
     const point = isBeyond ? { ...picture.point, index: lastIndex, term: lastTerm } : picture.point;
-    const sender = new SnapshotSender(core, node, this.#lastSnapshot, point, picture);
+    const wait = this.#waitFor(node);
+    const sender = new SnapshotSender(core, node, this.#lastSnapshot, point, picture, wait);
     this.#snapshots.set(node, sender);
     this.#wanted.set(node, point.index + 1);
     this.#noteWanted();
     core.emit("raft-snapshot-started", { to: node, index: point.index });
     return sender;
+  }
+
+  #waitFor(node: NodeId): AnswerWait {
+    const leastMs = RESEND_HEARTBEATS * this.#core.options.timing.heartbeatMs;
+    const wait = this.#waits.get(node) ?? new AnswerWait(leastMs);
+    this.#waits.set(node, wait);
+    return wait;
   }
 
   /** Of a follower that is silent nothing is kept. */

@@ -24,14 +24,14 @@ type BugOfConsensus = Exclude<
  */
 const FOUND_AT: Readonly<Record<BugOfConsensus, number>> = Object.freeze({
   voteNotKept: 1,
-  oldTermCommitted: 17,
+  oldTermCommitted: 7,
   readBeforeOwnCommit: 1,
   readUnconfirmed: 1,
-  leaseByRole: 79,
-  quorumUnchecked: 3,
+  leaseByRole: 22,
+  quorumUnchecked: 10,
   promiseForgotten: 127,
   jointSkipped: 2,
-  configurationAtCommit: 151,
+  configurationAtCommit: 59,
   unreadyPromoted: 11,
   snapshotBeyondState: 2,
   snapshotInstalledOverNewer: 292,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { AnswerWait } from "../../../../src/core/model/answer-wait.ts";
 import type { NodeId } from "../../../../src/core/model/ids.ts";
 import type { ConsensusCore } from "../../../../src/strategies/raft/consensus-core.ts";
 import type {
@@ -53,7 +54,14 @@ class Scene {
       },
       close: () => undefined,
     } as unknown as StatePicture;
-    this.sender = new SnapshotSender(core, "n2" as NodeId, 7, POINT, picture);
+    this.sender = new SnapshotSender(
+      core,
+      "n2" as NodeId,
+      7,
+      POINT,
+      picture,
+      new AnswerWait(5 * HEARTBEAT_MS),
+    );
   }
 
   wants(next: number): void {
@@ -84,26 +92,82 @@ describe("a picture of the state", () => {
     expect(scene.sent.map(({ number }) => number)).toEqual(scene.sent.map((_, at) => at));
   });
 
-  test("has four chunks on their way at most, though time enough goes by for more", () => {
+  test("has one chunk on its way at first, and one more with each that arrives, up to four", () => {
     const scene = new Scene(200);
-    for (; scene.nowMs < 4 * HEARTBEAT_MS; scene.nowMs += HEARTBEAT_MS) scene.sender.tick();
-    expect(scene.numbers()).toEqual([0, 1, 2, 3]);
+    const tick = (): readonly number[] => {
+      scene.nowMs += 4 * HEARTBEAT_MS;
+      scene.sender.tick();
+      return scene.numbers();
+    };
+    expect(tick()).toEqual([0]);
+    scene.wants(1);
+    expect(tick()).toEqual([1, 2]);
+    scene.wants(3);
+    expect(tick()).toEqual([3, 4, 5, 6]);
+    scene.wants(4);
+    expect(tick()).toEqual([7]);
   });
 
-  test("goes on from where the follower is, when nothing has been heard for long", () => {
+  test("goes on from where the follower is, one by one, when nothing has been heard for long", () => {
     const scene = new Scene(200);
-    for (; scene.nowMs < 4 * HEARTBEAT_MS; scene.nowMs += HEARTBEAT_MS) scene.sender.tick();
-    scene.wants(2);
-    scene.sender.pump();
-    expect(scene.numbers()).toEqual([0, 1, 2, 3, 4]);
-    scene.nowMs += 5 * HEARTBEAT_MS;
+    scene.nowMs = 200;
     scene.sender.tick();
-    expect(scene.numbers().slice(0, 2)).toEqual([2, 3]);
+    scene.nowMs += HEARTBEAT_MS;
+    scene.wants(1);
+    scene.sender.tick();
+    expect(scene.numbers()).toEqual([0, 1, 2]);
+    scene.nowMs += 5 * HEARTBEAT_MS - 1;
+    scene.sender.tick();
+    expect(scene.numbers()).toEqual([]);
+    scene.nowMs += 1;
+    scene.sender.tick();
+    expect(scene.numbers()).toEqual([1]);
+    // What had been sent before has arrived: the follower is further on.
+    scene.wants(3);
+    scene.sender.tick();
+    expect(scene.numbers()).toEqual([3, 4, 5]);
+  });
+
+  // What was sent again came first through a slow link, and filled it, until nothing new came any more.
+  test("is not sent again while its answers take as long as before, or a chunk takes long to arrive", () => {
+    const scene = new Scene(200);
+    const answerAfterMs = 1_900;
+    for (let next = 1; next < 5; next++) {
+      const dueMs = scene.nowMs + answerAfterMs;
+      for (; scene.nowMs < dueMs; scene.nowMs += HEARTBEAT_MS) scene.sender.tick();
+      scene.wants(next);
+    }
+    expect(scene.numbers()).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    // Nothing comes any more: each wait is half as long again as the one before.
+    const sentAtMs: number[] = [];
+    for (const begunMs = scene.nowMs; scene.nowMs < begunMs + 60_000; scene.nowMs += HEARTBEAT_MS) {
+      scene.sender.tick();
+      for (const number of scene.numbers().filter((each) => each < 7)) {
+        expect(number).toBe(4);
+        sentAtMs.push(scene.nowMs - begunMs);
+      }
+    }
+    expect(sentAtMs.length).toBeGreaterThanOrEqual(3);
+    expect(sentAtMs.length).toBeLessThanOrEqual(4);
+  });
+
+  test("begins anew for a follower whose process is another one", () => {
+    const scene = new Scene(200);
+    scene.nowMs = 200;
+    scene.sender.tick();
+    scene.wants(1);
+    scene.sender.tick();
+    expect(scene.numbers()).toEqual([0, 1, 2]);
+    scene.sender.restart();
+    scene.sender.tick();
+    expect(scene.numbers()).toEqual([0]);
   });
 
   test("ends with a chunk that says so, and is done when the follower has it", () => {
     const scene = new Scene(2);
     scene.nowMs = 1_000;
+    scene.sender.tick();
+    scene.wants(1);
     scene.sender.tick();
     expect(scene.sent.map(({ last }) => last)).toEqual([false, true]);
     scene.nowMs += HEARTBEAT_MS;
