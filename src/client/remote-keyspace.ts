@@ -35,6 +35,7 @@ import {
   queryOf,
 } from "./request-parts.ts";
 import type { ServerConnection } from "./server-connection.ts";
+import { untilTaken } from "./until-taken.ts";
 import { toGetResult, toScanPage } from "./wire.ts";
 
 /** Entries asked for at once by a scan. */
@@ -90,7 +91,7 @@ export class RemoteKeyspace implements Keyspace {
     return mapMany(
       keys,
       (key) => key,
-      (key) => this.get(key, options),
+      (key) => untilTaken(() => this.get(key, options), this.#connection, options ?? {}),
     );
   }
 
@@ -119,7 +120,8 @@ export class RemoteKeyspace implements Keyspace {
     return mapMany(entries, keyOfEntry, (entry) => {
       checkEntry(entry);
       const [key, value] = entry;
-      return this.#unconditional({ ...putOf(key, value, options), ids });
+      const write = { ...putOf(key, value, options), ids };
+      return untilTaken(() => this.#unconditional(write), this.#connection, options ?? {});
     });
   }
 

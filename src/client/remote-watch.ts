@@ -3,6 +3,7 @@ import type { WatchEvent, WatchOptions } from "../core/store/api.ts";
 import type { AbortListener } from "./abort-listeners.ts";
 import { CallDeadline } from "./call-deadline.ts";
 import { EventParser, type ServerSentEvent } from "./event-parser.ts";
+import { pause } from "./pause.ts";
 import { faultFromProblem } from "./problem.ts";
 import { wholeMs } from "./remote-writer.ts";
 import { checkOptions, OPTIONS, queryOf } from "./request-parts.ts";
@@ -12,8 +13,6 @@ import { toWatchEvent } from "./wire.ts";
 
 /** A server says something every 15 s. */
 const SILENCE_MS = 45_000;
-const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 2_000;
 
 /** At one server; with more servers each is tried once. */
 const LEAST_TRIES = 3;
@@ -204,15 +203,8 @@ export class RemoteWatch implements AsyncIterator<WatchEvent<unknown>, undefined
     }
   }
 
-  async #pause(tries: number): Promise<void> {
-    const lengthMs = Math.min(FIRST_PAUSE_MS * 2 ** tries, LONGEST_PAUSE_MS);
-    const { abortListeners } = this.#connection;
-    const pause = new CallDeadline(lengthMs, this.#ending.signal, abortListeners, true);
-    await new Promise((resolve) => {
-      if (pause.cause !== undefined) resolve(undefined);
-      else pause.signal.addEventListener("abort", resolve);
-    });
-    pause.dispose();
+  #pause(tries: number): Promise<void> {
+    return pause(tries, this.#ending.signal, this.#connection.abortListeners);
   }
 }
 

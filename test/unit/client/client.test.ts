@@ -4,6 +4,7 @@ import { CapstanError } from "../../../src/core/model/errors.ts";
 import type { Keyspace } from "../../../src/core/store/api.ts";
 import { type HttpServer, serveHttp } from "../../../src/http/index.ts";
 import { FakeStore } from "../http/fake-store.ts";
+import { until } from "../http/requests.ts";
 
 let store: FakeStore;
 let server: HttpServer;
@@ -128,6 +129,41 @@ describe("the same as embedded", () => {
     await expect(keys.modify("m", () => 1)).rejects.toMatchObject({
       code: "CONDITIONAL_UNSUPPORTED",
     });
+  });
+
+  test("many keys at once wait out a server that has too much to do", async () => {
+    let refusals = 40;
+    store.interrupt = () => {
+      if (refusals-- > 0) throw new CapstanError("OVERLOADED", "too much");
+    };
+    const names = Array.from({ length: 20 }, (_none, index) => `busy${index}`);
+    const written = await keys.putMany(names.map((name) => [name, name] as const));
+    expect(written.filter(({ ok }) => !ok)).toEqual([]);
+    refusals = 40;
+    const read = await keys.getMany(names);
+    expect(read.map((each) => each.ok && each.result)).toEqual(
+      names.map((value) => expect.objectContaining({ value })),
+    );
+    expect(new Set(store.writes.map(({ options }) => options.operationId)).size).toBe(60);
+  });
+
+  test("and no longer than a call may take, or until it is aborted", async () => {
+    store.interrupt = () => {
+      throw new CapstanError("OVERLOADED", "too much");
+    };
+    const [late] = await keys.getMany(["a"], { timeoutMs: 150 });
+    expect(late).toMatchObject({
+      ok: false,
+      error: { code: "OVERLOADED", outcome: "not-applied" },
+    });
+    const controller = new AbortController();
+    const waiting = keys.putMany([["a", 1]], { signal: controller.signal });
+    await until(() => store.writes.length > 0);
+    controller.abort();
+    const [aborted] = await waiting;
+    expect(aborted).toMatchObject({ ok: false, error: { code: "ABORTED" } });
+    // One key alone is the caller's own affair.
+    await expect(keys.get("a")).rejects.toMatchObject({ code: "OVERLOADED" });
   });
 
   test("many keys at once: one outcome each, in order", async () => {
