@@ -50,7 +50,10 @@ function sentences(error: unknown): string[] {
   if (!isCapstanError(error)) {
     return exitCodeOf(error) === 2
       ? [messageOf(error)]
-      : [`unexpected: ${messageOf(error)}`, "This is a fault of the command line itself."];
+      : [
+          `unexpected: ${withFullStop(messageOf(error))}`,
+          "This is a fault of the command line itself.",
+        ];
   }
   const allowed = unmentioned(error);
   return [

@@ -1,3 +1,4 @@
+import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { CapstanError } from "../../../src/core/model/errors.ts";
 import { type FakeStore, withFakeServer } from "./fake-store.ts";
@@ -121,7 +122,23 @@ describe("a value from standard input", () => {
       const surroundings = fakeSurroundings({ stdin, env: { CAPSTAN_URL: url } });
       const running = run(["put", "k", "-"], surroundings);
       setImmediate(() => surroundings.interruption.request("SIGINT"));
-      expect(await running).toMatchObject({ exitCode: 130 });
+      const { exitCode, stderr } = await running;
+      expect(exitCode).toBe(130);
+      expect(stderr).toMatch(/^error: ABORTED \(not applied\): interrupted before standard input/);
+      expect(store.calls).toEqual([]);
+    }));
+
+  test("that breaks off under the user's signal is not taken for the whole", () =>
+    withFakeServer(async (store, url) => {
+      const stdin = new PassThrough();
+      stdin.write("12");
+      const surroundings = fakeSurroundings({ stdin, env: { CAPSTAN_URL: url } });
+      surroundings.interruption.request("SIGTERM");
+      const { exitCode, stdout } = await run(["put", "k", "-", "--json"], surroundings);
+      expect([exitCode, JSON.parse(stdout).error]).toMatchObject([
+        130,
+        { code: "ABORTED", outcome: "not-applied" },
+      ]);
       expect(store.calls).toEqual([]);
     }));
 });
