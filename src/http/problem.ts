@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { CapstanError, ERRORS, isCapstanError } from "../core/model/errors.ts";
 import type { Outcome } from "../core/model/outcome.ts";
+import { isPlainObject } from "../core/model/plain-object.ts";
 import { PROBLEM_TYPE } from "./media-types.ts";
 
 export const OUTCOME_HEADER = "x-outcome";
@@ -100,11 +101,17 @@ export function rawProblem(status: number, reason: string, detail: string): stri
   ].join("\r\n");
 }
 
+/** Deeper than any fault's; ends cycles. */
+const MAX_DETAIL_DEPTH = 8;
+
 /** Facts for programs, as far as JSON holds them. */
 function plainDetails(details: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const isPlain = (value: unknown): boolean =>
-    value === null ||
-    ["string", "number", "boolean"].includes(typeof value) ||
-    (Array.isArray(value) && value.every(isPlain));
   return Object.fromEntries(Object.entries(details).filter(([, value]) => isPlain(value)));
+}
+
+function isPlain(value: unknown, depth = 0): boolean {
+  if (value === null || ["string", "number", "boolean"].includes(typeof value)) return true;
+  if (depth > MAX_DETAIL_DEPTH) return false;
+  const parts = isPlainObject(value) ? Object.values(value) : value;
+  return Array.isArray(parts) && parts.every((part) => isPlain(part, depth + 1));
 }

@@ -370,6 +370,26 @@ describe("faults", () => {
     });
   });
 
+  test("keep details that are lists and objects, as far as JSON holds them", async () => {
+    const endless: Record<string, unknown> = {};
+    endless.self = endless;
+    store.interrupt = () => {
+      throw new CapstanError("INVALID_VALUE", "two things are wrong", {
+        details: {
+          issues: [{ path: "$.a", message: "no" }],
+          shards: { 3: ["a", "b"] },
+          errors: [new Error("secret")],
+          endless,
+        },
+      });
+    };
+    const { json } = await putJson(`${data}/f`, '{"value":1}');
+    expect(json.details).toEqual({
+      issues: [{ path: "$.a", message: "no" }],
+      shards: { 3: ["a", "b"] },
+    });
+  });
+
   test("busy and unavailable nodes say when to come again; nothing else does", async () => {
     for (const [code, status, after] of [
       ["OVERLOADED", 429, "1"],
