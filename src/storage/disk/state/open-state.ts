@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
 import type { Environment } from "../../../core/contracts/environment.ts";
 import { NODE_SHARD } from "../../../core/contracts/storage.ts";
+import { CapstanError } from "../../../core/model/errors.ts";
 import type { Disk } from "../disk.ts";
 import { calling, errorCode } from "../disk-calls.ts";
 import { DiskStateStore, type StateSettings } from "./disk-state-store.ts";
@@ -125,7 +126,7 @@ async function withFile<Result>(
   path: string,
   use: (file: StateFile) => Promise<Result>,
 ): Promise<Result> {
-  const file = await opening.openFile(path).catch(giveUpIfDamaged);
+  const file = await opening.openFile(path).catch((error) => failOpening(opening, error));
   try {
     return await use(file);
   } catch (error) {
@@ -161,6 +162,23 @@ function isSame(found: StateSeal, seal: StateSeal | undefined): boolean {
   if (seal.stateChecksum !== found.stateChecksum) return false;
   if (seal.stateChecksum !== null) return true;
   return seal.stateChangedNs !== undefined && seal.stateChangedNs === found.stateChangedNs;
+}
+
+/** What fails on a new file as well says nothing of this one: good data is never given up for that. */
+async function failOpening(opening: StateOpening, error: unknown): Promise<never> {
+  if (!saysDamage(error)) throw error;
+  const path = `${opening.path}${UNFINISHED}`;
+  try {
+    const file = await opening.openFile(path);
+    await file.close();
+  } catch (cause) {
+    const message =
+      `the state in ${opening.path} cannot be opened, nor can a new file beside it, so that its data was ` +
+      `left as it is: ${error instanceof Error ? error.message : String(error)}`;
+    throw new CapstanError("STORE_FAILED", message, { cause });
+  }
+  await rm(path, { recursive: true, force: true });
+  return giveUpIfDamaged(error);
 }
 
 function giveUpIfDamaged(error: unknown): never {

@@ -43,9 +43,18 @@ export interface StateFile {
 /** Opens the file in the folder `path`, and makes both where there is nothing. */
 export type OpenStateFile = (path: string) => Promise<StateFile>;
 
-/** LMDB is loaded here, and not before. */
-export async function openLmdbFile(path: string): Promise<StateFile> {
-  const { open } = await import("lmdb");
+type Lmdb = Pick<typeof import("lmdb"), "open">;
+
+/**
+ * LMDB is loaded here, and not before.
+ *
+ * @throws CapstanError `STORE_FAILED` where it cannot be: that says nothing of the file.
+ */
+export async function openLmdbFile(
+  path: string,
+  load: () => Promise<Lmdb> = () => import("lmdb"),
+): Promise<StateFile> {
+  const { open } = await load().catch(failLoading);
   return new LmdbFile(
     path,
     open<Uint8Array, Uint8Array>({
@@ -57,6 +66,15 @@ export async function openLmdbFile(path: string): Promise<StateFile> {
       maxReaders: MAX_READERS,
     }),
   );
+}
+
+function failLoading(cause: unknown): never {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const message =
+    `the package lmdb cannot be loaded here, and no data was touched: ${reason}. It has a native part for ` +
+    "each platform (@lmdb/lmdb-…, an optional dependency): install on the machine that runs it, and leave lmdb " +
+    "out of bundles";
+  throw new CapstanError("STORE_FAILED", message, { cause });
 }
 
 /** It takes options as `get` does, which its types leave out. */
