@@ -5,9 +5,14 @@ import type { MessageAddress, QueueResult } from "../seams.ts";
 import type { FilteredTransport } from "./filtered-transport.ts";
 import { type FrameLimits, LaneQueue, type SessionTags } from "./lane-queue.ts";
 
+/** Of all that may wait, what is for bulk alone, and for bulk and the log together. */
+const BULK_SHARE = 1 / 2;
+const LOG_SHARE = 15 / 16;
+
 /**
  * Everything that waits for one peer. Bound: over all lanes at most `maxQueuedBytes` wait, or one
- * message that is larger by itself.
+ * message that is larger by itself. Repair, which can wait, leaves room for what somebody waits for, and
+ * that leaves some for heartbeats and votes; but for one message of each lane, however large it is.
  */
 export class Outbox {
   readonly #control: LaneQueue;
@@ -42,11 +47,11 @@ export class Outbox {
     message: Message,
   ): QueueResult {
     const queue = this.#queue(lane);
-    const result = queue.add(this.#tags, this.#room(), address, codec, message);
+    const result = queue.add(this.#tags, this.#room(lane), address, codec, message);
     if (result === "queued") return result;
     // The bound may be reached by this turn's messages alone, which the transport would take.
     this.flush();
-    return queue.add(this.#tags, this.#room(), address, codec, message);
+    return queue.add(this.#tags, this.#room(lane), address, codec, message);
   }
 
   /** One frame per lane that has something, control first. */
@@ -73,9 +78,15 @@ export class Outbox {
     this.#bulk.drop();
   }
 
-  #room(): number {
-    const bytes = this.bytes;
-    return bytes === 0 ? Number.POSITIVE_INFINITY : this.#maxQueuedBytes - bytes;
+  #room(lane: Lane): number {
+    const most = this.#maxQueuedBytes;
+    const { bytes } = this;
+    if (bytes === 0) return Number.POSITIVE_INFINITY;
+    const room = most - bytes;
+    if (lane === "control" || this.#queue(lane).bytes === 0) return room;
+    const bulk = this.#bulk.bytes;
+    if (lane === "bulk") return Math.min(room, BULK_SHARE * most - bulk);
+    return Math.min(room, LOG_SHARE * most - bulk - this.#log.bytes);
   }
 
   #queue(lane: Lane): LaneQueue {

@@ -197,6 +197,32 @@ describe("Outbox", () => {
     expect(wire.texts()).toEqual(["x".repeat(600), "small"]);
   });
 
+  // A snapshot over a slow link, and what was sent again of it, had left no room for entries and heartbeats.
+  it("leaves room for the log where repair waits, and for heartbeats where both do", () => {
+    const box = outbox({ queued: 100_000 });
+    const fill = (lane: Lane, bytes: number): number => {
+      let taken = 0;
+      while (add(box, "".padEnd(bytes, "."), lane) === "queued") taken += bytes;
+      return taken;
+    };
+    add(box, "first", "control");
+    box.flush();
+    wire.result = "saturated";
+    expect(fill("bulk", 3_000)).toBeLessThanOrEqual(51_000);
+    expect(fill("log", 3_000)).toBeGreaterThanOrEqual(39_000);
+    expect(add(box, "".padEnd(3_000, "."), "control")).toBe("queued");
+    expect(box.bytes).toBeLessThanOrEqual(100_000);
+  });
+
+  it("takes one message of repair, however large, where others wait and it has room", () => {
+    const box = outbox({ queued: 10_000, max: 20_000 });
+    wire.result = "saturated";
+    expect(add(box, "waits", "log")).toBe("queued");
+    expect(add(box, "".padEnd(9_000, "."), "bulk")).toBe("queued");
+    expect(add(box, "another", "bulk")).toBe("saturated");
+    expect(add(box, "log", "log")).toBe("queued");
+  });
+
   it("answers saturated at its bound, over all lanes, and takes messages again below it", () => {
     const box = outbox({ queued: 2_000 });
     wire.result = "saturated";
