@@ -134,7 +134,11 @@ export class SimulatedDisk {
   }
 
   /** The operation fails once, after `after` more of its kind have succeeded. */
-  failNext(operation: DiskOperation, code: "EIO" | "ENOSPC" | "EACCES", after = 0): void {
+  failNext(
+    operation: DiskOperation,
+    code: "EIO" | "ENOSPC" | "EACCES" | "EMFILE",
+    after = 0,
+  ): void {
     this.#faults.push({ operation, code, after });
   }
 

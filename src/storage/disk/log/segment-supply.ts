@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Environment, TimerHandle } from "../../../core/contracts/environment.ts";
 import type { Observer } from "../../../core/contracts/observer.ts";
 import type { Disk, DiskCallback, DiskFile } from "../disk.ts";
 import { Segment } from "./segment.ts";
@@ -9,7 +10,13 @@ const READY = 1;
 /** Zeros that are written and synced at once: a sync of the log waits for no more than that. */
 const SLICE_BYTES = 512 * 1024;
 
+/** The process, or the system, has no descriptor to spare: others close theirs. */
+const PASSING: readonly unknown[] = Object.freeze(["EMFILE", "ENFILE"]);
+const PASSING_PAUSE_MS = 100;
+const MAX_PASSING_MS = 10_000;
+
 export interface SegmentSupplyOptions {
+  readonly environment: Environment;
   readonly disk: Disk;
   readonly directory: string;
   readonly observer: Observer;
@@ -24,7 +31,8 @@ export interface SegmentSupplyOptions {
 /**
  * Has the next segment ready before it is needed: one that was used before, as it is, or a new file
  * full of zeros, so that no write of the log changes the size of a file. To make one early may
- * fail, for want of space above all, and is tried again when it is needed.
+ * fail, for want of space above all, and is tried again when it is needed. For want of a descriptor it is
+ * tried for a while: nothing is lost meanwhile, as a disk that does not answer is one that is slow.
  *
  * Segments come back in waves, several at once whenever the state has been written; between two
  * waves as many are needed again. So as many are kept, in use and free together, as were in use in
@@ -43,6 +51,9 @@ export class SegmentSupply {
   #isEbbing = false;
   #isPreparing = false;
   #retries = 0;
+  /** Spent in vain on want of descriptors, since the last segment was made. */
+  #passingMs = 0;
+  #again: TimerHandle | undefined;
   #taker: DiskCallback<Segment> | undefined;
   #onStopped: (() => void) | undefined;
 
@@ -84,6 +95,10 @@ export class SegmentSupply {
 
   /** Stops making one, if it is, and closes those that wait. */
   stop(done: () => void): void {
+    if (this.#again !== undefined) {
+      this.#options.environment.clearTimer(this.#again);
+      this.#isPreparing = false;
+    }
     const finish = (): void => closeAll(this.#free.splice(0), done);
     this.#onStopped = finish;
     if (!this.#isPreparing) finish();
@@ -134,6 +149,7 @@ export class SegmentSupply {
   }
 
   #deliver(segment: Segment): void {
+    this.#passingMs = 0;
     const taker = this.#taker;
     this.#taker = undefined;
     if (taker === undefined) {
@@ -161,9 +177,10 @@ export class SegmentSupply {
   #failed(error: Error | undefined): void {
     this.#isPreparing = false;
     if (this.#onStopped !== undefined) return this.#onStopped();
+    const taker = this.#taker;
+    if (taker !== undefined && this.#maybeLater(error)) return;
     const message = "the next segment of the log could not be made";
     this.#options.observer.log("warn", message, { error: error?.message });
-    const taker = this.#taker;
     if (taker === undefined || error === undefined) return;
     if (this.#retries > 0) {
       this.#retries -= 1;
@@ -171,6 +188,23 @@ export class SegmentSupply {
     }
     this.#taker = undefined;
     taker(error, undefined);
+  }
+
+  /** True: what keeps it from being made may pass. */
+  #maybeLater(error: NodeJS.ErrnoException | undefined): boolean {
+    if (!PASSING.includes(error?.code) || this.#passingMs >= MAX_PASSING_MS) return false;
+    const { environment, observer } = this.#options;
+    if (this.#passingMs === 0) {
+      const message = "no file descriptor is left for the next segment of the log: writes wait";
+      observer.log("warn", message, { error: error?.message });
+    }
+    this.#passingMs += PASSING_PAUSE_MS;
+    this.#isPreparing = true;
+    this.#again = environment.setTimer(PASSING_PAUSE_MS, () => {
+      this.#again = undefined;
+      this.#make();
+    });
+    return true;
   }
 
   /** What cannot be removed is found, and removed or used, at the next opening. */
