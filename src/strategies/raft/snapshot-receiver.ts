@@ -91,7 +91,9 @@ export class SnapshotReceiver {
   #begun({ term, snapshot, number }: SnapshotChunk): Installation | undefined {
     const held = this.#installation;
     if (held?.term === term && held.snapshot === snapshot) return held;
-    if (number !== 0) return undefined;
+    // A late copy of what the leader has given up: it numbers its pictures one after another.
+    const isOlder = held?.term === term && snapshot < held.snapshot;
+    if (number !== 0 || isOlder) return undefined;
     this.abort();
     this.#core.options.state.beginInstall();
     this.#installation = { term, snapshot, next: 0, early: new Map() };

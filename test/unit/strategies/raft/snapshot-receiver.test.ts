@@ -36,3 +36,14 @@ test("and not because the next leader's picture takes its place in the same step
   const [answer] = lone.hear("n3", done);
   expect(answer?.message).toMatchObject({ installed: true, index: 9 });
 });
+
+// It began the old one again, which nobody sends any more, and gave up all that had come of the new one.
+test("a late chunk of a picture that its leader has given up changes nothing for the next one", () => {
+  const lone = new LoneConsensus();
+  lone.hear("n2", { ...chunkOf(2), snapshot: 2 });
+  const [late] = lone.hear("n2", chunkOf(2));
+  expect(late?.message).toMatchObject({ snapshot: 1, next: 0, installed: false });
+  expect(lone.emitted).not.toContain("install-aborted");
+  const [answer] = lone.hear("n2", { ...chunkOf(2), snapshot: 2, number: 1, last: true });
+  expect(answer?.message).toMatchObject({ snapshot: 2, installed: true });
+});
