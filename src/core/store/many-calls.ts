@@ -169,6 +169,7 @@ class Member implements Completion {
   isBeginning = false;
   readonly #owner: Owner;
   #cancellation: Cancellation | undefined = undefined;
+  #isAnswered = false;
 
   constructor(owner: Owner, index: number) {
     this.#owner = owner;
@@ -183,7 +184,13 @@ class Member implements Completion {
       return;
     }
     this.isBeginning = true;
-    this.#cancellation = engine.execute(operation, this);
+    this.#isAnswered = false;
+    try {
+      this.#cancellation = engine.execute(operation, this);
+    } catch (error) {
+      // An engine that has answered, and then throws, has answered.
+      if (!this.#isAnswered) this.fail(toFaultOfAnswer(error, operation));
+    }
     this.isBeginning = false;
   }
 
@@ -192,10 +199,12 @@ class Member implements Completion {
   }
 
   succeed(result: OperationResult): void {
+    this.#isAnswered = true;
     this.#owner.succeeded(this, result);
   }
 
   fail(fault: CapstanError): void {
+    this.#isAnswered = true;
     this.#owner.failed(this, fault);
   }
 }

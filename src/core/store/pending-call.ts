@@ -32,7 +32,14 @@ export class PendingCall<Result> implements Completion {
 
   begin(engine: Engine, operation: Operation, signal: AbortSignal | undefined): void {
     this.#operation = operation;
-    const cancellation = engine.execute(operation, this);
+    let cancellation: Cancellation;
+    try {
+      cancellation = engine.execute(operation, this);
+    } catch (error) {
+      // It must not, and nobody knows what it had done by then.
+      if (this.#end()) this.#reject(toFaultOfAnswer(error, operation));
+      return;
+    }
     if (this.#settled || signal === undefined) return;
     this.#cancellation = cancellation;
     this.#signal = signal;
@@ -83,7 +90,7 @@ export function toFault(error: unknown): CapstanError {
   });
 }
 
-/** An answer that makes no sense: the engine has done the write all the same, or may have. */
+/** An engine that throws, or answers without sense: it has done the write all the same, or may have. */
 export function toFaultOfAnswer(error: unknown, operation: Operation | undefined): CapstanError {
   const fault = toFault(error);
   if (fault === error || operation === undefined || !CHANGES.has(operation.type)) return fault;

@@ -553,6 +553,27 @@ describe("signals and deadlines", () => {
 });
 
 describe("an engine's answer that makes no sense", () => {
+  it.each(["at once", "later"])(
+    "leaves unknown a write that it threw of, checked %s",
+    async (when) => {
+      const schema = z.unknown().refine(async () => true);
+      const { keyspace, engine } = openBench(EVERYTHING, when === "later" ? { schema } : {});
+      engine.execute = () => {
+        throw new TypeError("sent, and then it threw");
+      };
+      const operationId = await keyspace.operationId();
+      const fault = { code: "INTERNAL", outcome: "unknown", operationId };
+      await expect(keyspace.put("k", 1, { operationId })).rejects.toMatchObject(fault);
+      await expect(keyspace.delete("k", { operationId })).rejects.toMatchObject(fault);
+      const [one] = await keyspace.putMany([["k", 1]]);
+      expect(one).toMatchObject({ ok: false, error: { code: "INTERNAL", outcome: "unknown" } });
+      const batch = keyspace.batch([{ put: "k", value: 1 }], { operationId });
+      await expect(batch).rejects.toMatchObject(fault);
+      const read = keyspace.get("k");
+      await expect(read).rejects.toMatchObject({ code: "INTERNAL", outcome: "not-applied" });
+    },
+  );
+
   it("does not make a write one that was not applied", async () => {
     const { keyspace, engine } = openBench();
     engine.execute = (_operation, done) => {
