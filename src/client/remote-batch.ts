@@ -14,7 +14,7 @@ import { type RemoteSession, sessionOf } from "./remote-session.ts";
 import { wholeMs } from "./remote-writer.ts";
 import { headersOf, idempotencyHeader, queryOf } from "./request-parts.ts";
 import { CAPSTAN_TYPE, type ServerRequest } from "./server-call.ts";
-import type { Answer, ServerConnection } from "./server-connection.ts";
+import type { Answer, Requests, ServerConnection } from "./server-connection.ts";
 import { check, encodeBody } from "./wire.ts";
 import { type EncodedWrite, keyOfEncoded, toBatchResult } from "./wire-batch.ts";
 
@@ -27,7 +27,7 @@ export interface RemoteBatchParts {
   /** Path of the keyspace. */
   readonly base: string;
   readonly session: RemoteSession | undefined;
-  idSupply(count: number, limits?: CallOptions): OperationIdSupply;
+  idSupply(count: number, limits: CallOptions, requests: Requests): OperationIdSupply;
 }
 
 const health = z.object({
@@ -49,11 +49,14 @@ export class RemoteBatch {
   }
 
   /** Asked for once: a keyspace keeps its strategy. */
-  async kind({ signal, timeoutMs }: CallOptions = {}): Promise<BatchKind> {
+  async kind(
+    { signal, timeoutMs }: CallOptions = {},
+    requests: Requests = this.#parts.connection,
+  ): Promise<BatchKind> {
     if (this.#kind !== undefined) return this.#kind;
-    const { connection, keyspace } = this.#parts;
+    const { keyspace } = this.#parts;
     const request = { method: "GET", path: "/api/v1/cluster/health", headers: {} } as const;
-    const { body } = await connection.read(request, { signal, timeoutMs });
+    const { body } = await requests.read(request, { signal, timeoutMs });
     const { keyspaces } = check(health, body);
     const found = keyspaces.find(({ name }) => name === keyspace);
     if (found === undefined) {
@@ -74,27 +77,36 @@ export class RemoteBatch {
     return this.#kind;
   }
 
-  async write(writes: readonly BatchWrite[], given: WriteOptions = {}): Promise<BatchResult> {
-    const kind = await this.kind(given);
+  write(writes: readonly BatchWrite[], given: WriteOptions = {}): Promise<BatchResult> {
+    return this.#parts.connection.whole((requests) => this.#write(requests, writes, given));
+  }
+
+  async #write(
+    requests: Requests,
+    writes: readonly BatchWrite[],
+    given: WriteOptions,
+  ): Promise<BatchResult> {
+    const kind = await this.kind(given, requests);
     const options = this.#parts.session?.into(given) ?? given;
     // Refused before an id is minted for it.
     const headers = headersOf(options);
     const shaped = shapedOf(writes);
     if (shaped.length === 0) return [];
     return kind === "per-key"
-      ? this.#perKey(shaped, headers, options)
-      : this.#together(shaped.map(encodeMember), headers, options);
+      ? this.#perKey(requests, shaped, headers, options)
+      : this.#together(requests, shaped.map(encodeMember), headers, options);
   }
 
   async #together(
+    requests: Requests,
     writes: readonly EncodedWrite[],
     headers: Record<string, string>,
     options: WriteOptions,
   ): Promise<BatchResult> {
-    const { connection, idSupply, session } = this.#parts;
-    const operationId = options.operationId ?? (await idSupply(1, options).take());
+    const { idSupply, session } = this.#parts;
+    const operationId = options.operationId ?? (await idSupply(1, options, requests).take());
     const request = this.#request(writes, headers, { ...options, operationId });
-    const answer = await connection.write({ ...request, operationId }, options);
+    const answer = await requests.write({ ...request, operationId }, options);
     try {
       return toBatchResult(answer.body, writes, sessionOf(answer.session, session));
     } catch (cause) {
@@ -104,27 +116,30 @@ export class RemoteBatch {
 
   /** A write that cannot be sent is refused alone, and the others go without it. */
   async #perKey(
+    requests: Requests,
     writes: readonly BatchWrite[],
     headers: Record<string, string>,
     options: WriteOptions,
   ): Promise<BatchResult> {
     const tried = writes.map(maybeEncodeWrite);
     const encoded = tried.filter((each): each is EncodedWrite => !("ok" in each));
-    const sent = encoded.length === 0 ? [] : await this.#sendPerKey(encoded, headers, options);
+    const sent =
+      encoded.length === 0 ? [] : await this.#sendPerKey(requests, encoded, headers, options);
     const answers = sent[Symbol.iterator]();
     return tried.map((each) => ("ok" in each ? each : (answers.next().value as BatchOutcome)));
   }
 
   /** What is lost on the way is unknown of every write, and each has its id to be repeated with. */
   async #sendPerKey(
+    requests: Requests,
     encoded: readonly EncodedWrite[],
     headers: Record<string, string>,
     options: WriteOptions,
   ): Promise<BatchResult> {
-    const { connection, session } = this.#parts;
+    const { session } = this.#parts;
     // The server refuses an id for all of them.
     const writes =
-      options.operationId === undefined ? await this.#named(encoded, options) : encoded;
+      options.operationId === undefined ? await this.#named(requests, encoded, options) : encoded;
     const isRepeatable = writes.every(({ operation_id: id }) => id !== undefined);
     const request = { ...this.#request(writes, headers, options), isRepeatable };
     const { timeoutMs, signal } = options;
@@ -132,7 +147,7 @@ export class RemoteBatch {
     const limits = { signal, timeoutMs: timeoutMs && timeoutMs * turns };
     let answer: Answer;
     try {
-      answer = await connection.write(request, limits);
+      answer = await requests.write(request, limits);
     } catch (error) {
       if (!isCapstanError(error) || error.outcome !== "unknown") throw error;
       return unheard(writes, (operationId) => {
@@ -153,11 +168,12 @@ export class RemoteBatch {
   }
 
   async #named(
+    requests: Requests,
     writes: readonly EncodedWrite[],
     options: WriteOptions,
   ): Promise<readonly EncodedWrite[]> {
     const without = writes.filter(({ operation_id: id }) => id === undefined).length;
-    const ids = this.#parts.idSupply(without, options);
+    const ids = this.#parts.idSupply(without, options, requests);
     const named: EncodedWrite[] = [];
     for (const write of writes) {
       const id = write.operation_id ?? (await ids.take());

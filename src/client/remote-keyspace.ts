@@ -64,7 +64,8 @@ export class RemoteKeyspace implements Keyspace {
       keyspace: name,
       base: this.#base,
       session,
-      idSupply: (count, limits) => writer.idSupply(count, limits, MOST_IDS_AT_ONCE),
+      idSupply: (count, limits, requests) =>
+        writer.idSupply(count, limits, MOST_IDS_AT_ONCE, requests),
     });
   }
 

@@ -5,7 +5,7 @@ import { type RemoteSession, sessionOf } from "./remote-session.ts";
 import { headersOf, idempotencyHeader, keyPath, queryOf } from "./request-parts.ts";
 import type { ServerRequest } from "./server-call.ts";
 import { CAPSTAN_TYPE } from "./server-call.ts";
-import type { CallLimits, ServerConnection } from "./server-connection.ts";
+import type { CallLimits, Requests, ServerConnection } from "./server-connection.ts";
 import { encodeBody, toMismatch, toOperationIds, toWritten } from "./wire.ts";
 
 const VERSION_MISMATCH = 412;
@@ -38,8 +38,20 @@ export class RemoteWriter {
     const options = this.#session?.into(write.options) ?? write.options ?? {};
     const path = `${this.#base}/data/${keyPath(key)}`;
     const headers = headersOf(options);
-    const operationId =
-      options.operationId ?? (await (write.ids ?? this.idSupply(1, options)).take());
+    return this.#connection.whole((requests) =>
+      this.#send(requests, write, options, { path, headers }),
+    );
+  }
+
+  /** @param to where, and what is said beside the write: refused before an id is minted for it. */
+  async #send(
+    requests: Requests,
+    write: RemoteWrite,
+    options: ConditionalWriteOptions,
+    { path, headers }: Pick<ServerRequest, "path" | "headers">,
+  ): Promise<Written | ConditionalWritten<unknown>> {
+    const supply = write.ids ?? this.idSupply(1, options, undefined, requests);
+    const operationId = options.operationId ?? (await supply.take());
     const { ifVersion, ifAbsent, context, ttlMs, timeoutMs } = options;
     const inBody = { ...write.fields, if_version: ifVersion, if_absent: ifAbsent, context };
     const hasBody = Object.values(inBody).some((each) => each !== undefined);
@@ -54,7 +66,7 @@ export class RemoteWriter {
       operationId,
       body: hasBody ? encodeBody(inBody) : undefined,
     };
-    const answer = await this.#connection.write(request, options);
+    const answer = await requests.write(request, options);
     return understand(operationId, () => {
       const seen = sessionOf(answer.session, this.#session);
       if (answer.status === VERSION_MISMATCH) return { ...toMismatch(answer.body), ...seen };
@@ -69,11 +81,12 @@ export class RemoteWriter {
     count: number,
     { signal, timeoutMs }: CallLimits = {},
     atOnce?: number,
+    requests: Requests = this.#connection,
   ): OperationIdSupply {
     const fetchSome = async (wanted: number) => {
       const path = `${this.#base}/operation-ids${queryOf({ count: wanted })}`;
       const request: ServerRequest = { method: "POST", path, headers: {} };
-      return toOperationIds((await this.#connection.read(request, { signal, timeoutMs })).body);
+      return toOperationIds((await requests.read(request, { signal, timeoutMs })).body);
     };
     return new OperationIdSupply(count, fetchSome, atOnce);
   }

@@ -29,6 +29,13 @@ export interface Answer {
   readonly isRepeated: boolean;
 }
 
+/** The requests that one call is made of. */
+export interface Requests {
+  /** A request that changes nothing, or nothing that counts. */
+  read(request: ServerRequest, limits: CallLimits): Promise<Answer>;
+  write(request: ServerRequest, limits: CallLimits): Promise<Answer>;
+}
+
 export interface ServerConnectionOptions {
   readonly urls: readonly string[];
   readonly timeoutMs: number;
@@ -42,11 +49,15 @@ export interface ServerConnectionOptions {
  *
  * Invariant: once a write may have been sent, no later refusal makes it `not-applied`.
  */
-export class ServerConnection {
+export class ServerConnection implements Requests {
   readonly #options: ServerConnectionOptions;
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #streams = new Set<() => void>();
   readonly #abortListeners = new AbortListeners();
+  readonly #ofOneCall: Requests = Object.freeze({
+    read: (request: ServerRequest, limits: CallLimits) => this.#send(request, limits, false),
+    write: (request: ServerRequest, limits: CallLimits) => this.#send(request, limits, true),
+  });
   /** Which server is used now, counted on without end: each call tries them from here, in a row. */
   #current = 0;
   #closed = false;
@@ -55,13 +66,20 @@ export class ServerConnection {
     this.#options = options;
   }
 
-  /** A request that changes nothing, or nothing that counts. */
   read(request: ServerRequest, limits: CallLimits): Promise<Answer> {
     return this.#track(() => this.#send(request, limits, false));
   }
 
   write(request: ServerRequest, limits: CallLimits): Promise<Answer> {
     return this.#track(() => this.#send(request, limits, true));
+  }
+
+  /**
+   * A call of several requests: what was begun before the client closes is let to its end, and those
+   * that come behind its first are sent.
+   */
+  whole<Result>(call: (requests: Requests) => Promise<Result>): Promise<Result> {
+    return this.#track(() => call(this.#ofOneCall));
   }
 
   /** How long a server may be silent before it counts as gone. */
@@ -122,7 +140,7 @@ export class ServerConnection {
     await Promise.allSettled([...this.#underWay]);
   }
 
-  async #track(send: () => Promise<Answer>): Promise<Answer> {
+  async #track<Result>(send: () => Promise<Result>): Promise<Result> {
     if (this.#closed) throw closedFault();
     const call = send();
     this.#underWay.add(call);

@@ -157,8 +157,13 @@ describe("the same as embedded", () => {
       error: { code: "OVERLOADED", outcome: "not-applied" },
     });
     const controller = new AbortController();
-    const waiting = keys.putMany([["a", 1]], { signal: controller.signal });
-    await until(() => store.writes.length > 0);
+    let asked = 0;
+    store.interrupt = () => {
+      asked++;
+      throw new CapstanError("OVERLOADED", "too much");
+    };
+    const waiting = keys.getMany(["a"], { signal: controller.signal });
+    await until(() => asked > 1);
     controller.abort();
     const [aborted] = await waiting;
     expect(aborted).toMatchObject({ ok: false, error: { code: "ABORTED" } });
@@ -377,6 +382,19 @@ test("a url with a password is refused before any call, and the password is not 
   const made = () => connect({ url: "http://ada:secret@127.0.0.1:1" });
   expect(made).toThrow(/127\.0\.0\.1:1 has a user or password/);
   expect(made).not.toThrow(/secret/);
+});
+
+test("a write that was begun before the client closes is sent, though it still waits for its id", async () => {
+  const closing = connect({ url: server.url });
+  const ends = Promise.allSettled([
+    closing.keyspace("default").put("begun", 1),
+    closing.keyspace("default").delete("begun-too"),
+  ]);
+  await closing.close();
+  // Nothing is under way any more once it is closed.
+  const sent = store.writes.length;
+  expect((await ends).map(({ status }) => status)).toEqual(["fulfilled", "fulfilled"]);
+  expect(store.writes).toHaveLength(sent);
 });
 
 test("a closed client refuses, and lets end what is under way", async () => {
