@@ -14,6 +14,7 @@ import type { MachineCell } from "./machine-cell.ts";
 import { MachineRunner, type RunnerHost } from "./machine-runner.ts";
 import { MessageRouter } from "./message-router.ts";
 import type { NodeRecords } from "./node-records.ts";
+import { CLUSTER_ID } from "./placement-record.ts";
 import type { PlantedHostBugs } from "./planted-bugs.ts";
 import type { MachineHost, OwnKeyspaces, PeerNetwork, PeerNetworkEvents } from "./seams.ts";
 import { settlesWithin } from "./settles-within.ts";
@@ -24,7 +25,6 @@ import { unmetPeers } from "./unmet-peers.ts";
 
 /** A machine that throws is made anew this often over the life of a node; then the node stops. */
 const MAX_FAILURES = 3;
-const CLUSTER_ID = "cluster-id";
 const MET = "met/";
 
 export interface MachineHostOptions {

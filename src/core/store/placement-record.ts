@@ -6,6 +6,8 @@ import type { ResolvedConfiguration, ResolvedKeyspace } from "../model/configura
 import type { NodeRecords } from "./node-records.ts";
 
 const PLACEMENT = "placement";
+/** Where `machine-host.ts` keeps the cluster's id, from the day on that the node has joined it. */
+export const CLUSTER_ID = "cluster-id";
 
 /** What decides which node holds which key: data that was written under one is lost under another. */
 interface Placement {
@@ -34,13 +36,16 @@ export function checkPlacement(records: NodeRecords, configuration: ResolvedConf
   const kept = readPlacement(records);
   if (kept === undefined) return;
   const given = placementOf(configuration);
+  const hasJoined = records.get(CLUSTER_ID) !== undefined;
+  // A first start with a wrong file leaves this behind, and nothing else.
+  const nothing = "its folder removed, as it has not joined its cluster yet and holds nothing";
   const problems: ConfigurationProblem[] = [];
   const compare = (path: string, value: unknown, before: unknown) => {
     if (textOf(value) === textOf(before)) return;
     problems.push({
       path,
       value,
-      allowed: [textOf(before), "another storage.path"],
+      allowed: [textOf(before), "another storage.path", ...(hasJoined ? [] : [nothing])],
       reason: `is ${textOf(value)}, and the data of this node was written under ${textOf(before)}`,
     });
   };

@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, test } from "vitest";
+import type { TransportFactory } from "../../../../src/core/contracts/transport.ts";
 import { capstanModule } from "../../../../src/core/store/modules.ts";
 import { openStore } from "../../../../src/open-store.ts";
+import { memoryTransport } from "../../../../src/transports/memory/memory-transport.ts";
 import { PersistentMemoryDisk } from "../../../support/persistent-memory-storage.ts";
 import { runVirtually } from "../../../support/run-virtually.ts";
 import { VirtualEnvironment, VirtualTime } from "../../../support/virtual-environment.ts";
@@ -17,6 +19,9 @@ afterEach(() => {
   disk = new PersistentMemoryDisk();
 });
 
+/** Reaches nobody. */
+const alone: TransportFactory = (_options, context) => memoryTransport({}, context);
+
 function opened(configuration: object): Promise<void> {
   return runVirtually(time, openAndClose(configuration));
 }
@@ -26,7 +31,7 @@ async function openAndClose(configuration: object): Promise<void> {
   const store = await openStore(given, {
     node: "n1",
     environment: new VirtualEnvironment({ time }),
-    modules: [capstanModule({ storages: { kept: disk.factory } })],
+    modules: [capstanModule({ storages: { kept: disk.factory }, transports: { alone } })],
   });
   await store.close();
 }
@@ -69,6 +74,20 @@ describe("a node with data", () => {
     });
     // Nothing was changed by the attempt.
     await opened(BEFORE);
+  });
+
+  test("is told that its folder may go where it has not joined its cluster, and else is not", async () => {
+    const waiting = { ...BEFORE, cluster: { nodes: ["n1", "n2"] }, transport: { type: "alone" } };
+    const { shards: _, ...other } = BEFORE.keyspaces.users;
+    await opened(waiting);
+    await expect(opened({ ...waiting, keyspaces: { users: other } })).rejects.toMatchObject({
+      message: expect.stringContaining("its folder removed, as it has not joined its cluster yet"),
+    });
+    disk = new PersistentMemoryDisk();
+    await opened(BEFORE);
+    await expect(opened({ ...BEFORE, keyspaces: { users: other } })).rejects.toMatchObject({
+      message: expect.not.stringContaining("its folder removed"),
+    });
   });
 
   test("is opened with another keyspace, which is held to what it was from then on", async () => {
