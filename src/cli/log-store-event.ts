@@ -21,6 +21,11 @@ const ENTRIES: Readonly<Record<string, Entry>> = Object.freeze({
   // One of each per shard and peer.
   "replicas-equal": { level: "debug" },
   "hints-delivered": { level: "debug" },
+  "hints-refused": {
+    level: "warn",
+    words:
+      "hints-refused: what is kept for a peer is too large with what it holds; a write settles it",
+  },
   "reaping-resumed": { level: "info" },
   "reaping-blocked": {
     level: "warn",

@@ -10,6 +10,7 @@ interface Hints {
   readonly delivered: number;
   readonly expired: number;
   readonly dropped: number;
+  readonly refused: number;
   /** Of a node that stands in. */
   readonly copyBytes?: number;
 }
@@ -51,7 +52,13 @@ describe("hints of a tunable keyspace", () => {
     await cluster.waitFor(() => hintsOf(cluster, "n1")?.held === 0);
     expect(await heldBy(cluster, "n3", "key-19")).toMatchObject({ found: true, value: 19 });
     expect(await heldBy(cluster, "n3", "key-3")).toMatchObject({ found: false });
-    expect(hintsOf(cluster, "n1")).toEqual({ held: 0, delivered: 20, expired: 0, dropped: 0 });
+    expect(hintsOf(cluster, "n1")).toEqual({
+      held: 0,
+      delivered: 20,
+      expired: 0,
+      dropped: 0,
+      refused: 0,
+    });
     expect(cluster.node("n1").events).toContainEqual(
       expect.objectContaining({ type: "hints-delivered", peer: "n3", shard: 0 }),
     );
@@ -109,7 +116,13 @@ describe("hints of a tunable keyspace", () => {
     await cluster.advance(25_000);
     await healAll(cluster);
     await cluster.waitFor(() => hintsOf(cluster, "n1")?.held === 0);
-    expect(hintsOf(cluster, "n1")).toEqual({ held: 0, delivered: 0, expired: 5, dropped: 3 });
+    expect(hintsOf(cluster, "n1")).toEqual({
+      held: 0,
+      delivered: 0,
+      expired: 5,
+      dropped: 3,
+      refused: 0,
+    });
     expect(await heldBy(cluster, "n3", "key-1")).toMatchObject({ found: false });
   });
 

@@ -69,7 +69,7 @@ export function showMessage(message: LeaderlessMessage): string {
       return `handoff ${round} [${records.join(", ")}]`;
     }
     case "handoff-ack":
-      return `handoff-ack ${round}`;
+      return `handoff-ack ${round}${message.refused === undefined ? "" : `, but for ${message.refused}`}`;
     case "settle":
       return `settle ${round} ${message.step}`;
   }

@@ -30,6 +30,8 @@ export const STORE_EVENTS = Object.freeze({
     "Too few whole copies of a shard were left to learn from, or none as its keyspace began, or a loss was accepted.",
   "replicas-equal": "Two replicas of a shard had differed, and are equal now.",
   "hints-delivered": "A peer has acknowledged all that was kept for it.",
+  "hints-refused":
+    "A peer does not take some of what is kept for it: with what it holds of these keys it is too large. It is offered again until a write has settled them.",
   "reaping-blocked": "Tombstones of a shard stay, because these nodes cannot confirm them.",
   "reaping-resumed": "They can go again.",
   "beyond-horizon":

@@ -18,8 +18,10 @@ import {
   type HandoffMessage,
   type HintMessage,
   readHandoff,
+  readHandoffAck,
   readHint,
   writeHandoff,
+  writeHandoffAck,
   writeHint,
 } from "./handoff/handoff-messages.ts";
 import { type AtEpoch, type PlaceMessage, withPlaces } from "./place/place-messages.ts";
@@ -230,6 +232,7 @@ function encode(message: CopyMessage, writer: ByteWriter): void {
       writeHandoff(message, writer);
       break;
     case "handoff-ack":
+      writeHandoffAck(message, writer);
       break;
     case "settle":
       writeSettle(message, writer);
@@ -297,8 +300,7 @@ function decode(reader: ByteReader, check: CheckRecord): CopyMessage {
     case TYPES.handoff:
       return readHandoff(reader, requestId, check);
     case TYPES["handoff-ack"]:
-      reader.end();
-      return { type: "handoff-ack", requestId };
+      return readHandoffAck(reader, requestId);
     case TYPES.settle:
       return readSettle(reader, requestId);
     default:

@@ -12,6 +12,7 @@ import type { HybridTime } from "../../core/model/stamp.ts";
 import { AntiEntropy } from "./anti-entropy/anti-entropy.ts";
 import { Expiries } from "./expiries.ts";
 import { Handoff } from "./handoff/handoff.ts";
+import type { HandoffMessage } from "./handoff/handoff-messages.ts";
 import type {
   CopyMessage,
   LeaderlessMessage,
@@ -298,18 +299,11 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
         this.#handoff.note(message.key, message.targets, wallMs, effects);
         break;
       case "handoff":
-        if (!this.#takeHandedOver(message.records, wallMs, effects)) break;
-        effects.send(
-          from.node,
-          "replica",
-          this.#context.shardIndex,
-          { type: "handoff-ack", requestId: message.requestId },
-          "bulk",
-        );
+        this.#onHandoff(from, message, wallMs, effects);
         break;
       case "handoff-ack":
-        if (!this.#place.leaving.onAck(from, message.requestId, effects)) {
-          this.#handoff.onAck(from, message.requestId, nowMs, effects);
+        if (!this.#place.leaving.onAck(from, message, nowMs, effects)) {
+          this.#handoff.onAck(from, message, nowMs, effects);
         }
         break;
       case "place-map":
@@ -410,15 +404,15 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     this.#wholeness.advance(nowMs, effects);
   }
 
-  #takeHandedOver(records: readonly KeyedRecord[], wallMs: number, effects: LeaderlessEffects) {
+  #onHandoff(from: Sender, message: HandoffMessage, wallMs: number, fx: LeaderlessEffects): void {
+    const { records, requestId } = message;
     const overwrites = this.#planted.hintsOverwriteNewer === true;
-    const { refused } = this.#bound;
-    const isAll = this.#gate.takeHandedOver(records, wallMs, effects, (keyed, admitted) =>
-      overwrites
-        ? this.store(keyed, wallMs, effects)
-        : this.merge(keyed, wallMs, effects, admitted),
-    );
-    return isAll && this.#bound.refused === refused;
+    const take = (keyed: KeyedRecord, admitted: Uint8Array): KeyedRecord =>
+      overwrites ? this.store(keyed, wallMs, fx) : this.merge(keyed, wallMs, fx, admitted);
+    const refused = this.#gate.takeHandedOver(records, wallMs, fx, this.#bound, take);
+    if (refused === undefined) return;
+    const ack = { type: "handoff-ack", requestId, ...(refused.length > 0 && { refused }) } as const;
+    fx.send(from.node, "replica", this.#context.shardIndex, ack, "bulk");
   }
 
   /**

@@ -6,6 +6,7 @@ import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "../planted-bug
 import type { KeyedRecord } from "../record.ts";
 import type { RecordRules } from "../record-rules.ts";
 import type { RepairSettings } from "../repair-settings.ts";
+import { RequestNumbers } from "../request-numbers.ts";
 import type { KeySpan } from "./fingerprint.ts";
 import { ScanBudget } from "./fingerprint-index.ts";
 import { type IsUnderWay, PeerRounds } from "./peer-rounds.ts";
@@ -52,6 +53,7 @@ export class AntiEntropy {
   readonly #reconciler: Reconciler;
   readonly #peers = new Map<NodeId, PeerRounds>();
   readonly #planted: PlantedReplicaBugs;
+  readonly #numbers: RequestNumbers;
   readonly #isBeingWritten: IsUnderWay;
   readonly #onItsWayMs: number;
   /** Not while the replica is being rebuilt: that is a stream of everything. */
@@ -75,6 +77,7 @@ export class AntiEntropy {
     this.#isBeingWritten = (record, upTo) => timeOf(record) > (upTo || this.#settledBy());
     this.#planted = planted;
     this.#context = context;
+    this.#numbers = new RequestNumbers(context);
     this.#settings = settings;
   }
 
@@ -229,7 +232,7 @@ export class AntiEntropy {
       const pauseMs = this.#pauseMs();
       if (!this.#context.isReachable(rounds.node)) rounds.nextAtMs = nowMs + pauseMs;
       else if (!rounds.maybeEndBusy(nowMs, pauseMs)) {
-        rounds.begin(nowMs, pauseMs, this.#settledBy());
+        rounds.begin(this.#numbers.next(), nowMs, pauseMs, this.#settledBy());
         this.#reconciler.begin(rounds.node, rounds.round, rounds.upTo);
       }
     }

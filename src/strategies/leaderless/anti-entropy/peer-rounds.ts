@@ -63,17 +63,17 @@ export class PeerRounds {
   }
 
   /**
-   * A round begins; the next one comes at `pauseMs` at the latest if nothing is heard of it. It leaves
-   * out what is younger than `settledBy`, if that is enough.
+   * The round `number` begins; the next one comes at `pauseMs` at the latest if nothing is heard of it. It
+   * leaves out what is younger than `settledBy`, if that is enough.
    */
-  begin(nowMs: number, pauseMs: number, settledBy: HybridTime): void {
+  begin(number: number, nowMs: number, pauseMs: number, settledBy: HybridTime): void {
     if (this.#isUnderWay && !this.#mayBeBusy(nowMs, pauseMs)) this.#busyRounds = undefined;
     else if (this.#isUnderWay) this.#busyRounds ??= 0;
     const busy = this.#busyRounds;
     const isPartial = busy !== undefined && busy + 1 < WHOLE_ROUND_EVERY;
     this.#busyRounds = isPartial ? busy + 1 : undefined;
     this.upTo = isPartial ? settledBy : 0;
-    this.round++;
+    this.round = number;
     this.#isUnderWay = true;
     this.#begunAtMs = nowMs;
     this.#wasAnswered = false;

@@ -22,6 +22,8 @@ export interface HandoffMessage {
 export interface HandoffAck {
   readonly type: "handoff-ack";
   readonly requestId: number;
+  /** Places of the records that the replica does not take, as each is too large with what it holds. */
+  readonly refused?: readonly number[];
 }
 
 const MAX_NODE_CHARACTERS = 255;
@@ -60,4 +62,16 @@ export function readHandoff(
   );
   reader.end();
   return { type: "handoff", requestId, records };
+}
+
+/** Nothing where all was taken. */
+export function writeHandoffAck({ refused = [] }: HandoffAck, writer: ByteWriter): void {
+  for (const place of refused) writer.u16(place);
+}
+
+export function readHandoffAck(reader: ByteReader, requestId: number): HandoffAck {
+  if (reader.remaining === 0) return { type: "handoff-ack", requestId };
+  const refused: number[] = [];
+  while (reader.remaining > 0) refused.push(reader.u16());
+  return { type: "handoff-ack", requestId, refused };
 }

@@ -6,7 +6,9 @@ import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "../planted-bug
 import { type KeyedRecord, keyRecord } from "../record.ts";
 import type { RepairSettings } from "../repair-settings.ts";
 import { RequestNumbers } from "../request-numbers.ts";
+import type { HandoffAck } from "./handoff-messages.ts";
 import { type Hint, HintTable } from "./hint-table.ts";
+import { Refusals } from "./refusals.ts";
 
 const TIMER = "handoff";
 const BATCH_BYTES = 64 * 1024;
@@ -16,8 +18,18 @@ const FIRST_MS = 20;
 const STEP_PAUSE_MS = 2;
 /** Between two looks whether a batch is to be sent again. */
 const LOOK_MS = 2_000;
+/** Between two looks whether something that was refused is to be offered again. */
+const REST_MS = 10_000;
 
 type LeaderlessEffects = Effects<LeaderlessMessage>;
+
+/** What a target does not take, and how far its rows were gone through for what it may. */
+interface Reluctance {
+  readonly refusals: Refusals;
+  behind: Uint8Array | undefined;
+  /** All that is left was refused: there is nothing to be sent before that. */
+  restsUntilMs: number;
+}
 
 /** Sent again it is the same: any acknowledgement of it is one of all that is in it. */
 interface Batch {
@@ -41,6 +53,7 @@ export class Handoff {
   readonly #table = new HintTable();
   readonly #batches = new Map<NodeId, Batch>();
   readonly #patience = new Map<NodeId, Patience>();
+  readonly #reluctant = new Map<NodeId, Reluctance>();
   readonly #onLeft: (key: Uint8Array) => void;
   readonly #planted: PlantedReplicaBugs;
   readonly #numbers: RequestNumbers;
@@ -50,6 +63,7 @@ export class Handoff {
   #delivered = 0;
   #expired = 0;
   #dropped = 0;
+  #refused = 0;
 
   /** `onLeft` is told of each copy that a stand-in gives up. */
   constructor(
@@ -88,13 +102,17 @@ export class Handoff {
       if (target === this.#context.self.node || !this.#targets().includes(target)) continue;
       if (this.#table.size >= this.#settings.maxHints) this.#drop("full");
       else this.#table.add(target, key, wallMs, effects);
+      this.#changed(target, key);
     }
     this.#arm(FIRST_MS, effects);
   }
 
   /** A stand-in has stored a copy of so many bytes: every replica is to have it. */
   noteCopy(key: Uint8Array, bytes: number, wallMs: number, effects: LeaderlessEffects): void {
-    for (const target of this.#targets()) this.#table.add(target, key, wallMs, effects, bytes);
+    for (const target of this.#targets()) {
+      this.#table.add(target, key, wallMs, effects, bytes);
+      this.#changed(target, key);
+    }
     this.#arm(FIRST_MS, effects);
   }
 
@@ -121,36 +139,47 @@ export class Handoff {
     this.#isArmed = false;
     if (this.#forgetWhoLeft(effects)) return true;
     let bytes = this.#sendAgain(nowMs, wallMs, effects);
-    const target = this.#nextTarget();
+    const target = this.#nextTarget(nowMs);
     if (target !== undefined) bytes += this.#sendNext(target, nowMs, wallMs, effects);
-    if (this.#nextTarget() !== undefined) {
+    if (this.#nextTarget(nowMs) !== undefined) {
       const pauseMs = (bytes * 1_000) / this.#settings.bytesPerSecond;
       this.#arm(Math.max(STEP_PAUSE_MS, pauseMs), effects);
-    } else if (this.#batches.size > 0) this.#arm(LOOK_MS, effects);
+    } else if (this.#batches.size > 0 || this.#reluctant.size > 0) this.#arm(LOOK_MS, effects);
     return true;
   }
 
   onReachability(peer: NodeId, reachable: boolean, effects: LeaderlessEffects): void {
     this.#batches.delete(peer);
+    this.#reluctant.delete(peer);
     if (reachable && this.#table.count(peer) > 0) this.#hurry(FIRST_MS, effects);
   }
 
   /** Whoever acknowledged may have been somebody else. */
   onIdentity({ node }: Sender, effects: LeaderlessEffects): void {
     this.#batches.delete(node);
+    this.#reluctant.delete(node);
     if (this.#table.count(node) > 0) this.#hurry(FIRST_MS, effects);
   }
 
-  onAck(from: Sender, requestId: number, nowMs: number, effects: LeaderlessEffects): void {
+  onAck(
+    from: Sender,
+    { requestId, refused = [] }: Omit<HandoffAck, "type">,
+    nowMs: number,
+    effects: LeaderlessEffects,
+  ): void {
     const batch = this.#batches.get(from.node);
     const patience = this.#patienceWith(from.node);
     if (batch === undefined || !patience.awaits(requestId)) return;
     this.#batches.delete(from.node);
     patience.answered(requestId, nowMs);
-    for (const { hint, record } of batch.sent) {
+    this.#noteRefused(from.node, batch, refused, nowMs, effects);
+    const places = new Set(refused);
+    for (const [place, { hint, record }] of batch.sent.entries()) {
+      if (places.has(place)) continue;
       const held = effects.get(hint.key);
       // What came in between is still to be handed over.
       if (held !== undefined && Buffer.compare(held, record) !== 0) continue;
+      this.#reluctant.get(from.node)?.refusals.delete(hint.key);
       if (this.#planted.hintsNeverDeleted !== true) this.#table.remove(from.node, hint, effects);
       this.#delivered++;
       this.#context.count?.("hints_delivered", 1);
@@ -160,6 +189,7 @@ export class Handoff {
       }
     }
     if (this.#table.count(from.node) === 0) {
+      this.#reluctant.delete(from.node);
       const { shardIndex: shard } = this.#context;
       effects.emit({ type: "hints-delivered", shard, peer: from.node });
     }
@@ -173,7 +203,46 @@ export class Handoff {
       delivered: this.#delivered,
       expired: this.#expired,
       dropped: this.#dropped,
+      refused: this.#refused,
     };
+  }
+
+  /** What was refused stays, and is offered again. */
+  #noteRefused(
+    target: NodeId,
+    { sent }: Batch,
+    refused: readonly number[],
+    nowMs: number,
+    effects: LeaderlessEffects,
+  ): void {
+    const hints = refused.flatMap((place) => sent[place]?.hint ?? []);
+    if (hints.length === 0) return;
+    const { refusals } = this.#reluctanceOf(target);
+    this.#refused += hints.length;
+    this.#context.count?.("hints_refused", hints.length);
+    let records = 0;
+    for (const { key } of hints) if (refusals.add(key, nowMs)) records++;
+    const { shardIndex: shard } = this.#context;
+    if (records > 0) effects.emit({ type: "hints-refused", shard, peer: target, records });
+  }
+
+  #reluctanceOf(target: NodeId): Reluctance {
+    const known = this.#reluctant.get(target) ?? {
+      refusals: new Refusals(),
+      behind: undefined,
+      restsUntilMs: Number.NEGATIVE_INFINITY,
+    };
+    this.#reluctant.set(target, known);
+    return known;
+  }
+
+  /** There is another record of the key for a target that has refused something. */
+  #changed(target: NodeId, key: Uint8Array): void {
+    const reluctance = this.#reluctant.get(target);
+    if (reluctance === undefined) return;
+    reluctance.refusals.delete(key);
+    reluctance.behind = undefined;
+    reluctance.restsUntilMs = Number.NEGATIVE_INFINITY;
   }
 
   #drop(reason: "full" | "target-left"): void {
@@ -203,6 +272,7 @@ export class Handoff {
     const left = this.#table.targets.find((target) => !targets.includes(target));
     if (left === undefined) return false;
     this.#batches.delete(left);
+    this.#reluctant.delete(left);
     for (const hint of this.#table.first(left, ROWS_BYTES, effects)) {
       this.#table.remove(left, hint, effects);
       this.#drop("target-left");
@@ -258,7 +328,7 @@ export class Handoff {
     const sent: { hint: Hint; record: Uint8Array }[] = [];
     const records: KeyedRecord[] = [];
     let bytes = 0;
-    for (const hint of this.#table.first(target, ROWS_BYTES, effects)) {
+    for (const hint of this.#rowsFor(target, nowMs, effects)) {
       const record = effects.get(hint.key);
       const isOld = this.#isOld(hint, wallMs);
       if (record === undefined || isOld) {
@@ -280,8 +350,21 @@ export class Handoff {
     return bytes;
   }
 
+  /** The next rows of what the target has not refused lately. */
+  #rowsFor(target: NodeId, nowMs: number, effects: LeaderlessEffects): readonly Hint[] {
+    const reluctance = this.#reluctant.get(target);
+    const rows = this.#table.first(target, ROWS_BYTES, effects, reluctance?.behind);
+    if (reluctance === undefined) return rows;
+    const open = rows.filter(({ key }) => !reluctance.refusals.has(key, nowMs));
+    if (open.length > 0) return open;
+    // Through with all of them: there is nothing but what it has refused.
+    if (rows.length === 0) reluctance.restsUntilMs = nowMs + REST_MS;
+    reluctance.behind = rows.at(-1)?.row;
+    return open;
+  }
+
   /** Whom something is to be sent to now. */
-  #nextTarget(): NodeId | undefined {
+  #nextTarget(nowMs: number): NodeId | undefined {
     const targets = this.#targets();
     const first = this.#lastTarget === undefined ? 0 : targets.indexOf(this.#lastTarget) + 1;
     const inTurn = [...targets.slice(first), ...targets.slice(0, first)];
@@ -289,6 +372,7 @@ export class Handoff {
       (target) =>
         this.#table.count(target) > 0 &&
         !this.#batches.has(target) &&
+        nowMs >= (this.#reluctant.get(target)?.restsUntilMs ?? nowMs) &&
         this.#context.isReachable(target),
     );
   }

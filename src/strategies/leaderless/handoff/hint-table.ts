@@ -102,14 +102,16 @@ export class HintTable {
     this.#counts.set(target, this.count(target) - 1);
   }
 
-  /** The first rows of the target, before any write of the step. */
+  /** The first rows of the target, or the first behind a row, before any write of the step. */
   first(
     target: NodeId,
     limitBytes: number,
     state: Pick<StateReader, "rangeSide">,
+    behind?: Uint8Array,
   ): readonly Hint[] {
     const { from, to } = spanOf(target);
-    return state.rangeSide(from, to, limitBytes).map(({ key: row, value }) => ({
+    const at = behind === undefined ? from : Buffer.concat([behind, Buffer.of(0)]);
+    return state.rangeSide(at, to, limitBytes).map(({ key: row, value }) => ({
       row,
       key: row.subarray(from.length),
       sinceMs: sinceMsOf(value),

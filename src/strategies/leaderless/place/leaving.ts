@@ -1,6 +1,8 @@
 import type { Effects, ReplicaContext, Sender } from "../../../core/contracts/machine.ts";
 import type { NodeId } from "../../../core/model/ids.ts";
+import type { HandoffAck } from "../handoff/handoff-messages.ts";
 import type { LeaderlessMessage } from "../messages.ts";
+import { Patience } from "../patience.ts";
 import { type KeyedRecord, keyRecord } from "../record.ts";
 import type { RepairSettings } from "../repair-settings.ts";
 import { RequestNumbers, UPPER_HALF } from "../request-numbers.ts";
@@ -10,17 +12,19 @@ const BATCH_BYTES = 64 * 1024;
 const BATCH_ENTRIES = 1_024;
 const FIRST_MS = 20;
 const STEP_PAUSE_MS = 2;
-/** A batch that is not acknowledged by all by then is sent again to those who have not. */
-const ACK_TIMEOUT_MS = 2_000;
+/** Between two looks whether a batch is to be sent again to those who have not acknowledged it. */
+const LOOK_MS = 2_000;
+/** Until what a replica has refused is offered again: a write of a client's may have settled it. */
+const AGAIN_MS = 60_000;
 
 type Fx = Effects<LeaderlessMessage>;
 
 interface Batch {
-  readonly requestId: number;
   readonly records: readonly KeyedRecord[];
   readonly bytes: number;
   readonly missing: Set<NodeId>;
-  sentAtMs: number;
+  /** Places of those that some replica does not take. */
+  readonly refused: Set<number>;
 }
 
 /**
@@ -28,6 +32,9 @@ interface Batch {
  * the order of keys, and drops it when all of them have it durably. By then the replicas have what
  * was promised already; what only this copy may have is what fewer have acknowledged: writes at
  * `one`, and those whose outcome is unknown.
+ *
+ * A record that a replica does not take, as it would be too large together with what is held there, stays,
+ * and is offered again: the walk ends when there is none any more.
  *
  * Nothing of the walk is kept: what has been handed over is gone from here, and a start that finds
  * anything begins again.
@@ -42,7 +49,10 @@ export class Leaving {
   #from: Uint8Array | undefined;
   #batch: Batch | undefined;
   readonly #numbers: RequestNumbers;
+  readonly #patience = new Map<NodeId, Patience>();
   #dropped = 0;
+  /** In the walk under way, or the last one. */
+  #refused = 0;
 
   /** `onLeft` is told of each record that is dropped. */
   constructor(options: {
@@ -63,6 +73,8 @@ export class Leaving {
     this.#isRunning = true;
     this.#from = undefined;
     this.#batch = undefined;
+    // It may be armed for long.
+    this.#isArmed = false;
     this.#arm(FIRST_MS, effects);
   }
 
@@ -86,14 +98,24 @@ export class Leaving {
   }
 
   /** False: the acknowledgement is of something else. */
-  onAck(from: Sender, requestId: number, effects: Fx): boolean {
+  onAck(
+    from: Sender,
+    { requestId, refused = [] }: Omit<HandoffAck, "type">,
+    nowMs: number,
+    effects: Fx,
+  ): boolean {
     if (requestId < UPPER_HALF) return false;
     const batch = this.#batch;
-    if (batch === undefined || batch.requestId !== requestId) return true;
+    const patience = this.#patienceWith(from.node);
+    if (batch === undefined || !patience.awaits(requestId)) return true;
+    patience.answered(requestId, nowMs);
     batch.missing.delete(from.node);
+    this.#noteRefused(from.node, batch, refused, effects);
     if (batch.missing.size > 0) return true;
     this.#batch = undefined;
-    for (const { key, record } of batch.records) {
+    this.#refused += batch.refused.size;
+    for (const [place, { key, record }] of batch.records.entries()) {
+      if (batch.refused.has(place)) continue;
       const held = effects.get(key);
       // What came in between goes with the next walk, or its hints.
       if (held === undefined || Buffer.compare(held, record) !== 0) continue;
@@ -108,13 +130,29 @@ export class Leaving {
   }
 
   describe(): Readonly<Record<string, unknown>> {
-    return { leaving: this.#isRunning, dropped: this.#dropped };
+    return { leaving: this.#isRunning, dropped: this.#dropped, refused: this.#refused };
+  }
+
+  /** What only this copy may have stays here. */
+  #noteRefused(peer: NodeId, batch: Batch, refused: readonly number[], effects: Fx): void {
+    const records = refused.filter((place) => place < batch.records.length);
+    if (records.length === 0) return;
+    for (const place of records) batch.refused.add(place);
+    this.#context.count?.("hints_refused", records.length);
+    const { shardIndex: shard } = this.#context;
+    effects.emit({ type: "hints-refused", shard, peer, records: records.length });
   }
 
   #next(nowMs: number, effects: Fx): void {
+    if (this.#from === undefined) this.#refused = 0;
     const { entries } = effects.range(this.#from, undefined, BATCH_BYTES, BATCH_ENTRIES);
     const last = entries.at(-1);
     if (last === undefined) {
+      if (this.#refused > 0) {
+        this.#from = undefined;
+        this.#arm(AGAIN_MS, effects);
+        return;
+      }
       this.#isRunning = false;
       const { shardIndex: shard } = this.#context;
       if (this.#dropped > 0) effects.emit({ type: "shard-left", shard, entries: this.#dropped });
@@ -123,25 +161,44 @@ export class Leaving {
     this.#from = Buffer.concat([last.key, Buffer.of(0)]);
     const records = entries.map(({ key, value }) => keyRecord(key, value));
     this.#batch = {
-      // Above all that hints use for the same messages.
-      requestId: UPPER_HALF + this.#numbers.next(),
       records,
       bytes: records.reduce((sum, { payload }) => sum + payload.length, 0),
       missing: new Set(this.#replicas()),
-      sentAtMs: nowMs,
+      refused: new Set(),
     };
+    for (const patience of this.#patience.values()) patience.forget();
     this.#send(this.#batch, nowMs, effects);
   }
 
-  #send(batch: Batch, nowMs: number, effects: Fx): void {
-    batch.sentAtMs = nowMs;
-    const { requestId, records } = batch;
-    for (const node of batch.missing) {
-      if (!this.#context.isReachable(node)) continue;
-      const message = { type: "handoff", requestId, records } as const;
-      effects.send(node, "replica", this.#context.shardIndex, message, "bulk");
+  /** To those who have not acknowledged it, and are not waited for any longer. */
+  #send({ missing, records }: Batch, nowMs: number, effects: Fx): void {
+    for (const node of missing) {
+      const patience = this.#patienceWith(node);
+      // Nothing that was sent to it arrives any more: it is sent it at once when it is back.
+      if (!this.#context.isReachable(node)) patience.forget();
+      else if (patience.isDue(nowMs)) this.#sendTo(node, patience, records, nowMs, effects);
     }
-    this.#arm(ACK_TIMEOUT_MS, effects);
+    this.#arm(LOOK_MS, effects);
+  }
+
+  #sendTo(
+    node: NodeId,
+    patience: Patience,
+    records: readonly KeyedRecord[],
+    nowMs: number,
+    effects: Fx,
+  ): void {
+    // Above all that hints use for the same messages.
+    const requestId = UPPER_HALF + this.#numbers.next();
+    patience.asked(requestId, nowMs);
+    const message = { type: "handoff", requestId, records } as const;
+    effects.send(node, "replica", this.#context.shardIndex, message, "bulk");
+  }
+
+  #patienceWith(node: NodeId): Patience {
+    const known = this.#patience.get(node) ?? new Patience();
+    this.#patience.set(node, known);
+    return known;
   }
 
   #arm(afterMs: number, effects: Fx): void {

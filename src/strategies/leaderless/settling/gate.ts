@@ -3,6 +3,7 @@ import { hybridTimeOf, type Stamp } from "../../../core/model/stamp.ts";
 import type { WriteMessage } from "../messages.ts";
 import type { PlantedReplicaBugs } from "../planted-bugs.ts";
 import { type KeyedRecord, keyRecord } from "../record.ts";
+import type { RecordBound } from "../record-bound.ts";
 import type { RecordRules } from "../record-rules.ts";
 import type { Settling } from "./settling.ts";
 
@@ -88,23 +89,30 @@ export class Gate {
     return keyRecord(key, rules.settling.buried(record));
   }
 
-  /** False: some may come again, and are not to be forgotten by whoever handed them over. */
+  /**
+   * Answers the places of those that `bound` does not let in. Undefined: some may come again, and are not
+   * to be forgotten by whoever handed them over.
+   */
   takeHandedOver(
     records: readonly KeyedRecord[],
     wallMs: number,
     state: StateReader,
+    bound: Pick<RecordBound, "refused">,
     merge: Merge,
-  ): boolean {
+  ): readonly number[] | undefined {
     const { planted, settling } = this.#parts;
     let isAll = true;
-    for (const keyed of records) {
+    const refused: number[] = [];
+    for (const [place, keyed] of records.entries()) {
+      const before = bound.refused;
       const { key, record } = keyed;
       const isIgnored = planted.floorIgnoredByHandoff === true;
       const admitted = isIgnored ? record : settling.admit(key, state.get(key), record);
       if (admitted === "closed" || this.#isTooOldToTell(record, wallMs)) isAll = false;
       else if (admitted !== "settled") merge(keyed, admitted);
+      if (bound.refused > before) refused.push(place);
     }
-    return isAll;
+    return isAll ? refused : undefined;
   }
 
   #isTooOldToTell(record: Uint8Array, wallMs: number): boolean {

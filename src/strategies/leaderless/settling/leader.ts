@@ -4,6 +4,7 @@ import { type HybridTime, hybridTimeOf } from "../../../core/model/stamp.ts";
 import type { Summary } from "../anti-entropy/fingerprint.ts";
 import type { LeaderlessMessage } from "../messages.ts";
 import type { PlantedReplicaBugs } from "../planted-bugs.ts";
+import { RequestNumbers } from "../request-numbers.ts";
 import type { Floors } from "./floors.ts";
 import { isMoving } from "./participant.ts";
 import type { SettleMessage, SettleStep } from "./settle-messages.ts";
@@ -77,10 +78,11 @@ export class Leader {
   readonly #parts: LeaderParts;
   #round: Round | undefined;
   #highestFence: HybridTime = 0;
-  #requestId = 0;
+  readonly #numbers: RequestNumbers;
 
   constructor(parts: LeaderParts) {
     this.#parts = parts;
+    this.#numbers = new RequestNumbers(parts.context);
   }
 
   get isLeading(): boolean {
@@ -272,7 +274,7 @@ export class Leader {
     round.sum = sum;
     round.differs = false;
     round.closedTo = round.to ?? "all";
-    round.requestId = ++this.#requestId;
+    round.requestId = this.#numbers.next();
     for (const node of round.replicas) round.waiting.add(node);
     this.#askAll(round, effects);
   }

@@ -58,6 +58,15 @@ describe("messages", () => {
   });
 });
 
+test("an acknowledgement of what was handed over says which of it was not taken", () => {
+  const ack = { type: "handoff-ack", requestId: 7 } as const;
+  expect(decoded(encoded(ack))).toEqual(ack);
+  expect(decoded(encoded({ ...ack, refused: [0, 1_023] }))).toEqual({
+    ...ack,
+    refused: [0, 1_023],
+  });
+});
+
 describe("acknowledgements", () => {
   const ack = (requestId: number, more: Partial<WriteAck> = {}): WriteAck => ({
     ...{ type: "write-ack", requestId, verdict: "stored", serving: true, stamp: undefined },

@@ -38,18 +38,27 @@ function answerTo(
   effects.sent.length = 0;
   const at = { nowMs: 1, wallMs: 1_001 };
   replica.step({ type: "message", from, shardIndex: 0, message, ...at }, effects);
-  return { answers: effects.sent.length, isHeld: effects.get(keyed.key) !== undefined };
+  const refused = effects.sent.flatMap(({ message: sent }) => {
+    const answer = sent.type === "at-epoch" ? sent.message : sent;
+    return answer.type === "handoff-ack" ? (answer.refused ?? []) : [];
+  });
+  return { answers: effects.sent.length, refused, isHeld: effects.get(keyed.key) !== undefined };
 }
 
 // The log refuses it, and a node whose log refuses something stops.
 test("a record that the log cannot hold is not taken, and nobody is told that it was", () => {
   for (const how of ["write", "handoff"] as const) {
-    expect(answerTo(4_000, how)).toEqual({ answers: 1, isHeld: true });
-    expect(answerTo(8_000, how)).toEqual({ answers: 0, isHeld: false });
+    expect(answerTo(4_000, how)).toEqual({ answers: 1, refused: [], isHeld: true });
   }
+  expect(answerTo(8_000, "write")).toEqual({ answers: 0, refused: [], isHeld: false });
+});
+
+// Whoever handed it over waited for an answer, and everything else that it had to hand over with it.
+test("whoever hands such a record over is told which one it is", () => {
+  expect(answerTo(8_000, "handoff")).toEqual({ answers: 1, refused: [0], isHeld: false });
 });
 
 test("nor is one that no message can carry, where a log in memory would hold it", () => {
-  expect(answerTo(12 * 2 ** 20, "write", {})).toEqual({ answers: 1, isHeld: true });
-  expect(answerTo(16 * 2 ** 20, "write", {})).toEqual({ answers: 0, isHeld: false });
+  expect(answerTo(12 * 2 ** 20, "write", {})).toEqual({ answers: 1, refused: [], isHeld: true });
+  expect(answerTo(16 * 2 ** 20, "write", {})).toEqual({ answers: 0, refused: [], isHeld: false });
 });

@@ -17,13 +17,13 @@ function record(name: number, age: number): KeyedRecord {
 describe("a round that was begun between two that have been equal", () => {
   let rounds: PeerRounds;
   const begin = (): void => {
-    rounds.begin(BEGUN_AT_MS, PAUSE_MS, SETTLED_BY);
+    rounds.begin(1, BEGUN_AT_MS, PAUSE_MS, SETTLED_BY);
     rounds.noteAnswer();
   };
 
   beforeEach(() => {
     rounds = new PeerRounds("b" as NodeId, 0, (each) => each[0] === YOUNG);
-    rounds.begin(0, PAUSE_MS, SETTLED_BY);
+    rounds.begin(1, 0, PAUSE_MS, SETTLED_BY);
     rounds.settle(10, PAUSE_MS);
   });
 
@@ -43,7 +43,7 @@ describe("a round that was begun between two that have been equal", () => {
   });
 
   test("is not over while the peer has not said anything", () => {
-    rounds.begin(BEGUN_AT_MS, PAUSE_MS, SETTLED_BY);
+    rounds.begin(1, BEGUN_AT_MS, PAUSE_MS, SETTLED_BY);
     expect(rounds.maybeEndBusy(LATER_MS, PAUSE_MS)).toBe(false);
     expect(rounds.nextAtMs).toBe(BEGUN_AT_MS + 1_000);
   });
@@ -87,7 +87,7 @@ describe("rounds after one that found nothing but what is being written", () => 
   /** Begins one, which finds something of that age, and is over where that is young. */
   const busyRound = (age = YOUNG): number => {
     atMs += PAUSE_MS;
-    rounds.begin(atMs, PAUSE_MS, SETTLED_BY);
+    rounds.begin(1, atMs, PAUSE_MS, SETTLED_BY);
     rounds.noteAnswer();
     rounds.noteTaken([record(1, age)]);
     rounds.maybeEndBusy(atMs, PAUSE_MS);
@@ -97,7 +97,7 @@ describe("rounds after one that found nothing but what is being written", () => 
   beforeEach(() => {
     atMs = BEGUN_AT_MS;
     rounds = new PeerRounds("b" as NodeId, 0, (each) => each[0] === YOUNG);
-    rounds.begin(0, PAUSE_MS, SETTLED_BY);
+    rounds.begin(1, 0, PAUSE_MS, SETTLED_BY);
     expect(rounds.settle(10, PAUSE_MS)).toBe(true);
   });
 
@@ -115,7 +115,7 @@ describe("rounds after one that found nothing but what is being written", () => 
 
   test("compare everything after one that nobody has answered", () => {
     busyRound();
-    rounds.begin(atMs, PAUSE_MS, SETTLED_BY);
+    rounds.begin(1, atMs, PAUSE_MS, SETTLED_BY);
     expect(rounds.upTo).toBe(SETTLED_BY);
     expect(busyRound()).toBe(0);
   });
@@ -130,7 +130,7 @@ describe("rounds after one that found nothing but what is being written", () => 
     rounds.meet(atMs);
     const upTo = Array.from({ length: 4 }, () => {
       atMs += PAUSE_MS / 2;
-      rounds.begin(atMs, PAUSE_MS, SETTLED_BY);
+      rounds.begin(1, atMs, PAUSE_MS, SETTLED_BY);
       rounds.noteAnswer();
       rounds.noteTaken([record(1, YOUNG)]);
       expect(rounds.maybeEndBusy(atMs, PAUSE_MS)).toBe(false);
@@ -144,7 +144,7 @@ describe("rounds after one that found nothing but what is being written", () => 
 
   test("have not found both equal in everything where they find them equal", () => {
     busyRound();
-    rounds.begin(atMs, PAUSE_MS, SETTLED_BY);
+    rounds.begin(1, atMs, PAUSE_MS, SETTLED_BY);
     expect(rounds.settle(atMs + 1, PAUSE_MS)).toBe(false);
     expect([rounds.settledAtMs, rounds.nextAtMs]).toEqual([10, atMs + 1 + PAUSE_MS]);
     expect(busyRound()).toBe(SETTLED_BY);
@@ -155,7 +155,7 @@ test("a round that is not over is followed by others after 1, 2, 4 seconds, and 
   const rounds = new PeerRounds("b" as NodeId, 0, () => true);
   const waits = Array.from({ length: 6 }, () => {
     const atMs = rounds.nextAtMs;
-    rounds.begin(atMs, PAUSE_MS, SETTLED_BY);
+    rounds.begin(1, atMs, PAUSE_MS, SETTLED_BY);
     return rounds.nextAtMs - atMs;
   });
   expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, PAUSE_MS, PAUSE_MS]);

@@ -20,6 +20,8 @@ class HintingReplica {
     readonly requestId: number;
     readonly records: number;
   }[] = [];
+  readonly #keys = new Map<number, readonly string[]>();
+  readonly emitted: unknown[] = [];
   readonly #records = new PlainState();
   readonly #rows = new PlainState();
   readonly handoff: Handoff;
@@ -34,10 +36,12 @@ class HintingReplica {
     setTimer: () => {
       this.#isArmed = true;
     },
-    emit: () => undefined,
+    emit: (notice: unknown) => this.emitted.push(notice),
     send: (to: NodeId, _role: string, _shard: number, message: HandoffMessage) => {
       this.sentTo.push(to);
       this.sent.push({ to, requestId: message.requestId, records: message.records.length });
+      const keys = message.records.map(({ key }) => Buffer.from(key).toString());
+      this.#keys.set(message.requestId, keys);
     },
   } as unknown as Effects<LeaderlessMessage>;
 
@@ -82,8 +86,29 @@ class HintingReplica {
   acknowledge(handoff = this.handoff, nowMs = 0): void {
     for (const { to, requestId } of this.sent.splice(0)) {
       const from = { node: to, storeId: "s", incarnation: 1 } as unknown as Sender;
-      handoff.onAck(from, requestId, nowMs, this.effects);
+      handoff.onAck(from, { requestId }, nowMs, this.effects);
     }
+  }
+
+  /** Whatever is sent until then is acknowledged, but for the records of these keys. */
+  runAgainst(refusing: readonly string[], fromMs: number, toMs: number): readonly string[] {
+    const offered: string[] = [];
+    for (let nowMs = fromMs; nowMs < toMs; nowMs += 100) {
+      if (this.#isArmed) this.#fire(nowMs);
+      for (const { to, requestId } of this.sent.splice(0)) {
+        const keys = this.#keys.get(requestId) ?? [];
+        offered.push(...keys);
+        const refused = keys.flatMap((key, place) => (refusing.includes(key) ? place : []));
+        const from = { node: to, storeId: "s", incarnation: 1 } as unknown as Sender;
+        this.handoff.onAck(from, { requestId, refused }, nowMs, this.effects);
+      }
+    }
+    return offered;
+  }
+
+  #fire(nowMs: number): void {
+    this.#isArmed = false;
+    this.handoff.onTimer("handoff", nowMs, 1_000, this.effects);
   }
 
   #put(text: string, value = "v"): KeyedRecord {
@@ -198,4 +223,41 @@ test("a batch is made anew where one of its records is another one by the time i
     { to: "b", requestId: 1, records: 2 },
     { to: "b", requestId: 2, records: 2 },
   ]);
+});
+
+// Everything behind it waited for as long as it was refused.
+test("what a target refuses keeps nothing else waiting, stays, and is offered again less and less often", () => {
+  const replica = new HintingReplica();
+  for (const key of ["a", "b", "c"]) replica.note(key, ["b"]);
+  expect(replica.runAgainst(["a"], 0, 9_000)).toEqual(["a", "b", "c"]);
+  expect(replica.handoff.held).toBe(1);
+  expect(replica.handoff.describe()).toMatchObject({ delivered: 2, refused: 1, dropped: 0 });
+  expect(replica.emitted).toEqual([{ type: "hints-refused", shard: 0, peer: "b", records: 1 }]);
+  expect(replica.runAgainst(["a"], 9_000, 200_000)).toEqual(["a", "a", "a", "a"]);
+  expect(replica.emitted).toHaveLength(1);
+  // What comes meanwhile does not wait, and what the target takes at last is gone.
+  replica.note("0", ["b"]);
+  expect(replica.runAgainst(["a"], 200_000, 201_000)).toEqual(["0"]);
+  replica.note("a", ["b"]);
+  expect(replica.runAgainst([], 201_000, 202_000)).toEqual(["a"]);
+  expect(replica.handoff.held).toBe(0);
+});
+
+test("nor do many that it refuses, which take more rows than are read at once", () => {
+  const replica = new HintingReplica();
+  const keys = Array.from({ length: 500 }, (_, n) => `${n}`.padStart(40, "0"));
+  for (const key of keys) replica.note(key, ["b"]);
+  replica.note("last", ["b"]);
+  expect(replica.runAgainst(keys, 0, 9_000)).toEqual([...keys, "last"]);
+  expect(replica.handoff.held).toBe(500);
+});
+
+test("another store in the target's place is offered at once what the one before has refused", () => {
+  const replica = new HintingReplica();
+  replica.note("a", ["b"]);
+  expect(replica.runAgainst(["a"], 0, 1_000)).toEqual(["a"]);
+  const sender = { node: "b", storeId: "s2", incarnation: 1 } as unknown as Sender;
+  replica.handoff.onIdentity(sender, replica.effects);
+  expect(replica.runAgainst([], 1_000, 2_000)).toEqual(["a"]);
+  expect(replica.handoff.held).toBe(0);
 });
