@@ -147,6 +147,15 @@ describe("the clock guard", () => {
     ]);
   });
 
+  test("a write that only its own node took says that the others refused its stamp", async () => {
+    const cluster = await open({ ...CLOCK, skewsMs: [5_000, 0, 0] });
+    const fault = await faultOf(cluster, cluster.keyspace("n1").put("key", "ahead"));
+    expect([fault.code, fault.outcome]).toEqual(["OUTCOME_UNKNOWN", "unknown"]);
+    expect(fault.message).toMatch(
+      /1 of the 2 replicas.*, and n2, n3 refused its stamp, which lies beyond clock\.maxSkew/,
+    );
+  });
+
   // A second copy of a refused write that came late was stored once the clocks had moved on.
   test("what was refused stays refused, though a second copy of it comes late", async () => {
     const cluster = await open({ ...CLOCK, nodes: 4, keyspaces: { default: { replicas: 3 } } });

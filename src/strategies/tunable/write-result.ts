@@ -6,6 +6,7 @@ import { countOf } from "../leaderless/replica-answers.ts";
 import { skewed, superseded } from "./faults.ts";
 import { isFirstTry, type PendingWrite } from "./pending-write.ts";
 import { markOf } from "./session-stamps.ts";
+
 /** What the client is told of a write that has ended well; `met`: at the level that it asked for. */
 export function writeResultOf(
   { answers, held, request, stamp }: PendingWrite,
@@ -58,10 +59,16 @@ function moved(): CapstanError {
 
 /** It was sent, and too few have confirmed it. */
 export function unconfirmed(pending: PendingWrite, id: string): CapstanError {
-  const { answers, demand, held, request } = pending;
+  const { answers, demand, held, request, skewed: refusers } = pending;
+  // Mostly this node's clock, which has stored it itself: nothing but the event would say so.
+  const clocks =
+    refusers === 0
+      ? ""
+      : `, and ${answers.nodesOf(refusers).join(", ")} refused its stamp, which lies beyond ` +
+        "clock.maxSkew ahead of their clocks";
   const what =
     `the write was sent, and ${countOf(held & answers.counted)} of the ${demand.count} replicas ` +
-    `that ${request.operation.level} needs confirmed it`;
+    `that ${request.operation.level} needs confirmed it${clocks}`;
   return unansweredWrite(what, id, answers);
 }
 
