@@ -11,6 +11,7 @@ const SCRIPTS: readonly (readonly [string, readonly string[]])[] = [
   ["npm run simulate:speed", [...TYPESCRIPT, "scripts/simulate-speed.ts"]],
   ["npm run simulate:planted", [...TYPESCRIPT, "scripts/simulate-planted.ts"]],
   ["npm run bench:smoke", [...TYPESCRIPT, "benchmarks/smoke.ts"]],
+  ["npm run bench:pages", [...TYPESCRIPT, "scripts/write-figures.ts"]],
   ["npm run soak", [...TYPESCRIPT, "benchmarks/soak.ts"]],
   ["long-tests.mjs", ["scripts/long-tests.mjs"]],
   ["npm test", ["scripts/test.mjs"]],
@@ -40,7 +41,7 @@ test.concurrent.for(SCRIPTS)(
 );
 
 // The others have it from the same module.
-test.concurrent.for(SCRIPTS.filter(([name]) => /simulate$|long-tests|test$/.test(name)))(
+test.concurrent.for(SCRIPTS.filter(([name]) => /simulate$|pages|long-tests|test$/.test(name)))(
   "%s says with --help how it is started",
   async ([name, words], { expect }) => {
     const ran = await run([...words, "--help"]);
