@@ -12,6 +12,9 @@ interface Connection {
   endsAfterAnswers: boolean;
 }
 
+/** A server that shuts down leaves a client that reads nothing of its answer no more than this. */
+const CLOSING_PATIENCE_MS = 2_000;
+
 /**
  * Knows what every connection is doing, so that a shutdown ends at once what has not begun (an
  * idle connection, half a request: Node would wait for these, and no longer times them out) and
@@ -29,6 +32,7 @@ export class ConnectionTracker {
       connection.open.add(request);
       response.once("close", () => this.#finish(request, connection));
     });
+    server.on("timeout", (socket: Socket) => this.#onSilence(socket));
   }
 
   get closing(): boolean {
@@ -66,7 +70,19 @@ export class ConnectionTracker {
     this.#closing = true;
     for (const [socket, connection] of this.#connections) {
       if (connection.working.size === 0) socket.destroy();
+      else socket.setTimeout(CLOSING_PATIENCE_MS);
     }
+  }
+
+  /**
+   * Nothing has moved on the connection for a while. An answer that nobody reads is not kept for ever,
+   * nor a connection that is not used; a request that takes its time is waited for, and a watch looks
+   * after itself.
+   */
+  #onSilence(socket: Socket): void {
+    const connection = this.#connections.get(socket);
+    if (connection === undefined || connection.ends.size > 0) return;
+    if (socket.writableLength > 0 || connection.open.size === 0) socket.destroy();
   }
 
   #add(socket: Socket): void {

@@ -15,7 +15,10 @@ export interface HttpOptions {
   readonly insecure?: boolean;
   /** Of one request's body. Default 4 MiB. */
   readonly maxBodyBytes?: number;
-  /** Within which a request has to arrive whole. Default 30,000. */
+  /**
+   * Within which a request has to arrive whole. Default 30,000. A client that reads nothing of its answer
+   * for three times as long is cut.
+   */
   readonly requestTimeoutMs?: number;
   /** After which an idle connection is closed. Default 5,000. */
   readonly keepAliveTimeoutMs?: number;

@@ -29,6 +29,8 @@ import { addWriteRoutes } from "./routes/write-routes.ts";
 const MAX_HEADER_BYTES = 16 * 1024;
 const HEADERS_TIMEOUT_MS = 10_000;
 const TIMEOUT_CHECK_MS = 1_000;
+/** How often the time of a request a client may take that reads nothing of its answer. */
+const UNREAD_PATIENCE = 3;
 
 /** Statuses for what is no request; 400 for the rest. */
 const BROKEN_REQUESTS: Readonly<Record<string, readonly [status: number, detail: string]>> =
@@ -99,6 +101,8 @@ function createApp(options: ResolvedHttpOptions): FastifyInstance {
     bodyLimit: options.maxBodyBytes,
     keepAliveTimeout: options.keepAliveTimeoutMs,
     requestTimeout: options.requestTimeoutMs,
+    // What happens then is the tracker's: see `ConnectionTracker`.
+    connectionTimeout: UNREAD_PATIENCE * options.requestTimeoutMs,
     return503OnClosing: false,
     http: {
       maxHeaderSize: MAX_HEADER_BYTES,

@@ -34,6 +34,46 @@ function stored(): unknown {
   return store.keyspace("default").data.size;
 }
 
+describe("an answer that nobody reads", () => {
+  const head = "GET /api/v1/data/k HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+  test("is not kept for ever", async () => {
+    await serveImpatiently();
+    await store.keyspace("default").put("k", "x".repeat(60_000));
+    const socket = open(server.port, head.repeat(400));
+    socket.pause();
+    let reads = 0;
+    store.interrupt = () => void reads++;
+    await until(() => reads === 400);
+    // What does not read notices only when it writes that the other end has gone, and what it writes
+    // is a sign of life: hence seldom.
+    for (let tries = 0; tries < 10 && !socket.destroyed; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      socket.write(" ");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(socket.destroyed).toBe(true);
+  });
+
+  test("does not hold up a server that closes", async () => {
+    await store.keyspace("default").put("k", "x".repeat(60_000));
+    const socket = open(server.port, head.repeat(400));
+    socket.pause();
+    let reads = 0;
+    store.interrupt = () => void reads++;
+    await until(() => reads === 400);
+    await server.close();
+    socket.destroy();
+  });
+
+  test("is something else than one that takes its time", async () => {
+    await serveImpatiently();
+    store.interrupt = () => new Promise((resolve) => setTimeout(resolve, 1_500));
+    const reply = await request(`${server.url}/api/v1/data/k`);
+    expect(reply.status).toBe(404);
+  });
+});
+
 describe("half a request", () => {
   test("a client that goes in the middle of a body has written nothing", async () => {
     const socket = open(server.port, `${PUT}Content-Length: 11\r\n\r\n{"value"`);
