@@ -43,6 +43,7 @@ describe("a shard of which a majority of the replicas has lost its store", () =>
       for (const { code, outcome, message } of faults) {
         expect({ code, outcome }).toEqual({ code: "QUORUM_LOST", outcome: "not-applied" });
         expect(message).toContain("shard 0");
+        expect(message).toContain("`capstan members recover`");
       }
       expect(cluster.time.nowMs - startMs).toBeLessThan(2_000);
     }

@@ -52,7 +52,8 @@ export function quorumLost(shardIndex: number, operationId?: string): CapstanErr
   return new CapstanError(
     "QUORUM_LOST",
     `shard ${shardIndex} has lost a majority of its replicas' stores: those left cannot elect a leader ` +
-      "before a lost store is back; reads at the level stale are served where a copy is left",
+      "before a lost store is back, or the shard is recovered with what is left (`capstan members recover`); " +
+      "reads at the level stale are served where a copy is left",
     operationId === undefined ? {} : { outcome: "unknown", operationId },
   );
 }
