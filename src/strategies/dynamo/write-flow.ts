@@ -1,26 +1,15 @@
 import type { CoordinatorContext, Effects, Request, Sender } from "../../core/contracts/machine.ts";
 import { CapstanError } from "../../core/model/errors.ts";
-import { IdTable } from "../../core/model/id-table.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import type { Level } from "../../core/model/levels.ts";
 import { type Demands, isMetBy, mayLower, oneLess } from "../leaderless/demand.ts";
 import { levelTooHigh, tooFewReachable } from "../leaderless/faults.ts";
-import { deadlineOfLevel } from "../leaderless/level-settings.ts";
-import type { WriteAck, WriteMessage } from "../leaderless/messages.ts";
-import { atEpoch } from "../leaderless/place/place-messages.ts";
+import type { WriteAck } from "../leaderless/messages.ts";
 import { receiptOf } from "../leaderless/receipts.ts";
-import type { KeyedRecord } from "../leaderless/record.ts";
 import { countOf, NodeLists, ReplicaAnswers } from "../leaderless/replica-answers.ts";
 import type { ContextTokens } from "./context-token.ts";
 import { keyTextOf, noMinter, notMinted, unknownWrite } from "./faults.ts";
-import type {
-  CopyMessages,
-  DeltaMessage,
-  DynamoMessage,
-  GapMessage,
-  MintedMessage,
-} from "./messages.ts";
-import type { NewEvent } from "./mint.ts";
+import type { DynamoMessage, GapMessage, MintedMessage } from "./messages.ts";
 import { chooseMinter } from "./minter-choice.ts";
 import { encodeOperationName } from "./operation-names.ts";
 import { PendingWrite, replicationOf } from "./pending-write.ts";
@@ -28,13 +17,9 @@ import type { PlantedDynamoBugs } from "./planted-bugs.ts";
 import { DYNAMO_LEVELS, type DynamoSettings } from "./settings.ts";
 import { StandIns } from "./stand-ins.ts";
 import { contentOf, type WriteIntents } from "./write-intent.ts";
-
-/** Part of what is left of its time after which what is not answered is sent again. */
-const RESEND_AFTER_PART = 0.5;
-const LEAST_RESEND_MS = 20;
+import { WriteRounds } from "./write-rounds.ts";
 
 type Fx = Effects<DynamoMessage>;
-type Told = WriteMessage | DeltaMessage;
 
 /**
  * Writes of a dynamo keyspace (DeCandia et al., "Dynamo: Amazon's Highly Available Key-value
@@ -54,13 +39,11 @@ export class WriteFlow {
   readonly #settings: DynamoSettings;
   readonly #tokens: ContextTokens;
   readonly #intents: WriteIntents;
-  readonly #nextRoundId: () => number;
+  readonly #rounds: WriteRounds;
   readonly #demands: Demands;
   readonly #planted: PlantedDynamoBugs;
   readonly #standIns = new StandIns();
-  readonly #pending = new IdTable<PendingWrite>();
   readonly #lists = new NodeLists();
-  #sweepAtMs = Number.POSITIVE_INFINITY;
 
   constructor(parts: {
     readonly context: CoordinatorContext;
@@ -75,26 +58,27 @@ export class WriteFlow {
     this.#settings = parts.settings;
     this.#tokens = parts.tokens;
     this.#intents = parts.intents;
-    this.#nextRoundId = parts.nextRoundId;
+    const { context, settings, planted, nextRoundId } = parts;
+    const lists = this.#lists;
+    this.#rounds = new WriteRounds({ context, settings, planted, nextRoundId, lists });
     this.#demands = parts.demands;
     this.#planted = parts.planted;
   }
 
   get size(): number {
-    return this.#pending.size;
+    return this.#rounds.size;
   }
 
   /** See `Swept`. */
   get sweepAtMs(): number {
-    return this.#sweepAtMs;
+    return this.#rounds.sweepAtMs;
   }
 
   start(request: Request, nowMs: number, wallMs: number, effects: Fx): void {
     try {
       const pending = this.#open(request, wallMs);
       request.memo = pending;
-      this.#beginRound(pending, nowMs);
-      this.#askMinter(pending, effects);
+      this.#rounds.send(pending, nowMs, effects);
     } catch (error) {
       if (!(error instanceof CapstanError)) throw error;
       effects.refuse(request, error);
@@ -102,7 +86,7 @@ export class WriteFlow {
   }
 
   onMinted(from: Sender, message: MintedMessage, nowMs: number, effects: Fx): boolean {
-    const pending = this.#pending.get(message.requestId);
+    const pending = this.#rounds.of(message.requestId);
     if (pending === undefined || from.node !== pending.minter) return false;
     if (pending.keyed !== undefined) return true;
     if (message.keyed === undefined && message.delta === undefined) {
@@ -111,15 +95,15 @@ export class WriteFlow {
       return true;
     }
     pending.takeMinted(message);
-    this.#spread(pending, effects);
-    this.#fillGaps(pending, effects);
+    this.#rounds.spread(pending, effects);
+    this.#rounds.fillGaps(pending, effects);
     this.#evaluate(pending, nowMs, effects);
     return true;
   }
 
   /** `requestId`: of the ones that the acknowledgement is of. False: it is of none here. */
   onAck(from: Sender, ack: WriteAck, requestId: number, nowMs: number, effects: Fx): boolean {
-    const pending = this.#pending.get(requestId);
+    const pending = this.#rounds.of(requestId);
     if (pending === undefined) return false;
     const standInBit = pending.standIns.take(from.node, true);
     pending.standInsHeld |= standInBit;
@@ -135,10 +119,10 @@ export class WriteFlow {
 
   /** A copy lacks what the delta rests on. */
   onGap(from: Sender, { requestId }: GapMessage, effects: Fx): void {
-    const pending = this.#pending.get(requestId);
+    const pending = this.#rounds.of(requestId);
     if (pending === undefined || pending.delta === undefined) return;
     if (!pending.gaps.includes(from.node)) pending.gaps.push(from.node);
-    this.#fillGaps(pending, effects);
+    this.#rounds.fillGaps(pending, effects);
   }
 
   onDeadline(request: Request, nowMs: number, effects: Fx): boolean {
@@ -158,7 +142,7 @@ export class WriteFlow {
 
   /** What the old self of a replica held is void. */
   onIdentity(peer: NodeId): void {
-    for (const pending of this.#pending.values()) {
+    for (const pending of this.#rounds.pending()) {
       pending.held &= ~pending.answers.void(peer);
       pending.standInsHeld &= ~pending.standIns.void(peer);
     }
@@ -166,29 +150,18 @@ export class WriteFlow {
 
   /** Sends again what is not answered: the same operation to the same minter, the same record. */
   sweep(nowMs: number, effects: Fx): void {
-    this.#sweepAtMs = Number.POSITIVE_INFINITY;
-    for (const pending of [...this.#pending.values()]) {
-      if (nowMs < pending.resendAtMs) {
-        this.#sweepAtMs = Math.min(this.#sweepAtMs, pending.resendAtMs);
-        continue;
-      }
-      this.#beginRound(pending, nowMs);
-      if (pending.keyed === undefined) this.#askMinter(pending, effects);
-      if (pending.minted !== undefined) this.#spread(pending, effects);
-    }
+    this.#rounds.sweep(nowMs, effects);
   }
 
   /** Others hold the shard now: what is not answered goes to them; its minter stays the same. */
   onMap(shardIndex: number, nowMs: number, effects: Fx): void {
-    for (const pending of [...this.#pending.values()]) {
+    for (const pending of this.#rounds.pending()) {
       const { level, shardIndex: own } = pending.request.operation;
       const demand = this.#demands.of(level, shardIndex, "write");
       if (own !== shardIndex || demand === undefined) continue;
       pending.demand = this.#planted.oneAcknowledgementLess === true ? oneLess(demand) : demand;
       pending.answers = new ReplicaAnswers(this.#context.placement(shardIndex));
-      this.#beginRound(pending, nowMs);
-      if (pending.keyed === undefined) this.#askMinter(pending, effects);
-      if (pending.minted !== undefined) this.#spread(pending, effects);
+      this.#rounds.send(pending, nowMs, effects);
     }
   }
 
@@ -245,123 +218,6 @@ export class WriteFlow {
 
   get #prefersAvailability(): boolean {
     return this.#settings.partitionPolicy === "prefer-availability";
-  }
-
-  #askMinter(pending: PendingWrite, effects: Fx): void {
-    const minter =
-      pending.asked && this.#planted.secondMinter === true
-        ? (pending.answers.placement.replicas.find((node) => node !== pending.minter) ??
-          pending.minter)
-        : pending.minter;
-    pending.answers.asked |= pending.answers.bitOf(minter);
-    pending.standIns.asked |= pending.standIns.bitOf(minter);
-    this.#sendMint(pending, minter, effects);
-    pending.asked = true;
-  }
-
-  #sendMint(pending: PendingWrite, minter: NodeId, effects: Fx): void {
-    const { key, shardIndex, value, type: kind } = pending.request.operation;
-    const { expiresAtMs } = pending;
-    const type = kind as NewEvent["type"];
-    const { context: seen, unseen } = pending.seen ?? {};
-    const event: NewEvent = { type, value, seen, unseen, expiresAtMs };
-    const message = atEpoch<CopyMessages>(pending.answers.placement, {
-      type: "mint",
-      requestId: pending.roundId,
-      operation: pending.operation,
-      again: pending.asked,
-      newestTime: pending.follows,
-      key,
-      event,
-    });
-    effects.send(minter, "replica", shardIndex, message);
-  }
-
-  /** To every replica that can be reached, and a stand-in for each that cannot. */
-  #spread(pending: PendingWrite, effects: Fx): void {
-    const { answers, standIns, keyed } = pending;
-    const reachable = answers.reachable(this.#context.isReachable);
-    const replicas = reachable & ~answers.asked;
-    const missing = answers.total - countOf(reachable | answers.asked);
-    const others = this.#prefersAvailability ? this.#freeStandIns(standIns, missing) : 0;
-    answers.asked |= replicas;
-    standIns.asked |= others;
-    const isDelta = keyed === undefined || !pending.isResent;
-    const record = keyed === undefined ? undefined : this.#recordMessage(pending, keyed);
-    const delta = isDelta ? this.#deltaMessage(pending) : undefined;
-    for (const node of this.#lists.of(answers, replicas))
-      this.#tell(pending, node, delta ?? record, effects);
-    if (others === 0) return;
-    // A stand-in hardly ever has the key.
-    for (const node of this.#lists.of(standIns, others)) {
-      this.#tell(pending, node, record ?? delta, effects);
-    }
-  }
-
-  #tell(pending: PendingWrite, node: NodeId, message: Told | undefined, effects: Fx): void {
-    if (message === undefined) return;
-    // Before the minter's copy is durable: the record vouches for nothing, and each of those who
-    // get it answers for itself.
-    const { shardIndex } = pending.request.operation;
-    const told = atEpoch<CopyMessages>(pending.answers.placement, message);
-    effects.sendBeforeDurable(node, "replica", shardIndex, told);
-  }
-
-  #recordMessage({ roundId }: PendingWrite, keyed: KeyedRecord): WriteMessage {
-    return { type: "write", requestId: roundId, kind: "write-back", proof: undefined, keyed };
-  }
-
-  #deltaMessage({ roundId, delta }: PendingWrite): DeltaMessage | undefined {
-    return delta === undefined ? undefined : { type: "delta", requestId: roundId, delta };
-  }
-
-  /** The whole record, for those who could not use the delta. */
-  #fillGaps(pending: PendingWrite, effects: Fx): void {
-    if (pending.gaps.length === 0) return;
-    if (pending.keyed === undefined) {
-      if (pending.asksForRecord) return;
-      pending.asksForRecord = true;
-      // The minter remembers the operation, and answers with the record.
-      this.#sendMint(pending, pending.minter, effects);
-      return;
-    }
-    const message = this.#recordMessage(pending, pending.keyed);
-    for (const node of pending.gaps.splice(0)) this.#tell(pending, node, message, effects);
-  }
-
-  /** As many as replicas are missing, less those that were asked already. */
-  #freeStandIns(standIns: ReplicaAnswers, missing: number): number {
-    const reachable = standIns.reachable(this.#context.isReachable);
-    let chosen = 0;
-    for (let i = 0; i < standIns.total; i++) {
-      if (countOf(chosen | standIns.asked) >= missing) break;
-      chosen |= reachable & (1 << i) & ~standIns.asked;
-    }
-    return chosen;
-  }
-
-  #beginRound(pending: PendingWrite, nowMs: number): void {
-    if (pending.roundId !== 0) {
-      this.#pending.delete(pending.roundId);
-      const { placement } = pending.answers;
-      pending.answers = new ReplicaAnswers(placement);
-      pending.standIns = this.#standIns.answersOf(placement);
-      pending.held = 0;
-      pending.standInsHeld = 0;
-      pending.isResent = true;
-      pending.gaps.length = 0;
-      pending.asksForRecord = false;
-    }
-    pending.roundId = this.#nextRoundId();
-    pending.roundAtMs = nowMs;
-    const { operation } = pending.request;
-    const deadlineMs =
-      operation.deadlineMs ??
-      pending.request.startedAtMs + deadlineOfLevel(operation.level, this.#settings.deadlinesMs);
-    const restMs = Math.min(deadlineMs - nowMs, this.#settings.rebuildDelayMs);
-    pending.resendAtMs = nowMs + Math.max(LEAST_RESEND_MS, restMs * RESEND_AFTER_PART);
-    this.#pending.set(pending.roundId, pending);
-    this.#sweepAtMs = Math.min(this.#sweepAtMs, pending.resendAtMs);
   }
 
   #evaluate(pending: PendingWrite, nowMs: number, effects: Fx): void {
@@ -459,6 +315,6 @@ export class WriteFlow {
 
   #end(pending: PendingWrite): void {
     pending.ended = true;
-    this.#pending.delete(pending.roundId);
+    this.#rounds.end(pending);
   }
 }

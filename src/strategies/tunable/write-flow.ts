@@ -2,7 +2,7 @@ import type { CoordinatorContext, Effects, Request, Sender } from "../../core/co
 import { CapstanError } from "../../core/model/errors.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import { encodeOperationId } from "../../core/model/operation-id.ts";
-import { compareStamps, type Stamp, ZERO_STAMP } from "../../core/model/stamp.ts";
+import { compareStamps } from "../../core/model/stamp.ts";
 import { versionTokenOf } from "../../core/model/version-token.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
 import { type Demands, isMetBy, mayLower, oneLess } from "../leaderless/demand.ts";
@@ -12,7 +12,7 @@ import { stampOf } from "../leaderless/record.ts";
 import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
 import { reusedId, superseded } from "./faults.ts";
 import { givenIn } from "./given-stamps.ts";
-import { missedWrite } from "./missed-write.ts";
+import { LateCopies } from "./late-copies.ts";
 import {
   isBehindSeen,
   isFirstTry,
@@ -25,10 +25,11 @@ import {
 import type { PlantedBugs } from "./planted-bugs.ts";
 import { TUNABLE_LEVELS, type TunableSettings } from "./settings.ts";
 import { SlowWrites } from "./slow-writes.ts";
-import { recordLoss, recordWrite } from "./write-facts.ts";
+import { recordLoss } from "./write-facts.ts";
 import { WritePace } from "./write-pace.ts";
 import { abortedWrite, refusalByAll, unconfirmed, writeResultOf } from "./write-result.ts";
 import { WriteRounds } from "./write-rounds.ts";
+import { WriteStamps } from "./write-stamps.ts";
 
 type Fx = Effects<LeaderlessMessage>;
 
@@ -47,7 +48,9 @@ export class WriteFlow {
   readonly #planted: PlantedBugs;
   readonly #demands: Demands;
   readonly #rounds: WriteRounds;
+  readonly #stamps: WriteStamps;
   readonly #pace = new WritePace();
+  readonly #late: LateCopies;
   readonly #slow: SlowWrites;
 
   constructor(
@@ -62,6 +65,8 @@ export class WriteFlow {
     this.#planted = planted;
     this.#settings = settings;
     this.#rounds = new WriteRounds(nextRoundId);
+    this.#stamps = new WriteStamps(context, planted);
+    this.#late = new LateCopies(context.self.node, this.#pace);
     this.#slow = new SlowWrites(settings.rebuildDelayMs);
   }
 
@@ -113,7 +118,8 @@ export class WriteFlow {
       return;
     }
     this.#slow.maybeAdd(pending, operation.deadlineMs ?? nowMs, nowMs);
-    if (this.#mustLearn(pending, wallMs)) this.#rounds.learn(pending, reachable, nowMs, effects);
+    if (this.#stamps.mustLearn(pending, wallMs))
+      this.#rounds.learn(pending, reachable, nowMs, effects);
     else this.#write(pending, reachable, nowMs, wallMs, effects);
   }
 
@@ -149,7 +155,7 @@ export class WriteFlow {
           break;
         }
         pending.newer |= bit;
-        this.#see(pending, ack.stamp, wallMs);
+        this.#stamps.see(pending, ack.stamp, wallMs);
         break;
       case "skewed":
         pending.skewed |= bit;
@@ -167,7 +173,7 @@ export class WriteFlow {
     const pending = this.#rounds.of(reply.requestId);
     if (pending === undefined || pending.phase !== "learn") return false;
     if (pending.answers.take(from.node, reply.serving) === 0) return true;
-    if (reply.record !== undefined) this.#see(pending, stampOf(reply.record), wallMs);
+    if (reply.record !== undefined) this.#stamps.see(pending, stampOf(reply.record), wallMs);
     const { answers } = pending;
     if (this.#hasLearned(pending)) this.#learned(pending, nowMs, wallMs, effects);
     else if (answers.complete) this.#conclude(pending, nowMs, effects);
@@ -217,10 +223,7 @@ export class WriteFlow {
         this.#rounds.send(pending, reachable, nowMs, effects);
       }
     }
-    for (const overdue of this.#pace.giveUp(nowMs)) {
-      recordWrite(overdue, effects);
-      this.#hint(overdue, effects);
-    }
+    this.#late.giveUp(nowMs, effects);
     this.#releaseHeld(nowMs, effects);
   }
 
@@ -256,6 +259,14 @@ export class WriteFlow {
     this.#concludeBeyond(pending, nowMs, effects);
   }
 
+  /** The id of a write under way, from its request alone. */
+  operationIdOf(request: Request): string | undefined {
+    const pending = request.memo;
+    return pending instanceof PendingWrite && pending.phase === "write"
+      ? this.#idOf(pending)
+      : undefined;
+  }
+
   /**
    * Those who hold the shard now can never meet the level. What was sent to those before may meet it
    * yet, under their map; once no answer is awaited there is nobody to send it to again.
@@ -285,33 +296,6 @@ export class WriteFlow {
     return demand !== undefined && isMetBy(demand, answers.counted);
   }
 
-  /** The id of a write under way, from its request alone. */
-  operationIdOf(request: Request): string | undefined {
-    const pending = request.memo;
-    return pending instanceof PendingWrite && pending.phase === "write"
-      ? this.#idOf(pending)
-      : undefined;
-  }
-
-  /**
-   * A stamp beyond the clock guard is believed only of a replica that holds it: one in a context
-   * or in an operation id may be anybody's invention, so it is looked for first.
-   */
-  #mustLearn(pending: PendingWrite, wallMs: number): boolean {
-    const { clock } = this.#context;
-    const { newest, fixedStamp, request } = pending;
-    const isDoubtful = clock.isBeyondGuard(newest, wallMs);
-    if (isDoubtful) pending.newest = ZERO_STAMP;
-    if (request.operation.level === "strong") return !this.#planted.strongWriteDoesNotLearn;
-    return isDoubtful || (fixedStamp !== undefined && clock.isBeyondGuard(fixedStamp, wallMs));
-  }
-
-  #see(pending: PendingWrite, stamp: Stamp | undefined, wallMs: number): void {
-    if (stamp === undefined) return;
-    this.#context.clock.observe(stamp, wallMs);
-    if (compareStamps(stamp, pending.newest) > 0) pending.newest = stamp;
-  }
-
   #learned(pending: PendingWrite, nowMs: number, wallMs: number, effects: Fx): void {
     const { fixedStamp, newest, request } = pending;
     if (fixedStamp !== undefined && compareStamps(newest, fixedStamp) > 0) {
@@ -335,20 +319,7 @@ export class WriteFlow {
     wallMs: number,
     effects: Fx,
   ): void {
-    const { newest, fixedStamp } = pending;
-    let proof: Stamp | undefined;
-    if (fixedStamp !== undefined) {
-      pending.stamp = fixedStamp;
-      proof = newest;
-    } else if (newest.time === 0) {
-      pending.stamp = this.#context.clock.mint(wallMs);
-    } else {
-      ({ stamp: pending.stamp, proof } = this.#context.clock.mintAbove(newest, wallMs));
-    }
-    pending.proof = proof;
-    pending.sentTo = 0;
-    pending.phase = "write";
-    pending.attempts++;
+    this.#stamps.stamp(pending, wallMs);
     this.#rounds.send(pending, reachable, nowMs, effects);
   }
 
@@ -444,7 +415,7 @@ export class WriteFlow {
     pending.version = version;
     this.#end(pending, nowMs, effects);
     // Those who were sent a copy have until `giveUp` to acknowledge it.
-    if (pending.answers.complete) this.#hint(pending, effects);
+    if (pending.answers.complete) this.#late.hint(pending, effects);
     effects.reply(pending.request, writeResultOf(pending, version, met, nowMs));
   }
 
@@ -452,24 +423,12 @@ export class WriteFlow {
     pending.ended = true;
     this.#rounds.end(pending);
     this.#slow.end(pending);
-    if (pending.phase === "learn") return;
-    if (pending.answers.complete) recordWrite(pending, effects);
-    else this.#pace.lag(pending, nowMs);
-  }
-
-  #hint(pending: PendingWrite, effects: Fx): void {
-    const missed = missedWrite(pending, this.#context.self.node);
-    if (missed === undefined) return;
-    const { shardIndex } = pending.request.operation;
-    effects.send(missed.holder, "replica", shardIndex, missed.hint, "bulk");
+    this.#late.ended(pending, nowMs, effects);
   }
 
   /** An acknowledgement of a copy whose write was answered before. */
   #onLateAck(from: Sender, ack: WriteAck, requestId: number, nowMs: number, effects: Fx): boolean {
-    const holds = ack.verdict === "stored" || ack.verdict === "equal";
-    const late = this.#pace.onAck(requestId, from.node, holds);
-    if (late === undefined) return false;
-    if (late.answers.complete) recordWrite(late, effects);
+    if (!this.#late.onAck(from, ack, requestId, effects)) return false;
     this.#releaseHeld(nowMs, effects);
     return true;
   }
