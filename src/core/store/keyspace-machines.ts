@@ -8,37 +8,28 @@ import type {
   ReplicaMachine,
   ServingState,
   ShardMap,
-  ShardPlacement,
 } from "../contracts/machine.ts";
 import type { StateDamageError } from "../contracts/storage.ts";
 import type { SilentStrategy } from "../contracts/strategy.ts";
 import type { ResolvedKeyspace } from "../model/configuration-types.ts";
 import type { Durability } from "../model/durability.ts";
-import { CapstanError, type ErrorCode } from "../model/errors.ts";
+import { CapstanError } from "../model/errors.ts";
 import { shardIndexForKey } from "../model/hash.ts";
 import type { HybridClock } from "../model/hybrid-clock.ts";
-import { type Epoch, type NodeId, shardIdOf } from "../model/ids.ts";
-import { type PlacementRequest, placeShard, standInsBeside } from "../model/placement.ts";
+import { type NodeId, shardIdOf } from "../model/ids.ts";
 import { BuiltInEngine } from "./built-in-engine.ts";
 import { MachineCell } from "./machine-cell.ts";
 import type { MachineHostOptions } from "./machine-host.ts";
 import type { MachineRunner } from "./machine-runner.ts";
 import type { MessageRouter } from "./message-router.ts";
+import { namingThoseThatLack, truthAbout } from "./pending-faults.ts";
 import { type Pending, PendingRequest, type PendingScan, RequestTable } from "./request-table.ts";
+import { ShardPlacements } from "./shard-placements.ts";
 import { ShardState } from "./shard-state.ts";
 import { KeyspaceWatches } from "./watch/keyspace-watches.ts";
 import type { Deed, Word } from "./words.ts";
 
 const DRAIN_CHECK_MS = 5;
-/** Faults that more replicas would have spared. */
-const OF_TOO_FEW: readonly ErrorCode[] = Object.freeze([
-  "UNAVAILABLE",
-  "QUORUM_NOT_MET",
-  "OUTCOME_UNKNOWN",
-]);
-/** Of what the configuration says; a shard whose replicas were changed is at a later one. */
-const FIRST_EPOCH = 1 as Epoch;
-
 export interface KeyspaceMachinesOptions {
   readonly keyspace: ResolvedKeyspace;
   readonly strategy: SilentStrategy;
@@ -69,7 +60,7 @@ export class KeyspaceMachines {
   readonly #nodes: readonly NodeId[];
   readonly #requests: RequestTable;
   readonly #replicas: (MachineCell | undefined)[] = [];
-  readonly #placements: ShardPlacement[];
+  readonly #placements: ShardPlacements;
   readonly watches: KeyspaceWatches;
   readonly #shared: unknown;
   /** One stream per machine, which goes on where a machine is renewed: nothing is drawn twice. */
@@ -82,11 +73,11 @@ export class KeyspaceMachines {
     this.#nodes = host.configuration.cluster.nodes.map(({ id }) => id);
     this.codec = strategy.codec;
     this.#shared = strategy.createShared?.();
-    this.#placements = this.#placementsAtFirst();
+    this.#placements = new ShardPlacements(keyspace, host.configuration.cluster.nodes);
     this.#requests = new RequestTable(host.environment, (pending) =>
       runner.run(this.coordinator, { type: "deadline", request: pending }),
     );
-    for (const [shardIndex, placement] of this.#placements.entries()) {
+    for (const [shardIndex, placement] of this.#placements.all.entries()) {
       const { node } = host.self;
       const standsIn = strategy.hasStandIns === true && placement.standIns.includes(node);
       const isAnywhere = strategy.hostsEverywhere === true;
@@ -108,7 +99,7 @@ export class KeyspaceMachines {
 
   /** How many nodes hold the shard. */
   copiesOf(shardIndex: number): number {
-    return (this.#placements[shardIndex] as ShardPlacement).replicas.length;
+    return this.#placements.of(shardIndex).replicas.length;
   }
 
   replicas(): readonly MachineCell[] {
@@ -117,14 +108,8 @@ export class KeyspaceMachines {
 
   /** A replica says who holds its shard now: all machines of the keyspace go by it. */
   place({ shardIndex }: MachineCell, map: ShardMap): void {
-    const known = this.#placements[shardIndex] as ShardPlacement;
-    if (map.epoch <= known.epoch) return;
-    const members = [...map.replicas, ...(map.pending ?? []), ...(map.leaving ?? [])];
-    const standIns = standInsBeside(members, this.#placementRequest(shardIndex));
-    const { nodes } = this.#options.host.configuration.cluster;
-    const others = nodes.map(({ id }) => id).filter((node) => !members.includes(node));
-    const placement = Object.freeze({ ...map, standIns, others });
-    this.#placements[shardIndex] = placement;
+    const placement = this.#placements.place(shardIndex, map);
+    if (placement === undefined) return;
     this.#options.runner.enqueue(this.coordinator, { type: "map", shardIndex, placement });
   }
 
@@ -132,7 +117,7 @@ export class KeyspaceMachines {
   placedReplicas(): readonly MachineCell[] {
     const { node } = this.#options.host.self;
     return this.replicas().filter((cell) =>
-      this.#placements[cell.shardIndex]?.replicas.includes(node),
+      this.#placements.of(cell.shardIndex).replicas.includes(node),
     );
   }
 
@@ -222,14 +207,14 @@ export class KeyspaceMachines {
     const replicas = this.replicas();
     return {
       pending: this.#requests.size,
-      hosted: this.#placements.filter((placement) =>
+      hosted: this.#placements.all.filter((placement) =>
         placement.replicas.includes(this.#options.host.self.node),
       ).length,
       serving: replicas.filter((cell) => cell.open && cell.replica?.serving === true).length,
       coordinator: this.coordinator.machine.describe(),
       shards: replicas.map((cell) => ({
         shard: cell.shardIndex,
-        replicas: this.#placements[cell.shardIndex]?.replicas,
+        replicas: this.#placements.of(cell.shardIndex).replicas,
         ...cell.machine.describe(),
       })),
     };
@@ -243,35 +228,13 @@ export class KeyspaceMachines {
   #answerAll(reason: CapstanError): void {
     for (const pending of this.#requests.all()) {
       if (!this.#requests.finish(pending)) continue;
-      pending.done.fail(this.#truthAbout(pending, reason));
+      pending.done.fail(truthAbout(pending, this.#idOf(pending), reason));
     }
   }
 
-  /**
-   * A write whose machine left a memo may have been sent, so its outcome is unknown; without one,
-   * and for every read, nothing happened.
-   */
-  #truthAbout(pending: Pending, reason: CapstanError): CapstanError {
-    const machine = this.coordinator.machine as CoordinatorMachine<unknown>;
-    const operationId =
-      pending instanceof PendingRequest ? machine.operationIdOf(pending) : undefined;
-    if (operationId === undefined && isMembersChange(pending)) {
-      return new CapstanError(reason.code, reason.message, {
-        outcome: "unknown",
-        cause: reason.cause,
-      });
-    }
-    if (operationId === undefined) {
-      return new CapstanError(reason.code, reason.message, {
-        outcome: "not-applied",
-        cause: reason.cause,
-      });
-    }
-    return new CapstanError(reason.code, reason.message, {
-      outcome: "unknown",
-      operationId,
-      cause: reason.cause,
-    });
+  #idOf(pending: Pending): string | undefined {
+    if (!(pending instanceof PendingRequest)) return undefined;
+    return (this.coordinator.machine as CoordinatorMachine<unknown>).operationIdOf(pending);
   }
 
   #makeReplica(shardIndex: number): MachineCell {
@@ -329,7 +292,7 @@ export class KeyspaceMachines {
         host.observer.count(`capstan_${name}`, by, { keyspace: keyspace.name, ...labels }),
       nodes: this.#nodes,
       datacenterOf: (node) => datacenters.get(node) ?? "",
-      placement: (shardIndex) => this.#placements[shardIndex] as ShardPlacement,
+      placement: (shardIndex) => this.#placements.of(shardIndex),
       isReachable,
       randomUint32: () => random.uint32(),
       shared: this.#shared,
@@ -361,26 +324,13 @@ export class KeyspaceMachines {
       self: host.self,
       keyspaceHash: keyspace.hash,
       environment: host.environment,
-      placements: this.#placements,
+      placements: this.#placements.all,
       elsewhere: strategy.hostsEverywhere === true ? this.#nodes : [],
       replicaOf: (shardIndex) => this.#replicas[shardIndex],
       sharesOrder: strategy.sharesOrder === true,
       isReachable,
       send: (node, shardIndex, message) => sendWatch(keyspace.hash, node, shardIndex, message),
     });
-  }
-
-  #placementsAtFirst(): ShardPlacement[] {
-    return Array.from({ length: this.#options.keyspace.shards }, (_, shardIndex) => {
-      const placed = placeShard(this.#placementRequest(shardIndex));
-      return Object.freeze({ epoch: FIRST_EPOCH, ...placed });
-    });
-  }
-
-  #placementRequest(shardIndex: number): PlacementRequest {
-    const { keyspace, host } = this.#options;
-    const { hash: keyspaceHash, replicas } = keyspace;
-    return { keyspaceHash, shardIndex, replicas, nodes: host.configuration.cluster.nodes };
   }
 
   #makeEngine(): BuiltInEngine {
@@ -401,28 +351,4 @@ export class KeyspaceMachines {
       drain: (options) => this.drain(options),
     });
   }
-}
-
-/** It has no id: asking for it again is the same change. */
-function isMembersChange(pending: Pending): boolean {
-  if (!(pending instanceof PendingRequest)) return false;
-  const { type, options } = pending.operation;
-  if (type !== "members") return false;
-  return options?.replicas !== undefined || options?.acceptLoss === true;
-}
-
-/** That a node is not asked because it was given another configuration is seen nowhere else. */
-function namingThoseThatLack(
-  keyspace: string,
-  fault: CapstanError,
-  lacking: readonly NodeId[],
-): CapstanError {
-  if (lacking.length === 0 || !OF_TOO_FEW.includes(fault.code)) return fault;
-  const { code, message, outcome, retry, operationId, allowed, details, cause } = fault;
-  const who = lacking.join(", ");
-  return new CapstanError(code, `${message}; not configured with keyspace "${keyspace}": ${who}`, {
-    ...{ outcome, retry, cause, details: { ...details, lacking } },
-    ...(operationId !== undefined && { operationId }),
-    ...(allowed !== undefined && { allowed }),
-  });
 }
