@@ -12,20 +12,21 @@ import type {
   ResolvedKeyspace,
   ResolvedNode,
 } from "../model/configuration-types.ts";
-import { CapstanError, isCapstanError } from "../model/errors.ts";
+import type { CapstanError } from "../model/errors.ts";
 import type { Incarnation } from "../model/ids.ts";
 import { MAX_KEY_BYTES } from "../model/keys.ts";
-import { countOfLevel, type Level } from "../model/levels.ts";
 import { ClosingStack } from "./closing-stack.ts";
+import { defaultLevelsOf } from "./default-levels.ts";
 import { degradedReasons } from "./describe-store.ts";
 import { NodeFacts } from "./facts/node-facts.ts";
 import type { HandedOver } from "./handed-over.ts";
 import { KeyspaceHandle } from "./keyspace-handle.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { createMachineHost } from "./machine-host.ts";
-import { NodeRecords } from "./node-records.ts";
+import type { NodeRecords } from "./node-records.ts";
+import { isUnused, openRecords, openStorage } from "./node-storage.ts";
 import { NodeStore, type OpenKeyspace } from "./node-store.ts";
-import { type DefaultLevels, OperationMaker } from "./operation-maker.ts";
+import { OperationMaker } from "./operation-maker.ts";
 import { createPeerNetwork } from "./peers/peer-network.ts";
 import { refuseAborted, toFault } from "./pending-call.ts";
 import { checkPlacement, keepPlacement } from "./placement-record.ts";
@@ -103,17 +104,21 @@ class Assembly {
   }
 
   async open(): Promise<NodeStore> {
-    const { container, handedOver, environment, observer } = this.#parts;
+    const { container, handedOver } = this.#parts;
     const node = nodeOf(this.#parts.configuration, this.#parts.node);
     // Whatever can be refused is refused before anything opens.
     const selected = selectPlugIns(this.#parts.configuration, handedOver, container);
     const configuration = withSharedDigest(this.#parts.configuration, selected);
     this.#parts = { ...this.#parts, configuration };
     const schemas = schemasOf(configuration);
+    const { environment, observer } = this.#parts;
+    const opening = {
+      ...{ configuration, environment, observer, problems: this.#problems, opened: this.#opened },
+    };
     this.#goOn();
-    const storage = await this.#openStorage(selected, node).catch(failStorage);
+    const storage = await openStorage(selected, node.id, opening);
     this.#goOn();
-    const records = await this.#openRecords(storage, node).catch(failStorage);
+    const records = await openRecords(storage, node.id, opening);
     checkPlacement(records, configuration);
     this.#goOn();
     const { storeId, incarnation } = storage.identity;
@@ -158,37 +163,6 @@ class Assembly {
     const serving = store.ready({ level: "one", timeoutMs: READ_BACK_TIMEOUT_MS });
     // A shard that is damaged may never serve: what does is used all the same.
     await Promise.race([serving.catch(() => undefined), this.#failed]);
-  }
-
-  async #openStorage(selected: SelectedPlugIns, node: ResolvedNode): Promise<Storage> {
-    const { configuration, environment, observer } = this.#parts;
-    const storage = await selected.storage(configuration.storage.options, {
-      node: node.id,
-      cluster: configuration.cluster.name,
-      environment,
-      observer,
-    });
-    this.#opened.push("storage", () => storage.close());
-    this.#problems.push(...storage.problems);
-    return storage;
-  }
-
-  /** Without what it kept about itself, a node does not know what it may have promised. */
-  async #openRecords(storage: Storage, node: ResolvedNode): Promise<NodeRecords> {
-    const records = await NodeRecords.open(storage);
-    const { damage } = records;
-    if (damage === undefined) return records;
-    if (this.#parts.configuration.cluster.nodes.length > 1) {
-      await storage.disown(damage);
-      throw new CapstanError(
-        "DATA_DISOWNED",
-        `${damage}: the next start of node ${node.id} sets its data aside and learns from its peers`,
-        { details: { node: node.id, reason: damage } },
-      );
-    }
-    this.#problems.push({ what: "the node's own records", reason: damage, setAside: undefined });
-    records.beginAnew();
-    return records;
   }
 
   #createHost(
@@ -281,7 +255,7 @@ class Assembly {
   ): OpenKeyspace {
     const { environment, configuration } = this.#parts;
     const { name, hash } = keyspace;
-    const defaults = defaultLevels(engine, settings);
+    const defaults = defaultLevelsOf(engine, settings);
     const handle = new KeyspaceHandle({
       ...{ name, hash, engine, environment, schema },
       maker: new OperationMaker(keyspace, engine.capabilities, defaults, environment),
@@ -332,13 +306,6 @@ class Assembly {
   }
 }
 
-/** Whatever it met, a disk's own error or a plug-in's: its storage keeps this node from starting. */
-function failStorage(error: unknown): never {
-  if (isCapstanError(error)) throw error;
-  const why = error instanceof Error ? error.message : String(error);
-  throw new CapstanError("STORE_FAILED", `storage could not be opened: ${why}`, { cause: error });
-}
-
 /** What the log cannot take is refused when it is asked for: met in a step it would stop the node. */
 function withinLog(
   keyspace: ResolvedKeyspace,
@@ -381,12 +348,6 @@ function nodeOf(configuration: ResolvedConfiguration, asked: string | undefined)
   throw invalidConfiguration([{ path: "options.node", value: asked, allowed: ids, reason }]);
 }
 
-/** Nothing was ever kept in it, as far as it can be told from what is there. */
-function isUnused({ identity, log, state, problems }: Storage): boolean {
-  if (identity.fresh && problems.length === 0) return true;
-  return problems.length === 0 && log.lastPosition === 0 && state.shards().length === 0;
-}
-
 function schemasOf({ keyspaces }: ResolvedConfiguration) {
   return new Map(
     keyspaces.map(({ name, schema }) => [
@@ -394,23 +355,4 @@ function schemasOf({ keyspaces }: ResolvedConfiguration) {
       checkingSchemaOf(schema, `keyspaces.${name}.schema`),
     ]),
   );
-}
-
-function defaultLevels(
-  { capabilities }: Engine,
-  { read, write }: Readonly<Record<string, unknown>>,
-): DefaultLevels {
-  const { readLevels, writeLevels, countLevels } = capabilities;
-  const takesCounts = countLevels === true;
-  return {
-    read: pick(readLevels, read, takesCounts),
-    write: pick(writeLevels, write, takesCounts),
-  };
-}
-
-function pick(offered: readonly Level[], wanted: unknown, takesCounts: boolean): Level {
-  const isCount = takesCounts && countOfLevel(String(wanted)) !== undefined;
-  if (isCount) return wanted as Level;
-  const level = offered.find((each) => each === wanted);
-  return level ?? (offered.includes("quorum") ? "quorum" : (offered[0] as Level));
 }
