@@ -106,8 +106,8 @@ export function toScanPage(body: unknown): ScanPage {
   return {
     entries: entries.map(({ key, value, siblings, version, cursor }) => ({
       key,
-      ...(value === undefined ? {} : { value: decodeValue(value) }),
-      ...(siblings === undefined ? {} : { siblings: siblings.map((each) => decodeValue(each)) }),
+      ...(value === undefined ? {} : { value: valueFrom(value) }),
+      ...(siblings === undefined ? {} : { siblings: siblings.map((each) => valueFrom(each)) }),
       version,
       cursor,
     })),
@@ -129,8 +129,17 @@ export function toWatchEvent(data: unknown, cursor: string): WatchEvent<unknown>
   };
 }
 
+/** @throws CapstanError `INTERNAL` for bytes that are no value's. */
+function valueFrom(encoded: Uint8Array): unknown {
+  try {
+    return decodeValue(encoded);
+  } catch (cause) {
+    throw notUnderstood(`a value does not decode: ${(cause as Error).message}`);
+  }
+}
+
 function fromText(text: string): unknown {
-  return decodeValue(Buffer.from(text, "base64url"));
+  return valueFrom(Buffer.from(text, "base64url"));
 }
 
 export function toOperationIds(body: unknown): readonly string[] {
@@ -148,12 +157,12 @@ function getResultOf(answer: z.infer<typeof readAnswer>): GetResult<unknown> {
   if (version === undefined) throw notUnderstood("a value without a version");
   const known = { found, version, receipt } as const;
   if (siblings !== undefined) {
-    const decoded = siblings.map((each) => decodeValue(each));
+    const decoded = siblings.map((each) => valueFrom(each));
     const names = versions === undefined ? {} : { versions };
     return { ...known, conflict: true, siblings: decoded, ...names };
   }
   if (value === undefined) throw notUnderstood("found, but no value");
-  return { ...known, conflict: false, value: decodeValue(value) };
+  return { ...known, conflict: false, value: valueFrom(value) };
 }
 
 function receiptOf(answer: z.infer<typeof receipt>): Receipt {

@@ -2,6 +2,7 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { connect } from "../../../src/client/index.ts";
 import { CapstanError } from "../../../src/core/model/errors.ts";
+import { decodeValue, encodeValue } from "../../../src/core/model/values.ts";
 import { type HttpServer, serveHttp } from "../../../src/http/index.ts";
 import { FakeStore } from "../http/fake-store.ts";
 import { until } from "../http/requests.ts";
@@ -197,6 +198,22 @@ describe("a lost answer", () => {
       code: "OUTCOME_UNKNOWN",
       operationId: expect.any(String),
     });
+  });
+});
+
+test("a value that does not decode is a fault of ours, with a code", async () => {
+  const fetchFunction: typeof fetch = async (input, init) => {
+    const response = await fetch(input, init);
+    const body = decodeValue(new Uint8Array(await response.arrayBuffer())) as object;
+    const headers = { "content-type": "application/vnd.capstan.value" };
+    const broken = encodeValue({ ...body, value: new Uint8Array([99]) });
+    return new Response(Buffer.from(broken), { headers });
+  };
+  await connect({ url: server.url }).keyspace("default").put("k", 1);
+  const keys = connect({ url: server.url, fetch: fetchFunction }).keyspace("default");
+  await expect(keys.get("k")).rejects.toMatchObject({
+    code: "INTERNAL",
+    message: expect.stringContaining("the server's answer is not understood"),
   });
 });
 
