@@ -21,6 +21,7 @@ import { BuiltInEngine } from "./built-in-engine.ts";
 import { MachineCell } from "./machine-cell.ts";
 import type { MachineHostOptions } from "./machine-host.ts";
 import type { MachineRunner } from "./machine-runner.ts";
+import { clearTimers } from "./machine-timers.ts";
 import type { MessageRouter } from "./message-router.ts";
 import { namingThoseThatLack, truthAbout } from "./pending-faults.ts";
 import { type Pending, PendingRequest, type PendingScan, RequestTable } from "./request-table.ts";
@@ -153,8 +154,7 @@ export class KeyspaceMachines {
 
   /** Puts a new machine in the place of one that threw, whose memory cannot be trusted. */
   renew(cell: MachineCell, error: unknown): void {
-    for (const handle of cell.timers.values()) this.#options.host.environment.clearTimer(handle);
-    cell.timers.clear();
+    clearTimers(cell, this.#options.host.environment);
     if (cell.role === "coordinator") {
       this.#answerAll(new CapstanError("INTERNAL", "a coordinator failed", { cause: error }));
       cell.machine = this.#makeCoordinator();
@@ -197,8 +197,7 @@ export class KeyspaceMachines {
   stop(): void {
     this.#requests.close();
     for (const cell of this.cells()) {
-      for (const handle of cell.timers.values()) this.#options.host.environment.clearTimer(handle);
-      cell.timers.clear();
+      clearTimers(cell, this.#options.host.environment);
       cell.open = false;
     }
   }

@@ -16,6 +16,7 @@ import { GenerationHand } from "./generation-hand.ts";
 import { LogHand } from "./log-hand.ts";
 import type { MachineCell } from "./machine-cell.ts";
 import { MachineRecords, type RecordTable } from "./machine-records.ts";
+import { MachineTimers } from "./machine-timers.ts";
 import { NO_PLANTED_HOST_BUGS, type PlantedHostBugs } from "./planted-bugs.ts";
 import type { Pending, PendingRequest, PendingScan } from "./request-table.ts";
 import type { PeerNetwork } from "./seams.ts";
@@ -69,6 +70,7 @@ export class MachineRunner {
   readonly #inbox = new EventInbox();
   readonly #hand: LogHand;
   readonly #generations: GenerationHand;
+  readonly #timers: MachineTimers;
   #running = false;
   #drainDeferred = false;
   #turnScheduled = false;
@@ -110,6 +112,9 @@ export class MachineRunner {
     this.#host = host;
     this.#environment = environment;
     this.#storage = storage;
+    this.#timers = new MachineTimers(environment, (cell, timer) =>
+      this.run(cell, { type: "timer", timer }),
+    );
     this.#hand = new LogHand(storage);
     this.#generations = new GenerationHand(storage, records);
     this.#records = new MachineRecords(records);
@@ -408,10 +413,10 @@ export class MachineRunner {
           this.#host.refuse(cell, deed);
           break;
         case "set-timer":
-          this.#setTimer(cell, deed.timer, deed.delayMs);
+          this.#timers.set(cell, deed.timer, deed.delayMs);
           break;
         case "cancel-timer":
-          this.#cancelTimer(cell, deed.timer);
+          this.#timers.cancel(cell, deed.timer);
           break;
         case "deadline":
           this.#host.moveDeadline(
@@ -437,23 +442,6 @@ export class MachineRunner {
           break;
       }
     }
-  }
-
-  #setTimer(cell: MachineCell, timer: string, delayMs: number): void {
-    this.#cancelTimer(cell, timer);
-    const handle = this.#environment.setTimer(delayMs, () => {
-      if (cell.timers.get(timer) !== handle) return;
-      cell.timers.delete(timer);
-      this.run(cell, { type: "timer", timer });
-    });
-    cell.timers.set(timer, handle);
-  }
-
-  #cancelTimer(cell: MachineCell, timer: string): void {
-    const handle = cell.timers.get(timer);
-    if (handle === undefined) return;
-    this.#environment.clearTimer(handle);
-    cell.timers.delete(timer);
   }
 
   #readLog(cell: MachineCell, token: number, from: LogSequence, maxBytes: number): void {
