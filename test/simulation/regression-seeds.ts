@@ -27,6 +27,17 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     },
   },
   {
+    seed: 143,
+    strategies: ["raft"],
+    what: "A store that was closed while a shard read back a log of several pieces asked a closed log for the next one, and threw where nobody caught it.",
+    commit:
+      "A store that closes while its shards still read their logs back asks a closed log for nothing",
+    test: {
+      file: "test/unit/core/store/shard-opener.test.ts",
+      name: "asks for no more of it once its store closes",
+    },
+  },
+  {
     seed: 905,
     strategies: ["raft"],
     what: "Some of 70 shards were not led within the bound, as one election of all of them filled what a node may hold for its disk.",

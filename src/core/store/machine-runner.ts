@@ -132,6 +132,10 @@ export class MachineRunner {
     this.#peers = peers;
   }
 
+  get isStopped(): boolean {
+    return this.#stopped;
+  }
+
   /** No step runs any more, and no word leaves, whatever becomes durable. */
   stop(): void {
     this.#stopped = true;

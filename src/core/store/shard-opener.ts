@@ -56,7 +56,8 @@ export function openReplica(opening: ReplicaOpening): void {
     if (cell.openings === turn) cell.open = true;
   };
   const next = (result: LogReadResult, asked: LogSequence) => {
-    if (cell.openings !== turn) return;
+    // A log that closes answers what it was asked for before, and takes no further question.
+    if (cell.openings !== turn || runner.isStopped) return;
     if (result.type === "damaged") {
       logDamaged(result.error.message);
       return;

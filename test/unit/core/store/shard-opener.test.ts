@@ -69,6 +69,10 @@ async function openOn(disk: PersistentMemoryDisk, environment: VirtualEnvironmen
 }
 
 function open(storage: Storage, environment: VirtualEnvironment): MachineCell {
+  return opening(storage, environment).cell;
+}
+
+function opening(storage: Storage, environment: VirtualEnvironment) {
   const host = {
     self: { node: "n1", storeId: "s", incarnation: 1 },
     beforeRelease: () => NO_POSITION,
@@ -91,10 +95,27 @@ function open(storage: Storage, environment: VirtualEnvironment): MachineCell {
   const runner = new MachineRunner(host, environment, storage, NO_RECORDS);
   const logDamaged = (reason: string): void => expect.unreachable(reason);
   openReplica({ cell, origin: "kept", storage, runner, logDamaged });
-  return cell;
+  return { cell, runner };
 }
 
 describe("a replica that is fed its log", () => {
+  // What a log that closes still answers was read on from, which threw where nobody caught it.
+  test("asks for no more of it once its store closes", async () => {
+    const environment = new VirtualEnvironment();
+    const disk = await diskWithLog(environment);
+    const storage = await openOn(disk, environment);
+    let reads = 0;
+    const read = storage.log.read.bind(storage.log);
+    storage.log.read = (...args) => {
+      reads++;
+      read(...args);
+    };
+    const { runner, cell } = opening(storage, environment);
+    runner.stop();
+    environment.advance(1_000);
+    expect({ reads, isOpen: cell.open }).toEqual({ reads: 1, isOpen: false });
+  });
+
   // The mark once said from the first commit on that the whole log was in the state: a process that
   // was killed in between never read the rest again.
   test("never has a commit say that records are in the state which are not", async () => {
