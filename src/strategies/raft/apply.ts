@@ -16,7 +16,9 @@ import { ENTRY_HEADER_BYTES } from "./entry.ts";
 import { groupOf } from "./group.ts";
 import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "./planted-bugs.ts";
 import { expiresAtMsOf, isLive, makeRecord, revisionOf } from "./record.ts";
-import { type MemoryOfOperation, type Remembered, Sessions, type StateWriter } from "./sessions.ts";
+import type { MemoryOfOperation, Remembered } from "./remembered.ts";
+import { Sessions } from "./sessions.ts";
+import { hasSlotRows, type StateWriter } from "./slot-chunks.ts";
 import { booksKey, expiryKey } from "./state-rows.ts";
 import { isOfNoLife, lifeMarkOf } from "./version.ts";
 
@@ -112,9 +114,9 @@ export class ShardMachine {
   }
 
   /** Takes up what the state says of itself. Throws `MalformedBytesError` if that is damaged. */
-  open(state: Pick<StateReader, "get">): void {
+  open(state: Pick<StateReader, "get" | "range">): void {
     this.#books = readBooks(state);
-    this.#sessions = new Sessions(this.#books);
+    this.#sessions = new Sessions(this.#books, hasSlotRows(state));
     this.#isDirty = false;
   }
 
@@ -148,15 +150,17 @@ export class ShardMachine {
   }
 
   /**
-   * Writes down what the entries since the last call have changed of the books. False if that is
-   * nothing. `point`: where the consensus says that the state stands.
+   * Writes down what the entries since the last call have changed of the books, and of what is
+   * remembered; at the end of every step that has applied some. False if that is nothing.
+   * `point`: where the consensus says that the state stands.
    */
   finish(
-    state: Pick<StateWriter, "put">,
+    state: StateWriter,
     point: Pick<AppliedPoint, "index" | "term"> | undefined = undefined,
   ): boolean {
     if (!this.#isDirty) return false;
     this.#isDirty = false;
+    this.#sessions.flush(state);
     const { appliedIndex, appliedTerm } = this.#books;
     const index = point?.index ?? appliedIndex;
     const term = point?.term ?? appliedTerm;

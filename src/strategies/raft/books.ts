@@ -18,7 +18,10 @@ export interface Books {
   sessionFloor: number;
   /** Rows of keys that expire. */
   expiringRows: number;
-  /** Rows of sessions, and of what became of their operations. */
+  /**
+   * Sessions, and operations of which is known what became of them: each is counted as a row, though
+   * many operations of a session lie in one.
+   */
   rememberedRows: number;
   /**
    * A hash over all entries so far and what became of each: equal on all replicas at one index,
@@ -30,7 +33,9 @@ export interface Books {
 /** What `raftBooksOf` tells of a state. */
 export type BooksSummary = Pick<Books, "appliedIndex" | "appliedTerm" | "salt" | "chain">;
 
-const FORMAT = 1;
+/** Of a state whose sessions have chunks of slots; builds that know the first alone would not see them. */
+const FORMAT = 2;
+const FIRST_FORMAT = 1;
 const BOOKS_BYTES = 57;
 
 export function emptyBooks(): Books {
@@ -62,7 +67,8 @@ export function encodeBooks(books: Readonly<Books>): Uint8Array {
 
 /** Throws `MalformedBytesError`. */
 export function decodeBooks(bytes: Uint8Array): Books {
-  if (bytes.length !== BOOKS_BYTES || bytes[0] !== FORMAT) {
+  const isKnown = bytes[0] === FORMAT || bytes[0] === FIRST_FORMAT;
+  if (bytes.length !== BOOKS_BYTES || !isKnown) {
     throw new MalformedBytesError(`books of ${bytes.length} bytes and format ${bytes[0]}`);
   }
   return {

@@ -2,7 +2,7 @@ import type { CoordinatorContext } from "../../core/contracts/machine.ts";
 import { encodeSessionOperationId } from "../../core/model/operation-id.ts";
 import { compareStamps, type Stamp } from "../../core/model/stamp.ts";
 import type { Identity } from "./commands.ts";
-import { SESSION_WINDOW } from "./sessions.ts";
+import { SESSION_WINDOW } from "./slot-chunk.ts";
 
 /** A session unused for this part of its lifetime is not used again: it may be over. */
 const IDLE_PARTS = 4;

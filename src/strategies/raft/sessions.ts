@@ -1,43 +1,17 @@
-import type { Effects } from "../../core/contracts/machine.ts";
-import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
 import { type Stamp, wallMsOf } from "../../core/model/stamp.ts";
 import type { Books } from "./books.ts";
 import type { Identity } from "./commands.ts";
-import { readU32, readU64, writeU32, writeU64 } from "./record.ts";
-import { SessionMemo, SessionMemos } from "./session-memos.ts";
-import { ownKeyExpiryKey, ownKeyRow, sessionKey, slotKey } from "./state-rows.ts";
-
-/** What of `Effects` the state machine uses. */
-export type StateWriter = Pick<Effects<unknown>, "get" | "put" | "delete">;
-
-/**
- * How many sequences of a session are remembered. Sequence `s` lies in slot `s mod WINDOW`, which
- * the sequence `s + WINDOW` takes over: what was in a slot and is not any more is forgotten.
- */
-export const SESSION_WINDOW = 4_096;
+import { readU64, writeU64 } from "./record.ts";
+import { MEMORY_BYTES, type MemoryOfOperation, readMemory, writeMemory } from "./remembered.ts";
+import { type SessionMemo, SessionMemos } from "./session-memos.ts";
+import { slotOfSequence } from "./slot-chunk.ts";
+import { SlotChunks, type StateWriter } from "./slot-chunks.ts";
+import { ownKeyExpiryKey, ownKeyRow, sessionKey } from "./state-rows.ts";
 
 /** Of one shard. Beyond it no new session and no further key of a user's own is taken. */
 const MAX_REMEMBERED_ROWS = 2_000_000;
 /** A session's last use is written down when it has moved by this part of the lifetime. */
 const LAST_USE_PARTS = 8;
-
-/** What became of an operation: the reasons are those of `WriteResult.rejected`. */
-export const REMEMBERED = Object.freeze({
-  written: 1,
-  "version-mismatch": 2,
-  exists: 3,
-  absent: 4,
-  fenced: 5,
-});
-export type Remembered = keyof typeof REMEMBERED;
-const OUTCOMES = Object.freeze(Object.keys(REMEMBERED)) as readonly Remembered[];
-
-export interface MemoryOfOperation {
-  readonly outcome: Remembered;
-  readonly revision: number;
-  /** Hash of what was to be written. */
-  readonly fingerprint: number;
-}
 
 /**
  * - `new`: it was never applied, and from now on is remembered.
@@ -52,7 +26,6 @@ export type Recollection =
 const NEW: Recollection = Object.freeze({ type: "new" });
 const FORGOTTEN: Recollection = Object.freeze({ type: "forgotten" });
 const FULL: Recollection = Object.freeze({ type: "full" });
-const MEMORY_BYTES = 21;
 /** A session's own row: when it was last used, by the clock of the log; 0 once it is closed. */
 const LAST_USE_BYTES = 8;
 
@@ -67,9 +40,12 @@ const LAST_USE_BYTES = 8;
 export class Sessions {
   readonly #books: Books;
   readonly #memos = new SessionMemos();
+  readonly #chunks: SlotChunks;
 
-  constructor(books: Books) {
+  /** @param hasSlotRows see `SlotChunks`. */
+  constructor(books: Books, hasSlotRows = false) {
     this.#books = books;
+    this.#chunks = new SlotChunks(hasSlotRows);
   }
 
   recall(identity: Identity, state: StateWriter): Recollection {
@@ -78,13 +54,13 @@ export class Sessions {
     const memo = this.#memoOf(session, state);
     if (memo === undefined && session.time <= this.#books.sessionFloor) return FORGOTTEN;
     if (memo === undefined && this.#isFull) return FULL;
-    const slot = sequence % SESSION_WINDOW;
-    if (memo?.isKnown(slot) === true && sequence > memo.greatest) return NEW;
-    const known = state.get(slotKey(session, slot));
-    const there = known === undefined ? undefined : readU64(known, 0);
-    memo?.note(slot, there);
-    if (known === undefined || there === undefined) return NEW;
-    if (there === sequence) return { type: "known", memory: decodeMemory(known) };
+    // Nothing was remembered under a session that is to be opened.
+    if (memo === undefined) return NEW;
+    const slot = slotOfSequence(sequence);
+    const chunk = this.#chunks.of(session, slot, state);
+    const there = chunk.sequenceIn(slot);
+    if (there === undefined) return NEW;
+    if (there === sequence) return { type: "known", memory: chunk.memoryIn(slot) };
     return there > sequence ? FORGOTTEN : NEW;
   }
 
@@ -100,13 +76,14 @@ export class Sessions {
       return;
     }
     const { session, sequence } = identity;
-    const memo = this.#use(session, lifetimeMs, state);
-    const slot = sequence % SESSION_WINDOW;
-    const key = slotKey(session, slot);
-    const isTaken = memo.isKnown(slot) ? memo.isTaken(slot) : state.get(key) !== undefined;
-    if (!isTaken) this.#books.rememberedRows++;
-    memo.note(slot, sequence);
-    state.put(key, encodeMemory(sequence, memory));
+    this.#use(session, lifetimeMs, state);
+    const chunk = this.#chunks.of(session, slotOfSequence(sequence), state);
+    if (chunk.set(sequence, memory)) this.#books.rememberedRows++;
+  }
+
+  /** Writes down what is remembered since the last call: the state has it from here on. */
+  flush(state: StateWriter): void {
+    this.#chunks.flush(state);
   }
 
   /**
@@ -129,13 +106,10 @@ export class Sessions {
 
   /** A slot goes once its session is closed. */
   sweepSlot(session: Stamp, slot: number, state: StateWriter): void {
-    this.#memos.forget(session);
     const row = state.get(sessionKey(session));
     if (row !== undefined && !isClosed(row)) return;
-    const key = slotKey(session, slot);
-    if (state.get(key) === undefined) return;
-    state.delete(key);
-    this.#books.rememberedRows--;
+    const chunk = this.#chunks.of(session, slot, state);
+    if (chunk.clear(slot)) this.#books.rememberedRows--;
   }
 
   sweepOwnKey(ownKey: string, state: StateWriter): void {
@@ -163,33 +137,30 @@ export class Sessions {
   }
 
   #memorise(session: Stamp, lastUseMs: number): SessionMemo {
-    const memo = new SessionMemo(session, lastUseMs, SESSION_WINDOW);
-    // A row that says 0 reads as one of a closed session: it is read each time.
-    if (lastUseMs > 0) this.#memos.add(memo);
+    const memo: SessionMemo = { session, lastUseMs };
+    this.#memos.add(memo);
     return memo;
   }
 
-  #use(session: Stamp, lifetimeMs: number, state: StateWriter): SessionMemo {
-    const { clockMs } = this.#books;
+  #use(session: Stamp, lifetimeMs: number, state: StateWriter): void {
+    // 0 is what the row of a closed session says.
+    const clockMs = Math.max(1, this.#books.clockMs);
     const known = this.#memoOf(session, state);
-    if (known !== undefined && clockMs - known.lastUseMs < lifetimeMs / LAST_USE_PARTS) {
-      return known;
-    }
+    if (known !== undefined && clockMs - known.lastUseMs < lifetimeMs / LAST_USE_PARTS) return;
     const key = sessionKey(session);
     if (known === undefined && state.get(key) === undefined) this.#books.rememberedRows++;
     const used = new Uint8Array(LAST_USE_BYTES);
     writeU64(used, clockMs, 0);
     state.put(key, used);
-    if (known === undefined) return this.#memorise(session, clockMs);
-    known.lastUseMs = clockMs;
-    return known;
+    if (known === undefined) this.#memorise(session, clockMs);
+    else known.lastUseMs = clockMs;
   }
 
   /** A row whose time has come and that was not swept yet counts as gone. */
   #recallOwnKey(ownKey: string, state: StateWriter): Recollection {
     const row = state.get(ownKeyRow(ownKey));
     if (row !== undefined && readU64(row, 0) > this.#books.clockMs) {
-      return { type: "known", memory: decodeMemory(row) };
+      return { type: "known", memory: readMemory(row, 0) };
     }
     return row === undefined && this.#isFull ? FULL : NEW;
   }
@@ -228,23 +199,8 @@ export function isOver(
   return clockMs > lastUseMs + lifetimeMs;
 }
 
-/** `sequence or expiry, outcome, revision, fingerprint`. */
-function encodeMemory(
-  head: number,
-  { outcome, revision, fingerprint }: MemoryOfOperation,
-): Uint8Array {
+function encodeMemory(expiresAtMs: number, memory: MemoryOfOperation): Uint8Array {
   const bytes = Buffer.allocUnsafe(MEMORY_BYTES);
-  writeU64(bytes, head, 0);
-  bytes[8] = REMEMBERED[outcome];
-  writeU64(bytes, revision, 9);
-  writeU32(bytes, fingerprint, 17);
+  writeMemory(bytes, 0, expiresAtMs, memory);
   return bytes;
-}
-
-function decodeMemory(bytes: Uint8Array): MemoryOfOperation {
-  const outcome = OUTCOMES[(bytes[8] as number) - 1];
-  if (outcome === undefined || bytes.length !== MEMORY_BYTES) {
-    throw new MalformedBytesError(`a remembered outcome ${bytes[8]} in ${bytes.length} bytes`);
-  }
-  return { outcome, revision: readU64(bytes, 9), fingerprint: readU32(bytes, 17) };
 }

@@ -17,6 +17,7 @@ const OWN_KEY = 0x6f;
 const OWN_KEY_EXPIRY = 0x70;
 const SESSION = 0x73;
 const SLOT = 0x77;
+const CHUNK = 0x78;
 const HEAD_BYTES = 2;
 const TIME_BYTES = 8;
 
@@ -78,6 +79,22 @@ export function sessionRange(): { from: Uint8Array; to: Uint8Array } {
   return { from: row(SESSION, 0), to: row(SESSION + 1, 0) };
 }
 
+/** Of neighbouring slots of a session; there are less than 256 chunks of them. */
+export function chunkKey(session: Stamp, number: number): Uint8Array {
+  const key = row(CHUNK, STAMP_BYTES + 1);
+  putStamp(key, session, HEAD_BYTES);
+  key[HEAD_BYTES + STAMP_BYTES] = number;
+  return key;
+}
+
+export function chunkRange(session: Stamp): { from: Uint8Array; to: Uint8Array } {
+  const to = row(CHUNK, STAMP_BYTES + 2);
+  to.set(chunkKey(session, 0xff), 0);
+  to[HEAD_BYTES + STAMP_BYTES + 1] = 0;
+  return { from: chunkKey(session, 0), to };
+}
+
+/** Of a slot by itself: builds before chunks have written such rows. */
 export function slotKey(session: Stamp, slot: number): Uint8Array {
   const key = row(SLOT, STAMP_BYTES + 2);
   putStamp(key, session, HEAD_BYTES);
@@ -86,11 +103,14 @@ export function slotKey(session: Stamp, slot: number): Uint8Array {
   return key;
 }
 
-export function slotRange(session?: Stamp): { from: Uint8Array; to: Uint8Array } {
-  if (session === undefined) return { from: row(SLOT, 0), to: row(SLOT + 1, 0) };
+export function slotRange(session: Stamp): { from: Uint8Array; to: Uint8Array } {
   const to = Buffer.alloc(HEAD_BYTES + STAMP_BYTES + 3, 0xff);
   to.set(slotKey(session, 0xffff), 0);
   return { from: slotKey(session, 0), to };
+}
+
+export function allSlotsRange(): { from: Uint8Array; to: Uint8Array } {
+  return { from: row(SLOT, 0), to: row(SLOT + 1, 0) };
 }
 
 /** Of a session's own row, or of one of its slots. */

@@ -5,7 +5,9 @@ import type { Stamp } from "../../core/model/stamp.ts";
 import type { Books } from "./books.ts";
 import { type CommandBody, writeBody } from "./commands.ts";
 import { isClosed, isOver } from "./sessions.ts";
+import { slotsInRow } from "./slot-chunk.ts";
 import {
+  chunkRange,
   dueOfRow,
   expiryRange,
   ownKeyExpiryRange,
@@ -141,13 +143,25 @@ export class Sweeper {
       isDone = false;
       const room = MAX_SLOTS - slots.length;
       if (room <= 0 || sessions.length >= MAX_SESSIONS) break;
-      const left = isClosed(value) ? entriesIn(state, slotRange(session), room) : [];
+      const left = isClosed(value) ? slotsOf(state, session, room) : [];
       if (left.length === 0) sessions.push(session);
-      else for (const row of left) slots.push({ session, slot: slotOfRow(row.key) });
+      else for (const slot of left) slots.push({ session, slot });
     }
     if (isDone) this.#nextLookMs = clockMs + this.#lifetimeMs / LOOKS_PER_LIFETIME;
     return { sessions, slots };
   }
+}
+
+/** Some of the slots that are taken, if any are. */
+function slotsOf(
+  state: Pick<StateReader, "range">,
+  session: Stamp,
+  limit: number,
+): readonly number[] {
+  const alone = entriesIn(state, slotRange(session), limit).map(({ key }) => slotOfRow(key));
+  if (alone.length > 0) return alone;
+  const chunks = entriesIn(state, chunkRange(session), limit);
+  return chunks.flatMap(({ value }) => slotsInRow(value)).slice(0, limit);
 }
 
 function entriesIn(

@@ -10,7 +10,12 @@ import {
   type WriteAction,
   writeBody,
 } from "../../../../src/strategies/raft/commands.ts";
-import { SESSION_WINDOW } from "../../../../src/strategies/raft/sessions.ts";
+import {
+  CHUNK_SLOTS,
+  SESSION_WINDOW,
+  slotsInRow,
+} from "../../../../src/strategies/raft/slot-chunk.ts";
+import { sessionOfRow, slotKey } from "../../../../src/strategies/raft/state-rows.ts";
 import { MapState } from "./map-state.ts";
 
 const START_MS = 1_900_000_000_000;
@@ -36,7 +41,12 @@ const drawnEntry: fc.Arbitrary<Drawn> = fc.record({
   elapsedMs: fc.constantFrom(0, 1, 10, 300, 2_500),
   session: fc.nat(2),
   // Those from 4,096 on take over the slots of the small ones.
-  sequence: fc.oneof(fc.nat(5), fc.constantFrom(4_096, 4_097, 4_098, 8_193)),
+  sequence: fc.oneof(
+    fc.nat(5),
+    fc.constantFrom(4_096, 4_097, 4_098, 8_193),
+    // Each in a chunk of its own, and more of them than are held.
+    fc.nat(30).map((chunk) => chunk * CHUNK_SLOTS),
+  ),
   resolves: fc.boolean(),
   sweeps: fc.boolean(),
   actions: fc.array(
@@ -108,8 +118,11 @@ function lifeMarkAfterFirst(): number {
   return machine.lifeMark;
 }
 
-function applyAll(records: readonly Uint8Array[], reopenAfter: (index: number) => boolean) {
-  const state = new MapState();
+function applyAll(
+  records: readonly Uint8Array[],
+  reopenAfter: (index: number) => boolean,
+  state = new MapState(),
+) {
   const applied: Applied[] = [];
   const changes: string[] = [];
   const open = () => {
@@ -120,8 +133,9 @@ function applyAll(records: readonly Uint8Array[], reopenAfter: (index: number) =
     return machine;
   };
   let machine = open();
+  const before = machine.books.appliedIndex;
   for (const [at, record] of records.entries()) {
-    applied.push(machine.apply(at + 1, 1, record, state));
+    applied.push(machine.apply(before + at + 1, 1, record, state));
     if (!reopenAfter(at + 1)) continue;
     machine.finish(state);
     machine = open();
@@ -130,7 +144,47 @@ function applyAll(records: readonly Uint8Array[], reopenAfter: (index: number) =
   return { digest: state.digest(), applied, changes, chain: machine.books.chain, state };
 }
 
+/** As builds before chunks kept it: each slot in a row of its own. */
+function withSlotRows(state: MapState): MapState {
+  const old = new MapState();
+  for (const { key, value } of state.all()) {
+    if (key[0] !== 0xff || key[1] !== "x".charCodeAt(0)) {
+      old.put(key, value);
+      continue;
+    }
+    for (const [at, slot] of slotsInRow(value).entries()) {
+      old.put(slotKey(sessionOfRow(key), slot), value.subarray(at * 21, at * 21 + 21));
+    }
+  }
+  return old;
+}
+
 describe("the state machine of a shard", () => {
+  test("goes on from slots in rows of their own as from those in chunks", () => {
+    fc.assert(
+      fc.property(
+        fc.array(drawnEntry, { maxLength: 30 }),
+        fc.array(drawnEntry, { maxLength: 30 }),
+        fc.nat(),
+        (entries, later, cut) => {
+          const records = recordsOf([...entries, ...later]);
+          const { state } = applyAll(records.slice(0, entries.length), () => false);
+          const goOn = (from: MapState, reopenAfter: (index: number) => boolean) =>
+            applyAll(records.slice(entries.length), reopenAfter, from);
+          const old = withSlotRows(state);
+          const chunked = goOn(state.copy(), () => false);
+          const atOnce = goOn(old.copy(), () => false);
+          const cutUp = goOn(old.copy(), (index) => (index * 7 + cut) % 3 === 0);
+          expect(atOnce.applied).toEqual(chunked.applied);
+          expect(atOnce.chain).toBe(chunked.chain);
+          expect(withSlotRows(atOnce.state).digest()).toBe(withSlotRows(chunked.state).digest());
+          expect(cutUp.digest).toBe(atOnce.digest);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
   test("makes the same state and outcomes of the same entries, however they are cut into steps", () => {
     fc.assert(
       fc.property(fc.array(drawnEntry, { maxLength: 40 }), fc.nat(), (entries, cut) => {
@@ -179,10 +233,13 @@ describe("the state machine of a shard", () => {
         const { state } = applyAll(recordsOf(entries), () => false);
         const machine = new ShardMachine(0, () => undefined);
         machine.open(state);
-        const rows = (kind: string) =>
-          state.all().filter(({ key }) => key[0] === 0xff && key[1] === kind.charCodeAt(0)).length;
+        const rowsOf = (kind: string) =>
+          state.all().filter(({ key }) => key[0] === 0xff && key[1] === kind.charCodeAt(0));
+        const rows = (kind: string) => rowsOf(kind).length;
+        const slots = rowsOf("x").flatMap(({ value }) => slotsInRow(value)).length;
         expect(machine.books.expiringRows).toBe(rows("e"));
-        expect(machine.books.rememberedRows).toBe(rows("s") + rows("w") + rows("o"));
+        expect(machine.books.rememberedRows).toBe(rows("s") + slots + rows("o"));
+        expect(rowsOf("x").filter(({ value }) => value.length === 0)).toEqual([]);
       }),
       { numRuns: 200 },
     );

@@ -16,7 +16,8 @@ import {
   writeBody,
 } from "../../../../src/strategies/raft/commands.ts";
 import { revisionOf, valueIn } from "../../../../src/strategies/raft/record.ts";
-import { SESSION_WINDOW } from "../../../../src/strategies/raft/sessions.ts";
+import { CHUNK_SLOTS, SESSION_WINDOW } from "../../../../src/strategies/raft/slot-chunk.ts";
+import { chunkKey, slotKey } from "../../../../src/strategies/raft/state-rows.ts";
 import { MapState } from "./map-state.ts";
 
 const START_MS = 1_900_000_000_000;
@@ -36,13 +37,18 @@ beforeEach(() => {
 });
 
 function apply(body: CommandBody): Applied {
+  const applied = applyOnly(body);
+  machine.finish(state);
+  return applied;
+}
+
+/** Within a step that goes on. */
+function applyOnly(body: CommandBody): Applied {
   const writer = new ByteWriter();
   writeBody(writer, body);
   const header = { clockMs, salt: 77, sessionLifetimeMs: LIFETIME_MS };
   const record = makeCommandRecord(header, writer.copy());
-  const applied = machine.apply(machine.books.appliedIndex + 1, 1, record, state);
-  machine.finish(state);
-  return applied;
+  return machine.apply(machine.books.appliedIndex + 1, 1, record, state);
 }
 
 function put(key: string, value: string, more: { ttlMs?: number; condition?: Condition } = {}) {
@@ -224,6 +230,35 @@ describe("at most once", () => {
     expect(textAt("a")).toBe("3");
   });
 
+  test("what a step applies of one session is one row, and is known within the step", () => {
+    const actions = [put("a", "1")];
+    const writes = (sequence: number) =>
+      applyOnly({ type: "write", identity: by(sequence), actions, contentFrom: 0 });
+    for (let sequence = 0; sequence < CHUNK_SLOTS; sequence++) writes(sequence);
+    expect(writes(3)).toEqual({ type: "written", revision: 4 });
+    const before = state.all().length;
+    machine.finish(state);
+    // The books, and the outcomes of all.
+    expect(state.all().length).toBe(before + 2);
+    expect(write(actions, by(3))).toEqual({ type: "written", revision: 4 });
+    expect(machine.books.rememberedRows).toBe(1 + CHUNK_SLOTS);
+  });
+
+  test("a step may apply operations of more chunks than are held", () => {
+    const actions = [put("a", "1")];
+    const chunks = SESSION_WINDOW / CHUNK_SLOTS;
+    const writes = (chunk: number) => {
+      const identity = by(chunk * CHUNK_SLOTS);
+      return applyOnly({ type: "write", identity, actions, contentFrom: 0 });
+    };
+    const known = (chunk: number) => ({ type: "written", revision: chunk + 1 });
+    for (let chunk = 0; chunk < chunks; chunk++) expect(writes(chunk)).toEqual(known(chunk));
+    for (let chunk = 0; chunk < chunks; chunk++) expect(writes(chunk)).toEqual(known(chunk));
+    machine.finish(state);
+    machine.open(state);
+    for (let chunk = 0; chunk < chunks; chunk++) expect(writes(chunk)).toEqual(known(chunk));
+  });
+
   test("what the window has left behind is forgotten, and never applied", () => {
     write([put("a", "1")], by(1));
     write([put("a", "2")], by(1 + SESSION_WINDOW));
@@ -263,6 +298,29 @@ describe("at most once", () => {
     expect(machine.books.rememberedRows).toBe(0);
     expect(write([put("a", "1")], by(1, session))).toEqual({ type: "forgotten" });
     expect(write([put("a", "1")], by(1, sessionAt(clockMs))).type).toBe("written");
+  });
+
+  test("outcomes in rows of their own, of a build before chunks, hold, and are swept", () => {
+    const session = sessionAt(START_MS);
+    write([put("a", "1")], by(1, session));
+    write([put("a", "2")], by(2, session));
+    const chunk = state.get(chunkKey(session, 0)) as Uint8Array;
+    state.delete(chunkKey(session, 0));
+    const half = chunk.length / 2;
+    state.put(slotKey(session, 1), chunk.subarray(0, half));
+    state.put(slotKey(session, 2), chunk.subarray(half));
+    machine.open(state);
+    expect(write([put("a", "1")], by(1, session))).toEqual({ type: "written", revision: 1 });
+    expect(write([put("a", "3")], by(3, session)).type).toBe("written");
+    expect(state.get(slotKey(session, 2))).toBeUndefined();
+    expect(write([put("a", "2")], by(2, session))).toEqual({ type: "written", revision: 2 });
+    expect(machine.books.rememberedRows).toBe(4);
+    clockMs += 2 * LIFETIME_MS;
+    sweep({ sessions: [session] });
+    sweep({ slots: [1, 2, 3].map((slot) => ({ session, slot })) });
+    sweep({ sessions: [session] });
+    expect(machine.books.rememberedRows).toBe(0);
+    expect(state.all().filter(({ key }) => key[0] === 0xff)).toHaveLength(1);
   });
 
   test("slots of a session that lives are not swept", () => {

@@ -21,7 +21,7 @@ import {
 } from "../../../../src/strategies/raft/commands.ts";
 import { Errands } from "../../../../src/strategies/raft/errands.ts";
 import { OperationSessions } from "../../../../src/strategies/raft/operation-sessions.ts";
-import { SESSION_WINDOW } from "../../../../src/strategies/raft/sessions.ts";
+import { SESSION_WINDOW } from "../../../../src/strategies/raft/slot-chunk.ts";
 import { WriteFlow } from "../../../../src/strategies/raft/write-flow.ts";
 import { MapState } from "./map-state.ts";
 
