@@ -74,11 +74,14 @@ test("the page has the rows", () => {
   expect(ROWS.length).toBeGreaterThan(60);
 });
 
-describe.each(ROWS)("$field", ({ field, fallback, allowed }) => {
-  test.runIf(fallback !== undefined)("has the default that the page gives", () => {
-    expect(read(field, fallback)).toEqual(read(field));
-  });
+/** Others have none, or one that the page tells in words. */
+const WITH_DEFAULT = ROWS.filter(({ fallback }) => fallback !== undefined);
 
+test.each(WITH_DEFAULT)("$field has the default that the page gives", ({ field, fallback }) => {
+  expect(read(field, fallback)).toEqual(read(field));
+});
+
+describe.each(ROWS)("$field", ({ field, allowed }) => {
   test("is refused with what the page says is allowed", () => {
     expect(() => read(field, NEVER_RIGHT)).toThrow(
       expect.objectContaining({
