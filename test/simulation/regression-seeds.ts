@@ -357,4 +357,14 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
       name: "wins its term by votes that come while it asks about the next one",
     },
   },
+  {
+    seed: 1_502_136,
+    strategies: undefined,
+    what: "A power cut after a floor had reached the disk, and before the tombstones that went for it had, brought them back at one replica, where none of the others had them, and no floor came any more to take them out.",
+    commit: "A replica that starts takes out again what may go by the floor that it has",
+    test: {
+      file: "test/unit/strategies/leaderless/settling/settling.test.ts",
+      name: "goes where a power cut brings it back",
+    },
+  },
 ];

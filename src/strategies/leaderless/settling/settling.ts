@@ -115,7 +115,10 @@ export class Settling {
 
   open(wallMs: number, effects: LeaderlessEffects): void {
     this.#floors.load(effects);
-    this.#isStripping = this.#floors.values.stripTo > 0;
+    const { reapable, stripTo } = this.#floors.values;
+    this.#isStripping = stripTo > 0;
+    // The floor may have been on the disk before all that a walk has taken out for it.
+    if (reapable > 0) this.#reaper.begin("reap", reapable, effects);
     const isAlone = this.#others().length === 0;
     // Alone and empty, there is nothing to settle: a timer would keep the process alive for nothing.
     if (!isAlone || !isEmpty(effects)) this.#newestTime = hybridTimeOf(wallMs);
