@@ -22,5 +22,6 @@ export * from "./core/model/operations.ts";
 export * from "./core/model/outcome.ts";
 export * from "./core/model/receipt.ts";
 export { joinMarks, NO_SESSION_MARK, type SessionMark } from "./core/model/session-token.ts";
+export * from "./core/model/shard-lack.ts";
 export * from "./core/model/stamp.ts";
 export { decodeValue, encodeValue } from "./core/model/values.ts";

@@ -15,6 +15,8 @@ export const EXIT = Object.freeze({
   versionMismatch: 4,
   /** The write may or may not take effect; or a check reached its bound before any answer. */
   unknown: 5,
+  /** A shard does not serve at a level that its keyspace has as its own. */
+  unserved: 6,
   /** 128 + SIGINT, as shells count. */
   interrupted: 130,
 });

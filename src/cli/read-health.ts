@@ -2,6 +2,15 @@ import { z } from "zod";
 import type { Environment } from "../core/contracts/environment.ts";
 import { CapstanError } from "../core/model/errors.ts";
 
+const unserved = z.looseObject({
+  shards: z.array(z.number()),
+  reason: z.string(),
+  reads: z.array(z.string()),
+  writes: z.array(z.string()),
+  missing: z.array(z.string()),
+  held_here: z.boolean(),
+});
+
 /** Of `GET /api/v1/cluster/health`, what the command line shows. Loose: newer nodes may say more. */
 const health = z.looseObject({
   total_nodes: z.number(),
@@ -34,11 +43,15 @@ const health = z.looseObject({
       write_levels: z.array(z.string()),
       read_default: z.string(),
       write_default: z.string(),
+      unserved: z.array(unserved).optional(),
     }),
   ),
 });
 
 export type Health = z.infer<typeof health>;
+
+/** Shards that do not serve some levels, all for the same reason. */
+export type Unserved = z.infer<typeof unserved>;
 
 export interface HealthRequest {
   readonly environment: Environment;

@@ -37,7 +37,7 @@ Examples:
 
 Environment: CAPSTAN_URL is the node to talk to, NO_COLOR=1 leaves colours out.
 Exit codes: 0 done, 1 not applied, 2 usage, 3 not found, 4 version mismatch, 5 outcome unknown,
-130 interrupted.`;
+6 a shard does not serve (status), 130 interrupted.`;
 
 /** One call of the command line, from its words to its exit code. */
 export async function runCommandLine(

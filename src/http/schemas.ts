@@ -200,6 +200,17 @@ export const operationIdsAnswer = z.strictObject({
 });
 export const resolveAnswer = z.strictObject({ operation_id: z.string(), outcome });
 
+const unservedAnswer = z.strictObject({
+  shards: z.array(z.int()),
+  reason: z.enum(["quorum-lost", "too-few-replicas", "no-leader", "lowered", "not-ready"]),
+  reads: z.array(z.string()).describe("Levels of reads that are not served"),
+  writes: z.array(z.string()).describe("Levels of writes that are not served"),
+  missing: z
+    .array(z.string())
+    .describe("Replicas that are not reached, or lost, or of this node and being rebuilt"),
+  held_here: z.boolean().describe("Whether this node has a copy to recover the shards from"),
+});
+
 export const healthAnswer = z.strictObject({
   total_nodes: z.int(),
   healthy_nodes: z.int(),
@@ -247,6 +258,10 @@ export const healthAnswer = z.strictObject({
       batch: z
         .enum(["all-or-nothing", "per-key"])
         .describe("How the writes of a batch take effect; left out where there is none")
+        .optional(),
+      unserved: z
+        .array(unservedAnswer)
+        .describe("Shards that do not serve all levels now, as far as this node knows")
         .optional(),
     }),
   ),

@@ -41,6 +41,12 @@ describe("a raft shard of which two of three stores are gone", () => {
       await cluster.kill(id);
       rmSync(cluster.dataOf(id), { recursive: true });
     }
+    await eventually("the status tells it, also by its exit code", async () => {
+      const { exitCode, stdout } = await capstan(["status", "--url", cluster.url("n3")], {
+        directory: cluster.folder,
+      });
+      return exitCode === 6 && /accounts: all 3 shards do not serve .*without n1 .*n2/.test(stdout);
+    });
     const unsaid = await recover();
     expect(unsaid.exitCode).not.toBe(0);
     expect(unsaid.stderr).toContain("--accept-loss");

@@ -6,6 +6,7 @@ import { EXIT } from "../exit-codes.ts";
 import { type Paint, paintFor } from "../paint.ts";
 import { fetchHealth, type Health } from "../read-health.ts";
 import { printLine, type Surroundings } from "../surroundings.ts";
+import { heard, isUnserved, unservedLines } from "../unserved-lines.ts";
 
 const DEFAULT_TIMEOUT_MS = 5_000;
 
@@ -15,12 +16,15 @@ Examples:
   $ capstan status --url http://127.0.0.1:8402 --json
 
 The table says what the node that was asked knows: on two sides of a broken network two nodes say
-different things.`;
+different things. Below it stand the shards that do not serve all their levels now.
+
+Exit codes: 0 every shard serves at its keyspace's own levels (those of the table), or succeeds
+below them as its policy allows; 6 one or more do not; 1 no node answers.`;
 
 export function addStatusCommand(program: Command, runner: CommandRunner): void {
   const command = program
     .command("status")
-    .description("show the nodes and keyspaces of a cluster");
+    .description("show the nodes and keyspaces of a cluster, and what does not serve");
   addServerOptions(command)
     .addHelpText("after", EXAMPLES)
     .action((options: ServerOptions) =>
@@ -37,7 +41,7 @@ async function status(options: ServerOptions, surroundings: Surroundings): Promi
   });
   if (options.json) printLine(stdout, JSON.stringify(health));
   else printLine(stdout, statusText(health, paintFor(stdout, env)));
-  return EXIT.done;
+  return health.keyspaces.some(isUnserved) ? EXIT.unserved : EXIT.done;
 }
 
 const SIDES: Readonly<Record<string, string>> = Object.freeze({
@@ -55,6 +59,7 @@ function statusText(health: Health, paint: Paint): string {
     title,
     nodesTable(health, paint),
     keyspacesTable(health),
+    ...unservedLines(health, paint),
     ...health.nodes.flatMap((node) => lackingLine(node, paint)),
   ].join("\n");
 }
@@ -77,7 +82,7 @@ function nodesTable({ nodes, node: asked }: Health, paint: Paint): string {
       each.http ?? "-",
       each.address ?? "-",
       each.datacenter,
-      heard(each.silent_ms, each.node === asked),
+      each.node === asked ? "itself" : heard(each.silent_ms),
     ]);
   }
   return table.toString();
@@ -111,12 +116,4 @@ function keyspacesTable({ keyspaces }: Health): string {
 /** Without colours of its own: a head in colour would reach files and pipes too. */
 function plainTable(head: string[]): InstanceType<typeof Table> {
   return new Table({ head, style: { head: [], border: [], compact: true } });
-}
-
-function heard(silentMs: number | undefined, isAsked: boolean): string {
-  if (isAsked) return "itself";
-  if (silentMs === undefined) return "never";
-  return silentMs < 1_000
-    ? `${Math.round(silentMs)} ms ago`
-    : `${Math.round(silentMs / 1_000)} s ago`;
 }

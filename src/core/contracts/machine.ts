@@ -5,6 +5,7 @@ import type { HybridClock } from "../model/hybrid-clock.ts";
 import type { Epoch, Incarnation, LogSequence, NodeId, StoreId } from "../model/ids.ts";
 import type { Level } from "../model/levels.ts";
 import type { Operation, OperationResult, ScanPage, ScanRequest } from "../model/operations.ts";
+import type { ShardLack } from "../model/shard-lack.ts";
 import type { ChangesReached, MachineChange } from "./machine-change.ts";
 import type { LogRecord, StateEntry, StateRange } from "./storage.ts";
 import type { Lane } from "./transport.ts";
@@ -463,4 +464,6 @@ export interface CoordinatorMachine<Message> extends Machine<Message> {
   operationIdOf(request: Request): string | undefined;
   /** Whether an operation at this level could succeed now, as far as this node knows. */
   isReady(level: Level): boolean;
+  /** What keeps one shard from it; undefined: nothing. Default: no more is said than `isReady`. */
+  lackOf?(shardIndex: number, level: Level, side: "read" | "write"): ShardLack | undefined;
 }

@@ -9,6 +9,7 @@ import type {
   ScanRequest,
 } from "../model/operations.ts";
 import type { Outcome } from "../model/outcome.ts";
+import type { ShardLack } from "../model/shard-lack.ts";
 import type {
   CoordinatorContext,
   CoordinatorMachine,
@@ -174,6 +175,8 @@ export interface Engine {
   resolve(operationId: string, done: (outcome: Outcome) => void): void;
   /** Whether an operation at this level could succeed now, as far as this node knows. */
   isReady(level: Level): boolean;
+  /** What keeps one shard from it; undefined: nothing. Default: no more is said than `isReady`. */
+  lackOf?(shardIndex: number, level: Level, side: "read" | "write"): ShardLack | undefined;
   describe(): Readonly<Record<string, unknown>>;
   guarantees(): readonly Guarantee[];
   /** Pending operations get `timeoutMs` to end, then are answered with the truth. Idempotent. */

@@ -10,6 +10,7 @@ import type { Level } from "../model/levels.ts";
 import type { ChangeType } from "../model/operations.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { Receipt } from "../model/receipt.ts";
+import type { UnservedShards } from "../model/shard-lack.ts";
 
 export interface CallOptions {
   /**
@@ -341,6 +342,8 @@ export interface KeyspaceDescription {
   readonly writeDefault: Level;
   /** Left out where the strategy has no batches. */
   readonly batch?: BatchKind;
+  /** Shards that do not serve all levels now, as far as this node knows; absent if there are none. */
+  readonly unserved?: readonly UnservedShards[];
   readonly engine: Readonly<Record<string, unknown>>;
 }
 

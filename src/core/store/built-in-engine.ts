@@ -20,12 +20,14 @@ import type {
   ScanRequest,
 } from "../model/operations.ts";
 import type { Outcome } from "../model/outcome.ts";
+import type { ShardLack } from "../model/shard-lack.ts";
 import { NOT_YET } from "./event-inbox.ts";
 import type { MachineCell } from "./machine-cell.ts";
 import type { MachineRunner } from "./machine-runner.ts";
 import { PendingRequest, PendingScan, type RequestTable } from "./request-table.ts";
 
 const NOTHING_TO_CANCEL: Cancellation = Object.freeze({ cancel: () => undefined });
+const NOT_OPEN: ShardLack = Object.freeze({ reason: "not-ready", missing: [], isHeld: false });
 const NO_KEY = new Uint8Array(0);
 
 export interface BuiltInEngineOptions {
@@ -163,6 +165,13 @@ export class BuiltInEngine implements Engine {
 
   isReady(level: Level): boolean {
     return !this.#closed && this.#options.isOpen() && this.#machine().isReady(level);
+  }
+
+  lackOf(shardIndex: number, level: Level, side: "read" | "write"): ShardLack | undefined {
+    if (this.#closed || !this.#options.isOpen()) return NOT_OPEN;
+    const machine = this.#machine();
+    if (machine.lackOf !== undefined) return machine.lackOf(shardIndex, level, side);
+    return machine.isReady(level) ? undefined : NOT_OPEN;
   }
 
   describe(): Readonly<Record<string, unknown>> {

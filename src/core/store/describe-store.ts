@@ -1,6 +1,8 @@
+import type { UnservedShards } from "../model/shard-lack.ts";
 import type { BatchKind, KeyspaceDescription, NodeHealth, StoreDescription } from "./api.ts";
 import type { StoreParts } from "./node-store.ts";
 import type { PeerDescription } from "./seams.ts";
+import { unservedShards } from "./unserved-shards.ts";
 
 /** What health, console and tests read of a store. */
 export function describeStore(parts: StoreParts): StoreDescription {
@@ -86,8 +88,13 @@ function describeKeyspace({ configuration, keyspaces }: StoreParts, name: string
     readDefault: open.defaults.read,
     writeDefault: open.defaults.write,
     ...batchKindOf(capabilities.batch),
+    ...unservedOf(unservedShards(open.engine, resolved.shards)),
     engine: open.engine.describe(),
   } satisfies KeyspaceDescription;
+}
+
+function unservedOf(unserved: readonly UnservedShards[]): Pick<KeyspaceDescription, "unserved"> {
+  return unserved.length === 0 ? {} : { unserved };
 }
 
 function batchKindOf(batch: boolean | "per-key"): { readonly batch?: BatchKind } {

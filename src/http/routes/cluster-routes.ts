@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import type { UnservedShards } from "../../core/model/shard-lack.ts";
 import type {
   KeyspaceDescription,
   NodeHealth,
@@ -84,5 +85,13 @@ function keyspaceBody(keyspace: KeyspaceDescription): Health["keyspaces"][number
     read_default: keyspace.readDefault,
     write_default: keyspace.writeDefault,
     ...(keyspace.batch === undefined ? {} : { batch: keyspace.batch }),
+    ...(keyspace.unserved === undefined ? {} : { unserved: keyspace.unserved.map(unservedBody) }),
+  };
+}
+
+function unservedBody({ shards, reason, reads, writes, missing, isHeld }: UnservedShards) {
+  return {
+    ...{ shards: [...shards], reason, reads: [...reads], writes: [...writes] },
+    ...{ missing: [...missing], held_here: isHeld },
   };
 }

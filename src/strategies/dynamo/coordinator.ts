@@ -11,8 +11,9 @@ import type {
 import { CapstanError } from "../../core/model/errors.ts";
 import type { Level } from "../../core/model/levels.ts";
 import type { Operation, OperationResult, ReadResult } from "../../core/model/operations.ts";
+import type { ShardLack } from "../../core/model/shard-lack.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
-import { Demands, isMetBy } from "../leaderless/demand.ts";
+import { type DemandSide, Demands, isMetBy } from "../leaderless/demand.ts";
 import { ExpiryView } from "../leaderless/expiry-view.ts";
 import { deadlineOfLevel } from "../leaderless/level-settings.ts";
 import { withJointPlacements } from "../leaderless/place/joint-placement.ts";
@@ -22,6 +23,7 @@ import { readLocally } from "../leaderless/reads/local-read.ts";
 import { ScanFlow } from "../leaderless/reads/scan-flow.ts";
 import type { RecordRules } from "../leaderless/record-rules.ts";
 import { ReplicaAnswers } from "../leaderless/replica-answers.ts";
+import { shardLack } from "../leaderless/shard-lack.ts";
 import { SweepTimer } from "../leaderless/sweep-timer.ts";
 import { ContextTokens } from "./context-token.ts";
 import { makeDottedRules } from "./dotted-rules.ts";
@@ -173,6 +175,11 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
       if (!isMetBy(demand, ableReplicas(this.#context, answers, shardIndex))) return false;
     }
     return true;
+  }
+
+  lackOf(shardIndex: number, level: Level, side: DemandSide): ShardLack | undefined {
+    const { partitionPolicy } = this.#settings;
+    return shardLack(this.#context, this.#demands, partitionPolicy, { shardIndex, level, side });
   }
 
   describe(): Readonly<Record<string, unknown>> {

@@ -247,8 +247,8 @@ export interface ShardConsensus {
   readonly configurationGroup: number;
   /** Whether there is anything here that the shard could be recovered from. */
   readonly hasCopy: boolean;
-  /** Nobody can lead any more: see `Election.isQuorumLost`. */
-  readonly quorumLost: boolean;
+  /** Whose stores are lost, where nobody can lead any more for that: see `Election.isQuorumLost`. */
+  readonly lostVoters: readonly NodeId[] | undefined;
   /** It leads, and a transfer of its leadership is under way. */
   readonly isHandingOver: boolean;
 

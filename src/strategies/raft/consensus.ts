@@ -112,8 +112,8 @@ export class Consensus implements ShardConsensus {
     return this.#core.hasCopy;
   }
 
-  get quorumLost(): boolean {
-    return this.#election.isQuorumLost;
+  get lostVoters(): readonly NodeId[] | undefined {
+    return this.#election.lostVoters;
   }
 
   open(opening: Opening, at: Moment, effects: ConsensusEffects): void {

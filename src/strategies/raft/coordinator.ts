@@ -10,6 +10,7 @@ import type {
 import { CapstanError } from "../../core/model/errors.ts";
 import type { Level } from "../../core/model/levels.ts";
 import type { Operation, OperationResult } from "../../core/model/operations.ts";
+import type { ShardLack } from "../../core/model/shard-lack.ts";
 import type { RaftMessage } from "./client-messages.ts";
 import { Errands } from "./errands.ts";
 import { MembersFlow, PendingMembers } from "./members-flow.ts";
@@ -110,6 +111,18 @@ export class RaftCoordinator implements CoordinatorMachine<RaftMessage> {
     return true;
   }
 
+  lackOf(shardIndex: number, level: Level): ShardLack | undefined {
+    if (this.#isShardReady(shardIndex, level)) return undefined;
+    const errands = this.#errands;
+    const missing = errands.missingReplicas(shardIndex);
+    const isHeld = errands.holdsCopy(shardIndex);
+    if (errands.localReplica(shardIndex)?.lostVoters !== undefined) {
+      return { reason: "quorum-lost", missing, isHeld };
+    }
+    const isThere = wayOf(level) !== "local" && errands.hasMajority(shardIndex);
+    return { reason: isThere ? "no-leader" : "too-few-replicas", missing, isHeld };
+  }
+
   describe(): Readonly<Record<string, unknown>> {
     const { read, write, timing } = this.#settings;
     return {
@@ -152,7 +165,12 @@ export class RaftCoordinator implements CoordinatorMachine<RaftMessage> {
     const local = this.#errands.localReplica(shardIndex);
     const reachable = this.#errands.reachableReplicas(shardIndex);
     if (wayOf(level) === "local") return local?.serving === true || reachable.length > 0;
-    if (local !== undefined) return this.#errands.leaderOf(shardIndex) !== undefined;
+    if (local !== undefined) {
+      if (this.#errands.leaderOf(shardIndex) === undefined) return false;
+      // Who was heard of as the leader some time ago leads nobody where there is no majority.
+      const isLed = local.standing.leader !== undefined;
+      return isLed || (local.lostVoters === undefined && this.#errands.hasMajority(shardIndex));
+    }
     return !this.#errands.isJoining(shardIndex) && this.#errands.hasMajority(shardIndex);
   }
 

@@ -278,13 +278,21 @@ export class Election {
    * nobody can be elected any more, and nothing can be changed but by accepting the loss.
    */
   get isQuorumLost(): boolean {
+    return this.lostVoters !== undefined;
+  }
+
+  /** The nodes of which `isQuorumLost` speaks; undefined where it says no. */
+  get lostVoters(): readonly NodeId[] | undefined {
     const { configuration, leader } = this.#core;
+    const { voters, outgoing } = configuration;
     // Who has a leader has a quorum; what was answered before it says nothing any more.
-    if (leader !== undefined || configuration.voters.length === 0) return false;
-    return !isQuorum(configuration, (member) => {
+    if (leader !== undefined || voters.length === 0) return undefined;
+    const isLost = (member: Member): boolean => {
       const identity = this.#answeredAs.get(member.node);
-      return identity === undefined || isMember(member, identity);
-    });
+      return identity !== undefined && !isMember(member, identity);
+    };
+    if (isQuorum(configuration, (member) => !isLost(member))) return undefined;
+    return [...new Set([...voters, ...outgoing].filter(isLost).map(({ node }) => node))];
   }
 
   /** Whether a quorum may be there, as far as is known: reachable, and not under another store. */

@@ -199,6 +199,14 @@ export class Errands {
     return [...all].filter((node) => this.#context.isReachable(node));
   }
 
+  /** Replicas that are not there, as far as is known here. */
+  missingReplicas(shardIndex: number): readonly NodeId[] {
+    const lost = this.localReplica(shardIndex)?.lostVoters ?? [];
+    return this.replicasOf(shardIndex).filter(
+      (node) => lost.includes(node) || !this.#context.isReachable(node),
+    );
+  }
+
   /** False where no set of replicas that is known here could decide anything. */
   hasMajority(shardIndex: number): boolean {
     const { replicas } = this.#context.placement(shardIndex);

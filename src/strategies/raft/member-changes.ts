@@ -37,7 +37,8 @@ function changeMembers(
   effects: ConsensusEffects,
 ): ReplicaRefusal | "done" {
   const { standing, configuration } = consensus;
-  if (standing.role !== "leader") return consensus.quorumLost ? "quorum-lost" : "not-leader";
+  if (standing.role !== "leader")
+    return consensus.lostVoters === undefined ? "not-leader" : "quorum-lost";
   if (goal.length === 0) return "done";
   const { voters } = configuration;
   const target = configuration.goal?.voters ?? (isJoint(configuration) ? voters : undefined);

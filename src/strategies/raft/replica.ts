@@ -159,6 +159,11 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     return this.#consensus.hasCopy;
   }
 
+  /** See `Consensus.lostVoters`. */
+  get lostVoters(): readonly NodeId[] | undefined {
+    return this.#consensus.lostVoters;
+  }
+
   /** Whether it has a vote, as far as it knows. */
   get isVoter(): boolean {
     return this.#consensus.isVoter;
@@ -284,7 +289,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
       case "range":
         if (!this.serving)
           this.#replies.refuse(from.node, message.requestId, "not-serving", effects);
-        else if (message.way !== "local" && this.#consensus.quorumLost) {
+        else if (message.way !== "local" && this.lostVoters !== undefined) {
           this.#replies.refuse(from.node, message.requestId, "quorum-lost", effects);
         } else this.#desk.take(from.node, message, at, effects);
         return;
@@ -332,7 +337,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     if (result.refused === undefined) {
       this.#proposals.add({ index: result.index, term: result.term, node, requestId });
     } else {
-      const elsewhere = this.#consensus.quorumLost ? "quorum-lost" : "not-leader";
+      const elsewhere = this.lostVoters === undefined ? "not-leader" : "quorum-lost";
       const reason = result.refused === "backlog" ? "backlog" : elsewhere;
       this.#replies.refuse(node, requestId, reason, effects);
     }

@@ -22,10 +22,11 @@ import type {
   ScanEntry,
 } from "../../core/model/operations.ts";
 import type { Receipt } from "../../core/model/receipt.ts";
+import type { ShardLack } from "../../core/model/shard-lack.ts";
 import { compareStamps } from "../../core/model/stamp.ts";
 import { versionTokenOf } from "../../core/model/version-token.ts";
 import { ableReplicas } from "../leaderless/able-replicas.ts";
-import { Demands, isMetBy } from "../leaderless/demand.ts";
+import { type DemandSide, Demands, isMetBy } from "../leaderless/demand.ts";
 import { ExpiryView } from "../leaderless/expiry-view.ts";
 import { deadlineOfLevel } from "../leaderless/level-settings.ts";
 import type { LeaderlessMessage, WriteAck } from "../leaderless/messages.ts";
@@ -36,6 +37,7 @@ import { readLocally } from "../leaderless/reads/local-read.ts";
 import { ScanFlow } from "../leaderless/reads/scan-flow.ts";
 import { type KeyedRecord, liveValueOf, stampOf } from "../leaderless/record.ts";
 import { ReplicaAnswers } from "../leaderless/replica-answers.ts";
+import { shardLack } from "../leaderless/shard-lack.ts";
 import { stampedRules } from "../leaderless/stamped-rules.ts";
 import { SweepTimer } from "../leaderless/sweep-timer.ts";
 import { readResultOf } from "./pending-read.ts";
@@ -172,6 +174,11 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
       if (!isMetBy(demand, ableReplicas(this.#context, answers, shardIndex))) return false;
     }
     return true;
+  }
+
+  lackOf(shardIndex: number, level: Level, side: DemandSide): ShardLack | undefined {
+    const { partitionPolicy } = this.#settings;
+    return shardLack(this.#context, this.#demands, partitionPolicy, { shardIndex, level, side });
   }
 
   describe(): Readonly<Record<string, unknown>> {

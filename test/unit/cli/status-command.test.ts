@@ -86,3 +86,72 @@ describe("capstan status", () => {
     });
   });
 });
+
+describe("capstan status, where shards do not serve", () => {
+  const KEYSPACE = HEALTH.keyspaces[0];
+  const nodes = [
+    { node: "n7", status: "active", datacenter: "default" },
+    { node: "n8", status: "unreachable", datacenter: "default", silent_ms: 61_200 },
+    { node: "n9", status: "active", datacenter: "default", silent_ms: 20 },
+  ];
+  const lack = {
+    ...{ shards: [0, 1, 2, 7], reason: "too-few-replicas", missing: ["n8", "n9"] },
+    ...{ reads: ["quorum"], writes: ["quorum"], held_here: true },
+  };
+  const statusOf = (unserved: object, ...words: string[]) => {
+    const keyspaces = [{ ...KEYSPACE, unserved: [{ ...lack, ...unserved }] }];
+    return listening(serveHealth({ ...HEALTH, nodes, keyspaces }), (port) =>
+      status(port, ...words),
+    );
+  };
+
+  test("says which, at which levels, why and without whom, and exits with 6", async () => {
+    const { exitCode, stdout } = await statusOf({ missing: ["n8"] });
+    expect(exitCode).toBe(6);
+    expect(stdout.trimEnd().split("\n").at(-1)).toBe(
+      "default: shards 0-2, 7 of 16 do not serve reads and writes at quorum: too few replicas are " +
+        "there; without n8 (last heard: 61 s ago)",
+    );
+  });
+
+  test("exits with 6 also as JSON, with the words of the node", async () => {
+    const { exitCode, stdout } = await statusOf({}, "--json");
+    expect(exitCode).toBe(6);
+    expect(JSON.parse(stdout).keyspaces[0].unserved).toEqual([lack]);
+  });
+
+  test("tells lost stores from nodes that are away, and a copy that is being rebuilt", async () => {
+    const { stdout } = await statusOf({ reason: "quorum-lost", missing: ["n7", "n8", "n9"] });
+    expect(stdout).toContain("capstan members recover");
+    expect(stdout).toContain(
+      "without n7 (its copy is being rebuilt), n8 (last heard: 61 s ago), n9 (its store is lost)",
+    );
+  });
+
+  test("exits with 0 where only other levels than the keyspace's own are not served", async () => {
+    const { exitCode, stdout } = await statusOf({ reads: ["all"], writes: [], shards: [3] });
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain("default: shard 3 of 16 does not serve reads at all");
+  });
+
+  test("exits with 0 where operations succeed below their level", async () => {
+    const { exitCode, stdout } = await statusOf({ reason: "lowered" });
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain("do not reach reads and writes at quorum");
+    expect(stdout).toContain("`consistent: false`");
+  });
+
+  test("names a reason that a newer node gives and this version does not know", async () => {
+    const shards = Array.from({ length: 16 }, (_, shard) => shard);
+    const { stdout } = await statusOf({ reason: "asleep", shards, missing: [] });
+    expect(stdout).toContain(
+      "default: all 16 shards do not serve reads and writes at quorum: asleep\n",
+    );
+  });
+
+  test("says in its help what the exit code means", async () => {
+    const { stdout } = await run(["status", "--help"]);
+    expect(stdout).toContain("Exit codes: 0");
+    expect(stdout).toContain("6 one or more do not");
+  });
+});

@@ -310,6 +310,29 @@ describe("the cluster", () => {
     }
   });
 
+  test("health says which shards do not serve, and only where there are some", async () => {
+    const { json: whole } = await request(`${server.url}/api/v1/cluster/health`);
+    expect(whole.keyspaces[0]).not.toHaveProperty("unserved");
+    try {
+      store.unserved = [
+        {
+          ...{ shards: [0], reason: "quorum-lost", missing: ["n2"], isHeld: true },
+          ...{ reads: ["quorum"], writes: ["strong"] },
+        },
+      ];
+      const { json } = await request(`${server.url}/api/v1/cluster/health`);
+      schemas.healthAnswer.parse(json);
+      expect(json.keyspaces[0].unserved).toEqual([
+        {
+          ...{ shards: [0], reason: "quorum-lost", missing: ["n2"], held_here: true },
+          ...{ reads: ["quorum"], writes: ["strong"] },
+        },
+      ]);
+    } finally {
+      store.unserved = undefined;
+    }
+  });
+
   test("the API describes itself in OpenAPI 3.1", async () => {
     const { json } = await request(`${server.url}/api/v1/openapi.json`);
     expect(json.openapi).toBe("3.1.0");

@@ -5,6 +5,7 @@ import { encodeKey } from "../../../src/core/model/keys.ts";
 import type { Level } from "../../../src/core/model/levels.ts";
 import type { Receipt } from "../../../src/core/model/receipt.ts";
 import { SessionToken } from "../../../src/core/model/session-token.ts";
+import type { UnservedShards } from "../../../src/core/model/shard-lack.ts";
 import { decodeValue, encodeValue } from "../../../src/core/model/values.ts";
 import type {
   ConditionalWriteOptions,
@@ -60,6 +61,8 @@ export class FakeStore implements Store {
   interrupt: Interruption = () => undefined;
   receipt: Partial<Receipt> = {};
   side: StoreDescription["side"] = "majority";
+  /** What health says of shards of every keyspace. */
+  unserved: readonly UnservedShards[] | undefined;
   /** What health says of the other node instead. */
   peer: Partial<NodeHealth> = {};
   #keyspaces = new Map<string, FakeKeyspace>(
@@ -121,6 +124,7 @@ export class FakeStore implements Store {
         writeLevels: LEVELS,
         readDefault: "quorum",
         writeDefault: "quorum",
+        ...(this.unserved === undefined ? {} : { unserved: this.unserved }),
         engine: {},
       })),
     };
