@@ -40,6 +40,24 @@ export function countOption(min: number, max: number): (text: string) => number 
   };
 }
 
+const MAX_SHARD = 65_535;
+
+/** `3`, `0-15` or `0-3,7`: numbers of shards, each once, in rising order. */
+export function shardsOption(text: string): readonly number[] {
+  const shards = new Set<number>();
+  for (const part of text.split(",")) {
+    const [, from, to = from] = /^\s*(\d{1,5})(?:-(\d{1,5}))?\s*$/.exec(part) ?? [];
+    const [first, last] = [Number(from), Number(to)];
+    if (!(first <= last && last <= MAX_SHARD)) {
+      throw new InvalidArgumentError(
+        `It is a shard from 0 to ${MAX_SHARD}, or several, such as 0-15 or 0-3,7.`,
+      );
+    }
+    for (let shard = first; shard <= last; shard++) shards.add(shard);
+  }
+  return [...shards].sort((a, b) => a - b);
+}
+
 /** An origin; the scheme may be left out, since it is HTTP anyway. */
 export function urlOption(text: string): string {
   const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;

@@ -61,16 +61,19 @@ function reasonOf({ reason }: Unserved): string {
   return "too few replicas are there; operations succeed with those (`consistent: false`)";
 }
 
-/** With when each was last heard of: since then, at the earliest, the shards do not serve. */
 function missingText({ missing }: Unserved, health: Health): string {
-  if (missing.length === 0) return "";
+  return missing.length === 0 ? "" : `; without ${describeMissing(missing, health)}`;
+}
+
+/** With when each was last heard of: since then, at the earliest, shards do without it. */
+export function describeMissing(missing: readonly string[], health: Health): string {
   const names = missing.map((name) => {
     const node = health.nodes.find((each) => each.node === name);
     if (name === health.node) return `${name} (its copy is being rebuilt)`;
     if (node?.status === "active") return `${name} (its store is lost)`;
     return `${name} (last heard: ${heard(node?.silent_ms)})`;
   });
-  return `; without ${names.join(", ")}`;
+  return names.join(", ");
 }
 
 /** How long ago a node was last heard. */

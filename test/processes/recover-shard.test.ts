@@ -23,7 +23,7 @@ describe("a raft shard of which two of three stores are gone", () => {
   afterAll(() => cluster?.end());
 
   const recover = (...words: string[]) =>
-    capstan(["members", "recover", "--keyspace", KEYSPACE, "--url", cluster.url("n3"), ...words], {
+    capstan(["members", "recover", "--url", cluster.url("n3"), ...words], {
       directory: cluster.folder,
     });
 
@@ -31,7 +31,7 @@ describe("a raft shard of which two of three stores are gone", () => {
     const accounts = connect({ url: cluster.url("n3") }).keyspace(KEYSPACE);
     await accounts.put(key, { amount: 7 }, PATIENT);
 
-    const present = await recover("--accept-loss");
+    const present = await recover("--keyspace", KEYSPACE, "--accept-loss");
     expect(present.exitCode).not.toBe(0);
     expect(present.stderr).toContain("QUORUM_PRESENT");
 
@@ -47,18 +47,24 @@ describe("a raft shard of which two of three stores are gone", () => {
       });
       return exitCode === 6 && /accounts: all 3 shards do not serve .*without n1 .*n2/.test(stdout);
     });
-    const unsaid = await recover();
+    const unsaid = await recover("--keyspace", KEYSPACE);
     expect(unsaid.exitCode).not.toBe(0);
     expect(unsaid.stderr).toContain("--accept-loss");
 
-    for (const shard of ["0", "1", "2"]) {
-      await eventually(`shard ${shard} is recovered`, async () => {
-        const done = await recover("--shard", shard, "--accept-loss");
-        if (done.exitCode === 0)
-          expect(done.stdout).toContain(`shard ${shard} of accounts: n3; n3 leads`);
-        return done.exitCode === 0;
-      });
+    const dry = await recover("--all", "--dry-run");
+    expect(dry.exitCode).toBe(0);
+    expect(dry.stdout).toMatch(/^accounts, shards 0-2: n3 would go on alone .*: n1 .*, n2 .*\n$/);
+    const given: string[] = [];
+    await eventually("every shard is recovered", async () => {
+      const done = await recover("--all", "--accept-loss");
+      given.push(done.stdout);
+      return done.exitCode === 0;
+    });
+    for (const shard of [0, 1, 2]) {
+      expect(given.join("")).toContain(`shard ${shard} of accounts: n3; n3 leads`);
     }
+    const again = await recover("--all", "--accept-loss");
+    expect(again).toMatchObject({ exitCode: 0, stdout: "" });
     const read = await accounts.get(key, { consistency: "strong", ...PATIENT });
     expect(read).toMatchObject({ found: true, value: { amount: 7 } });
     await accounts.put(key, { amount: 8 }, PATIENT);

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { CapstanError } from "../../../src/core/model/errors.ts";
+import type { UnservedShards } from "../../../src/core/model/shard-lack.ts";
 import { type HttpServer, serveHttp } from "../../../src/http/index.ts";
 import { FakeStore } from "../http/fake-store.ts";
 import { fakeSurroundings, run } from "./fake-surroundings.ts";
@@ -14,6 +16,9 @@ beforeEach(() => {
   store.replicas = ["n1", "n2", "n3"];
   store.changingTo = undefined;
   store.changes.length = 0;
+  store.recoveries.length = 0;
+  store.recoveryFaults.clear();
+  store.unserved = undefined;
 });
 
 const members = (...words: string[]) =>
@@ -69,4 +74,140 @@ test("members recover goes on alone, and only where loss is accepted", async () 
   const done = await members("recover", "--keyspace", "accounts", "--shard", "1", "--accept-loss");
   expect(done).toMatchObject({ exitCode: 0, stdout: "shard 1 of accounts: n1; n1 leads\n" });
   expect(store.recoveries).toEqual([{ keyspace: "accounts", shard: 1, acceptLoss: true }]);
+});
+
+/** Several are under way at once. */
+function numbersOf(asked: readonly { readonly shard: number }[]): number[] {
+  return asked.map(({ shard }) => shard).sort((a, b) => a - b);
+}
+
+const LACK: UnservedShards = {
+  ...{ shards: [0, 1, 2, 5], reason: "quorum-lost", missing: ["n2"], isHeld: true },
+  ...{ reads: ["strong"], writes: ["strong"] },
+};
+
+test("members recover of several shards says what became of each, and exits as the gravest fault", async () => {
+  const fault = (code: "QUORUM_PRESENT" | "UNAVAILABLE" | "OUTCOME_UNKNOWN") =>
+    new CapstanError(code, "as it is");
+  const words = ["recover", "--keyspace", "accounts", "--shard", "1-3,7", "--accept-loss"];
+  store.recoveryFaults.set(2, fault("QUORUM_PRESENT"));
+  const whole = await members(...words);
+  expect(whole.exitCode).toBe(0);
+  expect(numbersOf(store.recoveries)).toEqual([1, 2, 3, 7]);
+  expect(whole.stdout).toContain("shard 1 of accounts: n1; n1 leads\n");
+  expect(whole.stdout).toContain("shard 2 of accounts: left as it is, a majority");
+  expect(whole.stderr).toBe("3 of 4 shards done, 1 left as they are\n");
+
+  store.recoveryFaults.set(3, fault("UNAVAILABLE"));
+  const refused = await members(...words);
+  expect(refused.exitCode).toBe(1);
+  expect(refused.stdout).toContain("shard 7 of accounts: n1; n1 leads\n");
+  expect(refused.stderr).toContain("error: shard 3 of accounts: UNAVAILABLE (not applied)");
+  expect(refused.stderr).toContain(
+    "2 of 4 shards done, 1 left as they are, 1 failed: the same command",
+  );
+
+  store.recoveryFaults.set(7, fault("OUTCOME_UNKNOWN"));
+  const unknown = await members(...words, "--json");
+  expect(unknown.exitCode).toBe(5);
+  const lines = unknown.stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const outcomes = lines.sort((a, b) => a.shard - b.shard).map(({ outcome }) => outcome);
+  expect(outcomes).toEqual(["done", "not-needed", "failed", "failed"]);
+  expect(lines[3].error).toMatchObject({ code: "OUTCOME_UNKNOWN" });
+});
+
+test("members recover --all takes the shards that lack a majority, and tells before what is lost", async () => {
+  store.unserved = [LACK, { ...LACK, shards: [4], reason: "no-leader" }];
+  store.peer = { status: "unreachable", silentMs: 61_000 };
+  try {
+    const dry = await members("recover", "--all", "--dry-run");
+    expect(dry.exitCode).toBe(0);
+    expect(dry.stdout).toBe(
+      "accounts, shards 0-2, 5: n1 would go on alone with what it has; lost would be what only " +
+        "these had: n2 (last heard: 61 s ago)\n",
+    );
+    expect(dry.stderr).toContain("nothing was done");
+    expect(store.recoveries).toEqual([]);
+    const json = await members("recover", "--all", "--dry-run", "--json");
+    expect(JSON.parse(json.stdout)).toEqual({
+      ...{ keyspace: "accounts", strategy: "raft", shards: [0, 1, 2, 5], missing: ["n2"] },
+      held_here: true,
+    });
+    const unsaid = await members("recover", "--all");
+    expect(unsaid).toMatchObject({ exitCode: 2, stdout: "" });
+    const done = await members("recover", "--all", "--accept-loss");
+    expect(done).toMatchObject({ exitCode: 0, stderr: "4 of 4 shards done\n" });
+    expect(numbersOf(store.recoveries)).toEqual([0, 1, 2, 5]);
+    store.unserved = undefined;
+    const again = await members("recover", "--all", "--accept-loss");
+    expect(again).toMatchObject({ exitCode: 0, stdout: "", stderr: "0 of 0 shards done\n" });
+  } finally {
+    store.peer = {};
+  }
+});
+
+test("members recover --all takes of other strategies those that wait for a node which is away", async () => {
+  const waits = { ...LACK, reason: "lowered", missing: ["n1", "n2"] } as const;
+  store.unserved = [waits, { ...waits, reason: "too-few-replicas" }, { ...LACK, shards: [9] }];
+  const one = await members("recover", "--all", "--keyspace", "default", "--dry-run");
+  expect(one.stdout).toBe(
+    "default, shards 0-2, 5: n1 would serve with what it can get, waiting for nobody else; lost " +
+      "would be what only these had: n2 (its store is lost)\n",
+  );
+  store.unserved = [{ ...waits, missing: ["n1"] }];
+  const alone = await members("recover", "--all", "--keyspace", "default", "--dry-run");
+  expect(alone).toMatchObject({ exitCode: 0, stdout: "" });
+  expect(alone.stderr).toContain("nothing to recover, as n1 sees it");
+});
+
+test("members recover --all names the shards that the node has no copy of, and leaves them", async () => {
+  store.unserved = [{ ...LACK, isHeld: false }];
+  const done = await members("recover", "--all", "--keyspace", "accounts", "--accept-loss");
+  expect(done.exitCode).toBe(0);
+  expect(done.stderr).toContain("accounts, shards 0-2, 5: not from n1, which has no copy");
+  expect(store.recoveries).toEqual([]);
+});
+
+test("members recover says what contradicts itself, and what is no shard or keyspace", async () => {
+  const both = await members("recover", "--all", "--shard", "1", "--accept-loss");
+  expect(both).toMatchObject({ exitCode: 2 });
+  expect(both.stderr).toContain("--all and --shard contradict each other");
+  const neither = await members("recover", "--accept-loss");
+  expect(neither.stderr).toContain("members recover needs --keyspace, or --all");
+  const nowhere = await members("recover", "--all", "--keyspace", "nowhere", "--dry-run");
+  expect(nowhere).toMatchObject({ exitCode: 2 });
+  for (const wrong of ["3-1", "x", "", "1,,2", "70000"]) {
+    const refused = await members("list", "--keyspace", "accounts", "--shard", wrong);
+    expect([wrong, refused.exitCode]).toEqual([wrong, 2]);
+    expect(refused.stderr).toContain("such as 0-15 or 0-3,7");
+  }
+});
+
+test("members recover begins no more shards once it is interrupted", async () => {
+  const surroundings = fakeSurroundings({ env: { CAPSTAN_URL: server.url } });
+  store.onRecovery = () => surroundings.interruption.request("SIGINT");
+  try {
+    const words = ["--keyspace", "accounts", "--shard", "0-15", "--accept-loss"];
+    const { exitCode, stderr } = await run(["members", "recover", ...words], surroundings);
+    expect(exitCode).toBe(130);
+    expect(stderr).toContain("of 16 shards done");
+    expect(stderr).toMatch(/\d+ not begun: the same command again goes on with the rest/);
+    expect(store.recoveries.length).toBeLessThan(16);
+  } finally {
+    store.onRecovery = undefined;
+  }
+});
+
+test("members add gives several shards a node, and leaves those that it holds already", async () => {
+  const added = await members("add", "--keyspace", "accounts", "--shard", "0-2", "n4");
+  expect(added).toMatchObject({ exitCode: 0, stderr: "3 of 3 shards done\n" });
+  expect(numbersOf(store.changes)).toEqual([0, 1, 2]);
+  store.changes.length = 0;
+  store.replicas = ["n1", "n4"];
+  const again = await members("add", "--keyspace", "accounts", "--shard", "0-2", "n4");
+  expect(again).toMatchObject({ exitCode: 0, stderr: "3 of 3 shards done\n" });
+  expect(store.changes).toEqual([]);
 });

@@ -138,6 +138,9 @@ export class FakeStore implements Store {
   changingTo: readonly string[] | undefined;
   readonly changes: ReplicaChange[] = [];
   readonly recoveries: ShardRecovery[] = [];
+  /** By the number of the shard. */
+  readonly recoveryFaults = new Map<number, CapstanError>();
+  onRecovery: (() => void) | undefined;
   readonly admin = {
     replications: async (query?: FactQuery) => this.#facts(query, this.replications),
     conflicts: async (query?: FactQuery) => this.#facts(query, this.conflicts),
@@ -154,6 +157,9 @@ export class FakeStore implements Store {
     },
     recoverShard: async (recovery: ShardRecovery): Promise<ShardMembers> => {
       this.recoveries.push(recovery);
+      this.onRecovery?.();
+      const fault = this.recoveryFaults.get(recovery.shard);
+      if (fault !== undefined) throw fault;
       this.replicas = ["n1"];
       return this.admin.members({ keyspace: recovery.keyspace, shard: recovery.shard });
     },

@@ -1,0 +1,180 @@
+import type { Command } from "commander";
+import { connect } from "../../client/index.ts";
+import { CapstanError } from "../../core/model/errors.ts";
+import type { ShardQuery } from "../../core/store/api.ts";
+import { addServerOptions, type ServerOptions, serverUrl } from "../client-session.ts";
+import type { CommandRunner } from "../command-runner.ts";
+import { EXIT } from "../exit-codes.ts";
+import { shardsOption } from "../parse-options.ts";
+import { fetchHealth, type Health } from "../read-health.ts";
+import { printLine, type Surroundings } from "../surroundings.ts";
+import { UsageError } from "../usage-error.ts";
+import { doForShards } from "./many-shards.ts";
+import { type PlannedShards, planLines, planRecovery, shardsOf } from "./recovery-plan.ts";
+import { type CallLimits, type Deed, linesOf } from "./shard-task.ts";
+
+interface RecoverOptions extends ServerOptions {
+  readonly keyspace?: string;
+  readonly shard?: readonly number[];
+  readonly all?: boolean;
+  readonly dryRun?: boolean;
+  readonly acceptLoss?: boolean;
+}
+
+const DEFAULT_HEALTH_TIMEOUT_MS = 5_000;
+
+const HELP = `
+Raft, where a majority is gone: the node alone holds the shard then, and \`capstan members add\`
+gives it replicas again. A replica of before that comes back loses what it has.
+Other strategies, where a replica is rebuilt for ever: it no longer waits for those that cannot
+be reached.
+
+--all takes the shards that need it as the node at --url knows: of raft those without a majority, of
+the others those whose copy at the node is being rebuilt and waits for a node that is away. Shards
+that have a majority are left as they are, so that the same command may be given again until all
+are done. Make sure that the nodes it names are gone for good: --dry-run names them, and does nothing.
+
+Examples:
+  $ capstan members recover --all --dry-run
+  $ capstan members recover --all --accept-loss
+  $ capstan members recover --keyspace accounts --shard 0-3,7 --accept-loss
+
+Exit codes: 0 all of them are done or need nothing; otherwise that of the gravest fault: 5 outcome
+unknown, 1 refused, 2 usage. What became of each is said for each.`;
+
+/** `capstan members recover`: goes on with what one node has of shards. */
+export function addRecoverCommand(members: Command, runner: CommandRunner): void {
+  const command = members
+    .command("recover")
+    .description(
+      "go on with what the node at --url has of shards, where others that held them are gone for " +
+        "good; what only those had is lost",
+    )
+    .option("--keyspace <name>", "the keyspace; needed without --all")
+    .option(
+      "--shard <numbers>",
+      "which of its shards, such as 3 or 0-3,7 (default: 0)",
+      shardsOption,
+    )
+    .option("--all", "all shards that need it, of all keyspaces or of the one that is named")
+    .option("--dry-run", "say what would be done, and what would be lost, and do nothing")
+    .option("--accept-loss", "says that what only the other replicas had may be lost");
+  addServerOptions(command)
+    .addHelpText("after", HELP)
+    .action((options: RecoverOptions) =>
+      runner.run(options.json, () => recover(options, runner.surroundings)),
+    );
+}
+
+async function recover(options: RecoverOptions, surroundings: Surroundings): Promise<number> {
+  const { keyspace, shard: shards, all, dryRun, acceptLoss } = options;
+  if (all === true && shards !== undefined) {
+    throw new UsageError(
+      "--all and --shard contradict each other: --all takes the shards that need it",
+    );
+  }
+  if (all !== true && keyspace === undefined) {
+    throw new UsageError("members recover needs --keyspace, or --all");
+  }
+  if (dryRun === true) return planOnly(options, surroundings);
+  if (acceptLoss !== true) {
+    throw new UsageError(
+      "members recover needs --accept-loss: writes that only the lost replicas had are gone for good " +
+        "(--dry-run says which nodes those are)",
+    );
+  }
+  const { env, interruption } = surroundings;
+  const limits: CallLimits = {
+    signal: interruption.signal,
+    ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout }),
+  };
+  const client = connect({ url: serverUrl(options, env) });
+  try {
+    if (all !== true && (shards ?? [0]).length === 1) {
+      const query: ShardQuery = { keyspace: keyspace as string, shard: shards?.[0] ?? 0 };
+      const members = await recovering(client, query, limits);
+      if (options.json) printLine(surroundings.stdout, JSON.stringify(members));
+      else for (const line of linesOf(members)) printLine(surroundings.stdout, line);
+      return EXIT.done;
+    }
+    const asked = await shardsToRecover(options, surroundings);
+    return await doForShards(
+      client,
+      recovering,
+      asked,
+      limits,
+      options.json === true,
+      surroundings,
+    );
+  } finally {
+    await client.close();
+  }
+}
+
+const recovering: Deed = (client, query, limits) =>
+  client.admin.recoverShard({ ...query, acceptLoss: true }, limits);
+
+async function shardsToRecover(
+  options: RecoverOptions,
+  surroundings: Surroundings,
+): Promise<readonly ShardQuery[]> {
+  const { keyspace, shard: shards } = options;
+  if (options.all !== true) {
+    return (shards ?? []).map((shard) => ({ keyspace: keyspace as string, shard }));
+  }
+  const { plan, health } = await planOf(options, surroundings);
+  for (const line of planLines(
+    plan.filter(({ isHeld }) => !isHeld),
+    health,
+  )) {
+    printLine(surroundings.stderr, line);
+  }
+  return shardsOf(plan);
+}
+
+async function planOnly(options: RecoverOptions, surroundings: Surroundings): Promise<number> {
+  const { stdout, stderr } = surroundings;
+  const { plan, health } = await planOf(options, surroundings);
+  if (options.json) {
+    for (const { isHeld, ...planned } of plan) {
+      printLine(stdout, JSON.stringify({ ...planned, held_here: isHeld }));
+    }
+  } else {
+    for (const line of planLines(plan, health)) printLine(stdout, line);
+  }
+  const count = shardsOf(plan).length;
+  printLine(
+    stderr,
+    count === 0
+      ? `nothing to recover, as ${health.node} sees it`
+      : `nothing was done: with --accept-loss in place of --dry-run ${count} shards are recovered`,
+  );
+  return EXIT.done;
+}
+
+async function planOf(
+  options: RecoverOptions,
+  { environment, env, interruption }: Surroundings,
+): Promise<{ readonly plan: readonly PlannedShards[]; readonly health: Health }> {
+  const { keyspace, shard: asked } = options;
+  const health = await fetchHealth(serverUrl(options, env), {
+    environment,
+    timeoutMs: options.timeout ?? DEFAULT_HEALTH_TIMEOUT_MS,
+    signal: interruption.signal,
+  });
+  const names = health.keyspaces.map(({ name }) => name);
+  if (keyspace !== undefined && !names.includes(keyspace)) {
+    throw new CapstanError(
+      "UNKNOWN_KEYSPACE",
+      `no keyspace ${JSON.stringify(keyspace)} is declared; there are: ${names.join(", ")}`,
+      { allowed: names },
+    );
+  }
+  const all = planRecovery(health, keyspace);
+  if (options.all === true) return { plan: all, health };
+  const wanted = asked ?? [0];
+  const plan = all
+    .map((each) => ({ ...each, shards: each.shards.filter((shard) => wanted.includes(shard)) }))
+    .filter(({ shards }) => shards.length > 0);
+  return { plan, health };
+}
