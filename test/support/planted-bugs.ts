@@ -87,6 +87,7 @@ const RAFT: readonly (keyof PlantedReplicaBugs)[] = [
   "batchInParts",
   "sweptThoughRewritten",
   "changesOfBatchDropped",
+  "watchUnconfirmed",
 ];
 /**
  * Most of them are found in a world of its own, in the unit tests; these in whole stores, too. What is

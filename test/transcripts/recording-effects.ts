@@ -133,6 +133,10 @@ export class RecordingEffects implements Effects<LeaderlessMessage> {
     this.#say("change");
   }
 
+  caughtUp(token: number, isSo: boolean): void {
+    this.#say(`caught up ${token}: ${isSo}`);
+  }
+
   setTimer(timer: string, delayMs: number): void {
     this.#say(`timer ${timer} in ${delayMs} ms`);
   }

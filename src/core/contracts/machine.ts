@@ -115,6 +115,12 @@ export type MachineEvent<Message> = Moment &
     /** A peer came back under another (store id, incarnation): what the old one held is void. */
     | { readonly type: "identity"; readonly peer: Sender }
     | { readonly type: "map"; readonly shardIndex: number; readonly placement: ShardPlacement }
+    /**
+     * Somebody begins to watch, and waits for `caughtUp(token, …)`: true once the state has all that was
+     * acknowledged by now, at whichever replica; false as soon as that cannot be found out. Of replicas
+     * that say `catchesUp`.
+     */
+    | { readonly type: "catch-up"; readonly token: number }
     /** The node drains: finish what is under way; nothing new comes. */
     | { readonly type: "draining" }
   );
@@ -256,6 +262,8 @@ export interface Effects<Message> extends StateReader {
   readonly isWatched: boolean;
   /** For watchers, once, when the shard's state has it. Replicas only. */
   change(change: MachineChange): void;
+  /** The answer to a `catch-up`, behind the changes that it rests upon. Replicas only. */
+  caughtUp(token: number, isSo: boolean): void;
 
   /**
    * The shard is held as this says from now on: `placement` of every machine of the keyspace on this
@@ -436,6 +444,8 @@ export interface ReplicaMachine<Message> extends Machine<Message> {
    * change. Undefined: nowhere yet.
    */
   readonly changesReached?: ChangesReached | undefined;
+  /** True if it answers `catch-up`. Default: false, and a watch is in step with what the replica has. */
+  readonly catchesUp?: boolean;
   /** Who holds the shard as far as it knows, where that need not be whom the map names. */
   readonly holders?: readonly NodeId[];
   /**

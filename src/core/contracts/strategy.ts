@@ -160,7 +160,8 @@ export interface Engine {
   scan(request: ScanRequest, done: ScanCompletion): Cancellation;
   /**
    * Changes from now on, or from behind the cursor; `synced` once, when all that had happened by the
-   * time of the call was given; `gap`, with the reason, wherever changes are missing. `end` is
+   * time of the call was given: what was acknowledged by then, where a replica can find out whether it
+   * has that, else what it has; `gap`, with the reason, wherever changes are missing. `end` is
    * called at most once, when nothing more comes, and not after `cancel`: with the fault, or
    * without one where the engine was closed. Neither is called before `watch` returns, nor from
    * within a step. Throws `INVALID_CURSOR`, and `OVERLOADED` above the engine's own bound.

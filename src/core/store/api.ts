@@ -150,8 +150,8 @@ export interface WatchOptions extends CallOptions {
  * - `put`, `delete`, `expire`: of one key; `conflict`: its versions stand apart, as `siblings`.
  * - `synced`: what had happened when the watch began, or since its cursor, has been given. Once. A watch
  *   without a cursor begins in each shard when a replica has answered: from here on it has begun in all.
- *   Given is what the replica that is followed has: on raft, one that does not lead may hear a moment
- *   later of a write that is acknowledged already.
+ *   On raft nothing that was acknowledged before the watch began comes behind it: it waits until the
+ *   leader could be asked. Elsewhere, given is what the replica that is followed has.
  * - `gap`: changes are missing, `reason` says why. Whoever keeps a copy has to read it again.
  */
 export interface WatchEvent<V> {

@@ -327,6 +327,7 @@ export class KeyspaceMachines {
       elsewhere: strategy.hostsEverywhere === true ? this.#nodes : [],
       replicaOf: (shardIndex) => this.#replicas[shardIndex],
       sharesOrder: strategy.sharesOrder === true,
+      askReplica: (cell, token) => this.#options.runner.run(cell, { type: "catch-up", token }),
       isReachable,
       send: (node, shardIndex, message) => sendWatch(keyspace.hash, node, shardIndex, message),
     });

@@ -272,7 +272,7 @@ class SilentMachineHost implements MachineHost {
       answer: (cell, word) => this.#of(cell)?.answer(word),
       refuse: (cell, deed) => this.#of(cell)?.refuse(deed),
       moveDeadline: (cell, pending, atMs) => this.#of(cell)?.moveDeadline(pending, atMs),
-      change: (cell, word) => this.#of(cell)?.watches.publish(cell, word.change),
+      change: (cell, word) => this.#of(cell)?.watches.take(cell, word),
       notice: (cell, notice) => {
         this.#options.onNotice({ ...notice, keyspace: this.#of(cell)?.name });
       },

@@ -37,7 +37,7 @@ export interface RunnerHost {
   answer(cell: MachineCell, word: Extract<Word, { type: "reply" | "reply-scan" }>): void;
   refuse(cell: MachineCell, deed: Extract<Deed, { type: "refuse" }>): void;
   moveDeadline(cell: MachineCell, pending: Pending, deadlineMs: number): void;
-  change(cell: MachineCell, word: Extract<Word, { type: "change" }>): void;
+  change(cell: MachineCell, word: Extract<Word, { type: "change" | "caught-up" }>): void;
   notice(cell: MachineCell, notice: MachineNotice): void;
   fact(cell: MachineCell, fact: Fact): void;
   placed(cell: MachineCell, map: ShardMap): void;
@@ -384,8 +384,8 @@ export class MachineRunner {
     if (this.#stopped) return;
     for (const word of words) {
       if (word.type === "send") this.#send(cell, word);
-      else if (word.type === "change") this.#host.change(cell, word);
-      else this.#host.answer(cell, word);
+      else if (word.type === "reply" || word.type === "reply-scan") this.#host.answer(cell, word);
+      else this.#host.change(cell, word);
     }
   }
 

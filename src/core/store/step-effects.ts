@@ -259,6 +259,11 @@ export class StepEffects implements Effects<unknown> {
     this.words.push({ type: "change", change });
   }
 
+  caughtUp(token: number, isSo: boolean): void {
+    this.#replicaCell("caughtUp");
+    this.words.push({ type: "caught-up", token, isSo });
+  }
+
   placed(map: ShardMap): void {
     this.#replicaCell("placed");
     this.deeds.push({ type: "placed", map });

@@ -172,6 +172,7 @@ function abortedFault(signal: AbortSignal | undefined): CapstanError {
 function lateFault(timeoutMs: number): CapstanError {
   return new CapstanError(
     "UNAVAILABLE",
-    `the watch was not in step with every shard within ${timeoutMs} ms: some cannot be reached`,
+    `the watch was not in step with every shard within ${timeoutMs} ms: some cannot be reached, ` +
+      "or cannot ask their leader what they lack",
   );
 }

@@ -47,7 +47,8 @@ export type Word =
   | SendWord
   | { readonly type: "reply"; readonly request: Request; readonly result: OperationResult }
   | { readonly type: "reply-scan"; readonly task: ScanTask; readonly page: ScanPage }
-  | { readonly type: "change"; readonly change: MachineChange };
+  | { readonly type: "change"; readonly change: MachineChange }
+  | { readonly type: "caught-up"; readonly token: number; readonly isSo: boolean };
 
 /** Everything else that a step asks for; done when it returns, in this order. */
 export type Deed =

@@ -82,6 +82,8 @@ export interface PlantedReplicaBugs {
   readonly sweptThoughRewritten?: boolean;
   /** Watchers are told of the first change of an entry alone. */
   readonly changesOfBatchDropped?: boolean;
+  /** A watch is in step with what its replica has, whatever was acknowledged elsewhere. */
+  readonly watchUnconfirmed?: boolean;
 }
 
 export const NO_PLANTED_REPLICA_BUGS: PlantedReplicaBugs = Object.freeze({});

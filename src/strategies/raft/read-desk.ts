@@ -5,7 +5,7 @@ import type { RaftMessage, RangeMessage, ReadMessage } from "./client-messages.t
 import type { Moment, ReadFailure } from "./consensus-types.ts";
 import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "./planted-bugs.ts";
 import { liveRecordOf, rangeOf } from "./read-state.ts";
-import { ReplicaReads, type WaitingRead } from "./replica-reads.ts";
+import { ReplicaReads, type WaitingRead, type WaitingWatch } from "./replica-reads.ts";
 import type { Replies } from "./replies.ts";
 
 const TIMER_MS = 5_000;
@@ -68,6 +68,13 @@ export class ReadDesk {
     return true;
   }
 
+  /** A watch begins. */
+  takeWatch(watchToken: number, at: Moment, effects: Fx): void {
+    if (this.#planted.watchUnconfirmed === true) effects.caughtUp(watchToken, true);
+    else if (this.#reads.isFull) effects.caughtUp(watchToken, false);
+    else this.#reads.gather({ watchToken, sinceMs: at.nowMs });
+  }
+
   /** The token under which to ask the consensus for all that came since the last call. */
   ask(): number | undefined {
     return this.#reads.ask();
@@ -78,8 +85,9 @@ export class ReadDesk {
   }
 
   failed(token: number, reason: ReadFailure, effects: Fx): void {
-    for (const { node, message } of this.#reads.failed(token, reason)) {
-      this.#ports.replies.refuse(node, message.requestId, "not-leader", effects);
+    for (const read of this.#reads.failed(token, reason)) {
+      if ("watchToken" in read) effects.caughtUp(read.watchToken, false);
+      else this.#ports.replies.refuse(read.node, read.message.requestId, "not-leader", effects);
     }
   }
 
@@ -97,11 +105,13 @@ export class ReadDesk {
   answerReady(hasWritten: boolean, effects: Fx): void {
     if (this.#reads.size === 0) return;
     const { appliedIndex } = this.#ports.machine.books;
-    const mayAnswer = (read: WaitingRead) => !hasWritten || read.message.type === "read";
+    const mayAnswer = (read: WaitingRead | WaitingWatch) =>
+      !hasWritten || "watchToken" in read || read.message.type === "read";
     for (;;) {
       const read = this.#reads.takeReady(appliedIndex, mayAnswer);
       if (read === undefined) break;
-      this.#answer(read, effects);
+      if ("watchToken" in read) effects.caughtUp(read.watchToken, true);
+      else this.#answer(read, effects);
     }
     if (this.#reads.isReady(appliedIndex)) effects.atTurnEnd();
   }

@@ -2,6 +2,12 @@ import type { NodeId } from "../../core/model/ids.ts";
 import type { RangeMessage, ReadMessage, ReadWay } from "./client-messages.ts";
 import type { ReadFailure } from "./consensus-types.ts";
 
+/** A watch that begins here, and is in step once the state has what was acknowledged by then. */
+export interface WaitingWatch {
+  readonly watchToken: number;
+  readonly sinceMs: number;
+}
+
 /** A read that a coordinator waits for. */
 export interface WaitingRead {
   readonly node: NodeId;
@@ -10,6 +16,8 @@ export interface WaitingRead {
   readonly way: ReadWay;
   readonly sinceMs: number;
 }
+
+type Waiting = WaitingRead | WaitingWatch;
 
 const MAX_TOKEN = 0xffff_ffff;
 const MAX_WAITING = 65_536;
@@ -24,10 +32,10 @@ const PATIENCE_MS = 60_000;
  * acknowledged before.
  */
 export class ReplicaReads {
-  #gathering: WaitingRead[] = [];
-  readonly #asked = new Map<number, readonly WaitingRead[]>();
+  #gathering: Waiting[] = [];
+  readonly #asked = new Map<number, readonly Waiting[]>();
   /** In the order of the index that they wait for. */
-  #waiting: { readonly index: number; readonly read: WaitingRead }[] = [];
+  #waiting: { readonly index: number; readonly read: Waiting }[] = [];
   #head = 0;
   #nextToken: number;
   #size = 0;
@@ -51,7 +59,7 @@ export class ReplicaReads {
   }
 
   /** Waits for the index that the consensus will name. */
-  gather(read: WaitingRead): void {
+  gather(read: Waiting): void {
     this.#gathering.push(read);
     this.#size++;
   }
@@ -80,7 +88,7 @@ export class ReplicaReads {
   }
 
   /** Those who asked under the token, and no longer wait. */
-  failed(token: number, _reason: ReadFailure): readonly WaitingRead[] {
+  failed(token: number, _reason: ReadFailure): readonly Waiting[] {
     const reads = this.#asked.get(token) ?? [];
     this.#asked.delete(token);
     this.#size -= reads.length;
@@ -94,10 +102,7 @@ export class ReplicaReads {
   }
 
   /** The next such read, which waits no longer; undefined also where `mayAnswer` says not yet. */
-  takeReady(
-    appliedIndex: number,
-    mayAnswer: (read: WaitingRead) => boolean,
-  ): WaitingRead | undefined {
+  takeReady(appliedIndex: number, mayAnswer: (read: Waiting) => boolean): Waiting | undefined {
     const first = this.#waiting[this.#head];
     if (first === undefined || first.index > appliedIndex) return undefined;
     if (!mayAnswer(first.read)) return undefined;
@@ -120,7 +125,7 @@ export class ReplicaReads {
   }
 
   /** Nearly always at the end: indices are named in their order. */
-  #insert(index: number, read: WaitingRead): void {
+  #insert(index: number, read: Waiting): void {
     let at = this.#waiting.length;
     while (at > this.#head && (this.#waiting[at - 1] as { index: number }).index > index) at--;
     if (at === this.#waiting.length) this.#waiting.push({ index, read });

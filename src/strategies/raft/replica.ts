@@ -61,6 +61,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   readonly wantsDurable = true;
   readonly appliesLater = true;
   readonly countsStores = true;
+  readonly catchesUp = true;
   readonly #context: ReplicaContext;
   readonly #consensus: ShardConsensus;
   readonly #machine: ShardMachine;
@@ -254,6 +255,10 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
         break;
       case "identity":
         consensus.identity(event.peer, event, effects);
+        break;
+      case "catch-up":
+        if (!this.serving || this.lostVoters !== undefined) effects.caughtUp(event.token, false);
+        else this.#desk.takeWatch(event.token, event, effects);
         break;
       case "draining":
         consensus.transferLeadership(undefined, event, effects);

@@ -7,6 +7,8 @@ import { type CapstanError, overloaded } from "../../model/errors.ts";
 import type { NodeId } from "../../model/ids.ts";
 import type { EngineChange } from "../../model/operations.ts";
 import type { MachineCell } from "../machine-cell.ts";
+import type { Word } from "../words.ts";
+import { CatchUps } from "./catch-ups.ts";
 import { ChangeFeed, type FeedLimits, type FeedPosition, type KeptChange } from "./change-feed.ts";
 import { FeedServer } from "./feed-server.ts";
 import { type FollowerPorts, ownOrderOf, ShardFollower } from "./shard-follower.ts";
@@ -32,6 +34,8 @@ export interface KeyspaceWatchesOptions {
   readonly replicaOf: (shardIndex: number) => MachineCell | undefined;
   /** Whether replicas say themselves where they stand: see `SilentStrategy.sharesOrder`. */
   readonly sharesOrder: boolean;
+  /** Puts a `catch-up` to a replica that is here. */
+  readonly askReplica: (cell: MachineCell, token: number) => void;
   readonly isReachable: (node: NodeId) => boolean;
   readonly send: (node: NodeId, shardIndex: number, message: WatchMessage) => void;
 }
@@ -50,6 +54,7 @@ export class KeyspaceWatches {
   readonly #feeds = new Map<number, ChangeFeed>();
   readonly #wantedMs = new Map<number, number>();
   readonly #watches = new Map<number, Watch>();
+  readonly #catchUps: CatchUps;
   readonly #server: FeedServer;
   readonly #ports: FollowerPorts;
   /** Shards whose feeds have grown since their readers looked. */
@@ -62,7 +67,9 @@ export class KeyspaceWatches {
   constructor(options: KeyspaceWatchesOptions) {
     this.#options = options;
     const { self, placements, elsewhere, isReachable } = options;
+    this.#catchUps = new CatchUps((shardIndex, token) => this.#askReplica(shardIndex, token));
     const shared = {
+      catchUps: this.#catchUps,
       servingFeed: (shardIndex: number) => this.#servingFeed(shardIndex),
       send: options.send,
     };
@@ -85,7 +92,12 @@ export class KeyspaceWatches {
     return this.#watches.size;
   }
 
-  /** A replica's change, durable as its keyspace demands. */
+  /** What a replica says, durable as its keyspace demands. */
+  take(cell: MachineCell, word: Extract<Word, { type: "change" | "caught-up" }>): void {
+    if (word.type === "change") this.publish(cell, word.change);
+    else this.#caughtUp(cell.shardIndex, word.token, word.isSo);
+  }
+
   publish(cell: MachineCell, change: MachineChange): void {
     const { shardIndex } = cell;
     const feed = this.#feed(cell);
@@ -94,6 +106,22 @@ export class KeyspaceWatches {
       return;
     }
     feed.append(change);
+    this.#flushSoon(shardIndex);
+  }
+
+  #caughtUp(shardIndex: number, token: number, isSo: boolean): void {
+    const nowMs = this.#options.environment.monotonicMs();
+    if (this.#catchUps.answered(shardIndex, token, isSo, nowMs)) this.#flushSoon(shardIndex);
+  }
+
+  #askReplica(shardIndex: number, token: number): boolean {
+    const cell = this.#options.replicaOf(shardIndex);
+    if (cell?.replica?.catchesUp !== true) return false;
+    this.#options.askReplica(cell, token);
+    return true;
+  }
+
+  #flushSoon(shardIndex: number): void {
     this.#grown.add(shardIndex);
     if (this.#isFlushDue || this.#isIdle) return;
     this.#isFlushDue = true;
@@ -142,7 +170,7 @@ export class KeyspaceWatches {
     const nowMs = this.#options.environment.monotonicMs();
     if (this.#isClosed) return;
     if (message.type === "pull") {
-      this.#server.onPull(from.node, shardIndex, message, nowMs);
+      this.#server.onPull(from, shardIndex, message, nowMs);
       this.#arm();
       return;
     }
@@ -184,7 +212,7 @@ export class KeyspaceWatches {
     const grown = [...this.#grown];
     this.#grown.clear();
     for (const shardIndex of grown) {
-      this.#server.onChange(shardIndex);
+      this.#server.onChange(shardIndex, nowMs);
       for (const { followers } of this.#watches.values()) followers[shardIndex]?.run(nowMs);
     }
   }

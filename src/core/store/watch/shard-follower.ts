@@ -1,5 +1,6 @@
 import type { Sender } from "../../contracts/machine.ts";
 import type { NodeId } from "../../model/ids.ts";
+import type { CatchUps } from "./catch-ups.ts";
 import type { ChangeFeed, FeedPage, FeedPosition, KeptChange } from "./change-feed.ts";
 import { PAGE_BYTES } from "./feed-server.ts";
 import type { PullMessage, WatchMessage } from "./watch-messages.ts";
@@ -16,6 +17,8 @@ export interface FollowerPorts {
   isReachable(node: NodeId): boolean;
   /** The feed of a shard whose replica is here and serves. Wanted from now on. */
   servingFeed(shardIndex: number): ChangeFeed | undefined;
+  /** Of the replicas that are here. */
+  readonly catchUps: Pick<CatchUps, "next" | "has">;
   send(node: NodeId, shardIndex: number, message: WatchMessage): void;
 }
 
@@ -54,6 +57,8 @@ export class ShardFollower {
   #number = 0;
   readonly #avoidUntilMs = new Map<NodeId, number>();
   #isCaughtUp = false;
+  /** What this node's own replica has to have caught up with; undefined until it is looked at. */
+  #needed: number | undefined;
 
   constructor(shard: FollowedShard, ports: FollowerPorts, sink: FollowerSink) {
     this.#shard = shard;
@@ -84,7 +89,7 @@ export class ShardFollower {
   onAnswer(from: NodeId, message: Exclude<WatchMessage, PullMessage>, nowMs: number): void {
     if (from !== this.#source || message.number !== this.#asked?.number) return;
     this.#asked = undefined;
-    if (message.type === "page") this.#take(message.page);
+    if (message.type === "page") this.#take(message.page, message.page.caughtUp);
     else this.#leave(from, nowMs);
     this.run(nowMs);
   }
@@ -111,6 +116,8 @@ export class ShardFollower {
 
   #readHere(nowMs: number): void {
     const { shardIndex, prefix } = this.#shard;
+    // Looked at before the pages are read: they have whatever the replica had caught up with.
+    const isNewest = this.#isCaughtUp || this.#hasCaughtUp(nowMs);
     for (;;) {
       const page = this.#ports.servingFeed(shardIndex)?.read(this.#position, prefix, PAGE_BYTES);
       if (page === undefined) {
@@ -122,9 +129,17 @@ export class ShardFollower {
         }
         return;
       }
-      this.#take(page);
+      this.#take(page, page.caughtUp && isNewest);
       if (!page.more) return;
     }
+  }
+
+  #hasCaughtUp(nowMs: number): boolean {
+    const { shardIndex } = this.#shard;
+    const { catchUps, servingFeed } = this.#ports;
+    if (servingFeed(shardIndex) === undefined) return false;
+    this.#needed ??= catchUps.next(shardIndex);
+    return catchUps.has(shardIndex, this.#needed, nowMs);
   }
 
   #ask(source: NodeId, nowMs: number): void {
@@ -136,7 +151,7 @@ export class ShardFollower {
     this.#ports.send(source, shardIndex, { ...pull, wait, from: this.#position });
   }
 
-  #take(page: FeedPage): void {
+  #take(page: FeedPage, caughtUp: boolean): void {
     const { shardIndex } = this.#shard;
     const { position, events } = page;
     const gap = this.#gap ?? page.gap;
@@ -148,7 +163,7 @@ export class ShardFollower {
     }
     this.#position = position;
     this.#sink.moved(shardIndex, position);
-    if (!page.caughtUp || this.#isCaughtUp) return;
+    if (!caughtUp || this.#isCaughtUp) return;
     this.#isCaughtUp = true;
     this.#sink.caughtUp(shardIndex);
   }

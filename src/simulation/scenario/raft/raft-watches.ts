@@ -145,7 +145,7 @@ class Watcher {
     const isLast = this.#isLast;
     const behind = this.#drawStart(isLast);
     const events: SeenEvent[] = [];
-    this.#stints.push({ watcher: this.name, behind, events });
+    this.#stints.push({ watcher: this.name, beganAtMs: world.time.nowMs, behind, events });
     this.#state = `at ${node.id} since ${world.time.nowMs.toFixed(0)} ms`;
     try {
       const cursor = behind?.event.cursor;

@@ -1,6 +1,7 @@
 import { raftRevisionOf } from "../../../built-ins.ts";
 import type { WatchEvent } from "../../../core/store/api.ts";
 import type { Violation } from "../strategy-scenario.ts";
+import { type KnownWrite, KnownWrites } from "./known-writes.ts";
 import type { RaftOperation } from "./raft-model.ts";
 
 /** An event as a watcher was given it. */
@@ -13,6 +14,7 @@ export interface SeenEvent {
 /** What one watcher was given at one node, until it went on elsewhere. */
 export interface Stint {
   readonly watcher: string;
+  readonly beganAtMs: number;
   /** Whose cursor it began with. */
   readonly behind: SeenEvent | undefined;
   readonly events: readonly SeenEvent[];
@@ -34,20 +36,13 @@ interface Standpoint {
   readonly places: ReadonlyMap<number, Place>;
 }
 
-/** A write that is known to lie at some index of its shard's log. */
-interface KnownWrite {
-  readonly index: number;
-  readonly calledAtMs: number;
-  /** What it put; a delete of what was not there tells nothing. */
-  readonly puts: ReadonlyMap<string, string>;
-}
-
 const NOWHERE: Standpoint = Object.freeze({ sinceMs: Number.POSITIVE_INFINITY, places: new Map() });
 
 /**
  * Whether watches were told every change of each shard once, in the order of its log: nothing is
  * missing between two events, and none comes again, but for a `gap`, behind which all that is
- * called later is told again. A watch that goes on from a cursor goes on from there, at any node.
+ * called later is told again. A watch that goes on from a cursor goes on from there, at any node. With
+ * `synced` it has been told, or has passed, whatever was acknowledged before it began.
  */
 export class WatchJudge {
   readonly violations: Violation[] = [];
@@ -55,7 +50,7 @@ export class WatchJudge {
   checked = 0;
   readonly #shardOf: (key: string) => number;
   readonly #refused: ReadonlySet<string>;
-  readonly #known = new Map<number, readonly KnownWrite[]>();
+  readonly #known: KnownWrites;
   readonly #standpoints = new Map<SeenEvent, Standpoint>();
   /** By life, index, key and kind: what every watch has to have been told. */
   readonly #values = new Map<string, unknown>();
@@ -67,14 +62,21 @@ export class WatchJudge {
   ) {
     this.#shardOf = shardOf;
     this.#refused = refused;
-    this.#index(history);
+    this.#known = new KnownWrites(history, shardOf);
   }
 
   judge(stints: readonly Stint[]): void {
-    for (const { watcher, behind, events } of stints) {
+    for (const stint of stints) {
+      const { watcher, behind, events } = stint;
       let at = behind === undefined ? NOWHERE : (this.#standpoints.get(behind) ?? NOWHERE);
       const isFresh = behind === undefined;
+      let isSynced = false;
       for (const seen of events) {
+        if (isSynced) this.#checkNoneLate(stint, seen);
+        else if (seen.event.type === "synced") {
+          isSynced = true;
+          this.#checkAllTold(stint, seen, at);
+        }
         at = this.#after(at, seen, watcher, isFresh);
         this.#standpoints.set(seen, at);
       }
@@ -105,6 +107,30 @@ export class WatchJudge {
     const told = isSame ? [...place.told, kind] : [kind];
     const isWhole = isSame ? place.isWhole : place !== undefined;
     return { ...at, places: new Map(at.places).set(shard, { life, index, told, isWhole }) };
+  }
+
+  /** `synced` has come: what was acknowledged before the watch began lies before where it stands. */
+  #checkAllTold({ watcher, beganAtMs }: Stint, seen: SeenEvent, { places }: Standpoint): void {
+    for (const [shard, { life, index }] of places) {
+      for (const write of this.#known.between(shard, index + 1, Number.POSITIVE_INFINITY)) {
+        if (write.life !== life || write.returnedAtMs >= beganAtMs || write.puts.size === 0)
+          continue;
+        this.#violate("watch-synced", watcher, seen, `comes before ${describe(write, beganAtMs)}`);
+      }
+    }
+  }
+
+  /** The same of a shard where nobody knows where the watch stood. */
+  #checkNoneLate({ watcher, beganAtMs }: Stint, seen: SeenEvent): void {
+    const { key = "", version = "" } = seen.event;
+    const revision = raftRevisionOf(version);
+    if (revision === undefined) return;
+    const { lifeMark: life, revision: index } = revision;
+    for (const write of this.#known.between(this.#shardOf(key), index, index + 1)) {
+      if (write.life !== life || write.returnedAtMs >= beganAtMs) continue;
+      const what = `comes behind synced, and is ${describe(write, beganAtMs)}`;
+      this.#violate("watch-synced", watcher, seen, what);
+    }
   }
 
   #checkContent(watcher: string, seen: SeenEvent, life: number, index: number): void {
@@ -144,7 +170,7 @@ export class WatchJudge {
     index: number,
   ): void {
     const place = places.get(shard);
-    for (const write of this.#between(shard, place?.index ?? 0, index)) {
+    for (const write of this.#known.between(shard, place?.index ?? 0, index)) {
       const isRest = write.index === place?.index;
       // Where the watch stood in the shard before its first event, nobody knows but by the time.
       const isOwed = place !== undefined && (place.isWhole || !isRest);
@@ -157,46 +183,15 @@ export class WatchJudge {
     }
   }
 
-  /** `from ≤ index < to`. */
-  *#between(shard: number, from: number, to: number): Iterable<KnownWrite> {
-    const writes = this.#known.get(shard) ?? [];
-    let low = 0;
-    let high = writes.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((writes[middle] as KnownWrite).index < from) low = middle + 1;
-      else high = middle;
-    }
-    for (; low < writes.length; low += 1) {
-      const write = writes[low] as KnownWrite;
-      if (write.index >= to) return;
-      yield write;
-    }
-  }
-
-  #index(history: readonly RaftOperation[]): void {
-    const byShard = new Map<number, KnownWrite[]>();
-    for (const { input, output, calledAtMs = 0 } of history) {
-      if (input.type !== "write" || output?.version === undefined) continue;
-      const index = raftRevisionOf(output.version)?.revision ?? 0;
-      const shard = this.#shardOf(input.writes[0]?.key ?? "");
-      const puts = new Map<string, string>();
-      for (const { key, value } of input.writes) if (value !== undefined) puts.set(key, value);
-      const writes = byShard.get(shard) ?? [];
-      byShard.set(shard, writes);
-      writes.push({ index, calledAtMs, puts });
-    }
-    for (const [shard, writes] of byShard) {
-      this.#known.set(
-        shard,
-        writes.sort((a, b) => a.index - b.index),
-      );
-    }
-  }
-
   #violate(check: string, watcher: string, { event, node, atMs }: SeenEvent, what: string): void {
     const { type, key, value } = event;
     const message = `${watcher} at ${node} (${atMs.toFixed(1)} ms): ${type} ${key}=${value} ${what}`;
     this.violations.push({ check, message });
   }
+}
+
+function describe({ index, returnedAtMs, puts }: KnownWrite, beganAtMs: number): string {
+  const what = [...puts].map(([key, value]) => `${key}=${value}`).join(" ");
+  const when = `${returnedAtMs.toFixed(1)} ms, the watch began at ${beganAtMs.toFixed(1)} ms`;
+  return `${what} at ${index}, acknowledged at ${when}`;
 }

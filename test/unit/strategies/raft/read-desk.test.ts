@@ -25,7 +25,9 @@ function openDesk() {
     1,
   );
   let timerMs: number | undefined;
+  const caughtUp: string[] = [];
   const effects = {
+    caughtUp: (token: number, isSo: boolean) => caughtUp.push(`${token} ${isSo}`),
     setTimer: (_name: string, delayMs: number) => {
       timerMs = delayMs;
     },
@@ -33,6 +35,9 @@ function openDesk() {
   return {
     desk,
     refused,
+    caughtUp,
+    effects,
+    watch: (token: number) => desk.takeWatch(token, { nowMs: 0, wallMs: 0 }, effects),
     take(nowMs: number, index: number) {
       const seen = { lifeMark: 0, index };
       const key = Buffer.from("a");
@@ -71,4 +76,34 @@ test("a desk full of such reads takes others again once those are forgotten", ()
   take(laterMs, 1);
   expect(refused).toEqual(["backlog"]);
   expect(desk.size).toBe(1);
+});
+
+test("a watch that begins is told once the index is applied that was asked for after it came", () => {
+  const { desk, caughtUp, effects, watch } = openDesk();
+  watch(7);
+  const asked = desk.ask() as number;
+  watch(8);
+  desk.answerReady(false, effects);
+  desk.confirmed(asked, 0);
+  desk.answerReady(true, effects);
+  expect(caughtUp).toEqual(["7 true"]);
+  // As long as the state has not come so far, nothing is said.
+  desk.confirmed(desk.ask() as number, 1);
+  desk.answerReady(false, effects);
+  expect([caughtUp, desk.size]).toEqual([["7 true"], 1]);
+});
+
+test("a watch hears that nobody could be asked, and leaves nothing", () => {
+  const { desk, caughtUp, effects, watch, refused } = openDesk();
+  watch(7);
+  desk.failed(desk.ask() as number, "not-leader", effects);
+  expect([caughtUp, desk.size]).toEqual([["7 false"], 0]);
+  expect(refused).toEqual([]);
+});
+
+test("a full desk takes no watch", () => {
+  const { caughtUp, take, watch } = openDesk();
+  for (let index = 0; index < FULL; index++) take(0, 1_000_000 + index);
+  watch(7);
+  expect(caughtUp).toEqual(["7 false"]);
 });

@@ -21,7 +21,13 @@ interface FakeCell {
   open: boolean;
   openings: number;
   isWatched: boolean;
-  replica: { serving: boolean };
+  replica: { serving: boolean; catchesUp: boolean };
+}
+
+/** A question that a replica was asked. */
+interface CatchUp {
+  readonly shardIndex: number;
+  readonly token: number;
 }
 
 /** One node of a keyspace of two shards, both at n1 and n2; n3 holds nothing. */
@@ -31,13 +37,15 @@ class Node {
   readonly watches: KeyspaceWatches;
   isCut = false;
   readonly sent: WatchMessage[] = [];
+  /** Not answered yet. */
+  readonly asked: CatchUp[] = [];
 
   constructor(id: NodeId, world: World, sharesOrder: boolean) {
     this.sender = { node: id, storeId: `store-of-${id}`, incarnation: 1 } as unknown as Sender;
     const holds = id !== "n3";
     this.cells = Array.from({ length: holds ? SHARDS : 0 }, (_, shardIndex) => ({
       ...{ shardIndex, open: true, openings: 1, isWatched: false },
-      replica: { serving: true },
+      replica: { serving: true, catchesUp: false },
     }));
     const placement = { replicas: NODES.slice(0, 2) } as unknown as ShardPlacement;
     this.watches = new KeyspaceWatches({
@@ -47,6 +55,7 @@ class Node {
       environment: new VirtualEnvironment({ time: world.time }),
       elsewhere: [],
       placements: Array.from({ length: SHARDS }, () => placement),
+      askReplica: ({ shardIndex }, token) => this.asked.push({ shardIndex, token }),
       replicaOf: (shardIndex) => this.cells[shardIndex] as unknown as MachineCell | undefined,
       isReachable: (node) => !this.isCut && !world.node(node).isCut,
       send: (to, shardIndex, message) => {
@@ -67,6 +76,16 @@ class Node {
   publish(shardIndex: number, change: MachineChange): void {
     this.watches.publish(this.cells[shardIndex] as unknown as MachineCell, change);
   }
+
+  /** Answers all that was asked so far; how much that was. */
+  answer(isSo: boolean): number {
+    const asked = this.asked.splice(0);
+    for (const { shardIndex, token } of asked) {
+      const cell = this.cells[shardIndex] as unknown as MachineCell;
+      this.watches.take(cell, { type: "caught-up", token, isSo });
+    }
+    return asked.length;
+  }
 }
 
 class World {
@@ -81,6 +100,15 @@ class World {
   }: { readonly shared: boolean; readonly opened?: boolean }) {
     this.#nodes = new Map(NODES.map((id) => [id, new Node(id, this, shared)]));
     if (opened) this.open();
+  }
+
+  /** Replicas can be asked whether they have all there is. */
+  static whereReplicasCatchUp(): World {
+    const world = new World({ shared: true });
+    for (const node of world.#nodes.values()) {
+      for (const { replica } of node.cells) replica.catchesUp = true;
+    }
+    return world;
   }
 
   /** Every replica says where it stands. */
@@ -209,6 +237,138 @@ describe("watches over replicas that share an order", () => {
     world.time.advance(1_000);
     expect(cell?.replica.serving).toBe(false);
     expect([...here.said].sort()).toEqual(["next0", "next1", "synced"]);
+  });
+});
+
+describe("watches over replicas that may lack what was acknowledged", () => {
+  /** At n1, and at n3, which holds nothing and asks n1. */
+  const ways = ["n1", "n3"];
+
+  it.each(ways)("are in step once the replica has caught up, and told meanwhile, at %s", (id) => {
+    const world = World.whereReplicasCatchUp();
+    const n1 = world.node("n1");
+    n1.apply(0, 6, "a");
+    const reader = world.read(id);
+    expect(reader.said).toEqual([]);
+    n1.apply(0, 7, "acknowledged before");
+    world.time.advance(3_000);
+    expect(reader.said).toEqual(["acknowledged before"]);
+    n1.apply(0, 8, "and this");
+    expect(n1.answer(true)).toBe(SHARDS);
+    world.time.advance(10);
+    expect(reader.said).toEqual(["acknowledged before", "and this", "synced"]);
+    n1.apply(0, 9, "later");
+    world.time.advance(10);
+    expect(reader.said.at(-1)).toBe("later");
+    world.time.advance(60_000);
+    expect(n1.asked).toEqual([]);
+  });
+
+  it.each(ways)("go by no question from before they began, at %s", (id) => {
+    const world = World.whereReplicasCatchUp();
+    const n1 = world.node("n1");
+    const first = world.read(id);
+    const second = world.read(id);
+    expect(n1.answer(true)).toBe(SHARDS);
+    world.time.advance(10);
+    expect([first.said, second.said]).toEqual([["synced"], []]);
+    expect(n1.answer(true)).toBe(SHARDS);
+    world.time.advance(10);
+    expect(second.said).toEqual(["synced"]);
+    // From a cursor it is no different.
+    const third = world.read(id, first.cursor);
+    expect(third.said).toEqual([]);
+    n1.answer(true);
+    world.time.advance(10);
+    expect(third.said).toEqual(["synced"]);
+  });
+
+  it.each(ways)(
+    "have the replica asked again that could not find out, or was lost, at %s",
+    (id) => {
+      const world = World.whereReplicasCatchUp();
+      const n1 = world.node("n1");
+      const reader = world.read(id);
+      for (let tries = 0; tries < 5; tries++) {
+        expect(n1.answer(false)).toBe(SHARDS);
+        world.time.advance(10);
+        // At once it would find out no more.
+        expect(n1.asked).toEqual([]);
+        world.time.advance(1_000);
+      }
+      expect(n1.asked.splice(0)).toHaveLength(SHARDS);
+      world.time.advance(4_000);
+      expect(n1.asked).toEqual([]);
+      world.time.advance(3_000);
+      expect(reader.said).toEqual([]);
+      expect(n1.answer(true)).toBe(SHARDS);
+      world.time.advance(10);
+      expect(reader.said).toEqual(["synced"]);
+    },
+  );
+
+  it.each(ways)("come in step however much is written meanwhile, at %s", (id) => {
+    const world = World.whereReplicasCatchUp();
+    const n1 = world.node("n1");
+    const reader = world.read(id);
+    for (let sequence = 6; sequence < 106; sequence++) {
+      for (let shard = 0; shard < SHARDS; shard++) n1.apply(shard, sequence, `${shard}`);
+      if (sequence === 50) n1.answer(true);
+      world.time.advance(2);
+    }
+    expect(reader.said).toContain("synced");
+  });
+
+  it.each(ways)("leave nothing behind when they stop, at %s", (id) => {
+    const world = World.whereReplicasCatchUp();
+    const n1 = world.node("n1");
+    const reader = world.read(id);
+    reader.stop();
+    n1.answer(false);
+    world.time.advance(20_000);
+    const { sent } = world.node(id);
+    const before = sent.length;
+    n1.answer(true);
+    world.time.advance(60_000);
+    expect(n1.asked).toEqual([]);
+    expect(sent.length).toBe(before);
+    expect(reader.said).toEqual([]);
+    expect(world.time.pendingTimers).toBe(0);
+  });
+
+  it("begin anew at another replica", () => {
+    const world = World.whereReplicasCatchUp();
+    const reader = world.read("n3");
+    world.node("n1").isCut = true;
+    world.node("n3").watches.review();
+    world.time.advance(100);
+    expect(reader.said).toEqual([]);
+    expect(world.node("n2").answer(true)).toBe(SHARDS);
+    world.time.advance(10);
+    expect(reader.said).toEqual(["synced"]);
+  });
+
+  it("are not taken for those of their node's last process", () => {
+    const world = World.whereReplicasCatchUp();
+    const n1 = world.node("n1");
+    world.read("n3");
+    const storeId = "another" as Sender["storeId"];
+    const pull = { type: "pull", watch: 1, number: 1, wait: false, prefix: undefined } as const;
+    const from = { order: "group", sequence: 5, offset: 0 };
+    const writer = new ByteWriter();
+    watchCodec.encode({ ...pull, from }, writer);
+    const { sender } = world.node("n3");
+    n1.watches.receive({ ...sender, storeId }, 0, new ByteReader(writer.copy()));
+    const before = n1.sent.length;
+    // Those of the watch that is there have other numbers.
+    const isOfOne = ({ type, number }: WatchMessage) => type === "page" && number === 1;
+    expect(n1.answer(true)).toBe(SHARDS);
+    world.time.advance(1);
+    expect(n1.sent.slice(before).filter(isOfOne)).toEqual([]);
+    // One more question, for the one that came later.
+    expect(n1.answer(true)).toBe(1);
+    world.time.advance(1);
+    expect(n1.sent.slice(before).filter(isOfOne)).toHaveLength(1);
   });
 });
 

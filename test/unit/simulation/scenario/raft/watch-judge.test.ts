@@ -23,6 +23,7 @@ function written(index: number, ...keys: readonly string[]): RaftOperation {
     calledAt: index,
     returnedAt: index + 0.5,
     calledAtMs: index,
+    returnedAtMs: index + 0.5,
   };
 }
 
@@ -37,7 +38,7 @@ function put(key: string, index: number, value = `${key}${index}`): SeenEvent {
 const gap = (atMs: number) => seen({ type: "gap" }, atMs);
 
 function stint(behind: SeenEvent | undefined, ...events: readonly SeenEvent[]): Stint {
-  return { watcher: "w", behind, events };
+  return { watcher: "w", beganAtMs: 0, behind, events };
 }
 
 const HISTORY = [written(1, "a"), written(2, "a", "b"), written(3, "b"), written(5, "a")];
@@ -85,6 +86,26 @@ describe("the judge of watches", () => {
     expect(checksOf(stint(undefined, one, put("a", 1)))).toEqual(["watch-doubled"]);
     expect(checksOf(stint(undefined, put("b", 3), put("a", 2)))).toEqual(["watch-order"]);
     expect(checksOf(stint(undefined, one), stint(one, put("a", 1)))).toEqual(["watch-doubled"]);
+  });
+
+  test("finds what was acknowledged before a watch began, and comes behind its synced", () => {
+    const synced = seen({ type: "synced" }, 6);
+    const from = (beganAtMs: number, ...told: readonly SeenEvent[]): Stint => {
+      return { ...stint(undefined, ...told), beganAtMs };
+    };
+    expect(checksOf(from(4, put("b", 3), synced, put("a", 5)))).toEqual([]);
+    expect(checksOf(from(6, synced, put("a", 5)))).toEqual(["watch-synced"]);
+    // Also where that stint does not last until it comes.
+    const one = put("b", 3);
+    expect(checksOf(stint(undefined, one), { ...stint(one, synced), beganAtMs: 4 })).toEqual([]);
+    expect(checksOf(stint(undefined, one), { ...stint(one, synced), beganAtMs: 6 })).toEqual([
+      "watch-synced",
+    ]);
+    const rest = { ...stint(one, put("a", 5), synced), beganAtMs: 6 };
+    expect(checksOf(stint(undefined, one), rest)).toEqual([]);
+    // Behind a gap nobody knows where it stands, but that it stands there.
+    expect(checksOf(from(6, one, gap(6), synced))).toEqual([]);
+    expect(checksOf(from(6, one, gap(6), synced, put("a", 5)))).toEqual(["watch-synced"]);
   });
 
   test("finds another life of the shard without a gap", () => {
