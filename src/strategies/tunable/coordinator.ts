@@ -78,7 +78,10 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
     this.#places = new PlaceFlow(given, next, planted);
     this.#demands = new Demands(context, planted.eachCountedOverAll);
     this.#expiries = new ExpiryView(stampedRules, context.clock, planted);
-    this.#writes = new WriteFlow(context, this.#settings, next, this.#demands, planted);
+    this.#writes = new WriteFlow({
+      ...{ context, settings: this.#settings, demands: this.#demands, planted },
+      nextRoundId: next,
+    });
     this.#reads = new ReadFlow(
       context,
       this.#settings,

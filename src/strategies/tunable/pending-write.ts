@@ -1,10 +1,23 @@
-import type { Request } from "../../core/contracts/machine.ts";
+import type { Request, ShardPlacement } from "../../core/contracts/machine.ts";
+import type { NodeId } from "../../core/model/ids.ts";
+import { encodeOperationId } from "../../core/model/operation-id.ts";
 import { type Stamp, ZERO_STAMP } from "../../core/model/stamp.ts";
 import { type Demand, isMetBy } from "../leaderless/demand.ts";
-import type { ReplicaAnswers, ReplicaMask } from "../leaderless/replica-answers.ts";
+import type { WriteVerdict } from "../leaderless/messages.ts";
+import { ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
 import type { GivenInWrite } from "./given-stamps.ts";
 
-/** A request's memo while it is written. */
+/**
+ * One write under way, and what replicas have said of it: a request's memo. It is stamped, once or,
+ * where all have refused it, again; what is sent under one stamp is one version, however many rounds
+ * it takes. What `standingOf` makes of it is another matter.
+ *
+ * Invariants:
+ * - `held`, `newer`, `skewed`, `reused` and `outdated` are of the round that runs, without common
+ *   bits, and within `answers.answered`; `sentTo` is of the stamp, over all its rounds;
+ * - `stored` and `sentAgain` are never taken back while the stamp is the same: what may be out there
+ *   does not come home because a replica has lost it, or because a later round knows nothing of it.
+ */
 export class PendingWrite {
   readonly request: Request;
   /** Changes where others come to hold the shard. */
@@ -60,6 +73,73 @@ export class PendingWrite {
     this.newest = given.seen;
     this.expiresAtMs = given.expiresAtMs;
   }
+
+  /** From here on it is another version than before. */
+  stampAs(stamp: Stamp, proof: Stamp | undefined): void {
+    this.stamp = stamp;
+    this.proof = proof;
+    this.sentTo = 0;
+    this.phase = "write";
+    this.attempts++;
+  }
+
+  /** Counts from nothing, and only answers that name this round. */
+  beginRound(roundId: number, asked: ReplicaMask, nowMs: number): void {
+    if (this.roundId !== 0) {
+      this.answers = new ReplicaAnswers(this.answers.placement);
+      this.held = 0;
+      this.newer = 0;
+      this.skewed = 0;
+      this.reused = 0;
+      this.outdated = 0;
+    }
+    this.roundId = roundId;
+    this.roundAtMs = nowMs;
+    this.answers.asked = asked;
+  }
+
+  /** The replica of this bit, of which this is the first answer of the round, has said so. */
+  take(verdict: WriteVerdict, bit: ReplicaMask): void {
+    switch (verdict) {
+      case "stored":
+      case "equal":
+        this.held |= bit;
+        this.stored = true;
+        break;
+      case "newer":
+        this.newer |= bit;
+        break;
+      case "skewed":
+        this.skewed |= bit;
+        break;
+      case "reused":
+        this.reused |= bit;
+        break;
+    }
+  }
+
+  /** What the old self of a replica held is void; that a copy was out there is not. */
+  void(peer: NodeId): void {
+    const bit = this.answers.void(peer);
+    this.held &= ~bit;
+    this.newer &= ~bit;
+  }
+
+  /** Others hold the shard now: the next round, which has to begin at once, is theirs. */
+  moveTo(placement: ShardPlacement, demand: Demand): void {
+    // What everybody refused unseen is no earlier try.
+    if (this.phase === "write" && !isOnlyOutdated(this)) this.sentAgain = true;
+    this.demand = demand;
+    this.answers = new ReplicaAnswers(placement);
+    this.sentTo = 0;
+  }
+}
+
+/** The id under which a retry is the same write: the one it came with, or one that its stamp makes. */
+export function operationIdOf(pending: PendingWrite, keyspaceHash: number): string {
+  const { stamp, expiresAtMs, request } = pending;
+  const { operationId, key } = request.operation;
+  return operationId ?? encodeOperationId({ keyspaceHash, stamp, key, expiresAtMs });
 }
 
 /** As many replicas as the level needs hold it, and none of those asked holds a newer one. */
@@ -89,20 +169,4 @@ export function isFirstTry({ fixedStamp, sentAgain }: PendingWrite): boolean {
  */
 export function isBehindSeen({ fixedStamp, newest }: PendingWrite): boolean {
   return fixedStamp !== undefined && fixedStamp.time < newest.time;
-}
-
-/** A write that met only refusals is stamped again at most this often. */
-const MAX_ATTEMPTS = 8;
-
-/** Only where every recipient refused and none stored is a second stamp still one write. */
-export function mayStampAgain(pending: PendingWrite): boolean {
-  const { fixedStamp, stored, sentAgain, newer, sentTo, attempts } = pending;
-  return (
-    fixedStamp === undefined &&
-    !stored &&
-    !sentAgain &&
-    newer !== 0 &&
-    newer === sentTo &&
-    attempts < MAX_ATTEMPTS
-  );
 }

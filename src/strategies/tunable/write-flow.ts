@@ -1,35 +1,33 @@
 import type { CoordinatorContext, Effects, Request, Sender } from "../../core/contracts/machine.ts";
 import { CapstanError } from "../../core/model/errors.ts";
 import type { NodeId } from "../../core/model/ids.ts";
-import { encodeOperationId } from "../../core/model/operation-id.ts";
 import { compareStamps } from "../../core/model/stamp.ts";
 import { versionTokenOf } from "../../core/model/version-token.ts";
-import { ableReplicas } from "../leaderless/able-replicas.ts";
-import { type Demands, isMetBy, mayLower, oneLess } from "../leaderless/demand.ts";
-import { levelTooHigh, tooFewReachable } from "../leaderless/faults.ts";
+import { type Demands, isMetBy } from "../leaderless/demand.ts";
+import { tooFewReachable } from "../leaderless/faults.ts";
 import type { LeaderlessMessage, ReadReply, WriteAck } from "../leaderless/messages.ts";
 import { stampOf } from "../leaderless/record.ts";
 import { countOf, ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
 import { reusedId, superseded } from "./faults.ts";
-import { givenIn } from "./given-stamps.ts";
 import { LateCopies } from "./late-copies.ts";
 import {
-  isBehindSeen,
   isFirstTry,
   isMet,
   isOnlyOutdated,
   isRefusedByAll,
-  mayStampAgain,
+  operationIdOf,
   PendingWrite,
 } from "./pending-write.ts";
 import type { PlantedBugs } from "./planted-bugs.ts";
-import { TUNABLE_LEVELS, type TunableSettings } from "./settings.ts";
+import type { TunableSettings } from "./settings.ts";
 import { SlowWrites } from "./slow-writes.ts";
+import { WriteAdmission } from "./write-admission.ts";
 import { recordLoss } from "./write-facts.ts";
 import { WritePace } from "./write-pace.ts";
 import { abortedWrite, refusalByAll, unconfirmed, writeResultOf } from "./write-result.ts";
 import { WriteRounds } from "./write-rounds.ts";
 import { WriteStamps } from "./write-stamps.ts";
+import { endOf, standingOf } from "./write-standing.ts";
 
 type Fx = Effects<LeaderlessMessage>;
 
@@ -41,30 +39,37 @@ type Fx = Effects<LeaderlessMessage>;
  * `strong` is the write of Attiya, Bar-Noy and Dolev ("Sharing Memory Robustly in Message-Passing
  * Systems", 1995; for many writers: Lynch and Shvartsman 1997): learn the greatest stamp from a
  * majority, stamp above it, write to a majority.
+ *
+ * A write is admitted (`WriteAdmission`), stamped (`WriteStamps`) and sent, round by round
+ * (`WriteRounds`); after each answer `standingOf` says where it is, and here is done what follows.
+ * Every write ends once, in `#end`; copies that are on their way then are those of `LateCopies`.
  */
 export class WriteFlow {
   readonly #context: CoordinatorContext;
   readonly #settings: TunableSettings;
   readonly #planted: PlantedBugs;
   readonly #demands: Demands;
+  readonly #admission: WriteAdmission;
   readonly #rounds: WriteRounds;
   readonly #stamps: WriteStamps;
   readonly #pace = new WritePace();
   readonly #late: LateCopies;
   readonly #slow: SlowWrites;
 
-  constructor(
-    context: CoordinatorContext,
-    settings: TunableSettings,
-    nextRoundId: () => number,
-    demands: Demands,
-    planted: PlantedBugs,
-  ) {
-    this.#demands = demands;
+  constructor(parts: {
+    readonly context: CoordinatorContext;
+    readonly settings: TunableSettings;
+    readonly nextRoundId: () => number;
+    readonly demands: Demands;
+    readonly planted: PlantedBugs;
+  }) {
+    const { context, settings, planted } = parts;
     this.#context = context;
-    this.#planted = planted;
     this.#settings = settings;
-    this.#rounds = new WriteRounds(nextRoundId);
+    this.#planted = planted;
+    this.#demands = parts.demands;
+    this.#admission = new WriteAdmission(parts);
+    this.#rounds = new WriteRounds(parts.nextRoundId);
     this.#stamps = new WriteStamps(context, planted);
     this.#late = new LateCopies(context.self.node, this.#pace);
     this.#slow = new SlowWrites(settings.rebuildDelayMs);
@@ -81,42 +86,14 @@ export class WriteFlow {
 
   start(request: Request, nowMs: number, wallMs: number, effects: Fx): void {
     const { operation } = request;
-    const { level, shardIndex } = operation;
-    const placement = this.#context.placement(shardIndex);
-    const demand = this.#demands.of(level, shardIndex, "write");
-    if (demand === undefined) {
-      effects.refuse(
-        request,
-        levelTooHigh(level, shardIndex, this.#demands, TUNABLE_LEVELS, "write"),
-      );
-      return;
-    }
-    const given = givenIn(operation, this.#context, wallMs);
-    if (given instanceof CapstanError) {
-      effects.refuse(request, given);
-      return;
-    }
-    const forgets = this.#planted.operationIdForgotten === true;
-    const answers = new ReplicaAnswers(placement);
+    const answers = new ReplicaAnswers(this.#context.placement(operation.shardIndex));
     const reachable = answers.reachable(this.#context.isReachable);
-    const able = ableReplicas(this.#context, answers, shardIndex, reachable);
-    if (!isMetBy(demand, able) && !(this.#mayLower(request) && able !== 0)) {
-      const nodes = answers.nodesOf(able);
-      effects.refuse(request, tooFewReachable(demand, placement.replicas, nodes));
+    const pending = this.#admission.open(request, answers, reachable, wallMs);
+    if (pending instanceof CapstanError) {
+      effects.refuse(request, pending);
       return;
     }
-    const enough = this.#planted.oneAcknowledgementLess === true ? oneLess(demand) : demand;
-    const pending = new PendingWrite(
-      request,
-      enough,
-      answers,
-      forgets ? { ...given, fixedStamp: undefined } : given,
-    );
     request.memo = pending;
-    if (isBehindSeen(pending) && this.#context.clock.observe(given.seen, wallMs) === "observed") {
-      effects.refuse(request, superseded(given.seen, "unknown", this.#idOf(pending)));
-      return;
-    }
     this.#slow.maybeAdd(pending, operation.deadlineMs ?? nowMs, nowMs);
     if (this.#stamps.mustLearn(pending, wallMs))
       this.#rounds.learn(pending, reachable, nowMs, effects);
@@ -143,26 +120,11 @@ export class WriteFlow {
       nowMs - pending.roundAtMs > this.#settings.rebuildDelayMs;
     const bit = pending.answers.take(from.node, ack.serving && !isTooOld);
     if (bit === 0) return true;
-    switch (ack.verdict) {
-      case "stored":
-      case "equal":
-        pending.held |= bit;
-        pending.stored = true;
-        break;
-      case "newer":
-        if (this.#planted.supersededIsHeld === true) {
-          pending.held |= bit;
-          break;
-        }
-        pending.newer |= bit;
-        this.#stamps.see(pending, ack.stamp, wallMs);
-        break;
-      case "skewed":
-        pending.skewed |= bit;
-        break;
-      case "reused":
-        pending.reused |= bit;
-        break;
+    if (ack.verdict !== "newer") pending.take(ack.verdict, bit);
+    else if (this.#planted.supersededIsHeld === true) pending.held |= bit;
+    else {
+      pending.take("newer", bit);
+      this.#stamps.see(pending, ack.stamp, wallMs);
     }
     this.#evaluate(pending, nowMs, wallMs, effects);
     return true;
@@ -195,33 +157,22 @@ export class WriteFlow {
       this.#succeed(pending, nowMs, true, effects);
       return true;
     }
-    this.#end(pending, nowMs, effects);
-    effects.refuse(
-      request,
-      abortedWrite(pending, () => this.#idOf(pending)),
-    );
+    const id = (): string => this.#idOf(pending);
+    this.#fail(pending, abortedWrite(pending, id), nowMs, effects);
     return true;
   }
 
-  /** What the old self of a replica held is void; that a copy was out there is not. */
   onIdentity(peer: NodeId): void {
     if (this.#planted.oldSelfCounts === true) return;
-    for (const pending of this.#rounds.pending()) {
-      const bit = pending.answers.void(peer);
-      pending.held &= ~bit;
-      pending.newer &= ~bit;
-    }
+    for (const pending of this.#rounds.pending()) pending.void(peer);
   }
 
   /** Sends slow writes again, and gives up on overdue acknowledgements; repair finds their copies. */
   sweep(nowMs: number, effects: Fx): void {
     for (const pending of this.#slow.takeDue(nowMs)) {
       const reachable = pending.answers.reachable(this.#context.isReachable);
-      if (pending.phase === "learn") this.#rounds.learn(pending, reachable, nowMs, effects);
-      else {
-        pending.sentAgain = true;
-        this.#rounds.send(pending, reachable, nowMs, effects);
-      }
+      if (pending.phase === "write") pending.sentAgain = true;
+      this.#rounds.repeat(pending, reachable, nowMs, effects);
     }
     this.#late.giveUp(nowMs, effects);
     this.#releaseHeld(nowMs, effects);
@@ -230,24 +181,16 @@ export class WriteFlow {
   /** Others hold the shard now: what is not answered goes to them, the same version. */
   onMap(shardIndex: number, nowMs: number, effects: Fx): void {
     for (const pending of [...this.#rounds.pending()]) {
-      const { level, shardIndex: own } = pending.request.operation;
-      if (own !== shardIndex || pending.paced) continue;
-      const demand = this.#demands.of(level, shardIndex, "write");
+      const { operation } = pending.request;
+      if (operation.shardIndex !== shardIndex || pending.paced) continue;
+      const demand = this.#admission.demandOf(operation);
       if (demand === undefined) {
         this.#concludeBeyond(pending, nowMs, effects);
         continue;
       }
-      pending.demand = this.#planted.oneAcknowledgementLess === true ? oneLess(demand) : demand;
-      pending.answers = new ReplicaAnswers(this.#context.placement(shardIndex));
-      const wasUnseen = isOnlyOutdated(pending);
-      pending.sentTo = 0;
+      pending.moveTo(this.#context.placement(shardIndex), demand);
       const reachable = pending.answers.reachable(this.#context.isReachable);
-      if (pending.phase === "learn") this.#rounds.learn(pending, reachable, nowMs, effects);
-      else {
-        // What everybody refused unseen is no earlier try.
-        if (!wasUnseen) pending.sentAgain = true;
-        this.#rounds.send(pending, reachable, nowMs, effects);
-      }
+      this.#rounds.repeat(pending, reachable, nowMs, effects);
     }
   }
 
@@ -275,18 +218,11 @@ export class WriteFlow {
     const { phase, answers, paced, request } = pending;
     const { level, shardIndex } = request.operation;
     if (paced || this.#demands.of(level, shardIndex, "write") !== undefined) return;
-    if (phase === "write") {
-      if (!answers.complete) return;
-      if (!isOnlyOutdated(pending) || !isFirstTry(pending)) {
-        this.#conclude(pending, nowMs, effects);
-        return;
-      }
-    }
-    this.#end(pending, nowMs, effects);
-    effects.refuse(
-      request,
-      levelTooHigh(level, shardIndex, this.#demands, TUNABLE_LEVELS, "write"),
-    );
+    const isSent = phase === "write";
+    if (isSent && !answers.complete) return;
+    if (isSent && !(isOnlyOutdated(pending) && isFirstTry(pending))) {
+      this.#conclude(pending, nowMs, effects);
+    } else this.#fail(pending, this.#admission.levelTooHigh(request.operation), nowMs, effects);
   }
 
   /** Whether every write that counts has been seen: what a read of that level has to have heard. */
@@ -297,11 +233,10 @@ export class WriteFlow {
   }
 
   #learned(pending: PendingWrite, nowMs: number, wallMs: number, effects: Fx): void {
-    const { fixedStamp, newest, request } = pending;
+    const { fixedStamp, newest } = pending;
     if (fixedStamp !== undefined && compareStamps(newest, fixedStamp) > 0) {
       // An earlier try under this id may have been the one that was overtaken.
-      this.#end(pending, nowMs, effects);
-      effects.refuse(request, superseded(pending.newest, "unknown", this.#idOf(pending)));
+      this.#fail(pending, superseded(newest, "unknown", this.#idOf(pending)), nowMs, effects);
       return;
     }
     const { answers } = pending;
@@ -324,90 +259,74 @@ export class WriteFlow {
   }
 
   #evaluate(pending: PendingWrite, nowMs: number, wallMs: number, effects: Fx): void {
-    const { answers, held, newer } = pending;
-    if (pending.reused !== 0) {
-      // Two values under one id: neither may be acknowledged as the write of this id.
-      this.#end(pending, nowMs, effects);
-      effects.refuse(
-        pending.request,
-        reusedId(this.#idOf(pending), isRefusedByAll(pending) && !pending.sentAgain),
-      );
-      return;
-    }
-    const counted = (held | newer) & answers.counted;
-    const twice =
-      this.#planted.ownCopyCountsTwice === true
-        ? countOf(held & answers.bitOf(this.#context.self.node))
-        : 0;
-    if (
-      isMetBy(pending.demand, counted) ||
-      (twice > 0 && countOf(counted) + twice >= pending.demand.count)
-    ) {
-      if (newer === 0) {
+    switch (standingOf(pending, this.#countedTwice(pending))) {
+      case "awaited":
+        return;
+      case "met":
         if (pending.paced) return;
         if (this.#pace.mayAnswer) this.#succeed(pending, nowMs, true, effects);
         else this.#pace.hold(pending);
         return;
+      case "overtaken":
+        this.#lose(pending, nowMs, effects);
+        return;
+      case "reused": {
+        // Two values under one id: neither may be acknowledged as the write of this id.
+        const isStoredNowhere = isRefusedByAll(pending) && !pending.sentAgain;
+        this.#fail(pending, reusedId(this.#idOf(pending), isStoredNowhere), nowMs, effects);
+        return;
       }
-      if (pending.stored) {
-        this.#end(pending, nowMs, effects);
-        recordLoss(pending, effects);
-        effects.refuse(pending.request, superseded(pending.newest, "applied"));
+      case "outdated":
+        // The map is on its way: then it is sent to those who hold the shard now.
+        this.#concludeBeyond(pending, nowMs, effects);
+        return;
+      case "outrun": {
+        const reachable = pending.answers.reachable(this.#context.isReachable);
+        if (isMetBy(pending.demand, reachable)) {
+          this.#write(pending, reachable, nowMs, wallMs, effects);
+        } else this.#conclude(pending, nowMs, effects);
+        return;
+      }
+      case "exhausted": {
+        // There is time to be sent again: by then a replica that is being rebuilt may count.
+        const { operation } = pending.request;
+        const waits = this.#slow.has(pending) && !this.#admission.mayLower(operation);
+        if (!waits || isRefusedByAll(pending)) this.#conclude(pending, nowMs, effects);
         return;
       }
     }
-    if (!answers.complete) return;
-    if (pending.outdated !== 0) {
-      // The map is on its way: then it is sent to those who hold the shard now.
-      this.#concludeBeyond(pending, nowMs, effects);
-      return;
-    }
-    if (mayStampAgain(pending)) {
-      const reachable = answers.reachable(this.#context.isReachable);
-      if (isMetBy(pending.demand, reachable)) {
-        this.#write(pending, reachable, nowMs, wallMs, effects);
-        return;
-      }
-    }
-    // There is time to be sent again: by then a replica that is being rebuilt may count.
-    const waits = this.#slow.has(pending) && !this.#mayLower(pending.request);
-    if (!waits || isRefusedByAll(pending)) this.#conclude(pending, nowMs, effects);
   }
 
   /** No further answer is awaited, or none will be: say what is known. */
   #conclude(pending: PendingWrite, nowMs: number, effects: Fx): void {
-    const { request, answers } = pending;
-    if (pending.phase === "learn") {
-      this.#end(pending, nowMs, effects);
-      const nodes = answers.nodesOf(answers.counted);
-      const { replicas } = answers.placement;
-      effects.refuse(request, tooFewReachable(pending.demand, replicas, nodes));
-      return;
-    }
-    if (isRefusedByAll(pending)) {
-      this.#end(pending, nowMs, effects);
-      effects.refuse(
-        request,
-        refusalByAll(pending, () => this.#idOf(pending)),
-      );
-      return;
-    }
-    const durable = pending.held & answers.counted;
-    if (durable !== 0 && this.#mayLower(request)) {
-      if (pending.newer === 0) this.#succeed(pending, nowMs, false, effects);
-      else {
-        this.#end(pending, nowMs, effects);
-        recordLoss(pending, effects);
-        effects.refuse(request, superseded(pending.newest, "applied"));
+    const { answers, demand, request } = pending;
+    switch (endOf(pending, this.#admission.mayLower(request.operation))) {
+      case "unsent": {
+        const nodes = answers.nodesOf(answers.counted);
+        const { replicas } = answers.placement;
+        this.#fail(pending, tooFewReachable(demand, replicas, nodes), nowMs, effects);
+        return;
       }
-      return;
+      case "refused": {
+        const id = (): string => this.#idOf(pending);
+        this.#fail(pending, refusalByAll(pending, id), nowMs, effects);
+        return;
+      }
+      case "lowered":
+        this.#succeed(pending, nowMs, false, effects);
+        return;
+      case "overtaken":
+        this.#lose(pending, nowMs, effects);
+        return;
+      case "unconfirmed": {
+        const fault =
+          this.#planted.sentIsNotApplied === true
+            ? new CapstanError("UNAVAILABLE", "too few replicas confirmed it")
+            : unconfirmed(pending, this.#idOf(pending));
+        this.#fail(pending, fault, nowMs, effects);
+        return;
+      }
     }
-    this.#end(pending, nowMs, effects);
-    if (this.#planted.sentIsNotApplied === true) {
-      effects.refuse(request, new CapstanError("UNAVAILABLE", "too few replicas confirmed it"));
-      return;
-    }
-    effects.refuse(request, unconfirmed(pending, this.#idOf(pending)));
   }
 
   #succeed(pending: PendingWrite, nowMs: number, met: boolean, effects: Fx): void {
@@ -417,6 +336,18 @@ export class WriteFlow {
     // Those who were sent a copy have until `giveUp` to acknowledge it.
     if (pending.answers.complete) this.#late.hint(pending, effects);
     effects.reply(pending.request, writeResultOf(pending, version, met, nowMs));
+  }
+
+  /** It took effect, and a newer one that did not know of it is what readers find. */
+  #lose(pending: PendingWrite, nowMs: number, effects: Fx): void {
+    this.#end(pending, nowMs, effects);
+    recordLoss(pending, effects);
+    effects.refuse(pending.request, superseded(pending.newest, "applied"));
+  }
+
+  #fail(pending: PendingWrite, fault: CapstanError, nowMs: number, effects: Fx): void {
+    this.#end(pending, nowMs, effects);
+    effects.refuse(pending.request, fault);
   }
 
   #end(pending: PendingWrite, nowMs: number, effects: Fx): void {
@@ -444,15 +375,13 @@ export class WriteFlow {
     }
   }
 
-  #mayLower(request: Request): boolean {
-    return mayLower(this.#settings.partitionPolicy, request.operation.level);
+  #countedTwice({ held, answers }: PendingWrite): number {
+    return this.#planted.ownCopyCountsTwice === true
+      ? countOf(held & answers.bitOf(this.#context.self.node))
+      : 0;
   }
 
   #idOf(pending: PendingWrite): string {
-    const { operationId, key } = pending.request.operation;
-    if (operationId !== undefined) return operationId;
-    const { keyspaceHash } = this.#context;
-    const { stamp, expiresAtMs } = pending;
-    return encodeOperationId({ keyspaceHash, stamp, key, expiresAtMs });
+    return operationIdOf(pending, this.#context.keyspaceHash);
   }
 }

@@ -4,7 +4,7 @@ import type { NodeId } from "../../core/model/ids.ts";
 import type { CopyMessage, LeaderlessMessage } from "../leaderless/messages.ts";
 import { atEpoch } from "../leaderless/place/place-messages.ts";
 import { makeKeyedRecord } from "../leaderless/record.ts";
-import { ReplicaAnswers, type ReplicaMask } from "../leaderless/replica-answers.ts";
+import type { ReplicaMask } from "../leaderless/replica-answers.ts";
 import type { PendingWrite } from "./pending-write.ts";
 
 type Fx = Effects<LeaderlessMessage>;
@@ -82,19 +82,15 @@ export class WriteRounds {
     }
   }
 
+  /** The same in a new round: the write learns or is sent again, as it did before. */
+  repeat(pending: PendingWrite, reachable: ReplicaMask, nowMs: number, effects: Fx): void {
+    if (pending.phase === "learn") this.learn(pending, reachable, nowMs, effects);
+    else this.send(pending, reachable, nowMs, effects);
+  }
+
   #begin(pending: PendingWrite, reachable: ReplicaMask, nowMs: number): void {
     this.#pending.delete(pending.roundId);
-    if (pending.roundId !== 0) {
-      pending.answers = new ReplicaAnswers(pending.answers.placement);
-      pending.held = 0;
-      pending.newer = 0;
-      pending.skewed = 0;
-      pending.reused = 0;
-      pending.outdated = 0;
-    }
-    pending.roundId = this.#nextRoundId();
-    pending.roundAtMs = nowMs;
-    pending.answers.asked = reachable;
+    pending.beginRound(this.#nextRoundId(), reachable, nowMs);
     this.#pending.set(pending.roundId, pending);
   }
 }

@@ -39,18 +39,11 @@ export class WriteStamps {
   /** Once before each round that is not the same version again. */
   stamp(pending: PendingWrite, wallMs: number): void {
     const { newest, fixedStamp } = pending;
-    let proof: Stamp | undefined;
-    if (fixedStamp !== undefined) {
-      pending.stamp = fixedStamp;
-      proof = newest;
-    } else if (newest.time === 0) {
-      pending.stamp = this.#context.clock.mint(wallMs);
-    } else {
-      ({ stamp: pending.stamp, proof } = this.#context.clock.mintAbove(newest, wallMs));
+    if (fixedStamp !== undefined) pending.stampAs(fixedStamp, newest);
+    else if (newest.time === 0) pending.stampAs(this.#context.clock.mint(wallMs), undefined);
+    else {
+      const { stamp, proof } = this.#context.clock.mintAbove(newest, wallMs);
+      pending.stampAs(stamp, proof);
     }
-    pending.proof = proof;
-    pending.sentTo = 0;
-    pending.phase = "write";
-    pending.attempts++;
   }
 }
