@@ -119,12 +119,13 @@ class Assembly {
     const storage = await openStorage(selected, node.id, opening);
     this.#goOn();
     const records = await openRecords(storage, node.id, opening);
-    checkPlacement(records, configuration);
+    const crdtOf = (keyspace: string) => selected.strategies.get(keyspace)?.crdt;
+    checkPlacement(records, configuration, crdtOf);
     this.#goOn();
     const { storeId, incarnation } = storage.identity;
     const self: Sender = { node: node.id, storeId, incarnation: incarnation as Incarnation };
     const host = this.#createHost(self, selected, storage, records);
-    keepPlacement(records, configuration);
+    keepPlacement(records, configuration, crdtOf);
     const engines = await this.#openEngines(selected, host);
     this.#goOn();
     const peers = this.#createPeers(self, selected, node, host, storage);

@@ -12,6 +12,8 @@ import { boundNames, findPlugIn, type PlugInKind, type PlugIns } from "./modules
 export interface SelectedStrategy {
   readonly strategy: Strategy;
   readonly settings: Readonly<Record<string, unknown>>;
+  /** The name of its resolver where that is a CRDT: what is stored are states of it. */
+  readonly crdt?: string | undefined;
 }
 
 /** What the configuration leads to; nothing of it is open yet. */
@@ -56,20 +58,26 @@ function selectStrategy(
   const path = `keyspaces.${keyspace.name}`;
   const strategy =
     handedOver ?? named(container, "strategy", keyspace.strategy, `${path}.strategy`);
-  const options = withResolver(keyspace, strategy, container, path);
+  const resolver = resolverOf(keyspace, strategy, container, path);
+  const { strategyOptions } = keyspace;
+  const options = resolver === undefined ? strategyOptions : { ...strategyOptions, resolver };
   const settings = strategy.parseSettings(options, path, keyspace.replicas, datacenters);
-  return { strategy, settings };
+  return {
+    strategy,
+    settings,
+    crdt: resolver?.capabilities.operations ? resolver.name : undefined,
+  };
 }
 
 /** Only a strategy that can keep versions apart has a use for a resolver: it gets the object. */
-function withResolver(
+function resolverOf(
   keyspace: ResolvedKeyspace,
   strategy: Strategy,
   container: Container,
   path: string,
-): Readonly<Record<string, unknown>> {
-  const { resolver, strategyOptions } = keyspace;
-  if (resolver === undefined) return strategyOptions;
+): Resolver | undefined {
+  const { resolver } = keyspace;
+  if (resolver === undefined) return undefined;
   const found =
     typeof resolver === "string"
       ? named(container, "resolver", resolver, `${path}.resolver`)
@@ -84,7 +92,7 @@ function withResolver(
       },
     ]);
   }
-  return { ...strategyOptions, resolver: found };
+  return found;
 }
 
 /** @throws CapstanError `INVALID_CONFIGURATION` unless the object has what a resolver needs. */

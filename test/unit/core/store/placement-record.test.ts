@@ -90,6 +90,43 @@ describe("a node with data", () => {
     });
   });
 
+  test.each([
+    ["or-set", "pn-counter"],
+    ["pn-counter", undefined],
+    ["or-set", "lww"],
+    [undefined, "or-set"],
+  ])(
+    "written under the resolver %s is not opened under %s, which reads other states",
+    async (before, now) => {
+      const under = (resolver: string | undefined) => ({
+        ...BEFORE,
+        keyspaces: {
+          carts: { strategy: "dynamo", replicas: 1, shards: 2, ...(resolver && { resolver }) },
+        },
+      });
+      await opened(under(before));
+      const words = (name: string | undefined) =>
+        name === "or-set" || name === "pn-counter" ? `"${name}"` : "none, or one that is no CRDT";
+      await expect(opened(under(now))).rejects.toMatchObject({
+        code: "INVALID_CONFIGURATION",
+        message: expect.stringContaining(
+          `keyspaces.carts.resolver is ${words(now)}, and the data of this node was written under ${words(before)}`,
+        ),
+      });
+      await opened(under(before));
+    },
+  );
+
+  test("is opened under another resolver of values", async () => {
+    const under = (resolver: object) => ({
+      ...BEFORE,
+      keyspaces: { notes: { strategy: "dynamo", replicas: 1, shards: 2, ...resolver } },
+    });
+    await opened(under({ resolver: "lww" }));
+    await opened(under({}));
+    await opened(under({ resolver: "version-vector" }));
+  });
+
   test("is opened with another keyspace, which is held to what it was from then on", async () => {
     await opened(BEFORE);
     const more = { strategy: "tunable", replicas: 1, shards: 2 };
