@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { describeFetchFailure } from "../client/fetch-failure.ts";
 import type { Environment } from "../core/contracts/environment.ts";
 import { CapstanError } from "../core/model/errors.ts";
 
@@ -96,9 +97,7 @@ export async function readHealth(url: string, request: HealthRequest): Promise<H
 }
 
 function unreachable(url: string, timeoutMs: number, late: boolean, error: unknown): CapstanError {
-  const cause = (error as Error).cause;
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : undefined;
-  const why = late ? `no answer within ${timeoutMs} ms` : (code ?? (error as Error).message);
+  const why = late ? `no answer within ${timeoutMs} ms` : describeFetchFailure(error);
   return new CapstanError("UNREACHABLE_SERVER", `${url} cannot be reached (${why})`, {
     cause: error,
   });

@@ -69,3 +69,9 @@ export class CallDeadline implements AbortListener {
     this.#controller.abort();
   }
 }
+
+/** Says how many milliseconds have passed since it was made. */
+export function stopwatch(): () => number {
+  const beganMs = performance.now();
+  return () => performance.now() - beganMs;
+}

@@ -92,7 +92,12 @@ export class RemoteKeyspace implements Keyspace {
     return mapMany(
       keys,
       (key) => key,
-      (key) => untilTaken(() => this.get(key, options), this.#connection, options ?? {}),
+      (key) =>
+        untilTaken(
+          (left) => this.get(key, { ...options, ...left }),
+          this.#connection,
+          options ?? {},
+        ),
     );
   }
 
@@ -122,7 +127,11 @@ export class RemoteKeyspace implements Keyspace {
       checkEntry(entry);
       const [key, value] = entry;
       const write = { ...putOf(key, value, options), ids };
-      return untilTaken(() => this.#unconditional(write), this.#connection, options ?? {});
+      return untilTaken(
+        (left) => this.#unconditional({ ...write, options: { ...options, ...left } }),
+        this.#connection,
+        options ?? {},
+      );
     });
   }
 

@@ -1,6 +1,7 @@
 import { CapstanError } from "../core/model/errors.ts";
 import { encodeKey } from "../core/model/keys.ts";
 import { LEVELS, parseLevel } from "../core/model/levels.ts";
+import { isTimeToLive, MAX_TTL_MS } from "../core/model/time-to-live.ts";
 import type { ReadOptions } from "../core/store/api.ts";
 import { SESSION_HEADER } from "./server-call.ts";
 
@@ -139,7 +140,7 @@ const WANTED: Readonly<Record<string, string>> = Object.freeze({
   ifAbsent: "true or false",
   timeoutMs: `a number of milliseconds from 1 to ${LONGEST_TIMEOUT_MS}`,
   limit: FROM_ONE,
-  ttlMs: FROM_ONE,
+  ttlMs: `a whole number from 1 to ${MAX_TTL_MS}`,
   before: FROM_ONE,
   shard: "a whole number from 0",
   consistency: "a level, or a number of replicas",
@@ -155,8 +156,9 @@ function isRight(name: string, value: unknown): boolean {
       return typeof value === "boolean";
     case "timeoutMs":
       return typeof value === "number" && value >= 1 && value <= LONGEST_TIMEOUT_MS;
-    case "limit":
     case "ttlMs":
+      return isTimeToLive(value);
+    case "limit":
     case "before":
       return Number.isSafeInteger(value) && (value as number) >= 1;
     case "shard":

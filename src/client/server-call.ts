@@ -1,6 +1,7 @@
 import { CapstanError } from "../core/model/errors.ts";
 import { MalformedBytesError } from "../core/model/malformed-bytes-error.ts";
 import { decodeValue } from "../core/model/values.ts";
+import { isBadPort } from "./fetch-failure.ts";
 import { faultFromProblem, PROBLEM_TYPE } from "./problem.ts";
 
 export const SESSION_HEADER = "x-session-token";
@@ -165,6 +166,7 @@ function isUnsent(error: unknown): boolean {
   const { cause } = (error ?? {}) as {
     readonly cause?: { readonly code?: unknown; readonly syscall?: unknown };
   };
+  if (isBadPort(error)) return true;
   return UNSENT.includes(cause?.code) && CONNECTING.includes(cause?.syscall);
 }
 

@@ -1,6 +1,7 @@
 import { CapstanError } from "../core/model/errors.ts";
 import { AbortListeners } from "./abort-listeners.ts";
 import { CallDeadline } from "./call-deadline.ts";
+import { describeFetchFailure } from "./fetch-failure.ts";
 import {
   type Attempt,
   attempt,
@@ -248,12 +249,5 @@ function faultOf({ last, sent, request, deadline, url, patienceMs }: Ending): Ca
 export function describeCause(last: Attempt | undefined): string {
   if (last === undefined || last.type === "answered") return "nothing was tried";
   if (last.type === "refused") return last.fault.message;
-  // Of `fetch` only the cause says what was wrong.
-  const { message, cause } = last.cause as Error;
-  const { code, message: why } = (cause ?? {}) as {
-    readonly code?: unknown;
-    readonly message?: unknown;
-  };
-  if (typeof code === "string") return code;
-  return typeof why === "string" && why !== "" ? why : message;
+  return describeFetchFailure(last.cause);
 }

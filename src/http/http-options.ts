@@ -1,5 +1,9 @@
 import { z } from "zod";
 import { type Observer, SILENT_OBSERVER } from "../core/contracts/observer.ts";
+import {
+  type ConfigurationProblem,
+  invalidConfiguration,
+} from "../core/model/configuration-problems.ts";
 import { CapstanError } from "../core/model/errors.ts";
 import { isLoopback } from "./host-guard.ts";
 
@@ -51,14 +55,28 @@ const schema = z.strictObject({
 
 export type ResolvedHttpOptions = z.infer<typeof schema>;
 
-/** Throws `INVALID_CONFIGURATION`, naming the option, its value and what is allowed. */
+const WHOLE = "a whole number from 1";
+
+/** What is allowed, in words; the schema has the same in code. */
+const ALLOWED: Readonly<Record<keyof HttpOptions, string>> = Object.freeze({
+  host: "a name or an address, such as 127.0.0.1",
+  port: "a whole number from 0 (a free one) to 65535",
+  allowedHosts: "a list of names, none of them empty",
+  insecure: "true or false",
+  maxBodyBytes: "a whole number from 1024",
+  requestTimeoutMs: WHOLE,
+  keepAliveTimeoutMs: WHOLE,
+  maxConnections: WHOLE,
+  maxWatches: WHOLE,
+  watchHeartbeatMs: WHOLE,
+  observer: "an Observer",
+});
+
+/** Throws `INVALID_CONFIGURATION`, naming each option that is wrong, its value and what is allowed. */
 export function resolveHttpOptions(options: HttpOptions): ResolvedHttpOptions {
-  const result = schema.safeParse(options, { reportInput: true });
+  const result = schema.safeParse(options);
   if (!result.success) {
-    const [issue] = result.error.issues;
-    const path = ["http", ...(issue?.path ?? [])].map(String).join(".");
-    const input = issue?.input === undefined ? "" : ` (it is ${JSON.stringify(issue.input)})`;
-    throw new CapstanError("INVALID_CONFIGURATION", `${path}: ${issue?.message}${input}`);
+    throw invalidConfiguration(result.error.issues.flatMap((issue) => problemsOf(issue, options)));
   }
   const { host, insecure } = result.data;
   if (!insecure && !isLoopback(host)) {
@@ -69,4 +87,20 @@ export function resolveHttpOptions(options: HttpOptions): ResolvedHttpOptions {
     );
   }
   return result.data;
+}
+
+function problemsOf(issue: z.core.$ZodIssue, options: unknown): readonly ConfigurationProblem[] {
+  const names = Object.keys(ALLOWED);
+  if (issue.code === "unrecognized_keys") {
+    const reason = "is no option";
+    return issue.keys.map((key) => ({
+      ...{ path: `http.${key}`, value: undefined, allowed: names, reason },
+    }));
+  }
+  const [name] = issue.path;
+  if (name === undefined) {
+    return [{ path: "http", value: options, allowed: [`an object with ${names.join(", ")}`] }];
+  }
+  const value = (options as Readonly<Record<PropertyKey, unknown>>)[name];
+  return [{ path: `http.${String(name)}`, value, allowed: [ALLOWED[name as keyof HttpOptions]] }];
 }

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { type FastifyInstance, type FastifyServerOptions, fastify } from "fastify";
+import { describeValue } from "../core/model/configuration-problems.ts";
 import { CapstanError } from "../core/model/errors.ts";
 import type { Store } from "../core/store/api.ts";
 import { apiDescriber } from "./api-description.ts";
@@ -52,10 +53,11 @@ export interface HttpServer {
 /**
  * Answers HTTP for one node's store. The store stays the caller's: close the server first.
  *
- * @throws CapstanError `INVALID_CONFIGURATION`, or `PORT_IN_USE` where the address cannot be
- * listened on.
+ * @throws CapstanError `INVALID_ARGUMENT` for what is no store, `INVALID_CONFIGURATION`, or
+ * `PORT_IN_USE` where the address cannot be listened on.
  */
 export async function serveHttp(store: Store, options: HttpOptions): Promise<HttpServer> {
+  checkStore(store);
   const resolved = resolveHttpOptions(options);
   const app = createApp(resolved);
   const connections = new ConnectionTracker(app.server);
@@ -81,6 +83,18 @@ export async function serveHttp(store: Store, options: HttpOptions): Promise<Htt
       await app.close();
     },
   };
+}
+
+/** What every request needs of it: without them each would fail as a fault of the server's own. */
+function checkStore(store: unknown): void {
+  const given = store as Partial<Store> | null | undefined;
+  const isStore = typeof given?.keyspace === "function" && typeof given.describe === "function";
+  if (isStore) return;
+  throw new CapstanError(
+    "INVALID_ARGUMENT",
+    `the store has to be what openStore gives, not ${describeValue(store)}`,
+    { details: { option: "store" } },
+  );
 }
 
 type WatchingParts = Pick<WatchRouteOptions, "streams" | "connections">;

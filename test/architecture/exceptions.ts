@@ -42,7 +42,8 @@ export const EXCEPTIONS: readonly Exception[] = Object.freeze<Exception[]>([
     rule: "nothing reads the real clock",
     path: "src/client/call-deadline.ts",
     finding: "performance",
-    reason: "how late its one timer fires says whether the event loop was held",
+    reason:
+      "how late its one timer fires says whether the event loop was held, and how much of its time is left",
   },
   {
     rule: "imports follow the arrows of the architecture",

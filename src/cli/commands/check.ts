@@ -19,7 +19,6 @@ import { EXIT } from "../exit-codes.ts";
 import { paintFor } from "../paint.ts";
 import { countOption, levelOption } from "../parse-options.ts";
 import { printLine, type Surroundings } from "../surroundings.ts";
-import { UsageError } from "../usage-error.ts";
 
 interface CheckOptions {
   readonly model: CheckModel;
@@ -78,28 +77,38 @@ async function check(
   surroundings: Surroundings,
 ): Promise<number> {
   const whole = await readHistory(file, surroundings);
-  const history = options.level === undefined ? whole : onlyLevel(whole, options.level);
-  const report = runCheck(options.model, history, { maxSteps: options.maxSteps });
+  const history = options.level === undefined ? whole : atLevelOf(whole, options.level);
+  const report =
+    history === undefined
+      ? nothingAt(options.level, whole)
+      : runCheck(options.model, history, { maxSteps: options.maxSteps });
   if (options.json) printLine(surroundings.stdout, JSON.stringify(plainReport(options, report)));
-  else print(report, history.length, surroundings);
+  else print(report, (history ?? whole).length, surroundings);
   if (report.verdict === "unknown") return EXIT.unknown;
   return report.verdict === "legal" ? EXIT.done : EXIT.violation;
 }
 
-function onlyLevel(
+/** Undefined where nothing was answered at the level: to judge the rest would promise something of it. */
+function atLevelOf(
   history: readonly KeyValueOperation[],
   level: Level,
-): readonly KeyValueOperation[] {
-  const levels = new Set(
+): readonly KeyValueOperation[] | undefined {
+  return levelsOf(history).has(level) ? atLevel(history, level) : undefined;
+}
+
+function levelsOf(history: readonly KeyValueOperation[]): ReadonlySet<string | undefined> {
+  return new Set(
     history.map(({ achieved, level: asked }) =>
       achieved === SUPERSEDED ? asked : (achieved ?? asked),
     ),
   );
-  if (levels.has(level)) return atLevel(history, level);
-  const there = [...levels].map((each) => each ?? "none");
-  throw new UsageError(
-    `no operation was answered at level ${level}; the history has: ${there.join(", ") || "no operation at all"}.`,
-  );
+}
+
+function nothingAt(level: Level | undefined, whole: readonly KeyValueOperation[]): CheckReport {
+  const there = [...levelsOf(whole)].map((each) => each ?? "none");
+  const has = there.join(", ") || "no operation at all";
+  const sentence = `no operation was answered at level ${level}; the history has: ${has}.`;
+  return { verdict: "unknown", judged: 0, sentence };
 }
 
 function print(report: CheckReport, operations: number, surroundings: Surroundings): void {

@@ -48,7 +48,7 @@ export interface WriteOptions<L extends string | number = Level | number> extend
   readonly consistency?: L;
   /** From `store.operationId(keyspace)`: makes a retry the very same write. */
   readonly operationId?: string;
-  /** Whole milliseconds from 1, after which the key is gone. */
+  /** Whole milliseconds from 1 to 2^52, after which the key is gone. */
   readonly ttlMs?: number;
   /** What the client saw of the key (leaderless keyspaces): a result's `version`. */
   readonly context?: string;

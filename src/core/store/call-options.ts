@@ -1,6 +1,7 @@
 import { CapstanError } from "../model/errors.ts";
 import { LEVELS, type Level } from "../model/levels.ts";
 import { MAX_SESSION_TOKEN_CHARACTERS, type SessionToken } from "../model/session-token.ts";
+import { isTimeToLive, MAX_TTL_MS } from "../model/time-to-live.ts";
 
 /** Above every other token that the store hands out: a context of 4 KiB is the longest. */
 const MAX_TOKEN_CHARACTERS = 8_192;
@@ -129,8 +130,10 @@ function assign(
       if (typeof value !== "boolean") throw wrongType(name, "true or false", value);
       settings[name] = value;
       return;
-    case "limit":
     case "ttlMs":
+      settings.ttlMs = checkTtl(value);
+      return;
+    case "limit":
       if (!Number.isSafeInteger(value) || (value as number) < 1) {
         throw wrongType(name, "a whole number from 1", value);
       }
@@ -144,6 +147,11 @@ function assign(
       checkLength(name, value);
       (settings as unknown as Record<string, string>)[name] = value;
   }
+}
+
+function checkTtl(value: unknown): number {
+  if (isTimeToLive(value)) return value;
+  throw wrongType("ttlMs", `a whole number from 1 to ${MAX_TTL_MS}`, value);
 }
 
 /** Levels are checked against the keyspace's own, which says which there are. */

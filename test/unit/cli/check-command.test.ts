@@ -93,11 +93,16 @@ r  3 get "k" -> "a"  called 4, returned 5 at one <==
       exitCode: 0,
       stdout: expect.stringMatching(/^legal: 2 of 2 operations were judged/),
     });
-    const { exitCode, stderr } = await check(stale, "--level", "quorum");
-    expect(exitCode).toBe(2);
-    expect(stderr).toBe(
-      "error: no operation was answered at level quorum; the history has: strong, one.\n",
-    );
+  });
+
+  test("ends with code 5 where nothing was answered at the level, and says at which something was", async () => {
+    const sentence = "no operation was answered at level quorum; the history has: strong, one.";
+    const { exitCode, stdout, stderr } = await check(stale, "--level", "quorum");
+    expect({ exitCode, stderr }).toEqual({ exitCode: 5, stderr: "" });
+    expect(stdout).toBe(`unknown: 0 of 3 operations were judged: ${sentence}\n`);
+    const json = await check(stale, "--level", "quorum", "--json");
+    expect(json.exitCode).toBe(5);
+    expect(JSON.parse(json.stdout)).toMatchObject({ verdict: "unknown", judged: 0, sentence });
   });
 
   test("ends with code 5 where the bound was reached", async () => {

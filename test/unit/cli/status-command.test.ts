@@ -75,6 +75,15 @@ describe("capstan status", () => {
     });
   });
 
+  test("says so where fetch refuses the port, though a node may listen there", async () => {
+    const { exitCode, stderr } = await run(["status", "--url", "127.0.0.1:6000"]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(
+      "http://127.0.0.1:6000 cannot be reached (fetch connects with no port",
+    );
+    expect(stderr).toContain("let the node serve HTTP at another one");
+  });
+
   test("ends when the user has waited enough", async () => {
     const { createServer } = await import("node:net");
     const silent = createServer((socket) => socket.on("error", () => undefined).resume());

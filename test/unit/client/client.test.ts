@@ -171,6 +171,27 @@ describe("the same as embedded", () => {
     await expect(keys.get("a")).rejects.toMatchObject({ code: "OVERLOADED" });
   });
 
+  test("and hands each try no more than what is left of the time that it was given", async () => {
+    const asked: (number | undefined)[] = [];
+    const original = store.keyspace("default").get;
+    const keyspace = store.keyspace("default");
+    keyspace.get = async (_key: string, options: { timeoutMs?: number } = {}) => {
+      asked.push(options.timeoutMs);
+      throw new CapstanError("OVERLOADED", "too much");
+    };
+    try {
+      const [late] = await keys.getMany(["a"], { timeoutMs: 400 });
+      expect(late).toMatchObject({ ok: false, error: { code: "OVERLOADED" } });
+    } finally {
+      keyspace.get = original;
+    }
+    expect(asked.length).toBeGreaterThan(2);
+    expect(asked[0]).toBe(400);
+    for (const [at, timeoutMs] of asked.entries()) {
+      if (at > 0) expect(timeoutMs).toBeLessThan(asked[at - 1] as number);
+    }
+  });
+
   test("many keys at once: one outcome each, in order", async () => {
     const entries = Array.from({ length: 100 }, (_, index) => [`many/${index}`, index] as const);
     const before = store.operations.size;
@@ -321,7 +342,11 @@ describe("refused here, before anything is sent", () => {
       /timeoutMs has to be a number of milliseconds from 1 to \d+, not 0$/,
     ],
     [{ timeoutMs: Number.POSITIVE_INFINITY }, "INVALID_ARGUMENT", /timeoutMs/],
-    [{ ttlMs: 1.5 }, "INVALID_ARGUMENT", /ttlMs has to be a whole number from 1, not 1\.5$/],
+    [
+      { ttlMs: 1.5 },
+      "INVALID_ARGUMENT",
+      /ttlMs has to be a whole number from 1 to 4503599627370496, not 1\.5$/,
+    ],
     [{ signal: {} }, "INVALID_ARGUMENT", /signal has to be an AbortSignal, not /],
     [
       { consistency: "strongest\r\nX-Evil: 1" },

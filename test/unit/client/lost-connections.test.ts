@@ -277,6 +277,19 @@ describe("several servers", () => {
     expect(silent.seen).toHaveLength(1);
   });
 
+  test("a port that fetch refuses: unreachable, nothing was sent, and what to do about it", async () => {
+    const keys = connect({ url: "http://127.0.0.1:6000" }).keyspace("default");
+    const fault = {
+      ...{ code: "UNREACHABLE_SERVER", outcome: "not-applied" },
+      message: expect.stringMatching(/127\.0\.0\.1:6000 .*let the node serve HTTP at another one$/),
+    };
+    await expect(keys.get("k")).rejects.toMatchObject(fault);
+    await expect(keys.put("k", 1, { operationId: "op-1" })).rejects.toMatchObject(fault);
+    await expect(keys.watch()[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+      message: expect.stringContaining("let the node serve HTTP at another one"),
+    });
+  });
+
   test("nobody there: unreachable, not applied", async () => {
     const url = await deadUrl();
     const keys = connect({ url: [url, await deadUrl()] }).keyspace("default");

@@ -457,4 +457,37 @@ describe("where a server cannot listen", () => {
       await expect(refused).rejects.toMatchObject({ code: "INVALID_CONFIGURATION" });
     }
   });
+
+  test.each([
+    [{ port: 65_536 }, "http.port is 65536; allowed: a whole number from 0 (a free one) to 65535"],
+    [{ port: "80" }, 'http.port is "80"; allowed: a whole number from 0'],
+    [{}, "http.port is undefined; allowed: a whole number from 0"],
+    [{ port: 0, prot: 1 }, "http.prot is no option; allowed: host, port, allowedHosts,"],
+    [
+      { port: 0, allowedHosts: ["a", ""] },
+      "http.allowedHosts is a list of 2; allowed: a list of names",
+    ],
+    [{ port: 0, maxWatches: 0 }, "http.maxWatches is 0; allowed: a whole number from 1"],
+    [null, "http is null; allowed: an object with host, port,"],
+    [{ port: -1, host: 7 }, "the configuration has 2 problems:\n- http.host is 7;"],
+  ])("options %j, by what is wrong and what is allowed", async (options, message) => {
+    const refused = serveHttp(store, options as { port: number });
+    await expect(refused).rejects.toMatchObject({
+      ...{ code: "INVALID_CONFIGURATION", message: expect.stringContaining(message) },
+    });
+  });
+
+  test.each([
+    [{}, "an empty object"],
+    [undefined, "undefined"],
+    [null, "null"],
+    ["n1", '"n1"'],
+  ])("what is no store: %j", async (none, shown) => {
+    await expect(serveHttp(none as never, { port: 0 })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringMatching(
+        new RegExp(`^the store has to be what openStore gives, not ${shown}`),
+      ),
+    });
+  });
 });
