@@ -10,8 +10,17 @@ import type { LogPosition, LogSequence, ShardId, StoreId } from "../core/model/i
 
 /** What happens to a node's log, in the order of its positions. */
 export type LogNews =
-  /** With a start of the node: of this store what had positions above `last` is gone. */
-  | { readonly type: "opened"; readonly storeId: StoreId; readonly last: LogPosition }
+  /**
+   * With a start of the node: of this store what had positions above `last` is gone. So may be what had
+   * some below it, where the newest records were not synced and the state came to the disk before them:
+   * `lastSequence` is what a shard's log has.
+   */
+  | {
+      readonly type: "opened";
+      readonly storeId: StoreId;
+      readonly last: LogPosition;
+      readonly lastSequence: (shard: ShardId) => LogSequence;
+    }
   | { readonly type: "appended"; readonly record: LogRecord; readonly position: LogPosition }
   /** Records above `last` are dropped; at `reset` those below it, too. */
   | {
@@ -31,7 +40,8 @@ export class WatchedLog implements LogStore {
     this.#log = log;
     this.#onNews = onNews;
     this.capabilities = log.capabilities;
-    onNews({ type: "opened", storeId, last: log.lastPosition });
+    const lastSequence = (shard: ShardId) => log.lastSequence(shard);
+    onNews({ type: "opened", storeId, last: log.lastPosition, lastSequence });
   }
 
   get lastPosition(): LogPosition {

@@ -27,6 +27,16 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     },
   },
   {
+    seed: 43,
+    strategies: ["raft"],
+    what: "The check of logs took an entry for appended behind itself, where a power cut had left the state and not the newest records of a keyspace in memory.",
+    commit: "The check of raft's logs goes by what a log ends with when its node starts",
+    test: {
+      file: "test/unit/simulation/scenario/raft/raft-safety.test.ts",
+      name: "goes by what a log ends with, where positions say that more is left",
+    },
+  },
+  {
     seed: 143,
     strategies: ["raft"],
     what: "A store that was closed while a shard read back a log of several pieces asked a closed log for the next one, and threw where nobody caught it.",

@@ -73,10 +73,19 @@ export class RaftSafety {
     }
   }
 
-  /** The node has started on this store, with what its log had up to there. */
-  opened(node: string, storeId: string, last: LogPosition): void {
+  /**
+   * The node has started on this store, with what its log had up to there.
+   *
+   * @param lastIndexOf what a shard's log ends with.
+   */
+  opened(
+    node: string,
+    storeId: string,
+    last: LogPosition,
+    lastIndexOf?: (shard: number) => number,
+  ): void {
     this.#stores.set(node, storeId);
-    for (const log of this.#logsOf(node).values()) log.fallBackTo(last);
+    for (const [shard, log] of this.#logsOf(node)) log.fallBackTo(last, lastIndexOf?.(shard));
   }
 
   appended(

@@ -35,6 +35,11 @@ export type LogDeed =
       readonly last: number;
     };
 
+/** What the log ended with when it was done. */
+function endOf(deed: LogDeed): number {
+  return deed.type === "appended" ? deed.index : deed.last;
+}
+
 /**
  * Which entries one replica of a shard has in its log, from what was done to that. A crash takes
  * deeds back, the last ones first: what the log has then is what those that are left make of it.
@@ -64,10 +69,18 @@ export class ReplicaLog {
     this.#do(deed);
   }
 
-  /** Deeds above the position have left no trace. */
-  fallBackTo(position: LogPosition): void {
-    if ((this.#deeds.at(-1)?.position ?? 0) <= position) return;
-    this.#deeds = this.#deeds.filter((deed) => deed.position <= position);
+  /**
+   * Deeds above the position have left no trace, nor have those that came after the log was found to
+   * end with `lastIndex`.
+   */
+  fallBackTo(position: LogPosition, lastIndex?: number): void {
+    const left = this.#deeds.filter((deed) => deed.position <= position);
+    const isEnd = (deed: LogDeed) => lastIndex === undefined || endOf(deed) === lastIndex;
+    const end = left.findLastIndex(isEnd);
+    // Before the first deed the log was empty.
+    if (end >= 0 || lastIndex === 0) left.length = end + 1;
+    if (left.length === this.#deeds.length) return;
+    this.#deeds = left;
     this.#first = 1;
     this.#last = 0;
     this.#runs = [];

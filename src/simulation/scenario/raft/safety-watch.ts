@@ -48,7 +48,9 @@ export class SafetyWatch {
   onLog(node: string, news: LogNews): void {
     if (!this.#isOn) return;
     if (news.type === "opened") {
-      this.#safety.opened(node, news.storeId, news.last);
+      const { storeId, last, lastSequence } = news;
+      const { hash } = this.#scene.keyspace.keyspace;
+      this.#safety.opened(node, storeId, last, (shard) => lastSequence(shardIdOf(hash, shard)));
     } else if (news.type === "appended") {
       const { shard, sequence: index, payload } = news.record;
       if (!this.#isOurs(shard)) return;

@@ -23,7 +23,8 @@ function watch(): LogBeforeState {
 
 function opened(logFirst: LogBeforeState, last: number): void {
   const storeId = "first" as StoreId;
-  logFirst.onLog("n1", { type: "opened", storeId, last: last as LogPosition });
+  const lastSequence = () => 0 as LogSequence;
+  logFirst.onLog("n1", { type: "opened", storeId, last: last as LogPosition, lastSequence });
 }
 
 function commit(logFirst: LogBeforeState, sequence: number, durablePosition: number): void {

@@ -149,6 +149,17 @@ describe("Leader Completeness", () => {
     expect(checks).toEqual(["leader-completeness"]);
   });
 
+  test("goes by what a log ends with, where positions say that more is left", () => {
+    const checks = checksAfter(
+      (c) => c.append("n1", 1, [1, 2]),
+      (c) => c.append("n2", 1, [1, 2]),
+      // The state came to the disk, and the newest entry did not.
+      (c) => c.safety.opened("n2", "first", 2 as LogPosition, () => 1),
+      (c) => c.append("n2", 2, [2]),
+    );
+    expect(checks).toEqual([]);
+  });
+
   test("sees that a crash takes a cut back", () => {
     const checks = checksAfter(
       twoCommitted,
