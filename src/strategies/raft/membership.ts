@@ -157,10 +157,11 @@ export class Membership {
    * where its own came back, and would be waited for by this leader for ever.
    */
   #replaceLostStores({ voters, learners }: MemberSet): boolean {
-    const { isVoter, identity: own } = this.#core;
+    const { isVoter, identity: own, planted } = this.#core;
+    const looksAtOwn = isVoter && planted.ownStoreAwaited !== true;
     let isLost = false;
     const replaced = (member: Member): Member => {
-      const isOwn = isVoter && member.node === own.node;
+      const isOwn = looksAtOwn && member.node === own.node;
       const identity = isOwn ? own : this.#followers.get(member.node)?.identity;
       if (identity === undefined || isMember(member, identity)) return member;
       isLost = true;

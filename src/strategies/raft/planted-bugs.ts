@@ -8,8 +8,10 @@ export interface PlantedRecoveryBugs {
   readonly supersededForgotten?: boolean;
 }
 
-/** Of changes of a shard's replicas: what is told of them, which only a whole store shows. */
+/** Of changes of a shard's replicas: what few worlds show. */
 export interface PlantedMembershipBugs {
+  /** A leader whose earlier store has come back waits for the one that was to take its place. */
+  readonly ownStoreAwaited?: boolean;
   /** Asked for the replicas in force, a leader leaves the goal of another change standing. */
   readonly goalLeftStanding?: boolean;
 }

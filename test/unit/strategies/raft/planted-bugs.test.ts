@@ -11,7 +11,8 @@ import { runChaos } from "./world/chaos.ts";
 
 /**
  * What only recoveries show is in `recovery-chaos.test.ts`, what only damage shows where the shard
- * was in `moved-away-chaos.test.ts`, and what only whole stores show in `test/simulation/planted`.
+ * was in `moved-away-chaos.test.ts`, what only an earlier store shows in `store-back-chaos.test.ts`, and
+ * what only whole stores show in `test/simulation/planted`.
  */
 type BugOfConsensus = Exclude<
   keyof PlantedConsensusBugs,
