@@ -8,9 +8,7 @@ import type {
 } from "../contracts/storage.ts";
 import type { ShardId } from "../model/ids.ts";
 import { keyText } from "../model/key-text.ts";
-
-/** A write that waits for its log record, known by identity: it is the newest of its key. */
-type OverlayEntry = Extract<StateMutation, { type: "put" | "delete" }>;
+import { type WaitingWrite, WaitingWrites } from "./waiting-writes.ts";
 
 interface RangeLimits {
   readonly limitBytes: number;
@@ -24,8 +22,8 @@ interface RangeLimits {
 export class ShardState implements ServingState {
   readonly #store: StateStore;
   readonly #shard: ShardId;
-  readonly #data = new Map<string, OverlayEntry>();
-  readonly #side = new Map<string, OverlayEntry>();
+  readonly #data = new WaitingWrites();
+  readonly #side = new WaitingWrites();
   #lastKey: Uint8Array | undefined;
   #lastText = "";
 
@@ -49,7 +47,7 @@ export class ShardState implements ServingState {
 
   /** What the overlay shows waits for its log record; what is committed had it durable before. */
   isDurable(key: Uint8Array): boolean {
-    return this.#data.size === 0 || !this.#data.has(keyText(key));
+    return this.#data.isEmpty || this.#data.get(keyText(key)) === undefined;
   }
 
   getSide(key: Uint8Array): Uint8Array | undefined {
@@ -91,7 +89,7 @@ export class ShardState implements ServingState {
       // What comes after it is not seen before it is committed: beneath it lies another state.
       if (mutation.type === "switch-generation") break;
       if (mutation.type === "delete-range") continue;
-      this.#shownIn(mutation)?.set(mutation.text ?? keyText(mutation.key), mutation);
+      this.#shownIn(mutation)?.add(mutation.text ?? keyText(mutation.key), mutation);
     }
   }
 
@@ -100,14 +98,12 @@ export class ShardState implements ServingState {
     for (const mutation of mutations) {
       if (mutation.type === "switch-generation") break;
       if (mutation.type === "delete-range") continue;
-      const shown = this.#shownIn(mutation);
-      const text = mutation.text ?? keyText(mutation.key);
-      if (shown?.get(text) === mutation) shown.delete(text);
+      this.#shownIn(mutation)?.settle(mutation.text ?? keyText(mutation.key), mutation);
     }
   }
 
   /** Where the overlay shows it, if it does. */
-  #shownIn({ generation, space }: OverlayEntry): Map<string, OverlayEntry> | undefined {
+  #shownIn({ generation, space }: WaitingWrite): WaitingWrites | undefined {
     if (generation !== undefined) return undefined;
     if (space === "data") return this.#data;
     return space === "side" ? this.#side : undefined;
@@ -115,11 +111,11 @@ export class ShardState implements ServingState {
 
   #read(
     space: Space,
-    overlay: Map<string, OverlayEntry>,
+    overlay: WaitingWrites,
     key: Uint8Array,
     text = this.textOf(key),
   ): Uint8Array | undefined {
-    if (overlay.size > 0) {
+    if (!overlay.isEmpty) {
       const entry = overlay.get(text);
       if (entry !== undefined) return entry.type === "put" ? entry.value : undefined;
     }
@@ -128,7 +124,7 @@ export class ShardState implements ServingState {
 
   #range(
     space: Space,
-    overlay: Map<string, OverlayEntry>,
+    overlay: WaitingWrites,
     from: Uint8Array | undefined,
     to: Uint8Array | undefined,
     limits: RangeLimits,
@@ -137,7 +133,7 @@ export class ShardState implements ServingState {
     const view = this.#store.view(this.#shard);
     try {
       let stored = view.range(space, from, to, limitBytes, limitEntries);
-      if (overlay.size === 0) return stored;
+      if (overlay.isEmpty) return stored;
       let start = from;
       for (;;) {
         const merged = mergedRange(stored, overlay, start, to, limits);
@@ -156,7 +152,7 @@ export class ShardState implements ServingState {
 /** What is stored with the overlay over it, within the limits but at least one entry. */
 function mergedRange(
   stored: StateRange,
-  overlay: ReadonlyMap<string, OverlayEntry>,
+  overlay: WaitingWrites,
   from: Uint8Array | undefined,
   to: Uint8Array | undefined,
   limits: RangeLimits,
@@ -165,7 +161,7 @@ function mergedRange(
   const last = stored.entries.at(-1)?.key;
   const merged = new Map<string, StateEntry>();
   for (const entry of stored.entries) merged.set(keyText(entry.key), entry);
-  for (const [text, entry] of overlay) {
+  for (const [text, entry] of overlay.entries()) {
     if (from !== undefined && Buffer.compare(entry.key, from) < 0) continue;
     if (to !== undefined && Buffer.compare(entry.key, to) >= 0) continue;
     const beyond = stored.more && last !== undefined && Buffer.compare(entry.key, last) > 0;

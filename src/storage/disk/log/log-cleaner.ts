@@ -10,8 +10,9 @@ import {
   UNKNOWN_SHARDS,
 } from "./record-format.ts";
 import type { RecordReader } from "./record-reader.ts";
+import type { RecordPlace } from "./record-slots.ts";
 import type { Segment } from "./segment.ts";
-import type { RecordPlace, ShardIndex } from "./shard-index.ts";
+import type { ShardIndex } from "./shard-index.ts";
 import type { ShardTable } from "./shard-table.ts";
 
 /** Of cold records that are rewritten at once. */

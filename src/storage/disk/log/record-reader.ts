@@ -2,8 +2,8 @@ import type { Environment } from "../../../core/contracts/environment.ts";
 import type { LogRecord } from "../../../core/contracts/storage.ts";
 import type { LogSequence, ShardId } from "../../../core/model/ids.ts";
 import { decodeRecord, payloadIsWhole, RECORD_HEADER_BYTES } from "./record-format.ts";
+import type { RecordPlace } from "./record-slots.ts";
 import type { Segment } from "./segment.ts";
-import type { RecordPlace } from "./shard-index.ts";
 
 /** Records nearer to one another than this are read together, with what lies between. */
 const MAX_GAP_BYTES = 16 * 1024;

@@ -15,8 +15,9 @@ import {
   type RecordHeader,
   UNKNOWN_SHARDS,
 } from "./record-format.ts";
+import type { RecordPlace } from "./record-slots.ts";
 import { addLive, type Extent, type Segment } from "./segment.ts";
-import type { RecordPlace, ShardIndex } from "./shard-index.ts";
+import type { ShardIndex } from "./shard-index.ts";
 import { ShardTable } from "./shard-table.ts";
 
 /** Records of one shard that were met out of order, by sequence. */

@@ -19,10 +19,11 @@ import { LogWriter } from "./log-writer.ts";
 import { NO_PLANTED_LOG_BUGS, type PlantedLogBugs } from "./planted-bugs.ts";
 import { NO_PAYLOAD, RECORD_HEADER_BYTES, RECORD_KINDS, type RecordKind } from "./record-format.ts";
 import { RecordReader } from "./record-reader.ts";
+import type { RecordPlace } from "./record-slots.ts";
 import type { RecoveredLog } from "./recovered-log.ts";
 import { SEGMENT_HEADER_BYTES } from "./segment-format.ts";
 import { closeAll, SegmentSupply } from "./segment-supply.ts";
-import type { RecordPlace, ShardIndex } from "./shard-index.ts";
+import type { ShardIndex } from "./shard-index.ts";
 import type { ShardTable } from "./shard-table.ts";
 
 /** Frame, table and padding of a batch with one record. */

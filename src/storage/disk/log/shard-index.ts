@@ -1,15 +1,9 @@
 import { RECORD_HEADER_BYTES } from "./record-format.ts";
+import { type RecordPlace, RecordSlots } from "./record-slots.ts";
 import { addLive, type Extent } from "./segment.ts";
 
 /** Below this many released slots, moving the rest down is not worth a look. */
 const MIN_RELEASED_TO_COMPACT = 64;
-
-/** Where one record is: `at` counts from the beginning of its batch. */
-export interface RecordPlace {
-  readonly extent: Extent;
-  readonly at: number;
-  readonly payloadBytes: number;
-}
 
 /**
  * Where the records of one shard are.
@@ -18,9 +12,7 @@ export interface RecordPlace {
  * Slots below `#offset` are released, and given back in bulk.
  */
 export class ShardIndex {
-  #extents: (Extent | undefined)[] = [];
-  #ats: number[] = [];
-  #lengths: number[] = [];
+  #slots = new RecordSlots();
   #offset = 0;
   #first: number;
   /** The newest batch that tells which sequence is the last. */
@@ -38,17 +30,15 @@ export class ShardIndex {
   }
 
   get last(): number {
-    return this.#first + this.#extents.length - this.#offset - 1;
+    return this.#first + this.#slots.length - this.#offset - 1;
   }
 
   get isEmpty(): boolean {
-    return this.#extents.length === this.#offset;
+    return this.#slots.length === this.#offset;
   }
 
   append(extent: Extent, at: number, payloadBytes: number): void {
-    this.#extents.push(extent);
-    this.#ats.push(at);
-    this.#lengths.push(payloadBytes);
+    this.#slots.push(extent, at, payloadBytes);
     this.trace = extent;
     addLive(extent, RECORD_HEADER_BYTES + payloadBytes);
   }
@@ -56,57 +46,47 @@ export class ShardIndex {
   /** The record is at another place now. */
   move(sequence: number, place: RecordPlace): void {
     const slot = this.#slot(sequence);
-    this.#drop(slot);
-    this.#extents[slot] = place.extent;
-    this.#ats[slot] = place.at;
+    this.#drop(slot, slot + 1);
+    this.#slots.move(slot, place.extent, place.at);
     if (sequence === this.last) this.trace = place.extent;
     addLive(place.extent, RECORD_HEADER_BYTES + place.payloadBytes);
   }
 
   /** Puts records in front, lowest sequence first. Does not count them: they were counted. */
   prepend(places: readonly RecordPlace[]): void {
-    this.#extents = [
-      ...places.map(({ extent }) => extent),
-      ...this.#extents.slice(this.#offset),
-    ] as Extent[];
-    this.#ats = [...places.map(({ at }) => at), ...this.#ats.slice(this.#offset)];
-    this.#lengths = [
-      ...places.map(({ payloadBytes }) => payloadBytes),
-      ...this.#lengths.slice(this.#offset),
-    ];
+    const slots = new RecordSlots();
+    for (const { extent, at, payloadBytes } of places) slots.push(extent, at, payloadBytes);
+    for (let slot = this.#offset; slot < this.#slots.length; slot += 1) {
+      const { extent, at, payloadBytes } = this.#slots.placeOf(slot);
+      slots.push(extent, at, payloadBytes);
+    }
+    this.#slots = slots;
     this.#offset = 0;
     this.#first -= places.length;
   }
 
   at(sequence: number): RecordPlace | undefined {
     if (sequence < this.#first || sequence > this.last) return undefined;
-    const slot = this.#slot(sequence);
-    return {
-      extent: this.#extents[slot] as Extent,
-      at: this.#ats[slot] as number,
-      payloadBytes: this.#lengths[slot] as number,
-    };
+    return this.#slots.placeOf(this.#slot(sequence));
   }
 
   extentOf(sequence: number): Extent {
-    return this.#extents[this.#slot(sequence)] as Extent;
+    return this.#slots.extentOf(this.#slot(sequence));
   }
 
   /** Drops what is above `sequence`, which is at least `first - 1`. */
   truncate(sequence: number): void {
     const kept = this.#offset + sequence - this.#first + 1;
-    for (let slot = kept; slot < this.#extents.length; slot += 1) this.#drop(slot);
-    if (kept < this.#extents.length) this.#setLength(kept);
+    if (kept >= this.#slots.length) return;
+    this.#drop(kept, this.#slots.length);
+    this.#slots.truncate(kept);
   }
 
   release(sequence: number): void {
     const count = Math.min(sequence, this.last + 1) - this.#first;
     if (!(count > 0)) return;
     const end = this.#offset + count;
-    for (let slot = this.#offset; slot < end; slot += 1) {
-      this.#drop(slot);
-      this.#extents[slot] = undefined;
-    }
+    this.#drop(this.#offset, end);
     this.#first += count;
     this.#offset = end;
     this.#compact();
@@ -120,25 +100,23 @@ export class ShardIndex {
 
   #compact(): void {
     const end = this.#offset;
-    const isAll = end === this.#extents.length;
-    if (!isAll && (end < MIN_RELEASED_TO_COMPACT || end * 2 < this.#extents.length)) return;
-    this.#extents.splice(0, end);
-    this.#ats.splice(0, end);
-    this.#lengths.splice(0, end);
+    const isAll = end === this.#slots.length;
+    if (!isAll && (end < MIN_RELEASED_TO_COMPACT || end * 2 < this.#slots.length)) return;
+    this.#slots.shift(end);
     this.#offset = 0;
   }
 
-  #drop(slot: number): void {
-    addLive(
-      this.#extents[slot] as Extent,
-      -(RECORD_HEADER_BYTES + (this.#lengths[slot] as number)),
-    );
-  }
-
-  #setLength(length: number): void {
-    this.#extents.length = length;
-    this.#ats.length = length;
-    this.#lengths.length = length;
+  /** What is in these slots is needed no more; neighbours of one batch count as one. */
+  #drop(from: number, to: number): void {
+    let slot = from;
+    while (slot < to) {
+      const extent = this.#slots.extentOf(slot);
+      let bytes = 0;
+      for (; slot < to && this.#slots.extentOf(slot) === extent; slot += 1) {
+        bytes += RECORD_HEADER_BYTES + this.#slots.payloadBytesOf(slot);
+      }
+      addLive(extent, -bytes);
+    }
   }
 
   #slot(sequence: number): number {
