@@ -11,17 +11,23 @@ const WARM_UP_MS = 500;
 
 /**
  * The raw round trip of each transport: one frame there, one back, no store. `memory` within this
- * process; `tcp` to a process of its own.
+ * process; `tcp`, and `tls` over it, to a process of its own each.
  */
 export const transportGroup: Group = async (options) => {
   const floor = await FloorCluster.open({});
-  const ports = await freePorts(2);
-  const addresses = ports.map((port) => `127.0.0.1:${port}`);
+  const ports = await freePorts(4);
+  const [here = "", there = "", hereTls = "", thereTls = ""] = ports.map(
+    (port) => `127.0.0.1:${port}`,
+  );
   const script = new URL("../support/echo-process.ts", import.meta.url);
-  const echo = await startChild(script, addresses);
+  const echoes = [
+    await startChild(script, ["tcp", here, there]),
+    await startChild(script, ["tls", hereTls, thereTls]),
+  ];
   const links = {
-    memory: await openLink("memory", addresses),
-    tcp: await openLink("tcp", addresses),
+    memory: await openLink("memory", []),
+    tcp: await openLink("tcp", [here, there]),
+    tls: await openLink("tls", [hereTls, thereTls]),
   };
   const names = Object.keys(links).map(nameOf);
   options.results.announce([FLOOR_NAME, ...names], [1, 64]);
@@ -32,7 +38,7 @@ export const transportGroup: Group = async (options) => {
     await measureRows({ ...options, inFlight, floor: beside, rows });
   }
   for (const link of Object.values(links)) await link.close();
-  await stopChild(echo.child);
+  for (const { child } of echoes) await stopChild(child);
   await floor.close();
 };
 

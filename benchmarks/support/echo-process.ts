@@ -1,6 +1,6 @@
-import { tcpTransport } from "../../src/transports/tcp/tcp-transport.ts";
-import { startEcho } from "./transport-link.ts";
+import { type LinkType, startEcho } from "./transport-link.ts";
 
-await startEcho(tcpTransport, {}, process.argv.slice(2));
+const [type, ...addresses] = process.argv.slice(2);
+await startEcho(type as LinkType, addresses);
 process.send?.("ready");
 process.on("disconnect", () => process.exit(0));

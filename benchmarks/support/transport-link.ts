@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { SILENT_OBSERVER } from "../../src/core/contracts/observer.ts";
 import type {
   Transport,
@@ -10,8 +11,13 @@ import { createMemoryHub } from "../../src/transports/memory/memory-hub.ts";
 import { memoryTransport } from "../../src/transports/memory/memory-transport.ts";
 import { tcpTransport } from "../../src/transports/tcp/tcp-transport.ts";
 
-export const HERE = "a" as NodeId;
-export const THERE = "b" as NodeId;
+export const HERE = "node-a" as NodeId;
+export const THERE = "node-b" as NodeId;
+
+export type LinkType = "memory" | "tcp" | "tls";
+
+/** The certificates of the tests. */
+const CERTIFICATES = fileURLToPath(new URL("../../test/support/tls/", import.meta.url));
 
 /** Frames out, the echoes back in order. */
 export interface Link {
@@ -20,15 +26,10 @@ export interface Link {
 }
 
 /** Addresses: this side's, the echo's. The memory transport's echo lives in this process. */
-export async function openLink(
-  type: "memory" | "tcp",
-  addresses: readonly string[],
-): Promise<Link> {
-  const hub = createMemoryHub();
-  const options = type === "memory" ? { hub } : {};
-  const factory: TransportFactory = type === "memory" ? memoryTransport : tcpTransport;
-  const here = openEnd(factory, options, HERE, addresses[0]);
-  const echo = type === "memory" ? await startEcho(factory, options, addresses) : undefined;
+export async function openLink(type: LinkType, addresses: readonly string[]): Promise<Link> {
+  const options = optionsOf(type);
+  const here = openEnd(type, options, HERE, addresses[0]);
+  const echo = type === "memory" ? await startEcho(type, addresses, options) : undefined;
   const waiting: (() => void)[] = [];
   let head = 0;
   await new Promise<void>((resolve, reject) => {
@@ -64,11 +65,11 @@ export async function openLink(
 
 /** The other end: sends every frame back on its lane. */
 export async function startEcho(
-  factory: TransportFactory,
-  options: Readonly<Record<string, unknown>>,
+  type: LinkType,
   addresses: readonly string[],
+  options: Options = optionsOf(type),
 ): Promise<Transport> {
-  const there = openEnd(factory, options, THERE, addresses[1]);
+  const there = openEnd(type, options, THERE, addresses[1]);
   await there.start({
     ...SILENT_HANDLERS,
     onFrame: (from, frame, lane) => {
@@ -88,17 +89,32 @@ const SILENT_HANDLERS: TransportHandlers = {
   },
 };
 
+type Options = Readonly<Record<string, unknown>>;
+
+function optionsOf(type: LinkType): Options {
+  return type === "memory" ? { hub: createMemoryHub() } : {};
+}
+
 function openEnd(
-  factory: TransportFactory,
-  options: Readonly<Record<string, unknown>>,
+  type: LinkType,
+  options: Options,
   self: NodeId,
   address: string | undefined,
 ): Transport {
-  return factory(options, {
+  const factory: TransportFactory = type === "memory" ? memoryTransport : tcpTransport;
+  return factory(type === "tls" ? { ...options, tls: certificatesOf(self) } : options, {
     self,
     cluster: "benchmark",
     address,
     environment: new SystemEnvironment(),
     observer: SILENT_OBSERVER,
   });
+}
+
+function certificatesOf(node: NodeId): Options {
+  return {
+    certFile: `${CERTIFICATES}${node}.pem`,
+    keyFile: `${CERTIFICATES}${node}-key.pem`,
+    caFile: `${CERTIFICATES}authority.pem`,
+  };
 }

@@ -24,6 +24,7 @@ test("a benchmark of the transports puts each row beside its floor, in the table
       ...["floor replicated, tcp, 1", "floor replicated, tcp, 64"],
       ...["transport memory, round trip, 1", "transport memory, round trip, 64"],
       ...["transport tcp, round trip, 1", "transport tcp, round trip, 64"],
+      ...["transport tls, round trip, 1", "transport tls, round trip, 64"],
     ]);
     for (const row of rows) {
       const isFloor = row.name.startsWith("floor");

@@ -13,14 +13,21 @@ const ADDRESS_ALLOWED = '"host:port" with a port from 1 to 65535, an IPv6 host i
 const MAX_PORT = 65_535;
 const PATH = "cluster.nodes";
 
+/** What makes up for an address that others can reach. */
+export interface Exposure {
+  readonly insecure: boolean;
+  /** Peers talk over TLS: HTTP does not. */
+  readonly isEncrypted: boolean;
+}
+
 /** The nodes of `cluster.nodes`, sorted by id; addresses are checked, each and among each other. */
 export function resolveNodes(
   input: unknown,
-  insecure: boolean,
+  exposure: Exposure,
   problems: ConfigurationProblems,
 ): readonly ResolvedNode[] {
   const nodes = entriesOf(input, problems).map(([id, node]) => resolveNode(id, node, problems));
-  checkAddresses(nodes, insecure, problems);
+  checkAddresses(nodes, exposure, problems);
   return Object.freeze(nodes.sort((a, b) => (a.id < b.id ? -1 : 1)));
 }
 
@@ -72,7 +79,7 @@ function resolveNode(id: string, node: unknown, problems: ConfigurationProblems)
 
 function checkAddresses(
   nodes: readonly ResolvedNode[],
-  insecure: boolean,
+  { insecure, isEncrypted }: Exposure,
   problems: ConfigurationProblems,
 ): void {
   const users = new Map<string, string>();
@@ -92,9 +99,12 @@ function checkAddresses(
         problems.add({ path, value, allowed: ["an address of its own"], reason });
       }
       users.set(value.toLowerCase(), path);
-      if (!insecure && !isLoopback(host)) {
+      const isCovered = insecure || (field === "peer" && isEncrypted);
+      if (!isCovered && !isLoopback(host)) {
         const reason = `is ${value}, which others can reach, and there is no TLS`;
-        problems.add({ path, value, allowed: ["a loopback address", "insecure: true"], reason });
+        const remedies =
+          field === "peer" ? ["transport.tls", "insecure: true"] : ["insecure: true"];
+        problems.add({ path, value, allowed: ["a loopback address", ...remedies], reason });
       }
     }
   }

@@ -75,7 +75,7 @@ export interface StoreConfigurationInput {
     readonly timeout?: Duration;
     readonly scanPage?: number;
   };
-  /** Allows addresses that are not loopback while there is no TLS. */
+  /** Allows addresses that are not loopback where there is no TLS. */
   readonly insecure?: boolean;
 }
 

@@ -20,6 +20,7 @@ import type {
 } from "./configuration-types.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { type Bounds, parseDurationMs } from "./durations.ts";
+import { isPlainObject } from "./plain-object.ts";
 import { parseSizeBytes } from "./sizes.ts";
 
 const MINUTE_MS = 60_000;
@@ -49,7 +50,8 @@ export function resolveConfiguration(input: unknown): ResolvedConfiguration {
   const name = cluster.name ?? DEFAULTS.cluster.name;
   const insecure = given.insecure ?? false;
   const key = parseClusterKey(cluster.key, problems);
-  const nodes = resolveNodes(cluster.nodes, insecure, problems);
+  const isEncrypted = hasTls(given.transport);
+  const nodes = resolveNodes(cluster.nodes, { insecure, isEncrypted }, problems);
   const transport = resolveTransport(given.transport, nodes, insecure, problems);
   const storage = resolvePlugIn(given.storage, "storage", DEFAULTS.storage.type, problems);
   const keyspaces = resolveKeyspaces(given.keyspaces, storage.type, problems);
@@ -103,7 +105,7 @@ function resolveTransport(
   const otherwise = isAddressed ? "tcp" : DEFAULTS.transport.type;
   const transport = resolvePlugIn(input, "transport", otherwise, problems);
   if (transport.type === "tcp") {
-    if (!insecure) checkListeningHost(transport.options.host, problems);
+    if (!insecure && !hasTls(input)) checkListeningHost(transport.options.host, problems);
     for (const { id } of unaddressed) {
       problems.add({
         path: joinPath("cluster.nodes", id, "peer"),
@@ -128,13 +130,18 @@ function resolveTransport(
   return transport;
 }
 
+/** Whether peers show each other certificates: then others may reach them. */
+function hasTls(transport: unknown): boolean {
+  return isPlainObject(transport) && transport.type === "tcp" && isPlainObject(transport.tls);
+}
+
 /** Where a node listens instead of on its own address counts as that address does. */
 function checkListeningHost(host: unknown, problems: ConfigurationProblems): void {
   if (typeof host !== "string" || host === "" || isLoopback(host.toLowerCase())) return;
   problems.add({
     path: "transport.host",
     value: host,
-    allowed: ["a loopback address", "insecure: true"],
+    allowed: ["a loopback address", "transport.tls", "insecure: true"],
     reason: `is ${host}, where others can reach this node, and there is no TLS`,
   });
 }

@@ -8,6 +8,8 @@ import { PreambleExchange } from "./preamble-exchange.ts";
 import { RefusalLog } from "./refusal-log.ts";
 import type { SocketAddress } from "./socket-address.ts";
 import type { TcpNode } from "./tcp-node.ts";
+import { TlsGate } from "./tls-gate.ts";
+import { isCertified } from "./tls-identity.ts";
 
 /** Connections that have not introduced themselves; of more, the oldest are closed. */
 const MAX_STRANGERS = 512;
@@ -26,6 +28,7 @@ export class Acceptor {
   readonly #refusals: RefusalLog;
   readonly #server: Server;
   readonly #strangers = new Map<PeerSocket, PreambleExchange>();
+  #gate: TlsGate | undefined;
 
   constructor(node: TcpNode, linkOf: (peer: string) => PeerLink | undefined) {
     this.#node = node;
@@ -33,12 +36,16 @@ export class Acceptor {
     this.#refusals = new RefusalLog(node.environment, node.observer);
     this.#server = createServer(
       { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS },
-      (socket) => this.#greet(socket),
+      (socket) => {
+        if (this.#gate === undefined) this.#greet(socket);
+        else this.#gate.admit(socket);
+      },
     );
   }
 
   /** Rejects with `PORT_IN_USE`. Afterwards `onFailed` is called if the listening socket dies. */
   listen(address: SocketAddress, onFailed: (error: Error) => void): Promise<void> {
+    this.#gate = this.#newGate();
     return new Promise((resolve, reject) => {
       let isListening = false;
       this.#server.on("error", (error: NodeJS.ErrnoException) => {
@@ -55,6 +62,7 @@ export class Acceptor {
 
   /** Accepts nobody any more; `closed` settles once every accepted socket is gone, too. */
   close(): Promise<void> {
+    this.#gate?.close();
     for (const [socket, exchange] of this.#strangers) {
       exchange.cancel();
       socket.destroy();
@@ -62,6 +70,18 @@ export class Acceptor {
     this.#strangers.clear();
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
+    });
+  }
+
+  #newGate(): TlsGate | undefined {
+    const { tls, environment, settings } = this.#node;
+    if (tls === undefined) return undefined;
+    return new TlsGate(tls, environment, settings.connectTimeoutMs, MAX_STRANGERS, {
+      onCaller: (socket) => this.#greet(socket),
+      onRefused: (fault, reason, remoteAddress) => {
+        // A lost caller is a port scan or a health check: counted, not worth a line.
+        this.#refusals.note(fault, fault === "lost" ? undefined : reason, remoteAddress);
+      },
     });
   }
 
@@ -93,7 +113,7 @@ export class Acceptor {
       return;
     }
     const objection =
-      this.#objectionTo(preamble) ??
+      this.#objectionTo(preamble, socket.socket) ??
       (preamble.kind === "knock"
         ? this.#answerKnock(preamble)
         : this.#linkOf(preamble.from)?.accept(preamble));
@@ -125,8 +145,11 @@ export class Acceptor {
     return this.#linkOf(knock.from)?.objectionTo(knock) ?? { fault: KNOCK, reason: nobody };
   }
 
-  #objectionTo(call: Preamble & Introduction): Objection | undefined {
-    const { self, cluster } = this.#node;
+  #objectionTo(call: Preamble & Introduction, socket: Socket): Objection | undefined {
+    const { self, cluster, tls } = this.#node;
+    if (tls !== undefined && !isCertified(socket, call.from)) {
+      return { fault: "certificate", reason: `the caller's certificate is not of ${call.from}` };
+    }
     if (call.cluster !== cluster) {
       return {
         fault: "cluster",

@@ -1,7 +1,7 @@
-import { connect } from "node:net";
 import { type Denial, LANES, type Lane } from "../../core/contracts/transport.ts";
+import { dialSocket } from "./dial-socket.ts";
 import type { PeerSession } from "./peer-session.ts";
-import { KEEP_ALIVE_DELAY_MS, PeerSocket } from "./peer-socket.ts";
+import type { PeerSocket } from "./peer-socket.ts";
 import { encodePreamble, type Introduction, type Preamble } from "./preamble.ts";
 import { PreambleExchange } from "./preamble-exchange.ts";
 import type { SocketAddress } from "./socket-address.ts";
@@ -38,15 +38,8 @@ export class DialAttempt {
 
   #call(address: SocketAddress, lane: Lane): void {
     const { environment, settings } = this.#node;
-    const socket = new PeerSocket(
-      connect({
-        host: address.host,
-        port: address.port,
-        noDelay: true,
-        keepAlive: true,
-        keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
-      }),
-    );
+    const hello = encodePreamble({ kind: "call", ...this.#introduction(lane) });
+    const socket = dialSocket(this.#node, this.#session.peer, address, hello);
     const exchange = new PreambleExchange(socket, environment, settings.connectTimeoutMs, {
       onPreamble: (preamble, rest) => {
         this.#calls.delete(socket);
@@ -61,7 +54,6 @@ export class DialAttempt {
       onFault: (_fault, reason) => this.#fail(reason),
     });
     this.#calls.set(socket, exchange);
-    socket.socket.write(encodePreamble({ kind: "call", ...this.#introduction(lane) }));
   }
 
   #introduction(lane: Lane): Introduction {

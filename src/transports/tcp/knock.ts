@@ -1,7 +1,7 @@
-import { connect } from "node:net";
 import type { Denial } from "../../core/contracts/transport.ts";
 import type { NodeId } from "../../core/model/ids.ts";
-import { PeerSocket } from "./peer-socket.ts";
+import { dialSocket } from "./dial-socket.ts";
+import type { PeerSocket } from "./peer-socket.ts";
 import { encodePreamble } from "./preamble.ts";
 import { PreambleExchange } from "./preamble-exchange.ts";
 import type { SocketAddress } from "./socket-address.ts";
@@ -19,25 +19,23 @@ export class Knock {
   constructor(
     node: TcpNode,
     peer: NodeId,
-    { host, port }: SocketAddress,
+    address: SocketAddress,
     onAnswer: (denial: Denial | undefined) => void,
   ) {
-    this.#socket = new PeerSocket(connect({ host, port, noDelay: true }));
+    const { environment, settings, nonce, cluster, self } = node;
+    const hello = encodePreamble({
+      ...{ kind: "knock", lane: "control", attempt: 0 },
+      ...{ nonce, cluster, from: self, to: peer },
+    });
+    this.#socket = dialSocket(node, peer, address, hello);
     const answer = (denial?: Denial): void => {
       this.#socket.destroy();
       onAnswer(denial);
     };
-    const { environment, settings, nonce, cluster, self } = node;
     this.#exchange = new PreambleExchange(this.#socket, environment, settings.connectTimeoutMs, {
       onPreamble: (preamble) => answer(preamble.kind === "denial" ? preamble.denial : undefined),
       onFault: () => answer(),
     });
-    this.#socket.socket.write(
-      encodePreamble({
-        ...{ kind: "knock", lane: "control", attempt: 0 },
-        ...{ nonce, cluster, from: self, to: peer },
-      }),
-    );
   }
 
   cancel(): void {

@@ -5,6 +5,7 @@ import type { NodeId } from "../../core/model/ids.ts";
 import type { FlushScheduler } from "./flush-scheduler.ts";
 import type { LaneLimits } from "./lane-connection.ts";
 import type { TcpSettings } from "./tcp-options.ts";
+import type { TlsIdentity } from "./tls-identity.ts";
 
 /** What every part of one node's transport shares. */
 export interface TcpNode {
@@ -20,6 +21,8 @@ export interface TcpNode {
   readonly scheduler: FlushScheduler;
   /** A session of which nothing comes for so long is dead; undefined: it may be quiet. */
   readonly silenceMs: number | undefined;
+  /** Where connections are encrypted; undefined before `start`. */
+  readonly tls: TlsIdentity | undefined;
   /** Undefined before `start` and after `close`: nobody is told anything then. */
   readonly handlers: TransportHandlers | undefined;
 }

@@ -2,6 +2,7 @@ import { invalidConfiguration } from "../../core/model/configuration-problems.ts
 import type { Duration, Size } from "../../core/model/configuration-types.ts";
 import { parseDurationMs } from "../../core/model/durations.ts";
 import { parseSizeBytes } from "../../core/model/sizes.ts";
+import { parseTlsOptions, type TcpTlsOptions, type TlsSettings } from "./tls-options.ts";
 
 /** `transport: { type: "tcp", … }`. */
 export interface TcpTransportOptions {
@@ -19,9 +20,11 @@ export interface TcpTransportOptions {
   readonly maxBufferedBytes?: Size;
   /**
    * Listen here instead of on the host of the node's own address: `"0.0.0.0"` in a container. What is
-   * not loopback needs `insecure: true`, as addresses do.
+   * not loopback needs `tls`, or `insecure: true`, as addresses do.
    */
   readonly host?: string;
+  /** Without it nothing is encrypted, and a peer is believed to be who it says. */
+  readonly tls?: TcpTlsOptions;
 }
 
 export interface TcpSettings {
@@ -29,6 +32,7 @@ export interface TcpSettings {
   readonly stallTimeoutMs: number;
   readonly maxBufferedBytes: number;
   readonly host: string | undefined;
+  readonly tls: TlsSettings | undefined;
 }
 
 const NAMES: readonly string[] = Object.freeze([
@@ -36,6 +40,7 @@ const NAMES: readonly string[] = Object.freeze([
   "stallTimeout",
   "maxBufferedBytes",
   "host",
+  "tls",
 ] satisfies (keyof TcpTransportOptions)[]);
 
 const DEFAULTS = Object.freeze({
@@ -79,5 +84,6 @@ export function parseTcpOptions(options: Readonly<Record<string, unknown>>): Tcp
       MAX_BUFFERED_BYTES,
     ),
     host,
+    tls: parseTlsOptions(options.tls),
   });
 }

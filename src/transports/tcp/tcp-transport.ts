@@ -16,6 +16,7 @@ import { MAX_NAME_BYTES, NONCE_BYTES } from "./preamble.ts";
 import { parseSocketAddress, type SocketAddress } from "./socket-address.ts";
 import type { TcpNode } from "./tcp-node.ts";
 import { parseTcpOptions, type TcpSettings } from "./tcp-options.ts";
+import { TlsIdentity } from "./tls-identity.ts";
 
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 const DEFAULT_CLOSE_TIMEOUT_MS = 2_000;
@@ -29,7 +30,7 @@ const CAPABILITIES: TransportCapabilities = Object.freeze({
 });
 
 /**
- * Frames over plain TCP: a connection per peer and lane, so that nothing stands before `control`.
+ * Frames over TCP, encrypted where `tls` is given: a connection per peer and lane, so that nothing stands before `control`.
  * The node with the smaller id dials. See `TcpTransportOptions`. Throws `INVALID_CONFIGURATION`.
  */
 export function tcpTransport(
@@ -62,6 +63,7 @@ class TcpTransport implements Transport, TcpNode {
   readonly nonce: TcpNode["nonce"];
   readonly scheduler: FlushScheduler;
   readonly silenceMs: TcpNode["silenceMs"];
+  tls: TlsIdentity | undefined;
   handlers: TransportHandlers | undefined;
   readonly #address: SocketAddress;
   readonly #acceptor: Acceptor;
@@ -98,14 +100,20 @@ class TcpTransport implements Transport, TcpNode {
     }
     this.#state = "starting";
     this.handlers = handlers;
-    this.#listening = this.#acceptor.listen(this.#address, (error) => {
-      this.handlers?.onFailed(error);
-    });
+    this.#listening = this.#listen();
     return this.#listening.then(() => {
       if (this.#state !== "starting") return;
       this.#state = "listening";
       for (const link of this.#links.values()) link.start();
     });
+  }
+
+  async #listen(): Promise<void> {
+    const { self, settings, environment, observer } = this;
+    if (settings.tls !== undefined) {
+      this.tls = await TlsIdentity.load(self, settings.tls, environment, observer);
+    }
+    await this.#acceptor.listen(this.#address, (error) => this.handlers?.onFailed(error));
   }
 
   setPeers(peers: readonly PeerAddress[]): void {

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { TransportConformanceOptions } from "../../../src/conformance/index.ts";
 import { SILENT_OBSERVER } from "../../../src/core/contracts/observer.ts";
 import type { TransportContext } from "../../../src/core/contracts/transport.ts";
@@ -30,9 +31,22 @@ export const MEMORY: TransportConformanceOptions = {
   },
 };
 
-export function tcpOptions(host = "127.0.0.1"): TransportConformanceOptions {
+/** Certificates of test/support/tls: of the node itself, unless it is another's. */
+export function tlsOf(certificate: string, authority = "authority"): Record<string, string> {
+  const folder = join(import.meta.dirname, "../../support/tls");
   return {
-    name: "tcp",
+    certFile: join(folder, `${certificate}.pem`),
+    keyFile: join(folder, `${certificate}-key.pem`),
+    caFile: join(folder, `${authority}.pem`),
+  };
+}
+
+export function tcpOptions(
+  host = "127.0.0.1",
+  optionsOf: (node: string) => Record<string, unknown> = () => ({}),
+): TransportConformanceOptions {
+  return {
+    name: optionsOf("node-a").tls === undefined ? "tcp" : "tcp over TLS",
     capabilities: { addressed: true, ordered: true, remote: true },
     doublable: true,
     create: async () => {
@@ -44,8 +58,10 @@ export function tcpOptions(host = "127.0.0.1"): TransportConformanceOptions {
       const beside = `${shown}:${await freePort(host)}`;
       return {
         environment,
-        create: (node, cluster) => tcpTransport({}, contextOf(node, cluster, addresses.get(node))),
-        createBeside: (node, cluster) => tcpTransport({}, contextOf(node, cluster, beside)),
+        create: (node, cluster) =>
+          tcpTransport(optionsOf(node), contextOf(node, cluster, addresses.get(node))),
+        createBeside: (node, cluster) =>
+          tcpTransport(optionsOf(node), contextOf(node, cluster, beside)),
         addressOf: (node) => addresses.get(node),
         dispose: async () => undefined,
       };

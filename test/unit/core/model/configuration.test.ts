@@ -140,6 +140,14 @@ describe("what is said", () => {
     const { cluster } = resolveConfiguration({ cluster: { nodes }, insecure: true });
     expect(cluster.nodes.map(({ peer }) => peer)).toEqual(Object.values(nodes));
   });
+
+  test("an address of peers, and a host to listen on, are taken where they talk over TLS", () => {
+    const nodes = { a: "10.0.0.1:7300", b: "db.example.org:7300" };
+    const transport = { type: "tcp", host: "0.0.0.0", tls: { certFile: "a.pem" } };
+    const { cluster, insecure } = resolveConfiguration({ cluster: { nodes }, transport });
+    expect(cluster.nodes.map(({ peer }) => peer)).toEqual(Object.values(nodes));
+    expect(insecure).toBe(false);
+  });
 });
 
 describe("the result", () => {
@@ -272,9 +280,21 @@ describe("refuses, naming path, value and what is allowed", () => {
     [
       nodes({ a: "10.0.0.1:7300" }),
       "cluster.nodes.a.peer",
-      "is 10.0.0.1:7300, which others can reach, and there is no TLS; allowed: a loopback address, insecure: true",
+      "is 10.0.0.1:7300, which others can reach, and there is no TLS; allowed: a loopback address, transport.tls, insecure: true",
     ],
-    [nodes({ a: { http: "0.0.0.0:80" } }), "cluster.nodes.a.http", "which others can reach"],
+    [
+      nodes(
+        { a: { peer: "10.0.0.1:7300", http: "0.0.0.0:80" } },
+        { transport: { type: "tcp", tls: {} } },
+      ),
+      "cluster.nodes.a.http",
+      "which others can reach, and there is no TLS; allowed: a loopback address, insecure: true",
+    ],
+    [
+      nodes({ a: "10.0.0.1:7300" }, { transport: { type: "nats", tls: {} } }),
+      "cluster.nodes.a.peer",
+      "which others can reach",
+    ],
     [nodes({ a: "notlocalhost:80" }), "cluster.nodes.a.peer", "which others can reach"],
     [nodes({ a: "127.0.0.1.nip.io:80" }), "cluster.nodes.a.peer", "which others can reach"],
     [nodes(["a", "b"]), "transport", 'connects none of the 2 nodes; allowed: { type: "memory", h'],
@@ -286,7 +306,7 @@ describe("refuses, naming path, value and what is allowed", () => {
     [
       nodes({ a: "127.0.0.1:1" }, { transport: { type: "tcp", host: "0.0.0.0" } }),
       "transport.host",
-      "is 0.0.0.0, where others can reach this node, and there is no TLS; allowed: a loopback address, insecure: true",
+      "is 0.0.0.0, where others can reach this node, and there is no TLS; allowed: a loopback address, transport.tls, insecure: true",
     ],
     [{ transport: { typ: "tcp" } }, "transport.type", "is undefined; allowed: the name of what"],
     [{ transport: "tcp" }, "transport", 'is "tcp"; allowed: an object with type'],

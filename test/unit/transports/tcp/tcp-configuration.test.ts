@@ -80,7 +80,24 @@ describe("options of the transport", () => {
       stallTimeoutMs: 10_000,
       maxBufferedBytes: 1024 * 1024,
       host: undefined,
+      tls: undefined,
     });
+  });
+
+  const whole = { certFile: "a", keyFile: "b", caFile: "c" };
+  test.each([
+    [true, "transport.tls is true", "{ certFile, keyFile, caFile }"],
+    ["s3cret", "transport.tls is a text", "{ certFile, keyFile, caFile }"],
+    [{ ...whole, cacert: "x" }, "transport.tls.cacert is not an option", "caFile"],
+    [{ keyFile: "b", caFile: "c" }, "transport.tls.certFile is missing", "PEM text"],
+    [{ ...whole, key: "k" }, "transport.tls.keyFile stands beside transport.tls.key", "one of"],
+    [{ ...whole, caFile: "" }, "transport.tls.caFile is no text", "a path"],
+    [{ certFile: "a", key: "s3cret", caFile: "c" }, "transport.tls.key is not PEM text", "PEM"],
+  ])("tls %j is refused, by name and without a secret", (tls, what, allowed) => {
+    const message = refusalOf(make({ tls }));
+    expect(message).toContain(what);
+    expect(message).toContain(allowed);
+    expect(message).not.toContain("s3cret");
   });
 
   test("a node without an address is refused, here and among the peers", () => {

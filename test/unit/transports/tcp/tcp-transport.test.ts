@@ -1,13 +1,11 @@
 import { connect, createServer, Server, type Socket } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import type { Transport, TransportHandlers } from "../../../../src/core/contracts/transport.ts";
+import type { TransportContext } from "../../../../src/core/contracts/transport.ts";
 import type { NodeId } from "../../../../src/core/model/ids.ts";
 import { encodePreamble } from "../../../../src/transports/tcp/preamble.ts";
-import { tcpTransport } from "../../../../src/transports/tcp/tcp-transport.ts";
 import { freePort } from "../free-ports.ts";
-import { RecordingObserver } from "../recording-observer.ts";
-import { contextOf } from "../testbeds.ts";
 import { callOnAllLanes } from "./foreign-socket.ts";
+import { type StartedNode, startTcpNode } from "./start-tcp-node.ts";
 
 const PATIENCE = { timeout: 10_000, interval: 5 };
 const A = "node-a" as NodeId;
@@ -19,36 +17,13 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-interface Started {
-  readonly transport: Transport;
-  readonly events: string[];
-  readonly observer: RecordingObserver;
-}
-
-async function startNode(
+const startNode = (
   self: string,
   address: string,
   peers: Record<string, string>,
   options: Record<string, unknown> = {},
-  heartbeats: { readonly heartbeatMs?: number } = {},
-): Promise<Started> {
-  const observer = new RecordingObserver();
-  const context = { ...contextOf(self, "test", address), ...heartbeats, observer };
-  const transport = tcpTransport(options, context);
-  const events: string[] = [];
-  const handlers: TransportHandlers = {
-    onFrame: (from, frame) => events.push(`${from}: ${Buffer.from(frame).toString()}`),
-    onPeer: (peer, state) => events.push(`${peer} ${state}`),
-    onWritable: () => undefined,
-    onFailed: (error) => events.push(`failed: ${error.message}`),
-  };
-  transport.setPeers(
-    Object.entries(peers).map(([node, at]) => ({ node: node as NodeId, address: at })),
-  );
-  await transport.start(handlers);
-  cleanups.push(() => transport.close({ timeoutMs: 0 }));
-  return { transport, events, observer };
-}
+  context: Partial<TransportContext> = {},
+): Promise<StartedNode> => startTcpNode(cleanups, self, address, peers, options, context);
 
 /** A listener that is no Capstan node. */
 async function listen(port: number, greet: (socket: Socket) => void): Promise<Server> {
@@ -208,7 +183,7 @@ describe("the listening socket", () => {
 
 describe("a peer that takes nothing", () => {
   /** node-a, played by sockets that are never read. */
-  async function connectDeafPeer(options: Record<string, unknown>): Promise<Started> {
+  async function connectDeafPeer(options: Record<string, unknown>): Promise<StartedNode> {
     const port = await freePort();
     const peers = { "node-a": `127.0.0.1:${await freePort()}` };
     const b = await startNode("node-b", `127.0.0.1:${port}`, peers, options);
@@ -221,7 +196,7 @@ describe("a peer that takes nothing", () => {
     return b;
   }
 
-  function fill({ transport }: Started): void {
+  function fill({ transport }: StartedNode): void {
     const frame = Buffer.alloc(1_000_000);
     while (transport.send(A, frame, "log") === "accepted");
   }
@@ -284,14 +259,14 @@ describe("a connection on which nothing comes any more, though nobody closed it,
   }
 
   /** Each node says something to the other every so often. */
-  function speak(...nodes: readonly (readonly [Started, NodeId])[]): void {
+  function speak(...nodes: readonly (readonly [StartedNode, NodeId])[]): void {
     const timer = setInterval(() => {
       for (const [{ transport }, peer] of nodes) transport.send(peer, Buffer.from("."), "control");
     }, 20);
     cleanups.push(() => clearInterval(timer));
   }
 
-  const story = ({ events }: Started): readonly string[] =>
+  const story = ({ events }: StartedNode): readonly string[] =>
     events.filter((event) => event.endsWith("connected"));
 
   async function startBoth(heartbeats: { readonly heartbeatMs?: number }) {
