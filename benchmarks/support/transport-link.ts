@@ -1,4 +1,4 @@
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { SILENT_OBSERVER } from "../../src/core/contracts/observer.ts";
 import type {
   Transport,
@@ -16,8 +16,8 @@ export const THERE = "node-b" as NodeId;
 
 export type LinkType = "memory" | "tcp" | "tls";
 
-/** The certificates of the tests. */
-const CERTIFICATES = fileURLToPath(new URL("../../test/support/tls/", import.meta.url));
+/** Of both ends, and of who has signed them; they protect nothing. */
+const CERTIFICATES = join(import.meta.dirname, "certificates");
 
 /** Frames out, the echoes back in order. */
 export interface Link {
@@ -113,8 +113,8 @@ function openEnd(
 
 function certificatesOf(node: NodeId): Options {
   return {
-    certFile: `${CERTIFICATES}${node}.pem`,
-    keyFile: `${CERTIFICATES}${node}-key.pem`,
-    caFile: `${CERTIFICATES}authority.pem`,
+    certFile: join(CERTIFICATES, `${node}.pem`),
+    keyFile: join(CERTIFICATES, `${node}-key.pem`),
+    caFile: join(CERTIFICATES, "authority.pem"),
   };
 }

@@ -3,6 +3,9 @@ import { createServer, type Server, type TLSSocket } from "node:tls";
 import type { Environment, TimerHandle } from "../../core/contracts/environment.ts";
 import type { TlsIdentity } from "./tls-identity.ts";
 
+/** By this event a TLS server is given a socket that it did not accept itself. */
+const HAND_OVER = "connection";
+
 /** What the gate tells of a caller. */
 export interface TlsGateListener {
   /** It has shown a certificate that the authority of the cluster has signed. */
@@ -78,7 +81,7 @@ export class TlsGate {
     socket.once("close", () => {
       if (this.#callers.get(name)?.socket === socket) this.#refuse(name, "lost", "it hung up");
     });
-    this.#server.emit("connection", socket);
+    this.#server.emit(HAND_OVER, socket);
   }
 
   close(): void {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the certificates of the tests of TLS anew, in this folder. They are good from 2000 to 2120 but
+# Makes the certificates of the tests of TLS anew, in this folder, and those of the benchmarks. They are good from 2000 to 2120 but
 # for the one that has run out, and protect nothing: their keys are published with the tests.
 set -eu
 cd "$(dirname "$0")"
@@ -53,3 +53,7 @@ certificate node-b-renewed authority "$UNTIL" "DNS:node-b"
 certificate node-b-forged stranger "$UNTIL" "DNS:node-b"
 certificate node-b-any authority "$UNTIL" "DNS:*,DNS:NODE-B,DNS:node-b.example,URI:node-b"
 certificate node-b-past authority 20010101000000Z "DNS:node-b"
+
+benchmarks=../../../benchmarks/support/certificates
+mkdir -p "$benchmarks"
+cp authority.pem node-a.pem node-a-key.pem node-b.pem node-b-key.pem "$benchmarks"
