@@ -73,6 +73,15 @@ export const NOTHING: DottedRecord = Object.freeze({
   states: Object.freeze([]),
 });
 
+/**
+ * What is known of a key that is not held, where every event up to `floor` is known. A record that is
+ * made of it says so: else whoever has seen what was settled would look for that in vain.
+ */
+export function nothingUpTo(floor: HybridTime): DottedRecord {
+  if (floor === 0) return NOTHING;
+  return { ...NOTHING, context: CausalContext.upTo(floor), newestTime: floor };
+}
+
 /** When the first of the versions that are alive expires; undefined if none does. */
 export function firstExpiryOf({ siblings }: DottedRecord): number | undefined {
   let first: number | undefined;

@@ -2,7 +2,6 @@ import { ByteWriter } from "../../core/model/bytes.ts";
 import type { HybridTime } from "../../core/model/stamp.ts";
 import type { SettlingRules } from "../leaderless/settling/settling-rules.ts";
 import {
-  CausalContext,
   compareActors,
   compareDots,
   type EventDot,
@@ -15,6 +14,7 @@ import {
   encodeRecord,
   NOTHING,
   newestTimeOf,
+  nothingUpTo,
   type Sibling,
 } from "./dotted-record.ts";
 
@@ -58,8 +58,7 @@ export const dottedSettling: SettlingRules = Object.freeze({
     for (const sibling of siblings) context = context.with(eventOf(sibling));
     return encodeRecord({ ...record, context, siblings });
   },
-  absentAt: (floor) =>
-    encodeRecord({ ...NOTHING, context: CausalContext.upTo(floor), newestTime: floor }),
+  absentAt: (floor) => encodeRecord(nothingUpTo(floor)),
   buried: (record) => encodeRecord({ ...decodeRecord(record), siblings: [], states: [] }),
   addWithin(sum, key, record, after, upTo) {
     const { context, siblings } = decodeRecord(record);
