@@ -8,23 +8,22 @@ import { CapstanError } from "../model/errors.ts";
 import type { Fact } from "../model/facts.ts";
 import { type ClusterId, keyspaceHashOf, type NodeId, shardIndexOf } from "../model/ids.ts";
 import { ClockKeeper } from "./clock-keeper.ts";
+import { HostLife } from "./host-life.ts";
 import { KeyspaceBirths } from "./keyspace-births.ts";
 import { KeyspaceMachines } from "./keyspace-machines.ts";
 import type { MachineCell } from "./machine-cell.ts";
+import { noteFailure } from "./machine-failures.ts";
 import { MachineRunner, type RunnerHost } from "./machine-runner.ts";
 import { MessageRouter } from "./message-router.ts";
 import type { NodeRecords } from "./node-records.ts";
+import { notBegun, notJoined } from "./not-joined.ts";
 import { CLUSTER_ID } from "./placement-record.ts";
 import type { PlantedHostBugs } from "./planted-bugs.ts";
 import type { MachineHost, OwnKeyspaces, PeerNetwork, PeerNetworkEvents } from "./seams.ts";
-import { settlesWithin } from "./settles-within.ts";
 import { ShardKeeper } from "./shard-keeper.ts";
 import { ShardTrust } from "./shard-trust.ts";
 import { StoragePressure } from "./storage-pressure.ts";
-import { unmetPeers } from "./unmet-peers.ts";
 
-/** A machine that throws is made anew this often over the life of a node; then the node stops. */
-const MAX_FAILURES = 3;
 const MET = "met/";
 
 export interface MachineHostOptions {
@@ -71,17 +70,19 @@ class SilentMachineHost implements MachineHost {
   readonly #byHash = new Map<number, KeyspaceMachines>();
   #origin: OpenedState["origin"] | undefined;
   #peers: PeerNetwork | undefined;
-  #refusal: CapstanError | undefined;
-  #closed = false;
-  /** No step runs any more: halted, or closed to the end. */
-  #isOver = false;
-  /** Settles once it is written down that the data is given up. */
-  #disowned: Promise<void> | undefined;
+  readonly #life: HostLife;
 
   constructor(options: MachineHostOptions) {
     this.#options = options;
     const { environment, storage, records, configuration } = options;
     this.openedPosition = storage.log.syncedPosition;
+    this.#life = new HostLife({
+      ...options,
+      halt: (refusal) => {
+        this.#runner.stop();
+        for (const machines of this.#keyspaces.values()) machines.abandon(refusal);
+      },
+    });
     const { maxSkewMs } = configuration.clock;
     const isPersistent = storage.log.capabilities.persistent;
     const { planted } = options;
@@ -109,12 +110,12 @@ class SilentMachineHost implements MachineHost {
       ...{ storage, runner: this.#runner, keyspaces: this.#byHash },
       trust,
       onNotice: (notice) => options.onNotice(notice),
-      fail: (error) => this.#fail(error),
+      fail: (error) => this.#life.fail(error),
     });
     records.attach(
       {
         onDurable: (position) => this.#runner.onDurable(position),
-        onFailed: (error) => this.#fail(storageFault(error)),
+        onFailed: (error) => this.#life.fail(storageFault(error)),
       },
       (cell, payload, mutations) => this.#runner.keepRecord(cell, payload, mutations),
     );
@@ -132,7 +133,7 @@ class SilentMachineHost implements MachineHost {
         sendWatch: (...message) => this.#router.sendWatch(...message),
         refusal: () => this.#refusalNow() ?? this.#waitingRefusal(machines),
         writeRefusal: () => this.#pressure.refusal(),
-        isOpen: () => this.#refusal === undefined && machines.coordinator.open,
+        isOpen: () => this.#life.refusal === undefined && machines.coordinator.open,
         onDamage: (error) => this.#stateDamaged(error),
       });
       this.#keyspaces.set(keyspace.name, machines);
@@ -185,23 +186,18 @@ class SilentMachineHost implements MachineHost {
   }
 
   async close(options: { readonly drain: boolean; readonly timeoutMs: number }): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    const { environment, observer } = this.#options;
-    const endMs = environment.monotonicMs() + options.timeoutMs;
-    this.#refusal ??= new CapstanError("STORE_CLOSED", "the store is closing");
-    await Promise.all([...this.#keyspaces.values()].map((machines) => machines.drain(options)));
-    this.#runner.endTurn();
-    const isInOrder = !this.#isOver;
-    this.#isOver = true;
-    this.#runner.stop();
-    if (isInOrder) this.#closeClock();
-    for (const machines of this.#keyspaces.values()) machines.stop();
-    if (this.#disowned === undefined) return;
-    const leftMs = endMs - environment.monotonicMs();
-    if (await settlesWithin(this.#disowned, leftMs, environment)) return;
-    // The storage, which is closed later, writes it down before it has closed.
-    observer.log("warn", "it is not written down yet that the data is given up; closing goes on");
+    const all = [...this.#keyspaces.values()];
+    await this.#life.close(options.timeoutMs, {
+      drain: async () => {
+        await Promise.all(all.map((machines) => machines.drain(options)));
+        this.#runner.endTurn();
+      },
+      stop: (isInOrder) => {
+        this.#runner.stop();
+        if (isInOrder) this.#closeClock();
+        for (const machines of all) machines.stop();
+      },
+    });
   }
 
   /** No step runs any more: what the clock has minted is all that it ever will. */
@@ -229,39 +225,17 @@ class SilentMachineHost implements MachineHost {
       .filter((id) => this.#peers?.isReachable(id) && this.#peers.lacks(id, keyspaceHash));
   }
 
-  /** Of a keyspace that is new here, and of which it is not known yet how it begins. */
-  #waitingRefusal({ name: keyspace, coordinator }: KeyspaceMachines): CapstanError | undefined {
-    if (coordinator.open) return undefined;
-    const { node } = this.#options.self;
-    const standings = this.#peers?.standingsOf(keyspace) ?? [];
-    const peers = standings.filter(({ standing }) => standing === "unmet" || standing === "never");
-    const names = peers.map((peer) => peer.node);
-    return new CapstanError(
-      "UNAVAILABLE",
-      `keyspace "${keyspace}" is new to node ${node}, and begins once it was heard from all nodes that ` +
-        `nothing of it is to be learned; so far not from ${names.join(", ") || "this node's own disk"}`,
-      { details: { keyspace, node, waitsFor: names } },
-    );
-  }
-
+  /** Why no request is taken now, of whichever keyspace. */
   #refusalNow(): CapstanError | undefined {
-    if (this.#refusal !== undefined) return this.#refusal;
-    if (this.#origin !== undefined) return undefined;
-    return this.#notJoined();
+    const { refusal } = this.#life;
+    if (refusal !== undefined || this.#origin !== undefined) return refusal;
+    const { self, configuration } = this.#options;
+    return notJoined(self.node, this.#peers, configuration.digest);
   }
 
-  #notJoined(): CapstanError {
-    const { self, configuration } = this.#options;
-    const { node } = self;
-    if (this.#peers === undefined) {
-      return new CapstanError("NOT_READY", `node ${node} is not open yet`, { details: { node } });
-    }
-    const { peers, causes, text } = unmetPeers(this.#peers, configuration.digest);
-    return new CapstanError(
-      "NOT_READY",
-      `node ${node} has not joined its cluster: ${text}; await store.ready()`,
-      { details: { node, peers, causes } },
-    );
+  #waitingRefusal({ name, coordinator }: KeyspaceMachines): CapstanError | undefined {
+    if (coordinator.open) return undefined;
+    return notBegun(name, this.#options.self.node, this.#peers?.standingsOf(name) ?? []);
   }
 
   #runnerHost(): RunnerHost {
@@ -286,7 +260,7 @@ class SilentMachineHost implements MachineHost {
       logDamaged: (cell, error) => this.#shards.logDamaged(cell, error.message),
       stepFailed: (cell, error) => this.#stepFailed(cell, error),
       releaseFailed: (error) =>
-        this.#fail(storageFault(error instanceof Error ? error : new Error(String(error)))),
+        this.#life.fail(storageFault(error instanceof Error ? error : new Error(String(error)))),
     };
   }
 
@@ -305,10 +279,10 @@ class SilentMachineHost implements MachineHost {
       onIdentity: (peer) => this.#toAll({ type: "identity", peer }, peer.node),
       onStandings: () => this.#reviewBirths(),
       onBorn: (_id, origin) => this.#open(origin),
-      onFatal: (error) => this.#fail(error),
-      onDisowned: (error) => this.#disown(error),
+      onFatal: (error) => this.#life.fail(error),
+      onDisowned: (error) => this.#life.disown(error),
       onFollowed: (done) => {
-        if (!this.#isOver) this.#relearn(done);
+        if (!this.#life.isOver) this.#relearn(done);
       },
       onNotice: (notice) => this.#options.onNotice(notice),
     };
@@ -326,13 +300,13 @@ class SilentMachineHost implements MachineHost {
 
   /** Of those that are new to this store some may begin now. */
   #reviewBirths(): void {
-    if (!this.#births.isWaiting || this.#isOver || this.#peers === undefined) return;
+    if (!this.#births.isWaiting || this.#life.isOver || this.#peers === undefined) return;
     for (const name of this.#births.waiting) {
       const machines = this.#keyspaces.get(name) as KeyspaceMachines;
       const peers = this.#peers.standingsOf(name);
       const mark = (origin: "newborn" | "empty"): void => this.#shards.markNew(machines, origin);
       const open = (origin: "newborn" | "empty", isAnew: boolean): void => {
-        if (this.#isOver) return;
+        if (this.#life.isOver) return;
         machines.coordinator.open = true;
         this.#shards.openNew(machines, origin);
         this.#options.onNotice({ type: "keyspace-begun", keyspace: name, origin });
@@ -367,7 +341,7 @@ class SilentMachineHost implements MachineHost {
   #stateDamaged(error: StateDamageError): void {
     const machines = this.#byHash.get(keyspaceHashOf(error.shard));
     const cell = machines?.cell("replica", shardIndexOf(error.shard));
-    if (cell === undefined) this.#fail(storageFault(error));
+    if (cell === undefined) this.#life.fail(storageFault(error));
     else this.#shards.stateDamaged(cell, error);
   }
 
@@ -388,24 +362,9 @@ class SilentMachineHost implements MachineHost {
       this.#stateDamaged(error);
       return;
     }
-    cell.failures++;
-    this.#options.observer.log("error", "a machine's step threw", {
-      keyspace: this.#of(cell)?.name,
-      role: cell.role,
-      shard: cell.shardIndex,
-      failures: cell.failures,
-      error,
-    });
-    this.#options.onNotice({
-      type: "machine-failed",
-      keyspace: this.#of(cell)?.name,
-      role: cell.role,
-      shard: cell.shardIndex,
-      message: error instanceof Error ? error.message : String(error),
-    });
-    if (cell.failures > MAX_FAILURES) {
-      const message = `a ${cell.role} of keyspace ${this.#of(cell)?.name} failed ${cell.failures} times`;
-      this.#fail(new CapstanError("STORE_FAILED", message, { cause: error }));
+    const fault = noteFailure(cell, this.#of(cell)?.name, error, this.#options);
+    if (fault !== undefined) {
+      this.#life.fail(fault);
       return;
     }
     this.#of(cell)?.renew(cell, error);
@@ -414,45 +373,12 @@ class SilentMachineHost implements MachineHost {
 
   #keepRecord(name: string, value: Uint8Array, done?: () => void): void {
     // What failed once takes nothing more; the node has stopped.
-    if (this.#refusal !== undefined && !this.#closed) return;
+    if (!this.#life.mayKeepRecords) return;
     try {
       this.#options.records.put(name, value, done);
     } catch (error) {
       this.#runner.failed(error);
     }
-  }
-
-  /** Stops at once; whoever opens the node again must find that its data is given up. */
-  #disown(error: CapstanError): void {
-    if (!this.#halt(error)) return;
-    const { storage, onFatal } = this.#options;
-    this.#disowned = storage.disown(error.message).then(
-      () => onFatal(error),
-      (cause: unknown) => {
-        const why = cause instanceof Error ? cause.message : String(cause);
-        const message = `${error.message}; and that could not be written down: ${why}`;
-        onFatal(new CapstanError("STORE_FAILED", message, { cause }));
-      },
-    );
-  }
-
-  #fail(error: CapstanError): void {
-    if (this.#halt(error)) this.#options.onFatal(error);
-  }
-
-  /**
-   * Nothing more happens here, and everything pending is answered. False if that was so before. Not
-   * of a host that is closing: its machines step until what is under way has ended.
-   */
-  #halt(error: CapstanError): boolean {
-    if (this.#isOver) return false;
-    this.#isOver = true;
-    this.#refusal = new CapstanError("STORE_FAILED", `the node has stopped: ${error.message}`, {
-      cause: error,
-    });
-    this.#runner.stop();
-    for (const machines of this.#keyspaces.values()) machines.abandon(this.#refusal);
-    return true;
   }
 }
 
