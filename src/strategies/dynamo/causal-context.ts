@@ -1,6 +1,7 @@
 import type { ByteReader, ByteWriter } from "../../core/model/bytes.ts";
 import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
-import { type Actor, type HybridTime, MAX_HYBRID_TIME } from "../../core/model/stamp.ts";
+import type { Actor, HybridTime } from "../../core/model/stamp.ts";
+import { readHybridTime } from "../../core/model/wire-fields.ts";
 import type { Relation } from "../leaderless/record-rules.ts";
 
 /** One event of one actor: the name of one client operation. `counter` counts in a shard, from 1. */
@@ -162,7 +163,7 @@ export class CausalContext {
 
   /** @throws MalformedBytesError for anything but the canonical form. */
   static read(reader: ByteReader): CausalContext {
-    const base = readTime(reader);
+    const base = readHybridTime(reader);
     const count = reader.u16();
     if (count * CONTEXT_ENTRY_BYTES > reader.remaining) {
       throw new MalformedBytesError(`a context of ${count} actors in ${reader.remaining} bytes`);
@@ -171,7 +172,7 @@ export class CausalContext {
     const entries: TimedDot[] = new Array(count);
     for (let i = 0; i < count; i++) {
       const actor = readActor(reader);
-      const entry = { actor, counter: readCounter(reader), time: readTime(reader) };
+      const entry = { actor, counter: readCounter(reader), time: readHybridTime(reader) };
       const previous = entries[i - 1];
       if (previous !== undefined && compareActors(previous.actor, entry.actor) >= 0) {
         throw new MalformedBytesError("the actors of a context are not in their order");
@@ -229,7 +230,10 @@ export function readTimedDots(reader: ByteReader): TimedDot[] {
   if (count * CONTEXT_ENTRY_BYTES > reader.remaining) {
     throw new MalformedBytesError(`${count} events in ${reader.remaining} bytes`);
   }
-  return Array.from({ length: count }, () => ({ ...readDot(reader), time: readTime(reader) }));
+  return Array.from({ length: count }, () => ({
+    ...readDot(reader),
+    time: readHybridTime(reader),
+  }));
 }
 
 function readActor(reader: ByteReader): Actor {
@@ -240,12 +244,6 @@ function readCounter(reader: ByteReader): number {
   const counter = reader.u48();
   if (counter === 0 || counter > MAX_COUNTER) throw new MalformedBytesError("a dot that counts 0");
   return counter;
-}
-
-function readTime(reader: ByteReader): HybridTime {
-  const time = reader.u64();
-  if (time > MAX_HYBRID_TIME) throw new MalformedBytesError(`a time of ${time}`);
-  return time;
 }
 
 /** Whether all that `b` knows is known to `a`. Both lists of entries are sorted by actor. */

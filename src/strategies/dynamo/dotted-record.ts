@@ -2,6 +2,7 @@ import { u16At, u64At } from "../../core/model/big-endian.ts";
 import { ByteReader, ByteWriter } from "../../core/model/bytes.ts";
 import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
 import { type HybridTime, MAX_HYBRID_TIME } from "../../core/model/stamp.ts";
+import { readHybridTime } from "../../core/model/wire-fields.ts";
 import type { KeyedRecord } from "../leaderless/record.ts";
 import type { Relation } from "../leaderless/record-rules.ts";
 import {
@@ -179,7 +180,7 @@ function readRecord(bytes: Uint8Array, readValue: ReadValue): DottedRecord {
   const reader = new ByteReader(bytes);
   const flags = readHeader(reader);
   if ((flags & FLAG_SUMMARY) !== 0) throw new MalformedBytesError("a summary for a record");
-  const newestTime = readTime(reader);
+  const newestTime = readHybridTime(reader);
   const context = CausalContext.read(reader);
   const count = reader.u16();
   const isStates = (flags & FLAG_STATES) !== 0;
@@ -203,7 +204,7 @@ export function checkRecord(bytes: Uint8Array): void {
     readRecord(bytes, passOver);
     return;
   }
-  readTime(reader);
+  readHybridTime(reader);
   CausalContext.read(reader);
   reader.end();
 }
@@ -261,12 +262,6 @@ function readHeader(reader: ByteReader): number {
   return flags;
 }
 
-function readTime(reader: ByteReader): HybridTime {
-  const time = reader.u64();
-  if (time > MAX_HYBRID_TIME) throw new MalformedBytesError(`a time of ${time}`);
-  return time;
-}
-
 /** To check a record takes no views of its values. */
 type ReadValue = (reader: ByteReader) => Uint8Array;
 
@@ -280,7 +275,7 @@ function readSiblings(reader: ByteReader, count: number, readValue: ReadValue): 
   const siblings: Sibling[] = new Array(Math.min(count, reader.remaining));
   for (let i = 0; i < count; i++) {
     const dot = readDot(reader);
-    const time = readTime(reader);
+    const time = readHybridTime(reader);
     const kind = reader.u8();
     if (kind > EXPIRING_VALUE) throw new MalformedBytesError(`sibling kind ${kind}`);
     if (kind === EXPIRING_VALUE) {

@@ -8,6 +8,7 @@ import {
   type Stamp,
   writeStamp,
 } from "../../core/model/stamp.ts";
+import { ownCopy, readFlag } from "../../core/model/wire-fields.ts";
 import { type CopyMessage, makeCopyCodec } from "../leaderless/messages.ts";
 import { type AtEpoch, type PlaceMessage, withPlaces } from "../leaderless/place/place-messages.ts";
 import { type KeyedRecord, splitPayload } from "../leaderless/record.ts";
@@ -240,9 +241,9 @@ function decodeMint(reader: ByteReader): MintMessage {
   if (expiresAtMs !== undefined && (type !== "put" || !Number.isSafeInteger(expiresAtMs))) {
     throw new MalformedBytesError(`an expiry of ${expiresAtMs} of a ${type}`);
   }
-  const key = owned(reader.bytes(MAX_KEY_BYTES));
+  const key = ownCopy(reader.bytes(MAX_KEY_BYTES));
   if (key.length === 0) throw new MalformedBytesError("a write without a key");
-  const rest = owned(reader.raw(reader.remaining));
+  const rest = ownCopy(reader.raw(reader.remaining));
   if (type === "delete" && rest.length > 0) throw new MalformedBytesError("a deletion of a value");
   const value = type === "delete" ? undefined : rest;
   const event: NewEvent = {
@@ -272,19 +273,6 @@ function decodeMinted(reader: ByteReader): MintedMessage {
       reason,
     };
   }
-  const keyed = splitPayload(owned(reader.raw(reader.remaining)), checkRecord);
+  const keyed = splitPayload(ownCopy(reader.raw(reader.remaining)), checkRecord);
   return { type: "minted", requestId, verdict, keyed, reason };
-}
-
-/** Frames are borrowed; what a machine keeps must be its own. */
-function owned(view: Uint8Array): Uint8Array {
-  const copy = Buffer.allocUnsafe(view.length);
-  copy.set(view);
-  return copy;
-}
-
-function readFlag(reader: ByteReader): boolean {
-  const flag = reader.u8();
-  if (flag > 1) throw new MalformedBytesError(`flag ${flag}`);
-  return flag === 1;
 }

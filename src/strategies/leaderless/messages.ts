@@ -1,13 +1,8 @@
 import type { MessageCodec } from "../../core/contracts/machine.ts";
 import type { ByteReader, ByteWriter } from "../../core/model/bytes.ts";
 import { MalformedBytesError } from "../../core/model/malformed-bytes-error.ts";
-import {
-  type HybridTime,
-  MAX_HYBRID_TIME,
-  readStamp,
-  type Stamp,
-  writeStamp,
-} from "../../core/model/stamp.ts";
+import { type HybridTime, readStamp, type Stamp, writeStamp } from "../../core/model/stamp.ts";
+import { optionAt, ownCopy, readFlag, readHybridTime } from "../../core/model/wire-fields.ts";
 import {
   type ReconcileMessage,
   readReconcile,
@@ -254,13 +249,13 @@ function decode(reader: ByteReader, check: CheckRecord): CopyMessage {
   const requestId = reader.u32();
   switch (type) {
     case TYPES.write: {
-      const kind = pick(KINDS, reader.u8(), "write kind");
+      const kind = optionAt(KINDS, reader.u8(), "write kind");
       const proof = readOptionalStamp(reader);
-      const keyed = splitPayload(owned(reader.raw(reader.remaining)), check);
+      const keyed = splitPayload(ownCopy(reader.raw(reader.remaining)), check);
       return { type: "write", requestId, kind, proof, keyed };
     }
     case TYPES["write-ack"]: {
-      const verdict = pick(VERDICTS, reader.u8(), "verdict");
+      const verdict = optionAt(VERDICTS, reader.u8(), "verdict");
       const serving = readFlag(reader);
       const stamp = readOptionalStamp(reader);
       if (stamp !== undefined || reader.remaining === 0) {
@@ -275,7 +270,7 @@ function decode(reader: ByteReader, check: CheckRecord): CopyMessage {
       if (kind > DIGEST_READ) throw new MalformedBytesError(`read of kind ${kind}`);
       const stampOnly = kind === 1;
       const digestAbove = kind === DIGEST_READ ? reader.u32() : undefined;
-      const key = owned(reader.raw(reader.remaining));
+      const key = ownCopy(reader.raw(reader.remaining));
       if (key.length === 0) throw new MalformedBytesError("a read without a key");
       if (digestAbove === undefined) return { type: "read", requestId, stampOnly, key };
       return { type: "read", requestId, stampOnly, digestAbove, key };
@@ -283,7 +278,7 @@ function decode(reader: ByteReader, check: CheckRecord): CopyMessage {
     case TYPES["read-reply"]:
       return decodeReadReply(reader, requestId, check);
     case TYPES.range: {
-      const purpose = pick(PURPOSES, reader.u8(), "purpose");
+      const purpose = optionAt(PURPOSES, reader.u8(), "purpose");
       const from = readOptionalBytes(reader);
       const to = readOptionalBytes(reader);
       const limitBytes = reader.u32();
@@ -317,14 +312,14 @@ function decodeReadReply(reader: ByteReader, requestId: number, check: CheckReco
     if (fullBytes !== undefined) throw new MalformedBytesError("a digest of nothing");
     return { type: "read-reply", requestId, serving, record: undefined };
   }
-  const record = owned(reader.raw(reader.remaining));
+  const record = ownCopy(reader.raw(reader.remaining));
   check(record);
   if (fullBytes === undefined) return { type: "read-reply", requestId, serving, record };
   return { type: "read-reply", requestId, serving, record, fullBytes };
 }
 
 function decodeRangeReply(reader: ByteReader, requestId: number, check: CheckRecord): RangeReply {
-  const purpose = pick(PURPOSES, reader.u8(), "purpose");
+  const purpose = optionAt(PURPOSES, reader.u8(), "purpose");
   const serving = readFlag(reader);
   const flags = reader.u8();
   if ((flags & ~(FLAG_MORE | FLAG_FLOOR)) !== 0) throw new MalformedBytesError(`flags ${flags}`);
@@ -334,10 +329,10 @@ function decodeRangeReply(reader: ByteReader, requestId: number, check: CheckRec
   if (count > MAX_RANGE_ENTRIES) throw new MalformedBytesError(`${count} entries in one reply`);
   const entries: KeyedRecord[] = [];
   for (let i = 0; i < count; i++) {
-    entries.push(splitPayload(owned(reader.bytes()), check));
+    entries.push(splitPayload(ownCopy(reader.bytes()), check));
   }
-  const floor = hasFloor ? readTime(reader) : 0;
-  const reapable = hasFloor ? readTime(reader) : 0;
+  const floor = hasFloor ? readHybridTime(reader) : 0;
+  const reapable = hasFloor ? readHybridTime(reader) : 0;
   reader.end();
   return { type: "range-reply", requestId, purpose, serving, entries, more, floor, reapable };
 }
@@ -347,31 +342,6 @@ function readOthers(reader: ByteReader): readonly number[] {
   const others: number[] = new Array(Math.ceil(reader.remaining / 4));
   for (let at = 0; at < others.length; at++) others[at] = reader.u32();
   return others;
-}
-
-/** Frames are borrowed; what a machine keeps must be its own. Small copies share a slab. */
-function owned(view: Uint8Array): Uint8Array {
-  const copy = Buffer.allocUnsafe(view.length);
-  copy.set(view);
-  return copy;
-}
-
-function pick<T>(options: readonly T[], index: number, what: string): T {
-  const option = options[index];
-  if (option === undefined) throw new MalformedBytesError(`${what} ${index}`);
-  return option;
-}
-
-function readFlag(reader: ByteReader): boolean {
-  const flag = reader.u8();
-  if (flag > 1) throw new MalformedBytesError(`flag ${flag}`);
-  return flag === 1;
-}
-
-function readTime(reader: ByteReader): HybridTime {
-  const time = reader.u64();
-  if (time > MAX_HYBRID_TIME) throw new MalformedBytesError(`a time of ${time}`);
-  return time;
 }
 
 function writeOptionalStamp(writer: ByteWriter, stamp: Stamp | undefined): void {
@@ -389,5 +359,5 @@ function writeOptionalBytes(writer: ByteWriter, bytes: Uint8Array | undefined): 
 }
 
 function readOptionalBytes(reader: ByteReader): Uint8Array | undefined {
-  return readFlag(reader) ? owned(reader.bytes()) : undefined;
+  return readFlag(reader) ? ownCopy(reader.bytes()) : undefined;
 }

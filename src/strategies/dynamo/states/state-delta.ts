@@ -1,7 +1,8 @@
 import type { ByteReader, ByteWriter } from "../../../core/model/bytes.ts";
 import { MalformedBytesError } from "../../../core/model/malformed-bytes-error.ts";
-import { type HybridTime, MAX_HYBRID_TIME } from "../../../core/model/stamp.ts";
+import type { HybridTime } from "../../../core/model/stamp.ts";
 import { decodeValue } from "../../../core/model/values.ts";
+import { readHybridTime } from "../../../core/model/wire-fields.ts";
 import { CausalContext, readDot, type TimedDot, writeDot } from "../causal-context.ts";
 
 const MAX_KEY_BYTES = 1_024;
@@ -48,16 +49,10 @@ export function readDelta(reader: ByteReader): StateDelta {
   const key = Uint8Array.from(reader.bytes(MAX_KEY_BYTES));
   if (key.length === 0) throw new MalformedBytesError("a delta without a key");
   const base = CausalContext.read(reader);
-  const dot = { ...readDot(reader), time: readTime(reader) };
+  const dot = { ...readDot(reader), time: readHybridTime(reader) };
   if (base.covers(dot, dot.time)) throw new MalformedBytesError("a delta that its base covers");
-  const settledTo = readTime(reader);
+  const settledTo = readHybridTime(reader);
   const state = Uint8Array.from(reader.raw(reader.remaining));
   decodeValue(state);
   return { key, base, dot, settledTo, state };
-}
-
-function readTime(reader: ByteReader): HybridTime {
-  const time = reader.u64();
-  if (time > MAX_HYBRID_TIME) throw new MalformedBytesError(`a time of ${time}`);
-  return time;
 }

@@ -2,6 +2,7 @@ import type { MessageCodec, ShardMap, ShardPlacement } from "../../../core/contr
 import type { ByteReader, ByteWriter } from "../../../core/model/bytes.ts";
 import type { Epoch, NodeId } from "../../../core/model/ids.ts";
 import { MalformedBytesError } from "../../../core/model/malformed-bytes-error.ts";
+import { readFlag } from "../../../core/model/wire-fields.ts";
 import { FIRST_EPOCH, readMap, readNodes, writeMap, writeNodes } from "./shard-map.ts";
 import { type Ballot, readBallot, readVote, type Vote, writeBallot, writeVote } from "./vote.ts";
 
@@ -238,10 +239,4 @@ function readEpoch(reader: ByteReader): Epoch {
   const epoch = reader.u32();
   if (epoch < FIRST_EPOCH) throw new MalformedBytesError(`epoch ${epoch}`);
   return epoch as Epoch;
-}
-
-function readFlag(reader: ByteReader): boolean {
-  const flag = reader.u8();
-  if (flag > 1) throw new MalformedBytesError(`flag ${flag}`);
-  return flag === 1;
 }

@@ -1,6 +1,7 @@
 import type { ByteReader, ByteWriter } from "../../../core/model/bytes.ts";
 import { MalformedBytesError } from "../../../core/model/malformed-bytes-error.ts";
-import { type HybridTime, MAX_HYBRID_TIME } from "../../../core/model/stamp.ts";
+import type { HybridTime } from "../../../core/model/stamp.ts";
+import { optionAt, readHybridTime } from "../../../core/model/wire-fields.ts";
 import { type KeySpan, Summary } from "../anti-entropy/fingerprint.ts";
 
 /**
@@ -105,8 +106,8 @@ export function writeSettle(message: SettleMessage, writer: ByteWriter): void {
 
 /** Throws `MalformedBytesError`. What it answers is the caller's own. */
 export function readSettle(reader: ByteReader, requestId: number): SettleMessage {
-  const upTo = readTime(reader);
-  const step = pick(STEPS, reader.u8(), "step");
+  const upTo = readHybridTime(reader);
+  const step = optionAt(STEPS, reader.u8(), "step");
   const message = { type: "settle", requestId, upTo, ...readStep(step, reader) } as const;
   reader.end();
   return message;
@@ -115,30 +116,30 @@ export function readSettle(reader: ByteReader, requestId: number): SettleMessage
 function readStep(step: SettleStep["step"], reader: ByteReader): SettleStep {
   switch (step) {
     case "promise":
-      return { step, epoch: reader.u32(), reapable: readTime(reader) };
+      return { step, epoch: reader.u32(), reapable: readHybridTime(reader) };
     case "promised":
       return {
         step,
-        verdict: pick(PROMISES, reader.u8(), "promise"),
+        verdict: optionAt(PROMISES, reader.u8(), "promise"),
         copies: reader.u32(),
-        fence: readTime(reader),
-        reapable: readTime(reader),
+        fence: readHybridTime(reader),
+        reapable: readHybridTime(reader),
       };
     case "span":
       return readSpan(reader);
     case "spanned":
-      return { step, verdict: pick(SPANS, reader.u8(), "span verdict"), to: readBound(reader) };
+      return { step, verdict: optionAt(SPANS, reader.u8(), "span verdict"), to: readBound(reader) };
     case "adopt":
       return { step };
     case "adopted":
-      return { step, verdict: pick(["void", "adopted"] as const, reader.u8(), "adoption") };
+      return { step, verdict: optionAt(["void", "adopted"] as const, reader.u8(), "adoption") };
     case "reap":
-      return { step, reapable: readTime(reader) };
+      return { step, reapable: readHybridTime(reader) };
   }
 }
 
 function readSpan(reader: ByteReader): SettleStep {
-  const after = readTime(reader);
+  const after = readHybridTime(reader);
   const span = { from: readBound(reader), to: readBound(reader) };
   const { from, to } = span;
   if (from !== undefined && to !== undefined && Buffer.compare(from, to) >= 0) {
@@ -151,12 +152,6 @@ function readSpan(reader: ByteReader): SettleStep {
   return { step: "span", after, span, sum };
 }
 
-function readTime(reader: ByteReader): HybridTime {
-  const time = reader.u64();
-  if (time > MAX_HYBRID_TIME) throw new MalformedBytesError(`a time of ${time}`);
-  return time;
-}
-
 /** A bound of no bytes is none: keys have at least one. */
 function writeBound(writer: ByteWriter, bound: Uint8Array | undefined): void {
   writer.u16(bound?.length ?? 0);
@@ -166,10 +161,4 @@ function writeBound(writer: ByteWriter, bound: Uint8Array | undefined): void {
 function readBound(reader: ByteReader): Uint8Array | undefined {
   const length = reader.u16();
   return length === 0 ? undefined : Buffer.from(reader.raw(length));
-}
-
-function pick<T>(options: readonly T[], index: number, what: string): T {
-  const option = options[index];
-  if (option === undefined) throw new MalformedBytesError(`${what} ${index}`);
-  return option;
 }
