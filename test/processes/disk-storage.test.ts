@@ -68,6 +68,16 @@ async function kill(process: Running): Promise<void> {
   await process.ended;
 }
 
+test("a node whose folder is removed under it stops itself soon, and names the folder", async () => {
+  const path = join(folder, "removed");
+  const process = writer(path);
+  await said(process, "wrote");
+  rmSync(path, { recursive: true, maxRetries: 5 });
+  await said(process, "STORE_FAILED");
+  expect(process.stdout).toContain(`the folder of the log, ${path}`);
+  await kill(process);
+}, 120_000);
+
 test("LMDB is loaded when the first disk storage opens, and not before", async () => {
   const path = join(folder, "loading");
   const process = run(`

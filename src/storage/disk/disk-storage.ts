@@ -20,6 +20,9 @@ import { MAX_SUMMED_BYTES, openState, sealOf } from "./state/open-state.ts";
 import { type OpenStateFile, openLmdbFile } from "./state/state-file.ts";
 import { StateLostError } from "./state/state-lost-error.ts";
 
+/** One reading of a folder with a few names in it, by a thread of its own. */
+const FOLDER_CHECK_MS = 2_000;
+
 /** What disk storage stands on; tests put their own in its place. */
 export interface DiskSurroundings {
   readonly disk: Disk;
@@ -28,6 +31,8 @@ export interface DiskSurroundings {
   readonly lock: typeof lockDirectory;
   readonly openStateFile: OpenStateFile;
   openLog(opening: OpenSegmentedLog): Promise<LogStore>;
+  /** How often it is seen whether the log's folder is there. Default: never. */
+  readonly folderCheckMs?: number;
   /** Of the state's file: a larger one is not summed when it is closed. Default 64 MiB. */
   readonly maxSummedBytes?: number;
 }
@@ -50,6 +55,7 @@ export function diskStorage(
     lock: lockDirectory,
     openStateFile: openLmdbFile,
     openLog: openSegmentedLog,
+    folderCheckMs: FOLDER_CHECK_MS,
   });
 }
 
@@ -72,6 +78,7 @@ export async function openDiskStorage(
       directory: join(directory.path, LOG_FOLDER),
       environment: context.environment,
       observer: context.observer,
+      folderCheckMs: surroundings.folderCheckMs,
       // What was acknowledged without a sync may be in the state, and no more in the log.
       options: { ...settings.log, floorPosition: state.committedPosition },
     });

@@ -353,11 +353,14 @@ export class LogWriter {
   }
 
   #fail(what: "write" | "sync" | "make", segment: Segment | undefined, cause: Error): void {
-    if (this.#failure !== undefined) return;
     const where = segment === undefined ? "the next segment of the log" : segment.file.path;
-    const failure = new CapstanError("STORE_FAILED", `cannot ${what} ${where}: ${cause.message}`, {
-      cause,
-    });
+    const message = `cannot ${what} ${where}: ${cause.message}`;
+    this.fail(new CapstanError("STORE_FAILED", message, { cause }));
+  }
+
+  /** Nothing is written any more, and nothing more is durable. The first failure counts. */
+  fail(failure: CapstanError): void {
+    if (this.#failure !== undefined) return;
     this.#failure = failure;
     this.#cancelLazySync();
     this.#parts.environment.defer(() => {

@@ -15,6 +15,8 @@ export interface OpenSegmentedLog {
   readonly environment: Environment;
   readonly observer: Observer;
   readonly options?: SegmentedLogOptions;
+  /** How often it is seen whether the folder is there; undefined: never. */
+  readonly folderCheckMs?: number | undefined;
   /** Only in tests. */
   readonly planted?: PlantedLogBugs;
 }

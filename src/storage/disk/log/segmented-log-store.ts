@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import type { Environment } from "../../../core/contracts/environment.ts";
 import type { Observer } from "../../../core/contracts/observer.ts";
 import type {
@@ -13,6 +14,7 @@ import type { LogPosition, LogSequence, ShardId } from "../../../core/model/ids.
 import type { Disk } from "../disk.ts";
 import { BATCH_HEADER_BYTES, MARK_ROOM_BYTES } from "./batch-format.ts";
 import { BatchQueue } from "./batch-queue.ts";
+import { FolderWatch } from "./folder-watch.ts";
 import { isShard, LogCleaner } from "./log-cleaner.ts";
 import type { ResolvedLogOptions } from "./log-options.ts";
 import { LogWriter } from "./log-writer.ts";
@@ -21,6 +23,7 @@ import { NO_PAYLOAD, RECORD_HEADER_BYTES, RECORD_KINDS, type RecordKind } from "
 import { RecordReader } from "./record-reader.ts";
 import type { RecordPlace } from "./record-slots.ts";
 import type { RecoveredLog } from "./recovered-log.ts";
+import type { Segment } from "./segment.ts";
 import { SEGMENT_HEADER_BYTES } from "./segment-format.ts";
 import { closeAll, SegmentSupply } from "./segment-supply.ts";
 import type { ShardIndex } from "./shard-index.ts";
@@ -36,6 +39,8 @@ export interface SegmentedLogParts {
   readonly observer: Observer;
   readonly options: ResolvedLogOptions;
   readonly recovered: RecoveredLog;
+  /** How often it is seen whether the folder is there; undefined: never. */
+  readonly folderCheckMs?: number | undefined;
   /** Only in tests. */
   readonly planted?: PlantedLogBugs;
 }
@@ -55,6 +60,8 @@ export class SegmentedLogStore implements LogStore {
   #handlers: LogHandlers | undefined;
   #failure: CapstanError | undefined;
   #closing: Promise<void> | undefined;
+  #active: Segment | undefined;
+  readonly #folderWatch: FolderWatch | undefined;
 
   constructor(parts: SegmentedLogParts) {
     const { environment, options, recovered } = parts;
@@ -74,7 +81,10 @@ export class SegmentedLogStore implements LogStore {
       options,
       queue: this.#queue,
       supply: this.#supply,
-      onActivated: (segment) => this.#cleaner.activated(segment),
+      onActivated: (segment) => {
+        this.#active = segment;
+        this.#cleaner.activated(segment);
+      },
       onSynced: (sequence) => this.#cleaner.synced(sequence),
       onDurable: (position) => this.#handlers?.onDurable(position as LogPosition),
       onFailed: (error) => this.#failed(error),
@@ -89,6 +99,7 @@ export class SegmentedLogStore implements LogStore {
       onRewritten: () => this.#flushOwn(),
       onDamaged: (shard, error) => this.#damaged(shard, error),
     });
+    this.#folderWatch = this.#watchFolder();
     this.#open();
   }
 
@@ -208,6 +219,7 @@ export class SegmentedLogStore implements LogStore {
 
   close(): Promise<void> {
     this.#closing ??= new Promise((resolve) => {
+      this.#folderWatch?.stop();
       this.#cleaner.stop();
       // Deferred, because what becomes durable is announced, and never inside a call.
       this.#parts.environment.defer(() => {
@@ -281,7 +293,22 @@ export class SegmentedLogStore implements LogStore {
     this.#writer.flush();
   }
 
+  #watchFolder(): FolderWatch | undefined {
+    const { disk, directory, environment, folderCheckMs: everyMs } = this.#parts;
+    if (everyMs === undefined) return undefined;
+    return new FolderWatch({
+      ...{ disk, directory, environment, everyMs },
+      expected: () => this.#active && basename(this.#active.file.path),
+      onGone: (what) => {
+        const lost = "what was written to it would not be found again";
+        const message = `the folder of the log, ${directory}, was removed (${what}): ${lost}`;
+        this.#writer.fail(new CapstanError("STORE_FAILED", message));
+      },
+    });
+  }
+
   #failed(error: CapstanError): void {
+    this.#folderWatch?.stop();
     this.#failure = error;
     this.#cleaner.stop();
     this.#parts.observer.log("error", "the log has failed", { error: error.message });
