@@ -114,3 +114,20 @@ describe("the shards that a node says do not serve", () => {
     expect(unserved?.reads).toContain("one");
   });
 });
+
+describe("a node that comes back with nothing", () => {
+  test("says of each of its copies that it is being rebuilt, until it is ready at all", async () => {
+    const cluster = await open({ keyspaces: { default: { strategy: "tunable", shards: 2 } } });
+    await cluster.until(cluster.keyspace("n1").put("key", 1, { consistency: "all" }));
+    cluster.kill("n1", { killed: true });
+    await cluster.restart("n1");
+    const { store } = cluster.node("n1");
+    // At its keyspaces' own levels: two of three are enough for a quorum.
+    await cluster.until(store.ready());
+    const rebuilt = unservedBy(cluster, "n1").find(({ reads }) => reads.includes("all"));
+    expect(rebuilt).toMatchObject({ shards: [0, 1], reason: "too-few-replicas" });
+    expect(rebuilt?.missing).toContain("n1");
+    await cluster.until(store.ready({ level: "all" }));
+    expect(unservedBy(cluster, "n1")).toEqual([]);
+  });
+});
