@@ -40,9 +40,10 @@ export type Applied =
    * - `fenced`: `resolve` has settled the operation as not applied.
    * - `reused`: its id was used for something else.
    * - `full`: there is no room to remember another session.
-   * - `forgotten`: whether an earlier copy was applied nobody knows any more.
    */
-  | { readonly type: "fenced" | "reused" | "full" | "forgotten" }
+  | { readonly type: "fenced" | "reused" | "full" }
+  /** Whether an earlier copy was applied nobody knows any more. Sessions up to `floor` are not opened. */
+  | { readonly type: "forgotten"; readonly floor?: number }
   | { readonly type: "resolved"; readonly outcome: Outcome }
   | { readonly type: "swept" };
 
@@ -207,6 +208,9 @@ export class ShardMachine {
   ): Applied {
     const recalled = this.#sessions.recall(identity, state);
     if (recalled.type === "known") return this.#again(recalled.memory, actions, fingerprint, state);
+    if (recalled.type === "forgotten") {
+      return { type: "forgotten", floor: this.books.sessionFloor };
+    }
     if (recalled.type !== "new") return { type: recalled.type };
     const applied = this.#write(index, actions, state);
     const outcome: Remembered = applied.type === "rejected" ? applied.reason : "written";

@@ -51,7 +51,10 @@ const REFUSALS: readonly ReplicaRefusal[] = Object.freeze([
 const REASONS: readonly RejectionReason[] = Object.freeze(["version-mismatch", "exists", "absent"]);
 const OUTCOMES: readonly Outcome[] = Object.freeze(["applied", "not-applied", "unknown"]);
 const PLAIN_OUTCOMES = Object.freeze(["fenced", "reused", "full", "forgotten"] as const);
-const APPLIED = Object.freeze({ written: 1, rejected: 2, resolved: 3, swept: 4, plain: 5 });
+const APPLIED = Object.freeze({
+  ...{ written: 1, rejected: 2, resolved: 3, swept: 4, plain: 5 },
+  forgottenBelow: 6,
+});
 const MAX_RANGE_ENTRIES = 65_536;
 
 export const raftCodec: MessageCodec<RaftMessage> = Object.freeze({ encode, decode });
@@ -287,6 +290,15 @@ function writeApplied(writer: ByteWriter, applied: Applied): void {
     case "swept":
       writer.u8(APPLIED.swept);
       return;
+    case "forgotten":
+      if (applied.floor !== undefined) {
+        writer.u8(APPLIED.forgottenBelow);
+        writer.u64(applied.floor);
+        return;
+      }
+      writer.u8(APPLIED.plain);
+      writer.u8(PLAIN_OUTCOMES.indexOf(applied.type));
+      return;
     default:
       writer.u8(APPLIED.plain);
       writer.u8(PLAIN_OUTCOMES.indexOf(applied.type));
@@ -309,6 +321,8 @@ function readApplied(reader: ByteReader): Applied {
       return { type: "resolved", outcome: oneOf(OUTCOMES, reader.u8(), "outcome") };
     case APPLIED.swept:
       return { type: "swept" };
+    case APPLIED.forgottenBelow:
+      return { type: "forgotten", floor: reader.u64() };
     case APPLIED.plain:
       return { type: oneOf(PLAIN_OUTCOMES, reader.u8(), "outcome of a write") };
     default:

@@ -1,6 +1,6 @@
 import type { CoordinatorContext } from "../../core/contracts/machine.ts";
 import { encodeSessionOperationId } from "../../core/model/operation-id.ts";
-import { compareStamps, type Stamp } from "../../core/model/stamp.ts";
+import { compareStamps, HYBRID_COUNTER_SPAN, type Stamp } from "../../core/model/stamp.ts";
 import type { Identity } from "./commands.ts";
 import { SESSION_WINDOW } from "./slot-chunk.ts";
 
@@ -8,6 +8,8 @@ import { SESSION_WINDOW } from "./slot-chunk.ts";
 const IDLE_PARTS = 4;
 /** The second half of a window after an operation's own takes its slot over. */
 const HALF_WINDOW = SESSION_WINDOW / 2;
+/** Among so many times a lead begins at one by chance. */
+const LEAD_CHANCES = 2 ** 22;
 
 interface OpenSession {
   readonly id: Stamp;
@@ -29,15 +31,25 @@ export type SessionIdentity = Extract<Identity, { type: "session" }>;
  * begins another: the unknown one stays in a window that moves no more, and can be resolved for as
  * long as the session lives. Ids that are handed out have sessions of their own, over all shards,
  * each with no more ids than a window holds.
+ *
+ * A session's id is a stamp, and has to be above those of the sessions that a shard has ended. Where
+ * one of these was begun by a clock that was ahead, all of this node's would be below it until its
+ * own clock has come as far: they are given a lead then.
  */
 export class OperationSessions {
   readonly #context: CoordinatorContext;
+  readonly #lifetimeMs: number;
   readonly #idleMs: number;
+  /** Which ended sessions are known of. */
+  #floor = 0;
+  /** What is added to the times of stamps, so that they are above the floor. */
+  #lead = 0;
   readonly #own = new Map<number, OpenSession>();
   #handedOut: OpenSession | undefined;
 
   constructor(context: CoordinatorContext, lifetimeMs: number) {
     this.#context = context;
+    this.#lifetimeMs = lifetimeMs;
     this.#idleMs = lifetimeMs / IDLE_PARTS;
   }
 
@@ -67,6 +79,19 @@ export class OperationSessions {
     if (own !== undefined && compareStamps(own.id, session) === 0) this.#own.delete(shardIndex);
   }
 
+  /** A shard opens no session up to this time. */
+  riseAbove(floor: number): void {
+    this.#floor = Math.max(this.#floor, floor);
+  }
+
+  /** It is over: ids of it are worth nothing. */
+  handOutNoMore(session: Stamp): void {
+    const handedOut = this.#handedOut;
+    if (handedOut !== undefined && compareStamps(handedOut.id, session) === 0) {
+      this.#handedOut = undefined;
+    }
+  }
+
   /** An id for a caller, who may use it later, for a key of any shard. */
   handOut(nowMs: number, wallMs: number): string {
     let session = this.#handedOut;
@@ -94,8 +119,23 @@ export class OperationSessions {
   }
 
   #mint(nowMs: number, wallMs: number): OpenSession {
-    const id = this.#context.clock.mint(wallMs);
+    const minted = this.#context.clock.mint(wallMs);
+    const id = { ...minted, time: this.#raised(minted.time) };
     return { id, mintedAtMs: nowMs, usedAtMs: nowMs, next: 0, underWay: [0, 0] };
+  }
+
+  /**
+   * Rises from call to call, as the times that it is given and the lead do. A lead begins by chance,
+   * so that none of an earlier machine of this node's life, which nobody remembers, has led to the
+   * same id. It is a lifetime longer than it has to be: other sessions of the clock that was ahead
+   * end later than the one that is known of.
+   */
+  #raised(time: number): number {
+    if (time + this.#lead <= this.#floor) {
+      const chance = this.#context.randomUint32() % LEAD_CHANCES;
+      this.#lead = this.#floor - time + this.#lifetimeMs * HYBRID_COUNTER_SPAN + 1 + chance;
+    }
+    return time + this.#lead;
   }
 }
 

@@ -165,6 +165,7 @@ export class WriteFlow {
         );
         return;
       default:
+        if (applied.type === "forgotten") this.#sessions.riseAbove(applied.floor ?? 0);
         this.#onForgotten(pending, errand, effects);
     }
   }
@@ -233,6 +234,7 @@ export class WriteFlow {
   /** Its session is over. What was sent once, and not found applied, was not applied. */
   #onForgotten(pending: PendingWrite, errand: Errand, effects: Fx): void {
     this.#leaveSession(pending);
+    if (pending.identity.type === "session") this.#sessions.handOutNoMore(pending.identity.session);
     if (pending.isGiven || errand.sent > 1) {
       effects.refuse(pending.request, expired(this.#idOf(pending)));
       return;

@@ -43,6 +43,7 @@ const applied: fc.Arbitrary<Applied> = fc.oneof(
     { type: "reused" },
     { type: "full" },
     { type: "forgotten" },
+    { type: "forgotten", floor: 1_234_567_890_123 },
   ),
 );
 /** What coordinators and replicas of a raft keyspace say to each other. */

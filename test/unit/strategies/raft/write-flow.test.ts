@@ -5,10 +5,12 @@ import type {
   Request,
   Sender,
 } from "../../../../src/core/contracts/machine.ts";
+import { ByteWriter } from "../../../../src/core/model/bytes.ts";
 import type { CapstanError } from "../../../../src/core/model/errors.ts";
 import { HybridClock } from "../../../../src/core/model/hybrid-clock.ts";
 import type { Incarnation, NodeId, StoreId } from "../../../../src/core/model/ids.ts";
 import type { OperationResult } from "../../../../src/core/model/operations.ts";
+import { hybridTimeOf, type Stamp } from "../../../../src/core/model/stamp.ts";
 import { ShardMachine } from "../../../../src/strategies/raft/apply.ts";
 import type {
   ProposeMessage,
@@ -16,8 +18,10 @@ import type {
 } from "../../../../src/strategies/raft/client-messages.ts";
 import {
   bodyOfRecord,
+  type CommandBody,
   decodeBody,
   makeCommandRecord,
+  writeBody,
 } from "../../../../src/strategies/raft/commands.ts";
 import { Errands } from "../../../../src/strategies/raft/errands.ts";
 import { OperationSessions } from "../../../../src/strategies/raft/operation-sessions.ts";
@@ -49,6 +53,7 @@ class Bench {
   } as unknown as Effects<RaftMessage>;
   readonly #errands: Errands;
   readonly #flow: WriteFlow;
+  readonly #sessions: OperationSessions;
 
   constructor() {
     const context = {
@@ -61,12 +66,17 @@ class Bench {
     } as unknown as CoordinatorContext;
     this.#machine.open(this.#state);
     this.#errands = new Errands(context, 100);
-    this.#flow = new WriteFlow(context, this.#errands, new OperationSessions(context, LIFETIME_MS));
+    this.#sessions = new OperationSessions(context, LIFETIME_MS);
+    this.#flow = new WriteFlow(context, this.#errands, this.#sessions);
   }
 
-  put(text: string): void {
+  operationId(): string {
+    return this.#sessions.handOut(0, WALL_MS);
+  }
+
+  put(text: string, operationId?: string): void {
     const [key, value] = [Buffer.from(text), Buffer.from("v")];
-    const operation = { type: "put", key, value, shardIndex: SHARD, level: "strong" };
+    const operation = { type: "put", key, value, shardIndex: SHARD, level: "strong", operationId };
     const request = { operation, memo: undefined, startedAtMs: 0 } as unknown as Request;
     this.#flow.start(request, 0, WALL_MS, this.#effects);
   }
@@ -80,6 +90,34 @@ class Bench {
     const applied = this.#machine.apply(index, 1, made, this.#state);
     const standpoint = { lifeMark: this.#machine.lifeMark, appliedIndex: index, voters: 1 };
     return { type: "propose-reply", requestId, ...standpoint, applied };
+  }
+
+  /** A session that another node has begun is ended, by a leader whose clock is there by then. */
+  endSession(session: Stamp, clockMs: number): void {
+    const actions = [
+      {
+        type: "put",
+        key: Buffer.from("x"),
+        value: Buffer.from("v"),
+        ttlMs: 0,
+        condition: undefined,
+      },
+    ] as const;
+    const identity = { type: "session", session, sequence: 0 } as const;
+    const bodies: CommandBody[] = [
+      { type: "write", identity, actions, contentFrom: 0 },
+      { type: "sweep", keys: [], sessions: [session], slots: [], ownKeys: [] },
+    ];
+    bodies.forEach((body, place) => {
+      const writer = new ByteWriter(256);
+      writeBody(writer, body);
+      const header = { clockMs: clockMs + place * 2 * LIFETIME_MS, salt: 7 };
+      const record = makeCommandRecord(
+        { ...header, sessionLifetimeMs: LIFETIME_MS },
+        new Uint8Array(writer.view()),
+      );
+      this.#machine.apply(this.#machine.books.appliedIndex + 1, 1, record, this.#state);
+    });
   }
 
   hear(message: RaftMessage): void {
@@ -125,3 +163,30 @@ test("a session's window slides on over what has its answer, so that little is r
   }
   expect(sessions.size).toBe(1);
 });
+
+// A clock that had been an hour ahead for seconds, and was set right: once the session that its node had
+// begun was over, no other node could begin one for an hour.
+test.each(["of its own", "that it hands out"])(
+  "a node begins a session %s above one that a clock which is ahead has begun, and that is over",
+  (whose) => {
+    const bench = new Bench();
+    const aheadMs = WALL_MS + 3_600_000;
+    bench.endSession({ time: hybridTimeOf(aheadMs), actorHigh: 2, actorLow: 2 }, aheadMs);
+    const put = (key: string) => {
+      bench.put(key, whose === "of its own" ? undefined : bench.operationId());
+      bench.hear(bench.commit());
+    };
+    put("a");
+    expect(bench.faults.map(({ code }) => code)).toEqual([
+      whose === "of its own" ? "UNAVAILABLE" : "OPERATION_ID_EXPIRED",
+    ]);
+    for (const key of ["b", "c", "d"]) put(key);
+    expect(bench.faults).toHaveLength(1);
+    expect(bench.results).toHaveLength(3);
+    // Others of the node that was ahead end later.
+    const laterMs = aheadMs + LIFETIME_MS / 2;
+    bench.endSession({ time: hybridTimeOf(laterMs), actorHigh: 2, actorLow: 2 }, laterMs);
+    put("e");
+    expect(bench.faults).toHaveLength(1);
+  },
+);
