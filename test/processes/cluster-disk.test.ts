@@ -98,6 +98,35 @@ describe("a cluster on disk", () => {
     PATIENCE_MS,
   );
 
+  test(
+    "goes on from copies of all folders that were made while all its nodes were down",
+    async () => {
+      const count = Math.min(LINES, 200);
+      const put = (generation: number) =>
+        inBatches(count, (n) => {
+          const keyspace = keyspaceAt(cluster.node("n1").url);
+          return keyspace.put(keyOf(n), wholeValue(n, generation), PATIENT);
+        });
+      const data = join(cluster.directory, ".capstan/data");
+      const copy = join(cluster.directory, "copies");
+      await put(2);
+      await cluster.killAllNodes();
+      copyFiles(data, copy);
+      await cluster.again();
+      await put(3);
+      await cluster.killAllNodes();
+      rmSync(data, { recursive: true });
+      copyFiles(copy, data);
+      await cluster.again();
+      for (const { url } of cluster.nodes) {
+        const wrong = await differences(url, count, (n) => wholeValue(n, 2));
+        expect(wrong, cluster.running.output).toEqual([]);
+      }
+      await put(0);
+    },
+    PATIENCE_MS,
+  );
+
   test("refuses a second process on a node's data, naming the first", async () => {
     const { pid } = cluster.node("n2");
     const words = ["start", "--config", ".capstan/capstan.config.json", "--node", "n2"];
