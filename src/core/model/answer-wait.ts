@@ -15,12 +15,12 @@ export class AnswerWait {
   #ms: number;
 
   /**
-   * @param leastMs once an answer has come. Until then two seconds at least, as nothing is known of the
-   * link. Default: two seconds.
+   * @param leastMs once an answer has come. Default: two seconds.
+   * @param firstMs until then. Default: two seconds at least, as nothing is known of the link.
    */
-  constructor(leastMs = LEAST_MS) {
+  constructor(leastMs = LEAST_MS, firstMs = Math.max(leastMs, LEAST_MS)) {
     this.#leastMs = leastMs;
-    this.#ms = Math.max(leastMs, LEAST_MS);
+    this.#ms = firstMs;
   }
 
   get ms(): number {

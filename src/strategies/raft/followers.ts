@@ -5,6 +5,9 @@ import { type ConsensusCore, identityOf } from "./consensus-core.ts";
 import { Progress } from "./progress.ts";
 import { Rounds } from "./rounds.ts";
 
+/** Entries that take less are waited for so long, at least, before they are taken for lost. */
+const LOST_HEARTBEATS = 2;
+
 /**
  * The followers of one leader in one term, and what a quorum of the members, the leader among them,
  * has reached. All of the counting of a leadership is here, so that all of it heeds identities and
@@ -44,12 +47,13 @@ export class Followers {
    * hears of it before it is forgotten.
    */
   renew(): void {
-    const { history, commitIndex, log, self } = this.#core;
+    const { history, commitIndex, log, self, options } = this.#core;
+    const leastWaitMs = LOST_HEARTBEATS * options.timing.heartbeatMs;
     const named = new Set(history.since(commitIndex).flatMap(nodesOf));
     for (const node of this.#progress.keys()) if (!named.has(node)) this.#progress.delete(node);
     for (const node of named) {
       if (node !== self && !this.#progress.has(node)) {
-        this.#progress.set(node, new Progress(log.lastIndex + 1));
+        this.#progress.set(node, new Progress(log.lastIndex + 1, leastWaitMs));
       }
     }
   }

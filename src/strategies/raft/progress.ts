@@ -1,3 +1,4 @@
+import { AnswerWait } from "../../core/model/answer-wait.ts";
 import { type Identity, isMember, type Member } from "./configuration.ts";
 import type { RaftLimits } from "./consensus-types.ts";
 import { violated } from "./invariant.ts";
@@ -13,6 +14,8 @@ interface Inflight {
   readonly lastIndex: number;
   readonly bytes: number;
   readonly sentAtMs: number;
+  /** Of what was sent twice nobody knows which of the two has arrived. */
+  readonly isFirst: boolean;
 }
 
 /**
@@ -42,11 +45,25 @@ export class Progress {
   #learned: { readonly index: number; readonly term: number } | undefined;
   /** Rejections of this round and earlier ones have been acted upon. */
   #rewoundRound = 0;
+  /** In `probe`: when it was first asked where the logs agree. */
+  #askedRound: number | undefined;
   #inflight: Inflight[] = [];
   #inflightBytes = 0;
+  /** Until entries that the follower has not got count as lost. */
+  readonly #wait: AnswerWait;
+  /** The last index that was ever sent, and the last of which is known how long it took. */
+  #sentEnd = 0;
+  #timedIndex = 0;
 
-  constructor(nextIndex: number) {
+  /** @param leastWaitMs for entries, where they are known to arrive in less. */
+  constructor(nextIndex: number, leastWaitMs: number) {
     this.nextIndex = nextIndex;
+    this.#wait = new AnswerWait(leastWaitMs, leastWaitMs);
+  }
+
+  /** In `probe`: the question has been asked before, and its answer has not come. */
+  get isAskedAgain(): boolean {
+    return this.#askedRound !== undefined;
   }
 
   /** How far the member has the log; nothing if another store answers in its place. */
@@ -67,6 +84,8 @@ export class Progress {
     this.matchIndex = 0;
     this.ackedRound = 0;
     this.ackedSentAtMs = Number.NEGATIVE_INFINITY;
+    this.#sentEnd = 0;
+    this.#timedIndex = 0;
     this.probe(1);
   }
 
@@ -91,23 +110,33 @@ export class Progress {
     );
   }
 
-  /** A message with entries up to `lastIndex` is on its way. */
-  sent(lastIndex: number, bytes: number, nowMs: number): void {
+  /** A message with entries up to `lastIndex` is on its way, in this round. */
+  sent(lastIndex: number, bytes: number, nowMs: number, round: number): void {
+    const isFirst = lastIndex > this.#sentEnd;
+    if (isFirst) this.#sentEnd = lastIndex;
     if (this.state === "probe") {
       this.awaits = true;
+      this.#askedRound ??= round;
       return;
     }
     this.nextIndex = lastIndex + 1;
-    this.#inflight.push({ lastIndex, bytes, sentAtMs: nowMs });
+    this.#inflight.push({ lastIndex, bytes, sentAtMs: nowMs, isFirst });
     this.#inflightBytes += bytes;
   }
 
-  /** The logs are equal up to `index`, durably. True if that is news. */
-  accepted(index: number): boolean {
-    this.awaits = false;
-    const isNews = index > this.matchIndex;
-    if (isNews) this.matchIndex = index;
-    if (this.state === "probe") this.replicate();
+  /**
+   * The logs are equal up to `index`, durably, in answer to what was sent in `round`.
+   *
+   * In `probe`, entries that were sent before the question, and were taken for lost, may arrive all the
+   * same, over a link that is only slow: the question comes behind them, and the answer to it, and not
+   * theirs, says from where on to send again. Else they would all be sent twice, or more often.
+   */
+  accepted(index: number, nowMs: number, round: number): void {
+    if (index > this.matchIndex) this.matchIndex = index;
+    const isOlder = this.#askedRound === undefined || round < this.#askedRound;
+    if (this.state === "probe" && !isOlder) this.replicate();
+    if (!isOlder) this.awaits = false;
+    this.#noteArrived(index, nowMs);
     let freed = 0;
     for (const message of this.#inflight) {
       if (message.lastIndex > index) break;
@@ -116,12 +145,34 @@ export class Progress {
     }
     if (freed > 0) this.#inflight.splice(0, freed);
     if (this.nextIndex <= this.matchIndex) this.nextIndex = this.matchIndex + 1;
-    return isNews;
+  }
+
+  /** It has a picture of the state up to `index`. */
+  has(index: number): void {
+    if (index > this.matchIndex) this.matchIndex = index;
+    if (this.nextIndex <= this.matchIndex) this.nextIndex = this.matchIndex + 1;
+  }
+
+  /** By its answer to a heartbeat it has, not yet durably, what was sent up to `index`. */
+  held(index: number, nowMs: number): void {
+    this.heldIndex = index;
+    this.#noteArrived(index, nowMs);
+  }
+
+  /** How long entries take tells how long to wait for them: what a disk takes is not part of it. */
+  #noteArrived(index: number, nowMs: number): void {
+    for (const { lastIndex, sentAtMs, isFirst } of this.#inflight) {
+      if (lastIndex > index) return;
+      if (lastIndex <= this.#timedIndex) continue;
+      this.#timedIndex = lastIndex;
+      if (isFirst) this.#wait.answered(nowMs - sentAtMs);
+    }
   }
 
   /** From where its log agrees on. */
   replicate(): void {
     this.state = "replicate";
+    this.#askedRound = undefined;
     this.nextIndex = this.matchIndex + 1;
     this.#forgetInflight();
     if (this.nextIndex <= this.matchIndex)
@@ -149,6 +200,7 @@ export class Progress {
     this.state = "probe";
     this.nextIndex = nextIndex;
     this.awaits = false;
+    this.#askedRound = undefined;
     this.#forgetInflight();
   }
 
@@ -159,14 +211,20 @@ export class Progress {
   }
 
   /**
-   * Whether something of what is on its way was lost: entries that were sent before `sentBeforeMs`,
-   * and which the follower, by what it has answered since, has not got; or the answer to entries
-   * that it has, and should have had on its disk since `askedBeforeMs`.
+   * Whether something of what is on its way was lost, so that it has to be asked for again: entries
+   * that have been under way for longer than entries take, and which the follower, by what it has
+   * answered since, has not got; or the answer to entries that it has, and should have had on its
+   * disk for `answerMs`.
    */
-  hasLost(heldIndex: number, sentBeforeMs: number, askedBeforeMs: number): boolean {
+  hasLost(nowMs: number, answerMs: number): boolean {
+    const waitMs = this.#wait.ms;
     for (const { lastIndex, sentAtMs } of this.#inflight) {
-      if (sentAtMs >= sentBeforeMs) return false;
-      if (heldIndex < lastIndex || sentAtMs < askedBeforeMs) return true;
+      const agoMs = nowMs - sentAtMs;
+      if (agoMs <= waitMs) return false;
+      if (this.heldIndex < lastIndex || agoMs > answerMs) {
+        this.#wait.inVain();
+        return true;
+      }
     }
     return false;
   }

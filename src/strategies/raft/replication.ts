@@ -14,6 +14,8 @@ import { SnapshotSender } from "./snapshot-sender.ts";
 const RESEND_HEARTBEATS = 5;
 /** With a question where the logs agree goes what is short enough to be wasted. */
 const PROBE_BYTES = 16 * 1024;
+/** The same where it is asked again, at each heartbeat for as long as no answer comes. */
+const REPEATED_PROBE_BYTES = 512;
 
 /** A follower's entries on their way from the log. */
 interface Reading {
@@ -68,7 +70,7 @@ export class Replication {
       return;
     }
     if (reply.index > log.lastIndex) violated("match ≤ last", reply.index, log.lastIndex);
-    progress.accepted(reply.index);
+    progress.accepted(reply.index, this.#core.nowMs, reply.round);
     const picture = this.#snapshots.get(from.node);
     // It has got on without the picture.
     if (picture !== undefined && reply.index >= picture.index) progress.replicate();
@@ -77,9 +79,8 @@ export class Replication {
   /** The follower says in a heartbeat's answer up to where it has what it was sent. */
   onHeld(progress: Progress, heldIndex: number): void {
     const { nowMs, options } = this.#core;
-    const { heartbeatMs, electionTimeoutMs } = options.timing;
-    progress.heldIndex = heldIndex;
-    if (progress.hasLost(heldIndex, nowMs - 2 * heartbeatMs, nowMs - electionTimeoutMs)) {
+    progress.held(heldIndex, nowMs);
+    if (progress.hasLost(nowMs, options.timing.electionTimeoutMs)) {
       progress.probe(progress.matchIndex + 1);
     }
   }
@@ -91,7 +92,7 @@ export class Replication {
     progress.meet(identityOf(from, reply.original));
     if (progress.state !== "snapshot" || !sender.onReply(reply)) return;
     this.#dropSnapshot(from.node);
-    progress.accepted(Math.min(reply.index, this.#core.log.lastIndex));
+    progress.has(Math.min(reply.index, this.#core.log.lastIndex));
     progress.probe(progress.matchIndex + 1);
   }
 
@@ -117,7 +118,8 @@ export class Replication {
     // A long entry may have come alone: what follows it is read next.
     if (prevTerm === undefined || entries[0]?.sequence !== nextIndex) return;
     const payloads = entries.map((record) => record.payload);
-    this.#send(reading.node, progress, this.#followers.rounds.current, prevTerm, payloads);
+    const sent = progress.state === "probe" ? wastable(progress, payloads) : payloads;
+    this.#send(reading.node, progress, this.#followers.rounds.current, prevTerm, sent);
   }
 
   /** What the follower lacks is not in the log any more. */
@@ -146,7 +148,7 @@ export class Replication {
     if (this.#snapshots.size > 0) this.#dropSnapshot(node);
     const { log, options } = this.#core;
     if (progress.state === "probe") {
-      if (!progress.awaits) this.#sendFrom(node, progress, round, PROBE_BYTES);
+      if (!progress.awaits) this.#ask(node, progress, round);
       return;
     }
     while (
@@ -154,20 +156,35 @@ export class Replication {
       progress.nextIndex <= log.lastIndex &&
       progress.hasRoom(options.limits)
     ) {
-      this.#sendFrom(node, progress, round, options.limits.messageBytes);
+      this.#sendFrom(node, progress, round);
     }
   }
 
-  #sendFrom(node: NodeId, progress: Progress, round: number, maxBytes: number): void {
+  /** Where the logs agree. What is asked at every heartbeat until it is answered is short. */
+  #ask(node: NodeId, progress: Progress, round: number): void {
     if (progress.isReading) return;
     const { log } = this.#core;
+    const { nextIndex, isAskedAgain } = progress;
+    const prevTerm = this.#prevTerm(progress);
+    const isBeyondMemory = nextIndex <= log.lastIndex && nextIndex < log.memoryFirst;
+    if (prevTerm === undefined || (isBeyondMemory && !isAskedAgain)) {
+      this.#read(node, progress);
+      return;
+    }
+    const records = log.records(nextIndex, PROBE_BYTES);
+    this.#send(node, progress, round, prevTerm, wastable(progress, records));
+  }
+
+  #sendFrom(node: NodeId, progress: Progress, round: number): void {
+    const { log, options } = this.#core;
     const { nextIndex } = progress;
     const prevTerm = this.#prevTerm(progress);
     if (prevTerm === undefined || (nextIndex <= log.lastIndex && nextIndex < log.memoryFirst)) {
       this.#read(node, progress);
       return;
     }
-    this.#send(node, progress, round, prevTerm, log.records(nextIndex, maxBytes));
+    const records = log.records(nextIndex, options.limits.messageBytes);
+    this.#send(node, progress, round, prevTerm, records);
   }
 
   #send(
@@ -181,7 +198,7 @@ export class Replication {
     const prevIndex = progress.nextIndex - 1;
     let bytes = 0;
     for (const record of records) bytes += record.length;
-    progress.sent(prevIndex + records.length, bytes, this.#core.nowMs);
+    progress.sent(prevIndex + records.length, bytes, this.#core.nowMs, round);
     // Before it is durable here (thesis §10.2.1): the leader counts its own copy when that is
     // durable, and the followers' answers say nothing about it. Its term and its vote are: it was
     // elected by answers to a request that had waited for them.
@@ -282,4 +299,17 @@ export class Replication {
     this.#snapshots.get(node)?.close();
     this.#snapshots.delete(node);
   }
+}
+
+/** Of the next entries what may go with a question: long ones would go again and again. */
+function wastable(progress: Progress, records: readonly Uint8Array[]): readonly Uint8Array[] {
+  const maxBytes = progress.isAskedAgain ? REPEATED_PROBE_BYTES : PROBE_BYTES;
+  let bytes = 0;
+  let count = 0;
+  for (const record of records) {
+    bytes += record.length;
+    if (bytes > maxBytes) break;
+    count++;
+  }
+  return records.slice(0, count);
 }

@@ -8,9 +8,13 @@ import { LoneConsensus, type Sent } from "./lone-consensus.ts";
 function leader(): LoneConsensus {
   const lone = new LoneConsensus();
   lone.lead();
-  for (const node of ["n2", "n3"]) {
+  const asked = ["n2", "n3"].map((node) => ({
+    node,
+    round: appends(lone.sent, node)[0]?.round ?? 0,
+  }));
+  for (const { node, round } of asked) {
     lone.hear(node, {
-      ...{ type: "append-reply", term: 1, round: 1, rejected: false, index: 1 },
+      ...{ type: "append-reply", term: 1, round, rejected: false, index: 1 },
       ...{ hintIndex: 0, hintTerm: 0, original: true },
     });
   }

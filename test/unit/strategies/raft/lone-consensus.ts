@@ -22,6 +22,7 @@ import {
 } from "../../../../src/strategies/raft/entry.ts";
 import { decodeHardState, HARD_STATE } from "../../../../src/strategies/raft/hard-state.ts";
 import type { AppendRequest, PeerMessage } from "../../../../src/strategies/raft/peer-messages.ts";
+import type { PlantedConsensusBugs } from "../../../../src/strategies/raft/planted-bugs.ts";
 
 export interface Sent {
   readonly to: string;
@@ -45,6 +46,7 @@ export interface Chance {
   /** By node. Default: all are equal. */
   readonly priorities?: Readonly<Record<string, number>>;
   readonly limits?: Partial<RaftLimits>;
+  readonly planted?: PlantedConsensusBugs;
 }
 
 /** A question for what the log has, which the test answers. */
@@ -76,7 +78,7 @@ export class LoneConsensus {
   constructor(nodes = 3, earlier?: LoneConsensus, chance: Chance = {}) {
     this.kept = new Map(earlier?.kept);
     const replicas = Array.from({ length: nodes }, (_, i) => `n${i + 1}` as NodeId);
-    this.consensus = new Consensus(this.#options(replicas, chance));
+    this.consensus = new Consensus(this.#options(replicas, chance), chance.planted);
     this.do((at, effects) => {
       const opening = {
         ...{ origin: earlier === undefined ? ("newborn" as const) : ("kept" as const) },

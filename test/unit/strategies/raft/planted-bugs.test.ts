@@ -13,10 +13,14 @@ import { runChaos } from "./world/chaos.ts";
  * What only recoveries show is in `recovery-chaos.test.ts`, what only damage shows where the shard
  * was in `moved-away-chaos.test.ts`, what only an earlier store shows in `store-back-chaos.test.ts`, and
  * what only whole stores show in `test/simulation/planted`.
+ * `snapshotInstalledOverNewer` takes more luck than 2,000 seeds have: `snapshot-receiver.test.ts`.
  */
 type BugOfConsensus = Exclude<
   keyof PlantedConsensusBugs,
-  keyof PlantedRecoveryBugs | keyof PlantedMembershipBugs | keyof PlantedClearanceBugs
+  | keyof PlantedRecoveryBugs
+  | keyof PlantedMembershipBugs
+  | keyof PlantedClearanceBugs
+  | "snapshotInstalledOverNewer"
 >;
 
 /**
@@ -25,20 +29,19 @@ type BugOfConsensus = Exclude<
  */
 const FOUND_AT: Readonly<Record<BugOfConsensus, number>> = Object.freeze({
   voteNotKept: 1,
-  oldTermCommitted: 7,
+  oldTermCommitted: 17,
   readBeforeOwnCommit: 1,
   readUnconfirmed: 1,
-  leaseByRole: 22,
-  quorumUnchecked: 10,
-  promiseForgotten: 127,
-  jointSkipped: 2,
-  configurationAtCommit: 59,
-  unreadyPromoted: 11,
+  leaseByRole: 15,
+  quorumUnchecked: 6,
+  promiseForgotten: 426,
+  jointSkipped: 4,
+  configurationAtCommit: 2,
+  unreadyPromoted: 2,
   snapshotBeyondState: 2,
-  snapshotInstalledOverNewer: 292,
   appliedTwice: 1,
-  lostTailVotes: 123,
-  startSilenceSkipped: 130,
+  lostTailVotes: 164,
+  startSilenceSkipped: 15,
   ackBeforeDurable: 1,
   leaderCountsUnsynced: 1,
 });

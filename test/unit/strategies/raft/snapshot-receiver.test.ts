@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { NodeId } from "../../../../src/core/model/ids.ts";
 import { bornConfiguration } from "../../../../src/strategies/raft/configuration.ts";
 import type { SnapshotChunk } from "../../../../src/strategies/raft/peer-messages.ts";
-import { LoneConsensus } from "./lone-consensus.ts";
+import { entry, LoneConsensus } from "./lone-consensus.ts";
 
 const NODES = ["n1", "n2", "n3"] as unknown as readonly NodeId[];
 
@@ -46,4 +46,25 @@ test("a late chunk of a picture that its leader has given up changes nothing for
   expect(lone.emitted).not.toContain("install-aborted");
   const [answer] = lone.hear("n2", { ...chunkOf(2), snapshot: 2, number: 1, last: true });
   expect(answer?.message).toMatchObject({ snapshot: 2, installed: true });
+});
+
+/** It has one entry more than the picture that comes to it, and has vouched for that one. */
+function pictureOverNewer(lone: LoneConsensus): unknown {
+  const records = Array.from({ length: 10 }, (_, i) => entry(`e${i + 1}`, 1));
+  lone.append("n2", { term: 1, records });
+  lone.sync();
+  const [answer] = lone.hear("n2", { ...chunkOf(1), last: true });
+  return answer?.message;
+}
+
+test("a picture of less than it has takes the place of nothing", () => {
+  const lone = new LoneConsensus();
+  expect(pictureOverNewer(lone)).toMatchObject({ installed: true, index: 9 });
+  expect(lone.log).toHaveLength(10);
+});
+
+test("snapshotInstalledOverNewer is found", () => {
+  const lone = new LoneConsensus(3, undefined, { planted: { snapshotInstalledOverNewer: true } });
+  expect(pictureOverNewer(lone)).toMatchObject({ installed: true, index: 9 });
+  expect(lone.log).toHaveLength(9);
 });
