@@ -228,6 +228,55 @@ describe("a watch of a shard that is moved to other nodes altogether", () => {
   });
 });
 
+describe("while a change of replicas waits for a node that is down", () => {
+  const READS = ["strong", "follower", "lease"] as const;
+
+  /** Each is asked once, with the deadline that the level has. */
+  async function demandCallsAtEveryNode(cluster: Cluster, what: string): Promise<void> {
+    for (const id of cluster.runningIds()) {
+      const key = `${what}/${id}`;
+      await cluster.until(cluster.keyspace(id).put(key, id));
+      for (const consistency of READS) {
+        for (const reader of cluster.runningIds()) {
+          const read = await cluster.until(cluster.keyspace(reader).get(key, { consistency }));
+          expect(read).toMatchObject({ found: true, value: id });
+        }
+      }
+    }
+  }
+
+  test("reads and writes go on at every node, when the leader is lost, too, and watches come in step", async () => {
+    const cluster = await openFive();
+    const { replicas, idle, leader } = await standing(cluster);
+    const joining = idle[0] as string;
+    const wanted = { ...SHARD, replicas: [...replicas, joining] };
+    // It is met, and dies before it has anything of the data.
+    cluster.network.faults = { delayMs: [300, 300], lanes: ["log", "bulk"] };
+    const { admin } = cluster.node(leader).store;
+    const changing = faultOf(cluster, admin.changeReplicas(wanted, { timeoutMs: 3_000 }));
+    await cluster.waitFor(() => String(shardAt(cluster, leader).configuration).includes("to "));
+    cluster.kill(joining);
+    cluster.network.faults = {};
+    expect(await changing).toMatchObject({ code: "OUTCOME_UNKNOWN" });
+    await demandCallsAtEveryNode(cluster, "pending");
+    for (const id of cluster.runningIds()) {
+      const watch = cluster.keyspace(id).watch({ timeoutMs: 3_000 })[Symbol.asyncIterator]();
+      expect(await cluster.until(watch.next())).toMatchObject({ value: { type: "synced" } });
+      await watch.return?.();
+    }
+    cluster.kill(leader);
+    const others = replicas.filter((id) => id !== leader);
+    await cluster.waitFor(() => others.some((id) => shardAt(cluster, id).role === "leader"));
+    await demandCallsAtEveryNode(cluster, "without its leader");
+    const told = await membersOf(cluster, others[0] as string);
+    expect(told.changingTo).toContain(joining);
+    // And when they are there again, it comes to its end.
+    for (const id of [leader, joining]) await cluster.restart(id);
+    await cluster.until(change(cluster, others[0] as string, wanted.replicas));
+    await demandCallsAtEveryNode(cluster, "changed");
+  });
+});
+
 describe("a change of replicas is refused, with what is allowed", () => {
   test("for arguments that are wrong", async () => {
     const cluster = await openFive();
