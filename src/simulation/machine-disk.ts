@@ -16,6 +16,7 @@ import type { SegmentedLogOptions } from "../storage/disk/log/log-options.ts";
 import { openSegmentedLog } from "../storage/disk/log/open-segmented-log.ts";
 import type { PlantedLogBugs } from "../storage/disk/log/planted-bugs.ts";
 import { memoryStorage } from "../storage/memory/memory-storage.ts";
+import { LateAnswers, type Lateness } from "./late-answers.ts";
 import { PersistentMemoryState, StateDisk } from "./persistent-memory-state.ts";
 import type { SimEnvironment } from "./sim-environment.ts";
 import { SimulatedDisk, type TracedMachine } from "./simulated-disk.ts";
@@ -56,6 +57,8 @@ export interface MachineDiskOptions {
   readonly onCommit?: (state: StateStore, batch: StateBatch) => void;
   /** Hears of everything that happens to the node's log, on the disk or in memory. */
   readonly onLog?: (news: LogNews) => void;
+  /** Asked at each start, of the answers to reads of the log. Default: none is late. */
+  readonly readLateness?: () => Lateness | undefined;
 }
 
 /** What is written beside the log and the state. */
@@ -136,7 +139,7 @@ export class MachineDisk {
 
   /** The storage of one start. */
   storageFor(environment: SimEnvironment): StorageFactory {
-    if (this.#options.persists === false) return this.#inMemory();
+    if (this.#options.persists === false) return this.#inMemory(environment);
     return async (_options, context) => {
       if (this.#open !== undefined) throw new Error("the disk is in use");
       const problems = this.#setAside();
@@ -164,7 +167,7 @@ export class MachineDisk {
         options: { ...this.#options.log, floorPosition: state.committedPosition },
       });
       this.openedPosition = opened.log.syncedPosition;
-      const log = this.#watched(opened.log, identity);
+      const log = this.#watched(opened.log, identity, environment);
       this.#open = new MachineStorage(this, identity, problems, log, state);
       return this.#open;
     };
@@ -221,18 +224,21 @@ export class MachineDisk {
     if (this.#label !== undefined) this.#label = { ...this.#label, disowned: reason };
   }
 
-  #inMemory(): StorageFactory {
+  #inMemory(environment: SimEnvironment): StorageFactory {
     return async (_options, context) => {
       const storage = await memoryStorage({}, context);
       this.#hear(storage.state);
-      this.#memory = { ...storage, log: this.#watched(storage.log, storage.identity) };
+      this.#memory = { ...storage, log: this.#watched(storage.log, storage.identity, environment) };
       return this.#memory;
     };
   }
 
-  #watched(log: LogStore, { storeId }: StorageIdentity): LogStore {
-    const { onLog } = this.#options;
-    return onLog === undefined ? log : new WatchedLog(log, storeId, onLog);
+  #watched(log: LogStore, { storeId }: StorageIdentity, environment: SimEnvironment): LogStore {
+    const { onLog, readLateness } = this.#options;
+    if (onLog === undefined) return log;
+    const lateness = readLateness?.();
+    const late = lateness && new LateAnswers(environment, lateness);
+    return new WatchedLog(log, storeId, onLog, late);
   }
 
   #hear(state: StateStore): void {

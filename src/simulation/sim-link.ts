@@ -13,6 +13,8 @@ export class SimLink {
   isCut = false;
   /** Frames wait until it is clear again. */
   isClogged = false;
+  /** What a lane carries in a millisecond here, where that is less than elsewhere. */
+  bytesPerMs = Number.POSITIVE_INFINITY;
   readonly #maxHeldBytes: number;
   readonly #held: HeldFrame[] = [];
   /** Of frames that are held or on their way. */

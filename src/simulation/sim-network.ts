@@ -16,6 +16,8 @@ import type { VirtualTime } from "./virtual-time.ts";
 
 /** What a link holds for one lane before it refuses more. */
 const MAX_HELD_BYTES = 1024 * 1024;
+/** Longer than most of what asks again waits at first. */
+const LONG_MS = 2_000;
 
 export interface SimNetworkOptions {
   readonly time: VirtualTime;
@@ -53,6 +55,8 @@ export class SimNetwork implements TransportNetwork, DoubledNetwork {
   sent = 0;
   lost = 0;
   doubled = 0;
+  /** Frames whose last byte left seconds after they were handed over. */
+  longSends = 0;
   /** Frames of which a second copy has reached a process. */
   doubledArrivals = 0;
 
@@ -107,10 +111,24 @@ export class SimNetwork implements TransportNetwork, DoubledNetwork {
     for (const frame of link.release()) frame.deliver();
   }
 
+  /** Frames from `from` to `to` go at this rate, in each lane, and no faster than elsewhere. */
+  narrow(from: string, to: string, bytesPerMs: number): void {
+    this.#link(from, to).bytesPerMs = bytesPerMs;
+  }
+
+  widen(from: string, to: string): void {
+    this.#link(from, to).bytesPerMs = Number.POSITIVE_INFINITY;
+  }
+
+  isNarrow(from: string, to: string): boolean {
+    return this.#link(from, to).bytesPerMs < this.conditions.bytesPerMs;
+  }
+
   /** All links are whole and clear, and all nodes are connected. */
   heal(): void {
     for (const link of this.#links.flat()) {
       link.isCut = false;
+      link.bytesPerMs = Number.POSITIVE_INFINITY;
       if (link.isClogged) this.unclog(link.from, link.to);
     }
     for (const node of [...this.#offline]) this.bringOnline(node);
@@ -292,7 +310,9 @@ export class SimNetwork implements TransportNetwork, DoubledNetwork {
       delayMs += this.#exponential(tailMeanMs);
     }
     delayMs = Math.min(delayMs, LONGEST_DELAY_MS);
-    const leavesAtMs = link.leavesAt(lane, nowMs, frame.length / this.conditions.bytesPerMs);
+    const bytesPerMs = Math.min(link.bytesPerMs, this.conditions.bytesPerMs);
+    const leavesAtMs = link.leavesAt(lane, nowMs, frame.length / bytesPerMs);
+    if (leavesAtMs - nowMs > LONG_MS) this.longSends += 1;
     const dueMs = leavesAtMs + delayMs;
     return (reorders ? dueMs : link.inOrder(lane, dueMs)) - nowMs;
   }

@@ -11,6 +11,7 @@ import type { PlantedHostBugs } from "../core/store/planted-bugs.ts";
 import type { SegmentedLogOptions } from "../storage/disk/log/log-options.ts";
 import type { PlantedLogBugs } from "../storage/disk/log/planted-bugs.ts";
 import { Driver } from "./drive.ts";
+import type { Lateness } from "./late-answers.ts";
 import { MachineClock } from "./machine-clock.ts";
 import { MachineDisk } from "./machine-disk.ts";
 import type { ConnectionMode } from "./network-conditions.ts";
@@ -88,6 +89,8 @@ export class SimWorld {
   onLog: ((node: string, news: LogNews) => void) | undefined;
   /** Called with each event of each store. */
   onEvent: ((node: string, event: StoreEvent) => void) | undefined;
+  /** Of the answers to reads of the log, on all machines, from the next start on. Default: none is late. */
+  readLateness: Lateness | undefined;
   readonly #options: SimWorldOptions;
 
   constructor(options: SimWorldOptions) {
@@ -114,6 +117,7 @@ export class SimWorld {
         ...(log && { log }),
         onCommit: (state, batch) => this.onCommit?.(id, state, batch),
         onLog: (news) => this.onLog?.(id, news),
+        readLateness: () => this.readLateness,
       }),
       life: undefined,
       starts: 0,

@@ -7,6 +7,7 @@ import type {
 } from "../core/contracts/storage.ts";
 import type { Durability } from "../core/model/durability.ts";
 import type { LogPosition, LogSequence, ShardId, StoreId } from "../core/model/ids.ts";
+import type { LateAnswers } from "./late-answers.ts";
 
 /** What happens to a node's log, in the order of its positions. */
 export type LogNews =
@@ -30,15 +31,22 @@ export type LogNews =
       readonly position: LogPosition;
     };
 
-/** A log that somebody looks at from outside. */
+/** A log that somebody looks at from outside, and of which some answers may be held back. */
 export class WatchedLog implements LogStore {
   readonly capabilities: LogStore["capabilities"];
   readonly #log: LogStore;
   readonly #onNews: (news: LogNews) => void;
+  readonly #late: LateAnswers | undefined;
 
-  constructor(log: LogStore, storeId: StoreId, onNews: (news: LogNews) => void) {
+  constructor(
+    log: LogStore,
+    storeId: StoreId,
+    onNews: (news: LogNews) => void,
+    late: LateAnswers | undefined,
+  ) {
     this.#log = log;
     this.#onNews = onNews;
+    this.#late = late;
     this.capabilities = log.capabilities;
     const lastSequence = (shard: ShardId) => log.lastSequence(shard);
     onNews({ type: "opened", storeId, last: log.lastPosition, lastSequence });
@@ -84,7 +92,9 @@ export class WatchedLog implements LogStore {
     maxBytes: number,
     done: (result: LogReadResult) => void,
   ): void {
-    this.#log.read(shard, from, maxBytes, done);
+    const late = this.#late;
+    if (late === undefined) return this.#log.read(shard, from, maxBytes, done);
+    this.#log.read(shard, from, maxBytes, (result) => late.give(() => done(result)));
   }
 
   truncateSuffix(shard: ShardId, sequence: LogSequence): LogPosition {
@@ -108,6 +118,7 @@ export class WatchedLog implements LogStore {
   }
 
   close(): Promise<void> {
-    return this.#log.close();
+    if (this.#late === undefined) return this.#log.close();
+    return this.#late.settled().then(() => this.#log.close());
   }
 }

@@ -3,6 +3,8 @@ import type { SegmentedLogOptions } from "../../storage/disk/log/log-options.ts"
 import type { ConnectionMode, NetworkConditions } from "../network-conditions.ts";
 import { SeededRandom } from "../seeded-random.ts";
 import { Draw } from "./draw.ts";
+import { drawLateReads } from "./late-reads.ts";
+import { drawSlowLinks } from "./slow-links.ts";
 import { STRATEGY_SCENARIOS, strategyScenario } from "./strategies.ts";
 import type { KeyspaceKnobs, KeyspacePlan, MachinesPlan } from "./strategy-scenario.ts";
 
@@ -71,6 +73,10 @@ export interface ScenarioPlan {
   readonly boldCopies: number;
   /** Milliseconds that each wall clock is ahead at the beginning. */
   readonly aheadMs: readonly number[];
+  /** Of the reads of a log, this share is answered late. */
+  readonly lateReads: number;
+  /** Links are slow at times. */
+  readonly slowLinks: boolean;
 }
 
 /** Clocks are ahead or behind by at most this: any two of them stay within the default `maxSkew`. */
@@ -151,6 +157,8 @@ export function drawPlan(seed: number, strategies?: readonly string[]): Scenario
     ...drawFaults(seed, demandedBy(keyspaces, nodes)),
     boldCopies: BOLD_COPIES,
     aheadMs: drawClocks(seed, nodes),
+    lateReads: drawLateReads(seed),
+    slowLinks: drawSlowLinks(seed),
     datacenters: drawDatacenters(seed, nodes),
   };
 }

@@ -5,12 +5,15 @@ import { ClientCalls } from "./client-calls.ts";
 import { CopyWatch } from "./copy-watch.ts";
 import { Draw } from "./draw.ts";
 import { isExplained } from "./explained-errors.ts";
+import { withLargeValues } from "./large-values.ts";
+import { LateReads } from "./late-reads.ts";
 import { breakTheRest, demandLiveness, drawCore, type LivenessScene } from "./liveness.ts";
 import { LogBeforeState } from "./log-before-state.ts";
 import { withRoomForShards } from "./many-shards.ts";
 import { Nemesis } from "./nemesis.ts";
 import { Operator } from "./operator.ts";
 import { calmNetworkOf, configurationOf, drawPlan, type ScenarioPlan } from "./plan.ts";
+import { SlowLinks } from "./slow-links.ts";
 import { countSometimes, type Sometimes } from "./sometimes.ts";
 import { strategyScenario } from "./strategies.ts";
 import type { Instruments, KeyspaceRun, Violation } from "./strategy-scenario.ts";
@@ -76,7 +79,7 @@ export async function runScenario(
   seed: number,
   options: ScenarioOptions = {},
 ): Promise<ScenarioReport> {
-  const drawn = withRoomForShards(drawPlan(seed, options.strategies));
+  const drawn = withLargeValues(withRoomForShards(drawPlan(seed, options.strategies)));
   return new Scenario(options.adjust?.(drawn) ?? drawn, options).run();
 }
 
@@ -91,6 +94,8 @@ class Scenario {
   readonly #workload: Workload;
   readonly #nemesis: Nemesis;
   readonly #logFirst = new LogBeforeState();
+  readonly #lateReads: LateReads;
+  readonly #slowLinks: SlowLinks;
   readonly #violations: Violation[] = [];
   #isEnding = false;
 
@@ -114,6 +119,8 @@ class Scenario {
     this.#topology = new Topology(world, configurationOf(plan));
     this.#copies = new CopyWatch(world);
     this.#operator = new Operator(world);
+    this.#lateReads = new LateReads(world, plan.lateReads);
+    this.#slowLinks = new SlowLinks(world, plan.slowLinks);
     this.#calls = new ClientCalls(world);
     this.#runs = plan.keyspaces.map((keyspacePlan, place) =>
       strategyScenario(keyspacePlan.strategy).createRun({
@@ -150,6 +157,7 @@ class Scenario {
     await this.#open();
     const working = this.#workload.run();
     this.#nemesis.start();
+    this.#slowLinks.start();
     const chaos = await this.#chaos();
     await this.#calm(working);
     await this.#healAll();
@@ -183,7 +191,11 @@ class Scenario {
       isExcused: copyHasCounted,
       faults: this.#nemesis.counts,
       tally: this.#calls.tally,
-      sometimes: countSometimes(world, this.#calls, this.#runs),
+      sometimes: countSometimes(world, this.#calls, [
+        this.#lateReads,
+        this.#slowLinks,
+        ...this.#runs,
+      ]),
     };
   }
 
@@ -243,6 +255,8 @@ class Scenario {
     };
     this.#nemesis.stop();
     this.#nemesis.undoAll();
+    this.#lateReads.stop();
+    this.#slowLinks.stop();
     for (const run of this.#runs) run.calm?.();
     this.#world.network.conditions = calmNetworkOf(this.#plan);
     const core = drawCore(scene);

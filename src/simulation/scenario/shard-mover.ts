@@ -36,6 +36,8 @@ type Outcome = "done" | "not-applied" | "unknown";
 /** Asks nodes for moves of shards. What is known of who decides then is told to the topology. */
 export class ShardMover {
   readonly #options: ShardMoverOptions;
+  /** Questions that are not answered yet. */
+  #asked = 0;
 
   constructor(options: ShardMoverOptions) {
     this.#options = options;
@@ -66,6 +68,8 @@ export class ShardMover {
   async settle(): Promise<void> {
     const { scene, records } = this.#options;
     const { keyspace, world } = scene;
+    // What was asked for before may still be done, also after what is asked for now.
+    await world.driver.runWhile(() => this.#asked > 0, SETTLING_MS);
     const untilMs = world.time.nowMs + SETTLING_MS;
     for (let shard = 0; shard < keyspace.keyspace.shards; shard += 1) {
       const asked = { count: 0 };
@@ -148,6 +152,7 @@ export class ShardMover {
     const { calls, keyspace, plan } = scene;
     const { store } = node.life ?? {};
     if (store === undefined) return "not-applied";
+    this.#asked += 1;
     try {
       const change = { keyspace: plan.name, shard, replicas: goal };
       const asking = store.admin.changeReplicas(change, { timeoutMs });
@@ -163,6 +168,8 @@ export class ShardMover {
     } catch (error) {
       const { outcome } = calls.noteFault("mover", `shard ${shard}`, error);
       return outcome === "not-applied" ? "not-applied" : "unknown";
+    } finally {
+      this.#asked -= 1;
     }
   }
 }

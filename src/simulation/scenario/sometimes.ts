@@ -1,5 +1,7 @@
 import type { SimWorld } from "../sim-world.ts";
 import type { ClientCalls } from "./client-calls.ts";
+import { LATE_READS_SOMETIMES } from "./late-reads.ts";
+import { SLOW_LINKS_SOMETIMES } from "./slow-links.ts";
 import { strategyScenario } from "./strategies.ts";
 import type { KeyspaceRun } from "./strategy-scenario.ts";
 
@@ -35,6 +37,8 @@ const COMMON_NAMES: readonly string[] = Object.freeze([
   ...Object.values(BY_EVENT).filter((name) => name !== "clocks were too far apart"),
   ...Object.values(BY_CODE),
   ...Object.values(BY_MESSAGE),
+  ...LATE_READS_SOMETIMES,
+  ...SLOW_LINKS_SOMETIMES,
 ]);
 
 /** Names of all counters that have to be reached in a long run that draws these strategies. */
@@ -47,7 +51,7 @@ export function sometimesNames(strategies: readonly string[]): readonly string[]
 export function countSometimes(
   world: SimWorld,
   calls: ClientCalls,
-  runs: readonly KeyspaceRun[],
+  others: readonly Pick<KeyspaceRun, "sometimes">[],
 ): Sometimes {
   const counts: Record<string, number> = {};
   const add = (name: string | undefined, by = 1): void => {
@@ -56,8 +60,8 @@ export function countSometimes(
   for (const [type, count] of world.eventCounts) add(BY_EVENT[type], count);
   for (const [message, count] of world.said) add(BY_MESSAGE[message], count);
   for (const [code, count] of Object.entries(calls.tally)) add(BY_CODE[code], count);
-  for (const run of runs) {
-    for (const [name, count] of Object.entries(run.sometimes())) add(name, count);
+  for (const other of others) {
+    for (const [name, count] of Object.entries(other.sometimes())) add(name, count);
   }
   return counts;
 }

@@ -40,6 +40,8 @@ export interface KeyspacePlan {
   readonly keysPerGroup: number;
   readonly writeShare: number;
   readonly focus: number | undefined;
+  /** Of the values, in bytes, where some are large. */
+  readonly greatestValue?: number;
 }
 
 /** What is drawn for the machines before any keyspace is. */

@@ -3,6 +3,7 @@ import { shardIdOf } from "../../../core/model/ids.ts";
 import { decodeValue } from "../../../core/model/values.ts";
 import type { SimNode } from "../../sim-node.ts";
 import type { SimWorld } from "../../sim-world.ts";
+import { nameIn } from "../large-values.ts";
 import type { ShownVersion } from "../leaderless/session-keys.ts";
 import type { KeyspaceTopology } from "../topology.ts";
 import type { NamedEvent } from "./ghost-writes.ts";
@@ -141,7 +142,7 @@ export function eventsIn(
   record: Uint8Array,
 ): readonly (readonly [id: string, event: NamedEvent])[] {
   return decodeDottedRecord(record).siblings.flatMap(({ dot, time, value }) =>
-    value === undefined ? [] : [[String(decodeValue(value)), { ...dot, time }] as const],
+    value === undefined ? [] : [[nameIn(String(decodeValue(value))), { ...dot, time }] as const],
   );
 }
 
@@ -149,5 +150,5 @@ export function eventsIn(
 export function valuesIn(record: Uint8Array): readonly string[] {
   return decodeDottedRecord(record)
     .siblings.filter(({ value }) => value !== undefined)
-    .map(({ value }) => String(decodeValue(value as Uint8Array)));
+    .map(({ value }) => nameIn(String(decodeValue(value as Uint8Array))));
 }

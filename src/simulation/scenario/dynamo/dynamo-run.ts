@@ -7,6 +7,7 @@ import { isPromised } from "../../../verification/lost-writes.ts";
 import type { SimNode } from "../../sim-node.ts";
 import type { Ending } from "../client-calls.ts";
 import type { Draw } from "../draw.ts";
+import { demandEqual, isLarge, LARGE_VALUE_READ, LargeValues } from "../large-values.ts";
 import { DerivedState } from "../leaderless/derived-state.ts";
 import { HintCrossings } from "../leaderless/hint-crossings.ts";
 import { countReaping } from "../leaderless/reaping.ts";
@@ -62,7 +63,7 @@ export class DynamoRun implements KeyspaceRun {
   readonly #deletes: boolean;
   #reaping: Readonly<Record<string, number>> = {};
   #written = 0;
-  readonly #seen = { siblings: 0, three: 0, standIns: 0, overEpochs: 0 };
+  readonly #seen = { siblings: 0, three: 0, large: 0, standIns: 0, overEpochs: 0 };
   #deltaGaps = 0;
 
   constructor(scene: KeyspaceScene) {
@@ -73,6 +74,7 @@ export class DynamoRun implements KeyspaceRun {
     this.#copies = new DynamoCopies(scene.world, scene.keyspace);
     const { resolver } = scene.plan.configuration as { readonly resolver?: string };
     this.#workload = makeWorkload(resolver ?? "siblings", scene.instruments?.watched, {
+      large: new LargeValues(scene),
       contextOf: (key, version) => this.#copies.contextOf(key, version),
       seenIn: (key, version) => this.#copies.seenIn(key, version),
       losses: () => scene.topology.losses,
@@ -116,6 +118,9 @@ export class DynamoRun implements KeyspaceRun {
   }
 
   async readAtTheEnd(): Promise<void> {
+    const isApart = (key: string): boolean => this.#distinctCopies(key).size > 1;
+    const left = await demandEqual(this.#scene, () => this.#keys().filter(isApart));
+    this.#violations.push(...left);
     const node = this.#scene.world.nodes[0] as SimNode;
     for (const key of this.#keys()) this.#finals.set(key, await this.#readAll(node, key));
     for (const key of this.#keys()) await this.#untilEqual(key);
@@ -191,6 +196,7 @@ export class DynamoRun implements KeyspaceRun {
       ...this.#hints.sometimes(),
       "siblings were read": this.#seen.siblings,
       "three siblings were read": this.#seen.three,
+      [LARGE_VALUE_READ]: this.#seen.large,
       "a delta met a gap": this.#deltaGaps,
       "a write was in flight over a change of epoch": this.#seen.overEpochs,
       "a stand-in took a write": this.#seen.standIns,
@@ -211,6 +217,8 @@ export class DynamoRun implements KeyspaceRun {
       const siblings = result.found && result.conflict ? result.siblings.length : 0;
       this.#seen.siblings += siblings > 0 ? 1 : 0;
       this.#seen.three += siblings >= THREE ? 1 : 0;
+      const isOne = result.found && !result.conflict;
+      this.#seen.large += isOne && isLarge(String(result.value)) ? 1 : 0;
       this.#workload.noteRead(key, result);
       calls.noteOk(client, key, JSON.stringify(result.found ? result.version : null));
       return result;

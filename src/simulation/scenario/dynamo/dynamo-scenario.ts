@@ -2,6 +2,7 @@ import { mergeOf } from "../../../built-ins.ts";
 import { SeededRandom } from "../../seeded-random.ts";
 import { Draw } from "../draw.ts";
 import { drawDigests, drawHedge } from "../draw-reads.ts";
+import { LARGE_VALUE_READ } from "../large-values.ts";
 import { DERIVED_SOMETIMES } from "../leaderless/derived-state.ts";
 import { HINT_SOMETIMES } from "../leaderless/hint-crossings.ts";
 import { drawReaping, REAPING_SOMETIMES } from "../leaderless/reaping.ts";
@@ -45,6 +46,7 @@ export const dynamoScenario: StrategyScenario = Object.freeze<StrategyScenario>(
     "a write was in flight over a change of epoch",
     "a stand-in took a write",
     "a deletion was final",
+    LARGE_VALUE_READ,
     ...SIDE_SOMETIMES,
     ...REAPING_SOMETIMES,
     ...MOVES_SOMETIMES,

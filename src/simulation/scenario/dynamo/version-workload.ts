@@ -1,6 +1,7 @@
 import { hashText } from "../../../core/model/hash.ts";
 import type { GetResult } from "../../../core/store/api.ts";
 import type { Draw } from "../draw.ts";
+import { type LargeValues, nameIn } from "../large-values.ts";
 import type { Violation } from "../strategy-scenario.ts";
 import type { SeenIn } from "./copies.ts";
 import { GhostWrites } from "./ghost-writes.ts";
@@ -17,14 +18,17 @@ interface Form {
 
 const PLAIN: Form = Object.freeze<Form>({
   valueWith: (id) => id,
-  idsIn: (value) => [String(value)],
+  idsIn: (value) => [nameIn(String(value))],
 });
 
 const JOINED_BY = "+";
 
 const FORMS: Readonly<Record<string, Form>> = Object.freeze({
-  union: { valueWith: (id) => [id], idsIn: (value) => (value as readonly string[]).map(String) },
-  merge: { valueWith: (id) => id, idsIn: (value) => String(value).split(JOINED_BY) },
+  union: {
+    valueWith: (id) => [id],
+    idsIn: (value) => (value as readonly string[]).map((each) => nameIn(String(each))),
+  },
+  merge: { valueWith: (id) => id, idsIn: (value) => String(value).split(JOINED_BY).map(nameIn) },
 });
 
 /** An application's own merge: all of them, in one order. */
@@ -42,6 +46,8 @@ interface VersionCall extends WriteCall {
 const UPON_RECEIPT_EVERY = 3;
 
 export interface VersionScene {
+  /** Default: no value is. */
+  readonly large?: LargeValues;
   /** What a version says that was seen. */
   seenIn(key: string, version: string): Pick<SeenIn, "context" | "unseen">;
 }
@@ -79,6 +85,7 @@ export class VersionWorkload implements Workload {
     const leavesOut =
       receipt !== undefined && this.#scene.seenIn(key, receipt.version).unseen.length > 0;
     this.ghosts?.add(id, seen, isDeletion, leavesOut);
+    const text = isDeletion ? id : (this.#scene.large?.valueFor(key, id) ?? id);
     return {
       id,
       key,
@@ -88,7 +95,7 @@ export class VersionWorkload implements Workload {
         const all = context === undefined ? options : { ...options, context };
         return isDeletion
           ? keyspace.delete(key, all)
-          : keyspace.put(key, this.#form.valueWith(id), all);
+          : keyspace.put(key, this.#form.valueWith(text), all);
       },
     };
   }

@@ -1,5 +1,6 @@
 import type { SimNode } from "../../sim-node.ts";
 import type { Ending } from "../client-calls.ts";
+import { LARGE_VALUE_READ, nameIn } from "../large-values.ts";
 import type { KeyspaceScene } from "../strategy-scenario.ts";
 import type { RaftRarities } from "./raft-rarities.ts";
 import type { RaftRecords } from "./raft-records.ts";
@@ -63,7 +64,9 @@ export class RaftReads {
       const term = this.#rarities.termAt(node, key);
       const result = await calls.alive(node, keyspace.get(key, options));
       if (level === "strong" || level === "follower") this.#rarities.onRead(node, key, term);
-      const value = result.found && !result.conflict ? (result.value as string) : undefined;
+      const found = result.found && !result.conflict ? (result.value as string) : undefined;
+      const value = found === undefined ? undefined : nameIn(found);
+      if (found !== value) this.#records.count(LARGE_VALUE_READ);
       const { version } = result;
       const isThere = version !== undefined && value !== undefined;
       if (isThere) versions.set(key, { version, value });

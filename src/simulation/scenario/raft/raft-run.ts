@@ -4,6 +4,7 @@ import type { SimNode } from "../../sim-node.ts";
 import type { LogNews } from "../../watched-log.ts";
 import type { Ending } from "../client-calls.ts";
 import { Draw } from "../draw.ts";
+import { LARGE_VALUE_READ } from "../large-values.ts";
 import type {
   CheckReport,
   Circumstances,
@@ -38,6 +39,7 @@ export const RAFT_SOMETIMES: readonly string[] = Object.freeze([
   "an unknown raft write was seen later",
   "an unknown raft write was resolved",
   "a batch of several keys was written",
+  LARGE_VALUE_READ,
   "a value with a time to live was written",
   ...MOVES_SOMETIMES,
   "many raft shards were all led in the end",

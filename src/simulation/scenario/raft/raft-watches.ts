@@ -2,6 +2,7 @@ import { isCapstanError } from "../../../core/model/errors.ts";
 import type { WatchEvent } from "../../../core/store/api.ts";
 import { NodeDownError, type SimNode } from "../../sim-node.ts";
 import { Draw } from "../draw.ts";
+import { nameIn } from "../large-values.ts";
 import type { KeyspaceScene } from "../strategy-scenario.ts";
 import type { RaftRecords } from "./raft-records.ts";
 import type { SeenEvent, Stint } from "./watch-judge.ts";
@@ -161,7 +162,7 @@ class Watcher {
       while (!isOver) {
         const { done, value } = await calls.alive(node, iterator.next());
         if (done === true) break;
-        const seen: SeenEvent = { event: value, node: node.id, atMs: world.time.nowMs };
+        const seen: SeenEvent = { event: named(value), node: node.id, atMs: world.time.nowMs };
         events.push(seen);
         this.#seen.push(seen);
         if (isLast && value.type === "synced") this.#isInStep = true;
@@ -187,4 +188,10 @@ class Watcher {
       this.#scene.world.time.setTimer(durationMs, resolve);
     });
   }
+}
+
+/** With the name of the write alone, where its value is large. */
+function named(event: WatchEvent<unknown>): WatchEvent<unknown> {
+  if (typeof event.value !== "string") return event;
+  return { ...event, value: nameIn(event.value) };
 }

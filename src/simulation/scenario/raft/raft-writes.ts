@@ -7,6 +7,7 @@ import type {
 import type { SimNode } from "../../sim-node.ts";
 import type { Ending } from "../client-calls.ts";
 import { Draw } from "../draw.ts";
+import { LargeValues, nameIn } from "../large-values.ts";
 import type { KeyspaceScene } from "../strategy-scenario.ts";
 import { type AskedWrite, DurableQuorum } from "./durable-quorum.ts";
 import type { RaftKeys } from "./raft-keys.ts";
@@ -61,6 +62,7 @@ export class RaftWrites {
   readonly #batches: Draw;
   readonly #expiries: Draw;
   readonly #hasBatches: boolean;
+  readonly #large: LargeValues;
 
   constructor(scene: KeyspaceScene, records: RaftRecords, keys: RaftKeys, sessions: RaftSessions) {
     this.#scene = scene;
@@ -68,6 +70,7 @@ export class RaftWrites {
     this.#records = records;
     this.#keys = keys;
     this.quorum = new DurableQuorum(scene);
+    this.#large = new LargeValues(scene);
     const stream = (name: string) => new Draw(scene.world.random(`${scene.plan.name}/${name}`));
     this.#kinds = stream("kinds-of-writes");
     this.#batches = stream("batches");
@@ -147,8 +150,9 @@ export class RaftWrites {
     if (this.#hasBatches && this.#batches.chance(BATCH_SHARE)) {
       return this.#drawBatch(key, value, ttlMs);
     }
-    if (this.#kinds.chance(MODIFY_SHARE)) return drawModify(key, value, ttlMs);
+    if (this.#kinds.chance(MODIFY_SHARE)) return this.#drawModify(key, value, ttlMs);
     const put = draw.chance(DELETE_SHARE) ? undefined : value;
+    const sent = put === undefined ? undefined : this.#large.valueFor(key, put);
     const condition = this.#drawCondition(draw, key);
     const writes = [{ key, value: put }];
     const ttl = put === undefined ? undefined : ttlMs;
@@ -157,7 +161,9 @@ export class RaftWrites {
       takesIds: true,
       ask: (keyspace, given) => {
         const options = { ...condition?.options, ...given, ...ttlOption(ttl) };
-        return put === undefined ? keyspace.delete(key, options) : keyspace.put(key, put, options);
+        return sent === undefined
+          ? keyspace.delete(key, options)
+          : keyspace.put(key, sent, options);
       },
     };
   }
@@ -174,16 +180,38 @@ export class RaftWrites {
     const writes = some.map((each): RaftWrite => {
       return { key: each, value: this.#batches.chance(DELETE_SHARE) ? undefined : value };
     });
+    const sent = writes.map((write) =>
+      write.value === undefined
+        ? { delete: write.key }
+        : { put: write.key, value: this.#large.valueFor(write.key, write.value) },
+    );
     return {
       input: { type: "write", writes, ttlMs },
       takesIds: true,
+      ask: (keyspace, options) => keyspace.batch(sent, { ...options, ...ttlOption(ttlMs) }),
+    };
+  }
+
+  /** Reads, and writes on the condition that what it has read is still there. */
+  #drawModify(key: string, value: string, ttlMs: number | undefined): DrawnWrite {
+    const input: WriteInput & { condition?: { value: string | undefined } } = {
+      type: "write",
+      writes: [{ key, value }],
+      ttlMs,
+    };
+    const sent = this.#large.valueFor(key, value);
+    return {
+      input,
+      takesIds: false,
       ask: (keyspace, options) =>
-        keyspace.batch(
-          writes.map((write) =>
-            write.value === undefined
-              ? { delete: write.key }
-              : { put: write.key, value: write.value },
-          ),
+        keyspace.modify(
+          key,
+          (current) => {
+            input.condition = {
+              value: current === undefined ? undefined : nameIn(current as string),
+            };
+            return sent;
+          },
           { ...options, ...ttlOption(ttlMs) },
         ),
     };
@@ -292,28 +320,6 @@ export class RaftWrites {
   #refuse(value: string): void {
     this.#records.refused.add(value);
   }
-}
-
-/** Reads, and writes on the condition that what it has read is still there. */
-function drawModify(key: string, value: string, ttlMs: number | undefined): DrawnWrite {
-  const input: WriteInput & { condition?: { value: string | undefined } } = {
-    type: "write",
-    writes: [{ key, value }],
-    ttlMs,
-  };
-  return {
-    input,
-    takesIds: false,
-    ask: (keyspace, options) =>
-      keyspace.modify(
-        key,
-        (current) => {
-          input.condition = { value: current as string | undefined };
-          return value;
-        },
-        { ...options, ...ttlOption(ttlMs) },
-      ),
-  };
 }
 
 function ttlOption(ttlMs: number | undefined) {

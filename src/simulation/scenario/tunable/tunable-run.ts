@@ -13,6 +13,7 @@ import {
 import type { SimNode } from "../../sim-node.ts";
 import type { Ending } from "../client-calls.ts";
 import { Draw } from "../draw.ts";
+import { demandEqual, isLarge, LARGE_VALUE_READ, LargeValues, nameIn } from "../large-values.ts";
 import { DerivedState } from "../leaderless/derived-state.ts";
 import { countReaping, reapAfterMsOf } from "../leaderless/reaping.ts";
 import { ShardMoves } from "../leaderless/shard-moves.ts";
@@ -78,6 +79,8 @@ export class TunableRun implements KeyspaceRun {
   readonly #clocks: RisingStamps;
   readonly #derived: DerivedState;
   readonly #local: LocalKeys;
+  readonly #large: LargeValues;
+  #largeReads = 0;
   #reaping: Readonly<Record<string, number>> = {};
 
   constructor(scene: KeyspaceScene) {
@@ -90,6 +93,7 @@ export class TunableRun implements KeyspaceRun {
     this.#moves = new ShardMoves(scene);
     this.#clocks = new RisingStamps(scene);
     this.#derived = new DerivedState(scene);
+    this.#large = new LargeValues(scene);
     const { world, keyspace, plan } = scene;
     this.#local = new LocalKeys(world.datacenters, keyspace, plan.keysPerGroup);
     this.#hasPatience = new Draw(scene.world.random("patience")).chance(PATIENT_SEEDS);
@@ -132,6 +136,9 @@ export class TunableRun implements KeyspaceRun {
   }
 
   async readAtTheEnd(): Promise<void> {
+    const isApart = (key: string): boolean => this.#distinctAt(key).size > 1;
+    const left = await demandEqual(this.#scene, () => this.#keys().filter(isApart));
+    this.#violations.push(...left);
     await this.#side.readAtTheEnd();
     const { driver, nodes } = this.#scene.world;
     for (const key of this.#keys()) {
@@ -199,6 +206,7 @@ export class TunableRun implements KeyspaceRun {
     return {
       "an unknown write was seen later": seen.length,
       "datacenters were told apart": this.#local.isUsed ? 1 : 0,
+      [LARGE_VALUE_READ]: this.#largeReads,
       ...this.#side.sometimes(),
       ...this.#moves.sometimes(),
       ...this.#derived.sometimes(),
@@ -215,7 +223,9 @@ export class TunableRun implements KeyspaceRun {
     try {
       const options = { consistency: group.read };
       const result = await calls.alive(node, calls.keyspaceOf(node, plan.name).get(key, options));
-      const value = result.found && !result.conflict ? (result.value as string) : undefined;
+      const found = result.found && !result.conflict ? (result.value as string) : undefined;
+      if (found !== undefined && isLarge(found)) this.#largeReads += 1;
+      const value = found === undefined ? undefined : nameIn(found);
       const { version } = result;
       calls.noteOk(client, key, `${value} ${version}`);
       const output = { value, ...(version !== undefined && { version }) };
@@ -241,6 +251,7 @@ export class TunableRun implements KeyspaceRun {
     const value = draw.chance(DELETE_SHARE) ? undefined : `v${calls.begun}${padding}`;
     const input: KeyValueInput =
       value === undefined ? { type: "delete", key } : { type: "put", key, value };
+    const put = value === undefined ? undefined : this.#large.valueFor(key, value);
     const call = this.#recorder.call({ client, node: node.id, level: group.write, input });
     const place = this.#called;
     this.#called += 1;
@@ -262,7 +273,7 @@ export class TunableRun implements KeyspaceRun {
           ...(operationId && { operationId }),
         };
         const writing =
-          value === undefined ? keyspace.delete(key, options) : keyspace.put(key, value, options);
+          put === undefined ? keyspace.delete(key, options) : keyspace.put(key, put, options);
         const written = await calls.alive(node, writing);
         calls.noteOk(client, key, `${value} ${written.version}`);
         this.#acknowledge(key, written);

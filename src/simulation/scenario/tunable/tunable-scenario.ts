@@ -1,4 +1,5 @@
 import { drawDigests, drawHedge } from "../draw-reads.ts";
+import { LARGE_VALUE_READ } from "../large-values.ts";
 import { DERIVED_SOMETIMES } from "../leaderless/derived-state.ts";
 import { drawReaping, REAPING_SOMETIMES } from "../leaderless/reaping.ts";
 import { isWholeCopy, MOVES_SOMETIMES } from "../leaderless/shard-moves.ts";
@@ -25,6 +26,7 @@ export const tunableScenario: StrategyScenario = Object.freeze<StrategyScenario>
   sometimes: [
     "an unknown write was seen later",
     "datacenters were told apart",
+    LARGE_VALUE_READ,
     ...SIDE_SOMETIMES,
     ...REAPING_SOMETIMES,
     ...MOVES_SOMETIMES,

@@ -33,6 +33,10 @@ async function judge(told: (atMs: number) => Told): Promise<Judged> {
     run: async (durationMs: number) => {
       time.nowMs += durationMs;
     },
+    runWhile: async (isLeft: () => boolean) => {
+      for (let turns = 0; isLeft() && turns < 10; turns += 1) await Promise.resolve();
+      return !isLeft();
+    },
   };
   const nodes = NODES.map((id) => ({ id, roles: ["store"] }));
   const keyspace = new KeyspaceTopology(
