@@ -1,4 +1,4 @@
-import { LOCAL_COPIES } from "./datacenter-groups.ts";
+import { LOCAL_COPIES } from "../scenario/tunable/local-keys.ts";
 import { clocksMayDiffer } from "./draw-run.ts";
 import { countOf, countsMeet } from "./promised-checks.ts";
 import { takesConditions, valuesDiffer } from "./side-groups.ts";

@@ -1,9 +1,8 @@
 import type { KeyspaceTopology } from "../scenario/topology.ts";
+import { LOCAL_COPIES } from "../scenario/tunable/local-keys.ts";
 import type { KeyGroup } from "./clients.ts";
 import type { LevelPair } from "./promised-checks.ts";
 
-/** With fewer copies `local-quorum` is the one that is there: nothing is left once it is lost. */
-export const LOCAL_COPIES = 2;
 /** Of names that are tried for keys in the shards that are wanted, per key. */
 const MOST_NAMES = 1_000;
 

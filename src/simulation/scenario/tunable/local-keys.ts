@@ -3,7 +3,7 @@ import type { KeyGroup } from "./groups.ts";
 import { LOCAL_GROUPS } from "./groups.ts";
 
 /** A majority of fewer is each of them: nothing is left of what was written there once one is lost. */
-const LOCAL_COPIES = 2;
+export const LOCAL_COPIES = 2;
 
 /**
  * Keys of `LOCAL_GROUPS`. `local@n4/1` is used in the datacenter of n4, its first node, and nowhere
