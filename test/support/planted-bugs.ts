@@ -43,6 +43,7 @@ const STRATEGY: readonly (keyof PlantedBugs)[] = [
   "hintsOverwriteNewer",
   "hintsNeverDeleted",
   "treeNotKeptInStep",
+  "restOfSpanUntold",
   "fenceIgnored",
   "eachCountedOverAll",
 ];

@@ -92,8 +92,9 @@ export class LargeValues {
   readonly #greatest: number;
   #left = BUDGET;
 
-  constructor({ world, plan }: KeyspaceScene) {
-    this.#draw = new Draw(world.random(`${plan.name}/large-values`));
+  /** @param stream where a keyspace has several that draw them. */
+  constructor({ world, plan }: KeyspaceScene, stream = "large-values") {
+    this.#draw = new Draw(world.random(`${plan.name}/${stream}`));
     this.#greatest = plan.greatestValue ?? 0;
   }
 

@@ -31,6 +31,8 @@ export interface PlantedReplicaBugs extends PlantedChangeBugs {
   readonly hintsNeverDeleted?: boolean;
   /** The hash tree goes on with what it has once summed up, whatever is written. */
   readonly treeNotKeptInStep?: boolean;
+  /** Of a span of large values what goes beyond one message is never compared. */
+  readonly restOfSpanUntold?: boolean;
   /** What has expired leaves nothing behind that an older version would lose against. */
   readonly expiredIsForgotten?: boolean;
   /** What has expired stays as it was. */

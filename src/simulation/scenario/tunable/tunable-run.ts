@@ -14,6 +14,7 @@ import type { SimNode } from "../../sim-node.ts";
 import type { Ending } from "../client-calls.ts";
 import { Draw } from "../draw.ts";
 import { demandEqual, isLarge, LARGE_VALUE_READ, LargeValues, nameIn } from "../large-values.ts";
+import { ColdKeys } from "../leaderless/cold-keys.ts";
 import { DerivedState } from "../leaderless/derived-state.ts";
 import { countReaping, reapAfterMsOf } from "../leaderless/reaping.ts";
 import { ShardMoves } from "../leaderless/shard-moves.ts";
@@ -80,6 +81,7 @@ export class TunableRun implements KeyspaceRun {
   readonly #derived: DerivedState;
   readonly #local: LocalKeys;
   readonly #large: LargeValues;
+  readonly #cold: ColdKeys;
   #largeReads = 0;
   #reaping: Readonly<Record<string, number>> = {};
 
@@ -94,6 +96,7 @@ export class TunableRun implements KeyspaceRun {
     this.#clocks = new RisingStamps(scene);
     this.#derived = new DerivedState(scene);
     this.#large = new LargeValues(scene);
+    this.#cold = new ColdKeys(scene);
     const { world, keyspace, plan } = scene;
     this.#local = new LocalKeys(world.datacenters, keyspace, plan.keysPerGroup);
     this.#hasPatience = new Draw(scene.world.random("patience")).chance(PATIENT_SEEDS);
@@ -108,6 +111,7 @@ export class TunableRun implements KeyspaceRun {
   ): Promise<Ending> {
     this.#moves.begin();
     if (this.#clocks.takes(node)) return this.#clocks.probe(client, node);
+    if (this.#cold.takes()) return this.#cold.operate(client, node);
     if (this.#side.takes()) return this.#side.operate(client, node, another);
     const { plan } = this.#scene;
     const isLocal = this.#local.isUsed && draw.chance(LOCAL_SHARE);
@@ -137,7 +141,8 @@ export class TunableRun implements KeyspaceRun {
 
   async readAtTheEnd(): Promise<void> {
     const isApart = (key: string): boolean => this.#distinctAt(key).size > 1;
-    const left = await demandEqual(this.#scene, () => this.#keys().filter(isApart));
+    const keys = [...this.#keys(), ...this.#cold.keys];
+    const left = await demandEqual(this.#scene, () => keys.filter(isApart));
     this.#violations.push(...left);
     await this.#side.readAtTheEnd();
     const { driver, nodes } = this.#scene.world;

@@ -72,7 +72,7 @@ export class AntiEntropy {
     planted: PlantedReplicaBugs = NO_PLANTED_REPLICA_BUGS,
   ) {
     const { timeOf } = rules.settling;
-    this.#reconciler = new Reconciler(timeOf);
+    this.#reconciler = new Reconciler(timeOf, planted);
     this.#onItsWayMs = Math.min(ON_ITS_WAY_MS, settings.intervalMs / 2);
     this.#isBeingWritten = (record, upTo) => timeOf(record) > (upTo || this.#settledBy());
     this.#planted = planted;

@@ -3,6 +3,7 @@ import type { StateEntry } from "../../../core/contracts/storage.ts";
 import type { NodeId } from "../../../core/model/ids.ts";
 import { keyText } from "../../../core/model/key-text.ts";
 import type { HybridTime } from "../../../core/model/stamp.ts";
+import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "../planted-bugs.ts";
 import { keyRecord } from "../record.ts";
 import {
   justAbove,
@@ -73,12 +74,14 @@ const NOTHING_IS: IsYounger = () => false;
  */
 export class Reconciler {
   readonly index: FingerprintIndex;
+  readonly #planted: PlantedReplicaBugs;
   readonly #timeOf: TimeOf;
   readonly #tasks: Task[] = [];
   /** Tasks that were dropped because too many waited. */
   dropped = 0;
 
-  constructor(timeOf: TimeOf = () => 0) {
+  constructor(timeOf: TimeOf = () => 0, planted: PlantedReplicaBugs = NO_PLANTED_REPLICA_BUGS) {
+    this.#planted = planted;
     this.index = new FingerprintIndex(timeOf);
     this.#timeOf = timeOf;
   }
@@ -178,12 +181,17 @@ export class Reconciler {
     } else {
       const rest =
         progress.seen <= LISTED_ENTRIES
-          ? tellList(span, state, budget, draft, isYounger)
+          ? this.#list(span, state, budget, draft, isYounger)
           : this.#cut(span, progress.seen, state, budget, draft, isYounger);
       for (const part of rest) {
         this.#add({ type: "summarize", peer, upTo, span: part, progress: beginOf(part, upTo) });
       }
     }
+  }
+
+  #list(...asked: Parameters<typeof tellList>): readonly KeySpan[] {
+    const rest = tellList(...asked);
+    return this.#planted.restOfSpanUntold === true ? [] : rest;
   }
 
   /** Tells of a span part by part, as far as it is read; answers the parts that are to be summed up. */
