@@ -5,7 +5,7 @@ import type { ScenarioPlan } from "./plan.ts";
 import type { KeyspacePlan, KeyspaceScene, Violation } from "./strategy-scenario.ts";
 
 /** In this share of the seeds one key of each group has values of many sizes, up to the greatest. */
-const SEEDS = 0.1;
+const SEEDS = 0.05;
 const GREATEST: readonly [number, number] = Object.freeze([32 * 1024, 256 * 1024] as const);
 const LEAST = 4 * 1024;
 /** Of the writes of such a key. */
@@ -15,7 +15,7 @@ const GREATEST_SHARE = 0.15;
 /** What a value takes beside its text, at most. */
 const BESIDE_TEXT = 16;
 /** What all of a keyspace's writes of a seed come to, which bounds how long it takes. */
-const BUDGET = 6 * 1024 * 1024;
+const BUDGET = 3 * 1024 * 1024;
 /** Several versions that stand side by side are one record, of which the log takes no more. */
 const OF_VERSIONS = 48 * 1024;
 
