@@ -388,4 +388,14 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
       name: "goes where a power cut brings it back",
     },
   },
+  {
+    seed: 1_600_239,
+    strategies: undefined,
+    what: "Long writes that were late over a slow link were asked for again at each election timeout, and appended each time: replicas had no end of the same entries to get. And the check asked leaders for what only later ones have committed.",
+    commit: "A raft write that is only late is asked for again more and more seldom",
+    test: {
+      file: "test/simulation/raft-slow-entries.test.ts",
+      name: "a long write that is asked for over a slow link is appended a few times at most",
+    },
+  },
 ];

@@ -50,6 +50,9 @@ export class Errand {
   target: NodeId | undefined;
   /** When to ask again if nothing has come. */
   retryAtMs = 0;
+  /** The leader that was asked last, and for how long its answer was waited for. */
+  leader: NodeId | undefined;
+  leaderWaitMs = 0;
   /** How often it went to whoever is next, rather than to whom was named: to go round among them. */
   round = 0;
   /** How often in a row it went to whom somebody had named as the leader. */
@@ -68,6 +71,8 @@ interface Told extends ConfigurationPoint {
 const MAX_ID = 0xffff_fffe;
 /** After a refusal that names nobody else: an election takes some of these. */
 const PAUSE_MS = 15;
+/** The longest wait, in first ones. */
+const MAX_WAITS = 16;
 /** Then somebody else is asked: nodes that hold the shard no longer may name each other for ever. */
 const MAX_FOLLOWED = 2;
 
@@ -256,17 +261,32 @@ export class Errands {
 
   #send(errand: Errand, nowMs: number, effects: Effects<RaftMessage>): void {
     const target = this.#choose(errand);
-    errand.retryAtMs = nowMs + (target === undefined ? PAUSE_MS : this.#resendMs);
-    if (target === undefined) return;
+    if (target === undefined) {
+      errand.retryAtMs = nowMs + PAUSE_MS;
+      return;
+    }
     errand.target = target;
     errand.sent++;
     errand.open++;
     const { task } = errand;
     const isToLeader = task.route === "leader" && errand.followed < MAX_FOLLOWED;
     const isNamed = isToLeader && target === this.leaderOf(task.shardIndex);
+    errand.retryAtMs = nowMs + (isNamed ? this.#waitOfLeader(errand, target) : this.#resendMs);
     errand.followed = isNamed ? errand.followed + 1 : 0;
     if (!isNamed) errand.round++;
     effects.send(target, "replica", task.shardIndex, task.message(errand.id));
+  }
+
+  /**
+   * Longer each time that the same one is asked. What was lost on the way is asked again soon; where it
+   * is only late, as over a slow link, each question more would stand before the answer, and the leader
+   * would append a write as often as it is told.
+   */
+  #waitOfLeader(errand: Errand, leader: NodeId): number {
+    const doubled = Math.min(errand.leaderWaitMs * 2, MAX_WAITS * this.#resendMs);
+    errand.leaderWaitMs = leader === errand.leader ? doubled : this.#resendMs;
+    errand.leader = leader;
+    return errand.leaderWaitMs;
   }
 
   #choose(errand: Errand): NodeId | undefined {

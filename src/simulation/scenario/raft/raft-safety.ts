@@ -27,8 +27,15 @@ class ShardHistory {
   readonly entries = new Map<number, Map<number, KnownEntry>>();
   /** By term. */
   readonly beginnings = new Map<number, Beginning>();
-  /** By group and index: the term of an entry that is committed, and who knew it. */
-  readonly committed = new Map<string, { readonly index: number; readonly term: number }>();
+  /** By group and index. */
+  readonly committed = new Map<string, CommittedEntry>();
+}
+
+/** An entry of that term which a leader of `by`, or of an earlier term, has committed. */
+interface CommittedEntry {
+  readonly index: number;
+  readonly term: number;
+  readonly by: number;
 }
 
 export interface RaftSafetyOptions {
@@ -41,7 +48,8 @@ export interface RaftSafetyOptions {
  * keyspace at once, as no replica can look at them:
  * - Election Safety: a term has at most one leader;
  * - Log Matching: index and term name one entry, and one entry before it;
- * - Leader Completeness: whatever is committed is in the logs of all leaders of later terms.
+ * - Leader Completeness: whatever is committed in a term is in the logs of all leaders of later terms.
+ *   An entry may be of an earlier term than that (§5.4.2), and leaders in between may lack it.
  *
  * A leader begins its term with an entry (§8), and by Log Matching whoever takes that up has the
  * leader's log before it: the first replica at which it shows stands for the leader.
@@ -118,27 +126,31 @@ export class RaftSafety {
     this.#log(node, shard).add({ type: how, last, position });
   }
 
-  /** An entry is committed, of its own log, as its node says. */
-  committedUpTo(node: string, shard: number, index: number): void {
+  /**
+   * An entry is committed, of its own log, as its node says, which is in the term `by` itself: nobody has
+   * committed it in a later one.
+   */
+  committedUpTo(node: string, shard: number, index: number, by?: number): void {
     const term = this.#log(node, shard).termAt(index);
-    if (term !== undefined) this.committed(node, shard, index, term);
+    if (term !== undefined) this.committed(node, shard, index, term, by);
   }
 
-  committed(node: string, shard: number, index: number, term: number): void {
+  committed(node: string, shard: number, index: number, term: number, by = term): void {
     if (index === 0) return;
     const history = this.#of(shard);
     const place = `${this.#options.groupOf(term)}/${index}`;
     const known = history.committed.get(place);
-    if (known?.term === term) return;
-    if (known !== undefined) {
+    if (known !== undefined && known.term !== term) {
       const message = `shard ${shard}: entry ${index} is committed of term ${known.term}, and, says ${node}, of term ${term}`;
       this.#violate("leader-completeness", message);
       return;
     }
-    const point = { index, term };
+    if (known !== undefined && known.by <= by) return;
+    const point = { index, term, by };
     history.committed.set(place, point);
     for (const [later, beginning] of history.beginnings) {
-      this.#complete(shard, later, beginning, point);
+      const isNew = known === undefined || later <= known.by;
+      if (isNew) this.#complete(shard, later, beginning, point);
     }
   }
 
@@ -186,10 +198,10 @@ export class RaftSafety {
     shard: number,
     term: number,
     { index, node, picture }: Beginning,
-    point: { readonly index: number; readonly term: number },
+    point: CommittedEntry,
   ): void {
     const { groupOf } = this.#options;
-    if (point.term >= term || groupOf(point.term) !== groupOf(term)) return;
+    if (point.by >= term || groupOf(point.term) !== groupOf(term)) return;
     if (point.index < picture.first) return;
     if (point.index < index && termAt(picture, point.index) === point.term) return;
     const message = `shard ${shard}: the leader of term ${term}, by the log of ${node}, lacks entry ${point.index} of term ${point.term}, which is committed`;

@@ -26,15 +26,15 @@ interface Said extends ShardDescription {
 export class ReplicaTerms {
   readonly violations: Violation[] = [];
   readonly #scene: KeyspaceScene;
-  readonly #onCommitIndex: (node: string, shard: number, index: number) => void;
+  readonly #onCommitIndex: (node: string, shard: number, index: number, term: number) => void;
   readonly #said = new Map<string, Said>();
   #isBegun = false;
   #isStopped = false;
 
-  /** @param onCommitIndex told what each replica says of its commit index, whenever it is looked at. */
+  /** @param onCommitIndex told what each replica says of its commit index and term, whenever it is looked at. */
   constructor(
     scene: KeyspaceScene,
-    onCommitIndex: (node: string, shard: number, index: number) => void,
+    onCommitIndex: (node: string, shard: number, index: number, term: number) => void,
   ) {
     this.#scene = scene;
     this.#onCommitIndex = onCommitIndex;
@@ -67,7 +67,7 @@ export class ReplicaTerms {
       readonly shards: readonly ShardDescription[];
     };
     for (const { shard, term, commitIndex, appliedIndex } of shards) {
-      this.#onCommitIndex(id, shard, commitIndex);
+      this.#onCommitIndex(id, shard, commitIndex, term);
       this.#compare(node, { shard, term, commitIndex, appliedIndex, start });
     }
   }

@@ -94,6 +94,33 @@ test("one that is named, and does not answer, is not the only one that is asked"
   expect(new Set(asked)).toEqual(new Set(REPLICAS));
 });
 
+test("a leader that does not answer is asked again soon, and then more seldom", () => {
+  const { errands, asked, effects } = openErrands();
+  const errand = errands.start(TASK, 0, effects);
+  const refusal = { type: "refused", reason: "not-leader", requestId: errand.id } as const;
+  const named = { leader: "b" as NodeId, voters: [], configurationIndex: 0, configurationGroup: 0 };
+  const askedAtMs: number[] = [];
+  for (let nowMs = 10; nowMs <= 60 * RESEND_MS; nowMs += 10) {
+    const before = asked.length;
+    // All others name it.
+    if (asked.at(-1) !== "b") {
+      errands.onMessage(
+        senderOf(asked.at(-1) as NodeId),
+        SHARD,
+        { ...refusal, ...named },
+        nowMs,
+        effects,
+      );
+    }
+    errands.sweep(nowMs, effects);
+    if (asked.length > before && asked.at(-1) === "b") askedAtMs.push(nowMs);
+  }
+  const gaps = askedAtMs.map((atMs, at) => atMs - (askedAtMs[at - 1] ?? 0));
+  expect(gaps.slice(1, 3)).toEqual([RESEND_MS, 2 * RESEND_MS]);
+  expect(Math.max(...gaps)).toBeGreaterThan(15 * RESEND_MS);
+  expect(askedAtMs.length).toBeLessThan(12);
+});
+
 /** A node's own replica, which knows of these voters since then. */
 function replicaOf(index: number, ...voters: string[]): RaftReplica {
   return Object.create(RaftReplica.prototype, {

@@ -132,6 +132,25 @@ describe("Leader Completeness", () => {
     expect(checks).toEqual(["leader-completeness"]);
   });
 
+  test("asks nothing of leaders before the one that has committed it, and all of those after", () => {
+    // n1's entry of term 1 outlives the leaders of terms 2 and 3, and the one of term 4 commits it.
+    const steps = [
+      (c: Cluster) => c.append("n1", 1, [1, 1]),
+      (c: Cluster) => c.append("n3", 1, [1, 2, 3]),
+      (c: Cluster) => c.append("n1", 3, [4]),
+      (c: Cluster) => c.safety.committedUpTo("n1", SHARD, 2, 4),
+    ];
+    expect(checksAfter(...steps)).toEqual([]);
+    const without = (c: Cluster) => {
+      c.cut("n3", "truncated", 1);
+      c.append("n3", 2, [5]);
+    };
+    expect(checksAfter(...steps, without)).toEqual(["leader-completeness"]);
+    // Another node knew of it in term 2.
+    const earlier = (c: Cluster) => c.safety.committed("n2", SHARD, 2, 1, 2);
+    expect(checksAfter(...steps, earlier)).toEqual(["leader-completeness"]);
+  });
+
   test("is violated where that comes to be known only later", () => {
     const checks = checksAfter(
       (c) => c.append("n1", 1, [1, 1]),

@@ -59,7 +59,7 @@ test("what rises, or stays, is without fault, and the commit index is passed on"
   const world = new World();
   expect(world.says({})).toEqual([]);
   expect(world.says({ term: 4, commitIndex: 10, appliedIndex: 10 })).toEqual([]);
-  expect(world.commits).toEqual(["n1 0 9", "n1 0 9", "n1 0 10"]);
+  expect(world.commits).toEqual(["n1 0 9 3", "n1 0 9 3", "n1 0 10 4"]);
 });
 
 test.each([
