@@ -398,4 +398,14 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
       name: "a long write that is asked for over a slow link is appended a few times at most",
     },
   },
+  {
+    seed: 1_800_142,
+    strategies: undefined,
+    what: "The check took the last term that a node had told for the one in which what it had applied was committed, and asked leaders before that for it.",
+    commit: "What is applied does not say in which term it was committed",
+    test: {
+      file: "test/unit/simulation/scenario/raft/raft-safety.test.ts",
+      name: "asks nothing of leaders as long as nobody can say in which term it was committed",
+    },
+  },
 ];

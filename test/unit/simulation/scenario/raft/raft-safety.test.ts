@@ -151,6 +151,17 @@ describe("Leader Completeness", () => {
     expect(checksAfter(...steps, earlier)).toEqual(["leader-completeness"]);
   });
 
+  test("asks nothing of leaders as long as nobody can say in which term it was committed", () => {
+    const steps = [
+      (c: Cluster) => c.append("n1", 1, [1, 1]),
+      (c: Cluster) => c.safety.committed("n1", SHARD, 2, 1, Number.POSITIVE_INFINITY),
+      (c: Cluster) => c.append("n3", 1, [1, 3]),
+    ];
+    expect(checksAfter(...steps)).toEqual([]);
+    const look = (c: Cluster) => c.safety.committedUpTo("n1", SHARD, 2, 2);
+    expect(checksAfter(...steps, look)).toEqual(["leader-completeness"]);
+  });
+
   test("is violated where that comes to be known only later", () => {
     const checks = checksAfter(
       (c) => c.append("n1", 1, [1, 1]),
