@@ -250,19 +250,21 @@ describe("certificates that are replaced", () => {
     return { tls: { ...tlsOf(certificate), certFile, keyFile }, put };
   }
 
-  /** The names in the certificate that a listener shows. */
-  async function shownBy(port: number): Promise<string | undefined> {
+  /** The names in the certificate that a listener shows; what went wrong, if it shows none. */
+  async function shownBy(port: number, version?: "TLSv1.2"): Promise<string | undefined> {
     const options = { ...materialOf("node-a"), port, host: "127.0.0.1" };
-    const socket = connectTls({ ...options, checkServerIdentity: () => undefined });
+    const versions = version === undefined ? {} : { maxVersion: version };
+    const socket = connectTls({ ...options, ...versions, checkServerIdentity: () => undefined });
     cleanups.push(() => {
       socket.destroy();
     });
-    await new Promise<void>((resolve) => {
-      socket.once("secureConnect", () => resolve());
+    const fault = await new Promise<string | undefined>((resolve) => {
+      socket.once("secureConnect", () => resolve(undefined));
+      socket.once("error", ({ message }) => resolve(message));
     });
     const { subjectAltName } = socket.getPeerX509Certificate() ?? {};
     socket.destroy();
-    return subjectAltName;
+    return fault ?? subjectAltName;
   }
 
   test("are used from the next connections on, and spoilt ones are not", async () => {
@@ -271,10 +273,12 @@ describe("certificates that are replaced", () => {
     const port = await freePort();
     const b = await start("node-b", port, {}, tls, { environment });
     expect(await shownBy(port)).toBe("DNS:node-b, IP Address:127.0.0.1");
+    expect(await shownBy(port, "TLSv1.2")).toContain("protocol version");
 
     put("node-b-renewed");
     environment.laterMs += RELOAD_AFTER_MS;
     await vi.waitFor(async () => expect(await shownBy(port)).toBe("DNS:node-b"), PATIENCE);
+    expect(await shownBy(port, "TLSv1.2")).toContain("protocol version");
 
     writeFileSync(tls.certFile as string, "half of a certif");
     environment.laterMs += RELOAD_AFTER_MS;
