@@ -6,7 +6,7 @@ import { durationOption, levelOption, urlOption } from "./parse-options.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { UsageError } from "./usage-error.ts";
 
-export const DEFAULT_URL = "http://127.0.0.1:8401";
+const DEFAULT_URL = "http://127.0.0.1:8401";
 
 /** What every command that talks to a node understands. */
 export interface ServerOptions {

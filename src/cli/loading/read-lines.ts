@@ -1,5 +1,5 @@
 /** Far above what any keyspace takes; bounds the memory that a file without line breaks can cost. */
-export const MAX_LINE_BYTES = 16 * 1024 * 1024;
+const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;

@@ -6,7 +6,7 @@ import { makeFolder } from "../make-folder.ts";
 import { readHealth } from "../read-health.ts";
 import { UsageError } from "../usage-error.ts";
 
-export const CONFIGURATION_FILE = "capstan.config.json";
+const CONFIGURATION_FILE = "capstan.config.json";
 
 /**
  * Writes the configuration that a cluster runs, whole or not at all, and gives its path. A running

@@ -6,7 +6,7 @@ import { containerNatsServer } from "./container-nats-server.ts";
 import { packagedNatsServer } from "./packaged-nats-server.ts";
 import { runProgram } from "./run-program.ts";
 
-export const NATS_SERVER_VARIABLE = "NATS_SERVER_BIN";
+const NATS_SERVER_VARIABLE = "NATS_SERVER_BIN";
 
 /** For messages: what somebody without a server can do. */
 export const HOW_TO_GET_NATS_SERVER =

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ConfigurationProblems } from "./configuration-problems.ts";
 
-export const CLUSTER_KEY_BYTES = 32;
+const CLUSTER_KEY_BYTES = 32;
 const HEX = /^[0-9a-fA-F]{64}$/;
 const BASE64 = /^[A-Za-z0-9+/_-]{43}=?$/;
 const ALLOWED = "32 bytes: a Uint8Array, 64 hex digits, or 43 characters of base64";

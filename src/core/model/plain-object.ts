@@ -14,7 +14,7 @@ const MAX_COPY_DEPTH = 20;
  * A frozen copy of plain objects and lists, all the way down. Anything else (functions, instances
  * of classes) belongs to somebody, and stays the very same.
  */
-export function frozenCopy(value: unknown, depth = 0): unknown {
+function frozenCopy(value: unknown, depth = 0): unknown {
   if (depth > MAX_COPY_DEPTH) return value;
   if (Array.isArray(value)) {
     return Object.freeze(value.map((each) => frozenCopy(each, depth + 1)));

@@ -124,7 +124,7 @@ export function oneLess(demand: Demand): Demand {
 }
 
 /** The same number of answers, wherever they are from: a planted bug. */
-export function countedOverAll(demand: Demand): Demand {
+function countedOverAll(demand: Demand): Demand {
   const { count } = demand;
   return { ...demand, groups: [{ members: membersOf(demand), count, datacenter: undefined }] };
 }

@@ -13,7 +13,7 @@ import {
 import { invalidConfiguration } from "../../core/model/configuration-problems.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import { Channel, type ChannelReceiver } from "./channel.ts";
-import { Hub, type HubMember, type MemoryHub } from "./memory-hub.ts";
+import { Hub, type HubMember } from "./memory-hub.ts";
 
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 const DEFAULT_CLOSE_TIMEOUT_MS = 2_000;
@@ -26,14 +26,9 @@ const CAPABILITIES: TransportCapabilities = Object.freeze({
   remote: false,
 });
 
-export interface MemoryTransportOptions {
-  /** Default: a hub of its own, on which nobody else is. */
-  readonly hub?: MemoryHub;
-}
-
 /**
- * Frames between nodes of one process, over a hub that the caller made. Frames are copied and
- * handed over in the receiver's next turn, never inside `send`.
+ * Frames between nodes of one process, over the `hub` that the caller made, or one of its own, on which
+ * nobody else is. Frames are copied and handed over in the receiver's next turn, never inside `send`.
  */
 export function memoryTransport(
   options: Readonly<Record<string, unknown>>,

@@ -30,7 +30,7 @@ export interface Introduction {
 }
 
 export const PROTOCOL_VERSION = 1;
-export const PREAMBLE_HEADER_BYTES = 8;
+const PREAMBLE_HEADER_BYTES = 8;
 export const MAX_PREAMBLE_BYTES = 1_024;
 export const NONCE_BYTES = 8;
 /** UTF-8 bytes of a cluster's or a node's name. */

@@ -72,7 +72,7 @@ export interface Hello {
   readonly outline: HelloOutline | undefined;
 }
 
-export const FOUNDER_PREFIX = 16;
+const FOUNDER_PREFIX = 16;
 
 const MAX_NAME_BYTES = 1024;
 const MAX_FOUNDERS = 4096;

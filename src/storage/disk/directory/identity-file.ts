@@ -6,7 +6,7 @@ import { readWholeFile, replaceFile } from "../disk-calls.ts";
 import type { StateSeal } from "../state/open-state.ts";
 
 /** Version of the whole data directory: of the identity, of the log, of the state. */
-export const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 1;
 
 /** What a data directory says of itself. */
 export interface DirectoryIdentity {

@@ -6,7 +6,7 @@ import { asBuffer } from "./as-buffer.ts";
 export const SEGMENT_HEADER_BYTES = 512;
 
 /** Of the segment files and all that is in them. */
-export const LOG_FORMAT_VERSION = 1;
+const LOG_FORMAT_VERSION = 1;
 
 const MAGIC = Buffer.from("CAPSTLOG", "latin1");
 const ENCODED_BYTES = 24;

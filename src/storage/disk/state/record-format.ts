@@ -17,13 +17,12 @@ import type { ShardId } from "../../../core/model/ids.ts";
  */
 export const CHECK_BYTES = 8;
 
-export const HEAD_TABLE = 0;
-export const SUMMARY_TABLE = 1;
+const SUMMARY_TABLE = 1;
 export const ENTRY_TABLE = 2;
 
 export const SHARD_AT = 1;
 const SHARD_BYTES = 6;
-export const GENERATION_AT = SHARD_AT + SHARD_BYTES;
+const GENERATION_AT = SHARD_AT + SHARD_BYTES;
 const GENERATION_BYTES = 4;
 export const SPACE_AT = GENERATION_AT + GENERATION_BYTES;
 /** Bytes of an entry's key before the key of the user. */

@@ -4,7 +4,7 @@ import type { HybridTime } from "../../../core/model/stamp.ts";
 import type { KeyedRecord } from "../record.ts";
 
 /** After a round that found a difference; doubled from round to round, up to the interval. */
-export const NEXT_ROUND_MS = 1_000;
+const NEXT_ROUND_MS = 1_000;
 /** Keys whose older record was sent, and of which the peer may still say that it has a younger one. */
 const MAX_DOUBTS = 256;
 

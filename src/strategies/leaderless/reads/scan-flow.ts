@@ -287,7 +287,7 @@ export class ScanFlow {
 }
 
 /** Merges the shards' runs; exported for its unit test. */
-export function mergePage(
+function mergePage(
   shards: readonly Pick<ShardGather, "answers" | "replies">[],
   limit: number,
   { rules, entryOf, expiries }: Pick<ScanKind, "rules" | "entryOf" | "expiries">,
