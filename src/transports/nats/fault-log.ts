@@ -1,8 +1,7 @@
 import type { Environment } from "../../core/contracts/environment.ts";
 import type { LogLevel, Observer } from "../../core/contracts/observer.ts";
+import { PacedLog } from "../paced-log.ts";
 
-/** A line per fault and interval: what goes on all day must not fill the log. */
-const INTERVAL_MS = 10_000;
 const SHOWN_CHARACTERS = 200;
 
 export type NatsFault =
@@ -19,29 +18,21 @@ export type NatsFault =
   | "connection-lost"
   | "publish-failed";
 
-/** Counts every fault (`transport_refusals`), and says of some why. */
+/** Counts every fault, and says of some why. */
 export class FaultLog {
-  readonly #environment: Environment;
-  readonly #observer: Observer;
-  readonly #loggedAtMs = new Map<string, number>();
+  readonly #log: PacedLog;
 
   constructor(environment: Environment, observer: Observer) {
-    this.#environment = environment;
-    this.#observer = observer;
+    this.#log = new PacedLog(environment, observer);
   }
 
   count(fault: NatsFault): void {
-    this.#observer.count("transport_refusals", 1, { fault });
+    this.#log.count(fault);
   }
 
   /** Counts, and logs unless the same fault was logged lately. */
   note(level: LogLevel, fault: NatsFault, message: string, reason: string): void {
-    this.count(fault);
-    const nowMs = this.#environment.monotonicMs();
-    const loggedAtMs = this.#loggedAtMs.get(fault);
-    if (loggedAtMs !== undefined && nowMs - loggedAtMs < INTERVAL_MS) return;
-    this.#loggedAtMs.set(fault, nowMs);
-    this.#observer.log(level, message, { fault, reason: printable(reason) });
+    this.#log.note(level, fault, message, { reason: printable(reason) });
   }
 }
 

@@ -1,33 +1,23 @@
 import type { Environment } from "../../core/contracts/environment.ts";
 import type { Observer } from "../../core/contracts/observer.ts";
+import { PacedLog } from "../paced-log.ts";
 import { printable } from "./preamble.ts";
 
-/** A line per fault and interval: whoever knocks all day must not fill the log. */
-const INTERVAL_MS = 10_000;
-
-/** Counts every refused connection (`transport_refusals`), and says of some why. */
+/** Counts every refused connection, and says of some why. */
 export class RefusalLog {
-  readonly #environment: Environment;
-  readonly #observer: Observer;
-  readonly #loggedAtMs = new Map<string, number>();
+  readonly #log: PacedLog;
 
   constructor(environment: Environment, observer: Observer) {
-    this.#environment = environment;
-    this.#observer = observer;
+    this.#log = new PacedLog(environment, observer);
   }
 
   /** Without a reason it is counted only. */
   note(fault: string, reason?: string, remoteAddress?: string): void {
-    this.#observer.count("transport_refusals", 1, { fault });
-    if (reason === undefined) return;
-    const nowMs = this.#environment.monotonicMs();
-    const loggedAtMs = this.#loggedAtMs.get(fault);
-    if (loggedAtMs !== undefined && nowMs - loggedAtMs < INTERVAL_MS) return;
-    this.#loggedAtMs.set(fault, nowMs);
-    this.#observer.log("warn", "refused a connection on the peer port", {
-      fault,
-      reason: printable(reason),
-      remoteAddress,
-    });
+    if (reason === undefined) {
+      this.#log.count(fault);
+      return;
+    }
+    const fields = { reason: printable(reason), remoteAddress };
+    this.#log.note("warn", fault, "refused a connection on the peer port", fields);
   }
 }
