@@ -63,6 +63,38 @@ type RaftLevel = RaftScanLevel | "session";
 
 type RaftScanLevel = "strong" | "quorum" | "lease" | "follower" | "stale" | "eventual" | "one";
 
+/** Options of the strategies without a leader, `dynamo` and `tunable`. */
+export interface LeaderlessOptions {
+  /**
+   * When a read asks one replica more than it needs: `"auto"` (default), after what those that it
+   * asked usually take; after a duration; `"off"`; or `"always"`, at once all.
+   */
+  readonly hedge?: "auto" | "off" | "always" | Duration;
+  /** Records of more bytes are read from one replica, and their digests from others. Default 4 KiB. */
+  readonly digestAbove?: number | string;
+  /** How replicas are compared and made equal in the background. */
+  readonly repair?: RepairOptions;
+}
+
+/** How replicas are compared and made equal in the background. */
+export interface RepairOptions {
+  /** Between two comparisons of replicas that were equal, or `"off"`. Default 10 s. */
+  readonly interval?: Duration | "off";
+  /** That a replica sends at most while it repairs others. Default 1 MiB. */
+  readonly bytesPerSecond?: number | string;
+  /** Missed writes that a replica remembers for others at most. Default 10,000 a shard. */
+  readonly maxHints?: number;
+  /** Bytes of copies that a node that stands in keeps for one replica of a shard at most. Default 16 MiB. */
+  readonly maxHintBytes?: number | string;
+  /** For how long. Default 3 h. */
+  readonly hintMaxAge?: Duration;
+  /**
+   * How old a deletion has to be before its tombstone goes, once every replica has it, or
+   * `"off"`. 1 s to 365 days, default 10 minutes.
+   */
+  readonly reapAfter?: Duration | "off";
+}
+
 /** The strategies that a keyspace can name, by that name. */
 export interface Strategies {
   dynamo: {
@@ -73,40 +105,15 @@ export interface Strategies {
     operations: "update" | "batch" | "watch";
     options: "operationId" | "ttlMs" | "context" | "session";
     siblings: true;
-    configuration: {
+    configuration: LeaderlessOptions & {
       /** Level of reads that name none, or how many replicas have to answer. Default `"quorum"`. */
       readonly read?: TunableScanLevel | number;
       /** Level of writes that name none, or how many replicas have to hold it. Default `"quorum"`. */
       readonly write?: TunableScanLevel | number;
       /** How long an operation may take, by its level. */
       readonly deadlines?: { readonly [L in TunableScanLevel]?: Duration };
-      /**
-       * When a read asks one replica more than it needs: `"auto"` (default), after what those that it
-       * asked usually take; after a duration; `"off"`; or `"always"`, at once all.
-       */
-      readonly hedge?: "auto" | "off" | "always" | Duration;
-      /** Records of more bytes are read from one replica, and their digests from others. Default 4 KiB. */
-      readonly digestAbove?: number | string;
       /** Default `"prefer-availability"`; `"prefer-consistency"` is without stand-ins. */
       readonly partitionPolicy?: PartitionPolicy | "prefer_consistency" | "prefer_availability";
-      /** How replicas are compared and made equal in the background. */
-      readonly repair?: {
-        /** Between two comparisons of replicas that were equal, or `"off"`. Default 10 s. */
-        readonly interval?: Duration | "off";
-        /** That a replica sends at most while it repairs others. Default 1 MiB. */
-        readonly bytesPerSecond?: number | string;
-        /** Missed writes that a replica remembers for others at most. Default 10,000 a shard. */
-        readonly maxHints?: number;
-        /** Bytes of copies that a node that stands in keeps for one replica of a shard at most. Default 16 MiB. */
-        readonly maxHintBytes?: number | string;
-        /** For how long. Default 3 h. */
-        readonly hintMaxAge?: Duration;
-        /**
-         * How old a deletion has to be before its tombstone goes, once every replica has it, or
-         * `"off"`. 1 s to 365 days, default 10 minutes.
-         */
-        readonly reapAfter?: Duration | "off";
-      };
     };
   };
   raft: {
@@ -149,40 +156,15 @@ export interface Strategies {
     operations: "batch" | "watch";
     options: "operationId" | "ttlMs" | "context" | "session";
     siblings: false;
-    configuration: {
+    configuration: LeaderlessOptions & {
       /** Level of reads that name none. Default `"quorum"`. */
       readonly read?: TunableLevel;
       /** Level of writes that name none. Default `"quorum"`. */
       readonly write?: TunableLevel;
       /** How long an operation may take, by its level. */
       readonly deadlines?: { readonly [L in TunableLevel]?: Duration };
-      /**
-       * When a read asks one replica more than it needs: `"auto"` (default), after what those that it
-       * asked usually take; after a duration; `"off"`; or `"always"`, at once all.
-       */
-      readonly hedge?: "auto" | "off" | "always" | Duration;
-      /** Records of more bytes are read from one replica, and their digests from others. Default 4 KiB. */
-      readonly digestAbove?: number | string;
       /** Default `"prefer-consistency"`. */
       readonly partitionPolicy?: PartitionPolicy | "prefer_consistency" | "prefer_availability";
-      /** How replicas are compared and made equal in the background. */
-      readonly repair?: {
-        /** Between two comparisons of replicas that were equal, or `"off"`. Default 10 s. */
-        readonly interval?: Duration | "off";
-        /** That a replica sends at most while it repairs others. Default 1 MiB. */
-        readonly bytesPerSecond?: number | string;
-        /** Missed writes that a replica remembers for others at most. Default 10,000 a shard. */
-        readonly maxHints?: number;
-        /** Bytes of copies that a node that stands in keeps for one replica of a shard at most. Default 16 MiB. */
-        readonly maxHintBytes?: number | string;
-        /** For how long. Default 3 h. */
-        readonly hintMaxAge?: Duration;
-        /**
-         * How old a deletion has to be before its tombstone goes, once every replica has it, or
-         * `"off"`. 1 s to 365 days, default 10 minutes.
-         */
-        readonly reapAfter?: Duration | "off";
-      };
     };
   };
 }
