@@ -62,6 +62,11 @@ export interface ScanTask {
   readonly answered: boolean;
 }
 
+/** Which of the two a call is. */
+export function isScan(call: Request | ScanTask): call is ScanTask {
+  return "request" in call;
+}
+
 interface Moment {
   /** Monotonic time of this event. */
   readonly nowMs: number;

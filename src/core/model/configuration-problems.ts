@@ -52,6 +52,24 @@ export function invalidConfiguration(problems: readonly ConfigurationProblem[]):
   });
 }
 
+/**
+ * For an option of a keyspace's strategy.
+ *
+ * @throws CapstanError `INVALID_CONFIGURATION` naming path, value and what is allowed.
+ */
+export function refuseSetting(
+  path: string,
+  value: unknown,
+  problem: string,
+  allowed: readonly (string | number)[],
+): never {
+  throw new CapstanError(
+    "INVALID_CONFIGURATION",
+    `${path}: ${JSON.stringify(value)} is ${problem}; allowed: ${allowed.join(", ")}`,
+    { allowed, details: { problems: [{ path, value, allowed }] } },
+  );
+}
+
 export function joinPath(...segments: readonly (string | number)[]): string {
   return segments.filter((segment) => segment !== "").join(".");
 }

@@ -1,19 +1,20 @@
-import type {
-  Clocks,
-  CoordinatorContext,
-  CoordinatorMachine,
-  Effects,
-  MachineEvent,
-  Request,
-  ScanTask,
-  Sender,
+import {
+  type Clocks,
+  type CoordinatorContext,
+  type CoordinatorMachine,
+  type Effects,
+  isScan,
+  type MachineEvent,
+  type Request,
+  type ScanTask,
+  type Sender,
 } from "../../core/contracts/machine.ts";
 import { CapstanError } from "../../core/model/errors.ts";
 import type { Level } from "../../core/model/levels.ts";
 import type { Operation, OperationResult, ReadResult } from "../../core/model/operations.ts";
 import type { ShardLack } from "../../core/model/shard-lack.ts";
-import { ableReplicas } from "../leaderless/able-replicas.ts";
-import { type DemandSide, Demands, isMetBy } from "../leaderless/demand.ts";
+import { isEveryShardAble } from "../leaderless/able-replicas.ts";
+import { type DemandSide, Demands } from "../leaderless/demand.ts";
 import { ExpiryView } from "../leaderless/expiry-view.ts";
 import { deadlineOfLevel } from "../leaderless/level-settings.ts";
 import { withJointPlacements } from "../leaderless/place/joint-placement.ts";
@@ -22,7 +23,7 @@ import { HEDGE_TIMER } from "../leaderless/reads/hedges.ts";
 import { readLocally } from "../leaderless/reads/local-read.ts";
 import { ScanFlow } from "../leaderless/reads/scan-flow.ts";
 import type { RecordRules } from "../leaderless/record-rules.ts";
-import { ReplicaAnswers } from "../leaderless/replica-answers.ts";
+import { RoundIds } from "../leaderless/round-ids.ts";
 import { shardLack } from "../leaderless/shard-lack.ts";
 import { SweepTimer } from "../leaderless/sweep-timer.ts";
 import { ContextTokens } from "./context-token.ts";
@@ -36,8 +37,6 @@ import { DYNAMO_LEVELS, type DynamoSettings } from "./settings.ts";
 import { settlementOf } from "./settlement.ts";
 import { WriteFlow } from "./write-flow.ts";
 import { WriteIntents } from "./write-intent.ts";
-
-const MAX_ROUND_ID = 0xffff_fffe;
 
 type Fx = Effects<DynamoMessage>;
 
@@ -56,7 +55,7 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
   readonly #demands: Demands;
   readonly #places: PlaceFlow;
   readonly #sweeps: SweepTimer;
-  #roundId: number;
+  readonly #rounds: RoundIds;
 
   constructor(given: CoordinatorContext, planted: PlantedDynamoBugs = NO_PLANTED_DYNAMO_BUGS) {
     const context = withJointPlacements(given, planted.countedOnNewOnly);
@@ -64,12 +63,11 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
     const settlement = settlementOf(settings.resolver);
     const rules: RecordRules = makeDottedRules(settlement, { planted });
     const tokens = new ContextTokens(context.keyspace, context.keyspaceHash, context.clusterKey);
-    const nextRoundId = () => this.#nextRoundId();
+    const nextRoundId = () => this.#rounds.next();
+    this.#rounds = new RoundIds(context);
     this.#expiries = new ExpiryView(rules, context.clock, planted);
     this.#context = context;
     this.#settings = settings;
-    // Anywhere, so that an answer to an earlier start meets nobody.
-    this.#roundId = context.randomUint32() % MAX_ROUND_ID;
     this.#reader = new RecordReader(settlement, tokens);
     this.#intents = new WriteIntents(context, settlement, tokens);
     this.#places = new PlaceFlow(given, nextRoundId, planted);
@@ -168,13 +166,7 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
   }
 
   isReady(level: Level): boolean {
-    for (let shardIndex = 0; shardIndex < this.#context.shardCount; shardIndex++) {
-      const answers = new ReplicaAnswers(this.#context.placement(shardIndex));
-      const demand = this.#demands.of(level, shardIndex);
-      if (demand === undefined) return false;
-      if (!isMetBy(demand, ableReplicas(this.#context, answers, shardIndex))) return false;
-    }
-    return true;
+    return isEveryShardAble(this.#context, this.#demands, level);
   }
 
   lackOf(shardIndex: number, level: Level, side: DemandSide): ShardLack | undefined {
@@ -231,7 +223,7 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
       effects.reply(request, { outcome: "unknown" });
       return;
     }
-    const requestId = this.#nextRoundId();
+    const requestId = this.#rounds.next();
     this.#recalls.set(requestId, request);
     effects.send(used.minter, "replica", this.#context.shardOf(used.key), {
       type: "recall",
@@ -324,13 +316,4 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
     const { level, deadlineMs } = task.request;
     return deadlineMs ?? nowMs + deadlineOfLevel(level, this.#settings.deadlinesMs);
   }
-
-  #nextRoundId(): number {
-    this.#roundId = this.#roundId >= MAX_ROUND_ID ? 1 : this.#roundId + 1;
-    return this.#roundId;
-  }
-}
-
-function isScan(task: Request | ScanTask): task is ScanTask {
-  return "request" in task;
 }

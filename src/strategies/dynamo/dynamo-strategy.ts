@@ -1,5 +1,6 @@
 import type { SilentStrategy, StrategyCapabilities } from "../../core/contracts/strategy.ts";
-import { deadlineOfLevel, LEADERLESS_NODE_OPTIONS } from "../leaderless/level-settings.ts";
+import { LEADERLESS_NODE_OPTIONS } from "../leaderless/leaderless-settings.ts";
+import { deadlineOfLevel } from "../leaderless/level-settings.ts";
 import { DynamoCoordinator } from "./coordinator.ts";
 import { DYNAMO_GUARANTEES } from "./guarantees.ts";
 import { type DynamoMessage, dynamoCodec } from "./messages.ts";

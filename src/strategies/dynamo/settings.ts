@@ -1,65 +1,22 @@
 import type { Resolver } from "../../core/contracts/resolver.ts";
-import type { PartitionPolicy } from "../../core/model/configuration-types.ts";
-import type { Level, LevelName } from "../../core/model/levels.ts";
 import {
-  type LevelBounds,
-  parseDeadlines,
-  parseDefaultLevel,
-  parsePolicy,
-  refuseSetting,
-} from "../leaderless/level-settings.ts";
-import { type DigestSetting, parseDigestAbove } from "../leaderless/reads/digests.ts";
-import { type HedgeSetting, parseHedge } from "../leaderless/reads/hedges.ts";
-import { parseRepairSettings, type RepairSettings } from "../leaderless/repair-settings.ts";
+  COUNTED_DEADLINES_MS,
+  COUNTED_LEVELS,
+  LEADERLESS_OPTIONS,
+  type LeaderlessSettings,
+  parseLeaderlessSettings,
+  refuseUnknownOptions,
+} from "../leaderless/leaderless-settings.ts";
 
-/** The levels of a dynamo keyspace; `eventual` is another word for `one`. */
-export const DYNAMO_LEVELS = Object.freeze([
-  "one",
-  "two",
-  "three",
-  "quorum",
-  "all",
-  "local-quorum",
-  "each-quorum",
-  "eventual",
-] as const satisfies readonly LevelName[]);
+/** The levels of a dynamo keyspace. */
+export const DYNAMO_LEVELS = COUNTED_LEVELS;
 
 export type DynamoLevel = (typeof DYNAMO_LEVELS)[number];
 
 /** In milliseconds. */
-export const DEFAULT_DEADLINES_MS: Readonly<Record<DynamoLevel, number>> = Object.freeze({
-  one: 50,
-  eventual: 50,
-  two: 200,
-  three: 200,
-  quorum: 200,
-  all: 1_000,
-  "local-quorum": 200,
-  "each-quorum": 1_000,
-});
+export const DEFAULT_DEADLINES_MS = COUNTED_DEADLINES_MS;
 
-const OPTIONS: readonly string[] = Object.freeze([
-  "read",
-  "write",
-  "partitionPolicy",
-  "deadlines",
-  "repair",
-  "hedge",
-  "digestAbove",
-  "resolver",
-]);
-
-export interface DynamoSettings {
-  readonly read: Level;
-  readonly write: Level;
-  /** `prefer-consistency` is without stand-ins, and below its level a call fails. */
-  readonly partitionPolicy: PartitionPolicy;
-  readonly deadlinesMs: Readonly<Record<DynamoLevel, number>>;
-  /** See `LeaderlessReplica`: the longest write deadline. */
-  readonly rebuildDelayMs: number;
-  readonly repair: RepairSettings;
-  readonly hedge: HedgeSetting;
-  readonly digestAbove: DigestSetting;
+export interface DynamoSettings extends LeaderlessSettings<DynamoLevel> {
   readonly resolver: Resolver | undefined;
 }
 
@@ -70,32 +27,17 @@ export function parseDynamoSettings(
   replicas?: number,
   datacenters?: number,
 ): DynamoSettings {
-  for (const name of Object.keys(options)) {
-    if (!OPTIONS.includes(name)) {
-      const shown = OPTIONS.filter((option) => option !== "resolver");
-      refuseSetting(`${path}.${name}`, options[name], "no such option", shown);
-    }
-  }
-  const bounds: LevelBounds = {
+  const { resolver, ...own } = options;
+  refuseUnknownOptions(own, path, LEADERLESS_OPTIONS);
+  const bounds = {
     strategy: "dynamo",
     offered: DYNAMO_LEVELS,
     counts: true,
     ...{ replicas, datacenters },
   };
-  const deadlinesMs = parseDeadlines(options.deadlines, `${path}.deadlines`, DEFAULT_DEADLINES_MS);
-  return Object.freeze({
-    read: parseDefaultLevel(options.read, `${path}.read`, bounds),
-    write: parseDefaultLevel(options.write, `${path}.write`, bounds),
-    partitionPolicy: parsePolicy(
-      options.partitionPolicy,
-      `${path}.partitionPolicy`,
-      "prefer-availability",
-    ),
-    deadlinesMs,
-    rebuildDelayMs: Math.max(...Object.values(deadlinesMs)),
-    repair: parseRepairSettings(options.repair, `${path}.repair`),
-    hedge: parseHedge(options.hedge, `${path}.hedge`),
-    digestAbove: parseDigestAbove(options.digestAbove, `${path}.digestAbove`),
-    resolver: options.resolver as Resolver | undefined,
+  const common = parseLeaderlessSettings(own, path, bounds, {
+    partitionPolicy: "prefer-availability",
+    deadlinesMs: DEFAULT_DEADLINES_MS,
   });
+  return Object.freeze({ ...common, resolver: resolver as Resolver | undefined });
 }

@@ -1,24 +1,9 @@
+import { refuseSetting } from "../../core/model/configuration-problems.ts";
 import type { PartitionPolicy } from "../../core/model/configuration-types.ts";
 import { parseDurationMs } from "../../core/model/durations.ts";
-import { CapstanError } from "../../core/model/errors.ts";
 import { type Level, type LevelName, parseLevelName } from "../../core/model/levels.ts";
 import { majorityOf } from "../../core/model/quorum.ts";
 import { neededFor } from "./receipts.ts";
-
-/**
- * Options of leaderless keyspaces that each node may have its own of. Not the deadlines: how long a
- * replica waits for writes of other coordinators follows from them; nor how old a tombstone becomes,
- * which all replicas have to agree on.
- */
-export const LEADERLESS_NODE_OPTIONS = Object.freeze([
-  "hedge",
-  "digestAbove",
-  "repair.interval",
-  "repair.bytesPerSecond",
-  "repair.maxHints",
-  "repair.maxHintBytes",
-  "repair.hintMaxAge",
-]);
 
 const LONGEST_DEADLINE_MS = 60_000;
 const POLICIES: readonly PartitionPolicy[] = Object.freeze([
@@ -108,20 +93,6 @@ export function deadlineOfLevel(
   const named = deadlinesMs[level as LevelName];
   if (named !== undefined) return named;
   return deadlinesMs[COUNT_NAMES[Number(level) - 1] ?? "all"] as number;
-}
-
-/** @throws CapstanError `INVALID_CONFIGURATION` naming path, value and what is allowed. */
-export function refuseSetting(
-  path: string,
-  value: unknown,
-  problem: string,
-  allowed: readonly (string | number)[],
-): never {
-  throw new CapstanError(
-    "INVALID_CONFIGURATION",
-    `${path}: ${JSON.stringify(value)} is ${problem}; allowed: ${allowed.join(", ")}`,
-    { allowed, details: { problems: [{ path, value, allowed }] } },
-  );
 }
 
 /** Dynamo's R and W as numbers; by its name where it has one. */

@@ -1,5 +1,6 @@
 import type { Sender } from "../../core/contracts/machine.ts";
 import type { NodeId } from "../../core/model/ids.ts";
+import { keyAfter } from "../../core/model/keys.ts";
 import { majorityOf, rebuildSources } from "../../core/model/quorum.ts";
 import type { HybridTime } from "../../core/model/stamp.ts";
 import type { RangeMessage, RangePurpose, RangeReply } from "./messages.ts";
@@ -134,7 +135,7 @@ export class Rebuild {
     const pauseMs = (bytes * 1_000) / this.#bytesPerSecond;
     this.#pausedUntilMs = Math.max(nowMs, this.#pausedUntilMs) + pauseMs;
     const last = reply.entries.at(-1);
-    if (last !== undefined) source.from = justAfter(last.key);
+    if (last !== undefined) source.from = keyAfter(last.key);
     if (!reply.more) source.done = true;
     return true;
   }
@@ -234,13 +235,6 @@ function chunkRequest(requestId: number, { from }: Source, purpose: RangePurpose
     limitBytes: CHUNK_BYTES,
     limitEntries: CHUNK_ENTRIES,
   };
-}
-
-/** The least key above `key`. */
-function justAfter(key: Uint8Array): Uint8Array {
-  const next = new Uint8Array(key.length + 1);
-  next.set(key);
-  return next;
 }
 
 /**

@@ -1,5 +1,5 @@
+import { refuseSetting } from "../../core/model/configuration-problems.ts";
 import { parseDurationMs } from "../../core/model/durations.ts";
-import { CapstanError } from "../../core/model/errors.ts";
 import { parseSizeBytes } from "../../core/model/sizes.ts";
 
 /** How replicas are made equal in the background. */
@@ -52,11 +52,12 @@ const BYTES_PER_SECOND = Object.freeze({ min: 1024, max: 1024 * 1024 * 1024 });
 export function parseRepairSettings(value: unknown, path: string): RepairSettings {
   if (value === undefined) return DEFAULT_REPAIR;
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return refuse(path, value, "not a map of options");
+    return refuseSetting(path, value, "not a map of options", OPTIONS);
   }
   const given = value as Readonly<Record<string, unknown>>;
   for (const [name, option] of Object.entries(given)) {
-    if (!OPTIONS.includes(name)) refuse(`${path}.${name}`, option, "no such option");
+    if (!OPTIONS.includes(name))
+      refuseSetting(`${path}.${name}`, option, "no such option", OPTIONS);
   }
   const { interval, bytesPerSecond, maxHints, maxHintBytes, hintMaxAge, reapAfter } = given;
   return Object.freeze({
@@ -93,18 +94,5 @@ function parseMaxHints(value: unknown, path: string): number {
   if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_HINTS) {
     return value as number;
   }
-  return refuse(path, value, "no number of hints", [`0 to ${MAX_HINTS}`]);
-}
-
-function refuse(
-  path: string,
-  value: unknown,
-  problem: string,
-  allowed: readonly string[] = OPTIONS,
-): never {
-  throw new CapstanError(
-    "INVALID_CONFIGURATION",
-    `${path}: ${JSON.stringify(value)} is ${problem}; allowed: ${allowed.join(", ")}`,
-    { allowed, details: { problems: [{ path, value, allowed }] } },
-  );
+  return refuseSetting(path, value, "no number of hints", [`0 to ${MAX_HINTS}`]);
 }

@@ -1,12 +1,13 @@
-import type {
-  Clocks,
-  CoordinatorContext,
-  CoordinatorMachine,
-  Effects,
-  MachineEvent,
-  Request,
-  ScanTask,
-  Sender,
+import {
+  type Clocks,
+  type CoordinatorContext,
+  type CoordinatorMachine,
+  type Effects,
+  isScan,
+  type MachineEvent,
+  type Request,
+  type ScanTask,
+  type Sender,
 } from "../../core/contracts/machine.ts";
 import { CapstanError } from "../../core/model/errors.ts";
 import type { Level } from "../../core/model/levels.ts";
@@ -25,8 +26,8 @@ import type { Receipt } from "../../core/model/receipt.ts";
 import type { ShardLack } from "../../core/model/shard-lack.ts";
 import { compareStamps } from "../../core/model/stamp.ts";
 import { versionTokenOf } from "../../core/model/version-token.ts";
-import { ableReplicas } from "../leaderless/able-replicas.ts";
-import { type DemandSide, Demands, isMetBy } from "../leaderless/demand.ts";
+import { isEveryShardAble } from "../leaderless/able-replicas.ts";
+import { type DemandSide, Demands } from "../leaderless/demand.ts";
 import { ExpiryView } from "../leaderless/expiry-view.ts";
 import { deadlineOfLevel } from "../leaderless/level-settings.ts";
 import type { LeaderlessMessage, WriteAck } from "../leaderless/messages.ts";
@@ -36,7 +37,7 @@ import { HEDGE_TIMER } from "../leaderless/reads/hedges.ts";
 import { readLocally } from "../leaderless/reads/local-read.ts";
 import { ScanFlow } from "../leaderless/reads/scan-flow.ts";
 import { type KeyedRecord, liveValueOf, stampOf } from "../leaderless/record.ts";
-import { ReplicaAnswers } from "../leaderless/replica-answers.ts";
+import { RoundIds } from "../leaderless/round-ids.ts";
 import { shardLack } from "../leaderless/shard-lack.ts";
 import { stampedRules } from "../leaderless/stamped-rules.ts";
 import { SweepTimer } from "../leaderless/sweep-timer.ts";
@@ -47,8 +48,6 @@ import { markOfRecord, shownInSession } from "./session-stamps.ts";
 import { TUNABLE_LEVELS, type TunableSettings } from "./settings.ts";
 import { UsedIds } from "./used-ids.ts";
 import { WriteFlow } from "./write-flow.ts";
-
-const MAX_ROUND_ID = 0xffff_fffe;
 
 type Fx = Effects<LeaderlessMessage>;
 
@@ -65,16 +64,14 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
   readonly #places: PlaceFlow;
   readonly #expiries: ExpiryView;
   readonly #sweeps: SweepTimer;
-  #roundId: number;
 
   constructor(given: CoordinatorContext, planted: PlantedBugs = NO_PLANTED_BUGS) {
     const context = withJointPlacements(given, planted.countedOnNewOnly);
     this.#context = context;
     this.#planted = planted;
     this.#settings = context.settings as unknown as TunableSettings;
-    // Anywhere, so that an answer to an earlier start meets nobody.
-    this.#roundId = context.randomUint32() % MAX_ROUND_ID;
-    const next = () => this.#nextRoundId();
+    const rounds = new RoundIds(context);
+    const next = () => rounds.next();
     this.#places = new PlaceFlow(given, next, planted);
     this.#demands = new Demands(context, planted.eachCountedOverAll);
     this.#expiries = new ExpiryView(stampedRules, context.clock, planted);
@@ -170,13 +167,7 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
   }
 
   isReady(level: Level): boolean {
-    for (let shardIndex = 0; shardIndex < this.#context.shardCount; shardIndex++) {
-      const answers = new ReplicaAnswers(this.#context.placement(shardIndex));
-      const demand = this.#demands.of(level, shardIndex);
-      if (demand === undefined) return false;
-      if (!isMetBy(demand, ableReplicas(this.#context, answers, shardIndex))) return false;
-    }
-    return true;
+    return isEveryShardAble(this.#context, this.#demands, level);
   }
 
   lackOf(shardIndex: number, level: Level, side: DemandSide): ShardLack | undefined {
@@ -360,11 +351,6 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
   #deadlineForLevel(level: Level): number {
     return deadlineOfLevel(level, this.#settings.deadlinesMs);
   }
-
-  #nextRoundId(): number {
-    this.#roundId = this.#roundId >= MAX_ROUND_ID ? 1 : this.#roundId + 1;
-    return this.#roundId;
-  }
 }
 
 function otherKey({ operationId }: Operation): CapstanError {
@@ -372,10 +358,6 @@ function otherKey({ operationId }: Operation): CapstanError {
     "OPERATION_ID_REUSED",
     `operation id ${operationId} was used for another key`,
   );
-}
-
-function isScan(task: Request | ScanTask): task is ScanTask {
-  return "request" in task;
 }
 
 function scanEntryOf({ key, record }: KeyedRecord): ScanEntry {

@@ -1,7 +1,8 @@
 import type { StateReader } from "../../../core/contracts/machine.ts";
 import type { StateEntry } from "../../../core/contracts/storage.ts";
+import { keyAfter } from "../../../core/model/keys.ts";
 import type { HybridTime } from "../../../core/model/stamp.ts";
-import { justAbove, type KeySpan, Summary, separatorBetween } from "./fingerprint.ts";
+import { type KeySpan, Summary, separatorBetween } from "./fingerprint.ts";
 
 const BLOCK_ENTRIES = 64;
 const MAX_BLOCK_ENTRIES = 2 * BLOCK_ENTRIES;
@@ -199,7 +200,7 @@ export class FingerprintIndex {
     }
     progress.seen += entries.length;
     if (more) {
-      progress.at = justAbove((entries.at(-1) as StateEntry).key);
+      progress.at = keyAfter((entries.at(-1) as StateEntry).key);
       // It has grown too long to be one: spans are cut where blocks begin.
       if (block.stale) this.#blocks.splice(index + 1, 0, staleBlock(progress.at));
     }
@@ -231,7 +232,7 @@ export class FingerprintIndex {
     if (more) {
       const last = (entries[kept - 1] as StateEntry).key;
       const next = entries[kept]?.key;
-      const start = next === undefined ? justAbove(last) : separatorBetween(last, next);
+      const start = next === undefined ? keyAfter(last) : separatorBetween(last, next);
       this.#blocks.splice(index + 1, 0, staleBlock(start));
     } else {
       this.#joinWithNext(index);

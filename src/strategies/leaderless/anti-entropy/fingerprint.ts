@@ -69,13 +69,6 @@ export function separatorBetween(below: Uint8Array, key: Uint8Array): Uint8Array
   return key.slice(0, same + 1);
 }
 
-/** The least key above `key`. */
-export function justAbove(key: Uint8Array): Uint8Array {
-  const next = new Uint8Array(key.length + 1);
-  next.set(key);
-  return next;
-}
-
 /** The record's hash is the seed of the key's: swapping two keys' records changes both. */
 function entryHash(key: Uint8Array, record: Uint8Array): HashPair {
   const pair = { high: HIGH_SEED, low: LOW_SEED };

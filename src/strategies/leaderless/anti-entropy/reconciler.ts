@@ -2,16 +2,11 @@ import type { StateReader } from "../../../core/contracts/machine.ts";
 import type { StateEntry } from "../../../core/contracts/storage.ts";
 import type { NodeId } from "../../../core/model/ids.ts";
 import { keyText } from "../../../core/model/key-text.ts";
+import { keyAfter } from "../../../core/model/keys.ts";
 import type { HybridTime } from "../../../core/model/stamp.ts";
 import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "../planted-bugs.ts";
 import { keyRecord } from "../record.ts";
-import {
-  justAbove,
-  type KeySpan,
-  Summary,
-  separatorBetween,
-  summaryOfEntry,
-} from "./fingerprint.ts";
+import { type KeySpan, Summary, separatorBetween, summaryOfEntry } from "./fingerprint.ts";
 import {
   beginOf,
   FingerprintIndex,
@@ -212,7 +207,7 @@ export class Reconciler {
     }
     const cuts = this.index.cuts(span, PARTS);
     if (cuts.length > 0) return partsOf(span, cuts);
-    const to = justAbove((entries.at(-1) as StateEntry).key);
+    const to = keyAfter((entries.at(-1) as StateEntry).key);
     cutByEntries({ from: span.from, to }, entries.length, entries, draft, isYounger);
     return [{ from: to, to: span.to }];
   }
@@ -238,7 +233,7 @@ function tellList(
   const { entries, more } = state.range(span.from, span.to, RUN_BYTES, RUN_ENTRIES);
   budget.spend(entries);
   const last = entries.at(-1)?.key;
-  const to = more && last !== undefined ? justAbove(last) : span.to;
+  const to = more && last !== undefined ? keyAfter(last) : span.to;
   const compared = entries.filter(({ value }) => !isYounger(value));
   draft.addList({
     span: { from: span.from, to },
@@ -297,7 +292,7 @@ function tellDifferences(
   }
   const last = entries.at(-1)?.key;
   if (more && last !== undefined) {
-    task.at = justAbove(last);
+    task.at = keyAfter(last);
     return false;
   }
   for (const { key } of task.theirs.values()) draft.addWant(key);

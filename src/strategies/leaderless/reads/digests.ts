@@ -1,5 +1,5 @@
+import { refuseSetting } from "../../../core/model/configuration-problems.ts";
 import { parseSizeBytes } from "../../../core/model/sizes.ts";
-import { refuseSetting } from "../level-settings.ts";
 import type { ReadReply } from "../messages.ts";
 import type { RecordRules } from "../record-rules.ts";
 import type { ReplicaAnswers, ReplicaMask } from "../replica-answers.ts";

@@ -1,8 +1,8 @@
 import type { CoordinatorContext, Effects } from "../../../core/contracts/machine.ts";
+import { refuseSetting } from "../../../core/model/configuration-problems.ts";
 import { parseDurationMs } from "../../../core/model/durations.ts";
 import type { NodeId } from "../../../core/model/ids.ts";
 import { type Demand, isMetBy, membersOf } from "../demand.ts";
-import { refuseSetting } from "../level-settings.ts";
 import { countOf, type ReplicaAnswers, type ReplicaMask } from "../replica-answers.ts";
 import { PeerTimes } from "./peer-times.ts";
 

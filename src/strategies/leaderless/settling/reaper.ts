@@ -1,6 +1,6 @@
 import type { Effects } from "../../../core/contracts/machine.ts";
+import { keyAfter } from "../../../core/model/keys.ts";
 import type { HybridTime } from "../../../core/model/stamp.ts";
-import { justAbove } from "../anti-entropy/fingerprint.ts";
 import type { LeaderlessMessage } from "../messages.ts";
 import type { RecordRules } from "../record-rules.ts";
 
@@ -79,7 +79,7 @@ export class Reaper {
     }
     const last = entries.at(-1)?.key;
     if (more && last !== undefined) {
-      walk.at = justAbove(last);
+      walk.at = keyAfter(last);
       effects.setTimer(TIMER, STEP_PAUSE_MS);
       return undefined;
     }

@@ -1,6 +1,7 @@
 import type { StateReader } from "../../../core/contracts/machine.ts";
+import { keyAfter } from "../../../core/model/keys.ts";
 import type { HybridTime } from "../../../core/model/stamp.ts";
-import { justAbove, type KeySpan, Summary } from "../anti-entropy/fingerprint.ts";
+import { type KeySpan, Summary } from "../anti-entropy/fingerprint.ts";
 import type { SettlingRules } from "./settling-rules.ts";
 
 /** Of one step. */
@@ -25,5 +26,5 @@ export function sumOf(
   const sum = new Summary();
   for (const { key, value } of entries) rules.addWithin(sum, key, value, after, upTo);
   const last = entries.at(-1)?.key;
-  return { sum, cutAt: more && last !== undefined ? justAbove(last) : undefined };
+  return { sum, cutAt: more && last !== undefined ? keyAfter(last) : undefined };
 }
