@@ -1,5 +1,9 @@
-import { CapstanError } from "../core/model/errors.ts";
-import { refuseNoFunction } from "../core/model/refuse-no-function.ts";
+import {
+  contended,
+  MODIFY_ATTEMPTS,
+  refuseNoFunction,
+  valueToModify,
+} from "../core/model/modify-rules.ts";
 import type {
   ConditionalWritten,
   GetResult,
@@ -7,9 +11,6 @@ import type {
   WriteOptions,
   Written,
 } from "../core/store/api.ts";
-
-/** As the embedded store's. */
-const MAX_ATTEMPTS = 16;
 
 /**
  * Read, change, write if nothing came in between: again until it holds, a bounded number of times.
@@ -28,9 +29,9 @@ export async function modifyKey(
   const seen = (token: string | undefined) => token !== undefined && { session: token };
   const call = { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) };
   let current: GetResult<unknown> = await keyspace.get(key, { ...call, ...seen(session) });
-  for (let count = 0; count < MAX_ATTEMPTS; count++) {
+  for (let count = 0; count < MODIFY_ATTEMPTS; count++) {
     const condition = current.found ? { ifVersion: current.version } : { ifAbsent: true };
-    const value = change(currentValue(current, key));
+    const value = change(valueToModify(current, key));
     const result = await keyspace.put(key, value, {
       ...options,
       ...seen(current.session),
@@ -42,17 +43,5 @@ export async function modifyKey(
     }
     current = { ...written.current, ...seen(written.session) };
   }
-  throw new CapstanError(
-    "CONTENDED",
-    `modify of ${JSON.stringify(key)} lost to other writers ${MAX_ATTEMPTS} times; its change was not written`,
-  );
-}
-
-function currentValue(current: GetResult<unknown>, key: string): unknown {
-  if (!current.found) return undefined;
-  if (!current.conflict) return current.value;
-  throw new CapstanError(
-    "NOT_SUPPORTED",
-    `modify of ${JSON.stringify(key)}: concurrent versions stay apart, so there is no one value`,
-  );
+  throw contended(key);
 }

@@ -1,3 +1,4 @@
+import { checkEntry, checkList } from "../core/model/call-arguments.ts";
 import { CapstanError } from "../core/model/errors.ts";
 import { encodeValue } from "../core/model/values.ts";
 import type {
@@ -25,15 +26,7 @@ import { RemoteBatch } from "./remote-batch.ts";
 import { RemoteSession, sessionOf } from "./remote-session.ts";
 import { RemoteWatch } from "./remote-watch.ts";
 import { type RemoteWrite, RemoteWriter, wholeMs } from "./remote-writer.ts";
-import {
-  checkEntry,
-  checkList,
-  checkOptions,
-  headersOf,
-  keyPath,
-  OPTIONS,
-  queryOf,
-} from "./request-parts.ts";
+import { checkOptions, headersOf, keyPath, OPTIONS, queryOf } from "./request-parts.ts";
 import type { ServerConnection } from "./server-connection.ts";
 import { untilTaken } from "./until-taken.ts";
 import { toGetResult, toScanPage } from "./wire.ts";

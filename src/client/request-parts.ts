@@ -1,3 +1,4 @@
+import { typeNameOf } from "../core/model/call-arguments.ts";
 import { CapstanError } from "../core/model/errors.ts";
 import { encodeKey } from "../core/model/keys.ts";
 import { LEVELS, parseLevel } from "../core/model/levels.ts";
@@ -40,7 +41,7 @@ export const OPTIONS = Object.freeze({
 export function checkOptions(options: object | undefined, allowed: readonly string[]): void {
   if (options === undefined) return;
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw invalid(`options have to be an object, not ${kindOf(options)}`);
+    throw invalid(`options have to be an object, not ${typeNameOf(options)}`);
   }
   for (const [name, value] of Object.entries(options)) {
     if (!allowed.includes(name)) {
@@ -54,22 +55,6 @@ export function checkOptions(options: object | undefined, allowed: readonly stri
     }
     if (value !== undefined) checkType(name, value);
   }
-}
-
-/** @throws CapstanError `INVALID_ARGUMENT`. */
-export function checkList(list: unknown, what: string): void {
-  if (!Array.isArray(list)) throw invalid(`${what} have to be an array, not ${kindOf(list)}`);
-}
-
-/** @throws CapstanError `INVALID_ARGUMENT`. */
-export function checkEntry(entry: unknown): void {
-  if (Array.isArray(entry) && entry.length === 2) return;
-  throw invalid("an entry has to be [key, value]");
-}
-
-function kindOf(value: unknown): string {
-  if (value === null) return "null";
-  return Array.isArray(value) ? "an array" : `of type ${typeof value}`;
 }
 
 /** The headers that a call's options become. */

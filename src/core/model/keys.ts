@@ -1,8 +1,9 @@
+import { typeNameOf } from "./call-arguments.ts";
 import { CapstanError } from "./errors.ts";
 import { decodeUtf8, isWellFormed } from "./utf8.ts";
 
 /** Bounds of a key, in bytes of its UTF-8 form. */
-export const MIN_KEY_BYTES = 1;
+const MIN_KEY_BYTES = 1;
 export const MAX_KEY_BYTES = 1024;
 
 const MAX_ASCII = 0x7f;
@@ -17,7 +18,7 @@ const UTF8_ENCODER = new TextEncoder();
  */
 export function encodeKey(key: string): Uint8Array {
   if (typeof key !== "string") {
-    throw new CapstanError("INVALID_KEY", `a key has to be a string, not ${describeType(key)}`);
+    throw new CapstanError("INVALID_KEY", `a key has to be a string, not ${typeNameOf(key)}`);
   }
   const length = key.length;
   // A character has at least one byte: what is longer here is refused before it is encoded.
@@ -51,6 +52,13 @@ export function prefixEnd(prefix: Uint8Array): Uint8Array | undefined {
   const end = prefix.slice(0, last + 1);
   end[last] = (end[last] as number) + 1;
   return end;
+}
+
+/** The least key above `key`: `key` and a zero byte. */
+export function keyAfter(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;
 }
 
 /** Order of keys everywhere: byte by byte, unsigned; a prefix comes before what it begins. */
@@ -88,8 +96,4 @@ function shown(key: string): string {
   return key.length <= MAX_SHOWN_CHARACTERS
     ? JSON.stringify(key)
     : `${JSON.stringify(key.slice(0, MAX_SHOWN_CHARACTERS))}…`;
-}
-
-function describeType(value: unknown): string {
-  return value === null ? "null" : Array.isArray(value) ? "an array" : `of type ${typeof value}`;
 }

@@ -1,3 +1,4 @@
+import { checkList, typeNameOf } from "../model/call-arguments.ts";
 import { describeValue } from "../model/configuration-problems.ts";
 import { CapstanError } from "../model/errors.ts";
 import type { BatchWrite } from "./api.ts";
@@ -9,19 +10,6 @@ const MAX_BATCH_WRITES = 4_096;
 /** Of a write without its operation id. */
 const PUT_FIELDS = "put,value";
 const DELETE_FIELDS = "delete";
-
-export function checkList(list: unknown, what: string): void {
-  if (!Array.isArray(list)) throw invalid(`${what} have to be an array, not ${kindOf(list)}`);
-}
-
-function kindOf(value: unknown): string {
-  return value === null ? "null" : `of type ${typeof value}`;
-}
-
-export function checkEntry(entry: unknown): void {
-  if (Array.isArray(entry) && entry.length === 2) return;
-  throw invalid("an entry has to be [key, value]");
-}
 
 /** Unknown fields are refused: a misspelt one may have meant the opposite. */
 export function checkBatch(writes: unknown): asserts writes is readonly BatchWrite[] {
@@ -37,7 +25,9 @@ export function checkBatch(writes: unknown): asserts writes is readonly BatchWri
       );
     }
     if (operationId === undefined || typeof operationId === "string") continue;
-    throw invalid(`the operationId of writes[${index}] has to be text, not ${kindOf(operationId)}`);
+    throw invalid(
+      `the operationId of writes[${index}] has to be text, not ${typeNameOf(operationId)}`,
+    );
   }
 }
 

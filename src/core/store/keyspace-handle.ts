@@ -2,6 +2,7 @@ import type { Observable } from "rxjs";
 import type { Environment } from "../contracts/environment.ts";
 import type { StandardSchema } from "../contracts/standard-schema.ts";
 import type { Engine, Guarantee } from "../contracts/strategy.ts";
+import { checkEntry, checkList } from "../model/call-arguments.ts";
 import { CapstanError } from "../model/errors.ts";
 import type { Operation } from "../model/operations.ts";
 import { BEGIN_SESSION, SessionToken } from "../model/session-token.ts";
@@ -27,9 +28,7 @@ import type {
 } from "./api.ts";
 import {
   checkBatch,
-  checkEntry,
   checkKeysApart,
-  checkList,
   type Entry,
   keyItself,
   keyOfEntry,

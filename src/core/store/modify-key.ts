@@ -1,10 +1,11 @@
-import { CapstanError } from "../model/errors.ts";
-import { refuseNoFunction } from "../model/refuse-no-function.ts";
+import {
+  contended,
+  MODIFY_ATTEMPTS,
+  refuseNoFunction,
+  valueToModify,
+} from "../model/modify-rules.ts";
 import type { ConditionalWritten, EmbeddedKeyspace, GetResult, Written } from "./api.ts";
 import type { CallSettings } from "./call-options.ts";
-
-/** A key that other writers change more often than this in one `modify` is not fit for it. */
-const MAX_ATTEMPTS = 16;
 
 /**
  * Read, change, write if nothing came in between: again until it holds, a bounded number of times.
@@ -28,8 +29,8 @@ export async function modifyKey(
   };
   const seen = (session: string | undefined) => session !== undefined && { session };
   let current: GetResult<unknown> = await keyspace.get(key, { ...call, ...seen(session) });
-  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    const value = change(currentValue(current, key));
+  for (let attempt = 1; attempt <= MODIFY_ATTEMPTS; attempt++) {
+    const value = change(valueToModify(current, key));
     const condition = current.found ? { ifVersion: current.version } : { ifAbsent: true };
     const result = (await keyspace.put(key, value, {
       ...write,
@@ -41,18 +42,5 @@ export async function modifyKey(
     }
     current = { ...result.current, ...seen(result.session) };
   }
-  throw new CapstanError(
-    "CONTENDED",
-    `modify of ${JSON.stringify(key)} lost to other writers ${MAX_ATTEMPTS} times; ` +
-      "its change was not written",
-  );
-}
-
-function currentValue(current: GetResult<unknown>, key: string): unknown {
-  if (!current.found) return undefined;
-  if (!current.conflict) return current.value;
-  throw new CapstanError(
-    "NOT_SUPPORTED",
-    `modify of ${JSON.stringify(key)}: concurrent versions stay apart, so there is no one value`,
-  );
+  throw contended(key);
 }

@@ -1,6 +1,6 @@
 import type { Cancellation, Engine, ScanCompletion } from "../contracts/strategy.ts";
 import type { CapstanError } from "../model/errors.ts";
-import { compareBytes, decodeKey, encodeKey, prefixEnd } from "../model/keys.ts";
+import { compareBytes, decodeKey, encodeKey, keyAfter, prefixEnd } from "../model/keys.ts";
 import type { KeyRange, ScanEntry, ScanPage, ScanRequest } from "../model/operations.ts";
 import type { ScanEntryResult, ScanOptions } from "./api.ts";
 import { type CallSettings, OPTIONS_OF, parseOptions } from "./call-options.ts";
@@ -68,7 +68,7 @@ class ScanIterator implements AsyncIterator<ScanEntryResult<unknown>, undefined>
         yield toScanEntry(entry, hash);
         if (--wanted <= 0) return undefined;
       }
-      range = page.continueAfter && { from: directlyAfter(page.continueAfter), to: range.to };
+      range = page.continueAfter && { from: keyAfter(page.continueAfter), to: range.to };
     }
     return undefined;
   }
@@ -152,16 +152,9 @@ function rangeOf(settings: Readonly<CallSettings>, keyspaceHash: number): KeyRan
   if (from !== undefined) low = greater(low, encodeKey(from));
   if (to !== undefined) high = lesser(high, encodeKey(to));
   if (cursor !== undefined) {
-    low = greater(low, directlyAfter(decodeScanCursor(keyspaceHash, cursor)));
+    low = greater(low, keyAfter(decodeScanCursor(keyspaceHash, cursor)));
   }
   return { from: low, to: high };
-}
-
-/** The least key above `key`: `key` and a zero byte. */
-function directlyAfter(key: Uint8Array): Uint8Array {
-  const next = new Uint8Array(key.length + 1);
-  next.set(key);
-  return next;
 }
 
 function greater(a: Uint8Array | undefined, b: Uint8Array): Uint8Array {

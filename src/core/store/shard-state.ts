@@ -8,6 +8,7 @@ import type {
 } from "../contracts/storage.ts";
 import type { ShardId } from "../model/ids.ts";
 import { keyText } from "../model/key-text.ts";
+import { keyAfter } from "../model/keys.ts";
 import { type WaitingWrite, WaitingWrites } from "./waiting-writes.ts";
 
 interface RangeLimits {
@@ -140,7 +141,7 @@ export class ShardState implements ServingState {
         const last = stored.entries.at(-1)?.key;
         // All that was stored there is deleted by now: "more" with nothing is no answer.
         if (merged.entries.length > 0 || !merged.more || last === undefined) return merged;
-        start = justAfter(last);
+        start = keyAfter(last);
         stored = view.range(space, start, to, limitBytes, limitEntries);
       }
     } finally {
@@ -184,11 +185,4 @@ function entriesWithin(
     if (index > 0 && (bytes > limitBytes || index >= limitEntries)) return index;
   }
   return entries.length;
-}
-
-/** The least key above `key`. */
-function justAfter(key: Uint8Array): Uint8Array {
-  const next = new Uint8Array(key.length + 1);
-  next.set(key);
-  return next;
 }

@@ -1,7 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isCapstanError } from "../../../../src/core/model/errors.ts";
-import { compareBytes, decodeKey, encodeKey, prefixEnd } from "../../../../src/core/model/keys.ts";
+import {
+  compareBytes,
+  decodeKey,
+  encodeKey,
+  keyAfter,
+  prefixEnd,
+} from "../../../../src/core/model/keys.ts";
 import { MalformedBytesError } from "../../../../src/core/model/malformed-bytes-error.ts";
 
 const wellFormed = fc
@@ -109,3 +115,15 @@ function thrownBy(act: () => unknown): unknown {
   }
   return undefined;
 }
+
+test("keyAfter is the least key above: none lies between", () => {
+  const bytes = fc.uint8Array({ maxLength: 4 });
+  fc.assert(
+    fc.property(bytes, bytes, (key, other) => {
+      const next = keyAfter(key);
+      expect(compareBytes(key, next)).toBe(-1);
+      if (compareBytes(other, key) > 0) expect(compareBytes(other, next)).not.toBe(-1);
+    }),
+    { numRuns: 300 },
+  );
+});

@@ -1,5 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { refuseNoFunction } from "../../../../src/core/model/refuse-no-function.ts";
+import {
+  contended,
+  refuseNoFunction,
+  valueToModify,
+} from "../../../../src/core/model/modify-rules.ts";
 import { openStore } from "../../../../src/open-store.ts";
 
 describe("what modify is given", () => {
@@ -19,4 +23,22 @@ describe("what modify is given", () => {
     const call = store.keyspace("locks").modify("key", undefined as never);
     await expect(call).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
   });
+});
+
+describe("what modify calls its function with", () => {
+  it("is the value that is there, or nothing", () => {
+    expect(valueToModify({ found: true, value: 7 }, "key")).toBe(7);
+    expect(valueToModify({ found: false, value: 7 }, "key")).toBeUndefined();
+  });
+
+  it("is refused where there are several", () => {
+    const siblings = { found: true, conflict: true, value: 7 };
+    expect(() => valueToModify(siblings, "key")).toThrow(
+      expect.objectContaining({ code: "NOT_SUPPORTED", outcome: "not-applied" }),
+    );
+  });
+});
+
+it("a modify that others always were ahead of has written nothing", () => {
+  expect(contended("key")).toMatchObject({ code: "CONTENDED", outcome: "not-applied" });
 });
