@@ -46,6 +46,8 @@ export type {
   KeyspaceConfiguration,
   KeyspaceOf,
   KeyspacesConfiguration,
+  KeyspacesOf,
+  RemoteKeyspaceOf,
   StoreConfiguration,
   TypedStore,
 } from "./core/store/typed-store.ts";

@@ -1,8 +1,7 @@
 import { simulate } from "capstan/simulation";
 import { expect, test } from "vitest";
 import { Orders } from "./orders.ts";
-
-const config = { keyspaces: { orders: { strategy: "tunable", replicas: 3, shards: 4 } } };
+import { config } from "./orders-config.ts";
 
 test("an order that was paid stays paid when the node that took it loses power", async () => {
   await using sim = await simulate({ nodes: 3, seed: 7, config });

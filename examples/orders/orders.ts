@@ -1,15 +1,11 @@
-import type { Keyspace } from "capstan";
-
-export interface Order {
-  readonly items: readonly string[];
-  readonly state: "open" | "paid";
-}
+import type { KeyspaceOf } from "capstan";
+import type { config, Order } from "./orders-config.ts";
 
 /** A small service over a keyspace: what a shop would keep in its own process. */
 export class Orders {
-  readonly #orders: Keyspace;
+  readonly #orders: KeyspaceOf<typeof config, "orders">;
 
-  constructor(orders: Keyspace) {
+  constructor(orders: KeyspaceOf<typeof config, "orders">) {
     this.#orders = orders;
   }
 
@@ -25,6 +21,6 @@ export class Orders {
 
   async find(id: string): Promise<Order | undefined> {
     const read = await this.#orders.get(id, { consistency: "strong" });
-    return read.found && !read.conflict ? (read.value as Order) : undefined;
+    return read.found ? read.value : undefined;
   }
 }

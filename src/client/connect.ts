@@ -13,6 +13,7 @@ import type {
   ShardQuery,
   ShardRecovery,
 } from "../core/store/api.ts";
+import type { DynamicName, KeyspacesOf, RemoteKeyspaceOf } from "../core/store/typed-store.ts";
 import { RemoteKeyspace } from "./remote-keyspace.ts";
 import { wholeMs } from "./remote-writer.ts";
 import { checkOperationId, checkOptions, OPTIONS, queryOf } from "./request-parts.ts";
@@ -72,12 +73,23 @@ export interface Client {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** A client that knows the keyspaces by the configuration of the nodes: its type alone. */
+export interface TypedClient<C> extends Omit<Client, "keyspace"> {
+  /** For programs that learn names at run time: `client.keyspace(name as DynamicName)`. */
+  keyspace(name: DynamicName): Keyspace;
+  keyspace<N extends keyof KeyspacesOf<C> & string>(name: N): RemoteKeyspaceOf<C, N>;
+}
+
 /**
  * A client of one or more nodes. Connects with the first call, and keeps values whole: dates,
- * bytes and bigints come back as they went in.
+ * bytes and bigints come back as they went in. With the type of what `defineConfig` returned,
+ * `connect<typeof config>(…)`, its keyspaces are typed as those of `openStore` are; nothing of the
+ * configuration itself is needed.
  *
  * @throws CapstanError `INVALID_ARGUMENT` for a URL or option that makes no sense.
  */
+export function connect(options: ConnectOptions): Client;
+export function connect<C extends object>(options: ConnectOptions): TypedClient<C>;
 export function connect(options: ConnectOptions): Client {
   checkNames(options);
   const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;

@@ -1,2 +1,2 @@
-export type { Client, ClusterHealth, ConnectOptions } from "./connect.ts";
+export type { Client, ClusterHealth, ConnectOptions, TypedClient } from "./connect.ts";
 export { connect } from "./connect.ts";

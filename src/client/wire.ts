@@ -126,7 +126,7 @@ export function toWatchEvent(data: unknown, cursor: string): WatchEvent<unknown>
     ...(version === undefined ? {} : { version }),
     cursor,
     ...(reason === undefined ? {} : { reason }),
-  };
+  } as WatchEvent<unknown>;
 }
 
 /** @throws CapstanError `INTERNAL` for bytes that are no value's. */

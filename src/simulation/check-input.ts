@@ -15,7 +15,7 @@ const SHARES: readonly string[] = Object.freeze(["loss", "doubling", "tailShare"
 const MAX_NODES = 7;
 
 /** Whatever is wrong about `simulate`'s options but what `openStore` finds in the configuration. */
-export function checkOptions(options: SimulationOptions): void {
+export function checkOptions<K>(options: SimulationOptions<K>): void {
   checkNames("simulate", options, OPTIONS);
   const { nodes = 3, seed = 1, config = {}, connections = "pairs", network = {} } = options;
   checkNodes(nodes);

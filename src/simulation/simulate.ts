@@ -1,4 +1,9 @@
-import type { Store } from "../core/store/api.ts";
+import type {
+  DefaultKeyspaces,
+  KeyspacesConfiguration,
+  StoreConfiguration,
+  TypedStore,
+} from "../core/store/typed-store.ts";
 import type { SegmentedLogOptions } from "../storage/disk/log/log-options.ts";
 import {
   checkConditions,
@@ -20,7 +25,7 @@ export type SimulatedNodes =
   | readonly string[]
   | Readonly<Record<string, { readonly datacenter: string }>>;
 
-export interface SimulationOptions {
+export interface SimulationOptions<K = DefaultKeyspaces> {
   /**
    * How many, named `n1`, `n2`, …, or their names, or by their names the datacenter of each. Default
    * 3, at most 7, in one datacenter.
@@ -32,7 +37,7 @@ export interface SimulationOptions {
    * The store's configuration, as for `openStore`. Of `cluster`, `transport` and `storage` only
    * `storage.type` counts: with `"memory"` nothing outlives a process.
    */
-  readonly config?: Readonly<Record<string, unknown>>;
+  readonly config?: StoreConfiguration<K>;
   /** Default: a good network in one building. */
   readonly network?: Partial<NetworkConditions>;
   /** Default `pairs`. */
@@ -49,7 +54,9 @@ export interface SimulationOptions {
  * @throws CapstanError `INVALID_CONFIGURATION` as `openStore` does; RangeError for an option that there
  * is not, or that makes no sense.
  */
-export async function simulate(options: SimulationOptions = {}): Promise<Simulation> {
+export async function simulate<const K extends KeyspacesConfiguration = DefaultKeyspaces>(
+  options: SimulationOptions<K> = {},
+): Promise<Simulation<K>> {
   checkOptions(options);
   const { nodes = 3, seed = 1, config = {}, connections, log } = options;
   const ids = idsOf(nodes);
@@ -61,7 +68,7 @@ export async function simulate(options: SimulationOptions = {}): Promise<Simulat
     ...(connections && { connections }),
     datacenters: datacentersOf(nodes),
   });
-  const simulation = new Simulation(world);
+  const simulation = new Simulation<K>(world);
   await simulation.until(Promise.all(ids.map((id) => world.start(id))), OPENING_MS);
   await simulation.until(Promise.all(ids.map((id) => simulation.store(id).ready())), OPENING_MS);
   world.network.conditions = { ...GOOD_NETWORK, ...options.network };
@@ -70,9 +77,10 @@ export async function simulate(options: SimulationOptions = {}): Promise<Simulat
 
 /**
  * A cluster under virtual time, and what can be done to it. What makes no sense, such as a node that
- * there is not, throws and does nothing.
+ * there is not, throws and does nothing. Its stores know their keyspaces by the configuration, as those
+ * of `openStore` do.
  */
-export class Simulation implements AsyncDisposable {
+export class Simulation<K = DefaultKeyspaces> implements AsyncDisposable {
   readonly #world: SimWorld;
 
   constructor(world: SimWorld) {
@@ -95,10 +103,11 @@ export class Simulation implements AsyncDisposable {
   }
 
   /** The running store of the node. Another one after each restart. */
-  store(id: string): Store {
+  store(id: string): TypedStore<K> {
     const store = this.#world.node(id).life?.store;
     if (store === undefined) throw new Error(`node ${id} is not running`);
-    return store;
+    // As in `openStore`: the types say what the strategies take, the store checks it at run time.
+    return store as TypedStore<K>;
   }
 
   /** Lets `durationMs` of virtual time pass. */
@@ -152,13 +161,16 @@ export class Simulation implements AsyncDisposable {
   }
 
   /** Starts a node that is down. Settles once it is open: await it through nothing else. */
-  restart(id: string): Promise<Store> {
-    return this.until(this.#world.start(id));
+  restart(id: string): Promise<TypedStore<K>> {
+    return this.until(this.#world.start(id)) as Promise<TypedStore<K>>;
   }
 
   /** What the node has stored is gone. It has to be down. */
   wipe(id: string): void {
-    this.#world.node(id).disk.wipe();
+    const node = this.#world.node(id);
+    if (node.life !== undefined)
+      throw new Error(`node ${id} is running: crash it before it is wiped`);
+    node.disk.wipe();
   }
 
   /** The node's wall clock is this many milliseconds ahead of the world's, or behind. */

@@ -66,7 +66,12 @@ export {
   type WriteCondition,
   writesOf,
 } from "./operation.ts";
-export { type RecordKeyspaceOptions, recordKeyspace } from "./record-keyspace.ts";
+export {
+  type RecordableKeyspace,
+  type RecordedTypes,
+  type RecordKeyspaceOptions,
+  recordKeyspace,
+} from "./record-keyspace.ts";
 export { batchRegisterModel, type RegisterValues, registerModel } from "./register-model.ts";
 export {
   checkRegularRegister,

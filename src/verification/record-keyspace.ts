@@ -48,9 +48,36 @@ export function recordKeyspace<V>(
   keyspace: Keyspace<V>,
   recorder: HistoryRecorder<KeyValueInput, KeyValueOutput>,
   options: RecordKeyspaceOptions,
+): Keyspace<V>;
+export function recordKeyspace<T extends RecordableKeyspace>(
+  keyspace: T,
+  recorder: HistoryRecorder<KeyValueInput, KeyValueOutput>,
+  options: RecordKeyspaceOptions,
+): RecordedTypes<T>;
+export function recordKeyspace<V>(
+  keyspace: Keyspace<V>,
+  recorder: HistoryRecorder<KeyValueInput, KeyValueOutput>,
+  options: RecordKeyspaceOptions,
 ): Keyspace<V> {
   return new RecordedKeyspace(keyspace, recorder, options);
 }
+
+/** A keyspace that has the methods of its strategy alone, as those of `openStore` have. */
+export interface RecordableKeyspace {
+  readonly name: string;
+  get(key: string): Promise<object>;
+  put(key: string, value: never): Promise<object>;
+  operationId(): Promise<string>;
+}
+
+/** Its methods but for those that are refused, and those that only an embedded one has. */
+export type RecordedTypes<T> = Omit<
+  T,
+  "update" | "modify" | "getNow" | "changes$" | "describe" | "guarantees" | "withSession"
+> &
+  (T extends { withSession(token?: string): object }
+    ? { withSession(token?: string): RecordedTypes<T> & { readonly token: string } }
+    : unknown);
 
 type Opened = OpenCall<KeyValueOutput>;
 

@@ -29,7 +29,7 @@ function recorded(simulation: Simulation) {
   return { recorder, at };
 }
 
-function asked(consistency: Level) {
+function asked<L extends Level>(consistency: L) {
   return { consistency } as const;
 }
 

@@ -4,6 +4,7 @@
  */
 import { expect, expectTypeOf, it } from "vitest";
 import { z } from "zod";
+import { connect } from "../../src/client/index.ts";
 import type { StorageFactory, Strategy, TransportFactory } from "../../src/contracts.ts";
 import {
   createMemoryHub,
@@ -12,7 +13,9 @@ import {
   type EmbeddedKeyspace,
   type Found,
   type FoundSiblings,
+  type Keyspace,
   type KeyspaceOf,
+  type KeyspacesOf,
   type NotFound,
   openStore,
   type Store,
@@ -29,6 +32,13 @@ import {
   orSet,
   versionVector,
 } from "../../src/resolvers/index.ts";
+import { simulate } from "../../src/simulation/index.ts";
+import {
+  HistoryRecorder,
+  type KeyValueInput,
+  type KeyValueOutput,
+  recordKeyspace,
+} from "../../src/verification/index.ts";
 
 declare module "../../src/index.ts" {
   interface Strategies {
@@ -330,7 +340,18 @@ const checks = {
     profile.value;
     if (profile.found) expectTypeOf(profile.value).toEqualTypeOf<Profile>();
     for await (const entry of profiles.scan()) {
+      expectTypeOf(entry.value).toEqualTypeOf<Profile>();
+    }
+    for await (const entry of store.keyspace("drafts").scan()) {
       expectTypeOf(entry.value).toEqualTypeOf<Profile | undefined>();
+      expectTypeOf(entry.siblings).toEqualTypeOf<readonly Profile[] | undefined>();
+    }
+    for await (const event of profiles.watch()) {
+      expectTypeOf(event.key).toEqualTypeOf<string | undefined>();
+      if (event.type === "put") expectTypeOf(event.value).toEqualTypeOf<Profile>();
+      if (event.type === "conflict")
+        expectTypeOf(event.siblings).toEqualTypeOf<readonly Profile[]>();
+      if (event.type === "delete") expectTypeOf(event.key).toBeString();
     }
 
     // A schema that transforms takes one type and gives another.
@@ -425,6 +446,53 @@ const checks = {
     defineConfig({ keyspaces: { k: { strategy: "tunable", read: "lease" } } });
     // @ts-expect-error: misspelt
     defineConfig({ keyspaces: { k: { replcias: 3 } } });
+  },
+
+  async configurationsOfOthers() {
+    const shared = defineConfig({
+      keyspaces: {
+        profiles: { strategy: "tunable", schema: valuesOf<Profile>() },
+        ledger: { strategy: "raft", schema: valuesOf<Profile>() },
+        hits: { strategy: "dynamo", resolver: "pn-counter" },
+      },
+    });
+    expectTypeOf<KeyspaceOf<typeof shared, "profiles">>().toEqualTypeOf<
+      KeyspaceOf<Awaited<ReturnType<typeof openStore<KeyspacesOf<typeof shared>>>>, "profiles">
+    >();
+
+    const client = connect<typeof shared>({ url: "http://127.0.0.1:1" });
+    const profile = await client.keyspace("profiles").get("k");
+    if (profile.found) expectTypeOf(profile.value).toEqualTypeOf<Profile>();
+    // @ts-expect-error: not a profile
+    await client.keyspace("profiles").put("k", 1);
+    // @ts-expect-error: no level of tunable
+    await client.keyspace("profiles").get("k", { consistency: "lease" });
+    // @ts-expect-error: not declared
+    client.keyspace("other");
+    // @ts-expect-error: only an embedded keyspace answers at once
+    client.keyspace("ledger").getNow("k");
+    const put = await client.keyspace("ledger").put("k", { name: "a" }, { ifAbsent: true });
+    if (!put.ok) expectTypeOf(put.current).toEqualTypeOf<Found<Profile> | NotFound>();
+    await client.keyspace("ledger").withSession().put("k", { name: "a" });
+    await client.keyspace("hits").update("k", { increment: 1 });
+    expectTypeOf(client.keyspace("any" as DynamicName)).toEqualTypeOf<Keyspace>();
+    const untyped = connect({ url: "http://127.0.0.1:1" });
+    expectTypeOf(untyped.keyspace("any")).toEqualTypeOf<Keyspace>();
+
+    const sim = await simulate({ nodes: 3, config: shared });
+    await sim.store("n1").keyspace("ledger").put("k", { name: "a" });
+    // @ts-expect-error: not declared
+    sim.store("n1").keyspace("other");
+    // @ts-expect-error: misspelt
+    await simulate({ config: { keyspaces: { k: { strategy: "tunable", replicsa: 3 } } } });
+
+    const recorder = new HistoryRecorder<KeyValueInput, KeyValueOutput>({ now: Date.now });
+    const recorded = recordKeyspace(store.keyspace("ledger"), recorder, { client: "c1" });
+    await recorded.put("k", { name: "a" }, { ifAbsent: true });
+    // @ts-expect-error: a recorded keyspace refuses it
+    await recorded.modify("k", (current) => current ?? { name: "a" });
+    const plain: Keyspace = untyped.keyspace("any");
+    expectTypeOf(recordKeyspace(plain, recorder, { client: "c1" })).toEqualTypeOf<Keyspace>();
   },
 
   async strategiesAsObjects() {

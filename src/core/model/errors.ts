@@ -297,6 +297,12 @@ export class CapstanError extends Error {
     Object.defineProperty(this, BRAND, { value: true });
   }
 
+  /** With its message, which `JSON.stringify` leaves out of other errors. */
+  toJSON(): object {
+    const { name, code, message, outcome, retry, operationId, allowed, details } = this;
+    return { name, code, message, outcome, retry, operationId, allowed, details };
+  }
+
   get httpStatus(): number {
     return this.outcome === "unknown" && ERRORS[this.code].outcome !== "unknown"
       ? ERRORS.OUTCOME_UNKNOWN.httpStatus

@@ -7,10 +7,12 @@ import type { StorageProblem } from "../contracts/storage.ts";
 import type { Guarantee } from "../contracts/strategy.ts";
 import type { StoreEventType } from "../model/event-registry.ts";
 import type { Level } from "../model/levels.ts";
-import type { ChangeType } from "../model/operations.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { Receipt } from "../model/receipt.ts";
 import type { UnservedShards } from "../model/shard-lack.ts";
+import type { WatchEvent } from "./watch-event.ts";
+
+export type { WatchEvent } from "./watch-event.ts";
 
 export interface CallOptions {
   /**
@@ -139,30 +141,17 @@ export interface ScanEntryResult<V> {
   readonly cursor: string;
 }
 
+/** An entry where versions never stand apart: there is always one value. */
+export interface ScanEntryValue<V> extends ScanEntryResult<V> {
+  readonly value: V;
+  readonly siblings?: never;
+}
+
 /** `timeoutMs` is for the time until `synced`; without one it is waited for without end. */
 export interface WatchOptions extends CallOptions {
   readonly prefix?: string;
   /** From an earlier event: go on behind it. */
   readonly cursor?: string;
-}
-
-/**
- * - `put`, `delete`, `expire`: of one key; `conflict`: its versions stand apart, as `siblings`.
- * - `synced`: what had happened when the watch began, or since its cursor, has been given. Once. A watch
- *   without a cursor begins in each shard when a replica has answered: from here on it has begun in all.
- *   On raft nothing that was acknowledged before the watch began comes behind it: it waits until the
- *   leader could be asked. Elsewhere, given is what the replica that is followed has.
- * - `gap`: changes are missing, `reason` says why. Whoever keeps a copy has to read it again.
- */
-export interface WatchEvent<V> {
-  readonly type: ChangeType;
-  readonly key?: string;
-  readonly value?: V;
-  readonly siblings?: readonly V[];
-  readonly version?: string;
-  /** Where the watch stands: one that is given this `cursor` goes on behind this event. */
-  readonly cursor: string;
-  readonly reason?: string;
 }
 
 /** One outcome per key, in the order of the keys that were given. */

@@ -12,10 +12,12 @@ import type {
   EmbeddedKeyspace,
   Found,
   GetResult,
+  Keyspace,
   ManyResult,
   NotFound,
   ReadOptions,
   ScanEntryResult,
+  ScanEntryValue,
   ScanOptions,
   WatchEvent,
   WatchOptions,
@@ -49,14 +51,34 @@ export type TypedKeyspace<T> =
       : EmbeddedKeyspace<Value>
     : never;
 
-/** Siblings unless strategy or resolver is known to keep none. */
-type GetResultOf<S extends StrategyTypes, R extends ResolverTypes, V> = [S["siblings"]] extends [
-  false,
-]
-  ? Found<V> | NotFound
+/** The same at another node, over HTTP: without what only an embedded keyspace has. */
+export type RemoteKeyspace<T> =
+  T extends KeyspaceTypes<infer S, ResolverTypes, unknown, infer Value>
+    ? S extends StrategyTypes
+      ? RemoteMethods<T>
+      : Keyspace<Value>
+    : never;
+
+type RemoteMethods<T> = Omit<
+  TypedKeyspace<T>,
+  "getNow" | "changes$" | "describe" | "guarantees" | "withSession"
+> &
+  (TypedKeyspace<T> extends { withSession(token?: string): object }
+    ? { withSession(token?: string): RemoteMethods<T> & { readonly token: string } }
+    : unknown);
+
+/** True unless strategy or resolver is known to keep none. */
+type HasSiblings<S extends StrategyTypes, R extends ResolverTypes> = [S["siblings"]] extends [false]
+  ? false
   : [R["siblings"]] extends [false]
-    ? Found<V> | NotFound
-    : GetResult<V>;
+    ? false
+    : true;
+
+type GetResultOf<S extends StrategyTypes, R extends ResolverTypes, V> =
+  HasSiblings<S, R> extends false ? Found<V> | NotFound : GetResult<V>;
+
+type ScanEntryOf<S extends StrategyTypes, R extends ResolverTypes, V> =
+  HasSiblings<S, R> extends false ? ScanEntryValue<V> : ScanEntryResult<V>;
 
 type ReadOptionsOf<S extends StrategyTypes> = CallOptions &
   Pick<ReadOptions<S["readLevels"]>, "consistency" | (S["options"] & "session")>;
@@ -78,7 +100,7 @@ interface ReadingKeyspace<S extends StrategyTypes, R extends ResolverTypes, V> {
     keys: readonly string[],
     options?: ReadOptionsOf<S>,
   ): Promise<readonly ManyResult<GetResultOf<S, R, V>>[]>;
-  scan(options?: ScanOptions<S["scanLevels"]>): AsyncIterable<ScanEntryResult<V>>;
+  scan(options?: ScanOptions<S["scanLevels"]>): AsyncIterable<ScanEntryOf<S, R, V>>;
   describe(): Readonly<Record<string, unknown>>;
   guarantees(): readonly Guarantee[];
 }

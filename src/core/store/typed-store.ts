@@ -10,7 +10,7 @@ import type { Strategy } from "../contracts/strategy.ts";
 import type { TransportFactory } from "../contracts/transport.ts";
 import type { KeyspaceInput, StoreConfigurationInput } from "../model/configuration-types.ts";
 import type { Store } from "./api.ts";
-import type { KeyspaceTypes, TypedKeyspace } from "./typed-keyspace.ts";
+import type { KeyspaceTypes, RemoteKeyspace, TypedKeyspace } from "./typed-keyspace.ts";
 
 /** A keyspace as `openStore` takes it: the strategy may also be handed over as an object. */
 export interface KeyspaceConfiguration extends Omit<KeyspaceInput, "strategy"> {
@@ -49,11 +49,26 @@ export interface TypedStore<K> extends Omit<Store, "keyspace"> {
   keyspace<N extends keyof K & string>(name: N): TypedKeyspace<TypesOfKeyspace<K[N]>>;
 }
 
-/** The type of one keyspace of a store: `KeyspaceOf<typeof store, "accounts">`. */
+/**
+ * The type of one keyspace of a store, `KeyspaceOf<typeof store, "accounts">`, or of what `defineConfig`
+ * returned, `KeyspaceOf<typeof config, "accounts">`.
+ */
 export type KeyspaceOf<S, N extends string> =
-  S extends TypedStore<infer K>
+  KeyspacesOf<S> extends infer K
     ? N extends keyof K
       ? TypedKeyspace<TypesOfKeyspace<K[N]>>
+      : never
+    : never;
+
+/** What a store or a configuration names its keyspaces. */
+export type KeyspacesOf<S> =
+  S extends TypedStore<infer K> ? K : S extends StoreConfiguration<infer K> ? K : never;
+
+/** The same keyspace of `connect<typeof config>(…)`. */
+export type RemoteKeyspaceOf<C, N extends string> =
+  KeyspacesOf<C> extends infer K
+    ? N extends keyof K
+      ? RemoteKeyspace<TypesOfKeyspace<K[N]>>
       : never
     : never;
 

@@ -148,6 +148,7 @@ function toWatchEvent(change: EngineChange): WatchEvent<unknown> {
 
 function decoded(change: EngineChange): WatchEvent<unknown> {
   const { type, key, value, siblings, version, cursor, reason } = change;
+  // The strategy owes each type its fields.
   return {
     type,
     ...(key !== undefined && { key: decodeKey(key) }),
@@ -156,7 +157,7 @@ function decoded(change: EngineChange): WatchEvent<unknown> {
     ...(version !== undefined && { version }),
     cursor,
     ...(reason !== undefined && { reason }),
-  };
+  } as WatchEvent<unknown>;
 }
 
 /** Resuming from a gap's cursor goes on behind the last event that was dropped. */

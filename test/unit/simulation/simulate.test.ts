@@ -113,6 +113,7 @@ describe("simulate", () => {
       [() => sim.network({ doubling: -1 }), /network\.doubling: -1/],
       [() => sim.skew("n1", Number.NaN), /aheadMs: NaN; allowed: a finite number$/],
       [() => sim.slowDisk("n1", -1), /latencyMs: -1; allowed: a finite number from 0$/],
+      [() => sim.wipe("n1"), /node n1 is running: crash it before it is wiped/],
       [() => sim.run(Number.NaN), /durationMs: NaN/],
       [() => sim.until(Promise.resolve(), Number.POSITIVE_INFINITY), /patienceMs: Infinity/],
     ];

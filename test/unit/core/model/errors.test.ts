@@ -55,6 +55,20 @@ describe("CapstanError", () => {
     expect("cause" in new CapstanError("INVALID_VALUE", "no")).toBe(false);
   });
 
+  test("as JSON says its message, which programs log", () => {
+    const fault = new CapstanError("INVALID_LEVEL", "no level", { details: { level: "x" } });
+    expect(JSON.parse(JSON.stringify({ fault }))).toEqual({
+      fault: {
+        name: "CapstanError",
+        code: "INVALID_LEVEL",
+        message: "no level",
+        outcome: "not-applied",
+        retry: "never",
+        details: { level: "x" },
+      },
+    });
+  });
+
   test("is known by its brand, also from another copy of the package", () => {
     const foreign = Object.assign(new Error("x"), { [Symbol.for("capstan.error")]: true });
     expect(isCapstanError(new CapstanError("OVERLOADED", "full"))).toBe(true);

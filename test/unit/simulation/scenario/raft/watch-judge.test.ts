@@ -28,7 +28,7 @@ function written(index: number, ...keys: readonly string[]): RaftOperation {
 }
 
 function seen(event: Partial<WatchEvent<unknown>>, atMs = 0): SeenEvent {
-  return { node: "n1", atMs, event: { type: "put", cursor: "", ...event } };
+  return { node: "n1", atMs, event: { type: "put", cursor: "", ...event } as WatchEvent<unknown> };
 }
 
 function put(key: string, index: number, value = `${key}${index}`): SeenEvent {
