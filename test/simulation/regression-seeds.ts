@@ -408,4 +408,15 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
       name: "asks nothing of leaders as long as nobody can say in which term it was committed",
     },
   },
+  {
+    seed: 1_900_056,
+    strategies: undefined,
+    what: "A change of who holds a shard that was given up came late, after the shard was said to be back where it was, for which nothing had been written: the change began from the configuration that it named, which was in force still.",
+    commit:
+      "A shard that is said to be held by the nodes asked for is not moved by what was given up before",
+    test: {
+      file: "test/unit/strategies/raft/member-changes.test.ts",
+      name: "who asks for what is in force since it first heard has it written anew, once",
+    },
+  },
 ];

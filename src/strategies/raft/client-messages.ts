@@ -56,6 +56,11 @@ export interface MembersMessage {
    * its change has ended, would undo what was changed since. Undefined: none is begun.
    */
   readonly base: ConfigurationPoint | undefined;
+  /**
+   * No other configuration was in force since the asker first heard: one of the same members is
+   * written, so that no change which was given up before can begin any more.
+   */
+  readonly renews: boolean;
 }
 
 /** Since when a configuration is in force: an index of the log of a group (see `group.ts`). */

@@ -109,6 +109,7 @@ function encode(message: RaftMessage, writer: ByteWriter): void {
       begin(writer, message);
       writeNodes(writer, message.goal);
       writeBase(writer, message.base);
+      writer.u8(message.renews ? 1 : 0);
       return;
     case "recover":
       begin(writer, message);
@@ -203,7 +204,13 @@ function decodeClientMessage(type: number, requestId: number, reader: ByteReader
       };
     }
     case TYPES.members:
-      return { type: "members", requestId, goal: readNodes(reader), base: readBase(reader) };
+      return {
+        type: "members",
+        requestId,
+        goal: readNodes(reader),
+        base: readBase(reader),
+        renews: readFlag(reader),
+      };
     case TYPES.recover:
       return { type: "recover", requestId, isBegun: readFlag(reader) };
     case TYPES["members-reply"]:

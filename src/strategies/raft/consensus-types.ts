@@ -138,6 +138,14 @@ export type ProposalResult =
   | { readonly index: number; readonly term: number; readonly refused?: never }
   | { readonly refused: ProposalRefusal; readonly leader: NodeId | undefined };
 
+/** Who shall hold the shard. */
+export interface MembershipGoal {
+  readonly voters: readonly NodeId[];
+  readonly learners: readonly NodeId[];
+  /** A configuration is written also where that is the configuration already. Default: false. */
+  readonly renews?: boolean;
+}
+
 /**
  * Beside what a proposal may be refused for:
  * - `pending`: another change has not ended;
@@ -281,7 +289,7 @@ export interface ShardConsensus {
    * and joint consensus (extended paper §6, thesis §4.2.1 and §4.3).
    */
   proposeConfiguration(
-    goal: { readonly voters: readonly NodeId[]; readonly learners: readonly NodeId[] },
+    goal: MembershipGoal,
     at: Moment,
     effects: ConsensusEffects,
   ): ConfigurationResult;

@@ -11,6 +11,7 @@ import type {
   ConfigurationResult,
   ConsensusEffects,
   ConsensusOptions,
+  MembershipGoal,
   Moment,
   Opening,
   ProposalResult,
@@ -265,7 +266,7 @@ export class Consensus implements ShardConsensus {
   }
 
   proposeConfiguration(
-    goal: { readonly voters: readonly NodeId[]; readonly learners: readonly NodeId[] },
+    goal: MembershipGoal,
     at: Moment,
     effects: ConsensusEffects,
   ): ConfigurationResult {

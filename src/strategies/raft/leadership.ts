@@ -4,7 +4,12 @@ import { appendEntry } from "./acceptance.ts";
 import { CommitRule } from "./commit.ts";
 import { type Identity, isJoint } from "./configuration.ts";
 import { type ConsensusCore, identityOf } from "./consensus-core.ts";
-import type { ConfigurationRefusal, EntryKind, ProposalRefusal } from "./consensus-types.ts";
+import type {
+  ConfigurationRefusal,
+  EntryKind,
+  MembershipGoal,
+  ProposalRefusal,
+} from "./consensus-types.ts";
 import { EarlyParts } from "./early-parts.ts";
 import { sealEntry, unsealedEntry } from "./entry.ts";
 import { Followers } from "./followers.ts";
@@ -123,10 +128,7 @@ export class Leadership {
     return index;
   }
 
-  proposeConfiguration(goal: {
-    readonly voters: readonly NodeId[];
-    readonly learners: readonly NodeId[];
-  }): ConfigurationRefusal | undefined {
+  proposeConfiguration(goal: MembershipGoal): ConfigurationRefusal | undefined {
     this.stir();
     if (this.transfer.isUnderWay) return "transferring";
     return this.#membership.propose(goal, this.#known);

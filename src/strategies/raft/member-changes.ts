@@ -26,13 +26,15 @@ export function verdictOn(
  * change that was lost with a leader's uncommitted entry is begun anew.
  *
  * It begins only from the configuration that the coordinator has heard is in force: its question is
- * asked more than once, and one that comes when the change has ended begins nothing.
+ * asked more than once, and one that comes when the change has ended begins nothing. Also where the
+ * goal is in force already a configuration is written, once: what was asked for before, and given
+ * up, would otherwise begin after this one was said to be done.
  *
  * Without nodes it is the question who holds the shard.
  */
 function changeMembers(
   consensus: ShardConsensus,
-  { goal, base }: MembersMessage,
+  { goal, base, renews }: MembersMessage,
   at: Moment,
   effects: ConsensusEffects,
 ): ReplicaRefusal | "done" {
@@ -49,7 +51,8 @@ function changeMembers(
   }
   // Asked for again and late, it may have been done, and another change after it.
   if (!isInForce(consensus, base)) return "other-base";
-  const { refused } = consensus.proposeConfiguration({ voters: goal, learners: [] }, at, effects);
+  const change = { voters: goal, learners: [], renews };
+  const { refused } = consensus.proposeConfiguration(change, at, effects);
   switch (refused) {
     case undefined:
       return "changing";

@@ -37,6 +37,8 @@ export class PendingMembers implements ErrandTask {
   lastWord: ReplicaRefusal | undefined = undefined;
   /** What a leader has said is in force: a change may begin from that alone. */
   base: ConfigurationPoint | undefined = undefined;
+  /** The first that one has named. */
+  firstBase: ConfigurationPoint | undefined = undefined;
   /** How many different ones leaders have named. */
   basesTold = 0;
 
@@ -62,7 +64,9 @@ export class PendingMembers implements ErrandTask {
 
   message(requestId: number): ClientMessage {
     if (this.recovers) return { type: "recover", requestId, isBegun: this.isBegun };
-    return { type: "members", requestId, goal: this.goal, base: this.base };
+    const { goal, base, firstBase } = this;
+    const renews = base !== undefined && isSamePoint(base, firstBase);
+    return { type: "members", requestId, goal, base, renews };
   }
 
   answered(_errand: Errand, reply: ReplicaReply, _nowMs: number, effects: Fx): void {
@@ -79,9 +83,11 @@ export class PendingMembers implements ErrandTask {
   ): boolean {
     this.lastWord = reason;
     if (reason === "other-base") {
+      const told = { group, index };
       // A second copy of one question brings the same.
-      if (this.base?.group !== group || this.base.index !== index) this.basesTold++;
-      this.base = { group, index };
+      if (!isSamePoint(told, this.base)) this.basesTold++;
+      this.base = told;
+      this.firstBase ??= told;
     }
     return this.#flow.onRefused(this, reason, effects);
   }
@@ -173,6 +179,10 @@ function whyLate(pending: PendingMembers): string {
     default:
       return `no leader of shard ${shardIndex} was found in time`;
   }
+}
+
+function isSamePoint(a: ConfigurationPoint, b: ConfigurationPoint | undefined): boolean {
+  return a.group === b?.group && a.index === b.index;
 }
 
 function namesOf(members: readonly Member[]): readonly NodeId[] {

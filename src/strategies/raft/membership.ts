@@ -15,7 +15,7 @@ import {
   sortMembers,
 } from "./configuration.ts";
 import type { ConsensusCore } from "./consensus-core.ts";
-import type { ConfigurationRefusal } from "./consensus-types.ts";
+import type { ConfigurationRefusal, MembershipGoal } from "./consensus-types.ts";
 import { unsealedEntry } from "./entry.ts";
 import type { Followers } from "./followers.ts";
 
@@ -67,7 +67,7 @@ export class Membership {
 
   /** @param known the stores that have answered for nodes outside the configuration. */
   propose(
-    goal: { readonly voters: readonly NodeId[]; readonly learners: readonly NodeId[] },
+    goal: MembershipGoal,
     known: ReadonlyMap<NodeId, Identity>,
   ): ConfigurationRefusal | undefined {
     const { configuration } = this.#core;
@@ -81,10 +81,9 @@ export class Membership {
     for (const node of unmet) this.#outcomes.ask(node);
     if (unmet.length > 0) return "unmet";
     const toMember = (node: NodeId): Member => this.#memberOf(node, known) as Member;
-    const refused = this.#aim({
-      voters: goal.voters.map(toMember),
-      learners: learners.map(toMember),
-    });
+    const voters = goal.voters.map(toMember);
+    const wanted = { voters, learners: learners.map(toMember) };
+    const refused = this.#aim(wanted, goal.renews === true);
     // Of what is in force one can speak that leads still: a node that was held up for long may have
     // been deposed without knowing, and the shard be another's by now.
     const isHeard = this.#hasAnsweringMajority(configuration.voters);
@@ -112,14 +111,16 @@ export class Membership {
     return this.#core.history.index > this.#core.commitIndex;
   }
 
-  #aim(goal: MemberSet): ConfigurationRefusal | undefined {
+  #aim(goal: MemberSet, renews = false): ConfigurationRefusal | undefined {
     const { configuration, planted } = this.#core;
     const voters = sortMembers(goal.voters);
     const learners = sortMembers(goal.learners);
     const isVoting = isSameSet(voters, configuration.voters);
     // What another change is to come to has to go, also where nobody joins for it.
     const isTakenBack = configuration.goal !== undefined && planted.goalLeftStanding !== true;
-    if (isVoting && isSameSet(learners, configuration.learners) && !isTakenBack) return "unchanged";
+    if (isVoting && isSameSet(learners, configuration.learners) && !isTakenBack && !renews) {
+      return "unchanged";
+    }
     if (isVoting) {
       // Learners decide nothing: one step is enough.
       this.#append({ voters, outgoing: [], learners, goal: undefined });

@@ -101,6 +101,7 @@ export const raftClientMessages: fc.Arbitrary<ClientMessage> = fc.oneof(
     requestId: u32,
     goal: nodes,
     base: optional(fc.record({ group: u32, index: whole })),
+    renews: fc.boolean(),
   }),
   fc.record({
     type: fc.constant("members-reply" as const),

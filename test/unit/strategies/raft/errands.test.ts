@@ -30,7 +30,13 @@ function openErrands(replica?: RaftReplica) {
 const TASK: ErrandTask = {
   shardIndex: SHARD,
   route: "leader",
-  message: (requestId) => ({ type: "members", requestId, goal: [], base: undefined }),
+  message: (requestId) => ({
+    type: "members",
+    requestId,
+    goal: [],
+    base: undefined,
+    renews: false,
+  }),
   answered: () => {},
   refused: () => true,
 };

@@ -3,6 +3,7 @@ import type { NodeId } from "../../../../src/core/model/ids.ts";
 import type { ConfigurationPoint } from "../../../../src/strategies/raft/client-messages.ts";
 import type {
   ConsensusEffects,
+  MembershipGoal,
   ShardConsensus,
 } from "../../../../src/strategies/raft/consensus-types.ts";
 import { verdictOn } from "../../../../src/strategies/raft/member-changes.ts";
@@ -24,13 +25,15 @@ function openLeader(voters: readonly string[], goal?: readonly string[]) {
     },
     configurationGroup: IN_FORCE.group,
     configurationIndex: IN_FORCE.index,
-    proposeConfiguration: ({ voters: wanted }: { readonly voters: readonly NodeId[] }) => {
+    proposeConfiguration: ({ voters: wanted, renews }: MembershipGoal) => {
       proposed.push(wanted.join());
-      return wanted.join() === voters.join() ? { refused: "unchanged" } : { index: 22, term: 1 };
+      const isOld = wanted.join() === voters.join() && renews !== true;
+      return isOld ? { refused: "unchanged" } : { index: 22, term: 1 };
     },
   } as unknown as ShardConsensus;
-  const ask = (wanted: readonly string[], base: ConfigurationPoint | undefined) => {
-    const message = { type: "members", requestId: 1, goal: wanted as NodeId[], base } as const;
+  const ask = (wanted: readonly string[], base: ConfigurationPoint | undefined, renews = false) => {
+    const goal = wanted as NodeId[];
+    const message = { type: "members", requestId: 1, goal, base, renews } as const;
     return verdictOn(consensus, message, true, AT, {} as ConsensusEffects);
   };
   return { ask, proposed };
@@ -54,6 +57,15 @@ test("nor does one that is late take back the change that is under way", () => {
   const { ask, proposed } = openLeader(["a", "b", "c"], ["a", "c", "d"]);
   expect(ask(["a", "b", "c"], { group: 0, index: 18 })).toBe("other-base");
   expect(proposed).toEqual([]);
+});
+
+// Seed 1900056: a change was given up, the next one, to what was in force, was said to be done, and
+// then the first came to the leader: it began from the same configuration.
+test("who asks for what is in force since it first heard has it written anew, once", () => {
+  const { ask, proposed } = openLeader(["a", "b", "c"]);
+  expect(ask(["a", "b", "c"], IN_FORCE, true)).toBe("changing");
+  expect(proposed).toEqual(["a,b,c"]);
+  expect(ask(["a", "b", "c"], IN_FORCE, false)).toBe("done");
 });
 
 test("who asks for what is under way, or holds the shard, is told so", () => {

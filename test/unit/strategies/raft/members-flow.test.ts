@@ -99,6 +99,22 @@ test("one that begins from what is in force, and hears nothing, may be under way
   );
 });
 
+test("one has what is in force written anew until it hears of another configuration", () => {
+  const { asked, answer, wait } = openChange();
+  answer("other-base", 9);
+  wait();
+  answer("other-base", 9);
+  wait();
+  answer("other-base", 12);
+  wait();
+  expect(asked.map(({ base, renews }) => [base?.index, renews])).toEqual([
+    [undefined, false],
+    [9, true],
+    [9, true],
+    [12, false],
+  ]);
+});
+
 test("one before which others always came says so, and began nothing", () => {
   const { answer, wait, end } = openChange();
   answer("other-base", 9);

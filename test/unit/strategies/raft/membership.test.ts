@@ -20,10 +20,11 @@ function leading(): LoneConsensus {
   return lone;
 }
 
-function ask(lone: LoneConsensus, voters: readonly NodeId[]): string | undefined {
+function ask(lone: LoneConsensus, voters: readonly NodeId[], renews = false): string | undefined {
   let refused: string | undefined;
   lone.do((at, effects) => {
-    refused = lone.consensus.proposeConfiguration({ voters, learners: [] }, at, effects).refused;
+    const goal = { voters, learners: [], renews };
+    refused = lone.consensus.proposeConfiguration(goal, at, effects).refused;
   });
   return refused;
 }
@@ -34,4 +35,14 @@ test("a leader says of a configuration that it is in force while a majority answ
   // Held up for so long it may have been deposed: its timers have not fired yet, and its clock knows.
   lone.nowMs += 500;
   expect(ask(lone, ALL)).toBe("unready");
+});
+
+test("a configuration that is in force is written anew for who asks for that", () => {
+  const lone = leading();
+  const { length } = lone.log;
+  expect(ask(lone, ALL, true)).toBeUndefined();
+  expect(lone.log.length).toBe(length + 1);
+  expect(lone.consensus.configurationIndex).toBe(length + 1);
+  // It is not committed yet: nothing can be said of it.
+  expect(ask(lone, ALL)).toBe("pending");
 });
