@@ -419,4 +419,14 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
       name: "who asks for what is in force since it first heard has it written anew, once",
     },
   },
+  {
+    seed: 1_900_163,
+    strategies: undefined,
+    what: "Over a slow link no leader's term was long enough to commit anything, and each added what it was asked for: the replicas had minutes of entries to get once the faults had ended.",
+    commit: "A raft leader that finds much which is not committed takes nothing new before it is",
+    test: {
+      file: "test/unit/strategies/raft/backlog.test.ts",
+      name: "a leader that finds much that is not committed commits before it takes more",
+    },
+  },
 ];

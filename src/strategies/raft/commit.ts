@@ -11,13 +11,16 @@ import type { Followers } from "./followers.ts";
 export class CommitRule {
   readonly #core: ConsensusCore;
   readonly #followers: Followers;
-  /** Of the entries behind the commit index. */
+  /** Of the entries behind the commit index; within a mark of the log's where memory has forgotten them. */
   #uncommittedBytes: number;
+  /** The same, when the term began. */
+  readonly #inheritedBytes: number;
 
   constructor(core: ConsensusCore, followers: Followers) {
     this.#core = core;
     this.#followers = followers;
-    this.#uncommittedBytes = core.log.bytesBetween(core.commitIndex + 1, core.log.lastIndex);
+    this.#inheritedBytes = core.log.bytesAbove(core.commitIndex);
+    this.#uncommittedBytes = this.#inheritedBytes;
   }
 
   /** Whether an entry of the own term is committed: only then is all of before known to be. */
@@ -26,9 +29,14 @@ export class CommitRule {
     return log.termOf(commitIndex) === term;
   }
 
-  /** Whether there is room for another entry; there always is for one. */
+  /**
+   * Whether there is room for another entry; there always is for one. Where no leader's term is long
+   * enough to commit anything, as over a slow link, each adds what it is asked for to what it finds,
+   * and the replicas have the more to get: from some size on what is there has to be committed first.
+   */
   hasRoom(bytes: number): boolean {
-    const { uncommittedBytes } = this.#core.options.limits;
+    const { uncommittedBytes, inheritedBytes } = this.#core.options.limits;
+    if (this.#inheritedBytes > inheritedBytes && !this.isOwnTermCommitted) return false;
     return this.#uncommittedBytes === 0 || this.#uncommittedBytes + bytes <= uncommittedBytes;
   }
 
@@ -53,14 +61,11 @@ export class CommitRule {
     return true;
   }
 
-  /** Of entries that memory has forgotten nobody knows how long they were: then the rest is counted. */
+  /** Counted exactly while memory has them: the marks are not, and their error would add up. */
   #committed(before: number, index: number): void {
     const { log } = this.#core;
-    const { memoryFirst, lastIndex } = log;
-    if (index === lastIndex) this.#uncommittedBytes = 0;
-    else if (before + 1 >= memoryFirst)
+    if (before + 1 >= log.memoryFirst)
       this.#uncommittedBytes -= log.bytesBetween(before + 1, index);
-    else if (index + 1 >= memoryFirst)
-      this.#uncommittedBytes = log.bytesBetween(index + 1, lastIndex);
+    else this.#uncommittedBytes = log.bytesAbove(index);
   }
 }

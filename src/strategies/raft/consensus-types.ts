@@ -52,8 +52,10 @@ export interface RaftTiming {
 }
 
 export interface RaftLimits {
-  /** Of entries that are appended by this leader and not committed; at least one is taken. */
+  /** Of entries that are not committed; at least one is taken. */
   readonly uncommittedBytes: number;
+  /** Of those that a leader finds when its term begins: with more it takes none before its first is committed. */
+  readonly inheritedBytes: number;
   /** To one follower, sent and not acknowledged; at least one message is let out. */
   readonly inflightBytes: number;
   readonly inflightMessages: number;

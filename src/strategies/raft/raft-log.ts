@@ -18,6 +18,7 @@ const MARKS = 16;
 const MAX_MARK_BYTES = 64 * 1024;
 const COMPACT_AT = 1_024;
 const WANTED_TIMES = 8;
+const NO_MARK: ByteMark = Object.freeze({ index: 0, bytes: 0 });
 const NO_RECORDS: readonly Uint8Array[] = Object.freeze([]);
 
 /**
@@ -43,6 +44,8 @@ export class RaftLog {
   #memoryBytes = 0;
   #appendedBytes = 0;
   #marks: ByteMark[] = [];
+  /** The newest that was given up. */
+  #oldMark: ByteMark = NO_MARK;
   readonly #markBytes: number;
 
   /** @param retainedBytes what `releasable` will be asked for. */
@@ -79,6 +82,7 @@ export class RaftLog {
     this.#memoryBytes = 0;
     this.#appendedBytes = 0;
     this.#marks = [];
+    this.#oldMark = { index, bytes: 0 };
   }
 
   append(record: Uint8Array): number {
@@ -99,6 +103,7 @@ export class RaftLog {
   /** Drops the entries above `index`. */
   truncate(index: number): void {
     if (index < this.#baseIndex) violated("truncated index ≥ base", index, this.#baseIndex);
+    const isKnown = index + 1 >= this.#memoryFirst;
     while (this.#lastIndex > index) {
       if (this.#lastIndex >= this.#memoryFirst) {
         const bytes = (this.#records.pop() as Uint8Array).length;
@@ -109,7 +114,9 @@ export class RaftLog {
     }
     while ((this.#runs.at(-1)?.from ?? 0) > index) this.#runs.pop();
     while ((this.#marks.at(-1)?.index ?? 0) > index) this.#marks.pop();
-    if (this.#memoryFirst > index + 1) this.#memoryFirst = index + 1;
+    if (isKnown) return;
+    this.#memoryFirst = index + 1;
+    this.#appendedBytes = (this.#marks.at(-1) ?? this.#oldMark).bytes;
   }
 
   /** Undefined where it is not known: below the base, or beyond the end. */
@@ -164,6 +171,13 @@ export class RaftLog {
     return bytes;
   }
 
+  /** Of all entries above `index`: exactly while memory has them, else within a mark, and one for each cut behind memory. */
+  bytesAbove(index: number): number {
+    if (index + 1 >= this.#memoryFirst) return this.bytesBetween(index + 1, this.#lastIndex);
+    const mark = this.#marks.findLast((it) => it.index <= index) ?? this.#oldMark;
+    return this.#appendedBytes - mark.bytes;
+  }
+
   /** Forgets the oldest entries while they take more than `maxBytes`: they can be read back. */
   evict(maxBytes: number): void {
     while (this.#memoryBytes > maxBytes && this.#memoryFirst < this.#lastIndex) {
@@ -190,8 +204,9 @@ export class RaftLog {
       count++;
     }
     if (count === 0) return undefined;
-    const { index } = this.#marks[count - 1] as ByteMark;
+    const newest = this.#marks[count - 1] as ByteMark;
     this.#marks.splice(0, count);
-    return index + 1;
+    this.#oldMark = newest;
+    return newest.index + 1;
   }
 }

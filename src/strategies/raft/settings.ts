@@ -65,6 +65,7 @@ const EARLY_BYTES = 6 * KIB;
 function limitsOf(retainedBytes: number): RaftLimits {
   return Object.freeze({
     uncommittedBytes: 32 * MIB,
+    inheritedBytes: 4 * MIB,
     inflightBytes: 4 * MIB,
     inflightMessages: 256,
     messageBytes: 512 * KIB,

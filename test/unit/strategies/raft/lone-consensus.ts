@@ -218,7 +218,12 @@ export class LoneConsensus {
         ...{ leaseMs: 44, maxClockJumpMs: 20, restAfterMs: 60 },
       },
       limits: {
-        ...{ uncommittedBytes: 100, inflightBytes: 1_000, inflightMessages: 4 },
+        ...{
+          uncommittedBytes: 100,
+          inheritedBytes: 100,
+          inflightBytes: 1_000,
+          inflightMessages: 4,
+        },
         ...{ messageBytes: 1_000, earlyBytes: 60, memoryBytes: 10_000, retainedBytes: 10_000 },
         ...{ snapshotChunkBytes: 1_000, snapshotBytesPerSecond: 100_000 },
         ...chance.limits,

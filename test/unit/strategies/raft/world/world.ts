@@ -97,6 +97,7 @@ export class World {
     this.flushesAtOnce = options.flushesAtOnce ?? this.pick(2) === 0;
     this.limits = {
       uncommittedBytes: 2_000,
+      inheritedBytes: 2_000,
       inflightBytes: 300,
       inflightMessages: 4,
       messageBytes: 100,
