@@ -117,10 +117,8 @@ export class Membership {
     const learners = sortMembers(goal.learners);
     const isVoting = isSameSet(voters, configuration.voters);
     // What another change is to come to has to go, also where nobody joins for it.
-    const isTakenBack = configuration.goal !== undefined && planted.goalLeftStanding !== true;
-    if (isVoting && isSameSet(learners, configuration.learners) && !isTakenBack && !renews) {
-      return "unchanged";
-    }
+    const mustWrite = (configuration.goal !== undefined || renews) && !planted.goalLeftStanding;
+    if (isVoting && isSameSet(learners, configuration.learners) && !mustWrite) return "unchanged";
     if (isVoting) {
       // Learners decide nothing: one step is enough.
       this.#append({ voters, outgoing: [], learners, goal: undefined });
