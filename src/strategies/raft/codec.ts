@@ -7,6 +7,7 @@ import type { Applied, RejectionReason } from "./apply.ts";
 import type {
   ClientMessage,
   ConfigurationPoint,
+  MembersMessage,
   RaftMessage,
   RangeReply,
   ReadWay,
@@ -107,9 +108,7 @@ function encode(message: RaftMessage, writer: ByteWriter): void {
       return;
     case "members":
       begin(writer, message);
-      writeNodes(writer, message.goal);
-      writeBase(writer, message.base);
-      writer.u8(message.renews ? 1 : 0);
+      writeWish(writer, message);
       return;
     case "recover":
       begin(writer, message);
@@ -243,6 +242,12 @@ function writeNodes(writer: ByteWriter, nodes: readonly NodeId[]): void {
 
 function readNodes(reader: ByteReader): readonly NodeId[] {
   return Array.from({ length: reader.u8() }, () => reader.string() as NodeId);
+}
+
+function writeWish(writer: ByteWriter, { goal, base, renews }: MembersMessage): void {
+  writeNodes(writer, goal);
+  writeBase(writer, base);
+  writer.u8(renews ? 1 : 0);
 }
 
 function writeBase(writer: ByteWriter, base: ConfigurationPoint | undefined): void {
