@@ -118,6 +118,7 @@ describe("has every field of", () => {
     ["tcp", []],
     ["nats", ["pass"]],
     ["disk", []],
+    ["http", []],
   ])("%s", (where, but) => {
     const depth = where.split(".").length;
     const onPage = ROWS.filter(({ field }) => field.startsWith(`${where}.`)).map(

@@ -1,5 +1,6 @@
+import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { connect } from "../client/index.ts";
+import { type Client, type ConnectOptions, connect } from "../client/index.ts";
 import type { Level } from "../core/model/levels.ts";
 import type { CallOptions, Keyspace } from "../core/store/api.ts";
 import { durationOption, levelOption, urlOption } from "./parse-options.ts";
@@ -13,7 +14,13 @@ export interface ServerOptions {
   readonly url?: string;
   readonly json?: boolean;
   readonly timeout?: number;
+  readonly tlsCa?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
 }
+
+/** With what a node is spoken to beside its address. */
+export type Access = Pick<ConnectOptions, "tls">;
 
 export interface KeyspaceOptions extends ServerOptions {
   readonly keyspace: string;
@@ -34,6 +41,12 @@ export function addServerOptions(command: Command): Command {
         "it is configured)",
       durationOption,
     )
+    .option(
+      "--tls-ca <file>",
+      "authority of the certificates of https:// nodes (or CAPSTAN_TLS_CA)",
+    )
+    .option("--tls-cert <file>", "certificate to show to them (or CAPSTAN_TLS_CERT)")
+    .option("--tls-key <file>", "private key of that certificate (or CAPSTAN_TLS_KEY)")
     .option("--json", "print results and faults as JSON on standard output");
 }
 
@@ -62,6 +75,39 @@ export function serverUrl(options: ServerOptions, env: Surroundings["env"]): str
   }
 }
 
+/** What the command line and the environment say; the environment's is for `https://` alone. */
+export function accessOf(
+  options: ServerOptions,
+  { env, directory }: Pick<Surroundings, "env" | "directory">,
+  url: string,
+): Access {
+  const isTls = url.startsWith("https:");
+  const fileOf = (given: string | undefined, variable: string): string | undefined => {
+    const file = given ?? (isTls ? env[variable] : undefined);
+    return file === undefined || file === "" ? undefined : resolve(directory, file);
+  };
+  const [caFile, certFile, keyFile] = [
+    fileOf(options.tlsCa, "CAPSTAN_TLS_CA"),
+    fileOf(options.tlsCert, "CAPSTAN_TLS_CERT"),
+    fileOf(options.tlsKey, "CAPSTAN_TLS_KEY"),
+  ];
+  const tls = {
+    ...(caFile === undefined ? {} : { caFile }),
+    ...(certFile === undefined ? {} : { certFile }),
+    ...(keyFile === undefined ? {} : { keyFile }),
+  };
+  return Object.keys(tls).length === 0 ? {} : { tls };
+}
+
+/** A client of the node that the options name, or of another one at `url`. */
+export function connectTo(
+  options: ServerOptions,
+  surroundings: Surroundings,
+  url = serverUrl(options, surroundings.env),
+): Client {
+  return connect({ url, ...accessOf(options, surroundings, url) });
+}
+
 /** The options of one call, with those left out that were not given. */
 export function callOptions(
   options: KeyspaceOptions,
@@ -80,7 +126,7 @@ export async function withKeyspace<T>(
   surroundings: Surroundings,
   use: (keyspace: Keyspace) => Promise<T>,
 ): Promise<T> {
-  const client = connect({ url: serverUrl(options, surroundings.env) });
+  const client = connectTo(options, surroundings);
   try {
     return await use(client.keyspace(options.keyspace));
   } finally {

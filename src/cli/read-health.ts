@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { describeFetchFailure } from "../client/fetch-failure.ts";
-import type { Environment } from "../core/contracts/environment.ts";
+import { connect } from "../client/index.ts";
 import { CapstanError } from "../core/model/errors.ts";
+import type { Access } from "./client-session.ts";
 
 const unserved = z.looseObject({
   shards: z.array(z.number()),
@@ -55,9 +55,10 @@ export type Health = z.infer<typeof health>;
 export type Unserved = z.infer<typeof unserved>;
 
 export interface HealthRequest {
-  readonly environment: Environment;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
+  /** With what the node is spoken to beside its address. */
+  readonly access?: Access;
 }
 
 /**
@@ -66,24 +67,14 @@ export interface HealthRequest {
  * @throws CapstanError `UNREACHABLE_SERVER` where none answers, `NOT_FOUND` where something else does.
  */
 export async function fetchHealth(url: string, request: HealthRequest): Promise<Health> {
-  const { environment, timeoutMs, signal } = request;
-  const deadline = new AbortController();
-  const abort = (): void => deadline.abort();
-  const timer = environment.setTimer(timeoutMs, abort);
-  signal?.addEventListener("abort", abort, { once: true });
-  if (signal?.aborted) abort();
+  const { timeoutMs, signal, access } = request;
+  const client = connect({ url, timeoutMs, ...access });
   try {
-    const response = await fetch(`${url}/api/v1/cluster/health`, { signal: deadline.signal });
-    const parsed = health.safeParse(await response.json().catch(() => undefined));
+    const parsed = health.safeParse(await client.health(signal === undefined ? {} : { signal }));
     if (parsed.success) return parsed.data;
     throw new CapstanError("NOT_FOUND", `what answers at ${url} is no Capstan node`);
-  } catch (error) {
-    if (error instanceof CapstanError) throw error;
-    if (signal?.aborted) throw new CapstanError("ABORTED", "interrupted before an answer came");
-    throw unreachable(url, timeoutMs, deadline.signal.aborted, error);
   } finally {
-    environment.clearTimer(timer);
-    signal?.removeEventListener("abort", abort);
+    await client.close();
   }
 }
 
@@ -94,11 +85,4 @@ export async function readHealth(url: string, request: HealthRequest): Promise<H
   } catch {
     return undefined;
   }
-}
-
-function unreachable(url: string, timeoutMs: number, late: boolean, error: unknown): CapstanError {
-  const why = late ? `no answer within ${timeoutMs} ms` : describeFetchFailure(error);
-  return new CapstanError("UNREACHABLE_SERVER", `${url} cannot be reached (${why})`, {
-    cause: error,
-  });
 }

@@ -42,6 +42,7 @@ export async function runNode(options: NodeOptions, surroundings: Surroundings):
   const observer = observerOf(log);
   const { interruption } = surroundings;
   const insecure = configuration.insecure === true;
+  const ofHttp = configuration.http ?? {};
   const live = async (): Promise<NodeEnd> => {
     const opening = openStore(configuration, { node, observer, signal: interruption.signal });
     const store = await opening.catch((error: unknown) => {
@@ -55,9 +56,10 @@ export async function runNode(options: NodeOptions, surroundings: Surroundings):
     try {
       const server = await serveHttp(store, {
         ...{ host, port, insecure, observer },
+        ...ofHttp,
         maxBodyBytes: maxBodyBytesOf(configuration),
       });
-      log.info({ http: `http://${host}:${port}`, pid: process.pid }, `node ${node} is up`);
+      log.info({ http: server.url, pid: process.pid }, `node ${node} is up`);
       try {
         return await serveUntilEnd(events, ended, log, surroundings);
       } finally {

@@ -1,5 +1,6 @@
 import { CapstanError } from "../core/model/errors.ts";
 import type { Outcome } from "../core/model/outcome.ts";
+import { parseTlsOptions, type TlsOptions } from "../core/model/tls-options.ts";
 import { isWellFormed } from "../core/model/utf8.ts";
 import type {
   CallOptions,
@@ -14,10 +15,11 @@ import type {
   ShardRecovery,
 } from "../core/store/api.ts";
 import type { DynamicName, KeyspacesOf, RemoteKeyspaceOf } from "../core/store/typed-store.ts";
+import { LazyTlsFetch } from "./lazy-tls-fetch.ts";
 import { RemoteKeyspace } from "./remote-keyspace.ts";
 import { wholeMs } from "./remote-writer.ts";
 import { checkOperationId, checkOptions, OPTIONS, queryOf } from "./request-parts.ts";
-import { ServerConnection } from "./server-connection.ts";
+import { ServerConnection, type ServerConnectionOptions } from "./server-connection.ts";
 import { askMembers, sendChange, sendRecovery } from "./shard-members.ts";
 import { toResolved } from "./wire.ts";
 import { toConflicts, toReplications } from "./wire-facts.ts";
@@ -33,6 +35,12 @@ export interface ConnectOptions {
    * it, so that one that takes requests and says nothing leaves time for the others.
    */
   readonly timeoutMs?: number;
+  /**
+   * For `https://` alone: whose certificates of servers are taken (`ca`; without it those of the system's
+   * authorities), and what certificate is shown to servers that ask for one (`cert` and `key`). Each is
+   * PEM text, or the path of a file (`caFile`), which is read again for connections that are made later.
+   */
+  readonly tls?: TlsOptions;
   /** Default: the global one. */
   readonly fetch?: typeof fetch;
 }
@@ -86,7 +94,8 @@ export interface TypedClient<C> extends Omit<Client, "keyspace"> {
  * `connect<typeof config>(…)`, its keyspaces are typed as those of `openStore` are; nothing of the
  * configuration itself is needed.
  *
- * @throws CapstanError `INVALID_ARGUMENT` for a URL or option that makes no sense.
+ * @throws CapstanError `INVALID_ARGUMENT` for a URL or option that makes no sense, and
+ * `INVALID_CONFIGURATION` for `tls` that does not; files are read with the first call.
  */
 export function connect(options: ConnectOptions): Client;
 export function connect<C extends object>(options: ConnectOptions): TypedClient<C>;
@@ -97,14 +106,26 @@ export function connect(options: ConnectOptions): Client {
   const urls: unknown = typeof options.url === "string" ? [options.url] : options.url;
   if (!Array.isArray(urls) || urls.length === 0)
     throw invalid(`url is ${describe(options.url)}; ${URLS}`);
+  const checked = urls.map(checkUrl);
   return new HttpClient(
-    new ServerConnection({
-      urls: urls.map(checkUrl),
-      timeoutMs,
-      // Looked up at each call, so that a replaced global one is used.
-      fetch: options.fetch ?? ((input, init) => fetch(input, init)),
-    }),
+    new ServerConnection({ urls: checked, timeoutMs, ...callerOf(options, checked) }),
   );
+}
+
+/** What requests are sent with. */
+function callerOf(
+  { tls, fetch: given }: ConnectOptions,
+  urls: readonly string[],
+): Pick<ServerConnectionOptions, "fetch" | "end"> {
+  const settings = parseTlsOptions(tls, "tls", []);
+  // Looked up at each call, so that a replaced global one is used.
+  if (settings === undefined) return { fetch: given ?? ((input, init) => fetch(input, init)) };
+  const plain = urls.find((url) => !url.startsWith("https:"));
+  if (plain !== undefined) throw invalid(`tls is for https:// alone, and ${plain} has none`);
+  if (given !== undefined)
+    throw invalid("tls goes with no fetch of your own, which would not see it");
+  const lazy = new LazyTlsFetch(settings);
+  return { fetch: lazy.fetch, end: () => lazy.close() };
 }
 
 const URLS = "allowed is http(s)://host:port of a node, or a list of these";
@@ -114,7 +135,7 @@ function describe(url: unknown): string {
   return url === undefined ? "missing" : String(url);
 }
 
-const OPTION_NAMES: readonly string[] = Object.freeze(["url", "timeoutMs", "fetch"]);
+const OPTION_NAMES: readonly string[] = Object.freeze(["url", "timeoutMs", "tls", "fetch"]);
 
 function checkNames(options: unknown): void {
   if (typeof options !== "object" || options === null) {

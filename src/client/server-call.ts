@@ -1,7 +1,7 @@
-import { CapstanError } from "../core/model/errors.ts";
+import { CapstanError, isCapstanError } from "../core/model/errors.ts";
 import { MalformedBytesError } from "../core/model/malformed-bytes-error.ts";
 import { decodeValue } from "../core/model/values.ts";
-import { isBadPort } from "./fetch-failure.ts";
+import { isBadPort, isUnsentFailure } from "./fetch-failure.ts";
 import { faultFromProblem, PROBLEM_TYPE } from "./problem.ts";
 
 export const SESSION_HEADER = "x-session-token";
@@ -17,6 +17,15 @@ const UNSENT: readonly unknown[] = [
   "ENETUNREACH",
   "ENOTFOUND",
   "UND_ERR_CONNECT_TIMEOUT",
+  // The server's certificate was found wanting.
+  "CERT_HAS_EXPIRED",
+  "CERT_NOT_YET_VALID",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
 ];
 
 /** One request, the same for each server that it is tried at. */
@@ -64,7 +73,7 @@ export async function attempt(
     });
     return readAnswer(response, await bytesOf(response, signal), request.operationId);
   } catch (cause) {
-    return { type: "failed", sent: !isUnsent(cause), cause };
+    return failureOf(cause);
   }
 }
 
@@ -97,7 +106,7 @@ export async function attemptStream(
     if (answer.type !== "answered") return answer;
     return { type: "failed", sent: true, cause: new Error("the answer is no stream of events") };
   } catch (cause) {
-    return { type: "failed", sent: !isUnsent(cause), cause };
+    return failureOf(cause);
   }
 }
 
@@ -155,6 +164,12 @@ function parse(bytes: Uint8Array): unknown {
   }
 }
 
+/** A fault of Capstan's own comes of what the client was made with, before anything was sent. */
+function failureOf(cause: unknown): Exclude<Attempt, { readonly type: "answered" }> {
+  if (isCapstanError(cause)) return { type: "refused", fault: cause, status: 0 };
+  return { type: "failed", sent: !isUnsent(cause), cause };
+}
+
 /** What the system was asked for when a connection could not be made. */
 const CONNECTING: readonly unknown[] = ["connect", "getaddrinfo", undefined];
 
@@ -166,7 +181,7 @@ function isUnsent(error: unknown): boolean {
   const { cause } = (error ?? {}) as {
     readonly cause?: { readonly code?: unknown; readonly syscall?: unknown };
   };
-  if (isBadPort(error)) return true;
+  if (isBadPort(error) || isUnsentFailure(error)) return true;
   return UNSENT.includes(cause?.code) && CONNECTING.includes(cause?.syscall);
 }
 

@@ -41,6 +41,8 @@ export interface ServerConnectionOptions {
   readonly urls: readonly string[];
   readonly timeoutMs: number;
   readonly fetch: typeof fetch;
+  /** Lets go of what `fetch` holds. */
+  readonly end?: () => void;
 }
 
 /**
@@ -139,6 +141,7 @@ export class ServerConnection implements Requests {
     this.#closed = true;
     for (const end of [...this.#streams]) end();
     await Promise.allSettled([...this.#underWay]);
+    this.#options.end?.();
   }
 
   async #track<Result>(send: () => Promise<Result>): Promise<Result> {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { Handshakes } from "./tls-server.ts";
 
 interface Connection {
   /** Requests without a finished answer. */
@@ -22,10 +23,13 @@ const CLOSING_PATIENCE_MS = 2_000;
  */
 export class ConnectionTracker {
   readonly #connections = new Map<Socket, Connection>();
+  readonly #handshakes: Handshakes | undefined;
   #closing = false;
 
-  constructor(server: Server) {
-    server.on("connection", (socket: Socket) => this.#add(socket));
+  /** @param isTls what a server of TLS accepts has to shake hands before it is a connection. */
+  constructor(server: Server, isTls: boolean) {
+    if (isTls) this.#handshakes = new Handshakes(server);
+    server.on(isTls ? "secureConnection" : "connection", (socket: Socket) => this.#add(socket));
     server.on("request", (request: IncomingMessage, response: ServerResponse) => {
       const connection = this.#connections.get(request.socket);
       if (connection === undefined) return;
@@ -68,6 +72,7 @@ export class ConnectionTracker {
 
   beginClosing(): void {
     this.#closing = true;
+    this.#handshakes?.close();
     for (const [socket, connection] of this.#connections) {
       if (connection.working.size === 0) socket.destroy();
       else socket.setTimeout(CLOSING_PATIENCE_MS);

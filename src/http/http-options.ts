@@ -4,19 +4,33 @@ import {
   type ConfigurationProblem,
   invalidConfiguration,
 } from "../core/model/configuration-problems.ts";
-import { CapstanError } from "../core/model/errors.ts";
+import {
+  ALLOWED_HOSTS_ALLOWED,
+  HTTP_REMEDIES,
+  lackOf,
+  parseHttpTls,
+} from "../core/model/http-section.ts";
+import type { TlsOptions, TlsSettings } from "../core/model/tls-options.ts";
 import { isLoopback } from "./host-guard.ts";
 
 /** Where and how a node answers HTTP. Sizes in bytes, times in milliseconds. */
 export interface HttpOptions {
-  /** Default `127.0.0.1`. An address that is not loopback needs `insecure`. */
+  /**
+   * Default `127.0.0.1`. An address that is not loopback needs `tls` with a `ca`, or `insecure`.
+   */
   readonly host?: string;
   /** 0 takes a free one. */
   readonly port: number;
   /** Names, beside the loopback ones and `host`, by which clients may address this node. */
   readonly allowedHosts?: readonly string[];
-  /** Listens where others can reach it, with neither TLS nor authentication. Default false. */
+  /** Listens where others can reach it, with nothing that keeps strangers out. Default false. */
   readonly insecure?: boolean;
+  /**
+   * `cert` and `key`, or the paths of their files: HTTP over TLS 1.3 alone. With `ca` a client has to show a
+   * certificate, too, that this authority has signed. Files are read again for connections that are made
+   * later, so that renewed certificates need no restart.
+   */
+  readonly tls?: TlsOptions;
   /** Of one request's body. Default 4 MiB. */
   readonly maxBodyBytes?: number;
   /**
@@ -41,6 +55,7 @@ const schema = z.strictObject({
   port: z.int().min(0).max(65_535),
   allowedHosts: z.array(z.string().min(1)).default([]),
   insecure: z.boolean().default(false),
+  tls: z.unknown().optional(),
   maxBodyBytes: z
     .int()
     .min(1_024)
@@ -53,7 +68,9 @@ const schema = z.strictObject({
   observer: z.custom<Observer>((value) => typeof value === "object").default(SILENT_OBSERVER),
 });
 
-export type ResolvedHttpOptions = z.infer<typeof schema>;
+export type ResolvedHttpOptions = Omit<z.infer<typeof schema>, "tls"> & {
+  readonly tls: TlsSettings | undefined;
+};
 
 const WHOLE = "a whole number from 1";
 
@@ -61,8 +78,9 @@ const WHOLE = "a whole number from 1";
 const ALLOWED: Readonly<Record<keyof HttpOptions, string>> = Object.freeze({
   host: "a name or an address, such as 127.0.0.1",
   port: "a whole number from 0 (a free one) to 65535",
-  allowedHosts: "a list of names, none of them empty",
+  allowedHosts: ALLOWED_HOSTS_ALLOWED,
   insecure: "true or false",
+  tls: "an object such as { certFile, keyFile }",
   maxBodyBytes: "a whole number from 1024",
   requestTimeoutMs: WHOLE,
   keepAliveTimeoutMs: WHOLE,
@@ -78,15 +96,15 @@ export function resolveHttpOptions(options: HttpOptions): ResolvedHttpOptions {
   if (!result.success) {
     throw invalidConfiguration(result.error.issues.flatMap((issue) => problemsOf(issue, options)));
   }
+  const tls = parseHttpTls(result.data.tls);
   const { host, insecure } = result.data;
-  if (!insecure && !isLoopback(host)) {
-    throw new CapstanError(
-      "INVALID_CONFIGURATION",
-      `http.host ${JSON.stringify(host)} can be reached from elsewhere, and there is neither TLS nor ` +
-        "authentication: allowed are loopback addresses, or any with insecure: true",
-    );
+  const lack = insecure || isLoopback(host) ? undefined : lackOf({ tls });
+  if (lack !== undefined) {
+    const reason = `${JSON.stringify(host)} can be reached from elsewhere, and ${lack}`;
+    const allowed = ["a loopback address", ...HTTP_REMEDIES];
+    throw invalidConfiguration([{ path: "http.host", value: host, allowed, reason }]);
   }
-  return result.data;
+  return { ...result.data, tls };
 }
 
 function problemsOf(issue: z.core.$ZodIssue, options: unknown): readonly ConfigurationProblem[] {

@@ -4,6 +4,7 @@ import { type FastifyInstance, type FastifyServerOptions, fastify } from "fastif
 import { describeValue } from "../core/model/configuration-problems.ts";
 import { CapstanError } from "../core/model/errors.ts";
 import type { Store } from "../core/store/api.ts";
+import type { TlsIdentity } from "../tls/tls-identity.ts";
 import { apiDescriber } from "./api-description.ts";
 import { addBodyParsers } from "./body-parsers.ts";
 import { headerOf } from "./call-options.ts";
@@ -26,6 +27,7 @@ import { addReadRoutes } from "./routes/read-routes.ts";
 import { addScanRoute } from "./routes/scan-route.ts";
 import { addWatchRoute, type WatchRouteOptions } from "./routes/watch-route.ts";
 import { addWriteRoutes } from "./routes/write-routes.ts";
+import { loadHttpIdentity, tlsServerFactory } from "./tls-server.ts";
 
 const MAX_HEADER_BYTES = 16 * 1024;
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -43,7 +45,7 @@ const BROKEN_REQUESTS: Readonly<Record<string, readonly [status: number, detail:
 
 /** A node's HTTP API, listening. */
 export interface HttpServer {
-  /** `http://host:port`. */
+  /** `http://host:port`, or `https://host:port`. */
   readonly url: string;
   readonly port: number;
   /** Ends what has not begun, lets end what has. Idempotent. */
@@ -59,8 +61,9 @@ export interface HttpServer {
 export async function serveHttp(store: Store, options: HttpOptions): Promise<HttpServer> {
   checkStore(store);
   const resolved = resolveHttpOptions(options);
-  const app = createApp(resolved);
-  const connections = new ConnectionTracker(app.server);
+  const identity = await loadHttpIdentity(resolved.tls, resolved.observer);
+  const app = createApp(resolved, identity);
+  const connections = new ConnectionTracker(app.server, identity !== undefined);
   app.server.maxConnections = resolved.maxConnections;
   app.server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
     answerBrokenRequest(error, socket, connections),
@@ -75,7 +78,7 @@ export async function serveHttp(store: Store, options: HttpOptions): Promise<Htt
   const { port } = app.server.address() as AddressInfo;
   const host = resolved.host.includes(":") ? `[${resolved.host}]` : resolved.host;
   return {
-    url: `http://${host}:${port}`,
+    url: `${identity === undefined ? "http" : "https"}://${host}:${port}`,
     port,
     close: async () => {
       connections.beginClosing();
@@ -110,19 +113,25 @@ const COMPILERS = Object.freeze({
   compilersFactory: { buildValidator: () => inputValidator, buildSerializer: () => serializer },
 }) as unknown as NonNullable<FastifyServerOptions["schemaController"]>;
 
-function createApp(options: ResolvedHttpOptions): FastifyInstance {
+function createApp(options: ResolvedHttpOptions, identity?: TlsIdentity): FastifyInstance {
+  const { keepAliveTimeoutMs: keepAliveTimeout, requestTimeoutMs: requestTimeout } = options;
+  // What happens then is the tracker's: see `ConnectionTracker`.
+  const connectionTimeout = UNREAD_PATIENCE * requestTimeout;
+  const headersTimeout = Math.min(HEADERS_TIMEOUT_MS, requestTimeout);
+  const http = {
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout,
+    connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, requestTimeout),
+  };
+  const timeouts = { keepAliveTimeout, requestTimeout, timeout: connectionTimeout };
+  const https = { ...http, handshakeTimeout: headersTimeout };
   const app: FastifyInstance = fastify({
     bodyLimit: options.maxBodyBytes,
-    keepAliveTimeout: options.keepAliveTimeoutMs,
-    requestTimeout: options.requestTimeoutMs,
-    // What happens then is the tracker's: see `ConnectionTracker`.
-    connectionTimeout: UNREAD_PATIENCE * options.requestTimeoutMs,
+    ...{ keepAliveTimeout, requestTimeout, connectionTimeout },
     return503OnClosing: false,
-    http: {
-      maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: Math.min(HEADERS_TIMEOUT_MS, options.requestTimeoutMs),
-      connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, options.requestTimeoutMs),
-    },
+    ...(identity === undefined
+      ? { http }
+      : { serverFactory: tlsServerFactory(identity, https, timeouts) }),
     rewriteUrl: (request) => routerPath(request.url ?? "", request.method),
     frameworkErrors: (error, request, reply) => {
       void sendProblem(request, reply, faultOf(error));
@@ -220,7 +229,9 @@ function answerBrokenRequest(
     connections.endAfterAnswers(socket);
     return;
   }
-  if (error.code === "ECONNRESET" || !socket.writable) {
+  // Who does not speak TLS, or not as this server does, would not read an answer either.
+  const isOfTls = error.code?.startsWith("ERR_SSL_") || error.code?.startsWith("ERR_TLS_");
+  if (error.code === "ECONNRESET" || isOfTls === true || !socket.writable) {
     socket.destroy();
     return;
   }

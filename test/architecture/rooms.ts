@@ -25,6 +25,7 @@ const model = "src/core/model/";
 const contracts = "src/core/contracts/";
 const store = "src/core/store/";
 const foundation = [contracts, model];
+const tls = "src/tls/";
 const leaderless = "src/strategies/leaderless/";
 
 export const ROOMS: readonly Room[] = Object.freeze<Room[]>([
@@ -63,9 +64,11 @@ export const ROOMS: readonly Room[] = Object.freeze<Room[]>([
     node: "pure",
   },
   { name: "src/resolvers/", imports: foundation, packages: ["sorted-btree", "zod"], node: "pure" },
+  // What the transport, the HTTP API and its client have in common of TLS.
+  { name: tls, imports: foundation, packages: [], node: "any" },
   {
     name: "src/transports/",
-    imports: foundation,
+    imports: [...foundation, tls],
     packages: ["zod"],
     node: "any",
     holdsPlugIns: true,
@@ -118,8 +121,14 @@ export const ROOMS: readonly Room[] = Object.freeze<Room[]>([
     node: "pure",
   },
   {
+    name: "src/client/tls-fetch.ts",
+    imports: [...foundation, tls, "src/client/", "src/core/store/system-environment.ts"],
+    packages: [],
+    node: "any",
+  },
+  {
     name: "src/http/",
-    imports: ["src/core/"],
+    imports: ["src/core/", tls],
     packages: ["@fastify/swagger", "fastify", "fastify-type-provider-zod", "zod"],
     node: "any",
   },

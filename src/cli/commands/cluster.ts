@@ -79,7 +79,7 @@ async function runCluster(options: ClusterOptions, surroundings: Surroundings): 
   // The parts of a store are loaded for a cluster alone: `capstan get` must not wait for them.
   const { checkConfiguration } = await import("../local-cluster/check-configuration.ts");
   await checkConfiguration(await loadResolvers(plan.configuration), environment);
-  await checkPortsAreFree(plan.nodes, environment);
+  await checkPortsAreFree(plan.nodes);
   if (!plan.needsNatsServer) return runPlan(plan, options, surroundings);
   const server = await startLocalNatsServer(surroundings);
   try {
@@ -94,9 +94,9 @@ async function runPlan(
   options: ClusterOptions,
   surroundings: Surroundings,
 ): Promise<number> {
-  const { directory, environment, stdout } = surroundings;
+  const { directory, stdout } = surroundings;
   const folder = resolve(directory, options.dir);
-  const file = await writeConfiguration(folder, plan.configuration, environment);
+  const file = await writeConfiguration(folder, plan.configuration);
   const { length } = plan.nodes;
   printLine(
     stdout,

@@ -1,8 +1,8 @@
 import Table from "cli-table3";
 import type { Command } from "commander";
-import { type Client, connect } from "../../client/index.ts";
+import type { Client } from "../../client/index.ts";
 import type { ConflictRow, FactPage, FactQuery, ReplicationRow } from "../../core/store/api.ts";
-import { addServerOptions, type ServerOptions, serverUrl } from "../client-session.ts";
+import { addServerOptions, connectTo, type ServerOptions } from "../client-session.ts";
 import type { CommandRunner } from "../command-runner.ts";
 import { EXIT } from "../exit-codes.ts";
 import { keyText } from "../key-text.ts";
@@ -104,10 +104,11 @@ function addFactCommand<Row extends AnyRow>(
 async function show<Row extends AnyRow>(
   table: FactTable<Row>,
   options: FactOptions,
-  { env, stdout, stderr, interruption }: Surroundings,
+  surroundings: Surroundings,
 ): Promise<number> {
+  const { stdout, stderr, interruption } = surroundings;
   const { keyspace, key, before, limit, timeout } = options;
-  const client = connect({ url: serverUrl(options, env) });
+  const client = connectTo(options, surroundings);
   try {
     const query = {
       ...(keyspace === undefined ? {} : { keyspace }),

@@ -1,6 +1,10 @@
 import type { Command } from "commander";
-import { connect } from "../../client/index.ts";
-import { addKeyspaceOptions, type KeyspaceOptions, serverUrl } from "../client-session.ts";
+import {
+  addKeyspaceOptions,
+  connectTo,
+  type KeyspaceOptions,
+  serverUrl,
+} from "../client-session.ts";
 import type { CommandRunner } from "../command-runner.ts";
 import { Loader } from "../loading/loader.ts";
 import { openSource, type Source } from "../loading/open-source.ts";
@@ -77,7 +81,7 @@ async function write(
   options: LoadOptions,
   surroundings: Surroundings,
 ): Promise<Loader> {
-  const client = connect({ url });
+  const client = connectTo(options, surroundings, url);
   const keyspace = client.keyspace(options.keyspace);
   const progress = showProgress(
     { label: "loading", total: source.totalBytes, quiet: options.json === true },
@@ -116,7 +120,7 @@ async function readBack(
   options: LoadOptions,
   surroundings: Surroundings,
 ): Promise<Verification> {
-  const client = connect({ url });
+  const client = connectTo(options, surroundings, url);
   const keyspace = client.keyspace(options.keyspace);
   const total = loader.expected.size;
   const progress = showProgress(

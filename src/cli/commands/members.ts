@@ -1,8 +1,7 @@
 import type { Command } from "commander";
-import { connect } from "../../client/index.ts";
 import { CapstanError } from "../../core/model/errors.ts";
 import type { ShardQuery } from "../../core/store/api.ts";
-import { addServerOptions, type ServerOptions, serverUrl } from "../client-session.ts";
+import { addServerOptions, connectTo, type ServerOptions } from "../client-session.ts";
 import type { CommandRunner } from "../command-runner.ts";
 import { EXIT } from "../exit-codes.ts";
 import { doForShards } from "../members/many-shards.ts";
@@ -108,8 +107,8 @@ async function show(
   surroundings: Surroundings,
 ): Promise<number> {
   const { keyspace, shard: shards = [0], timeout } = options;
-  const { env, stdout, interruption } = surroundings;
-  const client = connect({ url: serverUrl(options, env) });
+  const { stdout, interruption } = surroundings;
+  const client = connectTo(options, surroundings);
   try {
     const limits = {
       signal: interruption.signal,

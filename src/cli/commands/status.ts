@@ -1,6 +1,6 @@
 import Table from "cli-table3";
 import type { Command } from "commander";
-import { addServerOptions, type ServerOptions, serverUrl } from "../client-session.ts";
+import { accessOf, addServerOptions, type ServerOptions, serverUrl } from "../client-session.ts";
 import type { CommandRunner } from "../command-runner.ts";
 import { EXIT } from "../exit-codes.ts";
 import { type Paint, paintFor } from "../paint.ts";
@@ -33,9 +33,10 @@ export function addStatusCommand(program: Command, runner: CommandRunner): void 
 }
 
 async function status(options: ServerOptions, surroundings: Surroundings): Promise<number> {
-  const { environment, interruption, stdout, env } = surroundings;
-  const health = await fetchHealth(serverUrl(options, env), {
-    environment,
+  const { interruption, stdout, env } = surroundings;
+  const url = serverUrl(options, env);
+  const health = await fetchHealth(url, {
+    access: accessOf(options, surroundings, url),
     timeoutMs: options.timeout ?? DEFAULT_TIMEOUT_MS,
     signal: interruption.signal,
   });

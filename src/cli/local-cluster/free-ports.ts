@@ -1,5 +1,4 @@
 import { createServer } from "node:net";
-import type { Environment } from "../../core/contracts/environment.ts";
 import { CapstanError } from "../../core/model/errors.ts";
 import { readHealth } from "../read-health.ts";
 import { LOCAL_HOST, type PlannedNode } from "./plan-cluster.ts";
@@ -16,10 +15,7 @@ interface BusyPort {
  *
  * @throws CapstanError `PORT_IN_USE`.
  */
-export async function checkPortsAreFree(
-  nodes: readonly PlannedNode[],
-  environment: Environment,
-): Promise<void> {
+export async function checkPortsAreFree(nodes: readonly PlannedNode[]): Promise<void> {
   const busy: BusyPort[] = [];
   for (const { id, httpPort, peerPort } of nodes) {
     for (const [port, purpose] of [
@@ -38,7 +34,7 @@ export async function checkPortsAreFree(
   throw new CapstanError(
     "PORT_IN_USE",
     `${noun} ${named} on ${LOCAL_HOST} ${busy.length === 1 ? "is" : "are"} ${stateOf(first)}; no ` +
-      `node was started. ${await adviceOn(busy, first, environment)} Or choose others with --http-port and --peer-port.`,
+      `node was started. ${await adviceOn(busy, first)} Or choose others with --http-port and --peer-port.`,
     { retry: "never", details: { ports: busy.map(({ port }) => port) } },
   );
 }
@@ -59,17 +55,10 @@ function stateOf({ code }: BusyPort): string {
   return code === "EACCES" ? "reserved by the operating system" : `not to be had (${code})`;
 }
 
-async function adviceOn(
-  busy: readonly BusyPort[],
-  first: BusyPort,
-  environment: Environment,
-): Promise<string> {
+async function adviceOn(busy: readonly BusyPort[], first: BusyPort): Promise<string> {
   if (first.code === "EACCES") return "Ports below 1024 need special rights.";
   for (const { port } of busy) {
-    const health = await readHealth(`http://${LOCAL_HOST}:${port}`, {
-      environment,
-      timeoutMs: 500,
-    });
+    const health = await readHealth(`http://${LOCAL_HOST}:${port}`, { timeoutMs: 500 });
     if (health === undefined) continue;
     return (
       `Node ${health.node} of a Capstan cluster answers on ${port}: end it first, with Ctrl-C in ` +

@@ -80,8 +80,10 @@ export function planCluster(
         "take --transport tcp or --transport nats.",
     );
   }
+  const { http, ...rest } = given;
   const configuration = {
-    ...given,
+    ...rest,
+    ...withoutTls(http),
     cluster: { name: "local", ...given.cluster, nodes: nodeInputs(nodes) },
     transport,
     storage: storageOf(wishes, given.storage),
@@ -91,9 +93,22 @@ export function planCluster(
   return {
     nodes,
     configuration,
-    notices: isSame(named, nodes) ? [] : [moved],
+    notices: [
+      ...(isSame(named, nodes) ? [] : [moved]),
+      ...(http?.tls === undefined ? [] : [WITHOUT_TLS]),
+    ],
     needsNatsServer: !isAddressed && transport.servers === undefined,
   };
+}
+
+const WITHOUT_TLS =
+  "http.tls of the configuration is left out: these nodes serve HTTP on loopback alone, without TLS.";
+
+/** Names of hosts, of which certificates are, are not those of this machine. */
+function withoutTls(http: StoreConfigurationInput["http"]): Pick<StoreConfigurationInput, "http"> {
+  if (http?.tls === undefined) return http === undefined ? {} : { http };
+  const { tls: _tls, ...left } = http;
+  return Object.keys(left).length === 0 ? {} : { http: left };
 }
 
 /** The same plan, its nodes connected with the NATS server at `url`. */

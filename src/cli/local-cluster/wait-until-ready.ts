@@ -31,7 +31,7 @@ export async function waitUntilReady(request: WaitRequest): Promise<Readiness> {
     if (signal.aborted) return { kind: "interrupted" };
     const dead = processes.find((node) => node.exit !== undefined);
     if (dead !== undefined) return { kind: "died", node: dead };
-    const healths = await Promise.all(planned.map((node) => healthOf(node, environment)));
+    const healths = await Promise.all(planned.map((node) => healthOf(node)));
     const nowMs = environment.monotonicMs();
     if (healths.every(isReady)) return { kind: "ready", elapsedMs: nowMs - startMs };
     const states = planned.map(({ id }, index) => `${id} ${stateOf(healths[index])}`).join(", ");
@@ -44,8 +44,8 @@ export async function waitUntilReady(request: WaitRequest): Promise<Readiness> {
   }
 }
 
-function healthOf({ httpPort }: PlannedNode, environment: Environment) {
-  return readHealth(`http://${LOCAL_HOST}:${httpPort}`, { environment, timeoutMs: 1_000 });
+function healthOf({ httpPort }: PlannedNode) {
+  return readHealth(`http://${LOCAL_HOST}:${httpPort}`, { timeoutMs: 1_000 });
 }
 
 function isReady(health: Health | undefined): boolean {

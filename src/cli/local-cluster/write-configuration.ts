@@ -1,6 +1,5 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Environment } from "../../core/contracts/environment.ts";
 import type { StoreConfigurationInput } from "../../core/model/configuration-types.ts";
 import { makeFolder } from "../make-folder.ts";
 import { readHealth } from "../read-health.ts";
@@ -15,11 +14,10 @@ const CONFIGURATION_FILE = "capstan.config.json";
 export async function writeConfiguration(
   folder: string,
   configuration: StoreConfigurationInput,
-  environment: Environment,
 ): Promise<string> {
   const file = join(folder, CONFIGURATION_FILE);
   const text = `${JSON.stringify(configuration, null, 2)}\n`;
-  const running = await runningNodeOf(file, text, environment);
+  const running = await runningNodeOf(file, text);
   if (running !== undefined) {
     throw new UsageError(
       `${file} belongs to a cluster that is running (${running} answers); ` +
@@ -37,16 +35,12 @@ export async function writeConfiguration(
 }
 
 /** The address of a node that runs by the file as it is, if that differs from what is to come. */
-async function runningNodeOf(
-  file: string,
-  text: string,
-  environment: Environment,
-): Promise<string | undefined> {
+async function runningNodeOf(file: string, text: string): Promise<string | undefined> {
   const earlier = await readFile(file, "utf8").catch(() => text);
   if (earlier === text) return undefined;
   for (const address of httpAddresses(earlier)) {
     const url = `http://${address}`;
-    if (await readHealth(url, { environment, timeoutMs: 500 })) return url;
+    if (await readHealth(url, { timeoutMs: 500 })) return url;
   }
   return undefined;
 }

@@ -1,8 +1,13 @@
 import type { Command } from "commander";
-import { connect } from "../../client/index.ts";
 import { CapstanError } from "../../core/model/errors.ts";
 import type { ShardQuery } from "../../core/store/api.ts";
-import { addServerOptions, type ServerOptions, serverUrl } from "../client-session.ts";
+import {
+  accessOf,
+  addServerOptions,
+  connectTo,
+  type ServerOptions,
+  serverUrl,
+} from "../client-session.ts";
 import type { CommandRunner } from "../command-runner.ts";
 import { EXIT } from "../exit-codes.ts";
 import { shardsOption } from "../parse-options.ts";
@@ -83,12 +88,12 @@ async function recover(options: RecoverOptions, surroundings: Surroundings): Pro
         "(--dry-run says which nodes those are)",
     );
   }
-  const { env, interruption } = surroundings;
+  const { interruption } = surroundings;
   const limits: CallLimits = {
     signal: interruption.signal,
     ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout }),
   };
-  const client = connect({ url: serverUrl(options, env) });
+  const client = connectTo(options, surroundings);
   try {
     if (all !== true && (shards ?? [0]).length === 1) {
       const query: ShardQuery = { keyspace: keyspace as string, shard: shards?.[0] ?? 0 };
@@ -154,11 +159,13 @@ async function planOnly(options: RecoverOptions, surroundings: Surroundings): Pr
 
 async function planOf(
   options: RecoverOptions,
-  { environment, env, interruption }: Surroundings,
+  surroundings: Surroundings,
 ): Promise<{ readonly plan: readonly PlannedShards[]; readonly health: Health }> {
+  const { env, interruption } = surroundings;
   const { keyspace, shard: asked } = options;
-  const health = await fetchHealth(serverUrl(options, env), {
-    environment,
+  const url = serverUrl(options, env);
+  const health = await fetchHealth(url, {
+    access: accessOf(options, surroundings, url),
     timeoutMs: options.timeout ?? DEFAULT_HEALTH_TIMEOUT_MS,
     signal: interruption.signal,
   });

@@ -3,6 +3,7 @@ import { type ConfigurationProblems, describeValue, joinPath } from "./configura
 import { NAME_SCHEMA, NODE_SCHEMA } from "./configuration-schema.ts";
 import type { ResolvedNode } from "./configuration-types.ts";
 import { DEFAULTS } from "./defaults.ts";
+import { HTTP_REMEDIES, type HttpGuard, lackOf } from "./http-section.ts";
 import type { NodeId } from "./ids.ts";
 import { isPlainObject } from "./plain-object.ts";
 
@@ -12,12 +13,15 @@ const ADDRESS = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?
 const ADDRESS_ALLOWED = '"host:port" with a port from 1 to 65535, an IPv6 host in brackets';
 const MAX_PORT = 65_535;
 const PATH = "cluster.nodes";
+const PEER_REMEDIES: readonly string[] = Object.freeze(["transport.tls", "insecure: true"]);
 
 /** What makes up for an address that others can reach. */
 export interface Exposure {
   readonly insecure: boolean;
-  /** Peers talk over TLS: HTTP does not. */
+  /** Peers talk over TLS. */
   readonly isEncrypted: boolean;
+  /** What HTTP has of its own. */
+  readonly http: HttpGuard;
 }
 
 /** The nodes of `cluster.nodes`, sorted by id; addresses are checked, each and among each other. */
@@ -79,7 +83,7 @@ function resolveNode(id: string, node: unknown, problems: ConfigurationProblems)
 
 function checkAddresses(
   nodes: readonly ResolvedNode[],
-  { insecure, isEncrypted }: Exposure,
+  { insecure, isEncrypted, http }: Exposure,
   problems: ConfigurationProblems,
 ): void {
   const users = new Map<string, string>();
@@ -99,11 +103,12 @@ function checkAddresses(
         problems.add({ path, value, allowed: ["an address of its own"], reason });
       }
       users.set(value.toLowerCase(), path);
-      const isCovered = insecure || (field === "peer" && isEncrypted);
-      if (!isCovered && !isLoopback(host)) {
-        const reason = `is ${value}, which others can reach, and there is no TLS`;
-        const remedies =
-          field === "peer" ? ["transport.tls", "insecure: true"] : ["insecure: true"];
+      if (insecure || isLoopback(host)) continue;
+      const ofPeers = isEncrypted ? undefined : "there is no TLS";
+      const lack = field === "peer" ? ofPeers : lackOf(http);
+      if (lack !== undefined) {
+        const reason = `is ${value}, which others can reach, and ${lack}`;
+        const remedies = field === "peer" ? PEER_REMEDIES : HTTP_REMEDIES;
         problems.add({ path, value, allowed: ["a loopback address", ...remedies], reason });
       }
     }

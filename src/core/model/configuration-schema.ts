@@ -39,6 +39,7 @@ export const CONFIGURATION_SCHEMA = strict({
   clock: anything(),
   detector: anything(),
   limits: anything(),
+  http: anything(),
   insecure: z.boolean("true, false").optional(),
 });
 

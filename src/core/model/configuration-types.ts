@@ -1,5 +1,6 @@
 import type { ConfigurationOutline } from "./configuration-outline.ts";
 import type { Durability } from "./durability.ts";
+import type { HttpSectionInput } from "./http-section.ts";
 import type { NodeId } from "./ids.ts";
 import type { Level, LevelName } from "./levels.ts";
 
@@ -75,7 +76,9 @@ export interface StoreConfigurationInput {
     readonly timeout?: Duration;
     readonly scanPage?: number;
   };
-  /** Allows addresses that are not loopback where there is no TLS. */
+  /** Of the HTTP API, where `capstan start` serves it; an embedded store leaves it alone. */
+  readonly http?: HttpSectionInput;
+  /** Allows addresses that are not loopback where nothing keeps strangers out. */
   readonly insecure?: boolean;
 }
 

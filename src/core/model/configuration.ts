@@ -20,6 +20,7 @@ import type {
 } from "./configuration-types.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { type Bounds, parseDurationMs } from "./durations.ts";
+import { resolveHttpSection } from "./http-section.ts";
 import { isPlainObject } from "./plain-object.ts";
 import { parseSizeBytes } from "./sizes.ts";
 
@@ -51,7 +52,8 @@ export function resolveConfiguration(input: unknown): ResolvedConfiguration {
   const insecure = given.insecure ?? false;
   const key = parseClusterKey(cluster.key, problems);
   const isEncrypted = hasTls(given.transport);
-  const nodes = resolveNodes(cluster.nodes, { insecure, isEncrypted }, problems);
+  const http = resolveHttpSection(given.http, problems);
+  const nodes = resolveNodes(cluster.nodes, { insecure, isEncrypted, http }, problems);
   const transport = resolveTransport(given.transport, nodes, insecure, problems);
   const storage = resolvePlugIn(given.storage, "storage", DEFAULTS.storage.type, problems);
   const keyspaces = resolveKeyspaces(given.keyspaces, storage.type, problems);

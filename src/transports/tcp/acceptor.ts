@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { Denial } from "../../core/contracts/transport.ts";
 import { CapstanError } from "../../core/model/errors.ts";
+import { isCertified } from "../../tls/node-certificate.ts";
 import type { PeerLink } from "./peer-link.ts";
 import { KEEP_ALIVE_DELAY_MS, PeerSocket } from "./peer-socket.ts";
 import { encodePreamble, type Introduction, type Preamble } from "./preamble.ts";
@@ -9,7 +10,6 @@ import { RefusalLog } from "./refusal-log.ts";
 import type { SocketAddress } from "./socket-address.ts";
 import type { TcpNode } from "./tcp-node.ts";
 import { TlsGate } from "./tls-gate.ts";
-import { isCertified } from "./tls-identity.ts";
 
 /** Connections that have not introduced themselves; of more, the oldest are closed. */
 const MAX_STRANGERS = 512;

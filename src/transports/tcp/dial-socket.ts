@@ -1,10 +1,10 @@
 import { connect } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { NodeId } from "../../core/model/ids.ts";
+import { isCertified } from "../../tls/node-certificate.ts";
 import { KEEP_ALIVE_DELAY_MS, PeerSocket } from "./peer-socket.ts";
 import type { SocketAddress } from "./socket-address.ts";
 import type { TcpNode } from "./tcp-node.ts";
-import { isCertified } from "./tls-identity.ts";
 
 /**
  * A connection to a peer, on which `hello` is the first that is said: where connections are encrypted,

@@ -2,10 +2,10 @@ import type { Environment, RandomSource } from "../../core/contracts/environment
 import type { Observer } from "../../core/contracts/observer.ts";
 import type { TransportHandlers } from "../../core/contracts/transport.ts";
 import type { NodeId } from "../../core/model/ids.ts";
+import type { TlsIdentity } from "../../tls/tls-identity.ts";
 import type { FlushScheduler } from "./flush-scheduler.ts";
 import type { LaneLimits } from "./lane-connection.ts";
 import type { TcpSettings } from "./tcp-options.ts";
-import type { TlsIdentity } from "./tls-identity.ts";
 
 /** What every part of one node's transport shares. */
 export interface TcpNode {

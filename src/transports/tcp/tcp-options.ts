@@ -2,7 +2,11 @@ import { invalidConfiguration } from "../../core/model/configuration-problems.ts
 import type { Duration, Size } from "../../core/model/configuration-types.ts";
 import { parseDurationMs } from "../../core/model/durations.ts";
 import { parseSizeBytes } from "../../core/model/sizes.ts";
-import { parseTlsOptions, type TcpTlsOptions, type TlsSettings } from "./tls-options.ts";
+import {
+  parseTlsOptions,
+  type TlsOptions,
+  type TlsSettings,
+} from "../../core/model/tls-options.ts";
 
 /** `transport: { type: "tcp", … }`. */
 export interface TcpTransportOptions {
@@ -23,8 +27,12 @@ export interface TcpTransportOptions {
    * not loopback needs `tls`, or `insecure: true`, as addresses do.
    */
   readonly host?: string;
-  /** Without it nothing is encrypted, and a peer is believed to be who it says. */
-  readonly tls?: TcpTlsOptions;
+  /**
+   * All three: nodes talk over TLS 1.3, and each shows a certificate that has the node's id as a DNS name
+   * among its subject alternative names. Whoever `ca` has signed is a node, and nobody else is. Without
+   * it nothing is encrypted, and a peer is believed to be who it says.
+   */
+  readonly tls?: TlsOptions;
 }
 
 export interface TcpSettings {
@@ -84,6 +92,6 @@ export function parseTcpOptions(options: Readonly<Record<string, unknown>>): Tcp
       MAX_BUFFERED_BYTES,
     ),
     host,
-    tls: parseTlsOptions(options.tls),
+    tls: parseTlsOptions(options.tls, "transport.tls", ["cert", "key", "ca"]),
   });
 }

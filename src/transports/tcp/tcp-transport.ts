@@ -9,6 +9,7 @@ import type {
 } from "../../core/contracts/transport.ts";
 import { CapstanError } from "../../core/model/errors.ts";
 import type { NodeId } from "../../core/model/ids.ts";
+import { TlsIdentity } from "../../tls/tls-identity.ts";
 import { Acceptor } from "./acceptor.ts";
 import { FlushScheduler } from "./flush-scheduler.ts";
 import { PeerLink } from "./peer-link.ts";
@@ -16,7 +17,6 @@ import { MAX_NAME_BYTES, NONCE_BYTES } from "./preamble.ts";
 import { parseSocketAddress, type SocketAddress } from "./socket-address.ts";
 import type { TcpNode } from "./tcp-node.ts";
 import { parseTcpOptions, type TcpSettings } from "./tcp-options.ts";
-import { TlsIdentity } from "./tls-identity.ts";
 
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 const DEFAULT_CLOSE_TIMEOUT_MS = 2_000;
@@ -111,7 +111,8 @@ class TcpTransport implements Transport, TcpNode {
   async #listen(): Promise<void> {
     const { self, settings, environment, observer } = this;
     if (settings.tls !== undefined) {
-      this.tls = await TlsIdentity.load(self, settings.tls, environment, observer);
+      const owner = { what: "the transport", node: self };
+      this.tls = await TlsIdentity.load(owner, settings.tls, environment, observer);
     }
     await this.#acceptor.listen(this.#address, (error) => this.handlers?.onFailed(error));
   }

@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import type { Environment, TimerHandle } from "../../core/contracts/environment.ts";
-import type { TlsIdentity } from "./tls-identity.ts";
+import { callerNameOf } from "../../tls/caller-name.ts";
+import type { TlsIdentity } from "../../tls/tls-identity.ts";
 
 /** By this event a TLS server is given a socket that it did not accept itself. */
 const HAND_OVER = "connection";
@@ -29,7 +30,7 @@ export class TlsGate {
   readonly #maxCallers: number;
   readonly #listener: TlsGateListener;
   readonly #server: Server;
-  /** Sockets of callers that shake hands, by their address: Node does not say which became which. */
+  /** Sockets of callers that shake hands. */
   readonly #callers = new Map<string, Caller>();
 
   constructor(
@@ -68,7 +69,7 @@ export class TlsGate {
   admit(socket: Socket): void {
     this.#identity.reloadIfOld();
     socket.on("error", () => undefined);
-    const name = nameOf(socket);
+    const name = callerNameOf(socket);
     if (name === undefined) {
       socket.destroy();
       return;
@@ -106,7 +107,7 @@ export class TlsGate {
   }
 
   #forget(socket: Socket): boolean {
-    const name = nameOf(socket);
+    const name = callerNameOf(socket);
     if (name === undefined || !this.#callers.has(name)) return false;
     this.#remove(name);
     return true;
@@ -122,9 +123,4 @@ export class TlsGate {
 interface Caller {
   readonly socket: Socket;
   readonly timer: TimerHandle;
-}
-
-/** Undefined once the connection is gone. */
-function nameOf({ remoteAddress, remotePort }: Socket): string | undefined {
-  return remotePort === undefined ? undefined : `${remoteAddress} ${remotePort}`;
 }

@@ -79,7 +79,7 @@ describe("capstan status", () => {
     const { exitCode, stderr } = await run(["status", "--url", "127.0.0.1:6000"]);
     expect(exitCode).toBe(1);
     expect(stderr).toContain(
-      "http://127.0.0.1:6000 cannot be reached (fetch connects with no port",
+      "http://127.0.0.1:6000 cannot be reached: fetch connects with no port",
     );
     expect(stderr).toContain("let the node serve HTTP at another one");
   });

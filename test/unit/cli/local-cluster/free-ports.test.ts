@@ -1,12 +1,10 @@
 import { createServer } from "node:net";
 import { describe, expect, test } from "vitest";
 import { checkPortsAreFree } from "../../../../src/cli/local-cluster/free-ports.ts";
-import { SystemEnvironment } from "../../../../src/core/store/system-environment.ts";
 import { listening, serveHealth } from "../fake-health.ts";
 
-const environment = new SystemEnvironment();
 const check = (httpPort: number, peerPort: number) =>
-  checkPortsAreFree([{ id: "n1", httpPort, peerPort }], environment);
+  checkPortsAreFree([{ id: "n1", httpPort, peerPort }]);
 
 describe("ports", () => {
   test("that are free are let be free", async () => {

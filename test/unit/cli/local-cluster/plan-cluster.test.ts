@@ -123,6 +123,14 @@ describe("the plan of a cluster on this machine", () => {
     expect(again.notices).toEqual([]);
   });
 
+  test("without TLS over HTTP, whose certificates are of other hosts, and says so", () => {
+    const tls = { certFile: "c", keyFile: "k" };
+    const planned = plan({}, { http: { tls, allowedHosts: ["orders"] } });
+    expect(planned.configuration.http).toEqual({ allowedHosts: ["orders"] });
+    expect(planned.notices).toEqual([expect.stringContaining("http.tls of the configuration is")]);
+    expect(plan({}, { http: { tls } }).configuration).not.toHaveProperty("http");
+  });
+
   test("lets an option win over the configuration, whose fields belong to its own type", () => {
     const given = { storage: { type: "disk", path: "./data" } };
     expect(plan({ storage: "memory" }, given).configuration.storage).toEqual({ type: "memory" });

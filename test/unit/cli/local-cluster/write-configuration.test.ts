@@ -3,10 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { writeConfiguration } from "../../../../src/cli/local-cluster/write-configuration.ts";
-import { SystemEnvironment } from "../../../../src/core/store/system-environment.ts";
 import { listening, serveHealth } from "../fake-health.ts";
 
-const environment = new SystemEnvironment();
 let folder: string;
 
 beforeAll(() => {
@@ -16,7 +14,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 test("writes the whole file into a folder that it makes", async () => {
-  const file = await writeConfiguration(join(folder, "a/b"), { insecure: false }, environment);
+  const file = await writeConfiguration(join(folder, "a/b"), { insecure: false });
   expect(file).toBe(join(folder, "a/b/capstan.config.json"));
   expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({ insecure: false });
   expect(readdirSync(join(folder, "a/b"))).toEqual(["capstan.config.json"]);
@@ -24,8 +22,8 @@ test("writes the whole file into a folder that it makes", async () => {
 
 test("replaces the file of a cluster that does not run any more", async () => {
   const earlier = { cluster: { nodes: { n1: { http: "127.0.0.1:1" } } } };
-  await writeConfiguration(join(folder, "old"), earlier, environment);
-  const file = await writeConfiguration(join(folder, "old"), { insecure: true }, environment);
+  await writeConfiguration(join(folder, "old"), earlier);
+  const file = await writeConfiguration(join(folder, "old"), { insecure: true });
   expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({ insecure: true });
 });
 
@@ -33,18 +31,18 @@ test("leaves the file of a cluster that runs alone, and says so", async () => {
   await listening(serveHealth(), async (port) => {
     const running = { cluster: { nodes: { n1: { http: `127.0.0.1:${port}` } } } };
     const place = join(folder, "running");
-    const file = await writeConfiguration(place, running, environment);
-    const writing = writeConfiguration(place, { insecure: true }, environment);
+    const file = await writeConfiguration(place, running);
+    const writing = writeConfiguration(place, { insecure: true });
     await expect(writing).rejects.toThrow(`http://127.0.0.1:${port} answers`);
     expect(JSON.parse(readFileSync(file, "utf8"))).toEqual(running);
     // The very same configuration is no other cluster's: the busy ports speak for themselves.
-    await writeConfiguration(place, running, environment);
+    await writeConfiguration(place, running);
   });
 });
 
 test("says where it could not write", async () => {
   writeFileSync(join(folder, "file"), "");
-  const writing = writeConfiguration(join(folder, "file"), {}, environment);
+  const writing = writeConfiguration(join(folder, "file"), {});
   await expect(writing).rejects.toThrow(/file\/capstan\.config\.json cannot be written/);
   expect(existsSync(join(folder, "file/capstan.config.json"))).toBe(false);
 });

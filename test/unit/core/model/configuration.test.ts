@@ -59,6 +59,12 @@ describe("where nothing is said", () => {
 });
 
 describe("what is said", () => {
+  test("of HTTP over TLS with certificates of clients makes up for insecure", () => {
+    const tls = { certFile: "c", keyFile: "k", caFile: "a" };
+    const cluster = { nodes: { a: { http: "0.0.0.0:80" } } };
+    expect(() => resolveConfiguration({ cluster, http: { tls } })).not.toThrow();
+  });
+
   test("is taken, in one order whatever the order it was written in", () => {
     const { cluster, keyspaces } = resolveConfiguration({
       cluster: { name: "orders", nodes: { c: THREE.c, a: THREE.a, b: THREE.b } },
@@ -288,8 +294,18 @@ describe("refuses, naming path, value and what is allowed", () => {
         { transport: { type: "tcp", tls: {} } },
       ),
       "cluster.nodes.a.http",
-      "which others can reach, and there is no TLS; allowed: a loopback address, insecure: true",
+      "which others can reach, and there is no TLS; allowed: a loopback address, http.tls with",
     ],
+    [
+      nodes({ a: { http: "0.0.0.0:80" } }, { http: { tls: { certFile: "c", keyFile: "k" } } }),
+      "cluster.nodes.a.http",
+      "which others can reach, and nobody is asked who they are; allowed: a loopback address",
+    ],
+    [{ http: true }, "http", "is no object; allowed: an object with tls, allowedHosts"],
+    [{ http: { allowdHosts: [] } }, "http.allowdHosts", "perhaps allowedHosts is meant; allowed: "],
+    [{ http: { tls: { certFile: "c" } } }, "http.tls.keyFile", "is missing; allowed: one of"],
+    [{ http: { tls: {} } }, "http.tls", "is an empty object; allowed: an object such as"],
+    [{ http: { allowedHosts: "a" } }, "http.allowedHosts", 'is "a"; allowed: a list of names'],
     [
       nodes({ a: "10.0.0.1:7300" }, { transport: { type: "nats", tls: {} } }),
       "cluster.nodes.a.peer",

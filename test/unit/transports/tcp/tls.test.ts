@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import type { TransportContext } from "../../../../src/core/contracts/transport.ts";
 import type { NodeId } from "../../../../src/core/model/ids.ts";
 import { SystemEnvironment } from "../../../../src/core/store/system-environment.ts";
-import { RELOAD_AFTER_MS } from "../../../../src/transports/tcp/tls-identity.ts";
+import { RELOAD_AFTER_MS } from "../../../../src/tls/tls-identity.ts";
 import { freePort } from "../free-ports.ts";
 import { tlsOf } from "../testbeds.ts";
 import { callOf } from "./foreign-socket.ts";

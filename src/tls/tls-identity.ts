@@ -1,73 +1,77 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import type { Socket } from "node:net";
-import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
-import type { Environment } from "../../core/contracts/environment.ts";
-import type { Observer } from "../../core/contracts/observer.ts";
-import { invalidConfiguration } from "../../core/model/configuration-problems.ts";
-import type { TextSource, TlsSettings } from "./tls-options.ts";
+import { createSecureContext, type SecureContext } from "node:tls";
+import type { Environment } from "../core/contracts/environment.ts";
+import type { Observer } from "../core/contracts/observer.ts";
+import { invalidConfiguration } from "../core/model/configuration-problems.ts";
+import type { TextSource, TlsSettings } from "../core/model/tls-options.ts";
+import { isCertificateOf } from "./node-certificate.ts";
 
 /** What a server or a client of TLS is made with. */
 export interface TlsMaterial {
-  readonly cert: string;
-  readonly key: string;
-  readonly ca: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly ca?: string;
   readonly minVersion: "TLSv1.3";
+}
+
+/** Whose certificate it is. */
+export interface TlsOwner {
+  /** In the log: "the transport". */
+  readonly what: string;
+  /** The certificate has to be of this node, and signed by the authority that its peers have, too. */
+  readonly node?: string;
 }
 
 /** Files are read again for a connection that is made when they were read longer ago than this. */
 export const RELOAD_AFTER_MS = 10_000;
 
-/** A node's id stands in a certificate as it is: no pattern that would fit it. */
-const EXACTLY = Object.freeze({
-  ...({ subject: "never", wildcards: false, partialWildcards: false } as const),
-  ...{ multiLabelWildcards: false, singleLabelSubdomains: false },
-});
+type Clock = Pick<Environment, "monotonicMs" | "wallMs">;
 
 /**
- * The certificate with which this node speaks, and the authority by which it knows its peers. A file
+ * The certificate with which this end speaks, and the authority by which it knows others. A file
  * that was replaced is used from the next connections on. One that is spoilt is told in the log, and
  * what was read before stays.
  */
 export class TlsIdentity {
-  readonly #self: string;
+  readonly #owner: TlsOwner;
   readonly #settings: TlsSettings;
-  readonly #environment: Environment;
-  readonly #observer: Observer;
+  readonly #clock: Clock;
+  readonly #observer: Pick<Observer, "log">;
   #material: TlsMaterial;
   #context: SecureContext;
   #readAtMs: number;
   #isReading = false;
   #lastFault: string | undefined;
-  /** Set by the gate of this node, which needs to be told. */
+  /** Set by a server, which needs to be told. */
   onRenewed: (material: TlsMaterial) => void = () => undefined;
 
-  /** Rejects with `INVALID_CONFIGURATION` where peers would not take this node at its word. */
+  /** Rejects with `INVALID_CONFIGURATION` where others would not take this end at its word. */
   static async load(
-    self: string,
+    owner: TlsOwner,
     settings: TlsSettings,
-    environment: Environment,
-    observer: Observer,
+    clock: Clock,
+    observer: Pick<Observer, "log">,
   ): Promise<TlsIdentity> {
     const material = await readMaterial(settings);
-    checkMaterial(material, settings, self, environment.wallMs());
-    return new TlsIdentity(self, settings, environment, observer, material);
+    checkMaterial(material, settings, owner, clock.wallMs());
+    return new TlsIdentity(owner, settings, clock, observer, material);
   }
 
   private constructor(
-    self: string,
+    owner: TlsOwner,
     settings: TlsSettings,
-    environment: Environment,
-    observer: Observer,
+    clock: Clock,
+    observer: Pick<Observer, "log">,
     material: TlsMaterial,
   ) {
-    this.#self = self;
+    this.#owner = owner;
     this.#settings = settings;
-    this.#environment = environment;
+    this.#clock = clock;
     this.#observer = observer;
     this.#material = material;
     this.#context = createSecureContext(material);
-    this.#readAtMs = environment.monotonicMs();
+    this.#readAtMs = clock.monotonicMs();
   }
 
   get material(): TlsMaterial {
@@ -81,12 +85,12 @@ export class TlsIdentity {
   }
 
   reloadIfOld(): void {
-    const nowMs = this.#environment.monotonicMs();
+    const nowMs = this.#clock.monotonicMs();
     if (this.#isReading || nowMs - this.#readAtMs < RELOAD_AFTER_MS) return;
     this.#isReading = true;
     void this.#reload().finally(() => {
       this.#isReading = false;
-      this.#readAtMs = this.#environment.monotonicMs();
+      this.#readAtMs = this.#clock.monotonicMs();
     });
   }
 
@@ -95,37 +99,36 @@ export class TlsIdentity {
       const material = await readMaterial(this.#settings);
       const { cert, key, ca } = this.#material;
       if (material.cert === cert && material.key === key && material.ca === ca) return;
-      checkMaterial(material, this.#settings, this.#self, this.#environment.wallMs());
+      checkMaterial(material, this.#settings, this.#owner, this.#clock.wallMs());
       this.#context = createSecureContext(material);
       this.#material = material;
       this.#lastFault = undefined;
       this.onRenewed(material);
-      this.#observer.log("info", "the certificate of the transport was renewed", {});
+      this.#observer.log("info", `the certificate of ${this.#owner.what} was renewed`, {});
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       if (reason === this.#lastFault) return;
       this.#lastFault = reason;
-      const text =
-        "the certificate of the transport could not be read again: the earlier one stays";
+      const text = `the certificate of ${this.#owner.what} could not be read again: the earlier one stays`;
       this.#observer.log("warn", text, { reason });
     }
   }
 }
 
-/** Whether the other end's certificate, which the authority has signed, is of that node. */
-export function isCertified(socket: Socket, node: string): boolean {
-  if (!(socket instanceof TLSSocket)) return false;
-  return socket.getPeerX509Certificate()?.checkHost(node, EXACTLY) === node;
-}
-
 async function readMaterial({ cert, key, ca }: TlsSettings): Promise<TlsMaterial> {
-  const texts = await Promise.all([cert, key, ca].map(readSource));
-  const [certText, keyText, caText] = texts as [string, string, string];
-  return { cert: certText, key: keyText, ca: caText, minVersion: "TLSv1.3" };
+  const [certText, keyText, caText] = await Promise.all([cert, key, ca].map(readSource));
+  return {
+    ...(certText === undefined ? {} : { cert: certText }),
+    ...(keyText === undefined ? {} : { key: keyText }),
+    ...(caText === undefined ? {} : { ca: caText }),
+    minVersion: "TLSv1.3",
+  };
 }
 
-async function readSource({ option, text, file }: TextSource): Promise<string> {
-  if (file === undefined) return text ?? "";
+async function readSource(source: TextSource | undefined): Promise<string | undefined> {
+  if (source === undefined) return undefined;
+  const { option, text, file } = source;
+  if (file === undefined) return text;
   try {
     return await readFile(file, "utf8");
   } catch (error) {
@@ -137,11 +140,29 @@ async function readSource({ option, text, file }: TextSource): Promise<string> {
 }
 
 function checkMaterial(
-  { cert, key, ca, minVersion }: TlsMaterial,
+  material: TlsMaterial,
   settings: TlsSettings,
-  self: string,
+  { node }: TlsOwner,
   wallMs: number,
 ): void {
+  const { cert, key, ca } = material;
+  if (ca !== undefined) {
+    parsed(settings.ca, "one certificate in PEM, or several", () => new X509Certificate(ca));
+  }
+  if (cert !== undefined && key !== undefined) {
+    const certificate = checkCertificate(cert, key, settings, wallMs);
+    if (node !== undefined) checkNode(certificate, cert, ca ?? "", settings, node);
+  }
+  const source = settings.cert ?? settings.ca;
+  parsed(source, "what TLS takes", () => createSecureContext(material));
+}
+
+function checkCertificate(
+  cert: string,
+  key: string,
+  settings: TlsSettings,
+  wallMs: number,
+): X509Certificate {
   const certificate = parsed(
     settings.cert,
     "a certificate in PEM",
@@ -150,26 +171,32 @@ function checkMaterial(
   const privateKey = parsed(settings.key, "a private key in PEM, not encrypted", () =>
     createPrivateKey(key),
   );
-  parsed(settings.ca, "one certificate in PEM, or several", () => new X509Certificate(ca));
   if (!certificate.checkPrivateKey(privateKey)) {
     refuse(settings.key, "is not the key of the certificate", "the key that the certificate is of");
-  }
-  if (certificate.checkHost(self, EXACTLY) !== self) {
-    const names = certificate.subjectAltName ?? "nothing";
-    const allowed = `a certificate with the subject alternative name DNS:${self}`;
-    refuse(settings.cert, `is of ${names}, and not of this node`, allowed);
-  }
-  if (!isSigned(certificate, certificatesOf(cert), certificatesOf(ca))) {
-    refuse(
-      settings.cert,
-      `is not signed by ${settings.ca.option}`,
-      "one that this authority signed",
-    );
   }
   if (Date.parse(certificate.validTo) <= wallMs) {
     refuse(settings.cert, `ran out on ${certificate.validTo}`, "a certificate that is valid");
   }
-  parsed(settings.cert, "what TLS takes", () => createSecureContext({ cert, key, ca, minVersion }));
+  return certificate;
+}
+
+/** What its peers would not let in has no use in starting. */
+function checkNode(
+  certificate: X509Certificate,
+  cert: string,
+  ca: string,
+  settings: TlsSettings,
+  node: string,
+): void {
+  if (!isCertificateOf(certificate, node)) {
+    const names = certificate.subjectAltName ?? "nothing";
+    const allowed = `a certificate with the subject alternative name DNS:${node}`;
+    refuse(settings.cert, `is of ${names}, and not of this node`, allowed);
+  }
+  if (!isSigned(certificate, certificatesOf(cert), certificatesOf(ca))) {
+    const reason = `is not signed by ${settings.ca?.option}`;
+    refuse(settings.cert, reason, "one that this authority signed");
+  }
 }
 
 /** Over the certificates in between that stand behind it in its file. */
@@ -194,7 +221,7 @@ function certificatesOf(pem: string): readonly X509Certificate[] {
   return blocks.map((block) => new X509Certificate(block));
 }
 
-function parsed<T>(source: TextSource, allowed: string, parse: () => T): T {
+function parsed<T>(source: TextSource | undefined, allowed: string, parse: () => T): T {
   try {
     return parse();
   } catch (error) {
@@ -203,6 +230,7 @@ function parsed<T>(source: TextSource, allowed: string, parse: () => T): T {
   }
 }
 
-function refuse({ option, file }: TextSource, reason: string, allowed: string): never {
+function refuse(source: TextSource | undefined, reason: string, allowed: string): never {
+  const { option, file } = source ?? { option: "tls" };
   throw invalidConfiguration([{ path: option, value: file, allowed: [allowed], reason }]);
 }
