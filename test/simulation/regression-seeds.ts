@@ -395,7 +395,7 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     commit: "A raft write that is only late is asked for again more and more seldom",
     test: {
       file: "test/simulation/raft-slow-entries.test.ts",
-      name: "a long write that is asked for over a slow link is appended a few times at most",
+      name: "writes that are late are appended once, $what",
     },
   },
   {

@@ -89,6 +89,7 @@ const RAFT: readonly (keyof PlantedReplicaBugs)[] = [
   "sweptThoughRewritten",
   "changesOfBatchDropped",
   "watchUnconfirmed",
+  "questionIsNoCopy",
 ];
 /**
  * Most of them are found in a world of its own, in the unit tests; these in whole stores, too. What is

@@ -62,6 +62,7 @@ const RAFT_CLIENTS: TypesOf<ClientMessage> = {
   ...({ propose: true, "propose-reply": true, read: true, "read-reply": true } as const),
   ...({ range: true, "range-reply": true, refused: true } as const),
   ...({ members: true, "members-reply": true, recover: true } as const),
+  ...({ "propose-again": true, "is-proposed": true } as const),
 };
 const RAFT_REPLICAS: TypesOf<PeerMessage | PairMessage> = {
   ...({ vote: true, "vote-reply": true, append: true, "append-reply": true } as const),

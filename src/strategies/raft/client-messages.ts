@@ -19,13 +19,23 @@ export interface SeenBefore {
 }
 
 export interface ProposeMessage {
-  readonly type: "propose";
+  /** Again: the asker has told somebody of it before, under the same number. */
+  readonly type: "propose" | "propose-again";
   readonly requestId: number;
   /**
    * A `CommandBody` behind the room that the leader's headers take (`proposedRecord`). Whoever takes
    * the message owns it, and may make it an entry of the log as it is.
    */
   readonly record: Uint8Array;
+}
+
+/**
+ * Whether the leader has the proposal of this number in its log, and is to answer it yet. Comes instead of
+ * the proposal, which may be long, to whoever may have it: a refusal says which.
+ */
+export interface IsProposedMessage {
+  readonly type: "is-proposed";
+  readonly requestId: number;
 }
 
 export interface ReadMessage {
@@ -129,6 +139,9 @@ export interface RangeReply extends Standpoint {
  * - `other-base`: another configuration is in force than the one to begin from: the one told here.
  * - `not-yet`: the leader cannot begin a change now: a node that is to join has not answered it.
  * - `quorum-present`: a recovery was asked for, and a majority of the voters can be reached.
+ * - `proposed`: the leader has it in its log already, and answers when it is committed: what was sent again
+ *   is nothing of its own.
+ * - `not-proposed`: the leader has not, or has answered it: it is to be sent.
  * - `other-life`: the session has seen a state of this shard that is gone with all its replicas.
  */
 export type ReplicaRefusal =
@@ -143,6 +156,8 @@ export type ReplicaRefusal =
   | "other-base"
   | "not-yet"
   | "quorum-present"
+  | "proposed"
+  | "not-proposed"
   | "other-life";
 
 export interface RefusedMessage {
@@ -162,6 +177,7 @@ export interface RefusedMessage {
 
 export type ClientMessage =
   | ProposeMessage
+  | IsProposedMessage
   | ReadMessage
   | RangeMessage
   | MembersMessage

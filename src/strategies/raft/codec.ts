@@ -33,6 +33,8 @@ const TYPES = Object.freeze({
   members: FIRST_OTHER_MESSAGE + 7,
   "members-reply": FIRST_OTHER_MESSAGE + 8,
   recover: FIRST_OTHER_MESSAGE + 9,
+  "propose-again": FIRST_OTHER_MESSAGE + 10,
+  "is-proposed": FIRST_OTHER_MESSAGE + 11,
 });
 const WAYS: readonly ReadWay[] = Object.freeze(["strong", "lease", "local"]);
 const REFUSALS: readonly ReplicaRefusal[] = Object.freeze([
@@ -48,6 +50,8 @@ const REFUSALS: readonly ReplicaRefusal[] = Object.freeze([
   "not-yet",
   "quorum-present",
   "other-base",
+  "proposed",
+  "not-proposed",
 ]);
 const REASONS: readonly RejectionReason[] = Object.freeze(["version-mismatch", "exists", "absent"]);
 const OUTCOMES: readonly Outcome[] = Object.freeze(["applied", "not-applied", "unknown"]);
@@ -62,7 +66,11 @@ export const raftCodec: MessageCodec<RaftMessage> = Object.freeze({ encode, deco
 
 function encode(message: RaftMessage, writer: ByteWriter): void {
   switch (message.type) {
+    case "is-proposed":
+      begin(writer, message);
+      return;
     case "propose":
+    case "propose-again":
       begin(writer, message);
       writer.raw(bodyOfRecord(message.record));
       return;
@@ -93,14 +101,7 @@ function encode(message: RaftMessage, writer: ByteWriter): void {
       return;
     case "range-reply":
       begin(writer, message);
-      writeStandpoint(writer, message);
-      writer.u8(WAYS.indexOf(message.way));
-      writeOptional(writer, message.continueAfter);
-      writer.u32(message.entries.length);
-      for (const { key, record } of message.entries) {
-        writer.bytes(key);
-        writer.bytes(record);
-      }
+      writeRangeReply(writer, message);
       return;
     case "refused":
       begin(writer, message);
@@ -154,12 +155,16 @@ function decode(reader: ByteReader): RaftMessage {
 
 function decodeClientMessage(type: number, requestId: number, reader: ByteReader): ClientMessage {
   switch (type) {
-    case TYPES.propose: {
+    case TYPES["is-proposed"]:
+      return { type: "is-proposed", requestId };
+    case TYPES.propose:
+    case TYPES["propose-again"]: {
       const record = proposedRecord(reader.raw(reader.remaining));
       const { type: command } = decodeBody(bodyOfRecord(record));
       // What cannot be applied must never be proposed: it would stop every replica.
       if (command === "sweep") throw new MalformedBytesError("a client's sweep");
-      return { type: "propose", requestId, record };
+      const isFirst = type === TYPES.propose;
+      return { type: isFirst ? "propose" : "propose-again", requestId, record };
     }
     case TYPES.read: {
       const way = oneOf(WAYS, reader.u8(), "way to read");
@@ -216,6 +221,17 @@ function decodeClientMessage(type: number, requestId: number, reader: ByteReader
       return { type: "members-reply", requestId, configuration: readConfiguration(reader) };
     default:
       throw new MalformedBytesError(`message type ${type}`);
+  }
+}
+
+function writeRangeReply(writer: ByteWriter, message: RangeReply): void {
+  writeStandpoint(writer, message);
+  writer.u8(WAYS.indexOf(message.way));
+  writeOptional(writer, message.continueAfter);
+  writer.u32(message.entries.length);
+  for (const { key, record } of message.entries) {
+    writer.bytes(key);
+    writer.bytes(record);
   }
 }
 

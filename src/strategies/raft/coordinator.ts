@@ -17,6 +17,7 @@ import { MembersFlow, PendingMembers } from "./members-flow.ts";
 import { OperationSessions } from "./operation-sessions.ts";
 import { PairHeartbeats, type PairPorts } from "./pair-heartbeats.ts";
 import { Pairs } from "./pairs.ts";
+import type { PlantedReplicaBugs } from "./planted-bugs.ts";
 import { PendingRead, ReadFlow } from "./read-flow.ts";
 import { wayOf } from "./read-results.ts";
 import { PendingResolve, ResolveFlow } from "./resolve-flow.ts";
@@ -44,11 +45,11 @@ export class RaftCoordinator implements CoordinatorMachine<RaftMessage> {
   readonly #pairs: PairHeartbeats | undefined;
   #isSweeping = false;
 
-  constructor(context: CoordinatorContext) {
+  constructor(context: CoordinatorContext, planted?: PlantedReplicaBugs) {
     this.#context = context;
     this.#settings = context.settings as unknown as RaftSettings;
     const { timing, sessionLifetimeMs } = this.#settings;
-    this.#errands = new Errands(context, timing.electionTimeoutMs);
+    this.#errands = new Errands(context, timing.electionTimeoutMs, planted);
     this.#sessions = new OperationSessions(context, sessionLifetimeMs);
     this.#writes = new WriteFlow(context, this.#errands, this.#sessions);
     this.#reads = new ReadFlow(context, this.#errands);

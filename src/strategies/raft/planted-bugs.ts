@@ -68,7 +68,10 @@ export interface PlantedConsensusBugs
 
 export const NO_PLANTED_CONSENSUS_BUGS: PlantedConsensusBugs = Object.freeze({});
 
-/** The same for what stands around the consensus: the state machine, and the answers to reads. */
+/**
+ * The same for what stands around the consensus: the state machine, the answers to reads, and what
+ * coordinators make of answers.
+ */
 export interface PlantedReplicaBugs {
   /** Nobody looks whether an operation was met before: its retry is another write. */
   readonly retryAppliedTwice?: boolean;
@@ -86,6 +89,8 @@ export interface PlantedReplicaBugs {
   readonly changesOfBatchDropped?: boolean;
   /** A watch is in step with what its replica has, whatever was acknowledged elsewhere. */
   readonly watchUnconfirmed?: boolean;
+  /** Who answers that a write was not proposed to it takes one back that was sent to somebody else. */
+  readonly questionIsNoCopy?: boolean;
 }
 
 export const NO_PLANTED_REPLICA_BUGS: PlantedReplicaBugs = Object.freeze({});

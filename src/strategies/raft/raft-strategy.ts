@@ -65,7 +65,7 @@ export function makeRaftStrategy(
     createShared: () => new Pairs(plantedPairBugs),
     createReplica: (context) =>
       new RaftReplica(context, (options) => new Consensus(options, planted), plantedInReplica),
-    createCoordinator: (context) => new RaftCoordinator(context),
+    createCoordinator: (context) => new RaftCoordinator(context, plantedInReplica),
   } satisfies SilentStrategy<RaftMessage>);
 }
 

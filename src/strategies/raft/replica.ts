@@ -16,12 +16,10 @@ import {
   type ConfigurationPoint,
   isForCoordinator,
   type MembersMessage,
-  type ProposeMessage,
   type RaftMessage,
   type RecoverMessage,
 } from "./client-messages.ts";
 import { CommandHead } from "./command-head.ts";
-import { mostBodyBytes, RECORD_HEAD_BYTES } from "./commands.ts";
 import { nodesOf, votingNodes } from "./configuration.ts";
 import { consensusOptions } from "./consensus-options.ts";
 import type {
@@ -37,7 +35,7 @@ import { LogClock } from "./log-clock.ts";
 import { verdictOn } from "./member-changes.ts";
 import { Pairs } from "./pairs.ts";
 import { NO_PLANTED_REPLICA_BUGS, type PlantedReplicaBugs } from "./planted-bugs.ts";
-import { Proposals } from "./proposals.ts";
+import { ProposalDesk, type ProposalPorts } from "./proposal-desk.ts";
 import { ReadDesk } from "./read-desk.ts";
 import { Replies } from "./replies.ts";
 import type { RaftSettings } from "./settings.ts";
@@ -66,7 +64,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   readonly #consensus: ShardConsensus;
   readonly #machine: ShardMachine;
   readonly #changes: ChangeTeller;
-  readonly #proposals = new Proposals();
+  readonly #proposals: ProposalDesk;
   readonly #replies: Replies;
   readonly #desk: ReadDesk;
   readonly #upkeep: Upkeep;
@@ -105,6 +103,7 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
       configuration: () => this.#consensus,
       leader: () => this.#standing.leader,
     });
+    this.#proposals = new ProposalDesk(this.#proposalPorts());
     const firstToken = (context.randomUint32() % 0xffff_0000) + 1;
     this.#desk = new ReadDesk(this.#deskPorts(), firstToken, planted);
     this.#upkeep = new Upkeep({
@@ -288,7 +287,11 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   #onMessage(from: Sender, message: RaftMessage, at: Moment, effects: Fx): void {
     switch (message.type) {
       case "propose":
-        this.#propose(from.node, message, at, effects);
+      case "propose-again":
+        this.#proposals.take(from, message, at, effects);
+        return;
+      case "is-proposed":
+        this.#proposals.answer(from, message, effects);
         return;
       case "read":
       case "range":
@@ -327,27 +330,6 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     }
   }
 
-  #propose(node: NodeId, { requestId, record }: ProposeMessage, at: Moment, effects: Fx): void {
-    if (!this.serving) {
-      this.#replies.refuse(node, requestId, "not-serving", effects);
-      return;
-    }
-    // The asker's log may take larger records than this one.
-    if (record.length - RECORD_HEAD_BYTES > mostBodyBytes(this.#context.maxRecordBytes)) {
-      this.#replies.refuse(node, requestId, "backlog", effects);
-      return;
-    }
-    this.#head.write(record, at);
-    const result = this.#consensus.propose(record, at, effects);
-    if (result.refused === undefined) {
-      this.#proposals.add({ index: result.index, term: result.term, node, requestId });
-    } else {
-      const elsewhere = this.lostVoters === undefined ? "not-leader" : "quorum-lost";
-      const reason = result.refused === "backlog" ? "backlog" : elsewhere;
-      this.#replies.refuse(node, requestId, reason, effects);
-    }
-  }
-
   #answerMembers(
     node: NodeId,
     message: MembersMessage | RecoverMessage,
@@ -375,7 +357,10 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   /** After every event: what was committed is applied, and what waited for that is answered. */
   #settle(at: Moment, effects: Fx): void {
     if (!this.#isOpen) return;
-    if (this.#hasLostLead) this.#dropProposals(effects);
+    if (this.#hasLostLead) {
+      this.#hasLostLead = false;
+      this.#proposals.drop(effects);
+    }
     if (this.#installer.hasSwitched) return;
     this.#upkeep.look(at, effects);
     this.#desk.answerReady(false, effects);
@@ -424,25 +409,8 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
     this.#changes.endEntry();
     if (!isCommand) this.#machine.skip(index, term);
     else if (!hadLife) this.#changes.gap();
-    const waiter = this.#proposals.take(index);
-    if (waiter === undefined) return;
-    const { node, requestId } = waiter;
-    if (applied === undefined || waiter.term !== term) {
-      this.#replies.refuse(node, requestId, "overwritten", effects);
-    } else {
-      const standpoint = this.#replies.standpoint();
-      const reply = { type: "propose-reply", requestId, ...standpoint, applied } as const;
-      this.#replies.say(node, reply, effects);
-    }
+    this.#proposals.settled(index, term, applied, effects);
   };
-
-  /** The next leader decides; the askers go there under the same id. */
-  #dropProposals(effects: Fx): void {
-    this.#hasLostLead = false;
-    for (const { node, requestId } of this.#proposals.takeAll()) {
-      this.#replies.refuse(node, requestId, "undecided", effects);
-    }
-  }
 
   #deskPorts() {
     return {
@@ -450,6 +418,20 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
       isLeader: () => this.#standing.role === "leader",
       leaseHolds: (at: Moment) => this.leaseHolds(at),
       replies: this.#replies,
+    };
+  }
+
+  #proposalPorts(): ProposalPorts {
+    return {
+      replies: this.#replies,
+      maxRecordBytes: () => this.#context.maxRecordBytes,
+      serving: () => this.serving,
+      standing: () => this.#standing,
+      isQuorumLost: () => this.lostVoters !== undefined,
+      propose: (record, at, effects) => {
+        this.#head.write(record, at);
+        return this.#consensus.propose(record, at, effects);
+      },
     };
   }
 

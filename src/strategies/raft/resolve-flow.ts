@@ -22,6 +22,7 @@ export class PendingResolve {
 
 class ResolveTask implements ErrandTask {
   readonly route = "leader";
+  readonly isProposal = true;
   readonly shardIndex: number;
   readonly pending: PendingResolve;
   readonly #flow: ResolveFlow;
@@ -35,8 +36,9 @@ class ResolveTask implements ErrandTask {
     this.#body = body;
   }
 
-  message(requestId: number): ClientMessage {
-    return { type: "propose", requestId, record: proposedRecord(this.#body) };
+  message(requestId: number, isAgain: boolean): ClientMessage {
+    const type = isAgain ? "propose-again" : "propose";
+    return { type, requestId, record: proposedRecord(this.#body) };
   }
 
   answered(_errand: Errand, reply: ReplicaReply, _nowMs: number, effects: Fx): void {

@@ -39,6 +39,7 @@ type Fx = Effects<RaftMessage>;
 /** A request's memo while it is written. */
 export class PendingWrite implements ErrandTask {
   readonly route = "leader";
+  readonly isProposal = true;
   readonly request: Request;
   readonly shardIndex: number;
   readonly identity: Identity;
@@ -68,11 +69,11 @@ export class PendingWrite implements ErrandTask {
     return this.errand === undefined || this.errand.open === 0;
   }
 
-  message(requestId: number): ClientMessage {
+  message(requestId: number, isAgain: boolean): ClientMessage {
+    if (!isAgain) return { type: "propose", requestId, record: this.#record };
     // What was sent before may be an entry of this node's log by now.
-    const isFirst = this.errand === undefined;
-    const record = isFirst ? this.#record : proposedRecord(bodyOfRecord(this.#record));
-    return { type: "propose", requestId, record };
+    const record = proposedRecord(bodyOfRecord(this.#record));
+    return { type: "propose-again", requestId, record };
   }
 
   answered(errand: Errand, reply: ReplicaReply, nowMs: number, effects: Fx): void {
@@ -235,7 +236,7 @@ export class WriteFlow {
   #onForgotten(pending: PendingWrite, errand: Errand, effects: Fx): void {
     this.#leaveSession(pending);
     if (pending.identity.type === "session") this.#sessions.handOutNoMore(pending.identity.session);
-    if (pending.isGiven || errand.sent > 1) {
+    if (pending.isGiven || errand.copies > 1) {
       effects.refuse(pending.request, expired(this.#idOf(pending)));
       return;
     }

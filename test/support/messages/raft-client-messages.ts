@@ -49,7 +49,12 @@ const applied: fc.Arbitrary<Applied> = fc.oneof(
 /** What coordinators and replicas of a raft keyspace say to each other. */
 export const raftClientMessages: fc.Arbitrary<ClientMessage> = fc.oneof(
   fc.record({ type: fc.constant("recover" as const), requestId: u32, isBegun: fc.boolean() }),
-  fc.record({ type: fc.constant("propose" as const), requestId: u32, record: proposed }),
+  fc.record({
+    type: fc.constantFrom("propose" as const, "propose-again" as const),
+    requestId: u32,
+    record: proposed,
+  }),
+  fc.record({ type: fc.constant("is-proposed" as const), requestId: u32 }),
   fc.record({
     type: fc.constant("read" as const),
     requestId: u32,

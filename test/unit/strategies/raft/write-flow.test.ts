@@ -42,11 +42,13 @@ class Bench {
   readonly sent: ProposeMessage[] = [];
   readonly faults: CapstanError[] = [];
   readonly results: OperationResult[] = [];
+  readonly #asked: number[] = [];
   readonly #state = new MapState();
   readonly #machine = new ShardMachine(SHARD, () => {});
   readonly #effects = {
     send: (_to: NodeId, _role: string, _shard: number, message: RaftMessage) => {
-      if (message.type === "propose") this.sent.push(message);
+      if (message.type === "propose" || message.type === "propose-again") this.sent.push(message);
+      else if (message.type === "is-proposed") this.#asked.push(message.requestId);
     },
     refuse: (_request: Request, fault: CapstanError) => this.faults.push(fault),
     replyBeforeDurable: (_request: Request, result: OperationResult) => this.results.push(result),
@@ -124,9 +126,12 @@ class Bench {
     this.#errands.onMessage(LEADER, SHARD, message, 0, this.#effects);
   }
 
-  /** What was not answered is asked for again. */
+  /** What was not answered is asked for again; the leader has answered it. */
   wait(): void {
     this.#errands.sweep(200, this.#effects);
+    const answer = { type: "refused", reason: "not-proposed", leader: LEADER.node } as const;
+    const place = { voters: [], configurationIndex: 0, configurationGroup: 0 };
+    for (const requestId of this.#asked.splice(0)) this.hear({ ...answer, ...place, requestId });
   }
 }
 
