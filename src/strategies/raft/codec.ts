@@ -213,7 +213,7 @@ function decodeClientMessage(type: number, requestId: number, reader: ByteReader
         requestId,
         goal: readNodes(reader),
         base: readBase(reader),
-        renews: readFlag(reader),
+        renews: reader.remaining > 0 && readFlag(reader),
       };
     case TYPES.recover:
       return { type: "recover", requestId, isBegun: readFlag(reader) };
@@ -263,7 +263,8 @@ function readNodes(reader: ByteReader): readonly NodeId[] {
 function writeWish(writer: ByteWriter, { goal, base, renews }: MembersMessage): void {
   writeNodes(writer, goal);
   writeBase(writer, base);
-  writer.u8(renews ? 1 : 0);
+  // Questions of before it was said end here.
+  if (renews) writer.u8(1);
 }
 
 function writeBase(writer: ByteWriter, base: ConfigurationPoint | undefined): void {
