@@ -17,7 +17,9 @@ import { runnableBlocks } from "./package/readme-blocks.ts";
 // and run there. Reads dist/, so it needs a build.
 
 const manifest: PackageManifest = JSON.parse(read("package.json"));
-const blocks = existsSync(`${repositoryRoot}README.md`) ? runnableBlocks(read("README.md")) : [];
+const blocks = ["README.md", "docs/keyspaces.md"].flatMap((page) =>
+  runnableBlocks(read(page)).map((block) => ({ page, ...block })),
+);
 const resolutions = Object.keys(MODULE_RESOLUTIONS) as (keyof typeof MODULE_RESOLUTIONS)[];
 const entryPoints = Object.entries(manifest.exports).flatMap(([subpath, target]) =>
   typeof target === "string" ? [] : [{ name: posix.join("capstan", subpath), types: target.types }],
@@ -103,13 +105,14 @@ describe.each(entryPoints)("$name", ({ name, types }) => {
   });
 });
 
-describe("README.md", () => {
-  test("has a runnable block", () => {
-    expect(blocks.length).toBeGreaterThan(0);
+describe("runnable blocks of pages", () => {
+  test("there are", () => {
+    expect(new Set(blocks.map(({ page }) => page)).size).toBe(2);
   });
 
-  test.each(blocks)("the block at line $line runs", ({ language, code, line, prints }) => {
-    const file = `readme-line-${line}.${language}`;
+  test.each(blocks)("$page: the block at line $line runs", (block) => {
+    const { page, language, code, line, prints } = block;
+    const file = `${page.replaceAll(/\W+/g, "-")}-line-${line}.${language}`;
     consumer.write(file, code);
     const loader = `file://${repositoryRoot}node_modules/tsx/dist/esm/index.mjs`;
     const loaders = language === "ts" ? ["--import", loader] : [];
@@ -119,9 +122,9 @@ describe("README.md", () => {
   });
 
   test.each(blocks.flatMap((block) => resolutions.map((resolution) => ({ ...block, resolution }))))(
-    "the block at line $line compiles under $resolution",
-    ({ resolution, ...block }) => {
-      const file = `readme-line-${block.line}.${block.language}`;
+    "$page: the block at line $line compiles under $resolution",
+    ({ resolution, page, ...block }) => {
+      const file = `${page.replaceAll(/\W+/g, "-")}-run-${block.line}.${block.language}`;
       consumer.write(file, block.code);
       expect(consumer.typeErrors(resolution, [file])).toEqual([]);
     },

@@ -1,9 +1,11 @@
 import type { Command } from "commander";
 import { CapstanError } from "../../core/model/errors.ts";
-import type { ShardQuery } from "../../core/store/api.ts";
+import type { ShardMembers, ShardQuery } from "../../core/store/api.ts";
 import { addServerOptions, connectTo, type ServerOptions } from "../client-session.ts";
 import type { CommandRunner } from "../command-runner.ts";
 import { EXIT } from "../exit-codes.ts";
+import { addDrainCommand } from "../members/drain.ts";
+import { tellFewerCopies } from "../members/fewer-copies.ts";
 import { doForShards } from "../members/many-shards.ts";
 import { addRecoverCommand } from "../members/recover.ts";
 import { type Deed, linesOf } from "../members/shard-task.ts";
@@ -21,9 +23,10 @@ Examples:
   $ capstan members add n4 --keyspace accounts --shard 3
   $ capstan members remove n1 --keyspace accounts --shard 3
   $ capstan members add n4 --keyspace accounts --shard 0-15
+  $ capstan members drain n2
   $ capstan members recover --all --dry-run`;
 
-/** `capstan members list|add|remove|recover`: who holds a shard of a keyspace. */
+/** `capstan members list|add|remove|drain|recover`: who holds a shard of a keyspace. */
 export function addMembersCommand(program: Command, runner: CommandRunner): void {
   const members = program
     .command("members")
@@ -51,12 +54,16 @@ export function addMembersCommand(program: Command, runner: CommandRunner): void
         const options = takesNode ? (second as MemberOptions) : (first as MemberOptions);
         const isMany = (options.shard ?? []).length > 1;
         const deed = deedOf(takesNode ? (first as string) : "", isMany);
-        return runner.run(options.json, () => show(deed, options, runner.surroundings));
+        const mayLeaveFewer = name === "remove";
+        return runner.run(options.json, () =>
+          show(deed, options, runner.surroundings, mayLeaveFewer),
+        );
       });
   };
   add("list", "show who holds the shard", () => list);
   add("add", "let one more node hold the shard; ends when it does", adding);
   add("remove", "let a node hold the shard no longer; ends when it does not", removing);
+  addDrainCommand(members, runner);
   addRecoverCommand(members, runner);
 }
 
@@ -105,6 +112,7 @@ async function show(
   deed: Deed,
   options: MemberOptions,
   surroundings: Surroundings,
+  mayLeaveFewer: boolean,
 ): Promise<number> {
   const { keyspace, shard: shards = [0], timeout } = options;
   const { stdout, interruption } = surroundings;
@@ -114,14 +122,24 @@ async function show(
       signal: interruption.signal,
       ...(timeout === undefined ? {} : { timeoutMs: timeout }),
     };
+    const done: ShardMembers[] = [];
+    const noting: Deed = async (...call) => {
+      const members = await deed(...call);
+      done.push(members);
+      return members;
+    };
     const queries = shards.map((shard) => ({ keyspace, shard }));
     const [query] = queries as [ShardQuery, ...ShardQuery[]];
     if (queries.length > 1) {
-      return await doForShards(client, deed, queries, limits, options.json === true, surroundings);
+      const isJson = options.json === true;
+      const code = await doForShards(client, noting, queries, limits, isJson, surroundings);
+      if (mayLeaveFewer) await tellFewerCopies(done, options, surroundings);
+      return code;
     }
-    const members = await deed(client, query, limits);
+    const members = await noting(client, query, limits);
     if (options.json) printLine(stdout, JSON.stringify(members));
     else for (const line of linesOf(members)) printLine(stdout, line);
+    if (mayLeaveFewer) await tellFewerCopies(done, options, surroundings);
   } finally {
     await client.close();
   }

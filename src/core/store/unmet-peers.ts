@@ -23,10 +23,14 @@ export function unmetPeers(network: PeerNetwork, digest: string): UnmetPeers {
   if (unmet.length === 0 && !isBorn) {
     words.push("its peers are met, and none has told the cluster's id yet");
   }
+  const causes = unmet.map(causeOf);
+  // Whoever starts its first cluster node by node, or three of four, waits here.
+  const isAway = !isBorn && unmet.length > 0 && causes.every((cause) => cause === "not-connected");
+  const why = isAway ? "; a new cluster begins once all its nodes have met" : "";
   return {
     peers: unmet.map(({ node }) => node),
-    causes: unmet.map(causeOf),
-    text: words.join(", "),
+    causes,
+    text: `${words.join(", ")}${why}`,
   };
 }
 

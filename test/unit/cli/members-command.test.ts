@@ -59,6 +59,57 @@ test("what would change nothing, or leave nobody, is refused with who holds the 
   expect(store.changes).toEqual([]);
 });
 
+test("members remove says where fewer copies are left than the keyspace asks for", async () => {
+  store.replicasAsked = 3;
+  const removed = await members("remove", "--keyspace", "accounts", "n2");
+  expect(removed).toMatchObject({ exitCode: 0, stdout: "shard 0 of accounts: n1, n3; n1 leads\n" });
+  expect(removed.stderr).toContain(
+    "note: shard 0 has fewer copies now than the 3 that accounts asks for; capstan members add NODE",
+  );
+  expect((await members("add", "--keyspace", "accounts", "n2")).stderr).toBe("");
+  store.replicas = ["n1", "n2", "n3", "n4"];
+  expect((await members("remove", "--keyspace", "accounts", "n2")).stderr).toBe("");
+  const several = await members("remove", "--keyspace", "accounts", "--shard", "0-2", "n3");
+  store.replicasAsked = 1;
+  expect(several.stderr).toContain("note: shards 0-2 have fewer copies now than the 3");
+});
+
+test("members drain gives a node's place to one that does not hold the shard", async () => {
+  store.replicas = ["n3", "n1"];
+  const drained = await members("drain", "n1", "--keyspace", "accounts");
+  expect(drained).toMatchObject({ exitCode: 0, stdout: "shard 0 of accounts: n3, n2; n1 leads\n" });
+  expect(drained.stderr).toContain("1 of 1 shards done");
+  expect(store.changes).toEqual([{ keyspace: "accounts", shard: 0, replicas: ["n3", "n2"] }]);
+  expect(await members("drain", "n1")).toMatchObject({ exitCode: 0 });
+  expect(store.changes).toHaveLength(1);
+});
+
+test("members drain goes on with a change that leads away from the node", async () => {
+  [store.replicas, store.changingTo] = [
+    ["n1", "n3"],
+    ["n4", "n3"],
+  ];
+  await members("drain", "n1", "--keyspace", "accounts");
+  expect(store.changes).toEqual([{ keyspace: "accounts", shard: 0, replicas: ["n4", "n3"] }]);
+});
+
+test("members drain leaves alone what nobody can take over, and says so", async () => {
+  store.replicas = ["n1", "n2"];
+  const nobody = await members("drain", "n1", "--keyspace", "accounts");
+  expect(nobody.exitCode).toBe(1);
+  expect(nobody.stderr).toContain("no active node is left to take the place of n1");
+  store.replicas = ["n1", "n3"];
+  store.side = "minority";
+  const unreachable = await members("drain", "n1", "--keyspace", "accounts");
+  store.side = "majority";
+  expect(unreachable.stderr).toContain("those that hold the shard: n1, n3");
+  expect(store.changes).toEqual([]);
+  expect((await members("drain", "n7")).stderr).toContain(
+    'no node "n7" is declared; there are: n1, n2',
+  );
+  expect(await members("drain", "n1", "--keyspace", "nope")).toMatchObject({ exitCode: 2 });
+});
+
 test("a keyspace has to be named, and be there", async () => {
   expect(await members("list")).toMatchObject({ exitCode: 2 });
   expect(await members("add", "--keyspace", "accounts")).toMatchObject({ exitCode: 2 });

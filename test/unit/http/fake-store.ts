@@ -61,6 +61,8 @@ export class FakeStore implements Store {
   interrupt: Interruption = () => undefined;
   receipt: Partial<Receipt> = {};
   side: StoreDescription["side"] = "majority";
+  /** `replicas` of every keyspace. */
+  replicasAsked = 1;
   /** What health says of shards of every keyspace. */
   unserved: readonly UnservedShards[] | undefined;
   /** What health says of the other node instead. */
@@ -118,7 +120,7 @@ export class FakeStore implements Store {
       keyspaces: this.keyspaceNames.map((name) => ({
         name,
         strategy: name === "accounts" ? "raft" : "tunable",
-        replicas: 1,
+        replicas: this.replicasAsked,
         shards: 1,
         readLevels: LEVELS,
         writeLevels: LEVELS,

@@ -21,7 +21,7 @@ describe("unmet peers", () => {
     expect(unmetOf(a)).toEqual({
       peers: ["c"],
       causes: ["not-connected"],
-      text: "c is not connected",
+      text: "c is not connected; a new cluster begins once all its nodes have met",
     });
   });
 
