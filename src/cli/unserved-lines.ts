@@ -61,16 +61,26 @@ function reasonOf({ reason }: Unserved): string {
   return "too few replicas are there; operations succeed with those (`consistent: false`)";
 }
 
-function missingText({ missing }: Unserved, health: Health): string {
-  return missing.length === 0 ? "" : `; without ${describeMissing(missing, health)}`;
+function missingText({ missing, reason }: Unserved, health: Health): string {
+  if (missing.length === 0) return "";
+  return `; without ${describeMissing(missing, health, reason === "quorum-lost")}`;
 }
 
-/** With when each was last heard of: since then, at the earliest, shards do without it. */
-export function describeMissing(missing: readonly string[], health: Health): string {
+/**
+ * With when each was last heard of: since then, at the earliest, shards do without it. `isLost`: of those
+ * that are there it is their stores that are lost; else they learn what they lack.
+ */
+export function describeMissing(
+  missing: readonly string[],
+  health: Health,
+  isLost: boolean,
+): string {
   const names = missing.map((name) => {
     const node = health.nodes.find((each) => each.node === name);
     if (name === health.node) return `${name} (its copy is being rebuilt)`;
-    if (node?.status === "active") return `${name} (its store is lost)`;
+    if (node?.status === "active") {
+      return `${name} (its ${isLost ? "store is lost" : "copy is being rebuilt"})`;
+    }
     return `${name} (last heard: ${heard(node?.silent_ms)})`;
   });
   return names.join(", ");

@@ -207,7 +207,7 @@ const unservedAnswer = z.strictObject({
   writes: z.array(z.string()).describe("Levels of writes that are not served"),
   missing: z
     .array(z.string())
-    .describe("Replicas that are not reached, or lost, or of this node and being rebuilt"),
+    .describe("Replicas that are not reached, or lost, or are being rebuilt"),
   held_here: z.boolean().describe("Whether this node has a copy to recover the shards from"),
 });
 

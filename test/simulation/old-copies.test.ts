@@ -192,7 +192,7 @@ describe("a store that another one of its node has followed", () => {
     const incomplete = events.find(({ type }) => type === "shards-incomplete");
     expect(incomplete?.reason).toBe("another store has stood in the place of this one");
     const reading = cluster.keyspace("n2").get("key-30", { consistency: "quorum" });
-    expect(await faultOf(cluster, reading)).toMatchObject({ code: "QUORUM_NOT_MET" });
+    expect(await faultOf(cluster, reading)).toMatchObject({ code: "UNAVAILABLE" });
 
     cluster.network.heal();
     await waitUntilServing(cluster, "n3");

@@ -12,8 +12,11 @@ describe("three nodes on disks, under load", () => {
       const run = await runPersistent(seed, { mishaps: [mishap, mishap], operations: 400 });
       expect(run.violations).toEqual([]);
       // Something was answered before, between and after. Where all are killed, what is kept in memory
-      // is learned for seconds: 75 to 184 of 400 were answered meanwhile, over eight seeds.
-      for (const { tally } of run.reports.values()) expect(tally.ok).toBeGreaterThan(50);
+      // is learned for seconds, and whoever asks meanwhile is refused at once, and asks again.
+      for (const [keyspace, { tally }] of run.reports) {
+        const isLearned = mishap === "all-kill" && keyspace === "memory";
+        expect(tally.ok).toBeGreaterThan(isLearned ? 10 : 50);
+      }
     },
   );
 

@@ -82,24 +82,25 @@ describe("what the table promises of the tunable strategy", () => {
 });
 
 describe("each checker of the table sees when its promise is broken", () => {
-  const BITES: readonly (readonly [HistoryCheck, PlantedBugs, Level])[] = [
-    ["linearizable", { oneAnswerLess: true }, "strong"],
-    ["regular", { oneAnswerLess: true }, "quorum"],
-    ["read-your-writes", { oneAnswerLess: true }, "quorum"],
-    ["monotonic-reads", { stalestAnswers: true }, "strong"],
-    ["monotonic-writes", { ownCopyCountsTwice: true }, "quorum"],
-    ["writes-follow-reads", { emptyReplicaServes: true }, "strong"],
-    ["no-lost-write", { stalestAnswers: true }, "strong"],
-    ["truthful-outcome", { sentIsNotApplied: true }, "quorum"],
-    ["batch-per-key", { sentIsNotApplied: true }, "quorum"],
+  const BITES: readonly (readonly [HistoryCheck, PlantedBugs, Level, number])[] = [
+    ["linearizable", { oneAnswerLess: true }, "strong", 1],
+    ["regular", { oneAnswerLess: true }, "quorum", 1],
+    ["read-your-writes", { oneAnswerLess: true }, "quorum", 1],
+    ["monotonic-reads", { stalestAnswers: true }, "strong", 1],
+    ["monotonic-writes", { ownCopyCountsTwice: true }, "quorum", 1],
+    ["writes-follow-reads", { emptyReplicaServes: true }, "strong", 1],
+    // From the first seed on it would take half a minute.
+    ["no-lost-write", { stalestAnswers: true }, "strong", 36],
+    ["truthful-outcome", { sentIsNotApplied: true }, "quorum", 1],
+    ["batch-per-key", { sentIsNotApplied: true }, "quorum", 1],
   ];
 
   test.each(BITES)(
     "%s, with %o, at %s",
-    async (check, planted, level) => {
+    async (check, planted, level, from) => {
       const whole = await subjectOf(same(level), planted);
       const subject = check === "batch-per-key" ? whole : withoutBatches(whole);
-      const found = await firstBroken(subject, check);
+      const found = await firstBroken(subject, check, from);
       expect(found).toMatchObject({ isPromised: true, broken: { sentence: expect.any(String) } });
     },
     60_000,
@@ -173,8 +174,12 @@ function withoutBatches(subject: Subject): Subject {
   return { ...subject, description };
 }
 
-async function firstBroken(subject: Subject, check: HistoryCheck): Promise<Finding | undefined> {
-  for (let seed = 1; seed <= MOST_SEEDS; seed += 1) {
+async function firstBroken(
+  subject: Subject,
+  check: HistoryCheck,
+  from: number,
+): Promise<Finding | undefined> {
+  for (let seed = from; seed < from + MOST_SEEDS; seed += 1) {
     const { findings } = await runHistory(subject, seed);
     const broken = findings.find((each) => each.check === check && each.verdict === "illegal");
     if (broken !== undefined) return broken;

@@ -130,4 +130,49 @@ describe("a node that comes back with nothing", () => {
     await cluster.until(store.ready({ level: "all" }));
     expect(unservedBy(cluster, "n1")).toEqual([]);
   });
+
+  for (const strategy of ["tunable", "dynamo"]) {
+    test(`says so to its peers, which begin nothing that needs it, until it is whole: ${strategy}`, async () => {
+      const cluster = await openMemory(strategy);
+      cluster.kill("n1", { killed: true });
+      await cluster.restart("n1");
+      await cluster.until(cluster.node("n1").store.ready());
+      await cluster.advance(100);
+      const [unserved] = unservedBy(cluster, "n2");
+      expect(unserved).toMatchObject({ shards: [0, 1], missing: ["n1"] });
+      await expect(cluster.until(putAtAll(cluster, "n2"))).rejects.toMatchObject({
+        ...{ code: "UNAVAILABLE", outcome: "not-applied" },
+      });
+      await cluster.until(cluster.node("n2").store.ready({ level: "all" }));
+      await cluster.until(putAtAll(cluster, "n2"));
+    });
+
+    // A quorum of memory is lost where the next one is restarted before the last one is whole.
+    test(`is met by the ready of the next one that is restarted: ${strategy}`, async () => {
+      const cluster = await openMemory(strategy);
+      for (const id of ["n1", "n2"]) {
+        cluster.kill(id, { killed: true });
+        await cluster.restart(id);
+        await cluster.until(cluster.node(id).store.ready());
+      }
+      const read = await cluster.until(cluster.keyspace("n2").get("key"));
+      expect(read.receipt.consistent).toBe(true);
+      for (const id of cluster.ids) {
+        await cluster.until(cluster.node(id).store.ready({ level: "all" }));
+        await cluster.until(putAtAll(cluster, id));
+      }
+    });
+  }
 });
+
+function openMemory(strategy: string): Promise<Cluster> {
+  const isDynamo = strategy === "dynamo";
+  const policy = { resolver: "version-vector", partitionPolicy: "prefer-consistency" };
+  return open({
+    keyspaces: { default: { strategy, shards: 2, ...(isDynamo && policy) } as never },
+  });
+}
+
+function putAtAll(cluster: Cluster, id: string): Promise<unknown> {
+  return cluster.keyspace(id).put("key", 2, { consistency: "all" });
+}

@@ -70,6 +70,8 @@ export function showMessage(message: LeaderlessMessage): string {
     }
     case "handoff-ack":
       return `handoff-ack ${round}${message.refused === undefined ? "" : `, but for ${message.refused}`}`;
+    case "standing":
+      return message.serving ? "whole" : "rebuilding";
     case "settle":
       return `settle ${round} ${message.step}`;
   }

@@ -265,6 +265,9 @@ function messageOf(what: string, words: readonly string[]): LeaderlessMessage {
       } as const;
       return others.length === 0 ? { ...ack, stamp } : { ...ack, stamp, others };
     }
+    case "whole":
+    case "rebuilding":
+      return { type: "standing", requestId: 0, serving: what === "whole" };
     case "map":
       return { type: "place-map", requestId, map: mapOf(words.slice(1)) };
     case "read":

@@ -139,6 +139,7 @@ const HELLO: Hello = {
   clusterId: "ffeeddccbbaa99887766554433221100" as ClusterId,
   verdict: "accepted",
   relearns: false,
+  rebuilding: false,
   logPosition: 123_456_789,
   wallMs: 1_795_000_000_000,
   founders: ["0011223344556677", "8899aabbccddeeff"],

@@ -51,7 +51,7 @@ const LEADERLESS: TypesOf<LeaderlessMessage> = {
   ...({ hint: true, handoff: true, "handoff-ack": true, "at-epoch": true } as const),
   ...({ "place-map": true, "place-wanted": true, "place-prepare": true } as const),
   ...({ "place-accept": true, "place-state": true, "place-overdue": true } as const),
-  ...({ "place-recover": true } as const),
+  ...({ "place-recover": true, standing: true } as const),
 };
 const DYNAMO: Readonly<
   Record<Exclude<DynamoMessage["type"], LeaderlessMessage["type"]> | "write", true>

@@ -26,11 +26,12 @@ export function planRecovery(
     .filter(({ name }) => keyspace === undefined || name === keyspace)
     .flatMap(({ name, strategy, unserved = [] }) => {
       const planned = new Map<string, PlannedShards & { readonly shards: number[] }>();
-      for (const each of unserved.filter((lack) => needsRecovery(lack, strategy, health.node))) {
-        const key = JSON.stringify([each.missing, each.held_here]);
+      for (const each of unserved.filter((lack) => needsRecovery(lack, strategy, health))) {
+        const missing = missingFor(each, strategy, health);
+        const key = JSON.stringify([missing, each.held_here]);
         const known = planned.get(key) ?? {
           ...{ keyspace: name, strategy, shards: [] },
-          ...{ missing: each.missing, isHeld: each.held_here },
+          ...{ missing, isHeld: each.held_here },
         };
         planned.set(key, known);
         // A shard stands in one entry for each reason.
@@ -40,9 +41,18 @@ export function planRecovery(
     });
 }
 
-function needsRecovery({ reason, missing }: Unserved, strategy: string, self: string): boolean {
+function needsRecovery(lack: Unserved, strategy: string, health: Health): boolean {
+  const { reason, missing } = lack;
   if (strategy === "raft") return reason === "quorum-lost" || reason === "too-few-replicas";
-  return missing.includes(self) && missing.some((node) => node !== self);
+  return missing.includes(health.node) && missingFor(lack, strategy, health).length > 1;
+}
+
+/** Of a leaderless shard who is there is waited for in any case: it may be rebuilt itself. */
+function missingFor({ missing }: Unserved, strategy: string, health: Health): readonly string[] {
+  if (strategy === "raft") return missing;
+  const isThere = (id: string): boolean =>
+    health.nodes.some(({ node, status }) => node === id && status === "active");
+  return missing.filter((id) => id === health.node || !isThere(id));
 }
 
 /** Each shard once, of which there is a copy. */
@@ -60,6 +70,7 @@ export function planLines(plan: readonly PlannedShards[], health: Health): reado
     const others = describeMissing(
       missing.filter((node) => node !== health.node),
       health,
+      strategy === "raft",
     );
     if (!isHeld) return `${what}: not from ${health.node}, which has no copy; without ${others}`;
     const deed =

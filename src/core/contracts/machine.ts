@@ -445,6 +445,11 @@ export interface ReplicaMachine<Message> extends Machine<Message> {
   /** False while it is being rebuilt: it answers, and counts nowhere. */
   readonly serving: boolean;
   /**
+   * True while it is being rebuilt and tells the coordinators of each node that comes to be reachable
+   * so, at once: there, `ready` waits for its word. Default: false.
+   */
+  readonly saysRebuilding?: boolean;
+  /**
    * Of a replica whose changes have positions: how far it has come, whether or not that was a
    * change. Undefined: nowhere yet.
    */

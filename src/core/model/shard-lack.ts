@@ -3,7 +3,7 @@ import type { Level } from "./levels.ts";
 /**
  * Why a shard does not serve a level:
  * - `quorum-lost`: so many of its replicas have lost their stores that those left can never decide alone;
- * - `too-few-replicas`: too few can be reached, or one of this node is being rebuilt;
+ * - `too-few-replicas`: too few can be reached and are not being rebuilt;
  * - `no-leader`: enough are there, and none of them leads, as for the time of an election;
  * - `lowered`: too few can be reached, and the keyspace's policy lets operations succeed with those;
  * - `not-ready`: this node has not joined its cluster, or the strategy says no more than that.
@@ -13,7 +13,7 @@ export type LackReason = "quorum-lost" | "too-few-replicas" | "no-leader" | "low
 /** What keeps a shard from serving a level, as far as the node that says it knows. */
 export interface ShardLack {
   readonly reason: LackReason;
-  /** Replicas that it cannot reach, or whose stores are lost; its own, while that is being rebuilt. */
+  /** Replicas that it cannot reach, or whose stores are lost, or which are being rebuilt. */
   readonly missing: readonly string[];
   /** Whether this node has a copy that the shard could be recovered from. */
   readonly isHeld: boolean;

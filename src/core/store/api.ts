@@ -461,7 +461,7 @@ export interface Store {
   keyspace(name: string): EmbeddedKeyspace;
   readonly keyspaceNames: readonly string[];
   /**
-   * Settles once every keyspace can serve at the level, but for those that a peer which is there was not
+   * Settles once every keyspace can serve at the level, with replicas that are reached and not being rebuilt, but for those that a peer which is there was not
    * given (`NodeHealth.lacking`); rejects with `UNAVAILABLE` at the deadline.
    */
   ready(options?: ReadyOptions): Promise<void>;

@@ -242,6 +242,7 @@ class Assembly {
       isUnused: isUnused(storage),
       isPersistent: storage.log.capabilities.persistent,
       keyspaces: host.ownKeyspaces,
+      isRebuildingFor: (peer) => host.isRebuildingFor(peer),
       met: host.met,
     });
     this.#peers = peers;

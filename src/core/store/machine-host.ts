@@ -167,6 +167,14 @@ class SilentMachineHost implements MachineHost {
     this.#router.attach(peers);
   }
 
+  isRebuildingFor(peer: NodeId): boolean {
+    for (const [hash, machines] of this.#byHash) {
+      if (this.#peers?.lacks(peer, hash) === true) continue;
+      for (const { replica } of machines.cells()) if (replica?.saysRebuilding === true) return true;
+    }
+    return false;
+  }
+
   engine(keyspace: string): Engine {
     const machines = this.#keyspaces.get(keyspace);
     if (machines === undefined) throw new Error(`no silent machines for keyspace ${keyspace}`);

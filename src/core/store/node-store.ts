@@ -104,7 +104,10 @@ export class NodeStore implements Store {
     const { timeoutMs } = configuration.limits;
     const unmet = () => unmetPeers(peers, configuration.digest);
     const comesLater = (keyspace: string): boolean => lackedBy(keyspace).length > 0;
-    this.#readiness = new Readiness(open, lifecycle, environment, timeoutMs, unmet, comesLater);
+    const awaitsWord = (): boolean => peers.awaitsWord;
+    this.#readiness = new Readiness(
+      ...([open, lifecycle, environment, timeoutMs, unmet, comesLater, awaitsWord] as const),
+    );
     if (configuration.cluster.nodes.length === 1) return;
     const { observer, events } = parts;
     const isJoining = (): boolean => {

@@ -34,6 +34,7 @@ export class Readiness {
   readonly #maxTimeoutMs: number;
   readonly #unmet: () => UnmetPeers;
   readonly #comesLater: (keyspace: string) => boolean;
+  readonly #awaitsWord: () => boolean;
   readonly #waiters = new Set<Waiter>();
   #recheck: TimerHandle | undefined;
 
@@ -44,6 +45,7 @@ export class Readiness {
     maxTimeoutMs: number,
     unmet: () => UnmetPeers,
     comesLater: (keyspace: string) => boolean = () => false,
+    awaitsWord: () => boolean = () => false,
   ) {
     this.#keyspaces = keyspaces;
     this.#lifecycle = lifecycle;
@@ -51,6 +53,7 @@ export class Readiness {
     this.#maxTimeoutMs = maxTimeoutMs;
     this.#unmet = unmet;
     this.#comesLater = comesLater;
+    this.#awaitsWord = awaitsWord;
   }
 
   wait(options: ReadyOptions | undefined): Promise<void> {
@@ -77,11 +80,14 @@ export class Readiness {
   /**
    * The keyspaces that could not serve now: at the level where they offer it, else at their own. Not
    * those that cannot because they are not in the configuration of a peer that is there: to wait for
-   * them here would be to wait for the next node to be restarted.
+   * them here would be to wait for the next node to be restarted. While a peer is about to say which of
+   * its replicas are being rebuilt, nobody knows of any.
    */
   missing(level: Level | undefined): string[] {
+    const awaitsWord = this.#awaitsWord();
     return this.#keyspaces
       .filter(({ engine, defaults }) => {
+        if (awaitsWord) return true;
         const { readLevels, writeLevels } = engine.capabilities;
         const isOffered =
           level !== undefined && (readLevels.includes(level) || writeLevels.includes(level));

@@ -47,6 +47,8 @@ export interface PeerNetwork {
   lacks(peer: NodeId, keyspaceHash: number): boolean;
   /** Of all peers, in the order of the configuration's nodes. */
   standingsOf(keyspace: string): readonly PeerStanding[];
+  /** Some peer that can be reached has replicas that are being rebuilt, and has yet to say which. */
+  readonly awaitsWord: boolean;
   /** The identity that the peer's accepted hello gave; undefined before. */
   identityOf(peer: NodeId): Sender | undefined;
   readonly clusterId: ClusterId | undefined;
@@ -175,6 +177,8 @@ export interface MachineHost {
   attach(peers: PeerNetwork): void;
   /** For hellos. */
   readonly ownKeyspaces: OwnKeyspaces;
+  /** Likewise: whether a replica is being rebuilt, and tells this peer so. */
+  isRebuildingFor(peer: NodeId): boolean;
   engine(keyspace: string): Engine;
   describe(): Readonly<Record<string, unknown>>;
   /** Pending operations get `timeoutMs` if `drain`, then are answered with the truth. */

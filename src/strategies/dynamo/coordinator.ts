@@ -22,6 +22,7 @@ import { PlaceFlow } from "../leaderless/place/place-flow.ts";
 import { HEDGE_TIMER } from "../leaderless/reads/hedges.ts";
 import { readLocally } from "../leaderless/reads/local-read.ts";
 import { ScanFlow } from "../leaderless/reads/scan-flow.ts";
+import { type AbleContext, RebuildingPeers } from "../leaderless/rebuilding-peers.ts";
 import type { RecordRules } from "../leaderless/record-rules.ts";
 import { RoundIds } from "../leaderless/round-ids.ts";
 import { shardLack } from "../leaderless/shard-lack.ts";
@@ -56,9 +57,13 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
   readonly #places: PlaceFlow;
   readonly #sweeps: SweepTimer;
   readonly #rounds: RoundIds;
+  readonly #rebuilding = new RebuildingPeers();
 
   constructor(given: CoordinatorContext, planted: PlantedDynamoBugs = NO_PLANTED_DYNAMO_BUGS) {
-    const context = withJointPlacements(given, planted.countedOnNewOnly);
+    const context: AbleContext = {
+      ...withJointPlacements(given, planted.countedOnNewOnly),
+      rebuilding: this.#rebuilding,
+    };
     const settings = context.settings as unknown as DynamoSettings;
     const settlement = settlementOf(settings.resolver);
     const rules: RecordRules = makeDottedRules(settlement, { planted });
@@ -90,7 +95,9 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
       expiries: this.#expiries,
     };
     this.#scans = new ScanFlow(context, scans, nextRoundId, this.#demands);
-    this.#sweeps = new SweepTimer([this.#writes, this.#reads, this.#scans, this.#places]);
+    this.#sweeps = new SweepTimer([
+      ...[this.#writes, this.#reads, this.#scans, this.#places, this.#rebuilding],
+    ]);
   }
 
   step(event: MachineEvent<DynamoMessage>, effects: Fx): void {
@@ -116,6 +123,7 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
         this.#writes.onIdentity(event.peer.node);
         this.#reads.onIdentity(event.peer.node);
         this.#places.onIdentity(event.peer.node);
+        this.#rebuilding.onIdentity(event.peer.node);
         return;
       case "map":
         this.#writes.onMap(event.shardIndex, nowMs, effects);
@@ -132,6 +140,7 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
         this.#reads.sweep(nowMs, effects);
         this.#scans.sweep(nowMs, effects);
         this.#places.sweep(nowMs, effects);
+        this.#rebuilding.sweep(nowMs);
         break;
       default:
         return;
@@ -261,7 +270,11 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
           this.#onRecalled(message, effects);
         }
         break;
+      case "standing":
+        this.#rebuilding.onStanding(from, shardIndex, message, nowMs);
+        break;
       case "write-ack":
+        if (message.serving) this.#rebuilding.onServing(from.node, shardIndex);
         this.#writes.onAck(from, message, message.requestId, nowMs, effects);
         if (message.others === undefined) break;
         for (const id of message.others) this.#writes.onAck(from, message, id, nowMs, effects);
@@ -270,6 +283,7 @@ export class DynamoCoordinator implements CoordinatorMachine<DynamoMessage> {
         this.#writes.onGap(from, message, effects);
         break;
       case "read-reply":
+        if (message.serving) this.#rebuilding.onServing(from.node, shardIndex);
         this.#reads.onReply(from, message, nowMs, effects);
         break;
       case "range-reply":

@@ -73,6 +73,10 @@ export class DynamoReplica implements ReplicaMachine<DynamoMessage> {
     return this.#copies.serving;
   }
 
+  get saysRebuilding(): boolean {
+    return this.#copies.saysRebuilding;
+  }
+
   step(event: MachineEvent<DynamoMessage>, effects: Fx): void {
     // A step that threw has left nothing behind.
     this.#meetings.length = 0;

@@ -2,6 +2,7 @@ import type { CoordinatorContext, Effects, Request, Sender } from "../../core/co
 import { CapstanError } from "../../core/model/errors.ts";
 import type { NodeId } from "../../core/model/ids.ts";
 import type { Level } from "../../core/model/levels.ts";
+import { ableReplicas } from "../leaderless/able-replicas.ts";
 import { type Demands, isMetBy, mayLower, oneLess } from "../leaderless/demand.ts";
 import { levelTooHigh, tooFewReachable } from "../leaderless/faults.ts";
 import type { WriteAck } from "../leaderless/messages.ts";
@@ -181,9 +182,9 @@ export class WriteFlow {
       throw levelTooHigh(level, shardIndex, this.#demands, DYNAMO_LEVELS, "write");
     }
     const intent = this.#intents.of(request, wallMs);
-    const reachable = answers.reachable(this.#context.isReachable);
-    if (!this.#mayLower(level) && !isMetBy(demand, reachable) && !intent.again) {
-      throw tooFewReachable(demand, placement.replicas, answers.nodesOf(reachable));
+    const able = ableReplicas(this.#context, answers, shardIndex);
+    if (!this.#mayLower(level) && !isMetBy(demand, able) && !intent.again) {
+      throw tooFewReachable(demand, placement.replicas, answers.nodesOf(able));
     }
     const standIns = this.#standIns.answersOf(placement);
     const minter = intent.minter ?? this.#chooseMinter(shardIndex);

@@ -1,26 +1,27 @@
-import type { CoordinatorContext } from "../../core/contracts/machine.ts";
 import type { Level } from "../../core/model/levels.ts";
 import { type Demands, isMetBy } from "./demand.ts";
+import type { AbleContext } from "./rebuilding-peers.ts";
 import { ReplicaAnswers, type ReplicaMask } from "./replica-answers.ts";
 
 /**
  * Replicas whose answer could count, as far as this node knows: those that can be reached, without
- * its own while that is being rebuilt. Whether a peer's is being rebuilt, only its answer says.
+ * its own while that is being rebuilt, and those of peers that have said so of theirs.
  */
 export function ableReplicas(
-  context: CoordinatorContext,
+  context: AbleContext,
   answers: ReplicaAnswers,
   shardIndex: number,
   reachable = answers.reachable(context.isReachable),
 ): ReplicaMask {
+  const others = reachable & ~(context.rebuilding?.maskOf(answers, shardIndex) ?? 0);
   const own = answers.bitOf(context.self.node);
-  if (own === 0 || context.servingState(shardIndex) !== undefined) return reachable;
-  return reachable & ~own;
+  if (own === 0 || context.servingState(shardIndex) !== undefined) return others;
+  return others & ~own;
 }
 
 /** Whether calls of the level would find enough of them, whatever shard their key is in. */
 export function isEveryShardAble(
-  context: CoordinatorContext,
+  context: AbleContext,
   demands: Demands,
   level: Level,
 ): boolean {

@@ -108,6 +108,15 @@ export interface RangeReply {
   readonly reapable: HybridTime;
 }
 
+/** To every node's coordinator, which does not begin what could only be met with this replica. */
+export interface StandingMessage {
+  readonly type: "standing";
+  /** Always 0: it answers nothing. */
+  readonly requestId: number;
+  /** False while the replica is being rebuilt. Vouches for nothing: answers say it of themselves. */
+  readonly serving: boolean;
+}
+
 export type LeaderlessMessage = CopyMessage | PlaceMessage | AtEpoch<CopyMessage>;
 
 /** All but who holds the shard. */
@@ -122,7 +131,8 @@ export type CopyMessage =
   | HintMessage
   | HandoffMessage
   | HandoffAck
-  | SettleMessage;
+  | SettleMessage
+  | StandingMessage;
 
 const TYPES = Object.freeze({
   write: 1,
@@ -136,6 +146,7 @@ const TYPES = Object.freeze({
   handoff: 9,
   "handoff-ack": 10,
   settle: 11,
+  standing: 12,
 });
 const KINDS: readonly WriteKind[] = Object.freeze(["first-hand", "write-back", "repair"]);
 const VERDICTS: readonly WriteVerdict[] = Object.freeze([
@@ -232,6 +243,9 @@ function encode(message: CopyMessage, writer: ByteWriter): void {
     case "settle":
       writeSettle(message, writer);
       break;
+    case "standing":
+      writer.u8(message.serving ? 1 : 0);
+      break;
   }
 }
 
@@ -298,6 +312,11 @@ function decode(reader: ByteReader, check: CheckRecord): CopyMessage {
       return readHandoffAck(reader, requestId);
     case TYPES.settle:
       return readSettle(reader, requestId);
+    case TYPES.standing: {
+      const serving = readFlag(reader);
+      reader.end();
+      return { type: "standing", requestId, serving };
+    }
     default:
       throw new MalformedBytesError(`message type ${type}`);
   }

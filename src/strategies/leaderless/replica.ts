@@ -138,6 +138,10 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
     return this.#opened && !this.#wholeness.isRebuilding;
   }
 
+  get saysRebuilding(): boolean {
+    return this.#wholeness.isRebuilding;
+  }
+
   /** What it stores now counts: it serves, or is being given the shard and has all that comes. */
   get holdsForGood(): boolean {
     return this.serving || (this.#opened && this.#place.known.isJoining);
@@ -193,7 +197,10 @@ export class LeaderlessReplica implements ReplicaMachine<LeaderlessMessage> {
       case "reachability":
         this.#antiEntropy.onReachability(event.peer, event.reachable, event.nowMs, effects);
         this.#handoff.onReachability(event.peer, event.reachable, effects);
-        if (event.reachable) this.#place.known.tell(event.peer, effects);
+        if (event.reachable) {
+          this.#place.known.tell(event.peer, effects);
+          this.#wholeness.onReachable(event.peer, effects);
+        }
         this.#settling.onReachability(event.peer, event.reachable, effects);
         break;
       case "identity":

@@ -12,6 +12,7 @@ import type { ReplicaPlace } from "./place/replica-place.ts";
 import { homeOf, isHolder, isSameSet, stageOf } from "./place/shard-map.ts";
 import type { PlantedReplicaBugs } from "./planted-bugs.ts";
 import { Rebuild, rebuildDelayMsOf } from "./rebuild.ts";
+import { SAID_AGAIN_MS } from "./rebuilding-peers.ts";
 import { RequestNumbers } from "./request-numbers.ts";
 import type { Settling } from "./settling/settling.ts";
 
@@ -39,6 +40,9 @@ export class Wholeness {
   readonly #settling: Settling;
   readonly #onWhole: (nowMs: number, effects: Fx) => void;
   #rebuild: Rebuild | undefined;
+  /** Peers were told that the copy is being rebuilt, and not yet that it is whole. */
+  #isTold = false;
+  #sayAgainAtMs = 0;
   readonly #numbers: RequestNumbers;
 
   /** `onWhole` is told when there is nothing left to learn. */
@@ -117,6 +121,11 @@ export class Wholeness {
     this.#rebuild?.onIdentity(peer);
   }
 
+  /** Whoever comes to be there would take the copy for one that counts. */
+  onReachable(peer: NodeId, effects: Fx): void {
+    if (this.#rebuild !== undefined) this.#say(peer, effects);
+  }
+
   /** False: the timer is another's. */
   onTimer(timer: string, nowMs: number, effects: Fx): boolean {
     if (timer !== TIMER) return false;
@@ -147,7 +156,8 @@ export class Wholeness {
       const message = atEpoch(this.#place.map, request.message);
       effects.send(request.node, "replica", shard, message, "bulk");
     }
-    effects.setTimer(TIMER, rebuild.retryMs(nowMs));
+    if (nowMs >= this.#sayAgainAtMs) this.#tell(nowMs, effects);
+    effects.setTimer(TIMER, Math.min(rebuild.retryMs(nowMs), this.#sayAgainAtMs - nowMs));
   }
 
   describe(): Readonly<Record<string, unknown>> | undefined {
@@ -157,6 +167,7 @@ export class Wholeness {
   #become(nowMs: number, effects: Fx): void {
     this.#onWhole(nowMs, effects);
     effects.keep(COMPLETE, PRESENT);
+    if (this.#isTold) this.#tell(nowMs, effects);
   }
 
   #begin(nowMs: number, effects: Fx): void {
@@ -173,7 +184,24 @@ export class Wholeness {
     effects.keep(COMPLETE, undefined);
     effects.deleteSide(COMPLETE_KEY);
     effects.emit({ type: "rebuild-started", shard: this.#context.shardIndex });
+    this.#tell(nowMs, effects);
     this.advance(nowMs, effects);
+  }
+
+  /** Tells all nodes, each of which may begin operations, whether what this copy answers counts. */
+  #tell(nowMs: number, effects: Fx): void {
+    this.#isTold = this.#rebuild !== undefined;
+    this.#sayAgainAtMs = nowMs + SAID_AGAIN_MS;
+    for (const node of this.#context.nodes) {
+      if (this.#context.isReachable(node)) this.#say(node, effects);
+    }
+  }
+
+  #say(node: NodeId, effects: Fx): void {
+    const { self, shardIndex } = this.#context;
+    if (node === self.node) return;
+    const serving = this.#rebuild === undefined;
+    effects.send(node, "coordinator", shardIndex, { type: "standing", requestId: 0, serving });
   }
 
   #isComplete(effects: Fx): boolean {

@@ -36,6 +36,7 @@ import { PlaceFlow } from "../leaderless/place/place-flow.ts";
 import { HEDGE_TIMER } from "../leaderless/reads/hedges.ts";
 import { readLocally } from "../leaderless/reads/local-read.ts";
 import { ScanFlow } from "../leaderless/reads/scan-flow.ts";
+import { type AbleContext, RebuildingPeers } from "../leaderless/rebuilding-peers.ts";
 import { type KeyedRecord, liveValueOf, stampOf } from "../leaderless/record.ts";
 import { RoundIds } from "../leaderless/round-ids.ts";
 import { shardLack } from "../leaderless/shard-lack.ts";
@@ -64,9 +65,13 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
   readonly #places: PlaceFlow;
   readonly #expiries: ExpiryView;
   readonly #sweeps: SweepTimer;
+  readonly #rebuilding = new RebuildingPeers();
 
   constructor(given: CoordinatorContext, planted: PlantedBugs = NO_PLANTED_BUGS) {
-    const context = withJointPlacements(given, planted.countedOnNewOnly);
+    const context: AbleContext = {
+      ...withJointPlacements(given, planted.countedOnNewOnly),
+      rebuilding: this.#rebuilding,
+    };
     this.#context = context;
     this.#planted = planted;
     this.#settings = context.settings as unknown as TunableSettings;
@@ -99,7 +104,9 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
       next,
       this.#demands,
     );
-    this.#sweeps = new SweepTimer([this.#writes, this.#reads, this.#scans, this.#places]);
+    this.#sweeps = new SweepTimer([
+      ...[this.#writes, this.#reads, this.#scans, this.#places, this.#rebuilding],
+    ]);
   }
 
   step(event: MachineEvent<LeaderlessMessage>, effects: Fx): void {
@@ -125,6 +132,7 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
         this.#writes.onIdentity(event.peer.node);
         this.#reads.onIdentity(event.peer.node);
         this.#places.onIdentity(event.peer.node);
+        this.#rebuilding.onIdentity(event.peer.node);
         return;
       case "map":
         this.#writes.onMap(event.shardIndex, nowMs, effects);
@@ -141,6 +149,7 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
         this.#reads.sweep(nowMs, effects);
         this.#scans.sweep(nowMs, effects);
         this.#places.sweep(nowMs, effects);
+        this.#rebuilding.sweep(nowMs);
         break;
       default:
         return;
@@ -293,12 +302,17 @@ export class TunableCoordinator implements CoordinatorMachine<LeaderlessMessage>
     effects: Fx,
   ): void {
     switch (message.type) {
+      case "standing":
+        this.#rebuilding.onStanding(from, shardIndex, message, nowMs);
+        break;
       case "write-ack":
+        if (message.serving) this.#rebuilding.onServing(from.node, shardIndex);
         this.#onAck(from, message, message.requestId, nowMs, wallMs, effects);
         if (message.others === undefined) break;
         for (const id of message.others) this.#onAck(from, message, id, nowMs, wallMs, effects);
         break;
       case "read-reply":
+        if (message.serving) this.#rebuilding.onServing(from.node, shardIndex);
         if (!this.#writes.onStamp(from, message, nowMs, wallMs, effects)) {
           this.#reads.onReply(from, message, nowMs, effects);
         }

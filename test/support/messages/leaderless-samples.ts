@@ -60,6 +60,8 @@ export const LEADERLESS_SAMPLES: readonly LeaderlessMessage[] = [
   { type: "place-state", requestId: 6, map: NEXT, vote: undefined, serving: false, readyFor: 0 },
   { type: "place-overdue", map: MAP, goal: nodes("n2", "n3", "n4") },
   { type: "place-recover", requestId: 8 },
+  { type: "standing", requestId: 0, serving: false },
+  { type: "standing", requestId: 0, serving: true },
   {
     ...{ type: "at-epoch", epoch: 3 as Epoch, vote: undefined },
     message: { type: "read", requestId: 5, stampOnly: true, key: KEY },

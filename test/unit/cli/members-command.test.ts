@@ -203,10 +203,15 @@ test("members recover --all takes the shards that lack a majority, and tells bef
 test("members recover --all takes of other strategies those that wait for a node which is away", async () => {
   const waits = { ...LACK, reason: "lowered", missing: ["n1", "n2"] } as const;
   store.unserved = [waits, { ...waits, reason: "too-few-replicas" }, { ...LACK, shards: [9] }];
+  // It is there, and is being rebuilt itself: it is waited for.
+  const there = await members("recover", "--all", "--keyspace", "default", "--dry-run");
+  expect(there.stdout).toBe("");
+  store.peer = { status: "unreachable", silentMs: 61_000 };
   const one = await members("recover", "--all", "--keyspace", "default", "--dry-run");
+  store.peer = {};
   expect(one.stdout).toBe(
     "default, shards 0-2, 5: n1 would serve with what it can get, waiting for nobody else; lost " +
-      "would be what only these had: n2 (its store is lost)\n",
+      "would be what only these had: n2 (last heard: 61 s ago)\n",
   );
   store.unserved = [{ ...waits, missing: ["n1"] }];
   const alone = await members("recover", "--all", "--keyspace", "default", "--dry-run");

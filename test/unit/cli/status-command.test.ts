@@ -137,6 +137,11 @@ describe("capstan status, where shards do not serve", () => {
     );
   });
 
+  test("tells a peer's copy that is being rebuilt from a store that is lost", async () => {
+    const { stdout } = await statusOf({ missing: ["n8", "n9"] });
+    expect(stdout).toContain("without n8 (last heard: 61 s ago), n9 (its copy is being rebuilt)");
+  });
+
   test("exits with 0 where only other levels than the keyspace's own are not served", async () => {
     const { exitCode, stdout } = await statusOf({ reads: ["all"], writes: [], shards: [3] });
     expect(exitCode).toBe(0);

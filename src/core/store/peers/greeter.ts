@@ -144,6 +144,7 @@ export class Greeter {
     session.refusal = undefined;
     session.sequence = hello.sequence;
     session.clusterId = hello.clusterId;
+    session.rebuilding = hello.rebuilding;
     const nowMs = this.#options.network.environment.monotonicMs();
     session.ledger.advance(hello.storeId, hello.logPosition, nowMs);
     if (header.receiverTag === this.#options.sessionTag) {
@@ -340,6 +341,7 @@ export class Greeter {
       clusterId: birth.clusterId,
       verdict: session.verdict,
       relearns: this.#relearning === "done",
+      rebuilding: network.isRebuildingFor?.(session.node) === true,
       // What nobody knew of cannot have been forgotten: an older copy that is held off, or cut off,
       // while it writes on would come to look like more than what the peer has met.
       logPosition: session.hasAcceptedUs ? network.logPosition() : network.openedPosition,

@@ -33,6 +33,7 @@ const VERDICTS = Object.freeze([
 
 /** Beside the verdict, in its byte. */
 const RELEARNS = 0x80;
+const REBUILDING = 0x40;
 
 /** A node's introduction of itself to one peer; its heartbeat as well. */
 export interface Hello {
@@ -50,6 +51,11 @@ export interface Hello {
    * store in between has acknowledged before it has learned that shard anew.
    */
   readonly relearns: boolean;
+  /**
+   * Some replica of the sender's is being rebuilt: which, it says in messages, as soon as the receiver
+   * can be reached.
+   */
+  readonly rebuilding: boolean;
   /**
    * How far the sender's log would survive a power cut; to a node that has not accepted this start
    * of it yet: how far it was when this start opened it.
@@ -89,7 +95,8 @@ export function writeHello(writer: ByteWriter, hello: Hello): void {
   writer.u64(hello.incarnation);
   writer.u32(hello.sequence);
   writer.string(hello.clusterId ?? "");
-  writer.u8(VERDICTS.indexOf(hello.verdict) + (hello.relearns ? RELEARNS : 0));
+  const flags = (hello.relearns ? RELEARNS : 0) | (hello.rebuilding ? REBUILDING : 0);
+  writer.u8(VERDICTS.indexOf(hello.verdict) | flags);
   writer.u64(hello.logPosition);
   writer.u64(Math.max(0, Math.floor(hello.wallMs)));
   writer.u16(hello.founders?.length ?? 0);
@@ -107,7 +114,7 @@ export function readHello(reader: ByteReader): Hello {
   const sequence = reader.u32();
   const clusterId = reader.string(MAX_NAME_BYTES) as ClusterId;
   const judged = reader.u8();
-  const verdict = verdictOf(judged % RELEARNS);
+  const verdict = verdictOf(judged & ~(RELEARNS | REBUILDING));
   const logPosition = reader.u64();
   const wallMs = reader.u64();
   const founders = readFounders(reader);
@@ -122,7 +129,8 @@ export function readHello(reader: ByteReader): Hello {
     sequence,
     clusterId: clusterId === "" ? undefined : clusterId,
     verdict,
-    relearns: judged >= RELEARNS,
+    relearns: (judged & RELEARNS) !== 0,
+    rebuilding: (judged & REBUILDING) !== 0,
     logPosition,
     wallMs,
     founders,

@@ -39,6 +39,8 @@ export interface PeerNetworkOptions {
   readonly isPersistent?: boolean | undefined;
   /** What is to be said of this node's keyspaces; without, they are nothing new here. */
   readonly keyspaces?: OwnKeyspaces | undefined;
+  /** Whether a replica here is being rebuilt, and tells this peer so. Default: none is. */
+  readonly isRebuildingFor?: ((peer: NodeId) => boolean) | undefined;
   /** What this node knows of the stores that it has met, per node, over its restarts. */
   readonly met: {
     load(node: NodeId): Uint8Array | undefined;

@@ -181,6 +181,11 @@ class SessionNetwork implements PeerNetwork, GreeterHost, ReceiverHost {
     return [...this.#sessions.values()].map((session) => standingOf(session, keyspace));
   }
 
+  get awaitsWord(): boolean {
+    for (const session of this.#sessions.values()) if (session.awaitsWord) return true;
+    return false;
+  }
+
   identityOf(peer: NodeId): Sender | undefined {
     return this.#sessions.get(peer)?.identity;
   }

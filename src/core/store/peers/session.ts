@@ -59,6 +59,7 @@ export class PeerSession {
   hasAcceptedUs = false;
   clusterId: ClusterId | undefined;
   /** Of its newest hello. */
+  rebuilding = false;
   sequence = 0;
   /** Our newest hello when that session was accepted: whoever was dead by then has heard no later. */
   acceptedAtSequence = 0;
@@ -108,6 +109,11 @@ export class PeerSession {
   hasCounted = false;
   /** `open`, and not suspected. */
   reachable = false;
+
+  /** It is there, and has replicas that are being rebuilt; which, it is about to say. */
+  get awaitsWord(): boolean {
+    return this.reachable && this.rebuilding && !this.hasCounted;
+  }
 
   constructor(node: NodeId, outbox: Outbox, ledger: IdentityLedger) {
     this.node = node;

@@ -14,8 +14,13 @@ function setUp() {
   const defaults = { read: "quorum", write: "quorum" } as const;
   const keyspaces = [{ name: "things", engine, defaults }];
   const unmet = { peers: [] as string[], causes: [] as string[], text: "" };
-  const readiness = new Readiness(keyspaces, lifecycle, environment, 60_000, () => unmet);
-  return { readiness, unmet, engine, lifecycle, time: environment.time };
+  const words = { awaited: false };
+  const readiness = new Readiness(
+    ...([keyspaces, lifecycle, environment, 60_000, () => unmet] as const),
+    () => false,
+    () => words.awaited,
+  );
+  return { readiness, words, unmet, engine, lifecycle, time: environment.time };
 }
 
 describe("ready", () => {
@@ -31,6 +36,24 @@ describe("ready", () => {
     const waiting = readiness.wait({ level: "strong" });
     engine.ready = true;
     readiness.check();
+    await waiting;
+  });
+
+  it("waits while a peer is about to say what it rebuilds", async () => {
+    const { readiness, engine, words, time } = setUp();
+    engine.ready = true;
+    words.awaited = true;
+    expect(readiness.missing("one")).toEqual(["things"]);
+    const waiting = readiness.wait(undefined);
+    let settled = false;
+    void waiting.then(() => {
+      settled = true;
+    });
+    time.advance(1_000);
+    await Promise.resolve();
+    expect(settled).toBe(false);
+    words.awaited = false;
+    time.advance(25);
     await waiting;
   });
 

@@ -100,7 +100,7 @@ function hello({ from, to, verdict = "accepted", ...more }: HelloOf): Uint8Array
   writeHello(writer, {
     ...{ clusterName: "test", digest: "", node: "b" as NodeId, storeId: storeId as StoreId },
     ...{ incarnation: 1 as Incarnation, sequence: 1, clusterId: undefined, verdict, logPosition },
-    ...{ relearns, wallMs: 0, founders: undefined, outline: undefined },
+    ...{ relearns, rebuilding: false, wallMs: 0, founders: undefined, outline: undefined },
   });
   return writer.copy();
 }

@@ -22,6 +22,28 @@ describe("sessions", () => {
     expect(b!.turnEnds).toBe(1);
   });
 
+  it("awaits the word of a peer that says to be rebuilding, until it has spoken or is whole", async () => {
+    const world = new World("a", "b", "c");
+    const rebuildingFor = new Set(["a"]);
+    const a = await world.start("a");
+    const b = await world.start("b", { rebuildingFor });
+    const c = await world.start("c");
+    world.advance(1);
+    expect(allMet([a, b, c])).toBe(true);
+    expect(a.network.awaitsWord).toBe(true);
+    expect(c.network.awaitsWord).toBe(false);
+    b.say("a", "this one");
+    world.time.settle();
+    expect(a.network.awaitsWord).toBe(false);
+
+    rebuildingFor.add("c");
+    world.advance(HEARTBEAT_MS);
+    expect(c.network.awaitsWord).toBe(true);
+    rebuildingFor.clear();
+    world.advance(HEARTBEAT_MS);
+    expect(c.network.awaitsWord).toBe(false);
+  });
+
   it("takes nothing for a peer that was not met, nor for a name that it does not know", async () => {
     const world = new World("a", "b");
     const a = await world.start("a");

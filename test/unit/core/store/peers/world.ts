@@ -45,6 +45,8 @@ export interface NodeOptions {
   readonly saveMs?: number;
   readonly isUnused?: boolean;
   readonly isPersistent?: boolean;
+  /** Peers that it says to be rebuilding to. */
+  readonly rebuildingFor?: ReadonlySet<string>;
   /** What an earlier start of this node has kept of those that it met. */
   readonly met?: ReadonlyMap<NodeId, Uint8Array>;
   readonly queuedBytes?: number;
@@ -108,6 +110,7 @@ export class TestNode {
       isUnused: options.isUnused ?? true,
       isPersistent: options.isPersistent,
       keyspaces: options.keyspaces,
+      isRebuildingFor: (peer) => options.rebuildingFor?.has(peer) === true,
       met: {
         load: (node) => options.met?.get(node),
         save: (node, bytes) => {
