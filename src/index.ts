@@ -29,7 +29,7 @@ export { STORE_EVENTS, type StoreEventType } from "./core/model/event-registry.t
 export { LEVELS, type Level } from "./core/model/levels.ts";
 export type { Outcome, RetryAdvice } from "./core/model/outcome.ts";
 export type { Receipt, ReceiptReplicas } from "./core/model/receipt.ts";
-export type { LackReason, ShardLack, UnservedShards } from "./core/model/shard-lack.ts";
+export type { LackReason, LogEnd, ShardLack, UnservedShards } from "./core/model/shard-lack.ts";
 export { VersionVector } from "./core/model/version-vector.ts";
 export * from "./core/store/api.ts";
 export { defineConfig } from "./core/store/define-config.ts";

@@ -10,6 +10,11 @@ const unserved = z.looseObject({
   writes: z.array(z.string()),
   missing: z.array(z.string()),
   held_here: z.boolean(),
+  log_ends: z
+    .array(z.looseObject({ shard: z.number(), term: z.number(), index: z.number() }))
+    .optional(),
+  /** Not of the node that was asked, but of one that has a copy. */
+  told_by: z.string().optional(),
 });
 
 /** Of `GET /api/v1/cluster/health`, what the command line shows. Loose: newer nodes may say more. */

@@ -29,7 +29,7 @@ export function unservedLines(health: Health, paint: Paint): readonly string[] {
       const isGrave = isUnserved({ ...keyspace, unserved: [each] });
       const shards = shardsText(each, keyspace);
       const head = paint(isGrave ? "red" : "yellow", `${keyspace.name}: ${shards}`);
-      return `${head} ${verbOf(each)} ${levelsText(each)}: ${reasonOf(each)}${missingText(each, health)}`;
+      return `${head} ${verbOf(each)} ${levelsText(each)}: ${reasonOf(each)}${missingText(each, health)}${toldText(each)}`;
     }),
   );
 }
@@ -64,6 +64,10 @@ function reasonOf({ reason }: Unserved): string {
 function missingText({ missing, reason }: Unserved, health: Health): string {
   if (missing.length === 0) return "";
   return `; without ${describeMissing(missing, health, reason === "quorum-lost")}`;
+}
+
+function toldText({ told_by: node }: Unserved): string {
+  return node === undefined ? "" : ` (as ${node} says)`;
 }
 
 /**

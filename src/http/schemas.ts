@@ -209,6 +209,12 @@ const unservedAnswer = z.strictObject({
     .array(z.string())
     .describe("Replicas that are not reached, or lost, or are being rebuilt"),
   held_here: z.boolean().describe("Whether this node has a copy to recover the shards from"),
+  log_ends: z
+    .array(z.strictObject({ shard: z.int(), term: z.int(), index: z.int() }))
+    .optional()
+    .describe(
+      "Of raft: where the logs of this node's copies end; the later one has the greater term",
+    ),
 });
 
 export const healthAnswer = z.strictObject({

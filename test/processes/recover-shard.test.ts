@@ -53,7 +53,10 @@ describe("a raft shard of which two of three stores are gone", () => {
 
     const dry = await recover("--all", "--dry-run");
     expect(dry.exitCode).toBe(0);
-    expect(dry.stdout).toMatch(/^accounts, shards 0-2: n3 would go on alone .*: n1 .*, n2 .*\n$/);
+    expect(dry.stdout).toMatch(/^accounts, shards 0-2: n3 would go on alone .*: n1 .*, n2 .*\n/);
+    expect(dry.stdout.match(/shard [0-2]: logs end: n3's at term \d+, index \d+\n/g)).toHaveLength(
+      3,
+    );
     const given: string[] = [];
     await eventually("every shard is recovered", async () => {
       const done = await recover("--all", "--accept-loss");

@@ -73,7 +73,10 @@ describe("the shards that a node says do not serve", () => {
     await cluster.waitFor(() => unservedBy(cluster, "n1")[0]?.reason === "quorum-lost");
     expect(unservedBy(cluster, "n1")[0]).toMatchObject({
       ...{ shards: [0], missing: MISSING, isHeld: true },
+      logEnds: [{ shard: 0, term: expect.any(Number), index: expect.any(Number) }],
     });
+    const { shards } = cluster.keyspace("n1").describe() as { shards: { lastIndex: number }[] };
+    expect(unservedBy(cluster, "n1")[0]?.logEnds?.[0]?.index).toBe(shards[0]?.lastIndex);
     const statuses = cluster
       .node("n1")
       .store.describe()

@@ -4,11 +4,13 @@ import { accessOf, addServerOptions, type ServerOptions, serverUrl } from "../cl
 import type { CommandRunner } from "../command-runner.ts";
 import { EXIT } from "../exit-codes.ts";
 import { type Paint, paintFor } from "../paint.ts";
+import { mayLackCopies, type PeerHealths, peerHealths, withLostQuorums } from "../peer-healths.ts";
 import { fetchHealth, type Health } from "../read-health.ts";
 import { printLine, type Surroundings } from "../surroundings.ts";
 import { heard, isUnserved, unservedLines } from "../unserved-lines.ts";
 
 const DEFAULT_TIMEOUT_MS = 5_000;
+const NOBODY: PeerHealths = Object.freeze({ healths: [], unheard: [] });
 
 const EXAMPLES = `
 Examples:
@@ -16,7 +18,8 @@ Examples:
   $ capstan status --url http://127.0.0.1:8402 --json
 
 The table says what the node that was asked knows: on two sides of a broken network two nodes say
-different things. Below it stand the shards that do not serve all their levels now.
+different things. Below it stand the shards that do not serve all their levels now; of raft shards of which
+that node has no copy also those of which others that it reaches say that their majority is lost.
 
 Exit codes: 0 every shard serves at its keyspace's own levels (those of the table), or succeeds
 below them as its policy allows; 6 one or more do not; 1 no node answers.`;
@@ -35,11 +38,12 @@ export function addStatusCommand(program: Command, runner: CommandRunner): void 
 async function status(options: ServerOptions, surroundings: Surroundings): Promise<number> {
   const { interruption, stdout, env } = surroundings;
   const url = serverUrl(options, env);
-  const health = await fetchHealth(url, {
-    access: accessOf(options, surroundings, url),
-    timeoutMs: options.timeout ?? DEFAULT_TIMEOUT_MS,
-    signal: interruption.signal,
-  });
+  const access = accessOf(options, surroundings, url);
+  const { signal } = interruption;
+  const timeoutMs = options.timeout ?? DEFAULT_TIMEOUT_MS;
+  const asked = await fetchHealth(url, { access, timeoutMs, signal });
+  const peers = mayLackCopies(asked) ? await peerHealths(asked, url, access, signal) : NOBODY;
+  const health = withLostQuorums(asked, peers.healths);
   if (options.json) printLine(stdout, JSON.stringify(health));
   else printLine(stdout, statusText(health, paintFor(stdout, env)));
   return health.keyspaces.some(isUnserved) ? EXIT.unserved : EXIT.done;

@@ -11,9 +11,11 @@ import {
 import type { CommandRunner } from "../command-runner.ts";
 import { EXIT } from "../exit-codes.ts";
 import { shardsOption } from "../parse-options.ts";
+import { peerHealths, withLostQuorums } from "../peer-healths.ts";
 import { fetchHealth, type Health } from "../read-health.ts";
 import { printLine, type Surroundings } from "../surroundings.ts";
 import { UsageError } from "../usage-error.ts";
+import { copyEndLines, copyEndsOf } from "./log-ends.ts";
 import { doForShards } from "./many-shards.ts";
 import { type PlannedShards, planLines, planRecovery, shardsOf } from "./recovery-plan.ts";
 import { type CallLimits, type Deed, linesOf } from "./shard-task.ts";
@@ -28,6 +30,15 @@ interface RecoverOptions extends ServerOptions {
 
 const DEFAULT_HEALTH_TIMEOUT_MS = 5_000;
 
+interface Plan {
+  readonly plan: readonly PlannedShards[];
+  /** Of the node at `--url`, with what its peers know of shards that it has no copy of. */
+  readonly health: Health;
+  /** Of all that have answered, as they said it. */
+  readonly healths: readonly Health[];
+  readonly unheard: readonly string[];
+}
+
 const HELP = `
 Raft, where a majority is gone: the node alone holds the shard then, and \`capstan members add\`
 gives it replicas again. A replica of before that comes back loses what it has.
@@ -38,6 +49,7 @@ be reached.
 the others those whose copy at the node is being rebuilt and waits for a node that is away. Shards
 that have a majority are left as they are, so that the same command may be given again until all
 are done. Make sure that the nodes it names are gone for good: --dry-run names them, and does nothing.
+Of raft shards it says how far the logs of the nodes that are left go, and at which to recover each.
 
 Examples:
   $ capstan members recover --all --dry-run
@@ -139,13 +151,28 @@ async function shardsToRecover(
 
 async function planOnly(options: RecoverOptions, surroundings: Surroundings): Promise<number> {
   const { stdout, stderr } = surroundings;
-  const { plan, health } = await planOf(options, surroundings);
+  const { plan, health, healths, unheard } = await planOf(options, surroundings);
   if (options.json) {
-    for (const { isHeld, ...planned } of plan) {
-      printLine(stdout, JSON.stringify({ ...planned, held_here: isHeld }));
+    for (const each of plan) {
+      const { isHeld, ...planned } = each;
+      const ends = copyEndsOf(each, healths);
+      const logs = ends.length === 0 ? {} : { log_ends: ends };
+      printLine(stdout, JSON.stringify({ ...planned, held_here: isHeld, ...logs }));
     }
   } else {
-    for (const line of planLines(plan, health)) printLine(stdout, line);
+    for (const planned of plan) {
+      for (const line of planLines([planned], health)) printLine(stdout, line);
+      for (const line of copyEndLines(copyEndsOf(planned, healths), health.node)) {
+        printLine(stdout, line);
+      }
+    }
+  }
+  if (unheard.length > 0 && plan.some(({ strategy }) => strategy === "raft")) {
+    const names = unheard.join(", ");
+    printLine(
+      stderr,
+      `not asked how far their logs go: ${names}, whose HTTP address is not known or silent`,
+    );
   }
   const count = shardsOf(plan).length;
   printLine(
@@ -157,18 +184,17 @@ async function planOnly(options: RecoverOptions, surroundings: Surroundings): Pr
   return EXIT.done;
 }
 
-async function planOf(
-  options: RecoverOptions,
-  surroundings: Surroundings,
-): Promise<{ readonly plan: readonly PlannedShards[]; readonly health: Health }> {
+async function planOf(options: RecoverOptions, surroundings: Surroundings): Promise<Plan> {
   const { env, interruption } = surroundings;
   const { keyspace, shard: asked } = options;
+  const { signal } = interruption;
   const url = serverUrl(options, env);
-  const health = await fetchHealth(url, {
-    access: accessOf(options, surroundings, url),
-    timeoutMs: options.timeout ?? DEFAULT_HEALTH_TIMEOUT_MS,
-    signal: interruption.signal,
-  });
+  const access = accessOf(options, surroundings, url);
+  const timeoutMs = options.timeout ?? DEFAULT_HEALTH_TIMEOUT_MS;
+  const own = await fetchHealth(url, { access, timeoutMs, signal });
+  const peers = await peerHealths(own, url, access, signal);
+  const health = withLostQuorums(own, peers.healths);
+  const said = { health, healths: [own, ...peers.healths], unheard: peers.unheard };
   const names = health.keyspaces.map(({ name }) => name);
   if (keyspace !== undefined && !names.includes(keyspace)) {
     throw new CapstanError(
@@ -178,10 +204,10 @@ async function planOf(
     );
   }
   const all = planRecovery(health, keyspace);
-  if (options.all === true) return { plan: all, health };
+  if (options.all === true) return { plan: all, ...said };
   const wanted = asked ?? [0];
   const plan = all
     .map((each) => ({ ...each, shards: each.shards.filter((shard) => wanted.includes(shard)) }))
     .filter(({ shards }) => shards.length > 0);
-  return { plan, health };
+  return { plan, ...said };
 }

@@ -10,6 +10,12 @@ import type { Level } from "./levels.ts";
  */
 export type LackReason = "quorum-lost" | "too-few-replicas" | "no-leader" | "lowered" | "not-ready";
 
+/** Where a replica's log ends: of two the later one has the greater term, and of one term the greater index. */
+export interface LogEnd {
+  readonly term: number;
+  readonly index: number;
+}
+
 /** What keeps a shard from serving a level, as far as the node that says it knows. */
 export interface ShardLack {
   readonly reason: LackReason;
@@ -17,11 +23,15 @@ export interface ShardLack {
   readonly missing: readonly string[];
   /** Whether this node has a copy that the shard could be recovered from. */
   readonly isHeld: boolean;
+  /** Of this node's copy, where that is a log and the others are too few. */
+  readonly logEnd?: LogEnd | undefined;
 }
 
 /** Shards of a keyspace that do not serve these levels now, all for the same reason. */
-export interface UnservedShards extends ShardLack {
+export interface UnservedShards extends Omit<ShardLack, "logEnd"> {
   readonly shards: readonly number[];
+  /** Where the logs of this node's copies end; left out where none says so. */
+  readonly logEnds?: readonly (LogEnd & { readonly shard: number })[];
   readonly reads: readonly Level[];
   readonly writes: readonly Level[];
 }

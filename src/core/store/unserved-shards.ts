@@ -1,8 +1,13 @@
 import type { Engine } from "../contracts/strategy.ts";
 import type { Level } from "../model/levels.ts";
-import type { ShardLack, UnservedShards } from "../model/shard-lack.ts";
+import type { LogEnd, ShardLack, UnservedShards } from "../model/shard-lack.ts";
 
 type Side = "read" | "write";
+
+type Mutable = UnservedShards & {
+  readonly shards: number[];
+  logEnds?: (LogEnd & { readonly shard: number })[];
+};
 
 interface Gathered extends ShardLack {
   readonly reads: Level[];
@@ -11,16 +16,18 @@ interface Gathered extends ShardLack {
 
 /** What the shards of a keyspace do not serve now, as far as this node knows: alike ones together. */
 export function unservedShards(engine: Engine, shardCount: number): readonly UnservedShards[] {
-  const alike = new Map<string, UnservedShards & { readonly shards: number[] }>();
+  const alike = new Map<string, Mutable>();
   for (let shard = 0; shard < shardCount; shard++) {
-    for (const { reason, missing, isHeld, reads, writes } of lacksOf(engine, shard)) {
+    for (const { reason, missing, isHeld, reads, writes, logEnd } of lacksOf(engine, shard)) {
       const key = JSON.stringify([reason, missing, isHeld, reads, writes]);
-      const known = alike.get(key);
-      if (known === undefined) {
-        alike.set(key, { shards: [shard], reason, missing, isHeld, reads, writes });
-      } else {
-        known.shards.push(shard);
-      }
+      const known: Mutable = alike.get(key) ?? {
+        ...{ shards: [], reason, missing, isHeld, reads, writes },
+      };
+      alike.set(key, known);
+      known.shards.push(shard);
+      if (logEnd === undefined) continue;
+      known.logEnds ??= [];
+      known.logEnds.push({ shard, ...logEnd });
     }
   }
   return [...alike.values()];
@@ -32,11 +39,11 @@ function lacksOf(engine: Engine, shard: number): Iterable<Gathered> {
   const gather = (level: Level, side: Side): void => {
     const lack = lackOf(engine, shard, level, side);
     if (lack === undefined) return;
-    const { reason, isHeld } = lack;
+    const { reason, isHeld, logEnd } = lack;
     // In one order, whichever of them each shard names first.
     const missing = [...lack.missing].sort();
     const key = `${reason} ${missing.join(" ")}`;
-    const known = gathered.get(key) ?? { reason, missing, isHeld, reads: [], writes: [] };
+    const known = gathered.get(key) ?? { reason, missing, isHeld, logEnd, reads: [], writes: [] };
     gathered.set(key, known);
     (side === "read" ? known.reads : known.writes).push(level);
   };

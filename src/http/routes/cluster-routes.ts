@@ -89,9 +89,11 @@ function keyspaceBody(keyspace: KeyspaceDescription): Health["keyspaces"][number
   };
 }
 
-function unservedBody({ shards, reason, reads, writes, missing, isHeld }: UnservedShards) {
+function unservedBody(unserved: UnservedShards) {
+  const { shards, reason, reads, writes, missing, isHeld, logEnds } = unserved;
   return {
     ...{ shards: [...shards], reason, reads: [...reads], writes: [...writes] },
     ...{ missing: [...missing], held_here: isHeld },
+    ...(logEnds !== undefined && { log_ends: [...logEnds] }),
   };
 }

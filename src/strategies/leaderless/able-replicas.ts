@@ -20,11 +20,7 @@ export function ableReplicas(
 }
 
 /** Whether calls of the level would find enough of them, whatever shard their key is in. */
-export function isEveryShardAble(
-  context: AbleContext,
-  demands: Demands,
-  level: Level,
-): boolean {
+export function isEveryShardAble(context: AbleContext, demands: Demands, level: Level): boolean {
   for (let shardIndex = 0; shardIndex < context.shardCount; shardIndex++) {
     const demand = demands.of(level, shardIndex);
     if (demand === undefined) return false;

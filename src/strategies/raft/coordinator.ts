@@ -117,11 +117,14 @@ export class RaftCoordinator implements CoordinatorMachine<RaftMessage> {
     const errands = this.#errands;
     const missing = errands.missingReplicas(shardIndex);
     const isHeld = errands.holdsCopy(shardIndex);
-    if (errands.localReplica(shardIndex)?.lostVoters !== undefined) {
-      return { reason: "quorum-lost", missing, isHeld };
+    const local = errands.localReplica(shardIndex);
+    const logEnd = isHeld ? local?.logEnd : undefined;
+    if (local?.lostVoters !== undefined) {
+      return { reason: "quorum-lost", missing, isHeld, logEnd };
     }
     const isThere = wayOf(level) !== "local" && errands.hasMajority(shardIndex);
-    return { reason: isThere ? "no-leader" : "too-few-replicas", missing, isHeld };
+    if (isThere) return { reason: "no-leader", missing, isHeld };
+    return { reason: "too-few-replicas", missing, isHeld, logEnd };
   }
 
   describe(): Readonly<Record<string, unknown>> {

@@ -25,6 +25,7 @@ export function describeConsensus(
     commitIndex: core.commitIndex,
     appliedIndex: core.appliedIndex,
     lastIndex: core.log.lastIndex,
+    lastTerm: core.log.lastTerm,
     memoryBytes: core.log.memoryBytes,
     ...(leadership === undefined ? {} : describeLeadership(core, leadership)),
   };

@@ -8,6 +8,7 @@ import type {
 } from "../../core/contracts/machine.ts";
 import type { ChangesReached } from "../../core/contracts/machine-change.ts";
 import type { LogSequence, NodeId } from "../../core/model/ids.ts";
+import type { LogEnd } from "../../core/model/shard-lack.ts";
 import { AnswerFirst } from "./answer-first.ts";
 import { ConfigurationRow, readPoint } from "./applied-point.ts";
 import { ShardMachine } from "./apply.ts";
@@ -157,6 +158,12 @@ export class RaftReplica implements ReplicaMachine<RaftMessage> {
   /** Whether the shard can be recovered from what is here. */
   get hasCopy(): boolean {
     return this.#consensus.hasCopy;
+  }
+
+  /** For those who compare what is left of a shard: seldom, and as they read it everywhere. */
+  get logEnd(): LogEnd {
+    const { lastTerm, lastIndex } = this.#consensus.describe();
+    return { term: Number(lastTerm), index: Number(lastIndex) };
   }
 
   /** See `Consensus.lostVoters`. */

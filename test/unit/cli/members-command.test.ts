@@ -3,6 +3,7 @@ import { CapstanError } from "../../../src/core/model/errors.ts";
 import type { UnservedShards } from "../../../src/core/model/shard-lack.ts";
 import { type HttpServer, serveHttp } from "../../../src/http/index.ts";
 import { FakeStore } from "../http/fake-store.ts";
+import { HEALTH, listening, serveHealth } from "./fake-health.ts";
 import { fakeSurroundings, run } from "./fake-surroundings.ts";
 
 const store = new FakeStore();
@@ -198,6 +199,59 @@ test("members recover --all takes the shards that lack a majority, and tells bef
   } finally {
     store.peer = {};
   }
+});
+
+/** n2 is there, and says this of `accounts`. */
+async function besideN2<T>(lack: object, use: () => Promise<T>): Promise<T> {
+  const unserved = [
+    { shards: [0], reason: "quorum-lost", missing: ["n3"], held_here: true, reads: [], writes: [] },
+  ].map((each) => ({ ...each, ...lack }));
+  const keyspace = { ...HEALTH.keyspaces[0], name: "accounts", strategy: "raft", unserved };
+  const body = { ...HEALTH, node: "n2", keyspaces: [keyspace] };
+  return listening(serveHealth(body), async (port) => {
+    store.peer = { http: `127.0.0.1:${port}` };
+    try {
+      return await use();
+    } finally {
+      store.peer = {};
+    }
+  });
+}
+
+test("members recover --dry-run says whose log is the latest, and where to recover", async () => {
+  const ends = (...all: [shard: number, term: number, index: number][]) =>
+    all.map(([shard, term, index]) => ({ shard, term, index }));
+  const mine = ends([0, 5, 120], [1, 5, 120], [2, 5, 120]);
+  store.unserved = [{ ...LACK, reason: "quorum-lost", shards: [0, 1, 2], logEnds: mine }];
+  const log_ends = ends([0, 5, 121], [1, 5, 120], [2, 4, 900]);
+  await besideN2({ shards: [0, 1, 2], log_ends }, async () => {
+    const dry = await members("recover", "--all", "--keyspace", "accounts", "--dry-run");
+    expect(dry.stdout.split("\n").slice(1)).toEqual([
+      "  shard 0: logs end: n2's at term 5, index 121; n1's at term 5, index 120: recover it at n2, whose log is the latest",
+      "  shard 1: logs end: n1's at term 5, index 120; n2's at term 5, index 120: n1's is as late as any, recover it here",
+      "  shard 2: logs end: n1's at term 5, index 120; n2's at term 4, index 900: n1's is as late as any, recover it here",
+      "",
+    ]);
+    const words = ["--keyspace", "accounts", "--shard", "0", "--dry-run", "--json"];
+    const json = JSON.parse((await members("recover", ...words)).stdout);
+    expect(json.log_ends).toEqual([
+      { node: "n2", shard: 0, term: 5, index: 121 },
+      { node: "n1", shard: 0, term: 5, index: 120 },
+    ]);
+  });
+  const alone = await members("recover", "--all", "--keyspace", "accounts", "--dry-run");
+  expect(alone.stdout).toContain("  shard 0: logs end: n1's at term 5, index 120\n");
+  expect(alone.stderr).toContain("not asked how far their logs go: n2");
+});
+
+test("members recover --dry-run at a node without a copy says who has one", async () => {
+  await besideN2({ log_ends: [{ shard: 0, term: 2, index: 7 }] }, async () => {
+    const dry = await members("recover", "--all", "--keyspace", "accounts", "--dry-run");
+    expect(dry.stdout).toContain("accounts, shard 0: not from n1, which has no copy");
+    expect(dry.stdout).toContain(
+      "  shard 0: logs end: n2's at term 2, index 7: recover it at n2, whose log is the latest\n",
+    );
+  });
 });
 
 test("members recover --all takes of other strategies those that wait for a node which is away", async () => {

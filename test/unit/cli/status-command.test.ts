@@ -142,6 +142,30 @@ describe("capstan status, where shards do not serve", () => {
     expect(stdout).toContain("without n8 (last heard: 61 s ago), n9 (its copy is being rebuilt)");
   });
 
+  test("asks those who hold a raft shard whether its majority is lost", async () => {
+    const raft = { ...KEYSPACE, strategy: "raft" };
+    const lost = { ...lack, reason: "quorum-lost", missing: ["n9"], shards: [0, 1], log_ends: [] };
+    const theirs = { ...HEALTH, node: "n8", keyspaces: [{ ...raft, unserved: [lost] }] };
+    await listening(serveHealth(theirs), async (peer) => {
+      const http = `127.0.0.1:${peer}`;
+      const there = nodes.map((each) =>
+        each.node === "n8" ? { ...each, status: "active", http } : each,
+      );
+      // Of shard 0 the node that is asked has noticed itself that it has no leader.
+      const own = { ...lack, reason: "no-leader", missing: [], shards: [0, 3], held_here: false };
+      const body = { ...HEALTH, nodes: there, keyspaces: [{ ...raft, unserved: [own] }] };
+      const asked = await listening(serveHealth(body), (port) => status(port));
+      expect(asked.exitCode).toBe(6);
+      const [before, last] = asked.stdout.trimEnd().split("\n").slice(-2);
+      expect(before).toContain("default: shard 3 of 16 does not serve");
+      expect(last).toContain("default: shards 0-1 of 16 do not serve");
+      expect(last).toContain("without n9 (its store is lost) (as n8 says)");
+      const json = await listening(serveHealth(body), (port) => status(port, "--json"));
+      const [, told] = JSON.parse(json.stdout).keyspaces[0].unserved;
+      expect(told).toMatchObject({ shards: [0, 1], told_by: "n8", held_here: false });
+    });
+  });
+
   test("exits with 0 where only other levels than the keyspace's own are not served", async () => {
     const { exitCode, stdout } = await statusOf({ reads: ["all"], writes: [], shards: [3] });
     expect(exitCode).toBe(0);
