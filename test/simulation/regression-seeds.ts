@@ -429,4 +429,14 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
       name: "a leader that finds much that is not committed commits before it takes more",
     },
   },
+  {
+    seed: 1_901_475,
+    strategies: undefined,
+    what: "A replica whose disk was behind was not given its leader's heartbeats either: it stood for election over and over, each term had more written, and a snapshot began anew with each leader.",
+    commit: "A replica whose disk is far behind still hears its leader, and votes",
+    test: {
+      file: "test/simulation/slow-and-failing-disks.test.ts",
+      name: "a raft replica whose disk is far behind hears that it is led",
+    },
+  },
 ];

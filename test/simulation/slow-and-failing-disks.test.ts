@@ -107,6 +107,33 @@ describe("a disk that is slower than the writes", () => {
   });
 });
 
+// Seed 1901475: replicas whose disks were behind heard nothing of their leader, and stood for election,
+// and each term had more written.
+test("a raft replica whose disk is far behind hears that it is led", async () => {
+  const cluster = await open({
+    ...LIMITED,
+    keyspaces: {
+      default: { strategy: "raft", shards: 1, electionTimeout: "300ms", maxValue: "8KiB" },
+    },
+  });
+  await cluster.until(cluster.keyspace("n1").put("first", 1, { timeoutMs: 20_000 }));
+  const standings = (id: string) =>
+    cluster.node(id).events.filter(({ type }) => type === "raft-standing");
+  const leader = standings("n1").at(-1)?.leader;
+  const follower = cluster.ids.find((id) => id !== leader) as string;
+  const disk = diskOf(cluster, follower);
+  disk.log.syncMs = 20_000;
+  const before = standings(follower).length;
+  for (let n = 0; n < 100; n++) {
+    const write = cluster.keyspace(leader as string).put(`key-${n}`, VALUE, { timeoutMs: 5_000 });
+    await cluster.until(write);
+  }
+  await cluster.advance(5_000);
+  // Most of the entries were not taken.
+  expect(disk.log.entries.length - disk.log.written).toBeLessThan(50);
+  expect(standings(follower).slice(before)).toEqual([]);
+});
+
 describe("a disk that fails", () => {
   test.each(["log", "state"] as const)(
     "of the %s stops the node with true outcomes, and nothing acknowledged is lost",

@@ -353,6 +353,12 @@ export interface MessageCodec<Message> {
   addTo?(last: Message, message: Message, writer: ByteWriter): boolean;
   /** Throws `MalformedBytesError`; the host drops the message and counts it. */
   decode(reader: ByteReader): Message;
+  /**
+   * Whether a replica gets the message also while its disk is so far behind that the others are
+   * dropped: what it makes the replica write is little, and does not grow with what clients write.
+   * Meant for words whose silence would be taken for a death. Left out: none is.
+   */
+  isLight?(message: Message): boolean;
 }
 
 /** What a machine is made with. */

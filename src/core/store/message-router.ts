@@ -78,16 +78,16 @@ export class MessageRouter {
       this.#drop(machines === undefined ? "unknown-keyspace" : "no-machine");
       return;
     }
-    if (address.role === "replica" && this.#mustDrop()) {
-      this.#drop("disk-behind");
-      return;
-    }
     let message: unknown;
     try {
       message = machines.codec.decode(body);
     } catch (error) {
       if (!(error instanceof MalformedBytesError)) throw error;
       this.#drop("malformed");
+      return;
+    }
+    if (address.role === "replica" && this.#mustDrop() && !machines.codec.isLight?.(message)) {
+      this.#drop("disk-behind");
       return;
     }
     // Run when the frame has been taken apart: `onTurnEnd`.

@@ -10,7 +10,7 @@ const PEERS_MAY_EXCEED = 2;
  * Beyond the bound this node's clients are refused new writes, before anything of them is
  * appended. Peers' writes are taken up to twice as much, because their coordinators were told of no
  * bound; beyond it messages to replicas are dropped, which every machine must be able to bear: the
- * senders learn it from the silence. What waits in the commit queue waits for the log, and is
+ * senders learn it from the silence; but not those that its codec calls light. What waits in the commit queue waits for the log, and is
  * bounded with it.
  *
  * Memory is never behind. A disk is looked at once a turn; only while it is too much, with everything that comes.

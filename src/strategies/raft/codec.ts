@@ -62,7 +62,16 @@ const APPLIED = Object.freeze({
 });
 const MAX_RANGE_ENTRIES = 65_536;
 
-export const raftCodec: MessageCodec<RaftMessage> = Object.freeze({ encode, decode });
+export const raftCodec: MessageCodec<RaftMessage> = Object.freeze({ encode, decode, isLight });
+
+/**
+ * A replica whose disk is behind goes on as a follower, and as a voter: without heartbeats it would
+ * stand for election, over and over, and each term has more written.
+ */
+function isLight(message: RaftMessage): boolean {
+  if (message.type === "append") return message.records.length === 0;
+  return message.type !== "snapshot-chunk" && message.type !== "propose";
+}
 
 function encode(message: RaftMessage, writer: ByteWriter): void {
   switch (message.type) {
