@@ -69,8 +69,16 @@ export const raftCodec: MessageCodec<RaftMessage> = Object.freeze({ encode, deco
  * stand for election, over and over, and each term has more written.
  */
 function isLight(message: RaftMessage): boolean {
-  if (message.type === "append") return message.records.length === 0;
-  return message.type !== "snapshot-chunk" && message.type !== "propose";
+  switch (message.type) {
+    case "append":
+      return message.records.length === 0;
+    case "propose":
+    case "propose-again":
+    case "snapshot-chunk":
+      return false;
+    default:
+      return true;
+  }
 }
 
 function encode(message: RaftMessage, writer: ByteWriter): void {

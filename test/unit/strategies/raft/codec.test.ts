@@ -29,6 +29,23 @@ function plain(of: unknown): unknown {
 }
 
 describe("the codec of raft messages", () => {
+  test("calls light what brings a replica nothing of clients to write", () => {
+    const isLight = (message: unknown) => raftCodec.isLight?.(message as RaftMessage);
+    fc.assert(
+      fc.property(raftClientMessages, (of) => {
+        expect(isLight(of)).toBe(!of.type.startsWith("propose") || of.type === "propose-reply");
+      }),
+      { numRuns: 300 },
+    );
+    const record = new Uint8Array(40);
+    expect(isLight({ type: "append", records: [record] })).toBe(false);
+    expect(isLight({ type: "snapshot-chunk" })).toBe(false);
+    expect(isLight({ type: "append", records: [] })).toBe(true);
+    for (const type of ["heartbeat", "vote", "vote-reply", "append-reply", "take-over"]) {
+      expect(isLight({ type })).toBe(true);
+    }
+  });
+
   test("gives back what was encoded, in bytes of its own", () => {
     fc.assert(
       fc.property(raftClientMessages, (of) => {
