@@ -32,6 +32,12 @@ export type { Receipt, ReceiptReplicas } from "./core/model/receipt.ts";
 export type { LackReason, LogEnd, ShardLack, UnservedShards } from "./core/model/shard-lack.ts";
 export { VersionVector } from "./core/model/version-vector.ts";
 export * from "./core/store/api.ts";
+export {
+  type Counted,
+  type CountingObserver,
+  type CountingObserverOptions,
+  countingObserver,
+} from "./core/store/counting-observer.ts";
 export { defineConfig } from "./core/store/define-config.ts";
 export {
   capstanModule,

@@ -106,6 +106,28 @@ describe("the shards that a node says do not serve", () => {
     ).rejects.toMatchObject({ code: "UNAVAILABLE" });
   });
 
+  test("on raft: by who holds a shard that was moved, also where the map would have a majority", async () => {
+    const cluster = await open({ keyspaces: { default: { strategy: "raft", shards: 1 } } });
+    const { admin } = cluster.node("n1").store;
+    await cluster.until(
+      admin.changeReplicas({ keyspace: "default", shard: 0, replicas: ["n1", "n2"] }),
+    );
+    expect(unservedBy(cluster, "n1")).toEqual([]);
+    cluster.kill("n2");
+    await cluster.waitUntilReachable("n1", ["n3"]);
+    await cluster.advance(5_000);
+    // With "no-leader" a recovery of all that need one would pass it by, and n3 saw nothing amiss.
+    for (const [asked, isHeld] of [
+      ["n1", true],
+      ["n3", false],
+    ] as const) {
+      expect(unservedBy(cluster, asked)[0]).toMatchObject({
+        ...{ shards: [0], reason: "too-few-replicas", missing: ["n2"], isHeld },
+        reads: expect.arrayContaining(["strong", "lease"]),
+      });
+    }
+  });
+
   test("says of a node without a copy that nothing can be recovered there", async () => {
     const keyspaces = { default: { strategy: "tunable", replicas: 1, shards: 2 } };
     const cluster = await open({ keyspaces, nodes: 2 });

@@ -113,16 +113,22 @@ export class RaftCoordinator implements CoordinatorMachine<RaftMessage> {
   }
 
   lackOf(shardIndex: number, level: Level): ShardLack | undefined {
-    if (this.#isShardReady(shardIndex, level)) return undefined;
     const errands = this.#errands;
-    const missing = errands.missingReplicas(shardIndex);
-    const isHeld = errands.holdsCopy(shardIndex);
+    const isLocal = wayOf(level) === "local";
+    // An operation that may serve is tried also where a shard was moved; who says what serves goes by
+    // the latest that is known of its holders.
     const local = errands.localReplica(shardIndex);
+    const mayServe = isLocal || local !== undefined || errands.holdersHaveMajority(shardIndex);
+    if (mayServe && this.#isShardReady(shardIndex, level)) return undefined;
+    const missing = errands.missingReplicas(shardIndex);
+    // What a node has kept of a shard that it holds no more is older than what a holder has.
+    const isLast = missing.length === errands.replicasOf(shardIndex).length;
+    const isHeld = errands.holdsCopy(shardIndex) && (local !== undefined || isLast);
     const logEnd = isHeld ? local?.logEnd : undefined;
     if (local?.lostVoters !== undefined) {
       return { reason: "quorum-lost", missing, isHeld, logEnd };
     }
-    const isThere = wayOf(level) !== "local" && errands.hasMajority(shardIndex);
+    const isThere = !isLocal && errands.holdersHaveMajority(shardIndex);
     if (isThere) return { reason: "no-leader", missing, isHeld };
     return { reason: "too-few-replicas", missing, isHeld, logEnd };
   }

@@ -233,6 +233,11 @@ export class Errands {
     return this.#isReached(replicas) || this.#isReached(this.replicasOf(shardIndex));
   }
 
+  /** The same of those alone who hold the shard now, as far as is known here: what a node says of it. */
+  holdersHaveMajority(shardIndex: number): boolean {
+    return this.#isReached(this.replicasOf(shardIndex));
+  }
+
   #isReached(nodes: readonly NodeId[]): boolean {
     let reached = 0;
     for (const node of nodes) if (this.#context.isReachable(node)) reached++;
