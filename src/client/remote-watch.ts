@@ -194,7 +194,7 @@ export class RemoteWatch implements AsyncIterator<WatchEvent<unknown>, undefined
     const isTheEnd = isLate || (!this.#hasBegun && tries >= enough);
     if (attempt.type === "refused") {
       const { status, fault } = attempt;
-      const mayPass = status === 503 || (status === 429 && this.#hasBegun);
+      const mayPass = status === 503 || status === 408 || (status === 429 && this.#hasBegun);
       const isOnlyOne = !this.#hasBegun && this.#connection.serverCount === 1;
       if (!mayPass || isTheEnd || isOnlyOne) throw fault;
     } else if (isTheEnd) {

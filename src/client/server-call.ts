@@ -185,11 +185,16 @@ function isUnsent(error: unknown): boolean {
   return UNSENT.includes(cause?.code) && CONNECTING.includes(cause?.syscall);
 }
 
-/** Whether another node may do what this one could not. */
-export function isWorthAnotherServer(attempt: Attempt): boolean {
-  return (
-    attempt.type === "refused" && attempt.status === 503 && attempt.fault.outcome === "not-applied"
-  );
+/** A server that stood still has not read the whole request, and begun nothing. */
+const REQUEST_TIMEOUT = 408;
+
+/**
+ * Whether another try may do what this one could not: at another server; or, where the request did not
+ * arrive in time, at the same one.
+ */
+export function isWorthAnotherTry(attempt: Attempt, serverCount: number): boolean {
+  if (attempt.type !== "refused" || attempt.fault.outcome !== "not-applied") return false;
+  return attempt.status === REQUEST_TIMEOUT || (attempt.status === 503 && serverCount > 1);
 }
 
 export function closedFault(): CapstanError {

@@ -7,7 +7,7 @@ import {
   attempt,
   attemptStream,
   closedFault,
-  isWorthAnotherServer,
+  isWorthAnotherTry,
   type ServerRequest,
   type StreamAttempt,
 } from "./server-call.ts";
@@ -178,7 +178,7 @@ export class ServerConnection implements Requests {
           return { status, body, session, isRepeated: sent };
         }
         if (last.type === "failed") sent ||= last.sent;
-        else if (urls.length === 1 || !isWorthAnotherServer(last)) break;
+        else if (!isWorthAnotherTry(last, urls.length)) break;
         if (deadline.cause === "aborted") break;
         at = this.moveOn(at);
         if (sent && !mayRepeat) break;

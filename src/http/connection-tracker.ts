@@ -9,6 +9,8 @@ interface Connection {
   readonly working: Set<IncomingMessage>;
   /** Who wants to know when it closes. */
   readonly ends: Set<() => void>;
+  /** The latest request, answered or not. */
+  last: IncomingMessage | undefined;
   /** What came behind them is broken: no more requests can be read. */
   endsAfterAnswers: boolean;
 }
@@ -34,6 +36,7 @@ export class ConnectionTracker {
       const connection = this.#connections.get(request.socket);
       if (connection === undefined) return;
       connection.open.add(request);
+      connection.last = request;
       response.once("close", () => this.#finish(request, connection));
     });
     server.on("timeout", (socket: Socket) => this.#onSilence(socket));
@@ -52,6 +55,12 @@ export class ConnectionTracker {
   owesAnswer(socket: Socket): boolean {
     const connection = this.#connections.get(socket);
     return connection !== undefined && hasWholeRequest(connection);
+  }
+
+  /** Whether the latest request was answered before all of it had come, as one that is refused by its head. */
+  hasAnsweredEarly(socket: Socket): boolean {
+    const { last, open } = this.#connections.get(socket) ?? {};
+    return last !== undefined && !last.complete && open?.has(last) === false;
   }
 
   endAfterAnswers(socket: Socket): void {
@@ -95,6 +104,7 @@ export class ConnectionTracker {
       open: new Set(),
       working: new Set(),
       ends: new Set(),
+      last: undefined,
       endsAfterAnswers: false,
     });
     socket.once("close", () => this.#close(socket));

@@ -229,6 +229,11 @@ function answerBrokenRequest(
     connections.endAfterAnswers(socket);
     return;
   }
+  // A second answer to a request would be taken for that of the next one.
+  if (connections.hasAnsweredEarly(socket)) {
+    socket.destroy();
+    return;
+  }
   // Who does not speak TLS, or not as this server does, would not read an answer either.
   const isOfTls = error.code?.startsWith("ERR_SSL_") || error.code?.startsWith("ERR_TLS_");
   if (error.code === "ECONNRESET" || isOfTls === true || !socket.writable) {

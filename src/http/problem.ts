@@ -6,6 +6,7 @@ import { PROBLEM_TYPE } from "./media-types.ts";
 
 export const OUTCOME_HEADER = "x-outcome";
 const RETRY_AFTER_SECONDS = 1;
+const REQUEST_TIMEOUT = 408;
 const SAFE_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 
 /** Fastify's own faults, all of them raised before a handler has run. */
@@ -88,7 +89,8 @@ export function sendProblem(
 
 /** An answer to what is no HTTP request, for which there is neither route nor reply. */
 export function rawProblem(status: number, reason: string, detail: string): string {
-  const fault = new CapstanError("INVALID_ARGUMENT", detail);
+  const code = status === REQUEST_TIMEOUT ? "REQUEST_TIMEOUT" : "INVALID_ARGUMENT";
+  const fault = new CapstanError(code, detail);
   const body = JSON.stringify({ ...problemOf(fault), status });
   return [
     `HTTP/1.1 ${status} ${reason}`,

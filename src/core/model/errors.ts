@@ -228,6 +228,12 @@ export const ERRORS = Object.freeze({
     403,
     "The request's Host is not an address of this node.",
   ),
+  REQUEST_TIMEOUT: row(
+    "not-applied",
+    "safe",
+    408,
+    "The request did not arrive whole in time, as where the server or the way to it stood still; nothing of it was begun.",
+  ),
   UNSUPPORTED_MEDIA_TYPE: row(
     "not-applied",
     "never",
