@@ -1,6 +1,8 @@
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Client, type ConnectOptions, connect } from "../client/index.ts";
+import { isHttpToken, TOKEN_ALLOWED } from "../core/model/http-tokens.ts";
 import type { Level } from "../core/model/levels.ts";
 import type { CallOptions, Keyspace } from "../core/store/api.ts";
 import { durationOption, levelOption, urlOption } from "./parse-options.ts";
@@ -17,10 +19,11 @@ export interface ServerOptions {
   readonly tlsCa?: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
+  readonly tokenFile?: string;
 }
 
 /** With what a node is spoken to beside its address. */
-export type Access = Pick<ConnectOptions, "tls">;
+export type Access = Pick<ConnectOptions, "tls" | "token">;
 
 export interface KeyspaceOptions extends ServerOptions {
   readonly keyspace: string;
@@ -47,6 +50,10 @@ export function addServerOptions(command: Command): Command {
     )
     .option("--tls-cert <file>", "certificate to show to them (or CAPSTAN_TLS_CERT)")
     .option("--tls-key <file>", "private key of that certificate (or CAPSTAN_TLS_KEY)")
+    .option(
+      "--token-file <file>",
+      "file with the token to show (or CAPSTAN_TOKEN: the token itself)",
+    )
     .option("--json", "print results and faults as JSON on standard output");
 }
 
@@ -96,7 +103,34 @@ export function accessOf(
     ...(certFile === undefined ? {} : { certFile }),
     ...(keyFile === undefined ? {} : { keyFile }),
   };
-  return Object.keys(tls).length === 0 ? {} : { tls };
+  const token = tokenOf(options, { env, directory });
+  return {
+    ...(Object.keys(tls).length === 0 ? {} : { tls }),
+    ...(token === undefined ? {} : { token }),
+  };
+}
+
+/** Of a file the first line that is no comment. A token on the command line could be read by all. */
+function tokenOf(
+  { tokenFile }: ServerOptions,
+  { env, directory }: Pick<Surroundings, "env" | "directory">,
+): string | undefined {
+  const fromEnvironment = env.CAPSTAN_TOKEN;
+  if (tokenFile === undefined) {
+    if (fromEnvironment === undefined || fromEnvironment === "") return undefined;
+    if (isHttpToken(fromEnvironment)) return fromEnvironment;
+    throw new UsageError(`CAPSTAN_TOKEN is no token (it is not shown); it is ${TOKEN_ALLOWED}.`);
+  }
+  let text: string;
+  try {
+    text = readFileSync(resolve(directory, tokenFile), "utf8");
+  } catch (error) {
+    throw new UsageError(`--token-file cannot be read: ${(error as Error).message}.`);
+  }
+  const lines = text.split(/\r?\n/).map((line) => line.trim());
+  const token = lines.find((line) => line !== "" && !line.startsWith("#"));
+  if (isHttpToken(token)) return token;
+  throw new UsageError(`${tokenFile} holds no token; it is ${TOKEN_ALLOWED}.`);
 }
 
 /** A client of the node that the options name, or of another one at `url`. */

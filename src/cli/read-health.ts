@@ -17,6 +17,16 @@ const unserved = z.looseObject({
   told_by: z.string().optional(),
 });
 
+/** What a node says also to who shows no token. */
+const summary = z.looseObject({
+  node: z.string(),
+  state: z.string(),
+  total_nodes: z.number(),
+  healthy_nodes: z.number(),
+});
+
+export type HealthSummary = z.infer<typeof summary>;
+
 /** Of `GET /api/v1/cluster/health`, what the command line shows. Loose: newer nodes may say more. */
 const health = z.looseObject({
   total_nodes: z.number(),
@@ -75,8 +85,12 @@ export async function fetchHealth(url: string, request: HealthRequest): Promise<
   const { timeoutMs, signal, access } = request;
   const client = connect({ url, timeoutMs, ...access });
   try {
-    const parsed = health.safeParse(await client.health(signal === undefined ? {} : { signal }));
+    const answer = await client.health(signal === undefined ? {} : { signal });
+    const parsed = health.safeParse(answer);
     if (parsed.success) return parsed.data;
+    if (summary.safeParse(answer).success) {
+      throw new CapstanError("UNAUTHENTICATED", `${url} says so little to who shows no token`);
+    }
     throw new CapstanError("NOT_FOUND", `what answers at ${url} is no Capstan node`);
   } finally {
     await client.close();
@@ -89,5 +103,20 @@ export async function readHealth(url: string, request: HealthRequest): Promise<H
     return await fetchHealth(url, request);
   } catch {
     return undefined;
+  }
+}
+
+/** What a node says to everybody; undefined where no Capstan node answers. */
+export async function readSummary(
+  url: string,
+  { timeoutMs }: { readonly timeoutMs: number },
+): Promise<HealthSummary | undefined> {
+  const client = connect({ url, timeoutMs });
+  try {
+    return summary.safeParse(await client.health()).data;
+  } catch {
+    return undefined;
+  } finally {
+    await client.close();
   }
 }

@@ -83,6 +83,9 @@ function adviceFor(error: CapstanError): string[] {
       "--url or CAPSTAN_URL names another address.",
     ];
   }
+  if (error.code === "UNAUTHENTICATED") {
+    return ["CAPSTAN_TOKEN is the token to show, --token-file a file that has it."];
+  }
   if (error.outcome === "unknown" && error.operationId !== undefined) {
     return [
       `To make sure of it, run the same command again with --operation-id ${error.operationId}:`,

@@ -36,7 +36,7 @@ Examples:
   $ capstan verify --config capstan.config.json
 
 Environment: CAPSTAN_URL is the node to talk to, CAPSTAN_TLS_CA, CAPSTAN_TLS_CERT and CAPSTAN_TLS_KEY are files
-for https://, NO_COLOR=1 leaves colours out.
+for https://, CAPSTAN_TOKEN is the token to show, NO_COLOR=1 leaves colours out.
 Exit codes: 0 done, 1 not applied, 2 usage, 3 not found, 4 version mismatch, 5 outcome unknown,
 6 a shard does not serve (status), 130 interrupted.`;
 

@@ -1,4 +1,5 @@
 import { CapstanError } from "../core/model/errors.ts";
+import { isHttpToken, TOKEN_ALLOWED } from "../core/model/http-tokens.ts";
 import type { Outcome } from "../core/model/outcome.ts";
 import { parseTlsOptions, type TlsOptions } from "../core/model/tls-options.ts";
 import { isWellFormed } from "../core/model/utf8.ts";
@@ -41,6 +42,11 @@ export interface ConnectOptions {
    * PEM text, or the path of a file (`caFile`), which is read again for connections that are made later.
    */
   readonly tls?: TlsOptions;
+  /**
+   * Shown to servers that ask for one (`Authorization: Bearer …`): a token, or what gives the one to show
+   * now, so that it can be replaced. Over `http://` whoever is on the way reads it.
+   */
+  readonly token?: string | (() => string);
   /** Default: the global one. */
   readonly fetch?: typeof fetch;
 }
@@ -114,6 +120,27 @@ export function connect(options: ConnectOptions): Client {
 
 /** What requests are sent with. */
 function callerOf(
+  options: ConnectOptions,
+  urls: readonly string[],
+): Pick<ServerConnectionOptions, "fetch" | "end"> {
+  const { token } = options;
+  const { fetch: bare, ...rest } = bareCallerOf(options, urls);
+  if (token === undefined) return { fetch: bare, ...rest };
+  const shown = (): string => checkedToken(typeof token === "function" ? token() : token);
+  if (typeof token !== "function") checkedToken(token);
+  const withToken: typeof fetch = async (input, init) => {
+    const headers = { ...(init?.headers as object), authorization: `Bearer ${shown()}` };
+    return bare(input, { ...init, headers });
+  };
+  return { fetch: withToken, ...rest };
+}
+
+function checkedToken(token: unknown): string {
+  if (isHttpToken(token)) return token;
+  throw invalid(`token has to be ${TOKEN_ALLOWED}, or a function that gives it (it is not shown)`);
+}
+
+function bareCallerOf(
   { tls, fetch: given }: ConnectOptions,
   urls: readonly string[],
 ): Pick<ServerConnectionOptions, "fetch" | "end"> {
@@ -135,7 +162,13 @@ function describe(url: unknown): string {
   return url === undefined ? "missing" : String(url);
 }
 
-const OPTION_NAMES: readonly string[] = Object.freeze(["url", "timeoutMs", "tls", "fetch"]);
+const OPTION_NAMES: readonly string[] = Object.freeze([
+  "url",
+  "timeoutMs",
+  "tls",
+  "token",
+  "fetch",
+]);
 
 function checkNames(options: unknown): void {
   if (typeof options !== "object" || options === null) {

@@ -10,13 +10,18 @@ import {
   lackOf,
   parseHttpTls,
 } from "../core/model/http-section.ts";
+import {
+  type HttpTokensInput,
+  parseHttpTokens,
+  type TokenSource,
+} from "../core/model/http-tokens.ts";
 import type { TlsOptions, TlsSettings } from "../core/model/tls-options.ts";
 import { isLoopback } from "./host-guard.ts";
 
 /** Where and how a node answers HTTP. Sizes in bytes, times in milliseconds. */
 export interface HttpOptions {
   /**
-   * Default `127.0.0.1`. An address that is not loopback needs `tls` with a `ca`, or `insecure`.
+   * Default `127.0.0.1`. An address that is not loopback needs `tls` with `tokens` or a `ca`, or `insecure`.
    */
   readonly host?: string;
   /** 0 takes a free one. */
@@ -31,6 +36,12 @@ export interface HttpOptions {
    * later, so that renewed certificates need no restart.
    */
   readonly tls?: TlsOptions;
+  /**
+   * What callers have to show, by what they may do: `read`; `write`, and to read; `admin`, which is also to
+   * move shards. Tokens, or the path of a file with one a line (`readFile`, …), which is read again.
+   * Without TLS whoever is on the way reads them.
+   */
+  readonly tokens?: HttpTokensInput;
   /** Of one request's body. Default 4 MiB. */
   readonly maxBodyBytes?: number;
   /**
@@ -56,6 +67,7 @@ const schema = z.strictObject({
   allowedHosts: z.array(z.string().min(1)).default([]),
   insecure: z.boolean().default(false),
   tls: z.unknown().optional(),
+  tokens: z.unknown().optional(),
   maxBodyBytes: z
     .int()
     .min(1_024)
@@ -68,8 +80,9 @@ const schema = z.strictObject({
   observer: z.custom<Observer>((value) => typeof value === "object").default(SILENT_OBSERVER),
 });
 
-export type ResolvedHttpOptions = Omit<z.infer<typeof schema>, "tls"> & {
+export type ResolvedHttpOptions = Omit<z.infer<typeof schema>, "tls" | "tokens"> & {
   readonly tls: TlsSettings | undefined;
+  readonly tokens: readonly TokenSource[] | undefined;
 };
 
 const WHOLE = "a whole number from 1";
@@ -81,6 +94,7 @@ const ALLOWED: Readonly<Record<keyof HttpOptions, string>> = Object.freeze({
   allowedHosts: ALLOWED_HOSTS_ALLOWED,
   insecure: "true or false",
   tls: "an object such as { certFile, keyFile }",
+  tokens: "an object such as { readFile, writeFile, adminFile }",
   maxBodyBytes: "a whole number from 1024",
   requestTimeoutMs: WHOLE,
   keepAliveTimeoutMs: WHOLE,
@@ -97,14 +111,15 @@ export function resolveHttpOptions(options: HttpOptions): ResolvedHttpOptions {
     throw invalidConfiguration(result.error.issues.flatMap((issue) => problemsOf(issue, options)));
   }
   const tls = parseHttpTls(result.data.tls);
+  const tokens = parseHttpTokens(result.data.tokens);
   const { host, insecure } = result.data;
-  const lack = insecure || isLoopback(host) ? undefined : lackOf({ tls });
+  const lack = insecure || isLoopback(host) ? undefined : lackOf({ tls, tokens });
   if (lack !== undefined) {
     const reason = `${JSON.stringify(host)} can be reached from elsewhere, and ${lack}`;
     const allowed = ["a loopback address", ...HTTP_REMEDIES];
     throw invalidConfiguration([{ path: "http.host", value: host, allowed, reason }]);
   }
-  return { ...result.data, tls };
+  return { ...result.data, tls, tokens };
 }
 
 function problemsOf(issue: z.core.$ZodIssue, options: unknown): readonly ConfigurationProblem[] {

@@ -4,6 +4,7 @@ import { type FastifyInstance, type FastifyServerOptions, fastify } from "fastif
 import { describeValue } from "../core/model/configuration-problems.ts";
 import { CapstanError } from "../core/model/errors.ts";
 import type { Store } from "../core/store/api.ts";
+import { SystemEnvironment } from "../core/store/system-environment.ts";
 import type { TlsIdentity } from "../tls/tls-identity.ts";
 import { apiDescriber } from "./api-description.ts";
 import { addBodyParsers } from "./body-parsers.ts";
@@ -28,6 +29,8 @@ import { addScanRoute } from "./routes/scan-route.ts";
 import { addWatchRoute, type WatchRouteOptions } from "./routes/watch-route.ts";
 import { addWriteRoutes } from "./routes/write-routes.ts";
 import { loadHttpIdentity, tlsServerFactory } from "./tls-server.ts";
+import { addTokenGuard } from "./token-guard.ts";
+import { TokenKeeper } from "./token-keeper.ts";
 
 const MAX_HEADER_BYTES = 16 * 1024;
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -62,6 +65,7 @@ export async function serveHttp(store: Store, options: HttpOptions): Promise<Htt
   checkStore(store);
   const resolved = resolveHttpOptions(options);
   const identity = await loadHttpIdentity(resolved.tls, resolved.observer);
+  const tokens = await loadTokens(resolved);
   const app = createApp(resolved, identity);
   const connections = new ConnectionTracker(app.server, identity !== undefined);
   app.server.maxConnections = resolved.maxConnections;
@@ -70,6 +74,7 @@ export async function serveHttp(store: Store, options: HttpOptions): Promise<Htt
   );
   addBodyParsers(app);
   addRequestGuards(app, new HostGuard(resolved.host, resolved.allowedHosts), connections);
+  if (tokens !== undefined) addTokenGuard(app, tokens);
   addFaultAnswers(app, resolved);
   const streams = new OpenStreams(resolved.maxWatches);
   addRoutes(app, store, resolved, { streams, connections });
@@ -86,6 +91,14 @@ export async function serveHttp(store: Store, options: HttpOptions): Promise<Htt
       await app.close();
     },
   };
+}
+
+async function loadTokens({
+  tokens,
+  observer,
+}: ResolvedHttpOptions): Promise<TokenKeeper | undefined> {
+  if (tokens === undefined) return undefined;
+  return TokenKeeper.load(tokens, new SystemEnvironment(), observer);
 }
 
 /** What every request needs of it: without them each would fail as a fault of the server's own. */
@@ -148,7 +161,7 @@ function createApp(options: ResolvedHttpOptions, identity?: TlsIdentity): Fastif
 function addRoutes(
   app: FastifyInstance,
   store: Store,
-  { insecure, watchHeartbeatMs: heartbeatMs }: ResolvedHttpOptions,
+  { insecure, tokens, watchHeartbeatMs: heartbeatMs }: ResolvedHttpOptions,
   watching: WatchingParts,
 ): void {
   for (const base of [API, `${KEYSPACES}/:keyspace`]) {
@@ -161,7 +174,7 @@ function addRoutes(
     addKeyspaceOperationRoutes(app, store, base);
   }
   addResolveRoute(app, store, OPERATIONS);
-  addClusterRoutes(app, store, insecure);
+  addClusterRoutes(app, store, { insecure, asksForTokens: tokens !== undefined });
   addFactRoutes(app, store);
   addMemberRoutes(app, store);
 }

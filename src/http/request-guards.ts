@@ -12,6 +12,7 @@ import { authorityOf, queryOf } from "./resource-path.ts";
  * somebody on the way may have read the other one.
  */
 const SINGLE_HEADERS: readonly string[] = [
+  "authorization",
   "consistency-level",
   "content-encoding",
   "content-type",

@@ -217,7 +217,8 @@ const unservedAnswer = z.strictObject({
     ),
 });
 
-export const healthAnswer = z.strictObject({
+/** All that a node which asks for tokens tells who shows none. */
+export const healthSummary = z.strictObject({
   total_nodes: z.int(),
   healthy_nodes: z.int(),
   partitioned: z.boolean().describe("Whether this node cannot reach another one"),
@@ -225,10 +226,14 @@ export const healthAnswer = z.strictObject({
   writable_partitions: z.int().describe("1 if this node stands with a majority of nodes"),
   read_only_partitions: z.int().describe("1 if it does not"),
   node: z.string(),
-  cluster: z.string(),
   state: z.string(),
-  side: z.enum(["majority", "minority", "isolated"]),
   degraded: z.boolean(),
+});
+export type HealthSummary = z.infer<typeof healthSummary>;
+
+export const healthAnswer = healthSummary.extend({
+  cluster: z.string(),
+  side: z.enum(["majority", "minority", "isolated"]),
   insecure: z.boolean(),
   storage_problems: z
     .array(

@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import { CapstanError } from "../../core/model/errors.ts";
-import { readHealth } from "../read-health.ts";
+import { readSummary } from "../read-health.ts";
 import { LOCAL_HOST, type PlannedNode } from "./plan-cluster.ts";
 
 interface BusyPort {
@@ -58,7 +58,7 @@ function stateOf({ code }: BusyPort): string {
 async function adviceOn(busy: readonly BusyPort[], first: BusyPort): Promise<string> {
   if (first.code === "EACCES") return "Ports below 1024 need special rights.";
   for (const { port } of busy) {
-    const health = await readHealth(`http://${LOCAL_HOST}:${port}`, { timeoutMs: 500 });
+    const health = await readSummary(`http://${LOCAL_HOST}:${port}`, { timeoutMs: 500 });
     if (health === undefined) continue;
     return (
       `Node ${health.node} of a Capstan cluster answers on ${port}: end it first, with Ctrl-C in ` +

@@ -1,5 +1,5 @@
 import type { Environment } from "../../core/contracts/environment.ts";
-import { type Health, readHealth } from "../read-health.ts";
+import { type HealthSummary, readSummary } from "../read-health.ts";
 import { pause } from "../surroundings.ts";
 import type { NodeProcess } from "./node-process.ts";
 import { LOCAL_HOST, type PlannedNode } from "./plan-cluster.ts";
@@ -45,17 +45,17 @@ export async function waitUntilReady(request: WaitRequest): Promise<Readiness> {
 }
 
 function healthOf({ httpPort }: PlannedNode) {
-  return readHealth(`http://${LOCAL_HOST}:${httpPort}`, { timeoutMs: 1_000 });
+  return readSummary(`http://${LOCAL_HOST}:${httpPort}`, { timeoutMs: 1_000 });
 }
 
-function isReady(health: Health | undefined): boolean {
+function isReady(health: HealthSummary | undefined): boolean {
   return (
     health !== undefined && health.state === "ready" && health.healthy_nodes === health.total_nodes
   );
 }
 
 /** Never with the word that says that the whole cluster serves: people and scripts wait for it. */
-function stateOf(health: Health | undefined): string {
+function stateOf(health: HealthSummary | undefined): string {
   if (health === undefined) return "does not answer yet";
   if (health.state !== "ready") return `is ${health.state}`;
   return `sees ${health.healthy_nodes} of ${health.total_nodes} nodes`;

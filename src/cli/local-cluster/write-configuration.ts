@@ -2,7 +2,7 @@ import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { StoreConfigurationInput } from "../../core/model/configuration-types.ts";
 import { makeFolder } from "../make-folder.ts";
-import { readHealth } from "../read-health.ts";
+import { readSummary } from "../read-health.ts";
 import { UsageError } from "../usage-error.ts";
 
 const CONFIGURATION_FILE = "capstan.config.json";
@@ -26,7 +26,8 @@ export async function writeConfiguration(
   }
   try {
     await makeFolder(folder);
-    await writeFile(`${file}.new`, text);
+    // It may hold keys and tokens.
+    await writeFile(`${file}.new`, text, { mode: 0o600 });
     await rename(`${file}.new`, file);
   } catch (error) {
     throw new UsageError(`${file} cannot be written: ${(error as Error).message}.`);
@@ -40,7 +41,7 @@ async function runningNodeOf(file: string, text: string): Promise<string | undef
   if (earlier === text) return undefined;
   for (const address of httpAddresses(earlier)) {
     const url = `http://${address}`;
-    if (await readHealth(url, { timeoutMs: 500 })) return url;
+    if (await readSummary(url, { timeoutMs: 500 })) return url;
   }
   return undefined;
 }

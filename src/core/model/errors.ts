@@ -222,6 +222,18 @@ export const ERRORS = Object.freeze({
     406,
     "The value holds bytes, dates or bigints that the format asked for cannot hold.",
   ),
+  UNAUTHENTICATED: row(
+    "not-applied",
+    "never",
+    401,
+    "The node asks for a token, and none that it knows was shown.",
+  ),
+  FORBIDDEN: row(
+    "not-applied",
+    "never",
+    403,
+    "The role of the token that was shown does not go as far as this; the message names the role that does.",
+  ),
   FORBIDDEN_HOST: row(
     "not-applied",
     "never",

@@ -1,4 +1,5 @@
 import { type ConfigurationProblems, invalidConfiguration } from "./configuration-problems.ts";
+import { type HttpTokensInput, parseHttpTokens, type TokenSource } from "./http-tokens.ts";
 import { nearestName } from "./nearest-name.ts";
 import { isPlainObject } from "./plain-object.ts";
 import { parseTlsOptions, type TlsOptions, type TlsSettings } from "./tls-options.ts";
@@ -10,17 +11,24 @@ export interface HttpSectionInput {
    * this authority has signed.
    */
   readonly tls?: TlsOptions;
+  /**
+   * Who shows none of these is told of the health that the node serves, and nothing else. Without them
+   * everybody who reaches the node may do everything.
+   */
+  readonly tokens?: HttpTokensInput;
   /** Names, beside the loopback ones and the host of the address, by which clients may address the nodes. */
   readonly allowedHosts?: readonly string[];
 }
 
 export interface HttpSection {
   readonly tls: TlsSettings | undefined;
+  readonly tokens: readonly TokenSource[] | undefined;
   readonly allowedHosts: readonly string[];
 }
 
 const NAMES: readonly string[] = Object.freeze([
   "tls",
+  "tokens",
   "allowedHosts",
 ] satisfies (keyof HttpSectionInput)[]);
 
@@ -28,7 +36,7 @@ export const ALLOWED_HOSTS_ALLOWED = "a list of names, none of them empty";
 
 /** No value of an unknown field is shown: it may be a secret, misplaced. */
 export function resolveHttpSection(input: unknown, problems: ConfigurationProblems): HttpSection {
-  const nothing: HttpSection = { tls: undefined, allowedHosts: [] };
+  const nothing: HttpSection = { tls: undefined, tokens: undefined, allowedHosts: [] };
   if (input === undefined) return nothing;
   if (!isPlainObject(input)) {
     const allowed = [`an object with ${NAMES.join(", ")}`];
@@ -42,6 +50,7 @@ export function resolveHttpSection(input: unknown, problems: ConfigurationProble
   }
   return {
     tls: problems.take(() => parseHttpTls(input.tls), undefined),
+    tokens: problems.take(() => parseHttpTokens(input.tokens), undefined),
     allowedHosts: problems.take(() => parseAllowedHosts(input.allowedHosts), []),
   };
 }
@@ -60,19 +69,19 @@ function parseAllowedHosts(input: unknown): readonly string[] {
 }
 
 /** What keeps strangers from an HTTP address that they can reach. */
-export type HttpGuard = Pick<HttpSection, "tls">;
+export type HttpGuard = Pick<HttpSection, "tls" | "tokens">;
 
 /**
  * Why an HTTP address that others can reach has nothing that keeps strangers out: what they send and are
  * sent has to be encrypted, and who they are has to be asked. Undefined if nothing is missing.
  */
-export function lackOf({ tls }: HttpGuard): string | undefined {
+export function lackOf({ tls, tokens }: HttpGuard): string | undefined {
   if (tls === undefined) return "there is no TLS";
-  return tls.ca === undefined ? "nobody is asked who they are" : undefined;
+  return tls.ca === undefined && tokens === undefined ? "nobody is asked who they are" : undefined;
 }
 
 /** What may stand beside an HTTP address that others can reach. */
 export const HTTP_REMEDIES: readonly string[] = Object.freeze([
-  "http.tls with a caFile of the clients",
+  "http.tls with http.tokens or a caFile of the clients",
   "insecure: true",
 ]);

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import { z } from "zod";
 import type { UnservedShards } from "../../core/model/shard-lack.ts";
 import type {
   KeyspaceDescription,
@@ -8,21 +9,41 @@ import type {
   StoreDescription,
 } from "../../core/store/api.ts";
 import { API, DEFAULT_KEYSPACE } from "../resource-path.ts";
-import { type Health, healthAnswer, problemAnswer } from "../schemas.ts";
+import {
+  type Health,
+  type HealthSummary,
+  healthAnswer,
+  healthSummary,
+  problemAnswer,
+} from "../schemas.ts";
+import { hasToken } from "../token-guard.ts";
 
 const MODES: Readonly<Record<string, string>> = Object.freeze({ raft: "CP", dynamo: "AP" });
 
-export function addClusterRoutes(app: FastifyInstance, store: Store, insecure: boolean): void {
+export interface ClusterRouteOptions {
+  readonly insecure: boolean;
+  /** Who shows none is told how the node is, and not who the others are and what they hold. */
+  readonly asksForTokens: boolean;
+}
+
+export function addClusterRoutes(
+  app: FastifyInstance,
+  store: Store,
+  { insecure, asksForTokens }: ClusterRouteOptions,
+): void {
   app.withTypeProvider<ZodTypeProvider>().get(
     `${API}/cluster/health`,
     {
       schema: {
         summary: "The cluster as this node sees it",
         tags: ["cluster"],
-        response: { 200: healthAnswer, default: problemAnswer },
+        response: { 200: z.union([healthAnswer, healthSummary]), default: problemAnswer },
       },
     },
-    async () => healthOf(store, insecure),
+    async (request) => {
+      const health = healthOf(store, insecure);
+      return asksForTokens && !hasToken(request) ? summaryOf(health) : health;
+    },
   );
 }
 
@@ -49,6 +70,11 @@ function healthOf(store: Store, insecure: boolean): Health {
     nodes: nodes.map(nodeBody),
     keyspaces: description.keyspaces.map(keyspaceBody),
   };
+}
+
+function summaryOf(health: Health): HealthSummary {
+  const names = Object.keys(healthSummary.shape) as (keyof HealthSummary)[];
+  return Object.fromEntries(names.map((name) => [name, health[name]])) as HealthSummary;
 }
 
 /** Of the keyspace `default`; where there is none, of the first. */

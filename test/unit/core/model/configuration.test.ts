@@ -301,7 +301,7 @@ describe("refuses, naming path, value and what is allowed", () => {
       "cluster.nodes.a.http",
       "which others can reach, and nobody is asked who they are; allowed: a loopback address",
     ],
-    [{ http: true }, "http", "is no object; allowed: an object with tls, allowedHosts"],
+    [{ http: true }, "http", "is no object; allowed: an object with tls, tokens, allowedHosts"],
     [{ http: { allowdHosts: [] } }, "http.allowdHosts", "perhaps allowedHosts is meant; allowed: "],
     [{ http: { tls: { certFile: "c" } } }, "http.tls.keyFile", "is missing; allowed: one of"],
     [{ http: { tls: {} } }, "http.tls", "is an empty object; allowed: an object such as"],
