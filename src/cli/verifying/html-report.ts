@@ -1,6 +1,7 @@
 import { nameOfPair } from "../../simulation/verify/promised-checks.ts";
 import type { TallyRow } from "../../simulation/verify/tally.ts";
 import { renderTimeline } from "../../verification/index.ts";
+import { cautionLines } from "./caution-lines.ts";
 import { CHECK_SENTENCES, describeLevel, describeResult, isOfKeyspace } from "./describe-rows.ts";
 import { escapeHtml } from "./escape-html.ts";
 import { describeFault, lanesPicture } from "./lanes-picture.ts";
@@ -35,7 +36,7 @@ export function htmlReport(verification: Verification): string {
       rows.filter((row) => !isPromised(row)),
     ),
     cautions.length === 0 ? "" : "<h2>What this configuration cannot promise</h2>",
-    listOf(cautions.map(({ keyspace, sentence }) => `${keyspace}: ${sentence}`)),
+    listOf(cautionLines(cautions)),
     ordered.length === 0 ? "" : "<h2>Histories</h2>",
     ...ordered.map((row) => sectionOf(verification, row)),
   ];

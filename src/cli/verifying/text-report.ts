@@ -4,6 +4,7 @@ import type { TallyRow } from "../../simulation/verify/tally.ts";
 import { renderTimeline } from "../../verification/index.ts";
 import { type Paint, paintFor } from "../paint.ts";
 import type { Output, Surroundings } from "../surroundings.ts";
+import { cautionLines } from "./caution-lines.ts";
 import { describeLevel, describeResult, isDefault, isOfKeyspace } from "./describe-rows.ts";
 import { countBroken, describeLaws } from "./resolver-laws.ts";
 import type { Verification } from "./run-verification.ts";
@@ -30,8 +31,8 @@ export function textReport(
     ...shown.map((row) => instance(verification, row, paint)),
     cautions.length === 0
       ? ""
-      : `${paint("bold", "What this configuration cannot promise:")}\n\n${cautions
-          .map(({ keyspace, sentence }) => wrapped(`- ${keyspace}: ${sentence}`, 98, "  "))
+      : `${paint("bold", "What this configuration cannot promise:")}\n\n${cautionLines(cautions)
+          .map((line) => wrapped(`- ${line}`, 98, "  "))
           .join("\n")}`,
     summary(verification, paint),
   ];
