@@ -28,8 +28,11 @@ export class ConnectionTracker {
   readonly #handshakes: Handshakes | undefined;
   #closing = false;
 
-  /** @param isTls what a server of TLS accepts has to shake hands before it is a connection. */
-  constructor(server: Server, isTls: boolean) {
+  /**
+   * @param isTls what a server of TLS accepts has to shake hands before it is a connection.
+   * @param maxConnections above which one has to go for each that comes: see `#makeRoom`.
+   */
+  constructor(server: Server, isTls: boolean, maxConnections: number) {
     if (isTls) this.#handshakes = new Handshakes(server);
     server.on(isTls ? "secureConnection" : "connection", (socket: Socket) => this.#add(socket));
     server.on("request", (request: IncomingMessage, response: ServerResponse) => {
@@ -38,6 +41,10 @@ export class ConnectionTracker {
       connection.open.add(request);
       connection.last = request;
       response.once("close", () => this.#finish(request, connection));
+    });
+    server.on("connection", (socket: Socket) => {
+      const count = this.#connections.size + (this.#handshakes?.size ?? 0);
+      if (count > maxConnections) this.#makeRoom(socket);
     });
     server.on("timeout", (socket: Socket) => this.#onSilence(socket));
   }
@@ -99,6 +106,21 @@ export class ConnectionTracker {
     if (socket.writableLength > 0 || connection.open.size === 0) socket.destroy();
   }
 
+  /**
+   * Whoever opens as many connections as there may be, and says nothing on them, must not lock out all
+   * others. First goes the handshake that has taken longest, then the connection that has been idle
+   * longest, then one whose request has not come whole; if all are at work, the new one.
+   */
+  #makeRoom(added: Socket): void {
+    if (this.#handshakes?.dropOldest(added) === true) return;
+    const others = [...this.#connections].filter(([socket]) => socket !== added);
+    const [victim] =
+      others.find(([, { open }]) => open.size === 0) ??
+      others.find(([, each]) => each.working.size === 0 && !hasWholeRequest(each)) ??
+      [];
+    (victim ?? added).destroy();
+  }
+
   #add(socket: Socket): void {
     this.#connections.set(socket, {
       open: new Set(),
@@ -120,6 +142,10 @@ export class ConnectionTracker {
   #finish(request: IncomingMessage, connection: Connection): void {
     connection.open.delete(request);
     connection.working.delete(request);
+    if (this.#connections.delete(request.socket)) {
+      // The last in the order is the one that was used last.
+      this.#connections.set(request.socket, connection);
+    }
     const isIdle = this.#closing && connection.working.size === 0;
     const isDone = connection.endsAfterAnswers && !hasWholeRequest(connection);
     if (isIdle || isDone) request.socket.destroySoon();

@@ -51,7 +51,10 @@ export interface HttpOptions {
   readonly requestTimeoutMs?: number;
   /** After which an idle connection is closed. Default 5,000. */
   readonly keepAliveTimeoutMs?: number;
-  /** Beyond which new connections are closed at once. Default 1,024. */
+  /**
+   * Beyond which one is closed for each that comes: the one that has been idle longest, or, where all are
+   * at work, the new one. Default 1,024.
+   */
   readonly maxConnections?: number;
   /** Streams of watches at once; above it 429. Default 256. */
   readonly maxWatches?: number;

@@ -67,8 +67,11 @@ export async function serveHttp(store: Store, options: HttpOptions): Promise<Htt
   const identity = await loadHttpIdentity(resolved.tls, resolved.observer);
   const tokens = await loadTokens(resolved);
   const app = createApp(resolved, identity);
-  const connections = new ConnectionTracker(app.server, identity !== undefined);
-  app.server.maxConnections = resolved.maxConnections;
+  const connections = new ConnectionTracker(
+    app.server,
+    identity !== undefined,
+    resolved.maxConnections,
+  );
   app.server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
     answerBrokenRequest(error, socket, connections),
   );

@@ -63,6 +63,21 @@ export class Handshakes {
     });
   }
 
+  get size(): number {
+    return this.#sockets.size;
+  }
+
+  /** Whether there was one beside `added`. */
+  dropOldest(added: Socket): boolean {
+    for (const [name, socket] of this.#sockets) {
+      if (socket === added) continue;
+      this.#sockets.delete(name);
+      socket.destroy();
+      return true;
+    }
+    return false;
+  }
+
   close(): void {
     for (const socket of this.#sockets.values()) socket.destroy();
     this.#sockets.clear();

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CapstanError } from "../../../src/core/model/errors.ts";
 import { type HttpServer, serveHttp } from "../../../src/http/index.ts";
 import { FakeStore } from "./fake-store.ts";
-import { open, parseReply, putJson, raw, readToEnd, request, until } from "./requests.ts";
+import { open, parseReply, putJson, readToEnd, request, until } from "./requests.ts";
 
 let store: FakeStore;
 let server: HttpServer;
@@ -247,14 +247,109 @@ describe("closing", () => {
   });
 });
 
-test("connections beyond the bound are closed, the others served", async () => {
-  const small = await serveHttp(store, { port: 0, maxConnections: 1 });
-  const first = open(small.port, "");
-  await until(() => !first.connecting);
-  const second = await readToEnd(open(small.port, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"));
-  expect(second).toBe("");
-  first.destroy();
-  await until(() => first.destroyed);
-  await small.close();
-  expect((await raw(server.port, "GET /api/v1/data/k HTTP/1.1\nHost: localhost")).status).toBe(404);
+describe("connections beyond the bound", () => {
+  const GET = "GET /api/v1/data/k HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+  const KEPT = "GET /api/v1/data/k HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  let small: HttpServer;
+
+  const serveFew = async (maxConnections: number): Promise<void> => {
+    small = await serveHttp(store, { port: 0, maxConnections, keepAliveTimeoutMs: 60_000 });
+  };
+  afterEach(() => small.close());
+
+  /** Opened, and known to the server. */
+  async function settled(bytes: string): Promise<ReturnType<typeof open>> {
+    const socket = open(small.port, bytes);
+    await until(() => !socket.connecting);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    return socket;
+  }
+
+  test("make the one go that has been idle longest", async () => {
+    await serveFew(3);
+    const used = await settled("");
+    const idle = await settled("");
+    const half = await settled(`${PUT}Content-Length: 11\r\n\r\n{"value"`);
+    used.write(KEPT);
+    await new Promise((resolve) => used.once("data", resolve));
+    expect(parseReply(await readToEnd(open(small.port, GET))).status).toBe(404);
+    await until(() => idle.closed);
+    expect([used.closed, half.closed]).toEqual([false, false]);
+  });
+
+  test("make half a request go where none is idle, and nothing of it is stored", async () => {
+    await serveFew(1);
+    const half = await settled(`${PUT}Content-Length: 11\r\n\r\n{"value"`);
+    expect(parseReply(await readToEnd(open(small.port, GET))).status).toBe(404);
+    await until(() => half.closed);
+    expect(stored()).toBe(0);
+  });
+
+  test("are closed where all are at work", async () => {
+    await serveFew(1);
+    const gate = door();
+    store.interrupt = () => gate.opened;
+    const socket = open(
+      small.port,
+      `${PUT}Connection: close\r\nContent-Length: 11\r\n\r\n{"value":1}`,
+    );
+    const reply = readToEnd(socket);
+    await until(() => store.writes.length === 1);
+    expect(await readToEnd(open(small.port, GET))).toBe("");
+    gate.open();
+    expect(parseReply(await reply).status).toBe(200);
+  });
+});
+
+describe("what two readers might read as different requests", () => {
+  const HEAD =
+    "PUT /api/v1/data/k HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+  const BODY = '{"value":1}';
+  const CHUNKED = `b\r\n${BODY}\r\n0\r\n\r\n`;
+
+  test.each([
+    [
+      "a length and chunks",
+      `${HEAD}Content-Length: 11\r\nTransfer-Encoding: chunked\r\n\r\n${CHUNKED}`,
+    ],
+    ["two lengths", `${HEAD}Content-Length: 11\r\nContent-Length: 0\r\n\r\n${BODY}`],
+    ["one length twice", `${HEAD}Content-Length: 11\r\nContent-Length: 11\r\n\r\n${BODY}`],
+    ["a list of lengths", `${HEAD}Content-Length: 11, 11\r\n\r\n${BODY}`],
+    ["a length with a sign", `${HEAD}Content-Length: +11\r\n\r\n${BODY}`],
+    ["a length in hex", `${HEAD}Content-Length: 0xb\r\n\r\n${BODY}`],
+    ["a space before the colon", `${HEAD}Transfer-Encoding : chunked\r\n\r\n${CHUNKED}`],
+    ["another coding than chunks", `${HEAD}Transfer-Encoding: xchunked\r\n\r\n${CHUNKED}`],
+    [
+      "chunks that are not the last coding",
+      `${HEAD}Transfer-Encoding: chunked, gzip\r\n\r\n${CHUNKED}`,
+    ],
+    [
+      "a header that is folded",
+      `${HEAD}Transfer-Encoding:\r\n chunked\r\nX: a\r\n b\r\n\r\n${CHUNKED}`,
+    ],
+    ["a header behind a lone carriage return", `${HEAD}X: a\rTransfer-Encoding: chunked\r\n\r\n`],
+    ["a NUL in a header", `${HEAD}X: a\0b\r\nContent-Length: 11\r\n\r\n${BODY}`],
+    ["a chunk's size with a prefix", `${HEAD}Transfer-Encoding: chunked\r\n\r\n0x${CHUNKED}`],
+    [
+      "a chunk that is longer than it says",
+      `${HEAD}Transfer-Encoding: chunked\r\n\r\n5\r\n${BODY}\r\n0\r\n\r\n`,
+    ],
+    ["no host", `PUT /api/v1/data/k HTTP/1.1\r\nContent-Length: 11\r\n\r\n${BODY}`],
+  ])("%s is refused once, and nothing is stored", async (_name, text) => {
+    await serveImpatiently();
+    const answer = await readToEnd(open(server.port, text));
+    expect(parseReply(answer).status).toBeGreaterThanOrEqual(400);
+    expect(answer.match(/HTTP\/1\.1 \d+/g)).toHaveLength(1);
+    expect([store.writes, stored()]).toEqual([[], 0]);
+  });
+
+  test("a write in the body of a read is no write", async () => {
+    const inner = `${HEAD}Content-Length: 11\r\n\r\n${BODY}`;
+    const head = "GET /api/v1/data/k HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
+    const answer = await readToEnd(
+      open(server.port, `${head}Content-Length: ${inner.length}\r\n\r\n${inner}`),
+    );
+    expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 404"]);
+    expect(stored()).toBe(0);
+  });
 });

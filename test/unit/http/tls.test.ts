@@ -92,6 +92,17 @@ describe("HTTP over TLS", () => {
     expect(await readToEnd(silent)).toBe("");
   });
 
+  test("lets handshakes that go nowhere lock nobody out", async () => {
+    const { url, port } = await serve({ maxConnections: 2 });
+    const silent = Array.from({ length: 5 }, () => connectPlain(port, "127.0.0.1"));
+    for (const socket of silent) socket.on("error", () => undefined).resume();
+    cleanups.push(() => {
+      for (const socket of silent) socket.destroy();
+    });
+    await until(() => silent.filter(({ closed }) => closed).length === 3);
+    expect(await statusOf(url, materialOf(undefined))).toBe(404);
+  });
+
   test("does not wait for handshakes when it closes", async () => {
     const server = await serve();
     const silent = connectPlain(server.port, "127.0.0.1");
