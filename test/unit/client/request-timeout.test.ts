@@ -60,3 +60,25 @@ test("and is not applied, and safe to repeat, where it never arrives", () =>
     expect(asked()).toBe(3);
     expect(await get()).toMatchObject({ found: false });
   }));
+
+test("but is unknown where an earlier try of it may have arrived", async () => {
+  const store = await openStore();
+  const server = await serveHttp(store, { port: 0 });
+  let asked = 0;
+  const client = connect({
+    url: server.url,
+    fetch: (input, init) => {
+      if (init?.method !== "PUT") return fetch(input, init);
+      asked++;
+      const reset = Object.assign(new Error("reset"), { code: "ECONNRESET" });
+      if (asked === 1) return Promise.reject(new TypeError("fetch failed", { cause: reset }));
+      return Promise.resolve(late());
+    },
+  });
+  await expect(client.keyspace("default").put("k", 1)).rejects.toMatchObject({
+    ...{ code: "OUTCOME_UNKNOWN", outcome: "unknown", retry: "same-operation-id" },
+  });
+  await client.close();
+  await server.close();
+  await store.close();
+});
