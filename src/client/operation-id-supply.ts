@@ -3,11 +3,18 @@ import { isCapstanError } from "../core/model/errors.ts";
 /** As many as are under way at once: an id that waits long loses against newer writes. */
 const IDS_AT_ONCE = 16;
 
+/** On dynamo an id is good at the node that has made it: elsewhere nobody could tell a first use. */
+export interface SuppliedId {
+  readonly id: string;
+  /** See `Answer.server`: where what it is for is sent first. */
+  readonly server: number;
+}
+
 /** Hands out operation ids one by one, and fetches some at a time, just before they are used. */
 export class OperationIdSupply {
-  readonly #fetch: (count: number) => Promise<readonly string[]>;
+  readonly #fetch: (count: number) => Promise<readonly SuppliedId[]>;
   readonly #atOnce: number;
-  readonly #ready: string[] = [];
+  readonly #ready: SuppliedId[] = [];
   #fetching: Promise<void> | undefined;
   #unfetched: number;
   #unsupported = false;
@@ -15,7 +22,7 @@ export class OperationIdSupply {
   /** @param atOnce ids that are fetched together. */
   constructor(
     count: number,
-    fetch: (count: number) => Promise<readonly string[]>,
+    fetch: (count: number) => Promise<readonly SuppliedId[]>,
     atOnce: number = IDS_AT_ONCE,
   ) {
     this.#unfetched = count;
@@ -24,7 +31,7 @@ export class OperationIdSupply {
   }
 
   /** Undefined where the strategy has no ids: then a write is sent once, and never again. */
-  async take(): Promise<string | undefined> {
+  async take(): Promise<SuppliedId | undefined> {
     for (;;) {
       const id = this.#ready.shift();
       if (id !== undefined || this.#unsupported) return id;

@@ -104,9 +104,14 @@ export class RemoteBatch {
     options: WriteOptions,
   ): Promise<BatchResult> {
     const { idSupply, session } = this.#parts;
-    const operationId = options.operationId ?? (await idSupply(1, options, requests).take());
+    const supplied =
+      options.operationId === undefined ? await idSupply(1, options, requests).take() : undefined;
+    const operationId = options.operationId ?? supplied?.id;
     const request = this.#request(writes, headers, { ...options, operationId });
-    const answer = await requests.write({ ...request, operationId }, options);
+    const answer = await requests.write(
+      { ...request, operationId, server: supplied?.server },
+      options,
+    );
     try {
       return toBatchResult(answer.body, writes, sessionOf(answer.session, session));
     } catch (cause) {
@@ -138,10 +143,12 @@ export class RemoteBatch {
   ): Promise<BatchResult> {
     const { session } = this.#parts;
     // The server refuses an id for all of them.
-    const writes =
-      options.operationId === undefined ? await this.#named(requests, encoded, options) : encoded;
+    const { writes, server } =
+      options.operationId === undefined
+        ? await this.#named(requests, encoded, options)
+        : { writes: encoded, server: undefined };
     const isRepeatable = writes.every(({ operation_id: id }) => id !== undefined);
-    const request = { ...this.#request(writes, headers, options), isRepeatable };
+    const request = { ...this.#request(writes, headers, options), isRepeatable, server };
     const { timeoutMs, signal } = options;
     const turns = Math.ceil(writes.length / AT_ONCE_AT_SERVER);
     const limits = { signal, timeoutMs: timeoutMs && timeoutMs * turns };
@@ -171,15 +178,17 @@ export class RemoteBatch {
     requests: Requests,
     writes: readonly EncodedWrite[],
     options: WriteOptions,
-  ): Promise<readonly EncodedWrite[]> {
+  ): Promise<{ readonly writes: readonly EncodedWrite[]; readonly server: number | undefined }> {
     const without = writes.filter(({ operation_id: id }) => id === undefined).length;
     const ids = this.#parts.idSupply(without, options, requests);
     const named: EncodedWrite[] = [];
+    let server: number | undefined;
     for (const write of writes) {
-      const id = write.operation_id ?? (await ids.take());
-      named.push(id === undefined ? write : { ...write, operation_id: id });
+      const supplied = write.operation_id === undefined ? await ids.take() : undefined;
+      server ??= supplied?.server;
+      named.push(supplied === undefined ? write : { ...write, operation_id: supplied.id });
     }
-    return named;
+    return { writes: named, server };
   }
 
   #request(

@@ -186,8 +186,8 @@ export class RemoteKeyspace implements Keyspace {
   }
 
   async operationId(): Promise<string> {
-    const id = await this.#writer.idSupply(1).take();
-    if (id !== undefined) return id;
+    const supplied = await this.#writer.idSupply(1).take();
+    if (supplied !== undefined) return supplied.id;
     throw new CapstanError("NOT_SUPPORTED", `the keyspace "${this.name}" takes no operation ids`);
   }
 

@@ -51,7 +51,8 @@ export class RemoteWriter {
     { path, headers }: Pick<ServerRequest, "path" | "headers">,
   ): Promise<Written | ConditionalWritten<unknown>> {
     const supply = write.ids ?? this.idSupply(1, options, undefined, requests);
-    const operationId = options.operationId ?? (await supply.take());
+    const supplied = options.operationId === undefined ? await supply.take() : undefined;
+    const operationId = options.operationId ?? supplied?.id;
     const { ifVersion, ifAbsent, context, ttlMs, timeoutMs } = options;
     const inBody = { ...write.fields, if_version: ifVersion, if_absent: ifAbsent, context };
     const hasBody = Object.values(inBody).some((each) => each !== undefined);
@@ -64,6 +65,7 @@ export class RemoteWriter {
         ...(hasBody ? { "content-type": CAPSTAN_TYPE } : {}),
       },
       operationId,
+      server: supplied?.server,
       body: hasBody ? encodeBody(inBody) : undefined,
     };
     const answer = await requests.write(request, options);
@@ -86,7 +88,8 @@ export class RemoteWriter {
     const fetchSome = async (wanted: number) => {
       const path = `${this.#base}/operation-ids${queryOf({ count: wanted })}`;
       const request: ServerRequest = { method: "POST", path, headers: {} };
-      return toOperationIds((await requests.read(request, { signal, timeoutMs })).body);
+      const { body, server } = await requests.read(request, { signal, timeoutMs });
+      return toOperationIds(body).map((id) => ({ id, server }));
     };
     return new OperationIdSupply(count, fetchSome, atOnce);
   }

@@ -39,6 +39,8 @@ export interface ServerRequest {
   readonly operationId?: string | undefined;
   /** Whether it is safe to send twice although it has no id as a whole: each part has its own. */
   readonly isRepeatable?: boolean;
+  /** Where to try first, instead of at the server that is used now: see `Answer.server`. */
+  readonly server?: number | undefined;
 }
 
 /**

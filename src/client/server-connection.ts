@@ -26,6 +26,8 @@ export interface Answer {
   readonly status: number;
   readonly body: unknown;
   readonly session: string | undefined;
+  /** Which has given it, as `ServerConnection.current` counts them. */
+  readonly server: number;
   /** Whether an earlier try of the same request may have arrived, too. */
   readonly isRepeated: boolean;
 }
@@ -167,7 +169,7 @@ export class ServerConnection implements Requests {
     const attempts = urls.length === 1 ? ATTEMPTS_AT_ONE : Math.max(urls.length, ATTEMPTS_AT_ONE);
     let sent = false;
     let last: Attempt | undefined;
-    let at = this.#current;
+    let at = request.server ?? this.#current;
     let url = this.#url(at);
     try {
       for (let count = 0; count < attempts && deadline.cause === undefined; count++) {
@@ -175,7 +177,7 @@ export class ServerConnection implements Requests {
         last = await this.#attempt(url, request, deadline, shareMs);
         if (last.type === "answered") {
           const { status, body, session } = last;
-          return { status, body, session, isRepeated: sent };
+          return { status, body, session, server: at, isRepeated: sent };
         }
         if (last.type === "failed") sent ||= last.sent;
         else if (!isWorthAnotherTry(last, urls.length)) break;

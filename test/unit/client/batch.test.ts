@@ -265,3 +265,33 @@ test("refused before anything is sent, or by the server as a whole", async () =>
   expect(await accounts.batch([])).toEqual([]);
   expect(await plain.batch([])).toEqual([]);
 });
+
+/** Two servers; between an id's being given and its use another call is led to the second one. */
+async function putWith(put: (keyspace: Keyspace) => Promise<unknown>): Promise<string[]> {
+  const seen: string[] = [];
+  let isLost = false;
+  const between: typeof fetch = async (input, init) => {
+    const { host, pathname } = new URL(String(input));
+    const isRead = init?.method === "GET" && pathname.includes("/data/");
+    if (init?.method !== "GET") seen.push(`${host} ${pathname.split("/").at(-1)}`);
+    if (isRead && host === "a.test" && isLost) throw new TypeError("fetch failed");
+    const answer = await fetch(new URL(pathname, server.url), init);
+    if (!pathname.endsWith("operation-ids")) return answer;
+    isLost = true;
+    await led.keyspace("default").get("k");
+    return answer;
+  };
+  const led = connect({ url: ["http://a.test", "http://b.test"], fetch: between });
+  await put(led.keyspace("default"));
+  await led.close();
+  return seen;
+}
+
+test("an operation id is used first at the server that gave it, wherever others are led meanwhile", async () => {
+  const one = await putWith((keyspace) => keyspace.put("k", 1));
+  expect(one).toEqual(["a.test operation-ids", "a.test k"]);
+  const many = await putWith((keyspace) => keyspace.putMany([["k", 1]]));
+  expect(many).toEqual(["a.test operation-ids", "a.test k"]);
+  const batch = await putWith((keyspace) => keyspace.batch([{ put: "k", value: 1 }]));
+  expect(batch).toEqual(["a.test operation-ids", "a.test batch"]);
+});
