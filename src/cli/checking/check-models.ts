@@ -18,6 +18,7 @@ import {
   type Verdict,
 } from "../../verification/index.ts";
 import { UsageError } from "../usage-error.ts";
+import { recordedOrder } from "./recorded-order.ts";
 
 /** What `capstan check` can ask of a history. */
 export const CHECK_MODELS = Object.freeze([
@@ -76,7 +77,7 @@ function judge(
   }
   if (model === "batch-register") return linearizable(batchRegisterModel, history, settings);
   if (model === "regular") return regular(history);
-  return session(model, SESSION_CHECKS[model](history));
+  return session(model, SESSION_CHECKS[model](history, { order: recordedOrder }));
 }
 
 const SESSION_CHECKS = Object.freeze({

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { versionTokenOf } from "../../../src/core/model/version-token.ts";
+import { encodeRevision } from "../../../src/strategies/raft/version.ts";
 import { formatHistory, type KeyValueOperation } from "../../../src/verification/index.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 import { batch, legalHistory, read, write } from "../verification/histories.ts";
@@ -184,6 +185,23 @@ r  3 get "k" -> "a"  called 4, returned 5 at one <==
     expect(bare).toMatchObject({
       exitCode: 5,
       stdout: expect.stringContaining("none of 1 operation carries a version."),
+    });
+  });
+
+  test("judges sessions of raft by the places of their versions in the log", async () => {
+    const version = (revision: number, life = 7) => encodeRevision(1, life, revision);
+    const session = (found: string) => [
+      { ...write("a", 0, 1), client: "c", output: { version: version(300) } },
+      { ...read("b", 2, 3), client: "c", output: { value: "b", version: found } },
+    ];
+    expect(await check(session(version(300)), "--model", "read-your-writes")).toMatchObject({
+      exitCode: 0,
+    });
+    const ran = await check(session(version(299)), "--model", "read-your-writes");
+    expect(ran.exitCode).toBe(1);
+    // A shard that began anew: neither version knows of the other.
+    expect(await check(session(version(299, 8)), "--model", "read-your-writes")).not.toMatchObject({
+      exitCode: 0,
     });
   });
 
